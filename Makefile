@@ -1,0 +1,100 @@
+# What one runs while working on archspec. `make` alone lists it.
+#
+# Everything happens in $(VENV), which the first target that needs it makes. An empty file in there stands for each step that
+# is done (.made, .torch, .dev, .docs), so a step is done again only when pyproject.toml or constraints.txt changes.
+
+VENV ?= .venv
+# The Python that makes the environment; empty means the first of the usual names that is new enough.
+PYTHON ?=
+SPEC ?= specs/resnet50.yaml
+# Passed on to pytest, as in: make test PYTEST_ARGS='-k lower -x'
+PYTEST_ARGS ?=
+# Processes that run tests; each one loads torch. `make test WORKERS=0` runs all in one process, for a debugger.
+WORKERS ?= auto
+# Passed on to the benchmarks.
+BENCH_ARGS ?=
+
+BIN := $(VENV)/bin
+# Speaks of errors only: what pip is doing is said in a line before.
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+# Two steps must not install into one environment at a time.
+.NOTPARALLEL:
+# A step that failed has not been done.
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench docs wheel-check clean
+
+help: ## list these targets
+	@echo 'make TARGET, where TARGET is one of'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo 'PYTHON=python3.12 chooses the Python (3.11 or newer); VENV=.venv the folder of the environment.'
+
+demo: $(VENV)/.torch ## install archspec with torch into .venv, and build ResNet-50 from its spec
+	@echo '==> archspec build $(SPEC)'
+	@$(BIN)/archspec build $(SPEC)
+
+test: $(VENV)/.dev ## run the whole test suite (PYTEST_ARGS='-k lower -x' runs a part)
+	@echo '==> pytest'
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## check style, format, types, and who imports whom
+	@echo '==> ruff check'
+	@$(BIN)/ruff check .
+	@echo '==> ruff format'
+	@$(BIN)/ruff format --check .
+	@echo '==> mypy'
+	@$(BIN)/mypy
+	@echo '==> lint-imports'
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev ## put the code into its format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure the ratios of docs/benchmarks.md; on a quiet machine
+	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+docs: $(VENV)/.docs ## build the documentation into site/
+	@echo '==> mkdocs build'
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo 'site/index.html'
+
+wheel-check: $(VENV)/.dev ## build the wheel, install it alone, and run it from another folder
+	@.ci/wheel $(BIN)/python
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist site *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find archspec cli specs tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment, step by step.
+
+$(VENV)/.made:
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
+	    if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "==> making $(VENV) with $$($$python --version)"; \
+	        rm -rf $(VENV) && $$python -m venv $(VENV) && touch $@; exit; \
+	    fi; \
+	done; \
+	echo 'No Python was found that is 3.11 or newer and can make a virtual environment; tried $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python).' >&2; \
+	echo 'Name one with `make PYTHON=/path/to/python3`. On Debian and Ubuntu it also needs the package python3-venv.' >&2; \
+	exit 1
+
+$(VENV)/.torch: $(VENV)/.made $(SOURCES)
+	@echo '==> installing archspec and torch (torch is large: minutes, the first time)'
+	@$(INSTALL) --editable '.[torch]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made $(SOURCES)
+	@echo '==> installing archspec, torch and what the tests need (torch is large: minutes, the first time)'
+	@$(INSTALL) --editable '.[dev]'
+	@echo '==> installing torchvision, the reference of the tests, without its dependencies'
+	@$(INSTALL) --no-deps torchvision
+	@touch $(VENV)/.torch $@
+
+$(VENV)/.docs: $(VENV)/.made $(SOURCES)
+	@echo '==> installing what the documentation needs'
+	@$(INSTALL) --editable '.[docs]'
+	@touch $@
