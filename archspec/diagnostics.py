@@ -1,0 +1,153 @@
+"""What a fault is: a code, a sentence, a place in a source text. Nothing here prints; ``cli/render.py`` draws.
+
+A phase collects its diagnostics in a :class:`Faults` and raises one :class:`SpecError` that holds them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from archspec.codes import CODES
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text that diagnostics point into: a file, standard input, a ``--set`` argument.
+
+    ``library`` marks what ships inside the package, so that a fault in an expanded block shows the author's line first.
+    ``path`` is the file's absolute path, beside which ``extends`` and ``import`` look; None where there is no file.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    library: bool = False
+    path: str | None = None
+
+    def line(self, number: int) -> str:
+        """The text of line ``number`` (from 1), without its line break; empty past the end."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+class Span(NamedTuple):
+    """A stretch of a source, from (line, column) up to, and without, (end_line, end_column); all count from 1."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+
+class Label(NamedTuple):
+    """A second place that helps to understand a fault, and what is to be seen there."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault or warning.
+
+    ``message`` is a sentence without a final stop; ``hint`` stands beside the caret; ``labels`` are second places;
+    ``notes`` are lines of context such as the chain of shapes; ``help`` says what to do.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    hint: str = ""
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"{self.code} is not in the table of codes")
+
+    @property
+    def severity(self) -> Severity:
+        return "warning" if self.code.startswith("W") else "error"
+
+    def __str__(self) -> str:
+        place = f"{self.span}: " if self.span else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.severity}[{self.code}]: {self.message}{hint}"
+
+
+class SpecError(Exception):
+    """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
+
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
+        return type(self), (self.diagnostics,)
+
+
+class EnvironmentFault(Exception):
+    """The machine, not the spec, is at fault: a missing extra, an unwritable file. The command line exits with 3."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(str(diagnostic))
+
+
+@dataclass(slots=True)
+class Faults:
+    """What one phase found. A fault said once at a place is not said again there."""
+
+    found: dict[tuple[str, Span | None, str], Diagnostic] = field(default_factory=dict)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        self.found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.found.values())
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return [d for d in self if d.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return [d for d in self if d.severity == "warning"]
+
+    def raise_errors(self) -> None:
+        """Raise :class:`SpecError` with everything found if any of it is an error."""
+        if self.errors:
+            raise SpecError(sorted(self, key=_by_place))
+
+
+def _by_place(diagnostic: Diagnostic) -> tuple[int, int]:
+    return (diagnostic.span.line, diagnostic.span.column) if diagnostic.span else (0, 0)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The word closest to a misspelt ``word``, or an empty text where none is close."""
+    candidates = [str(w) for w in words]
+    folded = {w.lower().replace("_", "-"): w for w in candidates}
+    close = difflib.get_close_matches(word[:100].lower().replace("_", "-"), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """The hint for a misspelt ``word``: ``did you mean `channels`?``, or an empty text."""
+    close = nearest(word, words)
+    return f"did you mean `{close}`?" if close else ""
+
+
+def cut(text: object, length: int = 60) -> str:
+    """``text`` shortened for a message, with control and direction characters made visible."""
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(text)[: length * 4])
+    return shown if len(shown) <= length else shown[: length - 3] + "..."

@@ -1,0 +1,52 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, argument
+
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky_relu": "LeakyReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "celu": "CELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "hardswish": "Hardswish",
+    "hardsigmoid": "Hardsigmoid",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softplus": "Softplus",
+}
+"""The word of the language, and the class in ``torch.nn``. The compiler itself drops ``none``."""
+
+
+@dataclass(frozen=True)
+class Act(Operation):
+    """An activation function, element by element."""
+
+    name = "act"
+    summary = "Activation function, element by element."
+    setting = "act"
+
+    type: str = argument("word", "The function.", default="relu", words=tuple(ACTIVATIONS))
+
+    @property
+    def kind(self) -> str:
+        return self.type
+
+    @property
+    def saves_output(self) -> bool:
+        # The derivatives of these three are functions of the result; torch computes the others' from the input.
+        return self.type in ("relu", "sigmoid", "tanh")
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
+        return TorchCall("module", f"torch.nn.{ACTIVATIONS[self.type]}", (), kwargs)
+
+    def may_write_in_place(self) -> bool:
+        return self.type == "relu"

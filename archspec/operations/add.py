@@ -1,0 +1,36 @@
+"""Addition of branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+
+
+@dataclass(frozen=True)
+class Add(Operation):
+    """``a + b``, of values of one shape: an addition never broadcasts."""
+
+    name = "add"
+    summary = "Adds branches of one shape."
+    arity = "many"
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        first = inputs[0]
+        for other in inputs:
+            if other == first:
+                continue
+            fault = merge_fault("added", first, other, assumed=first)
+            if first[0] == other[0] and len(first) == len(other) and 1 in (max(first[1:]), max(other[1:])):
+                fault.help += "; or `multiply`, which lets a 1x1 map scale a larger one"
+            raise fault
+        return first
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        if in_place:
+            # A method, since fx can neither trace nor pickle a call of `torch.Tensor.add_`, and traces `+=` as `+`.
+            return TorchCall("method", "add_", fold=True)
+        return TorchCall("function", "operator.add", fold=True)
+
+    def may_write_in_place(self) -> bool:
+        return True

@@ -1,0 +1,26 @@
+"""Mixing the channels of groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, argument, groups_fault, spatial_rank
+
+
+@dataclass(frozen=True)
+class ChannelShuffle(Operation):
+    """``torch.nn.functional.channel_shuffle``: each group's first channel, then each second (ShuffleNet)."""
+
+    name = "channel_shuffle"
+    summary = "Reorders channels so that each group meets all others."
+
+    groups: int = argument("integer", "Groups of channels.", minimum=1)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        spatial_rank(inputs[0], self.name)
+        if inputs[0][0] % self.groups:
+            raise groups_fault(inputs[0][0], self.groups, assumed=inputs[0])
+        return inputs[0]
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "torch.nn.functional.channel_shuffle", (self.groups,))

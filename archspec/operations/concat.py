@@ -1,0 +1,28 @@
+"""Concatenation of branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+
+
+@dataclass(frozen=True)
+class Concat(Operation):
+    """``torch.cat([a, b], 1)``: the branches' channels one after another, at equal spatial sizes."""
+
+    name = "concat"
+    summary = "Joins the channels of branches of one spatial size."
+    arity = "many"
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, first = 0, inputs[0]
+        for shape in inputs:
+            channels += shape[0]
+            if shape[1:] != first[1:]:
+                assumed = (sum(s[0] for s in inputs), *first[1:]) if len(shape) == len(first) else None
+                raise merge_fault("concatenated", first, shape, assumed, channels=False)
+        return (channels, *first[1:])
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "torch.cat", (1,), packed=True)

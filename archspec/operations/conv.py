@@ -1,0 +1,102 @@
+"""Convolution over one to three spatial dimensions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from archspec.operations.base import (
+    Operation,
+    Shape,
+    ShapeFault,
+    Size,
+    TorchCall,
+    Weight,
+    argument,
+    collapse,
+    per_axis,
+    spatial_rank,
+    window,
+    window_fault,
+)
+
+
+@dataclass(frozen=True)
+class Conv(Operation):
+    """``torch.nn.Conv1d``, ``Conv2d`` or ``Conv3d``, by the rank of what reaches it.
+
+    Odd kernels are padded by ``dilation * (kernel - 1) // 2`` at any stride, even kernels by 0, axis by axis.
+    """
+
+    name = "conv"
+    summary = "Convolution; odd kernels are padded to keep the size at stride 1."
+    label = "conv{n}"
+    weighted = True
+
+    out: int = argument("integer", "Output channels.", minimum=1)
+    kernel: Size = argument("size", "Kernel size.", default=1, minimum=1)
+    stride: Size = argument("size", "Stride.", default=1, minimum=1)
+    padding: Size | None = argument(
+        "size", "Zero padding on both sides; by default odd kernels keep the size.", default=None, minimum=0
+    )
+    dilation: Size = argument("size", "Distance between the kernel's elements.", default=1, minimum=1)
+    groups: int = argument(
+        "integer", "Groups of channels that do not mix (the cardinality of ResNeXt).", default=1, minimum=1
+    )
+    bias: bool = argument("boolean", "Whether a bias is added.", default=False)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, *size = inputs[0]
+        kernel, stride, padding, dilation = self._window(inputs[0])
+        output = tuple(map(window, size, kernel, stride, padding, dilation))
+        if min(output) < 1:
+            raise window_fault(kernel, tuple(size), padding, dilation)
+        if channels % self.groups or self.out % self.groups:
+            culprit, by_input = (channels, True) if channels % self.groups else (self.out, False)
+            divisor = math.gcd(channels, self.out)
+            raise ShapeFault(
+                "E503",
+                f"{culprit} channels do not split into {self.groups} groups",
+                argument="groups",
+                help=f"both {channels} and {self.out} must be multiples of `groups`; {divisor} divides both",
+                assumed=(self.out, *output),
+                channels=by_input,
+            )
+        return (self.out, *output)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
+        channels = inputs[0][0]
+        kernel = self._window(inputs[0])[0]
+        found = {"weight": Weight((self.out, channels // self.groups, *kernel), "conv")}
+        if self.bias:
+            found["bias"] = Weight((self.out,), "bias", fan_in=channels // self.groups * math.prod(kernel))
+        return found
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        kernel = self._window(inputs[0])[0]
+        return math.prod(output) * (inputs[0][0] // self.groups) * math.prod(kernel)
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        kernel, stride, padding, dilation = map(collapse, self._window(inputs[0]))
+        kwargs = {
+            "kernel_size": kernel,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": self.groups,
+            "bias": self.bias,
+        }
+        defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
+        given = {name: value for name, value in kwargs.items() if defaults.get(name) != value}
+        return TorchCall("module", f"torch.nn.Conv{len(inputs[0]) - 1}d", (inputs[0][0], self.out), given)
+
+    def _window(self, shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Kernel, stride, padding and dilation for each spatial axis."""
+        rank = spatial_rank(shape, self.name)
+        kernel = per_axis(self.kernel, rank, "kernel")
+        dilation = per_axis(self.dilation, rank, "dilation")
+        if self.padding is None:
+            padding = tuple(d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True))
+        else:
+            padding = per_axis(self.padding, rank, "padding")
+        return kernel, per_axis(self.stride, rank, "stride"), padding, dilation

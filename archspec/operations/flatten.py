@@ -1,0 +1,23 @@
+"""Flattening."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall
+
+
+@dataclass(frozen=True)
+class Flatten(Operation):
+    """``torch.flatten(x, 1)``: channels and positions become features, channel by channel."""
+
+    name = "flatten"
+    summary = "Channels and positions become one list of features."
+    aliases = True
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return (math.prod(inputs[0]),)
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "torch.flatten", (1,))

@@ -1,0 +1,27 @@
+"""A learned scale for each channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
+
+
+@dataclass(frozen=True)
+class LayerScale(Operation):
+    """Multiplies each channel by a parameter that starts small (Touvron et al. 2021).
+
+    The parameter stands at the node's own name, as torchvision's ConvNeXt has it.
+    """
+
+    name = "layer_scale"
+    summary = "A learned scale for each channel, small at the start."
+
+    initial: float = argument("number", "The scale at the start.", default=1e-6)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
+        channels, *size = inputs[0]
+        return {"": Weight((channels, *(1 for _ in size)), f"constant:{self.initial}")}
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "torch.mul")

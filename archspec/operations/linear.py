@@ -1,0 +1,38 @@
+"""Linear layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
+
+
+@dataclass(frozen=True)
+class Linear(Operation):
+    """``torch.nn.Linear``; over the channels, at every position, where the value is spatial."""
+
+    name = "linear"
+    summary = "Linear layer; on a spatial value it acts at every position."
+    label = "fc{n if n > 1 else ''}"
+    weighted = True
+
+    out: int = argument("integer", "Output features.", minimum=1)
+    bias: bool = argument("boolean", "Whether a bias is added.", default=True)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return (self.out, *inputs[0][1:])
+
+    def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
+        features = inputs[0][0]
+        found = {"weight": Weight((self.out, features), "linear")}
+        if self.bias:
+            found["bias"] = Weight((self.out,), "linear_bias", fan_in=features)
+        return found
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return inputs[0][0] * math.prod(output)
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"
+        return TorchCall("module", target, (inputs[0][0], self.out), {} if self.bias else {"bias": False})

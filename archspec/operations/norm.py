@@ -1,0 +1,99 @@
+"""Normalisation over the batch, over groups of channels, over channels, or over positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archspec.operations.base import (
+    Buffer,
+    Operation,
+    Shape,
+    ShapeFault,
+    TorchCall,
+    Weight,
+    argument,
+    groups_fault,
+    spatial_rank,
+)
+
+KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
+"""The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
+
+
+@dataclass(frozen=True)
+class Norm(Operation):
+    """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm`` or ``InstanceNorm1d`` to ``3d``.
+
+    ``layer`` normalises over the channels at each position, as ConvNeXt does, and not over the positions.
+    """
+
+    name = "norm"
+    summary = "Normalisation: batch, group, layer (over channels) or instance."
+    label = "{kind}{n}"
+    setting = "norm"
+
+    type: str = argument("word", "What is normalised over.", default="batch", words=tuple(KINDS))
+    eps: float = argument("number", "Added to the variance.", default=1e-5, minimum=0)
+    momentum: float = argument(
+        "number", "Weight of the new batch in the running statistics.", default=0.1, minimum=0, maximum=1
+    )
+    groups: int = argument("integer", "Groups of channels, for `group`.", default=32, minimum=1)
+    affine: bool = argument("boolean", "Whether a scale and a bias are learned for each channel.", default=True)
+    zero_init: bool = argument("boolean", "Whether the scale starts at zero.", default=False)
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.type]
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = inputs[0]
+        if self.type == "group" and shape[0] % self.groups:
+            raise groups_fault(shape[0], self.groups, assumed=shape)
+        if self.type == "instance":
+            spatial_rank(shape, "norm: instance")
+            if max(shape[1:]) == 1:
+                raise ShapeFault(
+                    "E506",
+                    "`norm: instance` normalises over positions, but the value here has only one",
+                    help="use another `type` here",
+                    assumed=shape,
+                )
+        return shape
+
+    def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
+        if not self.affine:
+            return {}
+        shape = inputs[0][:1]
+        return {"weight": Weight(shape, "zero" if self.zero_init else "one"), "bias": Weight(shape, "zero")}
+
+    def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Buffer]:
+        if self.type != "batch":
+            return {}
+        shape = inputs[0][:1]
+        return {
+            "running_mean": Buffer(shape, 0),
+            "running_var": Buffer(shape, 1),
+            "num_batches_tracked": Buffer((), 0, "int64"),
+        }
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        channels, rank = inputs[0][0], len(inputs[0]) - 1
+        kwargs: dict[str, Any] = {}
+        if self.eps != 1e-5:
+            kwargs["eps"] = self.eps
+        if self.type == "batch" and self.momentum != 0.1:
+            kwargs["momentum"] = self.momentum
+        if self.type == "instance":
+            return TorchCall("module", f"torch.nn.InstanceNorm{rank}d", (channels,), {**kwargs, "affine": self.affine})
+        if not self.affine:
+            kwargs["elementwise_affine" if self.type == "layer" else "affine"] = False
+        if self.type == "group":
+            return TorchCall("module", "torch.nn.GroupNorm", (self.groups, channels), kwargs)
+        if self.type == "layer":
+            target = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
+            return TorchCall("module", target, (channels,), kwargs)
+        return TorchCall("module", f"torch.nn.BatchNorm{max(rank, 1)}d", (channels,), kwargs)
+
+    def zero_initialised(self) -> Operation:
+        return replace(self, zero_init=True) if self.affine else self

@@ -1,0 +1,38 @@
+"""Adding channels of zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, argument
+
+
+@dataclass(frozen=True)
+class PadChannels(Operation):
+    """``torch.nn.functional.pad`` of the channels: part of He et al.'s parameter-free shortcut (2015, option A)."""
+
+    name = "pad_channels"
+    summary = "Adds channels of zeros."
+
+    out: int = argument("integer", "Output channels, no fewer than the input has.", minimum=1)
+    at: str = argument("word", "Where the zeros stand.", default="end", words=("end", "both"))
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = (self.out, *inputs[0][1:])
+        if self.out < inputs[0][0]:
+            raise ShapeFault(
+                "E507",
+                f"{inputs[0][0]} channels cannot be padded to {self.out}",
+                argument="out",
+                help="a 1x1 `conv` or `slice` takes channels away",
+                assumed=shape,
+                channels=True,
+            )
+        return shape
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        channels, *size = inputs[0]
+        added = self.out - channels
+        before = added // 2 if self.at == "both" else 0
+        # torch lists the axes from the last to the first.
+        return TorchCall("function", "torch.nn.functional.pad", ((*(0, 0) * len(size), before, added - before),))

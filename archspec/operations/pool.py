@@ -1,0 +1,132 @@
+"""Max and average pooling, by windows or to a given size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.operations.base import (
+    Operation,
+    Shape,
+    ShapeFault,
+    Size,
+    TorchCall,
+    argument,
+    collapse,
+    per_axis,
+    show_shape,
+    spatial_rank,
+    window,
+    window_fault,
+)
+
+
+@dataclass(frozen=True)
+class Pool(Operation):
+    """``torch.nn.MaxPool1d`` to ``3d`` and ``AvgPool1d`` to ``3d``; with ``output``, the adaptive forms.
+
+    Pools have no padding unless they say so. ``{type: avg, output: 1}`` is global average pooling.
+    """
+
+    name = "pool"
+    summary = "Max or average pooling, by `kernel` or to an `output` size."
+
+    type: str = argument("word", "Which value of a window is taken.", words=("max", "avg"))
+    kernel: Size | None = argument("size", "Window size.", default=None, minimum=1)
+    stride: Size | None = argument("size", "Stride; by default the kernel.", default=None, minimum=1)
+    padding: Size = argument("size", "Padding on both sides, at most half the kernel.", default=0, minimum=0)
+    dilation: Size = argument("size", "Distance between the window's elements, for `max`.", default=1, minimum=1)
+    ceil: bool = argument("boolean", "Whether a last, partial window counts.", default=False)
+    count_padding: bool = argument("boolean", "Whether an average counts the padding as zeros.", default=True)
+    output: Size | None = argument("size", "Output size, instead of a kernel; 1 is global.", default=None, minimum=1)
+
+    @property
+    def kind(self) -> str:
+        return f"{self.type}pool"
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, *size = inputs[0]
+        rank = spatial_rank(inputs[0], self.name)
+        if self.output is not None:
+            shape = (channels, *per_axis(self.output, rank, "output"))
+            self._check_adaptive(rank, shape)
+            return shape
+        kernel, stride, padding, dilation = self._window(rank)
+        axes = zip(size, kernel, stride, padding, dilation, strict=True)
+        shape = (channels, *[window(*axis, ceil=self.ceil) for axis in axes])
+        fits = min(shape) > 0
+        self._check_windows(kernel, padding, dilation, shape if fits else None)
+        if not fits:
+            raise window_fault(kernel, tuple(size), padding, dilation)
+        if self.type == "avg" and rank == 3 and any(s < k for s, k in zip(size, kernel, strict=True)):
+            fault = window_fault(kernel, tuple(size), (0,), (1,))
+            fault.help = "average pooling over three dimensions takes no kernel larger than its input, padded or not"
+            raise fault
+        return shape
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        rank = len(inputs[0]) - 1
+        name = f"{self.type.capitalize()}Pool{rank}d"
+        if self.output is not None:
+            return TorchCall("module", f"torch.nn.Adaptive{name}", (collapse(per_axis(self.output, rank, "output")),))
+        kernel, stride, padding, dilation = map(collapse, self._window(rank))
+        kwargs: dict[str, Any] = {"kernel_size": kernel}
+        if stride != kernel:
+            kwargs["stride"] = stride
+        if padding:
+            kwargs["padding"] = padding
+        if dilation != 1:
+            kwargs["dilation"] = dilation
+        if self.ceil:
+            kwargs["ceil_mode"] = True
+        if not self.count_padding:
+            kwargs["count_include_pad"] = False
+        return TorchCall("module", f"torch.nn.{name}", (), kwargs)
+
+    def _window(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Kernel, stride, padding and dilation for each spatial axis."""
+        if self.kernel is None:
+            raise ShapeFault("E206", "`pool` needs `kernel`, or `output` for a given output size", argument="kernel")
+        kernel = per_axis(self.kernel, rank, "kernel")
+        stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
+        return kernel, stride, per_axis(self.padding, rank, "padding"), per_axis(self.dilation, rank, "dilation")
+
+    def _check_windows(
+        self, kernel: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...], assumed: Shape | None
+    ) -> None:
+        """Refuse what only the other type reads, and a padding that torch refuses."""
+        if self.type == "avg" and max(dilation) > 1:
+            raise ShapeFault("E206", "`dilation` is for `max` pooling only", argument="dilation", assumed=assumed)
+        if self.type == "max" and not self.count_padding:
+            raise ShapeFault(
+                "E206", "`count_padding` is for `avg` pooling only", argument="count_padding", assumed=assumed
+            )
+        if self.padding != 0 and any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
+            most = show_shape(tuple(k // 2 for k in kernel))
+            raise ShapeFault(
+                "E205",
+                f"a padding of {show_shape(padding)} is more than half of the kernel, {show_shape(kernel)}",
+                argument="padding",
+                help=f"use at most {most}",
+                assumed=assumed,
+            )
+
+    def _check_adaptive(self, rank: int, shape: Shape) -> None:
+        """Refuse what means nothing where the output's size is given."""
+        given = {
+            "kernel": self.kernel is not None,
+            "stride": self.stride is not None,
+            "padding": self.padding not in (0, (0,) * rank),
+            "dilation": self.dilation not in (1, (1,) * rank),
+            "ceil": self.ceil,
+            "count_padding": not self.count_padding,
+        }
+        for argument_name, written in given.items():
+            if written:
+                raise ShapeFault(
+                    "E206",
+                    f"`pool` takes `output` or `{argument_name}`, not both",
+                    argument=argument_name,
+                    help="`output` sets the windows itself",
+                    assumed=shape,
+                )

@@ -1,0 +1,37 @@
+"""Taking a range of channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, argument
+
+
+@dataclass(frozen=True)
+class Slice(Operation):
+    """``x[:, start:stop]``: ShuffleNet-v2's split."""
+
+    name = "slice"
+    summary = "Takes a range of channels."
+    aliases = True
+
+    start: int = argument("integer", "The first channel taken, from 0.", default=0, minimum=0)
+    stop: int | None = argument("integer", "The channel before which it ends; by default all.", default=None, minimum=1)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, *size = inputs[0]
+        stop = channels if self.stop is None else self.stop
+        if stop > channels or self.start >= stop:
+            past_end = stop > channels or self.stop is None
+            raise ShapeFault(
+                "E507",
+                f"channels {self.start} up to {stop} cannot be taken from {channels}",
+                argument="stop" if stop > channels else "start",
+                help=f"use 0 <= start < stop <= {channels}; the channel `stop` itself is not taken",
+                assumed=(stop - self.start, *size) if self.start < stop else None,
+                channels=past_end,
+            )
+        return (stop - self.start, *size)
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, self.stop)),))

@@ -1,0 +1,324 @@
+"""One contract for every operation: what it says of itself is what torch does.
+
+Shapes, weights, buffers, MACs, aliasing and what backward needs are compared with the live torch call on tiny tensors.
+An operation that is added to the folder fails here until it has strategies for its arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archspec.codes import CODES
+from archspec.emit.initialise import initialise
+from archspec.emit.modules import resolve
+from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, Weight, arguments, operations
+
+Strategies = dict[str, st.SearchStrategy[Any]]
+
+BATCH = 2  # in training mode one value per channel is not enough for a norm
+
+# Where archspec refuses on purpose what torch would run, or what has no torch call that could be asked.
+STRICTER = {
+    ("add", "E504"): "torch broadcasts; an addition of different shapes is a slip",
+    ("multiply", "E504"): "torch broadcasts more than a gate",
+    ("pad_channels", "E507"): "torch pads by a negative number, which crops",
+    ("slice", "E507"): "torch gives what there is, down to an empty tensor",
+    ("subsample", "E506"): "a flat value has no positions",
+    ("conv", "E506"): "neither a flat value nor a list of another length has a torch call",
+    ("pool", "E506"): "neither a flat value nor a list of another length has a torch call",
+    ("pool", "E206"): "arguments that torch's class does not take, or none of those that it needs",
+}
+
+
+def size(low: int, high: int) -> Callable[[int], st.SearchStrategy[Any]]:
+    """One number, one an axis, and now and then a list of any length."""
+    number = st.integers(low, high)
+
+    def for_rank(rank: int) -> st.SearchStrategy[Any]:
+        fitting = st.tuples(*[number] * max(rank, 1))
+        return st.one_of(number, number, number, fitting, fitting, st.lists(number, min_size=1, max_size=3).map(tuple))
+
+    return for_rank
+
+
+def mostly(value: Any, other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(*[st.just(value)] * 4, other)
+
+
+WINDOWED = st.shared(st.booleans(), key="windowed")
+
+
+def if_windowed(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
+    """For a pool by windows, mostly the strategy; for one to an output size, mostly the other value."""
+    left_out = st.just(otherwise)
+    return WINDOWED.flatmap(lambda windowed: st.one_of(*[strategy if windowed else left_out] * 6, strategy, left_out))
+
+
+def words(operation: str, argument: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(arguments(operations()[operation])[argument].metadata["words"])
+
+
+PROBABILITY = st.floats(0, 1)
+GROUPS = st.sampled_from([1, 2, 3, 4, 6])
+
+# By operation: the strategies of its arguments for a value of a rank.
+STRATEGIES: dict[str, Callable[[int], Strategies]] = {
+    "act": lambda rank: {"type": words("act", "type")},
+    "add": lambda rank: {},
+    "channel_shuffle": lambda rank: {"groups": GROUPS},
+    "concat": lambda rank: {},
+    "conv": lambda rank: {
+        "out": st.sampled_from([1, 2, 4, 6, 12]),
+        "kernel": size(1, 4)(rank),
+        "stride": size(1, 3)(rank),
+        "padding": st.none() | size(0, 3)(rank),
+        "dilation": size(1, 3)(rank),
+        "groups": GROUPS,
+        "bias": st.booleans(),
+    },
+    "drop_path": lambda rank: {"p": PROBABILITY},
+    "dropout": lambda rank: {"p": PROBABILITY},
+    "flatten": lambda rank: {},
+    "layer_scale": lambda rank: {"initial": st.floats(-1, 1)},
+    "linear": lambda rank: {"out": st.integers(1, 9), "bias": st.booleans()},
+    "multiply": lambda rank: {},
+    "norm": lambda rank: {
+        "type": words("norm", "type"),
+        "eps": st.floats(1e-6, 1),
+        "momentum": PROBABILITY,
+        "groups": GROUPS,
+        "affine": st.booleans(),
+        "zero_init": st.booleans(),
+    },
+    "pad_channels": lambda rank: {"out": st.integers(1, 16), "at": words("pad_channels", "at")},
+    "pool": lambda rank: {
+        "type": words("pool", "type"),
+        "kernel": if_windowed(size(1, 4)(rank), None),
+        "stride": if_windowed(st.none() | size(1, 3)(rank), None),
+        "padding": if_windowed(mostly(1, size(0, 3)(rank)), 0),
+        "dilation": if_windowed(mostly(1, size(1, 2)(rank)), 1),
+        "ceil": if_windowed(st.booleans(), False),
+        "count_padding": mostly(True, st.just(False)),
+        "output": WINDOWED.flatmap(lambda windowed: mostly(None, size(1, 4)(rank)) if windowed else size(1, 4)(rank)),
+    },
+    "slice": lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},
+    "subsample": lambda rank: {"stride": size(1, 4)(rank)},
+}
+
+CHANNELS = st.sampled_from([1, 2, 3, 4, 6, 12])
+
+
+@st.composite
+def shapes(draw: st.DrawFn, *, least_rank: int = 0) -> Shape:
+    rank = draw(st.sampled_from([r for r in (0, 1, 2, 2, 3) if r >= least_rank]))
+    most = draw(st.sampled_from([1, 3, 5, 9])) if rank < 3 else draw(st.sampled_from([1, 3, 5]))
+    return (draw(CHANNELS), *(draw(st.integers(1, most)) for _ in range(rank)))
+
+
+@st.composite
+def branches(draw: st.DrawFn) -> tuple[Shape, ...]:
+    """Two to four shapes that mostly agree: equal ones, gates, other channels, other sizes, another rank."""
+    first = draw(shapes())
+    gate = (first[0], *(1 for _ in first[1:]))
+    like = st.sampled_from([first, first, first, gate])
+    other_channels = st.builds(lambda c: (c, *first[1:]), CHANNELS)
+    other_size = st.builds(lambda s: (first[0], *(s for _ in first[1:])), st.integers(1, 4))
+    other = st.one_of(like, like, other_channels, other_size, shapes())
+    return (first, *draw(st.lists(other, min_size=1, max_size=3)))
+
+
+@st.composite
+def applications(draw: st.DrawFn, name: str) -> tuple[Operation, tuple[Shape, ...]]:
+    """An operation with arguments, and the shapes that reach it."""
+    cls = operations()[name]
+    inputs = draw(branches()) if cls.arity == "many" else (draw(shapes()),)
+    strategies = STRATEGIES[name](len(inputs[0]) - 1)
+    return cls(**draw(st.fixed_dictionaries(strategies))), inputs
+
+
+class Live(NamedTuple):
+    """A torch call that ran."""
+
+    inputs: list[Tensor]
+    output: Tensor
+    macs: float
+    saved: list[Tensor]
+
+    def shares_storage(self) -> bool:
+        return _storage(self.output) in map(_storage, self.inputs)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def module_of(call: TorchCall) -> nn.Module:
+    """The module that a call makes, or one without anything."""
+    module: nn.Module = resolve(call.target)(*call.args, **call.kwargs) if call.kind == "module" else nn.Module()
+    return module
+
+
+def run(operation: Operation, inputs: tuple[Shape, ...], *, train: bool = True, in_place: bool = False) -> Live:
+    """What torch makes of the operation, on random tensors that need gradients."""
+    call = operation.torch(inputs, in_place=in_place)
+    own = [torch.ones(w.shape, requires_grad=True) for w in operation.weights(inputs).values()]
+    module = module_of(call).train(train)
+    # Results, since nobody may write in place on a leaf that needs gradients.
+    tensors = [torch.randn(BATCH, *shape, requires_grad=True) * 1 for shape in inputs]
+    saved: list[Tensor] = []
+
+    def save(tensor: Tensor) -> Tensor:
+        saved.append(tensor)
+        return tensor
+
+    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(save, lambda t: t):
+        output = module(*tensors) if call.kind == "module" else apply(call, tensors, own)
+    return Live(tensors, output, counter.get_total_flops() / 2 / BATCH, saved)
+
+
+def apply(call: TorchCall, inputs: list[Tensor], own: list[Tensor]) -> Any:
+    """Call a function or a method on its inputs, as :class:`TorchCall` says."""
+
+    def target(*values: Any) -> Any:
+        if call.kind == "method":
+            return getattr(values[0], call.target)(*values[1:], *call.args, **call.kwargs)
+        return resolve(call.target)(*values, *call.args, **call.kwargs)
+
+    if call.fold:
+        return functools.reduce(target, [*inputs, *own])
+    return target([*inputs, *own]) if call.packed else target(*inputs, *own)
+
+
+def torch_refuses(operation: Operation, inputs: tuple[Shape, ...]) -> bool:
+    try:
+        run(operation, inputs)
+    except (AttributeError, RuntimeError, ValueError):  # AttributeError: there is no `torch.nn.InstanceNorm0d`
+        return True
+    return False
+
+
+def names(found: Any) -> list[tuple[str, Shape, torch.dtype]]:
+    return [(name, tuple(tensor.shape), tensor.dtype) for name, tensor in found]
+
+
+def check_fault(operation: Operation, inputs: tuple[Shape, ...], fault: ShapeFault) -> None:
+    """A fault is well formed, and torch refuses too."""
+    assert fault.code in CODES
+    assert fault.message
+    assert not fault.message.endswith(".")
+    assert not fault.help.endswith(".")
+    assert fault.argument in {"", *arguments(type(operation))}
+    assert fault.assumed is None or min(fault.assumed) > 0
+    if (operation.name, fault.code) not in STRICTER:
+        assert torch_refuses(operation, inputs), f"torch accepts what is refused: {fault}"
+
+
+def check_agreement(operation: Operation, inputs: tuple[Shape, ...], shape: Shape) -> None:
+    """Every claim of an operation that fits its inputs holds of the live torch call."""
+    live = run(operation, inputs)
+    weights, buffers = operation.weights(inputs), operation.buffers(inputs)
+    assert tuple(live.output.shape) == (BATCH, *shape)
+    # FlopCounterMode counts 0 for what is no convolution or matrix product, as archspec does.
+    assert live.macs == operation.macs(inputs, shape)
+    call = operation.torch(inputs)
+    module = module_of(call)
+    if call.kind == "module":
+        assert names(module.named_parameters()) == [(n, w.shape, torch.float32) for n, w in weights.items()]
+    dtypes = {"float": torch.float32, "int64": torch.int64}
+    assert names(module.named_buffers()) == [(n, b.shape, dtypes[b.dtype]) for n, b in buffers.items()]
+    for name, tensor in module.named_buffers():
+        assert torch.all(tensor == buffers[name].initial)
+    for weight in weights.values():
+        initialise(torch.empty(weight.shape, device="meta"), weight, {})
+    check_storage(operation, inputs, live)
+
+
+def check_storage(operation: Operation, inputs: tuple[Shape, ...], live: Live) -> None:
+    """What shares storage, what backward reads, and what is written over."""
+    assert run(operation, inputs, train=False).shares_storage() == operation.aliases
+    if not live.shares_storage():
+        assert operation.saves_output == (_storage(live.output) in map(_storage, live.saved))
+    if operation.may_write_in_place():
+        over = run(operation, inputs, in_place=True)
+        assert _storage(over.output) == _storage(over.inputs[0])
+        over.output.sum().backward()
+    else:
+        assert operation.torch(inputs, in_place=True) == operation.torch(inputs)
+
+
+@pytest.mark.parametrize("name", operations())
+def test_strategies_cover_every_argument(name: str) -> None:
+    assert name in STRATEGIES, f"write strategies for the arguments of `{name}` in STRATEGIES of {__file__}"
+    cls = operations()[name]
+    assert set(STRATEGIES[name](2)) == set(arguments(cls)), f"`{name}` has other arguments than its strategies"
+
+
+@pytest.mark.parametrize("name", operations())
+@given(data=st.data())
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_operation_is_what_torch_does(name: str, data: st.DataObject) -> None:
+    operation, inputs = data.draw(applications(name))
+    assert hash(operation) == hash(type(operation)(**{n: getattr(operation, n) for n in arguments(type(operation))}))
+    try:
+        shape = operation.shape(inputs)
+    except ShapeFault as fault:
+        check_fault(operation, inputs, fault)
+    else:
+        check_agreement(operation, inputs, shape)
+
+
+@pytest.mark.parametrize("name", operations())
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_starting_at_zero_changes_only_the_start(name: str, data: st.DataObject) -> None:
+    operation, inputs = data.draw(applications(name))
+    zeroed = operation.zero_initialised()
+    assert zeroed.kind == operation.kind
+    if zeroed == operation:
+        return
+    before, after = operation.weights(inputs), zeroed.weights(inputs)
+    assert {n: w.shape for n, w in before.items()} == {n: w.shape for n, w in after.items()}
+    assert {w.initial for w in after.values()} == {"zero"}
+
+
+@pytest.mark.parametrize("name", operations())
+def test_operation_is_documented(name: str) -> None:
+    cls = operations()[name]
+    assert cls.name == name
+    assert cls.summary.endswith(".")
+    assert cls.__doc__
+    assert not cls.__doc__.startswith(f"{cls.__name__}("), "the docstring that dataclass writes by itself"
+    for argument, field in arguments(cls).items():
+        assert field.metadata["doc"].endswith("."), argument
+        assert (field.metadata["kind"] == "word") == bool(field.metadata["words"]), argument
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_gates_are_what_scales_another(data: st.DataObject) -> None:
+    multiply = operations()["multiply"]()
+    inputs = data.draw(branches())
+    try:
+        shape = multiply.shape(inputs)
+    except ShapeFault:
+        return
+    gates = multiply.gates(inputs)
+    paths = set(range(len(inputs))) - gates
+    assert gates
+    assert paths
+    assert all(inputs[i] == shape for i in paths)
+    assert len(set(inputs)) > 1 or paths == {0}
+
+
+def test_every_weight_says_how_it_starts() -> None:
+    with pytest.raises(ValueError, match="no initialiser"):
+        initialise(torch.empty(1), Weight((1,), "nonsense"), {})

@@ -1,0 +1,183 @@
+"""The modules that torch lacks, and torch calls inside an fx graph."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, fx, nn
+
+from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear, resolve
+from archspec.operations.base import Shape, operations
+from archspec.operations.channel_shuffle import ChannelShuffle
+from archspec.operations.pad_channels import PadChannels
+from tests.reference import torchvision_models
+
+
+@pytest.fixture(scope="module")
+def stochastic_depth() -> Callable[..., Tensor]:
+    torchvision_models()
+    from torchvision.ops import stochastic_depth  # type: ignore[import-untyped]
+
+    return stochastic_depth  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (8, 5, 4), (8, 5, 4, 4), (8, 5, 4, 4, 2)])
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.9, 1.0])
+def test_drop_path_is_torchvisions(stochastic_depth: Callable[..., Tensor], p: float, shape: Shape) -> None:
+    x = torch.randn(shape)
+    for training in (True, False):
+        torch.manual_seed(11)
+        expected = stochastic_depth(x, p, "row", training)
+        torch.manual_seed(11)
+        assert torch.equal(DropPath(p).train(training)(x), expected)
+
+
+def test_drop_path_survives_a_symbolic_trace() -> None:
+    module = DropPath(0.5)
+    traced = fx.symbolic_trace(nn.Sequential(module))
+    x = torch.randn(64, 3)
+    torch.manual_seed(1)
+    expected = module(x)
+    torch.manual_seed(1)
+    assert torch.equal(traced(x), expected)
+    assert repr(module) == "DropPath(p=0.5)"
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_channel_layer_norm_is_a_layer_norm_at_each_position(rank: int) -> None:
+    module = ChannelLayerNorm(6, eps=1e-6)
+    nn.init.normal_(module.weight)
+    x = torch.randn(2, 6, *[4] * rank)
+    output = module(x)
+    for position in torch.cartesian_prod(*[torch.arange(4)] * rank).reshape(-1, rank):
+        index = (slice(None), slice(None), *position)
+        expected = nn.functional.layer_norm(x[index], (6,), module.weight, module.bias, 1e-6)
+        torch.testing.assert_close(output[index], expected)
+
+
+def test_channel_layer_norm_and_pointwise_linear_are_torchvisions_convnext_bit_by_bit() -> None:
+    models = torchvision_models()
+    norm, linear = ChannelLayerNorm(6), PointwiseLinear(6, 9)
+    reference = models.convnext.LayerNorm2d(6)
+    x = torch.randn(2, 6, 5, 7)
+    assert torch.equal(norm(x), reference(x))
+    plain = nn.Linear(6, 9)
+    plain.load_state_dict(linear.state_dict())
+    expected = plain(nn.functional.layer_norm(x.permute(0, 2, 3, 1), (6,))).permute(0, 3, 1, 2)
+    assert torch.equal(linear(norm(x)), expected)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("torch.nn.Conv2d", nn.Conv2d),
+        ("torch.nn.functional.pad", nn.functional.pad),
+        ("torch.cat", torch.cat),
+        ("torch.Tensor.add_", torch.Tensor.add_),
+        ("archspec.emit.modules.DropPath", DropPath),
+    ],
+)
+def test_resolve(target: str, expected: object) -> None:
+    assert resolve(target) is expected
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("torch.nn.Conv7d", AttributeError),
+        ("torch.Tensor.nothing.at_all", AttributeError),
+        ("no_such_package.part.name", ModuleNotFoundError),
+        ("bare", ImportError),
+    ],
+)
+def test_resolve_refuses(target: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        resolve(target)
+
+
+FUNCTIONS: list[tuple[str, dict[str, Any], tuple[Shape, ...], bool]] = [
+    ("flatten", {}, ((6, 4, 4),), False),
+    ("subsample", {"stride": 2}, ((6, 4, 4),), False),
+    ("slice", {"start": 2, "stop": 5}, ((6, 4, 4),), False),
+    ("pad_channels", {"out": 9, "at": "both"}, ((6, 4, 4),), False),
+    ("layer_scale", {}, ((6, 4, 4),), False),
+    ("channel_shuffle", {"groups": 3}, ((6, 4),), False),
+    ("channel_shuffle", {"groups": 3}, ((6, 4, 4),), False),
+    ("channel_shuffle", {"groups": 3}, ((6, 4, 4, 4),), False),
+    ("add", {}, ((6, 4, 4),) * 2, False),
+    ("add", {}, ((6, 4, 4),) * 2, True),
+    ("multiply", {}, ((6, 4, 4), (6, 1, 1)), False),
+    ("concat", {}, ((6, 4, 4), (3, 4, 4)), False),
+]
+
+
+def test_the_functions_above_are_all_of_them() -> None:
+    shapes = ((6, 4, 4),)
+    calls = {name: cls for name, cls in operations().items() if name not in {case[0] for case in FUNCTIONS}}
+    required: dict[str, dict[str, Any]] = {
+        "conv": {"out": 1},
+        "linear": {"out": 1},
+        "drop_path": {"p": 0},
+        "pool": {"type": "avg", "output": 1},
+    }
+    for name, cls in calls.items():
+        assert cls(**required.get(name, {})).torch(shapes).kind == "module", f"add `{name}` to FUNCTIONS"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "arguments", "shapes", "in_place"),
+    FUNCTIONS,
+    ids=[f"{c[0]}-{len(c[2][0]) - 1}d{'-in-place' * c[3]}" for c in FUNCTIONS],
+)
+def test_functions_survive_fx(name: str, arguments: dict[str, Any], shapes: tuple[Shape, ...], in_place: bool) -> None:
+    """Printed, pickled, copied, traced again and exported, a call computes the same."""
+    operation = operations()[name](**arguments)
+    call = operation.torch(shapes, in_place=in_place)
+    graph = fx.Graph()
+    # The negative stands for the node before: an input of the whole graph is not written over.
+    values: list[Any] = [graph.call_function(torch.neg, (graph.placeholder(f"x{i}"),)) for i in range(len(shapes))]
+    root = nn.Module()
+    for weight in operation.weights(shapes).values():
+        root.scale = nn.Parameter(torch.randn(weight.shape))
+        values.append(graph.get_attr("scale"))
+    taken = (values,) if call.packed else tuple(values)
+    if call.kind == "method":
+        graph.output(graph.call_method(call.target, (*taken, *call.args)))
+    else:
+        graph.output(graph.call_function(resolve(call.target), (*taken, *call.args), dict(call.kwargs)))
+    module = fx.GraphModule(root, graph)
+    inputs = tuple(torch.randn(2, *shape) for shape in shapes)
+    expected = module(*inputs)
+    assert tuple(expected.shape) == (2, *operation.shape(shapes))
+    for other in (
+        pickle.loads(pickle.dumps(module)),
+        copy.deepcopy(module),
+        fx.symbolic_trace(module),
+        torch.export.export(module, inputs).module(),
+        torch.compile(module, backend="aot_eager"),
+    ):
+        assert torch.equal(other(*inputs), expected)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_channel_shuffle_is_a_transposition(rank: int) -> None:
+    shape = (12, *[3] * rank)
+    call = ChannelShuffle(groups=4).torch((shape,))
+    x = torch.randn(2, *shape)
+    expected = x.view(2, 4, 3, *shape[1:]).transpose(1, 2).reshape(x.shape)
+    assert torch.equal(resolve(call.target)(x, *call.args), expected)
+
+
+@pytest.mark.parametrize(("at", "before"), [("end", 0), ("both", 1)])
+def test_pad_channels_adds_zeros_and_keeps_the_rest(at: str, before: int) -> None:
+    x = torch.randn(2, 4, 3, 3)
+    call = PadChannels(out=7, at=at).torch((tuple(x.shape[1:]),))
+    output = resolve(call.target)(x, *call.args)
+    assert torch.equal(output[:, before : before + 4], x)
+    assert output.count_nonzero() == x.count_nonzero()
