@@ -1,0 +1,251 @@
+"""Blocks, shortcuts and fragments, and the scope in which their names are looked up: where they are written."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from collections.abc import Mapping
+
+from archspec.diagnostics import Diagnostic, Faults, Label, Source, cut, did_you_mean
+from archspec.language.source import Document, read
+from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
+from archspec.language.steps import Context, has_layer, read_steps, size
+from archspec.language.terms import Cursor
+from archspec.operations.base import arguments, operations
+
+FRAGMENT_NAMES = frozenset({"in_channels", "classes", "norm", "act", "activation_order"})
+STAGE_NAMES = frozenset({"stage", "stages", "count", "blocks", "in_channels", "classes"})
+TABLE_NAMES = STAGE_NAMES | {"index", "number"}
+BLOCK_NAMES = FRAGMENT_NAMES | TABLE_NAMES | {"channels", "stride", "dilation"}
+SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
+
+MAX_NESTING = 64
+
+
+@functools.cache
+def reserved_words() -> frozenset[str]:
+    """The words of the language: no parameter may be called like one, for the word could then mean two things."""
+    fields = (field for operation in operations().values() for field in arguments(operation).values())
+    return frozenset({NONE, *ACTIVATION_ORDERS, *(word for field in fields for word in field.metadata["words"])})
+
+
+class Scope:
+    """The definitions of one document, then of its imports, then of the library.
+
+    A definition is read when it is first looked up; :meth:`read_all` reads the rest, for their faults.
+    """
+
+    def __init__(self, document: Document, parents: tuple[Scope, ...], names: frozenset[str], faults: Faults) -> None:
+        self.document = document
+        self.parents = parents
+        self.names = names
+        self.faults = faults
+        self._root = Cursor(document)
+        self._read: dict[tuple[str, str], Fragment | Block | Shortcut] = {}
+        self._open: list[str] = []
+
+    def written(self, section: str) -> Mapping[str, object]:
+        """The definitions of this document alone."""
+        return self.document.value.get(section) or {}
+
+    def visible(self, section: str) -> list[str]:
+        """Every name in sight, the nearest definitions first."""
+        found = list(self.written(section))
+        for parent in self.parents:
+            found.extend(parent.visible(section))
+        return list(dict.fromkeys(found))
+
+    def fragment(self, name: str, wanted: Cursor, faults: Faults) -> Fragment | None:
+        """The fragment called ``name``; None where there is none. A circle is a fault at ``wanted``."""
+        if name in self._open or len(self._open) >= MAX_NESTING:
+            circle = " > ".join([*self._open[self._open.index(name) :], name]) if name in self._open else ""
+            message = (
+                f"fragments call each other in a circle: {circle}"
+                if circle
+                else f"fragments are nested deeper than {MAX_NESTING}"
+            )
+            faults.add(Diagnostic("E307", message, wanted.span))
+            return Fragment(name, "", {}, {}, (), wanted.span, False, 0)
+        if name not in self.written("fragments"):
+            found = (parent.fragment(name, wanted, faults) for parent in self.parents)
+            return next((fragment for fragment in found if fragment), None)
+        key = ("fragment", name)
+        if key not in self._read:
+            self._open.append(name)
+            self._read[key] = self._fragment(self._root.child("fragments").child(name))
+            self._open.pop()
+        return self._read[key]  # type: ignore[return-value]
+
+    def block(self, name: str) -> Block | None:
+        """The block called ``name``; None where there is none."""
+        if name not in self.written("blocks"):
+            return next((block for parent in self.parents if (block := parent.block(name))), None)
+        key = ("block", name)
+        if key not in self._read:
+            self._read[key] = self._block(self._root.child("blocks").child(name))
+        return self._read[key]  # type: ignore[return-value]
+
+    def shortcut(self, name: str) -> Shortcut | None:
+        """The shortcut called ``name``; None where there is none."""
+        if name not in self.written("shortcuts"):
+            return next((found for parent in self.parents if (found := parent.shortcut(name))), None)
+        key = ("shortcut", name)
+        if key not in self._read:
+            self._read[key] = self._shortcut(self._root.child("shortcuts").child(name))
+        return self._read[key]  # type: ignore[return-value]
+
+    def read_all(self) -> Scope:
+        """This scope, with every definition of its document read."""
+        for name in self.written("fragments"):
+            self.fragment(name, self._root.child("fragments").child(name), self.faults)
+        for name in self.written("blocks"):
+            self.block(name)
+        for name in self.written("shortcuts"):
+            self.shortcut(name)
+        return self
+
+    def _fragment(self, cursor: Cursor) -> Fragment:
+        params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
+        inner = cursor.get("steps")
+        steps = read_steps(inner, Context(self, names, self.faults)) if inner else ()
+        summary = str(cursor.value.get("summary") or "")
+        return Fragment(
+            str(cursor.path[-1]), summary, params, let, steps, cursor.key_span, has_layer(steps), size(steps)
+        )
+
+    def _block(self, cursor: Cursor) -> Block:
+        params, let, names, read = self._signature(cursor, BLOCK_NAMES)
+        context = Context(self, names, self.faults, read)
+        body = cursor.get("residual") or cursor.get("steps")
+        if body is None or (cursor.get("residual") and cursor.get("steps")):
+            message = f"the block `{cut(cursor.path[-1])}` has either `residual` or `steps`"
+            self.faults.add(
+                Diagnostic(
+                    "E206", message, cursor.key_span, help="`residual` is merged with a shortcut, `steps` stand alone"
+                )
+            )
+        residual = cursor.get("residual") is not None
+        steps = read_steps(body, context) if body else ()
+        merge = operations()[str(cursor.value.get("merge") or "add")]
+        fixed = self.settings(cursor.get("fixed"), context)
+        settings = self.settings(cursor, context)
+        value = cursor.value
+        return Block(
+            str(cursor.path[-1]), str(value.get("summary") or ""), str(value.get("channels") or ""), params, let, steps,
+            residual, merge, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps), size(steps),
+        )  # fmt: skip
+
+    def _shortcut(self, cursor: Cursor) -> Shortcut:
+        def side(key: str) -> tuple[Step, ...] | str | None:
+            item = cursor.get(key)
+            if item is None:
+                return None
+            if item.value == NONE:
+                return NONE
+            return read_steps(item, Context(self, SHORTCUT_NAMES | self.names, self.faults))
+
+        summary = str(cursor.value.get("summary") or "")
+        return Shortcut(str(cursor.path[-1]), summary, side("same"), side("change"), cursor.key_span)  # type: ignore[arg-type]
+
+    def settings(self, cursor: Cursor | None, context: Context) -> dict[str, Setting]:
+        """The settings written at ``cursor``."""
+        written = {key: item for key in SETTINGS if cursor and (item := cursor.get(key))}
+        return {key: self.setting(item, key, context) for key, item in written.items()}
+
+    def setting(self, cursor: Cursor, key: str, context: Context) -> Setting:
+        """One setting, with a fault where its word is none of those it may be."""
+        setting = context.setting(cursor, key)
+        word = setting.term.constant
+        words = setting_words(key, self)
+        if isinstance(word, str) and word not in context.names and word not in words:
+            what = {"shortcut": "no shortcut is called", "activation_order": "no activation order is called"}
+            message = f"{what.get(key, f'no {key} is called')} `{cut(word)}`"
+            code = "E302" if key == "shortcut" else "E204"
+            context.faults.add(
+                Diagnostic(
+                    code, message, setting.term.span, did_you_mean(word, words), help=f"there are {', '.join(words)}"
+                )
+            )
+        return setting
+
+    def _signature(
+        self, cursor: Cursor, builtin: frozenset[str]
+    ) -> tuple[dict[str, Term], dict[str, Term], frozenset[str], set[str]]:
+        """Parameters, ``let`` in order of dependence, the names that steps may read, and those that ``let`` reads."""
+        written, let = cursor.get("params"), cursor.get("let")
+        names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(let.value if let else ())
+        context = Context(self, names, self.faults)
+        early = Context(self, builtin | self.names, self.faults)
+        for section in filter(None, (written, let)):
+            check_parameter_names(section, builtin, self.faults)
+        params = {str(item.path[-1]): early.term(item, "any") for item in written.children()} if written else {}
+        terms = {str(item.path[-1]): context.term(item, "number") for item in let.children()} if let else {}
+        return params, self._in_order(terms), names, context.read
+
+    def _in_order(self, terms: dict[str, Term]) -> dict[str, Term]:
+        """``let`` sorted so that each name comes after those it reads."""
+        ordered: dict[str, Term] = {}
+        waiting = dict(terms)
+        while waiting:
+            ready = [name for name, term in waiting.items() if not (term.names & waiting.keys())]
+            if not ready:
+                circle = _circle(waiting)
+                message = f"`let` depends on itself: {' > '.join(circle)}"
+                labels = tuple(Label(waiting[name].span, f"`{name}` stands here") for name in circle[1:-1][:3])
+                self.faults.add(Diagnostic("E308", message, waiting[circle[0]].span, labels=labels))
+                break
+            for name in ready:
+                ordered[name] = waiting.pop(name)
+        return ordered
+
+
+def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faults) -> None:
+    """Refuse a parameter that would shadow a word of the language or a name that every expression has."""
+    for name in section.value:
+        if name in reserved_words() or name in builtin:
+            what = "word of the language" if name in reserved_words() else "name that expressions have here already"
+            faults.add(
+                Diagnostic(
+                    "E312", f"a parameter may not be called `{name}`: it is a {what}", section.child(name).key_span
+                )
+            )
+
+
+def setting_words(key: str, scope: Scope) -> list[str]:
+    """The words that a setting may be."""
+    if key == "shortcut":
+        return scope.visible("shortcuts")
+    if key == "activation_order":
+        return list(ACTIVATION_ORDERS)
+    operation = operations().get(key)
+    return [*arguments(operation)["type"].metadata["words"], NONE] if operation else []
+
+
+def _circle(waiting: Mapping[str, Term]) -> list[str]:
+    """A circle among names that all depend on each other's kind."""
+    path = [next(iter(waiting))]
+    while path[-1] not in path[:-1]:
+        path.append(min(waiting[path[-1]].names & waiting.keys()))
+    return path[path.index(path[-1]) :]
+
+
+@functools.cache
+def library() -> Scope:
+    """The language's own library. It ships with the package and is the one thing read only once."""
+    scope: Scope | None = None
+    folder = importlib.resources.files("archspec.language.library")
+    faults = Faults()
+    for name in ("fragments.yaml", "shortcuts.yaml", "blocks.yaml"):
+        text = folder.joinpath(name).read_text(encoding="utf-8")
+        document = read(Source(f"archspec library: {name}", text, library=True))
+        scope = Scope(document, (scope,) if scope else (), frozenset(), faults)
+    assert scope
+    return scope
+
+
+@functools.cache
+def conventions() -> Cursor:
+    """The naming conventions of the library, a mapping from a convention's name to its templates."""
+    folder = importlib.resources.files("archspec.language.library")
+    text = folder.joinpath("naming.yaml").read_text(encoding="utf-8")
+    return Cursor(read(Source("archspec library: naming.yaml", text, library=True))).child("naming")

@@ -1,0 +1,122 @@
+"""Bytes to :class:`Source`: regular files, UTF-8, and the characters that a spec may hold."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import pathlib
+import re
+import stat
+from dataclasses import dataclass
+
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
+
+# What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How large a spec may be: ``bytes`` of UTF-8, ``depth`` of nesting, ``values`` after aliases are expanded."""
+
+    bytes: int = 262_144
+    depth: int = 64
+    values: int = 20_000
+
+
+_LIMITS = ReadLimits()
+
+
+def read_file(
+    path: pathlib.Path, *, name: str | None = None, library: bool = False, limits: ReadLimits = _LIMITS
+) -> Source:
+    """The text of a regular file, called ``name`` in diagnostics.
+
+    Raises:
+        SpecError: E103, E801, E803 or E804, without a place (whoever asked for the file knows where its name is
+            written), or E101 at the first byte that is not UTF-8.
+    """
+    name = str(path) if name is None else name
+    try:
+        _check_regular(path.stat(), name, limits)
+        # The file may have been replaced since: a pipe must not block, and a device must not be read.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as stream:
+            _check_regular(os.fstat(descriptor), name, limits)
+            data = stream.read(limits.bytes + 1) or b""
+    except (OSError, ValueError) as error:  # ValueError: NUL, or a name that the file system cannot express
+        raise SpecError([_no_file(name, error)]) from None
+    return decode(data, name, library=library, limits=limits)
+
+
+def _check_regular(status: os.stat_result, name: str, limits: ReadLimits) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise SpecError([Diagnostic("E803", f"`{cut(name)}` is {kind}")])
+    if status.st_size > limits.bytes:
+        raise SpecError([_too_many_bytes(name, status.st_size, limits)])
+
+
+def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
+    absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+    if isinstance(error, ValueError) or error.errno in absent:
+        loop = isinstance(error, OSError) and error.errno == errno.ELOOP
+        return Diagnostic("E801", f"`{cut(name)}` is a link to itself" if loop else f"there is no file `{cut(name)}`")
+    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {(error.strerror or 'unknown reason').lower()}")
+
+
+def decode(data: bytes, name: str, *, library: bool = False, limits: ReadLimits = _LIMITS) -> Source:
+    """The text of ``data``, which is UTF-8, a byte order mark allowed.
+
+    Raises:
+        SpecError: E103, or E101 at the first byte that is not UTF-8.
+    """
+    if len(data) > limits.bytes:
+        raise SpecError([_too_many_bytes(name, len(data), limits)])
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return Source(name, data.decode("utf-8"), library)
+    except UnicodeDecodeError as error:
+        line, column = after(1, 1, data[: error.start].decode("utf-8"))
+        span = Span(Source(name, data.decode("utf-8", "replace"), library), line, column, line, column + 1)
+        utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        message = f"the byte 0x{data[error.start]:02X} is not UTF-8 text"
+        help = f"{'this looks like UTF-16; ' if utf16 else ''}save the file as UTF-8"
+        raise SpecError([Diagnostic("E101", message, span, help=help)]) from None
+
+
+def check_text(source: Source, limits: ReadLimits) -> None:
+    """Refuse a text that is too long (E103) or holds what no spec may hold (E101)."""
+    size = len(source.text.encode("utf-8", "surrogatepass"))
+    if size > limits.bytes:
+        raise SpecError([_too_many_bytes(source.name, size, limits, Span(source, 1, 1, 1, 1))])
+    bad = _UNREADABLE.search(source.text)
+    if bad:
+        line, column = after(1, 1, source.text[: bad.start()])
+        raise SpecError([_refused(bad[0], Span(source, line, column, line, column + 1))])
+
+
+def unreadable(text: str, span: Span) -> Diagnostic | None:
+    """The fault of a text whose escapes stand for characters that no spec may hold."""
+    bad = _UNREADABLE.search(text)
+    return _refused(bad[0], span) if bad else None
+
+
+def _refused(character: str, span: Span) -> Diagnostic:
+    name = f"U+{ord(character):04X}"
+    if character in "\x85\u2028\u2029":
+        return Diagnostic("E101", f"{name} ends a line for some readers of YAML and not for others", span)
+    kinds = {"\0": "NUL ", "\ufeff": "byte order mark "}
+    kind = kinds.get(character, "lone surrogate " if "\ud800" <= character <= "\udfff" else "character ")
+    return Diagnostic("E101", f"the {kind}{name} may not stand in a spec", span)
+
+
+def after(line: int, column: int, passed: str) -> tuple[int, int]:
+    """The place right after the text ``passed``, which begins at ``line`` and ``column``."""
+    lines = (passed + ".").splitlines()  # the full stop keeps a line break at the end
+    return line + len(lines) - 1, len(lines[-1]) if len(lines) > 1 else column + len(passed)
+
+
+def _too_many_bytes(name: str, size: int, limits: ReadLimits, span: Span | None = None) -> Diagnostic:
+    return Diagnostic("E103", f"`{cut(name)}` has {size:,} bytes; a spec has at most {limits.bytes:,}", span)

@@ -1,0 +1,103 @@
+"""From a reference to a spec: read, validate, extend, resolve."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError
+from archspec.language.locate import open_beside, open_spec
+from archspec.language.merge import columns, overlay, override
+from archspec.language.resolve import resolve
+from archspec.language.schema import validate
+from archspec.language.source import Document, read
+from archspec.language.spec import Spec
+
+MAX_CHAIN = 32
+
+
+def load(spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str] = (), allow_outside: bool = False) -> Spec:
+    """Read, validate and resolve a spec.
+
+    Args:
+        spec: a path, the name of a spec of the zoo, or the YAML text itself (anything with a line break).
+        overrides: settings as ``--set`` takes them, such as ``stages.groups=32``.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder and the zoo.
+
+    Returns:
+        The resolved spec; its warnings are in ``warnings``.
+
+    Raises:
+        SpecError: with every fault of the phase that refused the spec.
+    """
+    source = _source_of(spec)
+    root = str(Path(source.path).parent) if source.path else None
+    document = merged(source, root, allow_outside)
+    for setting in overrides:
+        document = overlay(document, validate(override(document, setting), partial=True))
+    return resolve(document, _imports(document, root, allow_outside))
+
+
+def _source_of(spec: str | os.PathLike[str] | Source) -> Source:
+    if isinstance(spec, Source):
+        return spec
+    text = os.fspath(spec)
+    return Source("<text>", text) if isinstance(spec, str) and "\n" in text else open_spec(str(text))
+
+
+def merged(source: Source, root: str | None, allow_outside: bool = False) -> Document:
+    """The document of ``source`` over everything that it extends, its stage table by column."""
+    chain: list[Document] = []
+
+    def visit(source: Source) -> None:
+        document = columns(validate(read(source)))
+        chain.append(document)
+        base = document.value.get("extends")
+        if base is not None:
+            _follow(base, document.span(("extends",)), [d.source for d in chain], root, allow_outside, visit)
+
+    visit(source)
+    document = chain.pop()
+    while chain:
+        document = overlay(document, chain.pop())
+    return document
+
+
+def _follow(
+    reference: str, span: Span, seen: list[Source], root: str | None, outside: bool, visit: Callable[[Source], None]
+) -> None:
+    """Visit the file that ``reference`` names, unless that closes a circle or makes the chain too long."""
+    found = open_beside(reference, span, root, outside=outside)
+    paths = [os.path.realpath(source.path) for source in seen if source.path]
+    if found.path and os.path.realpath(found.path) in paths:
+        names = [Path(source.name).stem for source in seen] + [Path(found.name).stem]
+        message = f"specs extend each other in a circle: {' > '.join(names)}"
+        raise SpecError([Diagnostic("E303", message, span)])
+    if len(seen) >= MAX_CHAIN:
+        raise SpecError([Diagnostic("E303", f"a chain of more than {MAX_CHAIN} specs that extend each other", span)])
+    visit(found)
+
+
+def _imports(document: Document, root: str | None, outside: bool) -> tuple[Document, ...]:
+    """The files of definitions that the document imports, in order, and what those import before them."""
+    found: dict[str, Document] = {}
+
+    def visit(document: Document, above: tuple[str, ...]) -> None:
+        value = document.value.get("import") or ()
+        names = [value] if isinstance(value, str) else value
+        for number, name in enumerate(names):
+            span = document.span(("import",) if isinstance(value, str) else ("import", number))
+            source = open_beside(name, span, root, outside=outside, definitions=True)
+            real = os.path.realpath(source.path or source.name)
+            if real in above or len(above) >= MAX_CHAIN:
+                names_ = " > ".join(Path(path).name for path in (*above, real))
+                raise SpecError([Diagnostic("E303", f"files import each other in a circle: {names_}", span)])
+            if real not in found:
+                imported = validate(read(source), library=True)
+                visit(imported, (*above, real))
+                found[real] = imported
+
+    own = document.span(()).source.path
+    visit(document, (os.path.realpath(own),) if own else ())
+    return tuple(found.values())

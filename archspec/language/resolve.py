@@ -1,0 +1,168 @@
+"""From a merged document to a spec with one meaning: settings, definitions in their scope, the stage table, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archspec.diagnostics import Diagnostic, Faults, cut, did_you_mean
+from archspec.language.definitions import (
+    BLOCK_NAMES,
+    FRAGMENT_NAMES,
+    SHORTCUT_NAMES,
+    Scope,
+    check_parameter_names,
+    conventions,
+    library,
+)
+from archspec.language.expressions import ExpressionFault, Value
+from archspec.language.source import Document
+from archspec.language.spec import Scale, Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.steps import Context, read_sequence
+from archspec.language.table import Table
+from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
+
+DEFAULT_INPUT = (3, 224, 224)
+DEFAULT_CLASSES = 1000
+DEFAULT_SETTINGS: Mapping[str, str | int] = {
+    "shortcut": "projection",
+    "activation_order": "post",
+    "norm": "batch",
+    "act": "relu",
+    "drop_path": 0,
+}
+
+
+def resolve(document: Document, imported: tuple[Document, ...] = ()) -> Spec:
+    """The spec that a merged and validated document means.
+
+    Raises:
+        SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
+    """
+    faults = Faults()
+    root = Cursor(document)
+    params = _params(root.get("params"), faults)
+    names = frozenset(params)
+    parents: tuple[Scope, ...] = (library(),)
+    for definitions in imported:
+        parents = (Scope(definitions, parents, names, faults).read_all(), *parents)
+    scope = Scope(document, parents, names, faults).read_all()
+    context = Context(scope, FRAGMENT_NAMES | names, faults)
+    settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
+    stages = _stages(root, scope, params, faults)
+    _check_settings_are_read(root, settings, stages, faults)
+    size = root.get("input")
+    classes = root.get("classes")
+    spec = Spec(
+        name=str(root.value["name"]),
+        summary=str(root.value.get("summary") or ""),
+        input=tuple(_whole(item, params, faults) for item in size.children()) if size else DEFAULT_INPUT,
+        classes=_whole(classes, params, faults) if classes else DEFAULT_CLASSES,
+        params=params,
+        stem=_sequence(root, "stem", "imagenet", context),
+        head=_sequence(root, "head", "classifier", context),
+        stages=stages,
+        settings={**_defaults(document), **settings},
+        scale=_scale(root.get("scale"), params, faults),
+        init=root.value.get("init") or {},
+        naming=_naming(root.get("naming"), names, faults),
+        outputs=_outputs(root.value.get("outputs")),
+        definitions=scope,
+        document=document,
+        imported=imported,
+        warnings=tuple(faults.warnings),
+    )
+    faults.raise_errors()
+    return spec
+
+
+def _whole(cursor: Cursor, params: Mapping[str, Value], faults: Faults) -> int:
+    return whole(read_term(cursor, "number", faults), params, faults)
+
+
+def _params(cursor: Cursor | None, faults: Faults) -> dict[str, Value]:
+    """The spec's own parameters: numbers and words, with no names in them."""
+    if cursor is None:
+        return {}
+    check_parameter_names(cursor, SHORTCUT_NAMES, faults)
+    found: dict[str, Value] = {}
+    for item in cursor.children():
+        term = read_term(item, "any", faults)
+        try:
+            found[str(item.path[-1])] = evaluate(term, {})
+        except ExpressionFault as fault:
+            faults.add(expression_fault(fault, str(item.value), term.span))
+            found[str(item.path[-1])] = 1
+    return found
+
+
+def _defaults(document: Document) -> dict[str, Setting]:
+    span = document.span(())
+    return {key: Setting(Term(span, value), {}, library()) for key, value in DEFAULT_SETTINGS.items()}
+
+
+def _sequence(root: Cursor, key: str, default: str, context: Context) -> Sequence:
+    cursor = root.get(key)
+    if cursor is not None:
+        return read_sequence(cursor, context)
+    return read_sequence(Cursor(root.document, (key,), default), context)
+
+
+def _stages(root: Cursor, scope: Scope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
+    cursor = root.get("stages")
+    if cursor is None:
+        faults.add(Diagnostic("E203", "`stages` is missing", root.span, help="write a stage table"))
+        return ()
+    return Table(cursor, scope, params, faults).read()
+
+
+def _check_settings_are_read(
+    root: Cursor, settings: Mapping[str, Setting], stages: tuple[Stage, ...], faults: Faults
+) -> None:
+    """A setting of the spec that every block fixes otherwise changes nothing, and that is said."""
+    blocks = [block for stage in stages for block in stage.blocks.entries]
+    for key in settings:
+        if blocks and all(key in block.fixed for block in blocks):
+            names = ", ".join(dict.fromkeys(f"`{block.name}`" for block in blocks))
+            message = f"no block reads `{key}` from here: {names} {'fix' if ',' in names else 'fixes'} it"
+            faults.add(Diagnostic("W301", message, root.child(key).key_span))
+
+
+def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> Scale | None:
+    if cursor is None:
+        return None
+    terms = {
+        str(item.path[-1]): read_term(item, "number", faults) for item in cursor.children() if item.value is not None
+    }
+    numbers = {key: real(term, params, faults) for key, term in terms.items()}
+    for key, value in numbers.items():
+        if value <= 0:
+            faults.add(Diagnostic("E205", f"`scale.{key}` is above 0, not {value}", terms[key].span))
+    divisor = whole(terms["divisor"], params, faults) if "divisor" in terms else 8
+    return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, cursor.span)
+
+
+def _naming(cursor: Cursor | None, names: frozenset[str], faults: Faults) -> dict[str, Template]:
+    """The templates of the spec's naming over those of its convention, over those of torchvision's ResNet."""
+    known = conventions()
+    chosen = cursor
+    if cursor is not None and isinstance(cursor.value, dict):
+        chosen = cursor.get("convention")
+    found = {str(item.path[-1]): read_template(item, faults) for item in known.child("torchvision").children()}
+    if chosen is not None:
+        word = chosen.value
+        if word not in known.value:
+            hint = did_you_mean(str(word), known.value)
+            message = f"no naming convention is called `{cut(word)}`"
+            faults.add(Diagnostic("E302", message, chosen.span, hint, help=f"there are {', '.join(known.value)}"))
+        else:
+            found.update({str(item.path[-1]): read_template(item, faults) for item in known.child(word).children()})
+    if cursor is not None and isinstance(cursor.value, dict):
+        own = (item for item in cursor.children() if item.value is not None and item.path[-1] != "convention")
+        found.update({str(item.path[-1]): read_template(item, faults) for item in own})
+    return found
+
+
+def _outputs(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]

@@ -1,0 +1,240 @@
+"""What a spec means once it is resolved: frozen data that remembers where it was written.
+
+``resolve`` makes these, ``graph/lower.py`` reads them. Widths and sizes are not here: they follow from the input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.language.expressions import Expression, Value
+from archspec.language.source import Document
+from archspec.operations.base import Operation
+
+LANGUAGE_VERSION = 1
+
+SETTINGS = ("shortcut", "activation_order", "norm", "act", "drop_path")
+"""What can be set for a stage, a spec or a block, in this order of precedence."""
+
+ACTIVATION_ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
+
+NONE = "none"
+"""The word that leaves a norm, an activation or a shortcut out."""
+
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
+"""A bare word. Text of another form, where a word is expected, is an expression."""
+
+
+class Definitions(Protocol):
+    """What the names of a spec stand for, as seen from one text: definitions are looked up where they are written."""
+
+    def fragment(self, name: str, wanted: Any, faults: Faults) -> Fragment | None: ...
+
+    def block(self, name: str) -> Block | None: ...
+
+    def shortcut(self, name: str) -> Shortcut | None: ...
+
+    def visible(self, section: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A value as a spec writes it: a constant, an expression, or a list of terms (one a spatial axis)."""
+
+    span: Span
+    constant: Value = None
+    expression: Expression | None = None
+    items: tuple[Term, ...] | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that its expressions read."""
+        if self.items is not None:
+            return frozenset().union(*(item.names for item in self.items))
+        return self.expression.names if self.expression else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting's word, and for ``norm: {type: batch, eps: 0.001}`` the arguments beside it."""
+
+    term: Term
+    arguments: Mapping[str, Term]
+    scope: Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of a merge; an empty sequence is the identity, an empty name opens no scope."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a sequence.
+
+    ``operation`` is the class of an operation or a merge, and of the convolution in a ``layer``. ``arguments`` are the
+    operation's or, for a call, the fragment's. ``settings`` holds a layer's own ``norm`` and ``act``. ``steps`` are a
+    group's, or what stands in the convolution's place in ``layer: {of: [...]}``.
+    """
+
+    kind: Literal["operation", "layer", "merge", "sequence", "fragment"]
+    word: str
+    span: Span
+    arguments: Mapping[str, Term]
+    when: Term | None = None
+    name: str = ""
+    operation: type[Operation] | None = None
+    settings: Mapping[str, Setting] | None = None
+    branches: tuple[Branch, ...] = ()
+    steps: tuple[Step, ...] | None = None
+    definition: Fragment | None = None
+    has_layer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A stem, a head, or what stands before or after a stage: steps, or the call of one fragment."""
+
+    steps: tuple[Step, ...]
+    span: Span
+    call: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A named sequence with parameters. ``let`` is in order of dependence; a parameter of None must be given."""
+
+    name: str
+    summary: str
+    params: Mapping[str, Term]
+    let: Mapping[str, Term]
+    steps: tuple[Step, ...]
+    span: Span
+    has_layer: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: ``merge(shortcut(x), residual(x))`` where ``residual`` is true, else just its steps.
+
+    ``reads`` are all names its expressions read: a column that sets none of them is warned about.
+    """
+
+    name: str
+    summary: str
+    channels: str
+    params: Mapping[str, Term]
+    let: Mapping[str, Term]
+    steps: tuple[Step, ...]
+    residual: bool
+    merge: type[Operation]
+    fixed: Mapping[str, Setting]
+    settings: Mapping[str, Setting]
+    span: Span
+    reads: frozenset[str]
+    has_layer: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What stands beside a residual where shapes agree and where they change.
+
+    A tuple of steps, ``"none"`` for no shortcut, or None where the definition says nothing.
+    """
+
+    name: str
+    summary: str
+    same: tuple[Step, ...] | Literal["none"] | None
+    change: tuple[Step, ...] | Literal["none"] | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One stage's cell in one column: one entry for the stage, or one a block (``[64, 72]``)."""
+
+    entries: tuple[Any, ...]
+    by_block: bool
+    span: Span
+
+    def at(self, index: int) -> Any:
+        """The entry for block ``index`` of the stage: a Term, a Setting, a Sequence or a Block."""
+        return self.entries[index] if self.by_block else self.entries[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A row of the stage table. Each entry of ``blocks`` is the block of the stage, or one for each of its blocks."""
+
+    number: int
+    blocks: Cell
+    cells: Mapping[str, Cell]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A name with expressions in braces: ``layer{stage}``."""
+
+    parts: tuple[str | Expression, ...]
+    span: Span
+
+    def render(self, values: Mapping[str, Value]) -> str:
+        """The name for one node or scope. Raises ExpressionFault."""
+        return "".join([part if isinstance(part, str) else str(part.evaluate(values)) for part in self.parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``."""
+
+    width: float
+    depth: float
+    divisor: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A resolved spec.
+
+    ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
+    is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
+    """
+
+    name: str
+    summary: str
+    input: tuple[int, ...]
+    classes: int
+    params: Mapping[str, Value]
+    stem: Sequence
+    head: Sequence
+    stages: tuple[Stage, ...]
+    settings: Mapping[str, Setting]
+    scale: Scale | None
+    init: Mapping[str, Value]
+    naming: Mapping[str, Template]
+    outputs: tuple[str, ...]
+    definitions: Definitions
+    document: Document
+    imported: tuple[Document, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what the spec means: its merged values and imports, without the text that is for people."""
+        people = ("summary", "paper", "notes", "tags", "expect")
+        meaning = {key: value for key, value in self.document.value.items() if key not in people}
+        values = [LANGUAGE_VERSION, meaning, [document.value for document in self.imported]]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

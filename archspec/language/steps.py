@@ -1,0 +1,288 @@
+"""From the YAML of a sequence to steps, each validated against what it names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from archspec.diagnostics import Diagnostic, Faults, cut, did_you_mean
+from archspec.language.expressions import ExpressionFault
+from archspec.language.spec import Branch, Definitions, Fragment, Sequence, Setting, Step, Term
+from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
+from archspec.operations.base import Operation, arguments, operations
+
+COMMON_ARGUMENTS = ("name", "when")
+GROUPS = ("layer", "sequence")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go."""
+
+    lookup: Definitions
+    names: frozenset[str]
+    faults: Faults
+    read: set[str] = field(default_factory=set)
+
+    def check(self, term: Term) -> Term:
+        """``term``, with a fault for every name that is not in scope."""
+        for item in term.items or (term,):
+            self.read.update(item.names)
+            if isinstance(item.constant, str):
+                self.read.add(item.constant)
+            if item.expression:
+                for name in sorted(item.expression.names - self.names - {"scaled()"}):
+                    self.faults.add(_unknown(name, item, self.names))
+        return term
+
+    def term(self, cursor: Cursor, kind: str) -> Term:
+        return self.check(read_term(cursor, kind, self.faults))
+
+    def setting(self, cursor: Cursor, key: str) -> Setting:
+        setting = read_setting(cursor, key, self.lookup, self.faults)
+        for term in (setting.term, *setting.arguments.values()):
+            self.check(term)
+        return setting
+
+
+def _unknown(name: str, term: Term, names: Iterable[str]) -> Diagnostic:
+    text = term.expression.text if term.expression else ""
+    start = text.find(name)
+    fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
+    return expression_fault(fault, text, term.span, names)
+
+
+def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:
+    """The steps of a list. Faulty ones are left out, with their faults in the context."""
+    if not isinstance(cursor.value, list):
+        context.faults.add(Diagnostic("E202", "a sequence is a list of steps", cursor.span))
+        return ()
+    steps = (read_step(item, context) for item in cursor.children())
+    return tuple(step for step in steps if step)
+
+
+def read_step(cursor: Cursor, context: Context) -> Step | None:
+    """One step: a bare name, or a mapping with one key."""
+    if isinstance(cursor.value, str):
+        return _read_named(cursor.value, cursor, None, context)
+    if not (isinstance(cursor.value, dict) and len(cursor.value) == 1):
+        context.faults.add(
+            Diagnostic("E206", "a step is one operation: a name, or a mapping with one key", cursor.span)
+        )
+        return None
+    (word,) = cursor.value
+    body = cursor.child(word)
+    return _read_named(word, body, None if body.value is None else body, context)
+
+
+def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    known = operations()
+    if word == "layer":
+        return _read_layer(at, body, context)
+    if word == "sequence":
+        return _read_group(at, body, context)
+    if word in known and known[word].arity == "many":
+        return _read_merge(known[word], at, body, context)
+    if word in known:
+        return _read_operation(known[word], at, body, context)
+    fragment = context.lookup.fragment(word, at, context.faults)
+    if fragment is None:
+        names = (*known, *GROUPS, *context.lookup.visible("fragments"))
+        span = at.key_span if body is not None or at.value is None else at.span
+        message = f"no operation or fragment is called `{cut(word)}`"
+        context.faults.add(Diagnostic("E302", message, span, did_you_mean(word, names)))
+        return None
+    return _read_call(fragment, at, body, context)
+
+
+def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
+    """The two arguments that belong to every step: its name, and when it is there."""
+    name = body.get("name") if body and isinstance(body.value, dict) else None
+    when = body.get("when") if body and isinstance(body.value, dict) else None
+    if name and not isinstance(name.value, str):
+        context.faults.add(Diagnostic("E202", "`name` takes text", name.span))
+        name = None
+    return (str(name.value) if name else ""), (context.term(when, "boolean") if when else None)
+
+
+def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    name, when = _common(body, context)
+    terms = read_arguments(operation, body, context)
+    missing = _missing(operation, terms)
+    if missing:
+        message = f"`{operation.name}` needs `{missing}`"
+        context.faults.add(
+            Diagnostic("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
+        )
+        return None
+    return Step("operation", operation.name, at.key_span, terms, when, name, operation)
+
+
+def read_arguments(operation: type[Operation], body: Cursor | None, context: Context) -> Mapping[str, Term]:
+    """The terms of an operation's own arguments, as far as they are written and not null."""
+    if body is None or not isinstance(body.value, dict):
+        return {}
+    known = arguments(operation)
+    found: dict[str, Term] = {}
+    for key, value in body.value.items():
+        if key in known and value is not None:
+            kind = known[key].metadata["kind"]
+            found[key] = context.term(body.child(key), kind)
+            if kind == "word":
+                _check_word(key, known[key].metadata["words"], found[key], context)
+    return found
+
+
+def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) -> None:
+    if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
+        shown = ", ".join(f"`{word}`" for word in words)
+        hint = did_you_mean(term.constant, (*words, *context.names))
+        context.faults.add(
+            Diagnostic("E204", f"`{key}` is one of {shown}, not `{cut(term.constant)}`", term.span, hint)
+        )
+
+
+def _missing(operation: type[Operation], terms: Mapping[str, Term]) -> str:
+    required = (name for name, field in arguments(operation).items() if _is_required(field))
+    return next((name for name in required if name not in terms), "")
+
+
+def _is_required(argument: object) -> bool:
+    return isinstance(argument, dataclasses.Field) and argument.default is dataclasses.MISSING
+
+
+def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    conv = operations()["conv"]
+    name, when = _common(body, context)
+    terms = read_arguments(conv, body, context)
+    of = body.get("of") if body else None
+    if of and terms:
+        first = next(iter(terms.values()))
+        message = "a layer has either `of` or the arguments of a convolution"
+        context.faults.add(
+            Diagnostic("E206", message, first.span, help="move the convolution into `of`, or leave `of` out")
+        )
+    if not of and "out" not in terms:
+        help = "write `- layer: {out: ..., kernel: ...}`, or `- layer: {of: [...]}` for other steps"
+        context.faults.add(Diagnostic("E203", "a layer needs `out`, or `of` with steps", at.key_span, help=help))
+        return None
+    settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
+    steps = read_steps(of, context) if of else None
+    return Step("layer", "layer", at.key_span, terms, when, name, conv, settings, (), steps, has_layer=True)
+
+
+def _read_group(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    steps = body.get("steps") if body else None
+    if steps is None:
+        context.faults.add(Diagnostic("E203", "`sequence` needs `steps`", at.key_span))
+        return None
+    name, when = _common(body, context)
+    inner = read_steps(steps, context)
+    return Step("sequence", "sequence", at.key_span, {}, when, name, steps=inner, has_layer=has_layer(inner))
+
+
+def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    if body is None:
+        help = f"write `- {operation.name}: [[], [...]]`; `[]` is the identity"
+        context.faults.add(Diagnostic("E203", f"`{operation.name}` needs branches", at.key_span, help=help))
+        return None
+    named = isinstance(body.value, dict)
+    name, when = _common(body if named else None, context)
+    cursors = [item for item in body.children() if not (named and item.path[-1] in COMMON_ARGUMENTS)]
+    branches = tuple(Branch(str(item.path[-1]) if named else "", read_steps(item, context)) for item in cursors)
+    layered = any(has_layer(branch.steps) for branch in branches)
+    return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
+
+
+def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    if body is not None and not isinstance(body.value, dict):
+        message = f"`{fragment.name}` takes a mapping of its parameters"
+        context.faults.add(
+            Diagnostic("E202", message, body.span, help=f"write `- {fragment.name}: {{{_example(fragment)}}}`")
+        )
+        return None
+    name, when = _common(body, context)
+    terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at, context)
+    return Step(
+        "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer
+    )
+
+
+def _example(fragment: Fragment) -> str:
+    return ", ".join(f"{name}: ..." for name in fragment.params)
+
+
+def call_arguments(
+    fragment: Fragment, body: Cursor | None, reserved: tuple[str, ...], at: Cursor, context: Context
+) -> dict[str, Term]:
+    """The arguments given to a fragment, each a parameter that it declares."""
+    found: dict[str, Term] = {}
+    for item in body.children() if body and isinstance(body.value, dict) else ():
+        key = str(item.path[-1])
+        if key in reserved:
+            continue
+        if key not in fragment.params:
+            hint = did_you_mean(key, (*fragment.params, *reserved))
+            message = f"`{fragment.name}` has no parameter `{cut(key)}`"
+            context.faults.add(Diagnostic("E301", message, item.key_span, hint))
+        elif item.value is not None:
+            found[key] = context.term(item, parameter_kind(fragment.params[key]))
+    for key, default in fragment.params.items():
+        if default.constant is None and default.expression is None and key not in found:
+            message = f"`{fragment.name}` needs `{key}`"
+            help = f"write `{fragment.name}: {{{key}: ...}}`"
+            context.faults.add(Diagnostic("E306", message, at.key_span, help=help))
+    return found
+
+
+def parameter_kind(default: Term) -> str:
+    """What a parameter takes, by its default: a word for a word, anything for null, else a number or a truth value."""
+    if default.expression:
+        return "number"
+    match default.constant:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "word"
+        case _:
+            return "any"
+
+
+def read_sequence(cursor: Cursor, context: Context) -> Sequence:
+    """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
+    if isinstance(cursor.value, list):
+        return Sequence(read_steps(cursor, context), cursor.span)
+    body = cursor if isinstance(cursor.value, dict) else None
+    named = (cursor.get("use") if body else cursor) or cursor
+    if not isinstance(named.value, str):
+        help = "write a list of steps, a fragment's name, or `{use: name}`"
+        context.faults.add(Diagnostic("E206", "a sequence is missing here", named.span, help=help))
+        return Sequence((), cursor.span)
+    fragment = context.lookup.fragment(named.value, named, context.faults)
+    if fragment is None:
+        hint = did_you_mean(named.value, context.lookup.visible("fragments"))
+        context.faults.add(Diagnostic("E302", f"no fragment is called `{cut(named.value)}`", named.span, hint))
+        return Sequence((), cursor.span)
+    terms = call_arguments(fragment, body, ("use",), named, context)
+    call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)
+    return Sequence((), cursor.span, call)
+
+
+def has_layer(steps: Iterable[Step]) -> bool:
+    """Whether a layer may stand among the steps, at any depth."""
+    return any(step.has_layer for step in steps)
+
+
+def size(steps: Iterable[Step]) -> int:
+    """At least how many nodes the steps become: what ``when`` may leave out is not counted."""
+    return sum(_size(step) for step in steps if step.when is None)
+
+
+def _size(step: Step) -> int:
+    if step.definition:
+        return step.definition.size
+    inner = size(step.steps or ()) + sum(size(branch.steps) for branch in step.branches)
+    return inner if step.kind == "sequence" else inner + 1

@@ -1,0 +1,216 @@
+"""The stage table: columns to stages, each cell read by what its column means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
+from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, Scope
+from archspec.language.expressions import Value, make_divisible
+from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
+from archspec.language.steps import Context, parameter_kind, read_sequence
+from archspec.language.terms import Cursor, read_template, read_term, real, whole
+
+NUMBERS = ("count", "channels", "stride", "dilation")
+SEQUENCES = ("before", "after")
+COLUMNS = ("block", *NUMBERS, *SETTINGS, *SEQUENCES, "name", "quantized_linear")
+
+
+class Table:
+    """What reading one stage table needs: its columns, the definitions in sight, the spec's parameters, the faults."""
+
+    def __init__(self, cursor: Cursor, scope: Scope, params: Mapping[str, Value], faults: Faults) -> None:
+        self.cursor = cursor
+        self.scope = scope
+        self.params = params
+        self.faults = faults
+        self.early = Context(scope, TABLE_NAMES | frozenset(params), faults)
+        self.late = Context(scope, BLOCK_NAMES | frozenset(params), faults)
+        self.edges = Context(scope, STAGE_NAMES | BLOCK_NAMES | frozenset(params), faults)
+
+    def read(self) -> tuple[Stage, ...]:
+        """The stages in order; faulty cells are left out, with their faults collected."""
+        columns = self.cursor.value
+        length = self._length()
+        generated = self._generated()
+        length = len(generated["count"]) if generated and length is None else length
+        if length is None:
+            length = 1 if columns else 0
+        blocks = [self._blocks(number) for number in range(length)]
+        self._check_keys([block for cell in blocks for block in cell.entries])
+        self._check_meanings(blocks)
+        return tuple(self._stage(number, blocks[number], generated) for number in range(length))
+
+    def _length(self) -> int | None:
+        """How many stages the lists say; None where no column is a list."""
+        lists = {key: value for key, value in self.cursor.value.items() if isinstance(value, list)}
+        if "quantized_linear" in self.cursor.value:
+            lists = {key: value for key, value in lists.items() if key not in ("count", "channels")}
+        if not lists:
+            return None
+        first = next(iter(lists))
+        for key, value in lists.items():
+            if len(value) != len(lists[first]):
+                found = f"`{key}` has {len(value)} values, but `{first}` has {len(lists[first])}"
+                message = f"{found}: a list has one value a stage"
+                label = Label(self.cursor.child(first).span, f"{len(lists[first])} stages here")
+                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+        return min(len(value) for value in lists.values())
+
+    def _generated(self) -> dict[str, list[Term]]:
+        """``count`` and ``channels`` by the rule of RegNet, where the table asks for it."""
+        rule = self.cursor.get("quantized_linear")
+        if rule is None:
+            return {}
+        values = {str(item.path[-1]): read_term(item, "number", self.faults) for item in rule.children()}
+        numbers = {key: real(term, self.params, self.faults) for key, term in values.items()}
+        group_width = self.cursor.get("group_width")
+        group = whole(read_term(group_width, "number", self.faults), self.params, self.faults) if group_width else 1
+        for key in ("count", "channels"):
+            if self.cursor.get(key):
+                message = f"`quantized_linear` generates `{key}`; what is written here is not used"
+                self.faults.add(Diagnostic("W304", message, self.cursor.child(key).key_span))
+        depth = whole(values["depth"], self.params, self.faults)
+        if depth > 1000 or numbers["w_m"] <= 1 or numbers["w_0"] < 8:
+            message = "`quantized_linear` needs a depth of at most 1000, w_0 of at least 8 and w_m above 1"
+            self.faults.add(Diagnostic("E205", message, rule.span))
+            return {}
+        widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
+        fitting = [make_divisible(width, min(group, width)) for width in widths]
+        if fitting != widths:
+            message = f"widths {widths} become {fitting}, multiples of the group width {group}"
+            self.faults.add(Diagnostic("W502", message, rule.key_span))
+        span = rule.span
+        return {"count": [Term(span, count) for count in counts], "channels": [Term(span, width) for width in fitting]}
+
+    def _entry(self, key: str, number: int) -> Cursor | None:
+        """The cell of column ``key`` for stage ``number``; None where nothing is set."""
+        column = self.cursor.get(key)
+        if column is None:
+            return None
+        if not isinstance(column.value, list):
+            return column
+        return column.child(number) if number < len(column.value) and column.value[number] is not None else None
+
+    def _blocks(self, number: int) -> Cell:
+        """The block, or the blocks, that stage ``number`` names."""
+        cursor = self._entry("block", number)
+        if cursor is None:
+            self.faults.add(Diagnostic("E203", "`block` is missing from the stage table", self.cursor.key_span))
+            return Cell((), False, self.cursor.span)
+        by_block = isinstance(cursor.value, list)
+        found = [block for item in (cursor.children() if by_block else (cursor,)) if (block := self._block(item))]
+        return Cell(tuple(found), by_block, cursor.span)
+
+    def _block(self, cursor: Cursor) -> Block | None:
+        name = self.params.get(cursor.value, cursor.value) if isinstance(cursor.value, str) else cursor.value
+        block = self.scope.block(name) if isinstance(name, str) else None
+        if block is None:
+            names = self.scope.visible("blocks")
+            hint = did_you_mean(str(name), names)
+            message = f"no block is called `{cut(name)}`"
+            self.faults.add(Diagnostic("E302", message, cursor.span, hint, help=f"there are {', '.join(names[:12])}"))
+        return block
+
+    def _check_keys(self, blocks: list[Block]) -> None:
+        """Every column is one of the table's own or a parameter of a block in it."""
+        declared = {name for block in blocks for name in block.params}
+        for key in self.cursor.value:
+            if key in COLUMNS or key in declared or (not blocks and self.faults.errors):
+                continue
+            if key == "group_width" and "quantized_linear" in self.cursor.value:
+                continue
+            message = f"no block in this table has a parameter `{cut(key)}`"
+            hint = did_you_mean(key, (*COLUMNS, *declared))
+            self.faults.add(Diagnostic("E301", message, self.cursor.child(key).key_span, hint))
+        for key in ("stride", "dilation"):
+            cursor = self.cursor.get(key)
+            if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):
+                self.faults.add(Diagnostic("W301", f"no block in this table reads `{key}`", cursor.key_span))
+
+    def _check_meanings(self, cells: list[Cell]) -> None:
+        meanings = {block.channels: block.name for cell in cells for block in cell.entries if block.channels}
+        if len(meanings) > 1 and self.cursor.get("channels"):
+            told = "; ".join(f"{name}: {meaning}" for meaning, name in meanings.items())
+            message = f"`channels` means different things in this table ({cut(told, 160)})"
+            self.faults.add(Diagnostic("W303", message, self.cursor.child("channels").key_span))
+
+    def _stage(self, number: int, blocks: Cell, generated: Mapping[str, list[Term]]) -> Stage:
+        params = {name: term for block in reversed(blocks.entries) for name, term in block.params.items()}
+        column = self.cursor.get("count") or self.cursor.get("block")
+        if column and isinstance(column.value, list) and number < len(column.value):
+            column = column.child(number)
+        cells: dict[str, Cell] = {}
+        for key in self.cursor.value:
+            cursor = self._entry(key, number)
+            if cursor is None or key in ("block", "quantized_linear"):
+                continue
+            if key in COLUMNS or key in params:
+                cells[key] = self._cell(key, cursor, params.get(key))
+            elif isinstance(self.cursor.value[key], list) and blocks.entries:
+                names = ", ".join(dict.fromkeys(block.name for block in blocks.entries))
+                message = f"stage {number + 1} sets `{cut(key)}`, but its block `{names}` has no such parameter"
+                help = "write `null` for the stages that have none"
+                self.faults.add(Diagnostic("E301", message, cursor.span, did_you_mean(key, params), help=help))
+        for key, terms in generated.items():
+            cells[key] = Cell((terms[number],), False, terms[number].span)
+        for key in ("count", "channels"):
+            if key not in cells and "E311" not in {fault.code for fault in self.faults}:
+                if (
+                    key == "channels"
+                    and blocks.entries
+                    and not any("channels" in block.reads for block in blocks.entries)
+                ):
+                    continue
+                self.faults.add(Diagnostic("E203", f"`{key}` is missing from stage {number + 1}", self.cursor.key_span))
+        return Stage(number, blocks, cells, column.span if column else self.cursor.span)
+
+    def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:
+        by_block = isinstance(cursor.value, list) and key not in SEQUENCES
+        items = cursor.children() if by_block else (cursor,)
+        return Cell(tuple(self._cell_entry(key, item, default) for item in items), by_block, cursor.span)
+
+    def _cell_entry(self, key: str, cursor: Cursor, default: Term | None) -> Any:
+        if cursor.value is None:
+            return None
+        if key in SEQUENCES:
+            return read_sequence(cursor, self.edges)
+        if key in SETTINGS:
+            return self.scope.setting(cursor, key, self.late)
+        if key == "name":
+            return self._name(cursor)
+        if isinstance(cursor.value, dict):
+            self.faults.add(Diagnostic("E202", f"a cell of `{key}` is a number, a word or an expression", cursor.span))
+            return None
+        if default is not None:
+            return self.late.term(cursor, parameter_kind(default))
+        return self.early.term(cursor, "number")
+
+    def _name(self, cursor: Cursor) -> Template | None:
+        if not isinstance(cursor.value, str):
+            self.faults.add(Diagnostic("E202", "a stage's `name` is text", cursor.span, help="put quotes around it"))
+            return None
+        return read_template(cursor, self.faults)
+
+
+def _some_not_one(value: Any) -> bool:
+    """Whether any cell asks for something else than 1."""
+    return any(map(_some_not_one, value)) if isinstance(value, list) else value not in (1, None)
+
+
+def quantized_linear(
+    depth: int, w_0: float, w_a: float, w_m: float, *, quantum: int = 8
+) -> tuple[list[int], list[int]]:
+    """Widths and counts of the stages by the rule of RegNet (Radosavovic et al. 2020, section 3.3).
+
+    Block ``j`` would have the width ``w_0 + w_a * j``; it takes the nearest power of ``w_m`` above ``w_0``, rounded to
+    a multiple of ``quantum``. Blocks of one width are a stage.
+    """
+    widths = []
+    for number in range(depth):
+        exponent = round(math.log((w_0 + w_a * number) / w_0) / math.log(w_m))
+        widths.append(round(w_0 * w_m**exponent / quantum) * quantum)
+    stages = sorted(set(widths))
+    return stages, [widths.count(width) for width in stages]

@@ -1,0 +1,152 @@
+"""From values of a document to terms: constants, expressions, words, settings, name templates, each with its span."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
+from archspec.language.expressions import Expression, ExpressionFault, Value, integer, number, parse
+from archspec.language.source import Document, Path
+from archspec.language.spec import WORD, Definitions, Setting, Template, Term
+
+
+class Cursor:
+    """A value of a document with its path, so that whatever is read from it knows its place."""
+
+    __slots__ = ("document", "path", "value")
+
+    def __init__(self, document: Document, path: Path = (), value: Any = None) -> None:
+        self.document = document
+        self.path = path
+        self.value = document.value if not path else value
+
+    def child(self, key: str | int) -> Cursor:
+        return Cursor(self.document, (*self.path, key), self.value[key])
+
+    def get(self, key: str) -> Cursor | None:
+        """The value under ``key``; None where the key is missing or null."""
+        return self.child(key) if isinstance(self.value, dict) and self.value.get(key) is not None else None
+
+    def children(self) -> Iterable[Cursor]:
+        keys = self.value if isinstance(self.value, dict) else range(len(self.value))
+        return (self.child(key) for key in keys)
+
+    @property
+    def span(self) -> Span:
+        return self.document.span(self.path)
+
+    @property
+    def key_span(self) -> Span:
+        return self.document.key_span(self.path)
+
+
+def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
+    """The term at ``cursor``, of an argument kind of ``operations/base.py``, or ``any`` for an untyped parameter.
+
+    Text is an expression, except that a bare word stands for itself where a word may be meant.
+    """
+    value, span = cursor.value, cursor.span
+    if isinstance(value, list):
+        return Term(span, items=tuple(read_term(item, kind, faults) for item in cursor.children()))
+    if not isinstance(value, str):
+        return Term(span, value)
+    if kind in ("word", "any") and WORD.fullmatch(value):
+        return Term(span, value)
+    reason = cursor.document.ambiguous.get(cursor.path)
+    if reason and kind != "word":
+        faults.add(Diagnostic("E110", f"`{cut(value)}` is not read alike everywhere", span, help=reason))
+        return Term(span, 1)
+    return Term(span, expression=read_expression(value, span, faults))
+
+
+def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
+    """``text`` as an expression; None, with a fault that points into it, where it is not one."""
+    try:
+        return parse(text)
+    except ExpressionFault as fault:
+        faults.add(expression_fault(fault, text, span))
+        return None
+
+
+def expression_fault(fault: ExpressionFault, text: str, span: Span, known: Iterable[str] = ()) -> Diagnostic:
+    """The diagnostic for a fault in an expression that is written at ``span``."""
+    hint = did_you_mean(fault.name, known) if fault.name else ""
+    help = fault.help
+    if fault.code == "E401" and text.count("(") != text.count(")"):
+        help = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
+    return Diagnostic(fault.code, fault.message, _within(span, text, fault.start, fault.end), hint, help=help)
+
+
+def _within(span: Span, text: str, start: int, end: int) -> Span:
+    """The part of a one-line scalar from ``start`` to ``end``; the whole scalar where its layout hides offsets."""
+    width = span.end_column - span.column
+    if span.line != span.end_line or width not in (len(text), len(text) + 2):
+        return span
+    first = span.column + (width - len(text)) // 2
+    return span._replace(column=first + start, end_column=first + max(end, start + 1))
+
+
+def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -> Setting:
+    """A setting: a word, a number for ``drop_path``, or a mapping whose ``type`` is the word."""
+    if not isinstance(cursor.value, dict):
+        return Setting(read_term(cursor, "number" if key == "drop_path" else "word", faults), {}, scope)
+    kind = cursor.get("type")
+    term = read_term(kind, "word", faults) if kind else Term(cursor.span, "batch" if key == "norm" else None)
+    rest = {name: cursor.child(name) for name in cursor.value if name != "type"}
+    given = {name: read_term(item, "number", faults) for name, item in rest.items() if item.value is not None}
+    return Setting(term, given, scope)
+
+
+def evaluate(term: Term, values: Mapping[str, Value]) -> Value:
+    """The value of a scalar term. A bare word stands for the name of that spelling, where there is one.
+
+    Raises:
+        ExpressionFault: from the expression.
+    """
+    if term.expression is not None:
+        return term.expression.evaluate(values)
+    return values.get(term.constant, term.constant) if isinstance(term.constant, str) else term.constant
+
+
+def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: int = 1) -> int:
+    """The whole number that a term gives, at least ``minimum``; else ``minimum``, with a fault."""
+    found = real(term, values, faults)
+    try:
+        number = integer(found)
+    except ExpressionFault as fault:
+        faults.add(Diagnostic(fault.code, fault.message, term.span, help=fault.help))
+        return minimum
+    if number < minimum:
+        faults.add(Diagnostic("E501", f"this must be at least {minimum}, not {number}", term.span))
+        return minimum
+    return number
+
+
+def real(term: Term, values: Mapping[str, Value], faults: Faults) -> int | float:
+    """The number that a term gives; 1, with a fault, where it gives none."""
+    text = term.expression.text if term.expression else str(term.constant)
+    try:
+        return number(evaluate(term, values))
+    except ExpressionFault as fault:
+        faults.add(expression_fault(fault, text, term.span, values))
+        return 1
+
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def read_template(cursor: Cursor, faults: Faults) -> Template:
+    """A name template: text with expressions in braces."""
+    parts: list[str | Expression] = []
+    text, end = str(cursor.value), 0
+    for match in _BRACES.finditer(text):
+        parts.append(text[end : match.start()])
+        expression = read_expression(match[1], cursor.span, faults)
+        parts.extend([expression] if expression else [])
+        end = match.end()
+    parts.append(text[end:])
+    if any(isinstance(part, str) and ("{" in part or "}" in part) for part in parts):
+        faults.add(Diagnostic("E401", f"the braces of `{cut(text)}` do not pair", cursor.span))
+    return Template(tuple(part for part in parts if part != ""), cursor.span)
