@@ -1,0 +1,98 @@
+"""archspec: a compiler for convolutional networks. YAML in, a checked ``torch.fx`` graph out.
+
+    >>> import archspec
+    >>> model = archspec.build("resnet50")
+
+``load`` reads a spec, ``compile`` infers every shape, both without torch; ``build`` makes the model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
+from archspec.graph.graph import Graph, Limits
+from archspec.graph.lower import lower
+from archspec.language.load import load
+from archspec.language.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import fx
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Diagnostic",
+    "EnvironmentFault",
+    "Graph",
+    "Limits",
+    "Source",
+    "Spec",
+    "SpecError",
+    "__version__",
+    "build",
+    "compile",
+    "load",
+]
+
+
+def compile(spec: Spec | str | os.PathLike[str], *, limits: Limits | None = None) -> Graph:
+    """The graph of a spec, every shape inferred; torch is not imported.
+
+    Args:
+        spec: a spec, or what :func:`load` takes: a path, a zoo name, YAML text.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: with every fault of the phase that refused the spec.
+    """
+    return lower(spec if isinstance(spec, Spec) else load(spec), limits)
+
+
+def build(
+    spec: Spec | Graph | str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int | None = None,
+    flat: bool = False,
+) -> fx.GraphModule:
+    """The model of a spec, in training mode, as torch's own constructors return theirs.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
+        weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code); every
+            key must match. Without it the weights are initialised as the spec's ``init`` says.
+        device: where the weights live; ``meta`` for a model without storage.
+        dtype: of parameters and running statistics; torch's default otherwise.
+        seed: for initialisation alone; torch's global generator is used, and moves on, without it.
+        flat: one graph for the whole network instead of one for each block. State dict and results are the same.
+
+    Returns:
+        A ``torch.fx.GraphModule``. Input: (N, C, *spatial); output: (N, classes), or a dict by scope where the spec
+        lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``.
+
+    Raises:
+        SpecError: the spec is refused, or the weights do not fit it.
+        EnvironmentFault: torch is not installed.
+    """
+    graph = spec if isinstance(spec, Graph) else compile(spec)
+    backend = _backend()
+    model: fx.GraphModule = backend.build(graph, weights=weights, device=device, dtype=dtype, seed=seed, flat=flat)
+    return model
+
+
+def _backend() -> ModuleType:
+    """The fx backend; says what to install where torch is missing."""
+    try:
+        from archspec import weights
+    except ImportError as error:
+        help = "pip install 'archspec-compiler[torch]'"
+        fault = Diagnostic("E809", f"building a model needs torch, which cannot be imported ({error})", help=help)
+        raise EnvironmentFault(fault) from None
+    return weights

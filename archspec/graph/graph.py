@@ -1,0 +1,187 @@
+"""The intermediate representation: a network as nodes in topological order, each with its inferred shape.
+
+A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferred as it is added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from archspec.diagnostics import Diagnostic, Span, SpecError
+from archspec.language.spec import Spec
+from archspec.operations.base import Operation, Shape
+
+if TYPE_CHECKING:
+    import networkx
+
+INPUT = "input"
+"""The name under which nodes read the network's input."""
+
+
+class Node(NamedTuple):
+    """One operation on named values.
+
+    ``name`` is unique and is the prefix of the node's state-dict keys; ``scope`` is the name without its last part;
+    ``inputs`` name earlier nodes or :data:`INPUT`; ``shape`` is the output's, channels first, without the batch.
+    """
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...]
+    shape: Shape
+    scope: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stage or a block: the nodes from ``first`` up to, and without, ``last``, which turn ``source`` into ``result``.
+
+    ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` the block's name in the spec.
+    """
+
+    kind: Literal["stage", "block"]
+    scope: str
+    name: str
+    first: int
+    last: int
+    source: str
+    result: str
+    span: Span
+    shortcut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a network may not exceed: nodes, and elements of one value or of all weights together."""
+
+    nodes: int = 150_000
+    elements: int = 100_000_000_000
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A compiled network.
+
+    ``input`` is the shape of one example. ``outputs`` maps a label to the node it names; ``single`` says that the model
+    returns that one value rather than a mapping. ``regions`` are stages and blocks in order, a stage before its blocks.
+    """
+
+    spec: Spec
+    input: Shape
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, str]
+    single: bool
+    regions: tuple[Region, ...]
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Every node by its name."""
+        return {node.name: node for node in self.nodes}
+
+    @property
+    def output(self) -> Shape:
+        """The shape of the (last) output."""
+        return self.shape(list(self.outputs.values())[-1])
+
+    @property
+    def stages(self) -> tuple[Region, ...]:
+        """The stages in order."""
+        return tuple(region for region in self.regions if region.kind == "stage")
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a value by its name, the input's included."""
+        return self.input if name == INPUT else self.by_name[name].shape
+
+    def input_shapes(self, node: Node) -> tuple[Shape, ...]:
+        """The shapes of a node's inputs, in order."""
+        return tuple(self.shape(name) for name in node.inputs)
+
+    def blocks(self, stage: Region) -> tuple[Region, ...]:
+        """The blocks of a stage, in order."""
+        inside = (r for r in self.regions if r.kind == "block" and stage.first <= r.first and r.last <= stage.last)
+        return tuple(inside)
+
+    def uses(self) -> dict[str, int]:
+        """How many times each value is read; an output of the model counts as a reader."""
+        found = dict.fromkeys([INPUT, *self.by_name], 0)
+        for node in self.nodes:
+            for name in node.inputs:
+                found[name] += 1
+        for name in self.outputs.values():
+            found[name] += 1
+        return found
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """The graph for networkx: nodes by name with ``operation`` and ``shape``, an edge an input.
+
+        It is a multigraph, because a merge may read one value twice.
+        """
+        import networkx
+
+        graph = networkx.MultiDiGraph(name=self.spec.name)
+        graph.add_node(INPUT, operation=None, shape=self.input)
+        for node in self.nodes:
+            graph.add_node(node.name, operation=node.operation, shape=node.shape)
+            for position, name in enumerate(node.inputs):
+                graph.add_edge(name, node.name, position=position)
+        return graph
+
+
+@dataclass(slots=True)
+class Builder:
+    """A graph while it grows."""
+
+    input: Shape
+    limits: Limits
+    nodes: list[Node] = field(default_factory=list)
+    weights: int = 0
+
+    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], scope: str, span: Span) -> Node:
+        """A new node, its shape inferred from its inputs'.
+
+        Raises:
+            ShapeFault: the operation does not fit its inputs.
+            SpecError: E601 or E602, a limit is passed.
+        """
+        shapes = tuple([node.shape for node in inputs])
+        return self.place(name, operation, inputs, operation.shape(shapes), scope, span)
+
+    def place(
+        self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, scope: str, span: Span
+    ) -> Node:
+        """A new node with a shape that is known, or that is assumed so that more faults can be found."""
+        if len(self.nodes) >= self.limits.nodes:
+            raise too_many_nodes(self.limits.nodes, span)
+        if operation.weighted:
+            self.weights += math.prod(shape[:1]) * inputs[0].shape[0]
+        if max(math.prod(shape), self.weights) > self.limits.elements:
+            message = (
+                f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
+            )
+            raise SpecError(
+                [Diagnostic("E602", message, span, help="lower channels or sizes, or raise `--limit elements=N`")]
+            )
+        node = Node(name, operation, tuple([node.name for node in inputs]), shape, scope, span)
+        self.nodes.append(node)
+        return node
+
+
+def too_many_nodes(limit: int, span: Span) -> SpecError:
+    """The refusal of a network with more nodes than ``limit``."""
+    message = f"the network would have more than {limit:,} nodes"
+    return SpecError([Diagnostic("E601", message, span, help="lower `count`, or raise `--limit nodes=N`")])
+
+
+def needed(nodes: Iterable[Node], outputs: Iterable[str]) -> set[str]:
+    """The names of the nodes that the outputs depend on."""
+    wanted = set(outputs)
+    for node in reversed(tuple(nodes)):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    return wanted

@@ -1,0 +1,221 @@
+"""Scopes and node names, by the naming templates of the spec.
+
+A scope is a prefix of state-dict keys. Its counters number what stands in it; equal paths share one scope.
+"""
+
+from __future__ import annotations
+
+import functools
+import keyword
+import re
+from collections.abc import Mapping
+
+from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.language.expressions import Expression, ExpressionFault, Value, parse
+from archspec.language.spec import Template
+from archspec.operations.base import Operation
+
+POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
+"""Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
+
+_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.ASCII)
+
+RESERVED = frozenset(
+    [
+        "T_destination",
+        "add_module",
+        "add_submodule",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "code",
+        "compile",
+        "cpu",
+        "cuda",
+        "delete_all_unused_submodules",
+        "delete_submodule",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "from_dict",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "graph",
+        "half",
+        "input",
+        "ipu",
+        "load_state_dict",
+        "meta",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "print_readable",
+        "recompile",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "replace",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "shape_env",
+        "state_dict",
+        "to",
+        "to_empty",
+        "to_folder",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
+)
+"""Attributes that a module or a graph module has already; a test compares this with torch."""
+
+
+class Scope:
+    """A prefix of names, and how much stands in it already."""
+
+    __slots__ = ("counts", "path", "position", "positional")
+
+    def __init__(self, path: str, positional: bool = False) -> None:
+        self.path = path
+        self.positional = positional
+        self.counts: dict[str, int] = {}
+        self.position = 0
+
+    def count(self, kind: str) -> tuple[int, int]:
+        """Count one more of ``kind``: which one it is, from 1, and its position among all, from 0."""
+        number = self.counts[kind] = self.counts.get(kind, 0) + 1
+        position = self.position
+        self.position += 1
+        return number, position
+
+
+class Names:
+    """The scopes of one network and the names given so far."""
+
+    def __init__(self, naming: Mapping[str, Template]) -> None:
+        self.naming = naming
+        self.root = Scope("")
+        self._scopes: dict[str, Scope] = {"": self.root}
+        self._taken: dict[str, Span] = {}
+        self._checked: set[str] = set()
+
+    def open(self, parent: Scope, kind: str, values: Mapping[str, Value], span: Span, name: str = "") -> Scope:
+        """The scope that the template for ``kind`` opens in ``parent``, or that ``name`` opens where it is given.
+
+        An empty template, or none, opens no scope.
+        """
+        template = self.naming.get(kind)
+        if not name:
+            if template is None or not template.parts:
+                return parent
+            number, position = parent.count(kind)
+            name = self._render(template, {"name": kind, **values, "n": number, "position": position})
+        return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
+
+    def _scope(self, parent: Scope, name: str, positional: bool, span: Span) -> Scope:
+        if not name:
+            return parent
+        path = f"{parent.path}.{name}" if parent.path else name
+        found = self._scopes.get(path)
+        if found is None:
+            self._check(name, span)
+            found = self._scopes[path] = Scope(path, positional)
+            self._claim_scope(path, span)
+        return found
+
+    def _claim_scope(self, path: str, span: Span) -> None:
+        """A scope may not stand where a node does, nor under one."""
+        while path:
+            if path in self._taken:
+                raise _taken_twice(path, span, self._taken[path])
+            self._scopes.setdefault(path, Scope(path))
+            path = path.rpartition(".")[0]
+
+    def node(self, scope: Scope, operation: Operation, name: str, values: Mapping[str, Value], span: Span) -> str:
+        """The name of a new node: ``name`` where the step gives one, else by template, position or kind.
+
+        Raises:
+            SpecError: E304 for a name that stands already, E305 for one that cannot be an attribute.
+        """
+        if not name:
+            name = self._automatic(scope, operation, values)
+        if name not in self._checked:
+            self._check(name, span)
+        path = f"{scope.path}.{name}" if scope.path else name
+        if path in self._taken or path in self._scopes:
+            raise _taken_twice(path, span, self._taken.get(path))
+        if "." in name:
+            self._claim_scope(path.rpartition(".")[0], span)
+        self._taken[path] = span
+        return path
+
+    def _automatic(self, scope: Scope, operation: Operation, values: Mapping[str, Value]) -> str:
+        kind = operation.kind
+        number, position = scope.count(kind)
+        template = self.naming.get(operation.name)
+        if template is None:
+            if scope.positional:
+                return str(position)
+            template = self.naming.get("step")
+        if template is None:
+            return _labelled(operation.label, kind, number)
+        return self._render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
+
+    def _render(self, template: Template, values: Mapping[str, Value]) -> str:
+        try:
+            return template.render(values)
+        except ExpressionFault as fault:
+            message = f"in a name template: {fault.message}"
+            raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
+
+    def _check(self, name: str, span: Span) -> None:
+        for part in name.split("."):
+            if not _PART.fullmatch(part):
+                help = "use ASCII letters, digits and underscores"
+                raise SpecError([Diagnostic("E305", f"`{cut(name)}` cannot be a name in a model", span, help=help)])
+            if keyword.iskeyword(part) or part in RESERVED or part.startswith("__"):
+                what = "a Python keyword" if keyword.iskeyword(part) else "an attribute that every model has already"
+                raise SpecError([Diagnostic("E305", f"`{cut(part)}` cannot be a name: it is {what}", span)])
+        self._checked.add(name)
+
+
+def _taken_twice(path: str, span: Span, first: Span | None) -> SpecError:
+    labels = (Label(first, "the first stands here"),) if first and first != span else ()
+    help = "give one a `name:`, or change the `naming` template"
+    return SpecError([Diagnostic("E304", f"two nodes would be called `{cut(path)}`", span, labels=labels, help=help)])
+
+
+@functools.cache
+def _label(text: str) -> tuple[str | Expression, ...]:
+    """The parts of an operation's label: text, and expressions over ``kind`` and ``n``."""
+    pieces = re.split(r"\{([^}]*)\}", text or "{kind}{n if n > 1 else ''}")
+    return tuple(parse(piece) if number % 2 else piece for number, piece in enumerate(pieces) if piece)
+
+
+def _labelled(label: str, kind: str, number: int) -> str:
+    values: dict[str, Value] = {"kind": kind, "n": number}
+    return "".join(part if isinstance(part, str) else str(part.evaluate(values)) for part in _label(label))
