@@ -1,0 +1,62 @@
+"""How weights start, by the words that a spec's ``init`` may say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import init as torch_init
+
+from archspec.operations.base import INIT, Weight
+
+Initialiser = Callable[[Tensor, Generator | None], Tensor]
+
+INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
+    {
+        # He et al. 2015: the variance keeps its size in the backward pass, or in the forward pass.
+        "he-fan-out": lambda t, g: torch_init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu", generator=g),
+        "he-fan-in": lambda t, g: torch_init.kaiming_normal_(t, mode="fan_in", nonlinearity="relu", generator=g),
+        # Glorot and Bengio 2010, the uniform form.
+        "xavier": lambda t, g: torch_init.xavier_uniform_(t, generator=g),
+        "normal": lambda t, g: torch_init.normal_(t, std=0.01, generator=g),
+        "truncated-normal": lambda t, g: torch_init.trunc_normal_(t, std=0.02, generator=g),
+        # What torch's own layers do: uniform within 1 / sqrt(fan in).
+        "torch": lambda t, g: torch_init.kaiming_uniform_(t, a=math.sqrt(5), generator=g),
+    }
+)
+"""The initialisers of convolutions and linear layers, by the words of :data:`archspec.operations.base.INIT`."""
+
+
+def initialise(tensor: Tensor, weight: Weight, init: Mapping[str, object], generator: Generator | None = None) -> None:
+    """Fill ``tensor`` as ``weight`` says.
+
+    Args:
+        tensor: a parameter of the weight's shape, written in place.
+        weight: says what it is: the weight of a convolution, a bias, a scale that starts at a constant.
+        init: the spec's ``init``: a word for ``conv``, for ``linear`` and for ``bias``. Where it is silent, the first
+            word of :data:`archspec.operations.base.INIT` holds.
+        generator: where random numbers come from; by default torch's global generator.
+
+    Raises:
+        ValueError: a word that no initialiser has.
+    """
+    kind, _, value = weight.initial.partition(":")
+    key = "bias" if kind == "linear_bias" else kind
+    word = init.get(key, INIT[key][0]) if key in INIT else ""
+    with torch.no_grad():
+        if key in ("conv", "linear") and word in INITIALISERS:
+            INITIALISERS[str(word)](tensor, generator)
+        elif key == "bias" and word == "torch":
+            bound = 1 / math.sqrt(weight.fan_in)
+            tensor.uniform_(-bound, bound, generator=generator)
+        elif key == "zero" or (key == "bias" and word == "zero"):
+            tensor.zero_()
+        elif key == "one":
+            tensor.fill_(1)
+        elif key == "constant":
+            tensor.fill_(float(value))
+        else:
+            raise ValueError(f"no initialiser for `{weight.initial}` is called `{word}`")

@@ -1,0 +1,93 @@
+"""Whether torch agrees: the emitted graphs are sound, and every inferred shape is the one that torch computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from archspec.diagnostics import Diagnostic
+from archspec.emit.fx import emit
+from archspec.graph.graph import Graph, Node
+from archspec.operations.base import Shape, show_shape
+
+BATCH = 2
+"""More than one, so that a shape that took the batch for a channel would not pass."""
+
+
+def lint(module: nn.Module) -> None:
+    """Lint the fx graph of a model and of every block in it.
+
+    Raises:
+        RuntimeError: a graph is not well formed, which is a defect of the backend.
+    """
+    for part in module.modules():
+        if isinstance(part, fx.GraphModule):
+            part.graph.lint()
+
+
+def compare_shapes(graph: Graph) -> list[Diagnostic]:
+    """Run the flat graph on the meta device and compare the shape of every node: E704 for each that differs.
+
+    A node that torch refuses to run ends the comparison: nothing after it has a shape.
+    """
+    runner = _Comparison(graph)
+    try:
+        runner.run(torch.empty((BATCH, *graph.input), device="meta"))
+    except Exception as error:  # whatever a kernel raises on shapes that do not fit
+        runner.refused(error)
+    return runner.found
+
+
+class _Comparison(fx.Interpreter):
+    """Interprets the flat graph and collects what differs from the inferred shapes."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(emit(graph, flat=True).eval())
+        self.expected = graph
+        self.found: list[Diagnostic] = []
+        self.confirmed: set[str] = set()
+        self.current: fx.Node | None = None
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().run(*args, **kwargs)
+        for node in self.expected.nodes:
+            if node.name not in self.confirmed:
+                self.report(node, "no operation of torch stands for this node")
+        return result
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.current = n
+        result = super().run_node(n)
+        # Operations that become several fx nodes describe the last of them; weights that are read have no batch.
+        if n.op not in ("placeholder", "get_attr", "output") and "shape" in n.meta:
+            self.compare(self.expected.by_name[n.meta["scope"]], result)
+        return result
+
+    def compare(self, node: Node, result: torch.Tensor) -> None:
+        self.confirmed.add(node.name)
+        shape = tuple(result.shape)
+        if shape != (BATCH, *node.shape):
+            self.report(node, f"torch computes {_shown(shape)} where {show_shape(node.shape)} was inferred")
+
+    def report(self, node: Node, message: str) -> None:
+        inputs = " and ".join(show_shape(shape) for shape in self.expected.input_shapes(node))
+        notes = (f"in {node.name}, from {inputs}",)
+        help = "this is a defect of archspec: please report it, with the spec"
+        self.found.append(Diagnostic("E704", message, node.span, notes=notes, help=help))
+
+    def refused(self, error: Exception) -> None:
+        """What torch refuses to run."""
+        scope = self.current.meta.get("scope") if self.current else None
+        node = self.expected.by_name.get(str(scope))
+        if node is None:
+            raise error
+        self.report(
+            node, f"torch refuses what was inferred to be {show_shape(node.shape)}: {str(error).splitlines()[0]}"
+        )
+
+
+def _shown(shape: Shape) -> str:
+    batch, *rest = shape if shape else (0,)
+    return show_shape(tuple(rest)) if batch == BATCH else f"{show_shape(shape)}, the batch of {BATCH} lost,"
