@@ -1,0 +1,204 @@
+"""``archspec build``: compile a spec, have torch confirm every shape, show what the network costs, save its weights."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import archspec
+from archspec.analysis.cost import Costs, StageCosts, node_params, summarize
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
+from archspec.graph.graph import Graph, Limits
+from archspec.operations.base import show_shape
+from archspec.testing.expectations import check_expectations
+
+from . import options
+from .files import replacing, unwritable
+from .render import Terminal, as_json, counted, put, put_json, short, table
+from .yaml_text import standalone, to_yaml
+
+SUFFIX = ".safetensors"
+
+
+def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    if not value.endswith(SUFFIX) or Path(value).name == SUFFIX:
+        raise click.BadParameter(f"weights are saved as {SUFFIX}: name a file like `model{SUFFIX}`")
+    return Path(value)
+
+
+@click.command("build", cls=options.SpecCommand)
+@options.spec
+@click.option("-o", "--output", callback=_output, metavar=f"FILE{SUFFIX}", help="Save initialised weights.")
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.overrides
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the initial weights.")
+@click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block.")
+@options.limits
+@options.form("text", "json")
+def command(
+    spec: str,
+    output: Path | None,
+    force: bool,
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    seed: int | None,
+    flat: bool,
+    limits: Limits,
+    form: str,
+) -> int:
+    """Build a network, and compare every inferred shape with torch's.
+
+    The spec is compiled, its torch.fx graphs are linted and run on torch's meta device, and what the spec expects is
+    verified. Prints the stages with their outputs and parameters. With -o, initialised weights are saved, with the
+    spec in their metadata.
+
+    \b
+    Examples:
+      archspec build resnet50
+      archspec build wide.yaml -o wide.safetensors --seed 0
+    """
+    source = options.source(spec)
+    graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
+    found = check_expectations(graph)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        raise SpecError([*graph.warnings, *found])
+    inputs = _files(graph)
+    with replacing(output, force=force, inputs=inputs) if output else contextlib.nullcontext() as temporary:
+        _confirm(graph, flat)
+        if output and temporary:
+            _save(graph, source, output, temporary, seed, flat)
+    costs = summarize(graph)
+    if form == "json":
+        put_json(_json(graph, costs, spec, output))
+        return 0
+    options.warn(graph.warnings)
+    safe = Terminal.of(sys.stdout).safe
+    put(safe(f"{graph.spec.name}: {show_shape(graph.input)} to {show_shape(graph.output)}") + "\n")
+    put(_stage_table(graph, costs))
+    put(f"\n{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}")
+    put(f"{counted(costs.nodes, 'node')}, every shape confirmed by torch\n")
+    if output:
+        size = short(output.stat().st_size)
+        put(safe(f"Saved {output}: {size}B of initialised weights, with the spec in their metadata."))
+    put(safe(_next(graph, spec, overrides, output)))
+    return 0
+
+
+def _files(graph: Graph) -> set[str]:
+    """The paths of the files that the spec was read from."""
+    documents = (graph.spec.document, *graph.spec.imported)
+    sources = {place.value.source for document in documents for place in document.places.values()}
+    return {source.path for source in sources if source.path}
+
+
+def _confirm(graph: Graph, flat: bool) -> None:
+    """Build on the meta device, lint, and compare every shape.
+
+    Raises:
+        EnvironmentFault: torch is missing.
+        SpecError: E704, torch computes another shape.
+    """
+    model = archspec.build(graph, device="meta", flat=flat)
+    from archspec.testing.torch import compare_shapes, lint
+
+    lint(model)
+    faults = compare_shapes(graph)
+    if faults:
+        raise SpecError(faults)
+
+
+def _save(graph: Graph, source: Source, output: Path, temporary: Path, seed: int | None, flat: bool) -> None:
+    """Write initialised weights to ``temporary``, which becomes ``output``."""
+    from archspec import weights
+
+    model = archspec.build(graph, seed=seed, flat=flat)
+    try:
+        weights.save(model, graph, to_yaml(standalone(graph.spec, source)), str(temporary))
+    except ImportError as error:
+        help = "pip install 'archspec-compiler[torch]'"
+        message = f"saving weights needs safetensors, which cannot be imported ({error})"
+        raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # how safetensors, written in Rust, reports a full disk
+            raise
+        raise unwritable(output, error) from None
+
+
+# -- the report ------------------------------------------------------------------------------------------------------
+
+
+def rows(graph: Graph, costs: Costs) -> list[StageCosts]:
+    """The stages, and what stands before, between and after them, in order."""
+    found: list[StageCosts] = []
+    end = 0
+    for number, (stage, costs_) in enumerate(zip(graph.stages, costs.stages, strict=True)):
+        found += _between(graph, end, stage.first, "stem" if number == 0 else "between")
+        found.append(costs_)
+        end = stage.last
+    return found + _between(graph, end, len(graph.nodes), "head" if graph.stages else "stem")
+
+
+def _between(graph: Graph, first: int, last: int, scope: str) -> list[StageCosts]:
+    """The row of the nodes outside any stage; none where there are no nodes."""
+    nodes = graph.nodes[first:last]
+    if not nodes:
+        return []
+    call = {"stem": graph.spec.stem.call, "head": graph.spec.head.call}.get(scope)
+    params = sum(node_params(graph, node) for node in nodes)
+    macs = sum(node.operation.macs(graph.input_shapes(node), node.shape) for node in nodes)
+    return [StageCosts(scope, call.word if call else "", 0, nodes[-1].shape, params, macs)]
+
+
+def _stage_table(graph: Graph, costs: Costs) -> str:
+    lines = [("stage", "block", "count", "output", "params", "share", "MACs")]
+    for row in rows(graph, costs):
+        share = f"{100 * row.params / costs.params:.1f}%" if costs.params else "-"
+        count = str(row.count) if row.count else ""
+        output = show_shape(row.output)
+        lines.append((row.scope, row.block, count, output, f"{row.params:,}", share, short(row.macs)))
+    lines.append(("total", "", "", show_shape(graph.output), f"{costs.params:,}", "100.0%", short(costs.macs)))
+    return table(lines, right=(2, 3, 4, 5, 6))
+
+
+def _next(graph: Graph, spec: str, overrides: tuple[str, ...], output: Path | None) -> str:
+    """What to do with the result."""
+    if output:
+        return f"Next: archspec.build({spec!r}, weights={str(output)!r}) gives the model with them."
+    changes = [word for setting in overrides for word in ("--set", setting)]
+    command = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
+    return f"Next: `{command}` saves initialised weights."
+
+
+def _json(graph: Graph, costs: Costs, spec: str, output: Path | None) -> dict[str, Any]:
+    return {
+        "spec": spec,
+        "valid": True,
+        "name": graph.spec.name,
+        "hash": graph.spec.hash,
+        "input": list(graph.input),
+        "output": list(graph.output),
+        "params": costs.params,
+        "macs": costs.macs,
+        "layers": costs.layers,
+        "nodes": costs.nodes,
+        "stages": [
+            {
+                "scope": row.scope,
+                "block": row.block,
+                "count": row.count,
+                "output": list(row.output),
+                "params": row.params,
+                "macs": row.macs,
+            }
+            for row in rows(graph, costs)
+        ],
+        "saved": str(output) if output else None,
+        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+    }

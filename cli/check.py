@@ -1,0 +1,118 @@
+"""``archspec check``: read and compile specs, and verify what they expect. torch is not imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+import archspec
+from archspec.analysis.cost import Costs, summarize
+from archspec.diagnostics import Diagnostic, SpecError
+from archspec.graph.graph import Graph, Limits
+from archspec.testing.expectations import check_expectations
+
+from . import options
+from .render import Report, Terminal, as_json, counted, put, put_json, say, short
+
+
+@click.command("check", cls=options.SpecCommand)
+@options.specs
+@options.overrides
+@options.limits
+@options.form("text", "json")
+def command(specs: tuple[str, ...], overrides: tuple[str, ...], allow_outside: bool, limits: Limits, form: str) -> int:
+    """Read and compile specs, and verify what they expect; needs no torch.
+
+    A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
+    one is read, every shape is inferred, and what it says under `expect` is compared. Exit status 1 says that one is
+    at fault.
+
+    \b
+    Examples:
+      archspec check resnet50
+      archspec check specs --format json
+      archspec check wide.yaml --set stages.groups=32
+    """
+    if specs.count(options.STDIN) > 1:
+        raise click.UsageError("standard input can be read only once")
+    report = Report()
+    outcomes: list[Outcome] = []
+    for reference in specs:
+        for outcome in _outcomes(reference, overrides, allow_outside, limits, form):
+            outcomes.append(outcome)
+            if form == "text":
+                _show(outcome, report)
+    if form == "json":
+        put_json([outcome.as_json() for outcome in outcomes])
+    valid = sum(outcome.valid for outcome in outcomes)
+    report.finish(f" in {len(outcomes)} specs, of which {valid} valid" if len(outcomes) > 1 else "")
+    return 0 if valid == len(outcomes) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What checking one spec gave: a graph and its costs where it compiles, and everything to be said about it."""
+
+    spec: str
+    name: str
+    diagnostics: tuple[Diagnostic, ...]
+    graph: Graph | None = None
+    costs: Costs | None = None
+
+    @property
+    def valid(self) -> bool:
+        return all(diagnostic.severity == "warning" for diagnostic in self.diagnostics)
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"spec": self.spec, "file": self.name, "valid": self.valid}
+        if self.graph and self.costs:
+            found |= {
+                "name": self.graph.spec.name,
+                "hash": self.graph.spec.hash,
+                "params": self.costs.params,
+                "macs": self.costs.macs,
+                "layers": self.costs.layers,
+                "nodes": self.costs.nodes,
+                "output": list(self.graph.output),
+            }
+        return {**found, "diagnostics": [as_json(diagnostic) for diagnostic in self.diagnostics]}
+
+
+def examine(reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits) -> Outcome:
+    """Load, compile and compare one spec."""
+    name = reference
+    try:
+        source = options.source(reference)
+        name = source.name
+        graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
+        found = (*graph.warnings, *check_expectations(graph))
+    except SpecError as error:
+        return Outcome(reference, name, error.diagnostics)
+    return Outcome(reference, name, found, graph, summarize(graph))
+
+
+def _outcomes(
+    reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, form: str
+) -> Iterator[Outcome]:
+    """The outcome of each spec that one argument names: itself, or those of a folder."""
+    try:
+        inside = options.folder(reference)
+    except SpecError as error:
+        yield Outcome(reference, reference, error.diagnostics)
+        return
+    if inside is not None and form == "text":
+        say(f"{Terminal.of(sys.stderr).safe(reference)}: {counted(len(inside), 'spec')}")
+    for name in [reference] if inside is None else inside:
+        yield examine(name, overrides, allow_outside, limits)
+
+
+def _show(outcome: Outcome, report: Report) -> None:
+    if outcome.valid and outcome.costs:
+        costs = outcome.costs
+        counts = f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}"
+        put(f"{Terminal.of(sys.stdout).safe(outcome.name)}: ok, {counts}")
+    report.add(outcome.diagnostics)

@@ -1,0 +1,42 @@
+"""``archspec completion``: the script with which a shell completes commands, options, names of specs and codes."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from .render import put
+
+INSTALL = {
+    "bash": "archspec completion bash > ~/.local/share/bash-completion/completions/archspec",
+    "zsh": "archspec completion zsh > ~/.zfunc/_archspec, with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc",
+    "fish": "archspec completion fish > ~/.config/fish/completions/archspec.fish",
+}
+TRY = {
+    "bash": 'eval "$(archspec completion bash)"',
+    "zsh": 'eval "$(archspec completion zsh)"',
+    "fish": "archspec completion fish | source",
+}
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(list(INSTALL)))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> int:
+    """Print the script with which a shell completes archspec; its first lines say how to install it.
+
+    \b
+    Examples:
+      eval "$(archspec completion bash)"
+      archspec completion fish | source
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.BadParameter(f"this click knows no completion for {shell}", param_hint="SHELL")
+    completion = kind(ctx.find_root().command, {}, "archspec", "_ARCHSPEC_COMPLETE")
+    script = completion.source_template % completion.source_vars()  # `source()` would run the shell to ask its version
+    first, _, rest = script.lstrip("\n").partition("\n")
+    comments = f"# For this shell only: {TRY[shell]}\n# For good: {INSTALL[shell]}"
+    # zsh wants its `#compdef` line first.
+    put(f"{first}\n{comments}\n{rest}" if first.startswith("#compdef") else f"{comments}\n{first}\n{rest}")
+    return 0

@@ -1,0 +1,104 @@
+"""Writing a file whole or not at all: a temporary file beside the target, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, force: bool = False, inputs: Iterable[str] = ()) -> Iterator[Path]:
+    """A temporary file that takes the place of ``target`` when the body ends well, and is removed when it does not.
+
+    Args:
+        target: the file to write.
+        force: whether a file that exists may be replaced.
+        inputs: paths of files that were read, which are never written.
+
+    Raises:
+        EnvironmentFault: E805 for a file that exists, E806 for one that cannot be written; before the body wherever
+            that can be known.
+    """
+    try:
+        mode = _check(target, force, inputs)
+        handle, name = tempfile.mkstemp(prefix=".archspec-", suffix=".tmp", dir=target.parent)
+        os.close(handle)
+    except (OSError, ValueError) as error:
+        raise unwritable(target, error) from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        _store(temporary, mode)
+        _move(temporary, target, force)
+    except OSError as error:
+        raise unwritable(target, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def unwritable(target: Path | str, reason: object) -> EnvironmentFault:
+    """The fault of an output that cannot be written, for a reason given by the system or in words."""
+    text = (reason.strerror or type(reason).__name__).lower() if isinstance(reason, OSError) else str(reason)
+    return EnvironmentFault(Diagnostic("E806", f"`{cut(target)}` cannot be written: {cut(text, 200)}"))
+
+
+def _check(target: Path, force: bool, inputs: Iterable[str]) -> int:
+    """Refuse what must not be written over. Returns the permissions that the new file gets."""
+    try:
+        status = target.lstat()
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise unwritable(target, f"there is no folder `{cut(target.parent)}`") from None
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+    if stat.S_ISLNK(status.st_mode):
+        raise unwritable(target, "it is a link, and links are not followed")
+    if stat.S_ISDIR(status.st_mode):
+        raise unwritable(target, "it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise unwritable(target, "it is not a regular file")
+    if any(_same(target, name) for name in inputs):
+        raise unwritable(target, "it is the spec itself, or a file that the spec reads")
+    if not force:
+        raise _exists(target)
+    return stat.S_IMODE(status.st_mode)
+
+
+def _exists(target: Path) -> EnvironmentFault:
+    return EnvironmentFault(Diagnostic("E805", f"`{cut(target)}` exists already", help="pass --force to replace it"))
+
+
+def _same(target: Path, name: str) -> bool:
+    try:
+        return target.samefile(name)
+    except OSError:
+        return False
+
+
+def _store(path: Path, mode: int) -> None:
+    """Have the file's content on the disk before its name changes: a crash leaves the old file or the new one."""
+    path.chmod(mode)
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _move(temporary: Path, target: Path, force: bool) -> None:
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename it never replaces what appeared in the meantime
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        temporary.replace(target)

@@ -1,0 +1,198 @@
+"""``archspec``: finds the command, and turns whatever happens into a message and an exit status.
+
+0 is fine, 1 says that a spec or what it expects is at fault, 2 wrong usage, 3 the environment, 70 a defect of archspec,
+130 an interrupt. Commands are imported when they are asked for, so that none pays for another's imports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .render import Terminal, say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
+
+COMMANDS = {
+    "check": ("check", "Read and compile specs, and verify what they expect; needs no torch."),
+    "build": ("build", "Build a network, and compare every inferred shape with torch's."),
+    "list": ("list_", "List specs, blocks, shortcuts, fragments, operations and namings."),
+    "show": ("show", "Show a spec after `extends`, with where each value came from."),
+    "schema": ("schema", "Print the JSON Schema of a spec, with which editors complete and check one."),
+    "explain": ("explain", "Say at more length what a diagnostic's code means."),
+    "completion": ("completion", "Print the script with which a shell completes archspec."),
+}
+"""Each command's module, and what it does in a line, so that `--help` need not import it."""
+
+
+class Commands(click.Group):
+    """The group of commands, each of them imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(_unknown(name), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        known = {name: summary for name, (_, summary) in COMMANDS.items() if name.startswith(incomplete)}
+        commands = [CompletionItem(name, help=summary) for name, summary in known.items()]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _unknown(name: str) -> str:
+    from archspec.diagnostics import cut, did_you_mean
+
+    hint = did_you_mean(name, COMMANDS)
+    if not hint and (name.endswith((".yaml", ".yml")) or name == "-"):
+        hint = f"did you mean `archspec check {cut(name)}`?"
+    return f"there is no command `{cut(name)}`; {hint or 'there are ' + ', '.join(COMMANDS)}"
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from archspec import __version__
+
+    click.echo(f"archspec {__version__}")
+    ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+def commands() -> None:
+    """Compile short YAML specs of neural networks.
+
+    SPEC is a path, the name of a spec that ships with archspec, or `-` for standard input.
+
+    \b
+    Examples:
+      archspec list
+      archspec check resnet50
+      archspec build specs/resnet50.yaml -o resnet50.safetensors
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of a call with these arguments. Nothing that a command raises comes out."""
+    try:
+        status = int(commands.main(arguments, prog_name="archspec", standalone_mode=False) or 0)
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        return status
+    except click.ClickException as error:
+        _say_usage(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except MemoryError:
+        say("archspec: there is not enough memory")
+        return ENVIRONMENT
+    except OSError as error:
+        return _output_lost(error)
+    except Exception as error:
+        return _defect(error)
+
+
+def _say_usage(error: click.ClickException) -> None:
+    safe = Terminal.of(sys.stderr).safe
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        say(f"{context.get_usage()}\nTry 'archspec{_path(context)} --help' for help.\n")
+    say(f"Error: {safe(error.format_message())}")
+
+
+def _path(context: click.Context) -> str:
+    return f" {context.info_name}" if context.parent else ""
+
+
+def _output_lost(error: OSError) -> int:
+    """Standard output cannot be written: its reader is gone, or its disk is full. Any other such error is a defect."""
+    raised_by_stream = error.filename is None and sys.stdout is not None
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        raised_by_stream = True
+    if not raised_by_stream:
+        return _defect(error)
+    with contextlib.suppress(OSError, ValueError):
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0
+    say(f"archspec: the output cannot be written: {(error.strerror or 'unknown reason').lower()}")
+    return ENVIRONMENT
+
+
+def _defect(error: Exception) -> int:
+    """Something that archspec should have said in its own words."""
+    if os.environ.get("ARCHSPEC_DEBUG"):
+        import traceback
+
+        say("".join(traceback.format_exception(error)).rstrip())
+    text = Terminal.of(sys.stderr).safe(str(error)[:300])
+    say(f"archspec: internal error: {type(error).__name__}: {text}")
+    say("This is a defect of archspec: please report it, with the spec. ARCHSPEC_DEBUG=1 shows where it happened.")
+    return DEFECT
+
+
+def main() -> int:
+    """The entry point of the installed command."""
+    _prepare()
+    try:
+        status = run(sys.argv[1:])
+    except SystemExit as error:  # from shell completion
+        status = error.code if isinstance(error.code, int) else 1
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    return status
+
+
+def _prepare() -> None:
+    """Settle what a process inherits: streams that are closed or cannot show a character, signals, the collector."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file to be opened would be taken for a standard stream
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `archspec ... | head -1` ends quietly, as other tools do
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # temporary files are removed
+    # A command makes many small objects that live until it ends; looking through them again and again is wasted.
+    gc.set_threshold(100_000, 50, 100)

@@ -1,0 +1,246 @@
+"""Everything that a terminal sees: diagnostics with their excerpts, or as JSON; tables; text that is safe to print."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.diagnostics import Diagnostic, Label, Span
+
+MAX_SHOWN = 50
+"""How many diagnostics one call prints; the rest is counted."""
+
+TAB = 4
+PIPE_WIDTH = 160
+"""How wide an excerpt may be where there is no terminal."""
+
+_RED, _YELLOW, _BLUE, _CYAN, _BOLD = "31;1", "33;1", "34", "36", "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where text goes: whether it takes colours, how wide an excerpt may be, and which characters it can show."""
+
+    colour: bool = False
+    width: int = PIPE_WIDTH
+    encoding: str = "utf-8"
+
+    @classmethod
+    def of(cls, stream: IO[str] | None) -> Terminal:
+        """What ``stream`` is. Colours need a terminal, and an environment that does not say ``NO_COLOR``."""
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        if stream is None or not stream.isatty():
+            return cls(encoding=encoding)
+        colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return cls(colour, max(40, shutil.get_terminal_size().columns), encoding)
+
+    def paint(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self.colour and text else text
+
+    def safe(self, text: str) -> str:
+        """``text`` with everything made visible that could steer a terminal, break a line or not be encoded."""
+        return text if text.isascii() and text.isprintable() else "".join(map(self._shown, text))
+
+    def _shown(self, character: str) -> str:
+        if character.isprintable():
+            try:
+                character.encode(self.encoding)
+            except UnicodeError:
+                return f"\\u{ord(character):04x}"
+            return character
+        return f"\\u{ord(character):04x}"
+
+    def cells(self, line: str) -> tuple[list[str], list[int]]:
+        """How each character of ``line`` is shown, and the column, from 0, at which it starts; the end comes last."""
+        shown: list[str] = []
+        starts = [0]
+        for character in line:
+            text = " " * (TAB - starts[-1] % TAB) if character == "\t" else self._shown(character)
+            shown.append(text)
+            starts.append(starts[-1] + display_width(text))
+        return shown, starts
+
+
+def display_width(text: str) -> int:
+    """How many columns ``text`` takes: two for a wide character, none for one that combines with the one before."""
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me") or "\u1160" <= character <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+# -- diagnostics -----------------------------------------------------------------------------------------------------
+
+
+def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
+    """A diagnostic as text, its lines joined, without a line break at the end."""
+    safe = terminal.safe
+    style = _RED if diagnostic.severity == "error" else _YELLOW
+    span = diagnostic.span
+    place = f"{safe(str(span))}: " if span else ""
+    title = terminal.paint(f"{diagnostic.severity}[{diagnostic.code}]", style)
+    lines = [f"{terminal.paint(place, _BOLD)}{title}: {terminal.paint(safe(diagnostic.message), _BOLD)}"]
+    spans = [*([span] if span else []), *(label.span for label in diagnostic.labels)]
+    gutter = max((len(str(each.line)) for each in spans), default=1)
+    if span:
+        lines += _excerpt(span, "^", diagnostic.hint, style, gutter, terminal)
+    elif diagnostic.hint:
+        lines.append(f"  {terminal.paint(safe(diagnostic.hint), style)}")
+    for label in diagnostic.labels:
+        if span is None or label.span.source is not span.source:
+            lines.append(f"  at {safe(str(label.span))}")
+        lines += _excerpt(label.span, "-", label.text, _BLUE, gutter, terminal)
+    lines += [f"  {safe(note)}" for note in diagnostic.notes]
+    if diagnostic.help:
+        lines.append(f"  {terminal.paint('help:', _CYAN)} {safe(diagnostic.help)}")
+    return "\n".join(lines)
+
+
+def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, terminal: Terminal) -> list[str]:
+    """The line at ``span``, and under it what is meant. Of a span over several lines, the first is shown."""
+    line = span.source.line(span.line)
+    first = min(span.column - 1, len(line))
+    last = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
+    shown, start, length = _window(line, first, min(max(last, first), len(line)), terminal, gutter)
+    bar = terminal.paint("|", _BLUE)
+    number = terminal.paint(f"{span.line:>{gutter}}", _BLUE)
+    under = terminal.paint(f"{mark * length} {terminal.safe(text)}".rstrip(), style)
+    return [f"  {number} {bar} {shown}".rstrip(), f"  {'':{gutter}} {bar} {'':{start}}{under}"]
+
+
+def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -> tuple[str, int, int]:
+    """As much of ``line`` as fits, around characters ``first`` to ``last``; the marks' column and length."""
+    shown, starts = terminal.cells(line)
+    room = terminal.width - gutter - 5
+    if starts[-1] <= room:
+        return "".join(shown), starts[first], max(1, starts[last] - starts[first])
+    left = max(0, min(starts[first] - room // 3, starts[-1] - room))
+    begin = next(i for i, start in enumerate(starts) if start >= left)
+    head = "..." if begin else ""
+    end = begin
+    while end < len(shown) and len(head) + starts[end + 1] - starts[begin] <= room - 3:
+        end += 1
+    text = head + "".join(shown[begin:end]) + ("..." if end < len(shown) else "")
+    start = len(head) + starts[first] - starts[begin]
+    return text, start, max(1, starts[min(last, max(end, first))] - starts[first])
+
+
+def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as JSON. Places are null where it has none; lines and columns count from 1, ends are exclusive."""
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        **_place(diagnostic.span),
+        "hint": diagnostic.hint,
+        "labels": [_label(label) for label in diagnostic.labels],
+        "notes": list(diagnostic.notes),
+        "help": diagnostic.help,
+    }
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {**_place(label.span), "text": label.text}
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    keys = ("line", "column", "end_line", "end_column")
+    return {
+        "file": span.source.name if span else None,
+        **dict(zip(keys, span[1:] if span else [None] * 4, strict=True)),
+    }
+
+
+class Report:
+    """Diagnostics on standard error as they come, at most :data:`MAX_SHOWN` of them, and their count at the end."""
+
+    def __init__(self) -> None:
+        self.terminal = Terminal.of(sys.stderr)
+        self.errors = 0
+        self.warnings = 0
+
+    def add(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            total = self.errors + self.warnings
+            if total < MAX_SHOWN:
+                say(("\n" if total else "") + render(diagnostic, self.terminal))
+            if diagnostic.severity == "error":
+                self.errors += 1
+            else:
+                self.warnings += 1
+
+    def finish(self, where: str = "") -> None:
+        """The line with the counts, if anything was found."""
+        total = self.errors + self.warnings
+        if not total:
+            return
+        kinds = ((self.errors, "error"), (self.warnings, "warning"))
+        counts = ", ".join(counted(number, word) for number, word in kinds if number)
+        cut = f"; the first {MAX_SHOWN} are shown" if total > MAX_SHOWN else ""
+        say(f"\n{counts}{where}{cut}")
+
+
+# -- plain text ------------------------------------------------------------------------------------------------------
+
+
+def write(text: str, stream: IO[str] | None) -> None:
+    """Write and flush, so that the two streams keep their order; a stream that is closed swallows what it is given."""
+    if stream is not None:
+        stream.write(text)
+        stream.flush()
+
+
+def put(text: str) -> None:
+    """A line of data, for standard output."""
+    write(f"{text}\n", sys.stdout)
+
+
+def put_json(value: object) -> None:
+    """Data as JSON in ASCII, for standard output."""
+    put(json.dumps(value, indent=2))
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error."""
+    write(f"{text}\n", sys.stderr)
+
+
+def table(rows: Sequence[Sequence[str]], right: Iterable[int] = (), *, indent: str = "") -> str:
+    """Rows in aligned columns, two spaces apart; those whose numbers are in ``right`` are aligned to the right."""
+    to_right = frozenset(right)
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - display_width(cell))
+            cells.append(space + cell if number in to_right else cell + space)
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return "\n".join(lines)
+
+
+def counted(number: int, word: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def short(number: int) -> str:
+    """A large number with a unit, three digits of it: ``4.09 G``."""
+    value, units = float(number), ["", "k", "M", "G", "T", "P", "E"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    if not units[0]:
+        return str(number)
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {units[0]}"

@@ -1,0 +1,141 @@
+"""``archspec show``: what a spec says after ``extends`` and ``--set``, or the nodes that it compiles to."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+import archspec
+from archspec.diagnostics import Source
+from archspec.graph.graph import Graph, Limits, Node
+from archspec.language.source import Document, Path
+from archspec.operations.base import Operation, arguments, show_shape
+
+from . import options
+from .render import Terminal, as_json, put, put_json, table, write
+from .yaml_text import standalone, to_yaml
+
+
+@click.command("show", cls=options.SpecCommand)
+@options.spec
+@options.overrides
+@options.limits
+@click.option("--graph", "nodes", is_flag=True, help="Show the nodes of the compiled network instead.")
+@options.form("yaml", "json")
+def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, nodes: bool, form: str) -> int:
+    """Show a spec after `extends` and `--set`, with where each value came from.
+
+    What is printed is a spec itself: it stands alone, and compiles to the same network. Comments name the place of what
+    was written elsewhere. With --graph, the nodes of the network: name, operation, inputs, shape, and line of the spec.
+
+    \b
+    Examples:
+      archspec show resnext50_32x4d
+      archspec show resnet50 --set stages.groups=32 --graph
+    """
+    source = options.source(spec)
+    loaded = options.load(source, overrides, allow_outside)
+    graph = archspec.compile(loaded, limits=limits)
+    document = standalone(loaded, source)
+    if form == "json":
+        put_json(_graph_json(graph) if nodes else _spec_json(graph, document))
+        return 0
+    options.warn(graph.warnings)
+    if nodes:
+        put(_node_table(graph, Terminal.of(sys.stdout)))
+    else:
+        write(to_yaml(document), sys.stdout)
+    return 0
+
+
+def _spec_json(graph: Graph, document: Document) -> dict[str, Any]:
+    places = {".".join(map(str, path)): _place(document, path) for path in _paths(document.value, ())}
+    return {
+        "name": graph.spec.name,
+        "hash": graph.spec.hash,
+        "spec": document.value,
+        "places": places,
+        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+    }
+
+
+def _paths(value: Any, path: Path) -> Iterator[Path]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        yield (*path, key)
+        yield from _paths(item, (*path, key))
+
+
+def _place(document: Document, path: Path) -> dict[str, Any]:
+    span = document.span(path)
+    return {"file": span.source.name, "line": span.line, "column": span.column}
+
+
+def _graph_json(graph: Graph) -> dict[str, Any]:
+    return {
+        "name": graph.spec.name,
+        "hash": graph.spec.hash,
+        "input": list(graph.input),
+        "outputs": dict(graph.outputs),
+        "nodes": [_node_json(node) for node in graph.nodes],
+        "regions": [
+            {
+                "kind": region.kind,
+                "scope": region.scope,
+                "name": region.name,
+                "first": region.first,
+                "last": region.last,
+            }
+            for region in graph.regions
+        ],
+        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+    }
+
+
+def _node_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "operation": node.operation.name,
+        "arguments": _set_arguments(node.operation),
+        "inputs": list(node.inputs),
+        "shape": list(node.shape),
+        "scope": node.scope,
+        "file": node.span.source.name,
+        "line": node.span.line,
+        "column": node.span.column,
+    }
+
+
+def _set_arguments(operation: Operation) -> dict[str, Any]:
+    """The arguments that differ from their defaults."""
+    found = {}
+    for name, field in arguments(type(operation)).items():
+        value = getattr(operation, name)
+        if field.default is dataclasses.MISSING or value != field.default:
+            found[name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _node_table(graph: Graph, terminal: Terminal) -> str:
+    rows = [("name", "operation", "inputs", "shape", "written at")]
+    rows.append(("input", "", "", show_shape(graph.input), ""))
+    for node in graph.nodes:
+        given = ", ".join(f"{key}={_value(value)}" for key, value in _set_arguments(node.operation).items())
+        operation = f"{node.operation.name}({given})" if given else node.operation.name
+        place = f"{_short_name(node.span.source)}:{node.span.line}"
+        rows.append((node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place))
+    return table([tuple(map(terminal.safe, row)) for row in rows])
+
+
+def _short_name(source: Source) -> str:
+    return source.name.removeprefix("archspec library: ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return show_shape(tuple(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
