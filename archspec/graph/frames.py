@@ -140,10 +140,7 @@ def _word(term: Term) -> frozenset[str]:
     return frozenset({term.constant}) if isinstance(term.constant, str) else frozenset()
 
 
-def make_operation(
-    operation: type[Operation], terms: Mapping[str, Term], frame: Frame, given: Mapping[str, Any]
-) -> Operation:
-    """The operation with its arguments evaluated; ``given`` are those that a setting supplies."""
+def read_arguments(operation: type[Operation], terms: Mapping[str, Term], frame: Frame) -> dict[str, Any]:
+    """The arguments of an operation, evaluated."""
     fields = arguments(operation)
-    values = {name: frame.argument(term, name, fields[name]) for name, term in terms.items()}
-    return operation(**{**given, **values}) if given else operation(**values)
+    return {name: frame.argument(term, name, fields[name]) for name, term in terms.items()}

@@ -6,7 +6,7 @@ A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -176,12 +176,3 @@ def too_many_nodes(limit: int, span: Span) -> SpecError:
     """The refusal of a network with more nodes than ``limit``."""
     message = f"the network would have more than {limit:,} nodes"
     return SpecError([Diagnostic("E601", message, span, help="lower `count`, or raise `--limit nodes=N`")])
-
-
-def needed(nodes: Iterable[Node], outputs: Iterable[str]) -> set[str]:
-    """The names of the nodes that the outputs depend on."""
-    wanted = set(outputs)
-    for node in reversed(tuple(nodes)):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-    return wanted

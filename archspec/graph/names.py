@@ -94,6 +94,15 @@ RESERVED = frozenset(
 """Attributes that a module or a graph module has already; a test compares this with torch."""
 
 
+def render(template: Template, values: Mapping[str, Value]) -> str:
+    """The name that a template gives. Raises SpecError where one of its expressions has no value."""
+    try:
+        return template.render(values)
+    except ExpressionFault as fault:
+        message = f"in a name template: {fault.message}"
+        raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
+
+
 class Scope:
     """A prefix of names, and how much stands in it already."""
 
@@ -133,7 +142,7 @@ class Names:
             if template is None or not template.parts:
                 return parent
             number, position = parent.count(kind)
-            name = self._render(template, {"name": kind, **values, "n": number, "position": position})
+            name = render(template, {"name": kind, **values, "n": number, "position": position})
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
 
     def _scope(self, parent: Scope, name: str, positional: bool, span: Span) -> Scope:
@@ -183,14 +192,7 @@ class Names:
             template = self.naming.get("step")
         if template is None:
             return _labelled(operation.label, kind, number)
-        return self._render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
-
-    def _render(self, template: Template, values: Mapping[str, Value]) -> str:
-        try:
-            return template.render(values)
-        except ExpressionFault as fault:
-            message = f"in a name template: {fault.message}"
-            raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
+        return render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
 
     def _check(self, name: str, span: Span) -> None:
         for part in name.split("."):
@@ -216,6 +218,7 @@ def _label(text: str) -> tuple[str | Expression, ...]:
     return tuple(parse(piece) if number % 2 else piece for number, piece in enumerate(pieces) if piece)
 
 
+@functools.lru_cache(4096)
 def _labelled(label: str, kind: str, number: int) -> str:
     values: dict[str, Value] = {"kind": kind, "n": number}
     return "".join(part if isinstance(part, str) else str(part.evaluate(values)) for part in _label(label))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError
-from archspec.graph.frames import Frame, make_operation
+from archspec.graph.frames import Frame, read_arguments
 from archspec.graph.graph import Builder, Node
 from archspec.graph.names import Names, Scope
 from archspec.language.expressions import Value
@@ -67,31 +67,27 @@ class Sequences:
     base: Mapping[str, Value]
     faults: Faults
     origins: dict[str, tuple[Term, Frame]] = field(default_factory=dict)
+    made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
 
     def sequence(self, sequence: Sequence, frame: Frame, scope: Scope, flow: Flow, value: Node) -> Node:
         """A stem, a head, or an edge of a stage."""
         if sequence.call is None:
-            return self.steps(sequence.steps, frame, scope, flow, value, False, False)
+            return self.steps(sequence.steps, frame, scope, flow, value, False)
         call = sequence.call
         assert call.definition
         inner = self.enter(call.definition, call, frame, value)
-        return self.steps(call.definition.steps, inner, scope, flow, value, False, False)
+        return self.steps(call.definition.steps, inner, scope, flow, value, False)
 
-    def steps(
-        self, steps: tuple[Step, ...], frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
-        """The value after ``steps``. ``before``, ``after``: whether a layer stands outside them in the data's flow."""
+    def steps(self, steps: tuple[Step, ...], frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+        """The value after ``steps``. ``after``: whether a layer follows them in the data's flow."""
         for index, step in enumerate(steps):
             if step.when is not None and not frame.truth(step.when):
                 continue
             follows = step.has_layer and (after or layer_follows(steps, index + 1, frame))
-            value = _LOWER[step.kind](self, step, frame, scope, flow, value, before, follows)
-            before = before or step.has_layer
+            value = _LOWER[step.kind](self, step, frame, scope, flow, value, follows)
         return value
 
-    def _operation(
-        self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
+    def _operation(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         operation = step.operation
         assert operation
         given: Mapping[str, Any] = {}
@@ -101,56 +97,48 @@ class Sequences:
             if word == NONE:
                 return value
             given = setting if word == setting["type"] else {}
-        made = make_operation(operation, step.arguments, frame, given)
-        return self.add(made, (value,), scope, step.name, frame, step.span, step.arguments)
+        values = {**given, **read_arguments(operation, step.arguments, frame)}
+        return self.add(self.operation(operation, values), (value,), scope, step.name, frame, step.span, step.arguments)
 
-    def _group(
-        self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
+    def _group(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self.names.open(scope, "sequence", frame.values, step.span, step.name) if step.name else scope
-        return self.steps(step.steps or (), frame, inner, flow, value, before, after)
+        return self.steps(step.steps or (), frame, inner, flow, value, after)
 
-    def _merge(
-        self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
+    def _merge(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         results = []
         for branch in step.branches:
             inner = self.names.open(scope, "branch", frame.values, step.span, branch.name) if branch.name else scope
-            results.append(self.steps(branch.steps, frame, inner, flow, value, before, after))
+            results.append(self.steps(branch.steps, frame, inner, flow, value, after))
         assert step.operation
-        return self.add(step.operation(), tuple(results), scope, step.name, frame, step.span, {})
+        return self.add(self.operation(step.operation, {}), tuple(results), scope, step.name, frame, step.span, {})
 
-    def _call(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool) -> Node:
+    def _call(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         fragment = step.definition
         assert fragment
         values = {**frame.values, "name": fragment.name}
         inner = self.names.open(scope, "fragment", values, step.span, step.name)
         entered = self.enter(fragment, step, frame, value)
-        return self.steps(fragment.steps, entered, inner, flow, value, before, after)
+        return self.steps(fragment.steps, entered, inner, flow, value, after)
 
-    def _layer(
-        self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
+    def _layer(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self.names.open(scope, "layer", frame.values, step.span, step.name)
         last = not after
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
-                if not before and flow.activated is None:
+                if flow.activated is None:
                     flow.activated = value
-                value = self._weights_of(step, frame, inner, flow, value, before, after)
+                value = self._weights_of(step, frame, inner, flow, value, after)
             elif not (last and part in flow.omit_last):
                 value = self._part(part, step, frame, inner, flow, value)
         return value
 
-    def _weights_of(
-        self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, before: bool, after: bool
-    ) -> Node:
+    def _weights_of(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or what stands in its place."""
         if step.steps is not None:
-            return self.steps(step.steps, frame, scope, flow, value, before, after)
+            return self.steps(step.steps, frame, scope, flow, value, after)
         assert step.operation
-        made = make_operation(step.operation, step.arguments, frame, {})
-        return self.add(made, (value,), scope, "", frame, step.span, step.arguments)
+        values = read_arguments(step.operation, step.arguments, frame)
+        return self.add(self.operation(step.operation, values), (value,), scope, "", frame, step.span, step.arguments)
 
     def _part(self, key: str, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node) -> Node:
         """The norm or the activation of a layer, by the layer's own setting or the one in force."""
@@ -164,7 +152,15 @@ class Sequences:
         """A norm or an activation by its evaluated setting; the value itself where the word is ``none``."""
         if values["type"] == NONE:
             return value
-        return self.add(operations()[key](**values), (value,), scope, "", frame, span, {})
+        return self.add(self.operation(operations()[key], values), (value,), scope, "", frame, span, {})
+
+    def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
+        """The operation with these arguments. Equal ones are one object: a deep network repeats few of them."""
+        key = (operation, *values.items())
+        made = self.made.get(key)
+        if made is None:
+            made = self.made[key] = operation(**values)
+        return made
 
     def enter(self, fragment: Fragment, call: Step, frame: Frame, value: Node) -> Frame:
         """The frame inside a fragment, whose input is ``value``."""
@@ -316,7 +312,7 @@ def read_setting(setting: Setting, key: str, frame: Frame) -> dict[str, Any]:
     return {"type": word, **given}
 
 
-Lower = Callable[[Sequences, Step, Frame, Scope, Flow, Node, bool, bool], Node]
+Lower = Callable[[Sequences, Step, Frame, Scope, Flow, Node, bool], Node]
 
 _LOWER: Mapping[str, Lower] = {
     "operation": Sequences._operation,

@@ -50,3 +50,6 @@ class Act(Operation):
 
     def may_write_in_place(self) -> bool:
         return self.type == "relu"
+
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return None if self.type in ("sigmoid", "hardsigmoid", "softplus") else 0

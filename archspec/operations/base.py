@@ -185,6 +185,10 @@ class Operation:
         """The same operation starting as the zero function where that can be (a norm whose scale starts at 0)."""
         return self
 
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        """The position of the input that makes the output zero where it is zero; None where none does."""
+        return None
+
 
 def arguments(operation: type[Operation]) -> dict[str, dataclasses.Field[Any]]:
     """The arguments of an operation class by name, in the order in which it declares them."""

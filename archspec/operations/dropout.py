@@ -19,3 +19,6 @@ class Dropout(Operation):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p})
+
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return 0

@@ -25,3 +25,6 @@ class LayerScale(Operation):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")
+
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return 0

@@ -34,6 +34,9 @@ class Multiply(Operation):
         small = frozenset(i for i, shape in enumerate(inputs) if shape != largest)
         return small or frozenset(range(1, len(inputs)))
 
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return min(set(range(len(inputs))) - self.gates(inputs))
+
 
 def _positions(shape: Shape) -> int:
     """The largest spatial size: 1 for a gate and for a flat value."""

@@ -1,0 +1,182 @@
+"""One block to nodes: its residual, its shortcut, their merge, and what the activation order puts after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
+from archspec.graph.cells import block_frame, setting_in_force
+from archspec.graph.frames import Frame
+from archspec.graph.graph import Node, Region
+from archspec.graph.names import Scope
+from archspec.graph.sequences import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order, Sequences, bind, read_setting
+from archspec.language.expressions import Value
+from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
+from archspec.operations.base import operations, show_shape
+
+SHORTCUT_READS = (
+    *("stage", "stages", "index", "number", "count", "blocks"),
+    *("in_channels", "channels", "stride", "dilation", "activation_order", "norm", "act"),
+)
+"""The names of the block that its shortcut sees; the block's own parameters are not among them."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """A block while it is lowered: where it stands, what it sees, and the value that reaches it."""
+
+    stage: Stage
+    block: Block
+    index: int
+    frame: Frame
+    scope: Scope
+    flow: Flow
+    value: Node
+
+    @property
+    def span(self) -> Span:
+        return self.stage.blocks.span
+
+
+@dataclass(slots=True)
+class Blocks:
+    """Lowers the blocks of one network, in order."""
+
+    spec: Spec
+    sequences: Sequences
+    faults: Faults
+    previous_order: str = ""
+
+    def block(self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node) -> tuple[Node, Region]:
+        """The result of block ``table["index"]`` of a stage, which reads ``value``, and where its nodes lie."""
+        start = len(self.sequences.builder.nodes)
+        place = self._enter(stage, scope, table, value)
+        names, frame, block = self.sequences.names, place.frame, place.block
+        merged = False
+        if block.residual:
+            body = names.open(place.scope, "residual", frame.values, place.span)
+            result = self.sequences.steps(block.steps, frame, body, place.flow, value, False)
+            result, merged = self._merge(place, result, start)
+            for part in place.flow.order.after:
+                result = self.sequences.part(part, place.flow.setting(part), frame, place.scope, place.span, result)
+        else:
+            result = self.sequences.steps(block.steps, frame, place.scope, place.flow, value, False)
+        end, path = len(self.sequences.builder.nodes), place.scope.path
+        return result, Region("block", path, block.name, start, end, value.name, result.name, place.span, merged)
+
+    def _enter(self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node) -> _Place:
+        """The block's parameters and ``let`` evaluated, its scope opened."""
+        index = int(table["index"] or 0)
+        block: Block = stage.blocks.at(index)
+        outer = block_frame(self.spec, stage, block, index, table, value)
+        cells = {key: cell.at(index) for key, cell in stage.cells.items() if key in block.params}
+        given = {key: term for key, term in cells.items() if term is not None}
+        _check_given(block, given, stage)
+        frame = Frame(dict(outer.values), outer.span, None, outer.written)
+        bind(frame, block.params, given, outer, block.let)
+        order = str(frame.values["activation_order"])
+        self._warn_of_order(order, stage, block)
+        settings = (setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act"))
+        norm, act = (read_setting(setting, key, frame) for setting, key in zip(settings, ("norm", "act"), strict=True))
+        # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
+        arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
+        inner = self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
+        return _Place(stage, block, index, frame, inner, Flow(arranged, norm, act), value)
+
+    def _warn_of_order(self, order: str, stage: Stage, block: Block) -> None:
+        if order == "post" and self.previous_order == "pre" and block.has_layer:
+            message = "this `post` stage comes after a `pre` stage, and reads a sum that was never normalised"
+            self.faults.add(Diagnostic("W302", message, stage.span))
+        self.previous_order = order
+
+    def _merge(self, place: _Place, result: Node, start: int) -> tuple[Node, bool]:
+        """The merge of a residual, lowered from node ``start`` on, with its shortcut, where there is one."""
+        shortcut, span = self._shortcut(place)
+        skip = 1 if place.block.merge.name == "concat" else 0
+        same = place.value.shape[skip:] == result.shape[skip:]
+        side = shortcut.same if same else shortcut.change
+        if side is None:
+            raise SpecError([*self.faults, _refused(shortcut, span, same, place.value, result)])
+        if isinstance(side, str):
+            return result, False
+        if self.spec.init.get("zero_init_residual"):
+            self._start_at_zero(place, result, start)
+        beside = self._beside(place, side, result, span)
+        result = self._drop_path(place, result)
+        merge = self.sequences.operation(place.block.merge, {})
+        return self.sequences.add(merge, (beside, result), place.scope, "", place.frame, place.span, {}), True
+
+    def _shortcut(self, place: _Place) -> tuple[Shortcut, Span]:
+        setting = setting_in_force(self.spec, "shortcut", place.stage, place.block, place.index)
+        word = place.frame.value(setting.term)
+        found = setting.scope.shortcut(word) if isinstance(word, str) else None
+        if found is None:
+            hint = did_you_mean(str(word), setting.scope.visible("shortcuts"))
+            raise SpecError([Diagnostic("E302", f"no shortcut is called `{cut(word)}`", setting.term.span, hint)])
+        return found, setting.term.span
+
+    def _beside(self, place: _Place, side: tuple[Step, ...], result: Node, span: Span) -> Node:
+        """The shortcut's value. In pre-activation orders it reads the first activated value, if it does anything."""
+        outer, value = place.frame, place.value
+        builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
+        inner = Frame({**self.sequences.base, **builtin, "out_channels": result.shape[0]}, span, outer, outer.written)
+        live = tuple(step for step in side if step.when is None or inner.truth(step.when))
+        if not live:
+            return value
+        if inner.values["activation_order"] in PRE_ACTIVATED and place.flow.activated is not None:
+            value = place.flow.activated
+        opened = self.sequences.names.open(place.scope, "shortcut", outer.values, span)
+        return self.sequences.steps(live, inner, opened, Flow(OUTSIDE, place.flow.norm, place.flow.act), value, False)
+
+    def _drop_path(self, place: _Place, result: Node) -> Node:
+        """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""
+        setting = setting_in_force(self.spec, "drop_path", place.stage, place.block, place.index)
+        chance = place.frame.number(setting.term)
+        if not 0 <= chance < 1:
+            message = f"`drop_path` is at least 0 and below 1, not {chance}"
+            raise SpecError([place.frame.located("E501", message, setting.term)])
+        if chance == 0:
+            return result
+        operation = self.sequences.operation(operations()["drop_path"], {"p": chance})
+        return self.sequences.add(operation, (result,), place.scope, "", place.frame, place.span, {})
+
+    def _start_at_zero(self, place: _Place, result: Node, start: int) -> None:
+        """Have a residual start as the zero function, by the scale of its last norm (Goyal et al. 2017, section 5.1).
+
+        Behind the norm there may be what makes zero of zero: an activation, a gate.
+        """
+        nodes = self.sequences.builder.nodes
+        inside = {node.name: position for position, node in enumerate(nodes[start:], start)}
+        name: str | None = result.name
+        while name in inside:
+            node = nodes[inside[name]]
+            changed = node.operation.zero_initialised()
+            if changed is not node.operation:
+                nodes[inside[name]] = node._replace(operation=changed)
+                return
+            shapes = tuple(nodes[inside[n]].shape if n in inside else place.value.shape for n in node.inputs)
+            position = node.operation.zero_from(shapes)
+            name = node.inputs[position] if position is not None else None
+        message = f"`zero_init_residual` changes nothing in `{place.block.name}`: its residual does not end with a norm"
+        span = self.spec.document.key_span(("init", "zero_init_residual"))
+        self.faults.add(Diagnostic("W301", message, span))
+
+
+def _check_given(block: Block, given: Mapping[str, Any], stage: Stage) -> None:
+    for name, default in block.params.items():
+        if default.constant is None and default.expression is None and name not in given:
+            message = f"the block `{block.name}` needs `{name}`"
+            help = f"write a column `{name}` in the stage table"
+            raise SpecError([Diagnostic("E306", message, stage.blocks.span, help=help)])
+
+
+def _refused(shortcut: Shortcut, span: Span, same: bool, value: Node, result: Node) -> Diagnostic:
+    case = "where shapes agree" if same else "where the shape changes"
+    turned = f"this block turns {show_shape(value.shape)} into {show_shape(result.shape)}"
+    message = f"the shortcut `{shortcut.name}` says nothing {case}, and {turned}"
+    advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep channels and stride"
+    notes = (f"in {result.scope or result.name}",)
+    labels = (Label(result.span, "in this block"),)
+    return Diagnostic("E505", message, span, labels=labels, notes=notes, help="" if same else advice)

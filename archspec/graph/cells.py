@@ -1,0 +1,89 @@
+"""What the stage table and the settings say for one block: the setting in force, and the values of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
+from archspec.graph.frames import Frame
+from archspec.graph.graph import Node
+from archspec.language.expressions import Value
+from archspec.language.spec import ACTIVATION_ORDERS, Block, Setting, Spec, Stage, Term
+
+PER_BLOCK = frozenset({"index", "number"})
+"""Names that differ from block to block: a stride that reads one of them is meant for every block."""
+
+
+def setting_in_force(spec: Spec, key: str, stage: Stage, block: Block | None, index: int) -> Setting:
+    """The stage's setting, else the spec's, else the block's, else the language's own.
+
+    What a block fixes passes the spec's by.
+
+    Raises:
+        SpecError: E309, the stage contradicts what the block fixes.
+    """
+    cell = stage.cells.get(key)
+    own: Setting | None = cell.at(index) if cell else None
+    fixed = block.fixed.get(key) if block else None
+    if block and fixed:
+        if own and own.term.constant != fixed.term.constant:
+            raise _contradicted(key, block, own, fixed)
+        return fixed
+    if own:
+        return own
+    written = spec.document.value.get(key) is not None
+    if not written and block and key in block.settings:
+        return block.settings[key]
+    return spec.settings[key]
+
+
+def _contradicted(key: str, block: Block, own: Setting, fixed: Setting) -> SpecError:
+    message = f"the block `{block.name}` fixes `{key}` to `{cut(fixed.term.constant)}`"
+    labels = (Label(fixed.term.span, "fixed here"),)
+    help = "leave the stage's setting out"
+    return SpecError([Diagnostic("E309", message, own.term.span, labels=labels, help=help)])
+
+
+def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, frame: Frame) -> str:
+    """The activation order of a block, by its word."""
+    setting = setting_in_force(spec, "activation_order", stage, block, index)
+    word = frame.value(setting.term)
+    if isinstance(word, str) and word in ACTIVATION_ORDERS:
+        return word
+    words = ", ".join(f"`{order}`" for order in ACTIVATION_ORDERS)
+    message = f"`activation_order` is one of {words}, not `{cut(word)}`"
+    hint = did_you_mean(str(word), ACTIVATION_ORDERS)
+    raise SpecError([Diagnostic("E204", message, setting.term.span, hint)])
+
+
+def block_frame(spec: Spec, stage: Stage, block: Block, index: int, table: Mapping[str, Value], value: Node) -> Frame:
+    """What the cells and settings of block ``index`` of a stage see: its place, then channels, stride and dilation.
+
+    Args:
+        table: the names of the block's place in the network.
+        value: what reaches the block.
+    """
+    values: dict[str, Value] = {**table, "in_channels": value.shape[0]}
+    written: dict[str, tuple[Term, Frame | None]] = {}
+    frame = Frame(values, stage.blocks.span, None, written)
+    sizes: dict[str, Value] = {}
+    for key in ("channels", "stride", "dilation"):
+        cell = stage.cells.get(key)
+        term: Term | None = cell.at(index) if cell else None
+        first_only = key == "stride" and cell and not cell.by_block and not (term and term.names & PER_BLOCK)
+        if term is None or (first_only and index > 0):
+            if key != "channels":
+                sizes[key] = 1
+            continue
+        written[key] = (term, None)
+        if key == "channels" and spec.scale:
+            scaled = cast("Callable[[Value], int]", table["scaled()"])
+            sizes[key] = scaled(frame.number(term))
+        else:
+            sizes[key] = frame.whole(term)
+    values.update(sizes)
+    for key in ("norm", "act"):
+        values[key] = frame.value(setting_in_force(spec, key, stage, block, index).term)
+    values["activation_order"] = order_in_force(spec, stage, block, index, frame)
+    return frame
