@@ -29,8 +29,9 @@ CODES: dict[str, Code] = {
     ),
     "E103": Code(
         "too large",
-        "A spec is small: at most 256 KiB, 64 levels deep and 20,000 values after aliases are expanded. "
-        "Larger input is refused before it can take time or memory.",
+        "A spec is small: at most 256 KiB, 64 levels deep and 20,000 values after aliases are expanded; and steps "
+        "stand at most 64 deep in steps, counting the fragments that they call. Larger input is refused before it "
+        "can take time or memory.",
     ),
     "E104": Code(
         "key written twice",
@@ -153,6 +154,10 @@ CODES: dict[str, Code] = {
         "value that cannot be overridden",
         "The place that `--set` or `extends` names does not exist or is not a mapping.",
     ),
+    "E314": Code(
+        "name given twice",
+        "A definition gives the same name under `params` and under `let`. One would hide the other; rename one.",
+    ),
     "E401": Code(
         "not an expression",
         "The text does not follow the grammar of expressions: numbers, quoted words, names, `+ - * / // %`, "
@@ -219,7 +224,8 @@ CODES: dict[str, Code] = {
     ),
     "E601": Code(
         "too many nodes",
-        "The network would have more nodes than the limit. Raise it with `--limit nodes=N` if that is meant.",
+        "The network would have more nodes than the limit, which `--limit nodes=N` raises if that is meant; or one "
+        "sequence, with the fragments that it calls, expands to more than 20,000 steps.",
     ),
     "E602": Code(
         "too many elements",

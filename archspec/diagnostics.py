@@ -14,6 +14,8 @@ from archspec.codes import CODES
 
 Severity = Literal["error", "warning"]
 
+MAX_HINTS = 50
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -115,6 +117,15 @@ class Faults:
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.found.values())
 
+    def hint(self, word: str, words: Iterable[str]) -> str:
+        """:func:`did_you_mean`, for the faults that somebody will read: the search is too slow for thousands."""
+        return did_you_mean(word, words) if self.few else ""
+
+    @property
+    def few(self) -> bool:
+        """Whether what was found is still so little that somebody will read it all."""
+        return len(self.found) < MAX_HINTS
+
     @property
     def errors(self) -> list[Diagnostic]:
         return [d for d in self if d.severity == "error"]
@@ -144,7 +155,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """The hint for a misspelt ``word``: ``did you mean `channels`?``, or an empty text."""
     close = nearest(word, words)
-    return f"did you mean `{close}`?" if close else ""
+    return f"did you mean `{cut(close)}`?" if close else ""
 
 
 def cut(text: object, length: int = 60) -> str:

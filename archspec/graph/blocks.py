@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
+from archspec.graph.binding import bind, read_setting
 from archspec.graph.cells import block_frame, setting_in_force
 from archspec.graph.frames import Frame
 from archspec.graph.graph import Node, Region
 from archspec.graph.names import Scope
-from archspec.graph.sequences import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order, Sequences, bind, read_setting
+from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
+from archspec.graph.sequences import Sequences
 from archspec.language.expressions import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.base import operations, show_shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import Field
 from typing import Any
 
@@ -10,7 +10,6 @@ from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
 from archspec.language.expressions import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Term
 from archspec.language.terms import expression_fault
-from archspec.operations.base import Operation, arguments
 
 
 class Frame:
@@ -138,9 +137,3 @@ class Frame:
 
 def _word(term: Term) -> frozenset[str]:
     return frozenset({term.constant}) if isinstance(term.constant, str) else frozenset()
-
-
-def read_arguments(operation: type[Operation], terms: Mapping[str, Term], frame: Frame) -> dict[str, Any]:
-    """The arguments of an operation, evaluated."""
-    fields = arguments(operation)
-    return {name: frame.argument(term, name, fields[name]) for name, term in terms.items()}

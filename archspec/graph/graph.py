@@ -141,6 +141,18 @@ class Builder:
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
+    expansions: int = 0
+
+    def expand(self, span: Span) -> None:
+        """Count the expansion of one more fragment; without nodes in them, only this bounds how often they double.
+
+        Raises:
+            SpecError: E601, there are more than the limit of nodes.
+        """
+        self.expansions += 1
+        if self.expansions > self.limits.nodes:
+            message = f"fragments are expanded more than {self.limits.nodes:,} times"
+            raise SpecError([Diagnostic("E601", message, span, help="let fragments call fewer fragments")])
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], scope: str, span: Span) -> Node:
         """A new node, its shape inferred from its inputs'.

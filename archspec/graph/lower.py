@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
+from archspec.graph.binding import read_setting
 from archspec.graph.blocks import Blocks
 from archspec.graph.cells import block_frame, order_in_force, setting_in_force
 from archspec.graph.frames import Frame
 from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
 from archspec.graph.names import Names, render
+from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs, pruned
-from archspec.graph.sequences import OUTSIDE, Flow, Sequences, read_setting
+from archspec.graph.sequences import Sequences
 from archspec.language.expressions import Value, make_divisible
+from archspec.language.extent import extent
 from archspec.language.spec import Sequence, Spec, Stage, Template
 from archspec.operations.base import Operation, show_shape
 
@@ -114,7 +117,7 @@ def _predict(spec: Spec, counts: list[int], limits: Limits) -> None:
     """Refuse a network that must pass the limit of nodes before any of it is built."""
     total = 0
     for sequence in (spec.stem, spec.head):
-        total += sequence.call.definition.size if sequence.call and sequence.call.definition else len(sequence.steps)
+        total += extent((sequence.call,) if sequence.call else sequence.steps).nodes
         if total > limits.nodes:
             raise too_many_nodes(limits.nodes, sequence.span)
     for stage, count in zip(spec.stages, counts, strict=True):

@@ -6,10 +6,13 @@ import functools
 import importlib.resources
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Faults, Label, Source, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Faults, Label, Source, cut
+from archspec.language.expression_tokens import KEYWORDS, TRUTHS
+from archspec.language.expressions import FUNCTIONS
+from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.source import Document, read
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
-from archspec.language.steps import Context, has_layer, read_steps, size
+from archspec.language.steps import Context, read_steps
 from archspec.language.terms import Cursor
 from archspec.operations.base import arguments, operations
 
@@ -19,14 +22,13 @@ TABLE_NAMES = STAGE_NAMES | {"index", "number"}
 BLOCK_NAMES = FRAGMENT_NAMES | TABLE_NAMES | {"channels", "stride", "dilation"}
 SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 
-MAX_NESTING = 64
-
 
 @functools.cache
 def reserved_words() -> frozenset[str]:
     """The words of the language: no parameter may be called like one, for the word could then mean two things."""
     fields = (field for operation in operations().values() for field in arguments(operation).values())
-    return frozenset({NONE, *ACTIVATION_ORDERS, *(word for field in fields for word in field.metadata["words"])})
+    words = (word for field in fields for word in field.metadata["words"])
+    return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
 
 
 class Scope:
@@ -55,24 +57,23 @@ class Scope:
             found.extend(parent.visible(section))
         return list(dict.fromkeys(found))
 
-    def fragment(self, name: str, wanted: Cursor, faults: Faults) -> Fragment | None:
-        """The fragment called ``name``; None where there is none. A circle is a fault at ``wanted``."""
-        if name in self._open or len(self._open) >= MAX_NESTING:
-            circle = " > ".join([*self._open[self._open.index(name) :], name]) if name in self._open else ""
-            message = (
-                f"fragments call each other in a circle: {circle}"
-                if circle
-                else f"fragments are nested deeper than {MAX_NESTING}"
-            )
-            faults.add(Diagnostic("E307", message, wanted.span))
-            return Fragment(name, "", {}, {}, (), wanted.span, False, 0)
+    def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
+        """The fragment called ``name``; None where there is none. A circle is a fault at ``wanted``.
+
+        ``level`` is how many sequences stand around the call.
+        """
+        if name in self._open:
+            circle = " > ".join(map(cut, [*self._open[self._open.index(name) :], name]))
+            message = f"fragments call each other in a circle: {cut(circle, 200)}"
+            faults.add(Diagnostic("E307", message, wanted.key_span))
+            return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
         if name not in self.written("fragments"):
-            found = (parent.fragment(name, wanted, faults) for parent in self.parents)
+            found = (parent.fragment(name, wanted, faults, level) for parent in self.parents)
             return next((fragment for fragment in found if fragment), None)
         key = ("fragment", name)
         if key not in self._read:
             self._open.append(name)
-            self._read[key] = self._fragment(self._root.child("fragments").child(name))
+            self._read[key] = self._fragment(self._root.child("fragments").child(name), level)
             self._open.pop()
         return self._read[key]  # type: ignore[return-value]
 
@@ -104,13 +105,20 @@ class Scope:
             self.shortcut(name)
         return self
 
-    def _fragment(self, cursor: Cursor) -> Fragment:
+    def _fragment(self, cursor: Cursor, level: int) -> Fragment:
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
         inner = cursor.get("steps")
-        steps = read_steps(inner, Context(self, names, self.faults)) if inner else ()
+        steps: tuple[Step, ...] = ()
+        if inner is None:
+            message = f"the fragment `{cut(cursor.path[-1])}` needs `steps`"
+            self.faults.add(Diagnostic("E203", message, cursor.key_span, help="write a list of steps; `[]` is none"))
+        else:
+            steps = bounded(
+                read_steps(inner, Context(self, names, self.faults, level=level)), inner.key_span, self.faults
+            )
         summary = str(cursor.value.get("summary") or "")
         return Fragment(
-            str(cursor.path[-1]), summary, params, let, steps, cursor.key_span, has_layer(steps), size(steps)
+            str(cursor.path[-1]), summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps)
         )
 
     def _block(self, cursor: Cursor) -> Block:
@@ -125,14 +133,14 @@ class Scope:
                 )
             )
         residual = cursor.get("residual") is not None
-        steps = read_steps(body, context) if body else ()
+        steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
         merge = operations()[str(cursor.value.get("merge") or "add")]
         fixed = self.settings(cursor.get("fixed"), context)
         settings = self.settings(cursor, context)
         value = cursor.value
         return Block(
             str(cursor.path[-1]), str(value.get("summary") or ""), str(value.get("channels") or ""), params, let, steps,
-            residual, merge, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps), size(steps),
+            residual, merge, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps), extent(steps),
         )  # fmt: skip
 
     def _shortcut(self, cursor: Cursor) -> Shortcut:
@@ -142,7 +150,8 @@ class Scope:
                 return None
             if item.value == NONE:
                 return NONE
-            return read_steps(item, Context(self, SHORTCUT_NAMES | self.names, self.faults))
+            context = Context(self, SHORTCUT_NAMES | self.names, self.faults)
+            return bounded(read_steps(item, context), item.key_span, self.faults)
 
         summary = str(cursor.value.get("summary") or "")
         return Shortcut(str(cursor.path[-1]), summary, side("same"), side("change"), cursor.key_span)  # type: ignore[arg-type]
@@ -161,10 +170,9 @@ class Scope:
             what = {"shortcut": "no shortcut is called", "activation_order": "no activation order is called"}
             message = f"{what.get(key, f'no {key} is called')} `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
+            hint = context.faults.hint(word, words)
             context.faults.add(
-                Diagnostic(
-                    code, message, setting.term.span, did_you_mean(word, words), help=f"there are {', '.join(words)}"
-                )
+                Diagnostic(code, message, setting.term.span, hint, help=f"there are {cut(', '.join(words), 400)}")
             )
         return setting
 
@@ -178,6 +186,8 @@ class Scope:
         early = Context(self, builtin | self.names, self.faults)
         for section in filter(None, (written, let)):
             check_parameter_names(section, builtin, self.faults)
+        if written and let:
+            _check_given_once(written, let, self.faults)
         params = {str(item.path[-1]): early.term(item, "any") for item in written.children()} if written else {}
         terms = {str(item.path[-1]): context.term(item, "number") for item in let.children()} if let else {}
         return params, self._in_order(terms), names, context.read
@@ -204,11 +214,17 @@ def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faul
     for name in section.value:
         if name in reserved_words() or name in builtin:
             what = "word of the language" if name in reserved_words() else "name that expressions have here already"
-            faults.add(
-                Diagnostic(
-                    "E312", f"a parameter may not be called `{name}`: it is a {what}", section.child(name).key_span
-                )
-            )
+            message = f"a parameter may not be called `{name}`: it is a {what}"
+            faults.add(Diagnostic("E312", message, section.child(name).key_span))
+
+
+def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
+    """Refuse a name that is both a parameter and a ``let``: one of them would be lost."""
+    for name in params.value:
+        if name in let.value:
+            label = Label(params.child(name).key_span, "a parameter here")
+            message = f"`{cut(name)}` is a parameter already, and `let` would hide it"
+            faults.add(Diagnostic("E314", message, let.child(name).key_span, labels=(label,)))
 
 
 def setting_words(key: str, scope: Scope) -> list[str]:
@@ -217,8 +233,8 @@ def setting_words(key: str, scope: Scope) -> list[str]:
         return scope.visible("shortcuts")
     if key == "activation_order":
         return list(ACTIVATION_ORDERS)
-    operation = operations().get(key)
-    return [*arguments(operation)["type"].metadata["words"], NONE] if operation else []
+    choice = arguments(operations()[key]).get("type")
+    return [*choice.metadata["words"], NONE] if choice else []
 
 
 def _circle(waiting: Mapping[str, Term]) -> list[str]:

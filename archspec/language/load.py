@@ -8,9 +8,10 @@ from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.language.locate import open_beside, open_spec
-from archspec.language.merge import columns, overlay, override
+from archspec.language.merge import columns, overlay
+from archspec.language.overrides import with_overrides
 from archspec.language.resolve import resolve
-from archspec.language.schema import validate
+from archspec.language.schema_faults import validate
 from archspec.language.source import Document, read
 from archspec.language.spec import Spec
 
@@ -34,8 +35,7 @@ def load(spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str] = ()
     source = _source_of(spec)
     root = str(Path(source.path).parent) if source.path else None
     document = merged(source, root, allow_outside)
-    for setting in overrides:
-        document = overlay(document, validate(override(document, setting), partial=True))
+    document = with_overrides(document, overrides)
     return resolve(document, _imports(document, root, allow_outside))
 
 

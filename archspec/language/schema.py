@@ -1,19 +1,12 @@
-"""The JSON Schema (2020-12) of a spec, assembled from the operations' own arguments, and its faults as diagnostics."""
+"""The JSON Schema (2020-12) of a spec, assembled from the operations' own arguments."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Iterator
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
-from archspec.language.source import Document
-from archspec.language.spec import LANGUAGE_VERSION, SETTINGS
+from archspec.language.spec import SETTINGS
 from archspec.operations.base import Operation, arguments, operations
-
-ValidationError = Any
-"""What jsonschema reports; imported only with the validator, and typed there with unions that no report has."""
 
 Schema = dict[str, Any]
 
@@ -26,7 +19,7 @@ EXPECTATIONS = ("params", "macs", "activations", "layers", "skip_paths", "recept
 
 
 def read_schema() -> Schema:
-    """The schema of a whole spec, for editors (``archspec schema``) and for :func:`validate`."""
+    """The schema of a whole spec, for editors (``archspec schema``) and for ``schema_faults.validate``."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "archspec",
@@ -70,7 +63,7 @@ def _spec_keys() -> Schema:
     number = {"type": ["number", "string"], "maxLength": 500}
     size = {"type": ["integer", "string"], "minimum": 1}
     text: Schema = {"type": "string"}
-    sequence: Schema = {"type": ["string", "array", "object"], "items": {"$ref": "#/$defs/step"}, "required": ["use"]}
+    sequence: Schema = {"type": ["string", "array", "object"], "items": {"$ref": "#/$defs/step"}}
     return {
         "archspec": {"type": "integer", "description": "The language version: 1."},
         "name": {"type": "string", "pattern": NAME, "maxLength": 100, "description": "Identifier of the model."},
@@ -150,36 +143,44 @@ def _setting(key: str) -> Schema:
 
 
 def _stage_table() -> Schema:
-    cell: Schema = {"type": ["number", "string", "boolean", "array", "object", "null"]}
+    words = {"block": "The block of the stage.", "name": "The stage's scope."}
+    sizes = {
+        "count": "How many blocks.",
+        "channels": "What the block calls channels.",
+        "stride": "Stride of the stage's first block.",
+        "dilation": "Dilation of the stage's blocks.",
+    }
+    cells: Schema = {
+        **{key: {"type": "string", "description": text} for key, text in words.items()},
+        **{key: {"type": ["integer", "string"], "description": text} for key, text in sizes.items()},
+        **{key: _setting(key) for key in SETTINGS},
+    }
+    number = {"type": ["number", "string"]}
+    rule = _object(dict.fromkeys(("depth", "w_0", "w_a", "w_m"), number))
     steps: Schema = {"type": ["string", "array", "object", "null"], "items": {"$ref": "#/$defs/step"}}
-    sizes: Schema = {
-        "type": ["integer", "string", "array", "null"],
-        "items": {"type": ["integer", "string", "array", "null"]},
-    }
-    known: Schema = {
-        "block": {"type": ["string", "array", "null"], "description": "The block of the stage."},
-        "count": {**sizes, "description": "How many blocks."},
-        "channels": {**sizes, "description": "What the block calls channels."},
-        "stride": {**sizes, "description": "Stride of the stage's first block."},
-        "dilation": {**sizes, "description": "Dilation of the stage's blocks."},
-        "name": {"type": ["string", "array", "null"], "description": "The stage's scope."},
+    parameter: Schema = {"type": ["number", "string", "boolean", "array", "object", "null"]}
+    row = {**{key: _or_list(cell) for key, cell in cells.items()}, **dict.fromkeys(("before", "after"), steps)}
+    column = {
+        **{key: _or_list(_or_list(cell)) for key, cell in cells.items()},
+        **{key: {**steps, "items": steps} for key in ("before", "after")},
         "quantized_linear": _nullable(
-            _object(
-                {key: {"type": ["number", "string"]} for key in ("depth", "w_0", "w_a", "w_m")},
-                required=("depth", "w_0", "w_a", "w_m"),
-            ),
-            "Generates count and channels by the RegNet rule (Radosavovic et al. 2020).",
+            rule, "Generates count and channels by the RegNet rule (Radosavovic et al. 2020)."
         ),
-        **dict.fromkeys(SETTINGS, cell),
     }
-    column = {**known, "before": {**steps, "items": steps}, "after": {**steps, "items": steps}}
-    row = {**known, "before": steps, "after": steps}
     return {
         "type": ["object", "array"],
         "properties": column,
-        "additionalProperties": cell,
-        "items": {"type": "object", "properties": row, "additionalProperties": cell},
+        "additionalProperties": parameter,
+        "items": {"type": "object", "properties": row, "additionalProperties": parameter},
     }
+
+
+def _or_list(cell: Schema) -> Schema:
+    """``cell``, nothing, or a list of these: one for each stage of a column, or for each block of a stage."""
+    types = cell["type"] if isinstance(cell["type"], list) else [cell["type"]]
+    item = {key: value for key, value in cell.items() if key != "description"}
+    optional = types if "null" in types else [*types, "null"]
+    return {**cell, "type": list(dict.fromkeys([*types, "array", "null"])), "items": {**item, "type": optional}}
 
 
 def _expect() -> Schema:
@@ -232,7 +233,7 @@ def _definitions() -> Schema:
         },
         "block": _object(block),
         "shortcut_definition": _object({"summary": summary, "same": either, "change": either}),
-        "fragment": _object({"summary": summary, "params": params, "let": let, "steps": sequence}, required=("steps",)),
+        "fragment": _object({"summary": summary, "params": params, "let": let, "steps": sequence}),
     }
 
 
@@ -312,179 +313,3 @@ def _layer() -> Schema:
     return _object(
         {**_arguments(conv), **own, **_common()}, description="A convolution with its normalisation and activation."
     )
-
-
-@functools.cache
-def _validator(library: bool, partial: bool) -> Any:
-    from jsonschema.validators import Draft202012Validator
-
-    schema = library_schema() if library else read_schema()
-    return Draft202012Validator({**schema, "required": []} if partial else schema)
-
-
-def validate(document: Document, *, library: bool = False, partial: bool = False) -> Document:
-    """The document, unchanged, if it follows the schema.
-
-    Args:
-        library: the document is a file of definitions.
-        partial: the document is an override (``--set``), where nothing is required.
-
-    Raises:
-        SpecError: with every fault, each at its place.
-    """
-    faults = Faults()
-    version = document.value.get("archspec")
-    if "archspec" in document.value and version != LANGUAGE_VERSION:
-        message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
-        faults.add(
-            Diagnostic("E207", message, document.span(("archspec",)), help=f"write `archspec: {LANGUAGE_VERSION}`")
-        )
-        faults.raise_errors()
-    for error in _validator(library, partial).iter_errors(document.value):
-        for diagnostic in _diagnostics(document, error):
-            faults.add(diagnostic)
-    if not (library or partial or document.value.get("extends")) and document.value.get("stages") is None:
-        faults.add(
-            Diagnostic(
-                "E203",
-                "`stages` is missing",
-                document.span(()),
-                help="write a stage table, or `extends: NAME` to build on a spec",
-            )
-        )
-    faults.raise_errors()
-    return document
-
-
-def _diagnostics(document: Document, error: ValidationError) -> Iterator[Diagnostic]:
-    path = tuple(error.absolute_path)
-    here = _where(path)
-    match error.validator:
-        case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            for key in error.instance:
-                if key not in known:
-                    yield _unknown_key(document, (*path, key), known, here)
-        case "required":
-            for key in error.validator_value:
-                if key not in error.instance:
-                    yield Diagnostic(
-                        "E203", f"`{key}` is missing{here}", document.key_span(path) if path else document.span(())
-                    )
-        case "type":
-            yield _wrong_type(document, path, error)
-        case "enum":
-            words = [str(word) for word in error.validator_value if word is not None]
-            message = f"{_last(path)} is one of {', '.join(f'`{w}`' for w in words)}, not `{cut(error.instance)}`"
-            yield Diagnostic("E204", message, document.span(path), did_you_mean(str(error.instance), words))
-        case "minimum" | "maximum":
-            bound = "at least" if error.validator == "minimum" else "at most"
-            yield Diagnostic(
-                "E205",
-                f"{_last(path)} is {bound} {error.validator_value}, not {cut(error.instance)}",
-                document.span(path),
-            )
-        case "minProperties" | "maxProperties" if (
-            not isinstance(error.instance, str) and error.schema.get("maxProperties") == 1
-        ):
-            yield _not_one_operation(document, path, error.instance)
-        case "pattern":
-            yield _wrong_pattern(document, path, error)
-        case "maxLength":
-            yield Diagnostic(
-                "E206", f"{_last(path)} is longer than {error.validator_value} characters", document.span(path)
-            )
-        case "minItems" | "maxItems":
-            bound = "at least" if error.validator == "minItems" else "at most"
-            yield Diagnostic(
-                "E206",
-                f"{_last(path)} has {bound} {error.validator_value} values, not {len(error.instance)}",
-                document.span(path),
-            )
-        case _:
-            yield Diagnostic("E206", f"{_last(path)}: {cut(error.message, 200)}", document.span(path))
-
-
-def _where(path: tuple[str | int, ...]) -> str:
-    """`` in `stem[0].conv` ``, for a sentence about what lies there."""
-    return f" in `{_dotted(path)}`" if path else ""
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path).lstrip(".")
-
-
-def _last(path: tuple[str | int, ...]) -> str:
-    return f"`{_dotted(path)}`" if path else "the spec"
-
-
-def _unknown_key(document: Document, path: tuple[str | int, ...], known: list[str], here: str) -> Diagnostic:
-    key = str(path[-1])
-    span = document.key_span(path)
-    if "(" in key or ")" in key:
-        help = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
-        return Diagnostic("E201", f"`{cut(key)}` is not a key{here}", span, help=help)
-    hint = did_you_mean(key, known)
-    shown = sorted(known)
-    help = "" if hint or len(shown) > 30 else f"the keys here are {', '.join(f'`{name}`' for name in shown)}"
-    return Diagnostic("E201", f"unknown key `{cut(key)}`{here}", span, hint, help=help)
-
-
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "text",
-    "array": "a list",
-    "object": "a mapping",
-    "boolean": "`true` or `false`",
-    "null": "nothing",
-}
-
-
-def _wrong_type(document: Document, path: tuple[str | int, ...], error: ValidationError) -> Diagnostic:
-    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    names = [_TYPES[kind] for kind in wanted if kind != "null"]
-    if "text" in names and ("a number" in names or "a whole number" in names):
-        names[names.index("text")] = "an expression"
-    expected = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    found = _describe(error.instance)
-    help = document.ambiguous.get(path, "")
-    if wanted == ["string"] or set(wanted) == {"string", "null"}:
-        help = help or "put quotes around it if it is meant as text"
-    return Diagnostic("E202", f"{_last(path)} takes {expected}, not {found}", document.span(path), help=help)
-
-
-def _describe(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, int | float):
-        return f"the number {cut(value)}"
-    if isinstance(value, str):
-        return f"the text `{cut(value)}`"
-    return "a list" if isinstance(value, list) else "a mapping"
-
-
-def _not_one_operation(document: Document, path: tuple[str | int, ...], instance: dict[str, Any]) -> Diagnostic:
-    keys = list(instance)
-    if not keys:
-        return Diagnostic("E206", "a step names one operation, and this one is empty", document.span(path))
-    shown = ", ".join(f"`{cut(key)}`" for key in keys[:4])
-    label = Label(document.key_span((*path, keys[1])), "a second key")
-    help = f"write `- {cut(keys[0])}: {{...}}`, or indent the arguments further than `{cut(keys[0])}`"
-    return Diagnostic(
-        "E206",
-        f"a step is one operation, and this one has the keys {shown}",
-        document.key_span((*path, keys[0])),
-        labels=(label,),
-        help=help,
-    )
-
-
-def _wrong_pattern(document: Document, path: tuple[str | int, ...], error: ValidationError) -> Diagnostic:
-    name = str(error.instance)
-    if error.validator_value.startswith("^none"):
-        return Diagnostic("E204", f"{_last(path)} is a list of steps or `none`, not `{cut(name)}`", document.span(path))
-    span = document.key_span((*path, name)) if (*path, name) in document.places else document.span(path)
-    return Diagnostic("E305", f"`{cut(name)}` is not a name: letters, digits and underscores, a letter first", span)

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
 from archspec.language.expressions import Expression, Value
+from archspec.language.fingerprint import fingerprint
 from archspec.language.source import Document
 from archspec.operations.base import Operation
 
@@ -34,7 +33,7 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 class Definitions(Protocol):
     """What the names of a spec stand for, as seen from one text: definitions are looked up where they are written."""
 
-    def fragment(self, name: str, wanted: Any, faults: Faults) -> Fragment | None: ...
+    def fragment(self, name: str, wanted: Any, faults: Faults, level: int = 0) -> Fragment | None: ...
 
     def block(self, name: str) -> Block | None: ...
 
@@ -109,6 +108,14 @@ class Sequence:
     call: Step | None = None
 
 
+class Extent(NamedTuple):
+    """How far a sequence expands: the fewest nodes it becomes, the most steps it visits, and how deep they nest."""
+
+    nodes: int
+    steps: int
+    levels: int
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """A named sequence with parameters. ``let`` is in order of dependence; a parameter of None must be given."""
@@ -120,7 +127,12 @@ class Fragment:
     steps: tuple[Step, ...]
     span: Span
     has_layer: bool
-    size: int
+    extent: Extent
+
+    @property
+    def size(self) -> int:
+        """The fewest nodes that it becomes."""
+        return self.extent.nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +155,12 @@ class Block:
     span: Span
     reads: frozenset[str]
     has_layer: bool
-    size: int
+    extent: Extent
+
+    @property
+    def size(self) -> int:
+        """The fewest nodes that its steps become."""
+        return self.extent.nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +250,5 @@ class Spec:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of what the spec means: its merged values and imports, without the text that is for people."""
-        people = ("summary", "paper", "notes", "tags", "expect")
-        meaning = {key: value for key, value in self.document.value.items() if key not in people}
-        values = [LANGUAGE_VERSION, meaning, [document.value for document in self.imported]]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what the spec means, however it is written, without the text that is for people."""
+        return fingerprint(self, LANGUAGE_VERSION)

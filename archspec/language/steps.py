@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from archspec.diagnostics import Diagnostic, Faults, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Faults, Span, cut
+from archspec.language.expression_tokens import tokens
 from archspec.language.expressions import ExpressionFault
+from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import Branch, Definitions, Fragment, Sequence, Setting, Step, Term
-from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
+from archspec.language.terms import Cursor, expression_fault, read_setting, read_term, written
 from archspec.operations.base import Operation, arguments, operations
 
 COMMON_ARGUMENTS = ("name", "when")
 GROUPS = ("layer", "sequence")
 
+MAX_LEVELS = 64
+"""How deep steps may stand in steps, the fragments that they call included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go."""
+    """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go.
+
+    ``level`` is how many sequences stand around it, and ``read`` collects the names that its terms read.
+    """
 
     lookup: Definitions
     names: frozenset[str]
     faults: Faults
     read: set[str] = field(default_factory=set)
+    level: int = 0
+
+    def deeper(self) -> Context:
+        """The context of a sequence inside this one."""
+        return Context(self.lookup, self.names, self.faults, self.read, self.level + 1)
 
     def check(self, term: Term) -> Term:
         """``term``, with a fault for every name that is not in scope."""
@@ -33,7 +46,8 @@ class Context:
                 self.read.add(item.constant)
             if item.expression:
                 for name in sorted(item.expression.names - self.names - {"scaled()"}):
-                    self.faults.add(_unknown(name, item, self.names))
+                    known = self.names if self.faults.few else ()
+                    self.faults.add(_unknown(name, item, known))
         return term
 
     def term(self, cursor: Cursor, kind: str) -> Term:
@@ -48,7 +62,7 @@ class Context:
 
 def _unknown(name: str, term: Term, names: Iterable[str]) -> Diagnostic:
     text = term.expression.text if term.expression else ""
-    start = text.find(name)
+    start = next((start for kind, value, start, _ in tokens(text) if kind == "name" and value == name), 0)
     fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
     return expression_fault(fault, text, term.span, names)
 
@@ -58,8 +72,17 @@ def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:
     if not isinstance(cursor.value, list):
         context.faults.add(Diagnostic("E202", "a sequence is a list of steps", cursor.span))
         return ()
+    if context.level >= MAX_LEVELS:
+        context.faults.add(_too_deep(cursor.span))
+        return ()
+    context = context.deeper()
     steps = (read_step(item, context) for item in cursor.children())
     return tuple(step for step in steps if step)
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    message = f"steps are nested more than {MAX_LEVELS} levels deep, counting the fragments that they call"
+    return Diagnostic("E103", message, span)
 
 
 def read_step(cursor: Cursor, context: Context) -> Step | None:
@@ -86,14 +109,23 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
         return _read_merge(known[word], at, body, context)
     if word in known:
         return _read_operation(known[word], at, body, context)
-    fragment = context.lookup.fragment(word, at, context.faults)
+    fragment = context.lookup.fragment(word, at, context.faults, context.level)
     if fragment is None:
-        names = (*known, *GROUPS, *context.lookup.visible("fragments"))
         span = at.key_span if body is not None or at.value is None else at.span
         message = f"no operation or fragment is called `{cut(word)}`"
-        context.faults.add(Diagnostic("E302", message, span, did_you_mean(word, names)))
+        context.faults.add(Diagnostic("E302", message, span, context.faults.hint(word, _callable(context))))
+        return None
+    if context.level + fragment.extent.levels > MAX_LEVELS:
+        context.faults.add(_too_deep(at.key_span))
         return None
     return _read_call(fragment, at, body, context)
+
+
+def _callable(context: Context) -> Iterator[str]:
+    """What a step may name."""
+    yield from operations()
+    yield from GROUPS
+    yield from context.lookup.visible("fragments")
 
 
 def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
@@ -137,7 +169,7 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
 def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) -> None:
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
         shown = ", ".join(f"`{word}`" for word in words)
-        hint = did_you_mean(term.constant, (*words, *context.names))
+        hint = context.faults.hint(term.constant, (*words, *context.names))
         context.faults.add(
             Diagnostic("E204", f"`{key}` is one of {shown}, not `{cut(term.constant)}`", term.span, hint)
         )
@@ -190,6 +222,10 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
     named = isinstance(body.value, dict)
     name, when = _common(body if named else None, context)
     cursors = [item for item in body.children() if not (named and item.path[-1] in COMMON_ARGUMENTS)]
+    if not cursors:
+        message = f"`{operation.name}` needs at least one branch"
+        context.faults.add(Diagnostic("E203", message, at.key_span, help="write `name: [...]` for each branch"))
+        return None
     branches = tuple(Branch(str(item.path[-1]) if named else "", read_steps(item, context)) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
@@ -203,7 +239,7 @@ def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Con
         )
         return None
     name, when = _common(body, context)
-    terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at, context)
+    terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)
     return Step(
         "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer
     )
@@ -214,7 +250,7 @@ def _example(fragment: Fragment) -> str:
 
 
 def call_arguments(
-    fragment: Fragment, body: Cursor | None, reserved: tuple[str, ...], at: Cursor, context: Context
+    fragment: Fragment, body: Cursor | None, reserved: tuple[str, ...], at: Span, context: Context
 ) -> dict[str, Term]:
     """The arguments given to a fragment, each a parameter that it declares."""
     found: dict[str, Term] = {}
@@ -223,7 +259,7 @@ def call_arguments(
         if key in reserved:
             continue
         if key not in fragment.params:
-            hint = did_you_mean(key, (*fragment.params, *reserved))
+            hint = context.faults.hint(key, (*fragment.params, *reserved))
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
             context.faults.add(Diagnostic("E301", message, item.key_span, hint))
         elif item.value is not None:
@@ -232,7 +268,7 @@ def call_arguments(
         if default.constant is None and default.expression is None and key not in found:
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.add(Diagnostic("E306", message, at.key_span, help=help))
+            context.faults.add(Diagnostic("E306", message, at, help=help))
     return found
 
 
@@ -254,35 +290,21 @@ def parameter_kind(default: Term) -> str:
 def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
     if isinstance(cursor.value, list):
-        return Sequence(read_steps(cursor, context), cursor.span)
+        return Sequence(bounded(read_steps(cursor, context), cursor.span, context.faults), cursor.span)
     body = cursor if isinstance(cursor.value, dict) else None
-    named = (cursor.get("use") if body else cursor) or cursor
-    if not isinstance(named.value, str):
-        help = "write a list of steps, a fragment's name, or `{use: name}`"
-        context.faults.add(Diagnostic("E206", "a sequence is missing here", named.span, help=help))
+    named = cursor.get("use") if body else cursor
+    if named is None:
+        help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
+        context.faults.add(Diagnostic("E203", f"`use` is missing in `{cursor.path[-1]}`", cursor.key_span, help=help))
         return Sequence((), cursor.span)
-    fragment = context.lookup.fragment(named.value, named, context.faults)
+    if not isinstance(named.value, str):
+        context.faults.add(Diagnostic("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span))
+        return Sequence((), cursor.span)
+    fragment = context.lookup.fragment(named.value, named, context.faults, context.level)
     if fragment is None:
-        hint = did_you_mean(named.value, context.lookup.visible("fragments"))
+        hint = context.faults.hint(named.value, context.lookup.visible("fragments"))
         context.faults.add(Diagnostic("E302", f"no fragment is called `{cut(named.value)}`", named.span, hint))
         return Sequence((), cursor.span)
-    terms = call_arguments(fragment, body, ("use",), named, context)
+    terms = call_arguments(fragment, body, ("use",), named.span, context)
     call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)
     return Sequence((), cursor.span, call)
-
-
-def has_layer(steps: Iterable[Step]) -> bool:
-    """Whether a layer may stand among the steps, at any depth."""
-    return any(step.has_layer for step in steps)
-
-
-def size(steps: Iterable[Step]) -> int:
-    """At least how many nodes the steps become: what ``when`` may leave out is not counted."""
-    return sum(_size(step) for step in steps if step.when is None)
-
-
-def _size(step: Step) -> int:
-    if step.definition:
-        return step.definition.size
-    inner = size(step.steps or ()) + sum(size(branch.steps) for branch in step.branches)
-    return inner if step.kind == "sequence" else inner + 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, Scope
 from archspec.language.expressions import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
@@ -16,6 +16,15 @@ from archspec.language.terms import Cursor, read_template, read_term, real, whol
 NUMBERS = ("count", "channels", "stride", "dilation")
 SEQUENCES = ("before", "after")
 COLUMNS = ("block", *NUMBERS, *SETTINGS, *SEQUENCES, "name", "quantized_linear")
+
+
+QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "depth": (lambda value: value <= 1000, "at most 1000"),
+    "w_0": (lambda value: 8 <= value <= 1e6, "between 8 and a million"),
+    "w_a": (lambda value: 0 <= value <= 1e6, "between 0 and a million"),
+    "w_m": (lambda value: 1.01 <= value <= 1e6, "between 1.01 and a million"),
+}
+"""What the numbers of ``quantized_linear`` may be; widths beyond that mean nothing."""
 
 
 class Table:
@@ -28,6 +37,9 @@ class Table:
         self.faults = faults
         self.early = Context(scope, TABLE_NAMES | frozenset(params), faults)
         self.late = Context(scope, BLOCK_NAMES | frozenset(params), faults)
+        self.declared: frozenset[str] = frozenset()
+        self.meant: frozenset[str] = frozenset()
+        self.generated: frozenset[str] = frozenset()
         self.edges = Context(scope, STAGE_NAMES | BLOCK_NAMES | frozenset(params), faults)
 
     def read(self) -> tuple[Stage, ...]:
@@ -39,7 +51,7 @@ class Table:
         if length is None:
             length = 1 if columns else 0
         blocks = [self._blocks(number) for number in range(length)]
-        self._check_keys([block for cell in blocks for block in cell.entries])
+        self.meant = self._check_keys([block for cell in blocks for block in cell.entries])
         self._check_meanings(blocks)
         return tuple(self._stage(number, blocks[number], generated) for number in range(length))
 
@@ -66,6 +78,12 @@ class Table:
             return {}
         values = {str(item.path[-1]): read_term(item, "number", self.faults) for item in rule.children()}
         numbers = {key: real(term, self.params, self.faults) for key, term in values.items()}
+        self.generated = frozenset({"count", "channels"})
+        missing = [key for key in ("depth", "w_0", "w_a", "w_m") if key not in values]
+        if missing:
+            message = f"`quantized_linear` needs {', '.join(f'`{key}`' for key in missing)}"
+            self.faults.add(Diagnostic("E203", message, rule.key_span))
+            return {}
         group_width = self.cursor.get("group_width")
         group = whole(read_term(group_width, "number", self.faults), self.params, self.faults) if group_width else 1
         for key in ("count", "channels"):
@@ -73,9 +91,11 @@ class Table:
                 message = f"`quantized_linear` generates `{key}`; what is written here is not used"
                 self.faults.add(Diagnostic("W304", message, self.cursor.child(key).key_span))
         depth = whole(values["depth"], self.params, self.faults)
-        if depth > 1000 or numbers["w_m"] <= 1 or numbers["w_0"] < 8:
-            message = "`quantized_linear` needs a depth of at most 1000, w_0 of at least 8 and w_m above 1"
-            self.faults.add(Diagnostic("E205", message, rule.span))
+        faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]
+        for key in faulty:
+            message = f"`quantized_linear.{key}` is {QUANTIZED[key][1]}, not {cut(numbers[key])}"
+            self.faults.add(Diagnostic("E205", message, values[key].span))
+        if faulty:
             return {}
         widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
         fitting = [make_divisible(width, min(group, width)) for width in widths]
@@ -98,7 +118,7 @@ class Table:
         """The block, or the blocks, that stage ``number`` names."""
         cursor = self._entry("block", number)
         if cursor is None:
-            self.faults.add(Diagnostic("E203", "`block` is missing from the stage table", self.cursor.key_span))
+            self._missing("block", number)
             return Cell((), False, self.cursor.span)
         by_block = isinstance(cursor.value, list)
         found = [block for item in (cursor.children() if by_block else (cursor,)) if (block := self._block(item))]
@@ -109,26 +129,29 @@ class Table:
         block = self.scope.block(name) if isinstance(name, str) else None
         if block is None:
             names = self.scope.visible("blocks")
-            hint = did_you_mean(str(name), names)
-            message = f"no block is called `{cut(name)}`"
-            self.faults.add(Diagnostic("E302", message, cursor.span, hint, help=f"there are {', '.join(names[:12])}"))
+            hint = self.faults.hint(str(name), names)
+            help = f"there are {cut(', '.join(names[:12]), 400)}"
+            self.faults.add(Diagnostic("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help))
         return block
 
-    def _check_keys(self, blocks: list[Block]) -> None:
-        """Every column is one of the table's own or a parameter of a block in it."""
-        declared = {name for block in blocks for name in block.params}
+    def _check_keys(self, blocks: list[Block]) -> frozenset[str]:
+        """Every column is one of the table's own or a parameter of a block in it; what misspelt ones may mean."""
+        declared = self.declared = frozenset(name for block in blocks for name in block.params)
+        meant = set()
         for key in self.cursor.value:
             if key in COLUMNS or key in declared or (not blocks and self.faults.errors):
                 continue
             if key == "group_width" and "quantized_linear" in self.cursor.value:
                 continue
+            words = (*COLUMNS, *sorted(declared))
+            meant.add(nearest(key, words))
             message = f"no block in this table has a parameter `{cut(key)}`"
-            hint = did_you_mean(key, (*COLUMNS, *declared))
-            self.faults.add(Diagnostic("E301", message, self.cursor.child(key).key_span, hint))
+            self.faults.add(Diagnostic("E301", message, self.cursor.child(key).key_span, self.faults.hint(key, words)))
         for key in ("stride", "dilation"):
             cursor = self.cursor.get(key)
             if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):
                 self.faults.add(Diagnostic("W301", f"no block in this table reads `{key}`", cursor.key_span))
+        return frozenset(meant)
 
     def _check_meanings(self, cells: list[Cell]) -> None:
         meanings = {block.channels: block.name for cell in cells for block in cell.entries if block.channels}
@@ -149,26 +172,34 @@ class Table:
                 continue
             if key in COLUMNS or key in params:
                 cells[key] = self._cell(key, cursor, params.get(key))
-            elif isinstance(self.cursor.value[key], list) and blocks.entries:
+            elif key in self.declared and isinstance(self.cursor.value[key], list) and blocks.entries:
                 names = ", ".join(dict.fromkeys(block.name for block in blocks.entries))
                 message = f"stage {number + 1} sets `{cut(key)}`, but its block `{names}` has no such parameter"
                 help = "write `null` for the stages that have none"
-                self.faults.add(Diagnostic("E301", message, cursor.span, did_you_mean(key, params), help=help))
+                self.faults.add(Diagnostic("E301", message, cursor.span, help=help))
         for key, terms in generated.items():
             cells[key] = Cell((terms[number],), False, terms[number].span)
         for key in ("count", "channels"):
-            if key not in cells and "E311" not in {fault.code for fault in self.faults}:
-                if (
-                    key == "channels"
-                    and blocks.entries
-                    and not any("channels" in block.reads for block in blocks.entries)
-                ):
-                    continue
-                self.faults.add(Diagnostic("E203", f"`{key}` is missing from stage {number + 1}", self.cursor.key_span))
+            if key not in cells and key not in self.meant | self.generated and self._needs(key, blocks):
+                self._missing(key, number)
         return Stage(number, blocks, cells, column.span if column else self.cursor.span)
 
+    def _needs(self, key: str, blocks: Cell) -> bool:
+        """Whether a stage of these blocks cannot do without the column."""
+        return key == "count" or not blocks.entries or any(key in block.reads for block in blocks.entries)
+
+    def _missing(self, key: str, number: int) -> None:
+        """The fault of a column that is not there, or whose list has nothing for stage ``number``."""
+        column = self.cursor.get(key)
+        if column is None:
+            message = f"`{key}` is missing from the stage table"
+            self.faults.add(Diagnostic("E203", message, self.cursor.key_span, help=f"write a column `{key}`"))
+        elif number < len(column.value):
+            message = f"`{key}` is missing from stage {number + 1}"
+            self.faults.add(Diagnostic("E203", message, column.child(number).span))
+
     def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:
-        by_block = isinstance(cursor.value, list) and key not in SEQUENCES
+        by_block = isinstance(cursor.value, list) and key not in (*SEQUENCES, "count", "name")
         items = cursor.children() if by_block else (cursor,)
         return Cell(tuple(self._cell_entry(key, item, default) for item in items), by_block, cursor.span)
 
@@ -181,9 +212,6 @@ class Table:
             return self.scope.setting(cursor, key, self.late)
         if key == "name":
             return self._name(cursor)
-        if isinstance(cursor.value, dict):
-            self.faults.add(Diagnostic("E202", f"a cell of `{key}` is a number, a word or an expression", cursor.span))
-            return None
         if default is not None:
             return self.late.term(cursor, parameter_kind(default))
         return self.early.term(cursor, "number")

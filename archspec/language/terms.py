@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +12,8 @@ from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
 from archspec.language.expressions import Expression, ExpressionFault, Value, integer, number, parse
 from archspec.language.source import Document, Path
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
+
+QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 
 
 class Cursor:
@@ -42,21 +46,44 @@ class Cursor:
         return self.document.key_span(self.path)
 
 
+def written(value: object) -> str:
+    """A value as an author sees it, for the end of a sentence: ``the number 3``, ``a list``, ``nothing``."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"the number {cut(value)}"
+    if isinstance(value, str):
+        return f"the text `{cut(value)}`"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def ambiguous(document: Document, path: Path) -> Diagnostic:
+    """The fault of a scalar that YAML versions read differently, where a number or a truth value is meant."""
+    text = functools.reduce(operator.getitem, path, document.value)
+    help = f"{document.ambiguous[path]}; write a plain decimal number, `true` or `false`"
+    return Diagnostic("E110", f"`{cut(text)}` is not read alike everywhere", document.span(path), help=help)
+
+
 def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     """The term at ``cursor``, of an argument kind of ``operations/base.py``, or ``any`` for an untyped parameter.
 
     Text is an expression, except that a bare word stands for itself where a word may be meant.
     """
     value, span = cursor.value, cursor.span
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
+        if kind != "size" or isinstance(value, dict):
+            message = f"a number, a word or an expression belongs here, not {written(value)}"
+            faults.add(Diagnostic("E202", message, span))
+            return Term(span, 1)
         return Term(span, items=tuple(read_term(item, kind, faults) for item in cursor.children()))
     if not isinstance(value, str):
         return Term(span, value)
     if kind in ("word", "any") and WORD.fullmatch(value):
         return Term(span, value)
-    reason = cursor.document.ambiguous.get(cursor.path)
-    if reason and kind != "word":
-        faults.add(Diagnostic("E110", f"`{cut(value)}` is not read alike everywhere", span, help=reason))
+    if kind != "word" and cursor.path in cursor.document.ambiguous:
+        faults.add(ambiguous(cursor.document, cursor.path))
         return Term(span, 1)
     return Term(span, expression=read_expression(value, span, faults))
 
@@ -75,7 +102,7 @@ def expression_fault(fault: ExpressionFault, text: str, span: Span, known: Itera
     hint = did_you_mean(fault.name, known) if fault.name else ""
     help = fault.help
     if fault.code == "E401" and text.count("(") != text.count(")"):
-        help = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
+        help = QUOTES
     return Diagnostic(fault.code, fault.message, _within(span, text, fault.start, fault.end), hint, help=help)
 
 

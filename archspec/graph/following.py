@@ -1,0 +1,45 @@
+"""Whether a layer follows in the data's flow, so that the one before it is not the block's last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archspec.diagnostics import SpecError
+from archspec.graph.binding import enter_fragment
+from archspec.graph.frames import Frame
+from archspec.graph.graph import Builder
+from archspec.language.expressions import Value
+from archspec.language.spec import Step, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Looks ahead through fragments and branches, after every ``when``. ``base`` is what every fragment sees."""
+
+    builder: Builder
+    base: Mapping[str, Value]
+
+    def layer_follows(self, steps: tuple[Step, ...], start: int, frame: Frame) -> bool:
+        """Whether a layer is left among ``steps`` from ``start`` on."""
+        return any(self._layer_in(step, frame) for step in steps[start:] if step.has_layer)
+
+    def _layer_in(self, step: Step, frame: Frame) -> bool:
+        if step.when is not None and not _decided(step.when, frame):
+            return False
+        if step.kind == "layer":
+            return True
+        if step.definition is not None:
+            self.builder.expand(step.span)
+            inner = enter_fragment(step.definition, step, frame, self.base, None)
+            return self.layer_follows(step.definition.steps, 0, inner)
+        inside = step.steps or tuple(item for branch in step.branches for item in branch.steps)
+        return self.layer_follows(inside, 0, frame)
+
+
+def _decided(when: Term, frame: Frame) -> bool:
+    """Whether a later step is there, as far as that can be known before the shapes on the way to it are."""
+    if when.names - frame.values.keys() - {"scaled()"}:
+        message = "whether this step exists depends on `in_channels`, and an earlier layer must know if it is the last"
+        raise SpecError([frame.located("E407", message, when, "decide by a parameter instead")])
+    return frame.truth(when)

@@ -1,0 +1,52 @@
+"""Activation orders: what a layer becomes, and what is known while the layers of one place are lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.graph.graph import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an activation order makes of a layer, of a block's last layer, and what it puts after the merge."""
+
+    layer: tuple[str, ...]
+    last: tuple[str, ...]
+    after: tuple[str, ...] = ()
+
+
+ORDERS: Mapping[str, Order] = {
+    "post": Order(("conv", "norm", "act"), ("conv", "norm"), ("act",)),
+    "norm-after-add": Order(("conv", "norm", "act"), ("conv",), ("norm", "act")),
+    "act-before-add": Order(("conv", "norm", "act"), ("conv", "norm", "act")),
+    "act-only-pre": Order(("act", "conv", "norm"), ("act", "conv", "norm")),
+    "pre": Order(("norm", "act", "conv"), ("norm", "act", "conv")),
+}
+"""He et al. 2016, figure 4 (a) to (e)."""
+
+OUTSIDE = Order(("conv", "norm", "act"), ("conv", "norm", "act"))
+"""A layer outside a block."""
+
+PRE_ACTIVATED = ("pre", "act-only-pre")
+"""The orders in which a shortcut with steps reads the block's first activated value."""
+
+
+@dataclass(slots=True)
+class Flow:
+    """How layers are arranged in one block, stem, head or edge of a stage.
+
+    ``norm`` and ``act`` are the settings in force, already evaluated: the word and the operation's arguments.
+    ``activated`` becomes the value that the first layer's convolution reads.
+    """
+
+    order: Order
+    norm: Mapping[str, Any]
+    act: Mapping[str, Any]
+    omit_last: tuple[str, ...] = ()
+    activated: Node | None = None
+
+    def setting(self, key: str) -> Mapping[str, Any]:
+        return self.norm if key == "norm" else self.act

@@ -1,0 +1,55 @@
+"""Where a value got its channels and its shape, for faults of shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from archspec.diagnostics import Diagnostic, Label, Span
+from archspec.graph.frames import Frame
+from archspec.graph.graph import Builder, Node
+from archspec.language.spec import Term
+from archspec.operations.base import ShapeFault, show_shape
+
+
+@dataclass(slots=True)
+class Origins:
+    """Remembers which term gave each node its channels."""
+
+    builder: Builder
+    terms: dict[str, tuple[Term, Frame]] = field(default_factory=dict)
+
+    def diagnostic(
+        self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], place: Span, labels: tuple[Label, ...]
+    ) -> Diagnostic:
+        """The diagnostic for a fault at the node ``path``, with the chain of shapes that led there."""
+        if fault.channels and (origin := self._origin(inputs[0])):
+            source, where = origin
+            shown = where.blame(source)[0]
+            if shown != place:
+                labels = (Label(shown, f"the {inputs[0].shape[0]} channels come from here"), *labels)
+        notes = (f"in {path}", f"shapes: {self._chain(inputs[0])}")
+        return Diagnostic(fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help)
+
+    def _origin(self, node: Node) -> tuple[Term, Frame] | None:
+        """The term that gave a value its channels, followed back through operations that keep them."""
+        by_name = {node.name: node for node in self.builder.nodes}
+        current: Node | None = node
+        while current is not None and current.name not in self.terms:
+            channels = current.shape[0]
+            above = (by_name.get(name) for name in current.inputs)
+            current = next((n for n in above if n and n.shape[0] == channels), None)
+        return self.terms[current.name] if current else None
+
+    def _chain(self, node: Node) -> str:
+        """The shapes that led to ``node``, where they change: ``input 3x224x224 > conv1 64x112x112``."""
+        by_name = {node.name: node for node in self.builder.nodes}
+        path = [node]
+        while path[-1].inputs and path[-1].inputs[0] in by_name:
+            path.append(by_name[path[-1].inputs[0]])
+        shown = [f"input {show_shape(self.builder.input)}"]
+        shape = self.builder.input
+        for item in reversed(path):
+            if item.shape != shape:
+                shown.append(f"{item.name} {show_shape(item.shape)}")
+                shape = item.shape
+        return " > ".join([shown[0], "...", *shown[-6:]] if len(shown) > 8 else shown)

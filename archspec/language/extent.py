@@ -1,0 +1,45 @@
+"""How far steps expand, known before anything is built: fragments that call others twice double at each level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.language.spec import Extent, Step
+
+MAX_STEPS = 20_000
+"""How many steps one sequence may expand to, ``when`` aside."""
+
+
+def has_layer(steps: Iterable[Step]) -> bool:
+    """Whether a layer may stand among the steps, at any depth."""
+    return any(step.has_layer for step in steps)
+
+
+def bounded(steps: tuple[Step, ...], span: Span, faults: Faults) -> tuple[Step, ...]:
+    """The steps, or none and a fault where they expand to too many."""
+    if extent(steps).steps <= MAX_STEPS:
+        return steps
+    message = f"these steps expand to more than {MAX_STEPS:,}, with those of the fragments that they call"
+    help = "call each fragment fewer times; blocks are repeated by the stage table"
+    faults.add(Diagnostic("E601", message, span, help=help))
+    return ()
+
+
+def extent(steps: Iterable[Step]) -> Extent:
+    """How far the steps expand, fragments included."""
+    nodes = count = levels = 0
+    for step in steps:
+        inner = step.definition.extent if step.definition else extent(_inside(step))
+        own = step.kind in ("operation", "layer", "merge")
+        if step.when is None:  # else it may be left out
+            nodes += inner.nodes + own
+        count += inner.steps + 1
+        levels = max(levels, inner.levels)
+    return Extent(nodes, count, levels + 1)
+
+
+def _inside(step: Step) -> Iterator[Step]:
+    yield from step.steps or ()
+    for branch in step.branches:
+        yield from branch.steps

@@ -1,0 +1,68 @@
+"""What of a spec is meaning: one hash for all the ways of writing the same network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archspec.operations.base import operations
+
+if TYPE_CHECKING:
+    from archspec.language.spec import Spec
+
+FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect"})
+RESOLVED = frozenset({"archspec", "extends", "import", "stages", "input", "classes"})
+"""What the hash takes from the resolved spec rather than from the text."""
+
+DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
+"""Where definitions stand, and what in each is for people."""
+
+
+def fingerprint(spec: Spec, version: int) -> str:
+    """SHA-256 of what a spec means: its merged values, the table by row, and the definitions that it imports."""
+    values = [
+        version,
+        spec.input,
+        spec.classes,
+        _meaning(spec.document.value),
+        _rows(spec),
+        [_meaning(document.value) for document in spec.imported],
+    ]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _meaning(value: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: _ordered(item) for key, item in value.items() if key not in FOR_PEOPLE | RESOLVED}
+    for section, ignored in DEFINITIONS.items():
+        if found.get(section):
+            found[section] = {
+                name: {key: item for key, item in (body or {}).items() if key not in ignored}
+                for name, body in found[section].items()
+            }
+    return found
+
+
+def _ordered(value: Any, key: str = "") -> Any:
+    """``value`` with the branches of a merge as a list, for their order matters and that of other keys does not."""
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    inside = {name: _ordered(item, name) for name, item in value.items()}
+    return list(inside.items()) if key in operations() and operations()[key].arity == "many" else inside
+
+
+def _rows(spec: Spec) -> list[dict[str, Any]]:
+    """The stage table by row, each with the cells that its stage reads."""
+    table = spec.document.value["stages"]
+    found = []
+    for stage in spec.stages:
+        generated = {"count", "channels"} if table.get("quantized_linear") else set()
+        row = {key: stage.cells[key].at(0).constant for key in generated}
+        for key in {"block", *stage.cells} - generated:
+            column = table[key]
+            row[key] = _ordered(column[stage.number] if isinstance(column, list) else column)
+        found.append(row)
+    return found

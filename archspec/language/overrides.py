@@ -1,0 +1,141 @@
+"""``--set key.path=value``: values laid over a merged document, each at its place in the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
+from archspec.language.merge import columns, overlay
+from archspec.language.schema_faults import dotted, validate
+from archspec.language.source import Document, Path, Place, read
+from archspec.language.terms import written
+
+MAX_PARTS = 32
+
+
+def with_overrides(document: Document, settings: Iterable[str]) -> Document:
+    """``document`` with each setting laid over it, the later over the earlier.
+
+    Raises:
+        SpecError: with the faults of all settings.
+    """
+    faults: list[Diagnostic] = []
+    for setting in settings:
+        try:
+            document = overlay(document, columns(validate(override(document, setting), partial=True)))
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+    if faults:
+        raise SpecError(faults)
+    return document
+
+
+def override(base: Document, setting: str) -> Document:
+    """The document that ``--set key.path=value`` lays over ``base``.
+
+    The value is YAML; a number in the path is an index.
+
+    Raises:
+        SpecError: the setting has no ``=``, its value is not YAML, or its path leads through what is no mapping.
+    """
+    key, equals, text = setting.partition("=")
+    source = Source("--set", setting)
+    if not equals or not key.strip() or not key.isprintable():
+        message, help = f"`{cut(setting)}` sets nothing", "write `--set key.path=value`"
+        raise SpecError([Diagnostic("E313", message, _line(source, 0, len(setting)), help=help)])
+    parts = _parts(key, source)
+    value = _read(text, source, len(key) + 1)
+    path: Path = tuple(part for part, _ in parts)
+    places = {(*path, *inner): place for inner, place in value.places.items()}
+    whole = _line(source, 0, len(setting))
+    places[()] = Place(None, whole)
+    for length, (_, span) in enumerate(parts, 1):
+        inner = places.get(path[:length])
+        places[path[:length]] = Place(span, inner.value if inner else whole)
+    ambiguous = {(*path, *inner): reason for inner, reason in value.ambiguous.items()}
+    _check_settable(base, parts)
+    return Document(source, _at(base.value, (), parts, value.value), places, ambiguous)
+
+
+def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
+    """The parts of a dotted key, numbers as indices, each with its place."""
+    found: list[tuple[str | int, Span]] = []
+    start = 0
+    for written_ in key.split("."):
+        part = written_.strip()
+        first = start + written_.find(part)
+        span = _line(source, first, max(first + len(part), first + 1))
+        start += len(written_) + 1
+        index = part.isascii() and part.isdecimal() and len(part) < 10
+        found.append((int(part) if index else part, span))
+        if not part or len(found) > MAX_PARTS:
+            what = f"has more than {MAX_PARTS} parts" if part else "has an empty part"
+            help = "write `--set key.path=value`, the keys joined by dots"
+            raise SpecError([Diagnostic("E313", f"the key `{cut(key)}` {what}", span, help=help)])
+    return found
+
+
+def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None:
+    """Refuse what would change nothing: ``extends``, which has been followed, and a parameter that the spec lacks."""
+    first, span = parts[0]
+    if first == "extends":
+        help = "write a spec of a few lines that begins with `extends`"
+        raise SpecError([Diagnostic("E313", "`extends` cannot be set from outside", span, help=help)])
+    known = base.value.get("params") or {}
+    if first == "params" and len(parts) > 1 and parts[1][0] not in known:
+        name, span = parts[1]
+        help = f"its parameters are {cut(', '.join(known), 400)}" if known else "it has no `params`"
+        message = f"the spec has no parameter `{cut(name)}`"
+        raise SpecError([Diagnostic("E313", message, span, did_you_mean(str(name), known), help=help)])
+
+
+def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any) -> Any:
+    """What has to be laid over ``base``, the value at ``above``, so that ``value`` stands at the end of ``parts``."""
+    if not parts:
+        return value
+    (part, span), rest = parts[0], parts[1:]
+    if isinstance(base, list) and isinstance(part, int) and part < len(base):
+        return [_at(item, (*above, i), rest, value) if i == part else item for i, item in enumerate(base)]
+    if isinstance(base, dict) or (base is None and isinstance(part, str)):
+        if above == ("stages",) and isinstance(part, int):
+            raise _nowhere("the stage table is by column", span, f"write `--set stages.KEY.{part}=...`")
+        return {str(part): _at((base or {}).get(str(part)), (*above, str(part)), rest, value)}
+    if base is None:
+        raise _nowhere(f"the spec does not write `{dotted(above)}`, so it has no entry {part}", span)
+    if isinstance(base, list) and isinstance(part, int):
+        raise _nowhere(f"`{dotted(above)}` has {len(base)} entries, numbered from 0", span)
+    raise _nowhere(f"`{dotted(above)}` is {written(base)}, which has no `{cut(part)}`", span)
+
+
+def _nowhere(message: str, span: Span, help: str = "set the whole value instead") -> SpecError:
+    return SpecError([Diagnostic("E313", message, span, help=help)])
+
+
+def _read(text: str, source: Source, by: int) -> Document:
+    """The value after the equals sign, with its places in the whole argument."""
+    try:
+        found = read(Source(source.name, text), fragment=True)
+    except SpecError as error:
+        raise SpecError([_moved(diagnostic, source, by) for diagnostic in error.diagnostics]) from None
+    places = {
+        path: Place(p.key and _shifted(p.key, source, by), _shifted(p.value, source, by))
+        for path, p in found.places.items()
+    }
+    return Document(source, found.value, places, found.ambiguous)
+
+
+def _moved(fault: Diagnostic, source: Source, by: int) -> Diagnostic:
+    span = fault.span and _shifted(fault.span, source, by)
+    labels = tuple(Label(_shifted(label.span, source, by), label.text) for label in fault.labels)
+    return Diagnostic(fault.code, fault.message, span, fault.hint, labels, fault.notes, fault.help)
+
+
+def _shifted(span: Span, source: Source, by: int) -> Span:
+    first, last = (by if span.line == 1 else 0), (by if span.end_line == 1 else 0)
+    return Span(source, span.line, span.column + first, span.end_line, span.end_column + last)
+
+
+def _line(source: Source, start: int, end: int) -> Span:
+    """The stretch of the first line from offset ``start`` to ``end``."""
+    return Span(source, 1, start + 1, 1, end + 1)

@@ -1,0 +1,165 @@
+"""A document against the schema: every fault as a diagnostic in an author's words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
+from archspec.language.schema import library_schema, read_schema
+from archspec.language.source import Document, Path
+from archspec.language.spec import LANGUAGE_VERSION
+from archspec.language.terms import QUOTES, ambiguous, written
+
+ValidationError = Any
+"""What jsonschema reports; imported only with the validator, and typed there with unions that no report has."""
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list",
+    "object": "a mapping",
+    "boolean": "`true` or `false`",
+    "null": "nothing",
+}
+
+
+def validate(document: Document, *, library: bool = False, partial: bool = False) -> Document:
+    """The document, unchanged, if it follows the schema.
+
+    Args:
+        library: the document is a file of definitions.
+        partial: the document is an override (``--set``), where nothing is required.
+
+    Raises:
+        SpecError: with every fault, each at its place.
+    """
+    faults = Faults()
+    version = document.value.get("archspec")
+    if "archspec" in document.value and version != LANGUAGE_VERSION:
+        message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
+        help = f"write `archspec: {LANGUAGE_VERSION}`"
+        faults.add(Diagnostic("E207", message, document.span(("archspec",)), help=help))
+        faults.raise_errors()
+    for error in _validator(library).iter_errors(document.value):
+        if not (partial and error.validator == "required" and not error.absolute_path):
+            for diagnostic in _diagnostics(document, error, faults):
+                faults.add(diagnostic)
+    for path in document.ambiguous:
+        if path[0] == "expect":  # figures, which may be texts such as `25.6M`
+            faults.add(ambiguous(document, path))
+    if not (library or partial or document.value.get("extends")) and document.value.get("stages") is None:
+        help = "write a stage table, or `extends: NAME` to build on a spec"
+        faults.add(Diagnostic("E203", "`stages` is missing", document.span(()), help=help))
+    faults.raise_errors()
+    return document
+
+
+@functools.cache
+def _validator(library: bool) -> Any:
+    from jsonschema.validators import Draft202012Validator
+
+    return Draft202012Validator(library_schema() if library else read_schema())
+
+
+def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> Iterator[Diagnostic]:
+    path: Path = tuple(error.absolute_path)
+    instance, wanted = error.instance, error.validator_value
+    here, span = _last(path), document.span(path)
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            for key in instance:
+                if key not in known:
+                    yield _unknown_key(document, path, key, known, faults)
+        case "required":
+            for key in wanted:
+                if key not in instance:
+                    yield Diagnostic("E203", f"`{key}` is missing{_inside(path)}", _first(document, path))
+        case "type":
+            yield _wrong_type(document, path, error)
+        case "enum":
+            words = [str(word) for word in wanted if word is not None]
+            message = f"{here} is one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
+            yield Diagnostic("E204", message, span, did_you_mean(str(instance), words))
+        case "minimum" | "maximum":
+            bound = "at least" if error.validator == "minimum" else "at most"
+            yield Diagnostic("E205", f"{here} is {bound} {wanted}, not {cut(instance)}", span)
+        case "minProperties" | "maxProperties" if error.schema.get("maxProperties") == 1:
+            yield _not_one_operation(document, path, instance)
+        case "pattern":
+            yield _wrong_pattern(document, path, error)
+        case "maxLength":
+            yield Diagnostic("E206", f"{here} is longer than {wanted} characters", span)
+        case "minItems" | "maxItems":
+            bound = "at least" if error.validator == "minItems" else "at most"
+            values = "1 value" if wanted == 1 else f"{wanted} values"
+            yield Diagnostic("E206", f"{here} has {bound} {values}, not {len(instance)}", span)
+        case "minProperties":
+            keys = ", ".join(f"`{key}`" for key in error.schema["properties"])
+            yield Diagnostic("E206", f"{here} is empty; write at least one of {keys}", span)
+        case _:
+            yield Diagnostic("E206", f"{here}: {cut(error.message, 200)}", span)
+
+
+def _first(document: Document, path: Path) -> Any:
+    return document.key_span(path) if path else document.span(())
+
+
+def _inside(path: Path) -> str:
+    """`` in `stem[0].conv` ``, for a sentence about what lies there."""
+    return f" in `{dotted(path)}`" if path else ""
+
+
+def dotted(path: Path) -> str:
+    """A path as a message writes it: ``stem[0].conv``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path).lstrip(".")
+
+
+def _last(path: Path) -> str:
+    return f"`{dotted(path)}`" if path else "the spec"
+
+
+def _unknown_key(document: Document, path: Path, key: str, known: list[str], faults: Faults) -> Diagnostic:
+    span = document.key_span((*path, key))
+    if "(" in key or ")" in key:
+        return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=QUOTES)
+    hint = faults.hint(key, known)
+    shown = sorted(known)
+    help = "" if hint or len(shown) > 30 else f"the keys here are {', '.join(f'`{name}`' for name in shown)}"
+    return Diagnostic("E201", f"unknown key `{cut(key)}`{_inside(path)}", span, hint, help=help)
+
+
+def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagnostic:
+    if path in document.ambiguous:
+        return ambiguous(document, path)
+    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    names = [_TYPES[kind] for kind in wanted if kind != "null"]
+    if "text" in names and ("a number" in names or "a whole number" in names):
+        names[names.index("text")] = "an expression"
+    expected = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    quotes = set(wanted) <= {"string", "null"} and isinstance(error.instance, bool | int | float)
+    help = "put quotes around it if it is meant as text" if quotes else ""
+    message = f"{_last(path)} takes {expected}, not {written(error.instance)}"
+    return Diagnostic("E202", message, document.span(path), help=help)
+
+
+def _not_one_operation(document: Document, path: Path, instance: dict[str, Any]) -> Diagnostic:
+    keys = list(instance)
+    if not keys:
+        return Diagnostic("E206", "a step names one operation, and this one is empty", document.span(path))
+    shown = ", ".join(f"`{cut(key)}`" for key in keys[:4])
+    label = Label(document.key_span((*path, keys[1])), "a second key")
+    help = f"write `- {cut(keys[0])}: {{...}}`, or indent the arguments further than `{cut(keys[0])}`"
+    message = f"a step is one operation, and this one has the keys {shown}"
+    return Diagnostic("E206", message, document.key_span((*path, keys[0])), labels=(label,), help=help)
+
+
+def _wrong_pattern(document: Document, path: Path, error: ValidationError) -> Diagnostic:
+    name = str(error.instance)
+    if error.validator_value.startswith("^none"):
+        return Diagnostic("E204", f"{_last(path)} is a list of steps or `none`, not `{cut(name)}`", document.span(path))
+    span = document.key_span((*path, name)) if (*path, name) in document.places else document.span(path)
+    return Diagnostic("E305", f"`{cut(name)}` is not a name: letters, digits and underscores, a letter first", span)

@@ -1,0 +1,61 @@
+"""The intermediate representation: order, regions, and what networkx sees."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import networkx
+import pytest
+
+import archspec
+from tests.equivalence import compiled
+
+NAMES = ["resnet18", "resnet50", "resnext50_32x4d", "resnet56_cifar", "plain56_cifar", "preact_resnet110_cifar"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nodes_are_in_topological_order_and_named_once(name: str) -> None:
+    graph = archspec.compile(name)
+    known = {"input"}
+    for node in graph.nodes:
+        assert set(node.inputs) <= known
+        assert node.name not in known
+        assert node.scope == node.name.rpartition(".")[0]
+        known.add(node.name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networkx_sees_the_same_graph(name: str) -> None:
+    graph = archspec.compile(name)
+    found = graph.to_networkx()
+    assert networkx.is_directed_acyclic_graph(found)
+    assert set(found) == {"input", *(node.name for node in graph.nodes)}
+    for node in graph.nodes:
+        edges = sorted(found.in_edges(node.name, data="position"), key=lambda edge: edge[2])
+        assert tuple(edge[0] for edge in edges) == node.inputs
+    assert list(networkx.descendants(found, "input")).sort() == [node.name for node in graph.nodes].sort()
+
+
+def test_a_value_that_is_read_twice_by_one_node_is_two_edges() -> None:
+    graph = compiled("input: [3, 8, 8]\nstem: [add: [[], []]]\nstages: {block: basic, count: 1, channels: 4}\n")
+    assert graph.to_networkx().number_of_edges("input", "add") == 2
+    assert graph.uses()["input"] == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_regions_cover_their_nodes(name: str) -> None:
+    """A block reads one value from outside, and what it gives is its last node; a stage is its blocks in a row."""
+    graph = archspec.compile(name)
+    for stage in graph.stages:
+        blocks = graph.blocks(stage)
+        assert (blocks[0].first, blocks[-1].last) == (stage.first, stage.last)
+        for before, after in pairwise(blocks):
+            assert before.last == after.first
+            assert before.result == after.source
+        for block in blocks:
+            nodes = graph.nodes[block.first : block.last]
+            inside = {node.name for node in nodes}
+            assert {name for node in nodes for name in node.inputs} - inside == {block.source}
+            assert nodes[-1].name == block.result
+            assert all(node.name.startswith(f"{block.scope}.") for node in nodes)
+            assert block.shortcut == (name != "plain56_cifar")

@@ -1,0 +1,219 @@
+"""Lowering: counts, strides, edges of stages, scaling, outputs, limits and warnings."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import archspec
+from archspec.operations.base import Shape
+from tests.equivalence import codes, compiled, spec
+
+SMALL = """
+    input: [3, 32, 32]
+    classes: 5
+    stem: {use: cifar, width: 4}
+    stages: {block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}
+    """
+
+
+def changed(old: str, new: str, more: str = "") -> str:
+    assert old in SMALL
+    return f"{SMALL.replace(old, new).rstrip()}\n    {more}\n"
+
+
+def shapes(text: str) -> list[Shape]:
+    """The shapes behind each block."""
+    graph = compiled(text)
+    return [graph.shape(region.result) for region in graph.regions if region.kind == "block"]
+
+
+def refused(text: str, limits: archspec.Limits | None = None) -> archspec.SpecError:
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.compile(spec(text), limits=limits)
+    return error.value
+
+
+# -- the stage table ---------------------------------------------------------------------------------------------------
+
+
+def test_a_stride_is_the_first_blocks() -> None:
+    assert [shape[1] for shape in shapes(SMALL)] == [32, 32, 16, 16, 16]
+
+
+def test_a_stride_that_reads_the_index_is_every_blocks() -> None:
+    text = changed("stride: [1, 2]", "stride: [1, 2 if index > 0 else 1]")
+    assert [shape[1] for shape in shapes(text)] == [32, 32, 32, 16, 8]
+
+
+def test_a_list_in_a_cell_is_by_block() -> None:
+    text = changed("channels: [4, 8], stride: [1, 2]", "channels: [[4, 6], [8, 8, 12]], stride: [[2, 2], [1, 2, 2]]")
+    assert shapes(text) == [(4, 16, 16), (6, 8, 8), (8, 8, 8), (8, 4, 4), (12, 2, 2)]
+
+
+def test_an_expression_in_a_cell_is_evaluated_for_each_block() -> None:
+    text = changed("channels: [4, 8]", "channels: 4 * stage + number // 4 * index")
+    assert [shape[0] for shape in shapes(text)] == [4, 4, 8, 8, 10]
+
+
+def test_by_row_and_by_column_mean_the_same() -> None:
+    rows = changed(
+        "{block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}",
+        "[{block: basic, count: 2, channels: 4}, {block: basic, count: 3, channels: 8, stride: 2}]",
+    )
+    assert [(node.name, node.shape) for node in compiled(rows).nodes] == [
+        (node.name, node.shape) for node in compiled(SMALL).nodes
+    ]
+
+
+def test_stages_have_names_of_their_own() -> None:
+    graph = compiled(changed("block: basic", "block: basic, name: [low, 'high{stage}']"))
+    assert [stage.scope for stage in graph.stages] == ["low", "high2"]
+
+
+def test_what_stands_before_and_after_a_stage() -> None:
+    text = changed(
+        "block: basic", "block: basic, before: [null, [conv: {out: 6}]], after: [[pool: {type: max, kernel: 2}], null]"
+    )
+    graph = compiled(text)
+    assert graph.shape("after1.0") == (4, 16, 16)
+    assert graph.shape("before2.0") == (6, 16, 16)
+    first, second = graph.stages
+    outside = [n.name for n in graph.nodes[first.last : second.first]]
+    assert outside == ["after1.0", "before2.0"]
+    assert second.source == "before2.0"
+
+
+# -- scaling -----------------------------------------------------------------------------------------------------------
+
+
+def test_depth_is_rounded_up_and_widths_to_the_divisor() -> None:
+    """B1's coefficients on small counts (Tan and Le 2019): 2 and 3 blocks become 3 and 4."""
+    graph = compiled(changed("channels: [4, 8]", "channels: [16, 40]", "scale: {width: 1.2, depth: 1.1}"))
+    assert [len(graph.blocks(stage)) for stage in graph.stages] == [3, 4]
+    assert [graph.shape(stage.result)[0] for stage in graph.stages] == [24, 48]  # 19.2 to 24, since 16 loses a tenth
+    assert codes(graph) == ["W502"]
+
+
+def test_scaled_is_for_widths_outside_the_table() -> None:
+    text = changed("{use: cifar, width: 4}", "{use: cifar, width: scaled(32)}", "scale: {width: 2}")
+    assert compiled(text).shape("conv1")[0] == 64
+
+
+def test_without_a_scale_a_scaled_width_is_itself() -> None:
+    assert compiled(changed("width: 4", "width: scaled(6)")).shape("conv1")[0] == 6
+
+
+# -- outputs -----------------------------------------------------------------------------------------------------------
+
+
+def test_outputs_are_scopes_and_nothing_else_is_kept() -> None:
+    graph = compiled(changed("classes: 5", "outputs: [layer1, layer2.0, relu]"))
+    assert {label: graph.shape(name) for label, name in graph.outputs.items()} == {
+        "layer1": (4, 32, 32),
+        "layer2.0": (8, 16, 16),
+        "relu": (4, 32, 32),
+    }
+    assert not graph.single
+    assert graph.nodes[-1].name.startswith("layer2.0.")
+    assert [region.scope for region in graph.regions] == ["layer1", "layer1.0", "layer1.1", "layer2.0"]
+
+
+def test_one_output_as_text_is_returned_as_it_is() -> None:
+    graph = compiled(changed("classes: 5", "outputs: layer2"))
+    assert graph.single
+    assert graph.output == (8, 16, 16)
+
+
+@pytest.mark.parametrize("outputs", ["layer9", "[layer1, layr2]", "layer1.0.conv1"])
+def test_outputs_that_are_not_there(outputs: str) -> None:
+    error = refused(changed("classes: 5", f"outputs: {outputs}"))
+    assert codes(error) == ["E310"]
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("count: [2, 3]", "count: [2, 1_000_000_000]", "E601"),
+        ("count: [2, 3]", "count: [25_000, 3]", "E601"),
+        ("count: [2, 3]", "count: [100_000, 100_000]", "E601"),
+        ("channels: [4, 8]", "channels: [4, 1_000_000_000]", "E602"),
+        ("input: [3, 32, 32]", "input: [3, 1_000_000, 1_000_000]", "E602"),
+        ("width: 4", "width: 100_000_000_000_000", "E602"),
+    ],
+)
+def test_a_network_past_the_limits_is_refused_before_it_is_built(old: str, new: str, code: str) -> None:
+    start = time.perf_counter()
+    assert codes(refused(changed(old, new))) == [code]
+    assert time.perf_counter() - start < 1
+
+
+def test_fragments_that_double_at_each_of_thirty_levels() -> None:
+    levels = "".join(f"      f{n}: {{steps: [f{n + 1}, f{n + 1}]}}\n" for n in range(30))
+    text = f"{SMALL.rstrip()}\n    head: f0\n    fragments:\n{levels}      f30: {{steps: [act, act]}}\n"
+    start = time.perf_counter()
+    for found in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
+        assert set(codes(refused(found))) == {"E601"}
+    assert time.perf_counter() - start < 3
+
+
+def test_a_fault_that_every_block_repeats_is_said_once_and_quickly() -> None:
+    start = time.perf_counter()
+    block = "odd: {residual: [conv: {out: channels, kernel: 3, stride: stride, groups: 3}]}"
+    text = changed("block: basic, count: [2, 3]", "block: odd, count: [2000, 3000]", f"blocks: {{{block}}}")
+    error = refused(text)
+    assert codes(error) == ["E503"] * len(error.diagnostics)
+    assert len({(d.span, d.message) for d in error.diagnostics}) == len(error.diagnostics) <= 4
+    assert time.perf_counter() - start < 3
+
+
+def test_limits_are_options() -> None:
+    nodes = len(compiled(SMALL).nodes)
+    assert codes(refused(SMALL, archspec.Limits(nodes=nodes - 1))) == ["E601"]
+    assert len(archspec.compile(spec(SMALL), limits=archspec.Limits(nodes=nodes)).nodes) == nodes
+    assert codes(refused(SMALL, archspec.Limits(elements=4 * 32 * 32 - 1))) == ["E602"]
+
+
+# -- warnings ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_coarse_stem_is_warned_about() -> None:
+    assert codes(compiled(changed("stem: {use: cifar, width: 4}", "stem: imagenet"))) == ["W501"]
+    assert codes(compiled(changed("[3, 32, 32]", "[3, 224, 224]").replace("{use: cifar, width: 4}", "imagenet"))) == []
+
+
+def test_post_after_pre_is_warned_about() -> None:
+    text = changed("block: basic", "block: basic, activation_order: [pre, post]")
+    assert codes(compiled(text)) == ["W302"]
+
+
+def test_blocks_that_mean_different_things_by_channels_are_warned_about() -> None:
+    assert codes(compiled(changed("block: basic", "block: [basic, bottleneck]"))) == ["W303"]
+
+
+def test_a_generated_table_says_what_it_replaces() -> None:
+    text = changed(
+        "{block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}",
+        "{block: basic, count: 2, quantized_linear: {depth: 4, w_0: 8, w_a: 8, w_m: 2}}",
+    )
+    assert codes(compiled(text)) == ["W304"]
+
+
+# -- several faults at once --------------------------------------------------------------------------------------------
+
+
+def test_faults_of_shapes_are_reported_together() -> None:
+    text = (
+        changed("block: basic", "block: odd", "blocks:").rstrip()
+        + """
+      odd:
+        residual:
+          - conv: {out: channels, kernel: 3, stride: stride, groups: 3}
+          - conv: {out: channels, kernel: 3, groups: 7}
+    """
+    )
+    assert codes(refused(text)).count("E503") >= 2

@@ -1,0 +1,142 @@
+"""Names of nodes: templates, conventions, collisions, and what may be no name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import fx
+
+import archspec
+from archspec.graph.names import RESERVED
+from tests.equivalence import codes, compiled
+
+SMALL = """
+    input: [3, 8, 8]
+    classes: 5
+    stem: {use: cifar, width: 4}
+    stages: {block: basic, count: [1, 2], channels: [4, 8], stride: [1, 2]}
+    """
+
+
+def names(more: str = "", text: str = SMALL) -> list[str]:
+    return [node.name for node in compiled(text.rstrip() + "\n    " + more + "\n").nodes]
+
+
+def refused(text: str) -> list[str]:
+    with pytest.raises(archspec.SpecError) as error:
+        compiled(text)
+    return codes(error.value)
+
+
+def test_names_of_torchvision_are_the_default() -> None:
+    block = ["conv1", "bn1", "relu", "conv2", "bn2"]
+    first = [f"layer1.0.{name}" for name in (*block, "add", "relu2")]
+    second = [f"layer2.0.{name}" for name in (*block, "downsample.0", "downsample.1", "add", "relu2")]
+    third = [f"layer2.1.{name}" for name in (*block, "add", "relu2")]
+    assert names() == ["conv1", "bn1", "relu", *first, *second, *third, "avgpool", "flatten", "fc"]
+
+
+def test_a_template_sees_the_names_of_its_place() -> None:
+    """`n` counts a kind from 1, `position` everything in the scope from 0; the rest are the block's own names."""
+    found = names('naming: {stage: "s{stage}of{stages}", block: "b{number}_{letter(index)}", conv: "c{n}_{position}"}')
+    assert "s1of2.b0_a.c1_0" in found
+    assert "s1of2.b0_a.c2_3" in found
+    assert "s2of2.b2_b.c1_0" in found
+
+
+def test_residual_and_shortcut_scopes_count_by_position() -> None:
+    found = names("naming: {residual: f, shortcut: proj}")
+    assert [name for name in found if name.startswith("layer2.0.")] == [
+        *(f"layer2.0.f.{position}" for position in range(5)),
+        "layer2.0.proj.0",
+        "layer2.0.proj.1",
+        "layer2.0.add",
+        "layer2.0.relu",
+    ]
+
+
+def test_an_empty_template_opens_no_scope() -> None:
+    found = names('naming: {stage: "", block: "block{number}"}')
+    assert "block0.conv1" in found
+    assert "block2.conv1" in found
+
+
+def test_equal_paths_share_one_scope_and_its_counters() -> None:
+    """Stem, stages and head of a plain stack stand in one sequence that is numbered through."""
+    text = """
+        input: [3, 8, 8]
+        stem: [conv: {out: 4, kernel: 3}, act]
+        blocks: {plain: {steps: [conv: {out: channels, kernel: 3}, act]}}
+        stages: {block: plain, count: [1, 2], channels: [4, 8]}
+        naming: {stem: f, stage: f, block: "", step: "{position}", head: f}
+        """
+    assert names(text=text)[:8] == [f"f.{position}" for position in range(8)]
+
+
+def test_a_name_of_a_step_is_relative_may_hold_dots_and_is_not_counted() -> None:
+    text = (
+        SMALL.replace("block: basic", "block: named").rstrip()
+        + """
+    blocks:
+      named:
+        residual:
+          - conv: {out: channels, kernel: 3, stride: stride, name: deep.er}
+          - norm
+          - layer: {out: channels, kernel: 3, name: last}
+    """
+    )
+    found = [name for name in names(text=text) if name.startswith("layer1.0.")]
+    assert found == [f"layer1.0.{name}" for name in ("deep.er", "bn1", "last.conv1", "last.bn1", "add", "relu")]
+
+
+def test_a_fragment_opens_a_scope_of_its_name_and_a_second_one_is_numbered() -> None:
+    text = """
+        input: [3, 8, 8]
+        stem: [conv: {out: 4}, se: {squeeze: 2}, se: {squeeze: 2}, se: {squeeze: 2, name: gate}]
+        stages: {block: basic, count: 1, channels: 4}
+        """
+    found = names(text=text)
+    assert [name for name in found if name.endswith("fc1")] == ["se.fc1", "se2.fc1", "gate.fc1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ("naming: {conv: same}", "E304"),  # two convolutions of one block
+        ("naming: {stage: class}", "E305"),
+        ("naming: {stage: forward}", "E305"),
+        ("naming: {stage: __dict__}", "E305"),
+        ("naming: {stage: 'x=1'}", "E305"),
+        ("naming: {stage: 'a b'}", "E305"),
+        ("naming: {stage: 'größe'}", "E305"),
+        ("naming: {stage: 'a..b'}", "E305"),
+        ("naming: {stage: '.a'}", "E305"),
+        ('naming: {stage: "{nothing}"}', "E402"),
+        ('naming: {stage: "{1 // 0}"}', "E404"),
+        ('naming: {stage: "{stage"}', "E401"),
+        ("naming: {stagee: x}", "E201"),
+        ("naming: nothing", "E302"),
+    ],
+)
+def test_names_that_cannot_be(more: str, code: str) -> None:
+    assert refused(f"{SMALL.rstrip()}\n    {more}\n") == [code]
+
+
+def test_a_scope_may_not_stand_where_a_node_does() -> None:
+    text = SMALL.rstrip() + "\n    naming: {stem: layer1, conv: '0'}\n"
+    assert refused(text) == ["E304"]
+
+
+def test_every_attribute_of_a_module_is_reserved() -> None:
+    """A submodule of such a name would hide the attribute, or be refused by torch."""
+    module = fx.GraphModule({}, fx.Graph())
+    public = {name for name in dir(module) if not name.startswith("_")}
+    assert public <= RESERVED
+    assert "input" in RESERVED  # what every graph calls its own input
+
+
+def test_the_names_of_a_network_are_the_models() -> None:
+    graph = compiled(SMALL.rstrip() + '\n    naming: {block: "block-{index}", residual: "f-{index}"}\n')
+    model = archspec.build(graph, device="meta")
+    assert "layer1.block-0.f-0.0.weight" in model.state_dict()
+    assert model(torch.empty(2, 3, 8, 8, device="meta")).shape == (2, 5)
