@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from archspec.testing.expectations import check_expectations
 
 from . import options
 from .files import replacing, unwritable
-from .render import Terminal, as_json, counted, put, put_json, short, table
+from .progress import Step, progress
+from .render import Terminal, as_json, counted, put, put_json, short
+from .tables import put_table
 from .yaml_text import standalone, to_yaml
 
 SUFFIX = ".safetensors"
@@ -33,13 +37,26 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Pa
     return Path(value)
 
 
+def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    if value is not None and not 0 <= value < 2**63:
+        raise click.BadParameter("a seed is a whole number from 0 to 2^63 - 1")
+    return value
+
+
 @click.command("build", cls=options.SpecCommand)
 @options.spec
-@click.option("-o", "--output", callback=_output, metavar=f"FILE{SUFFIX}", help="Save initialised weights.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(readable=False),  # for completion; `replacing` checks it
+    callback=_output,
+    metavar=f"FILE{SUFFIX}",
+    help="Save initialised weights.",
+)
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.overrides
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the initial weights.")
-@click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block.")
+@click.option("--seed", type=int, metavar="N", callback=_seed, help="Seed of the initial weights, from 0.")
+@click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block; nothing else differs.")
 @options.limits
 @options.form("text", "json")
 def command(
@@ -65,29 +82,32 @@ def command(
       archspec build wide.yaml -o wide.safetensors --seed 0
     """
     source = options.source(spec)
-    graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
-    found = check_expectations(graph)
-    if any(diagnostic.severity == "error" for diagnostic in found):
-        raise SpecError([*graph.warnings, *found])
-    inputs = _files(graph)
-    with replacing(output, force=force, inputs=inputs) if output else contextlib.nullcontext() as temporary:
-        _confirm(graph, flat)
-        if output and temporary:
-            _save(graph, source, output, temporary, seed, flat)
+    with progress(steps=5 if output else 3) as step:
+        step("compiling")
+        graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
+        found = (*graph.warnings, *check_expectations(graph))
+        if any(diagnostic.severity == "error" for diagnostic in found):
+            raise SpecError(found)
+        inputs = _files(graph)
+        with replacing(output, force=force, inputs=inputs) if output else contextlib.nullcontext() as temporary:
+            _confirm(graph, flat, step)
+            if output and temporary:
+                _save(graph, source, output, temporary, seed, flat, step)
     costs = summarize(graph)
     if form == "json":
-        put_json(_json(graph, costs, spec, output))
+        put_json(_json(graph, costs, spec, output, found))
         return 0
-    options.warn(graph.warnings)
+    options.show(found)
+    _put_report(graph, costs)
     safe = Terminal.of(sys.stdout).safe
-    put(safe(f"{graph.spec.name}: {show_shape(graph.input)} to {show_shape(graph.output)}") + "\n")
-    put(_stage_table(graph, costs))
-    put(f"\n{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}")
-    put(f"{counted(costs.nodes, 'node')}, every shape confirmed by torch\n")
     if output:
         size = short(output.stat().st_size)
         put(safe(f"Saved {output}: {size}B of initialised weights, with the spec in their metadata."))
-    put(safe(_next(graph, spec, overrides, output)))
+        put(safe(f"Next: `{_python(spec, overrides, allow_outside, output)}` gives the model with them."))
+    else:
+        changes = _options(overrides, allow_outside, limits)
+        again = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
+        put(safe(f"Next: `{again}` saves initialised weights."))
     return 0
 
 
@@ -98,27 +118,42 @@ def _files(graph: Graph) -> set[str]:
     return {source.path for source in sources if source.path}
 
 
-def _confirm(graph: Graph, flat: bool) -> None:
+def _confirm(graph: Graph, flat: bool, step: Step) -> None:
     """Build on the meta device, lint, and compare every shape.
 
     Raises:
         EnvironmentFault: torch is missing.
         SpecError: E704, torch computes another shape.
     """
+    step("building with torch")
+    _stand_somewhere()
     model = archspec.build(graph, device="meta", flat=flat)
     from archspec.testing.torch import compare_shapes, lint
 
+    step(f"confirming the shapes of {counted(len(graph.nodes), 'node')}")
     lint(model)
     faults = compare_shapes(graph)
     if faults:
         raise SpecError(faults)
 
 
-def _save(graph: Graph, source: Source, output: Path, temporary: Path, seed: int | None, flat: bool) -> None:
+def _stand_somewhere() -> None:
+    """MKL, with which torch may come, ends the process where the working directory is gone."""
+    try:
+        Path.cwd()
+    except OSError:
+        os.chdir(os.sep)
+
+
+def _save(
+    graph: Graph, source: Source, output: Path, temporary: Path, seed: int | None, flat: bool, step: Step
+) -> None:
     """Write initialised weights to ``temporary``, which becomes ``output``."""
     from archspec import weights
 
+    step("initialising weights")
     model = archspec.build(graph, seed=seed, flat=flat)
+    step(f"writing {output.name}")
     try:
         weights.save(model, graph, to_yaml(standalone(graph.spec, source)), str(temporary))
     except ImportError as error:
@@ -156,27 +191,46 @@ def _between(graph: Graph, first: int, last: int, scope: str) -> list[StageCosts
     return [StageCosts(scope, call.word if call else "", 0, nodes[-1].shape, params, macs)]
 
 
-def _stage_table(graph: Graph, costs: Costs) -> str:
-    lines = [("stage", "block", "count", "output", "params", "share", "MACs")]
+def _put_report(graph: Graph, costs: Costs) -> None:
+    """Print the stages, and the totals of the network."""
+    put(f"{graph.spec.name}: {show_shape(graph.input)} to {show_shape(graph.output)}\n")
+    put_table(_stage_table(graph, costs), right=(2, 3, 4, 5, 6), header=True, total=True)
+    put(f"\n{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}")
+    put(f"{counted(costs.nodes, 'node')}, every shape confirmed by torch\n")
+
+
+def _stage_table(graph: Graph, costs: Costs) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = [("stage", "block", "count", "output", "params", "share", "MACs")]
     for row in rows(graph, costs):
         share = f"{100 * row.params / costs.params:.1f}%" if costs.params else "-"
         count = str(row.count) if row.count else ""
         output = show_shape(row.output)
         lines.append((row.scope, row.block, count, output, f"{row.params:,}", share, short(row.macs)))
     lines.append(("total", "", "", show_shape(graph.output), f"{costs.params:,}", "100.0%", short(costs.macs)))
-    return table(lines, right=(2, 3, 4, 5, 6))
+    return lines
 
 
-def _next(graph: Graph, spec: str, overrides: tuple[str, ...], output: Path | None) -> str:
-    """What to do with the result."""
-    if output:
-        return f"Next: archspec.build({spec!r}, weights={str(output)!r}) gives the model with them."
-    changes = [word for setting in overrides for word in ("--set", setting)]
-    command = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
-    return f"Next: `{command}` saves initialised weights."
+def _python(spec: str, overrides: tuple[str, ...], allow_outside: bool, output: Path) -> str:
+    """The call that gives the model of what was saved."""
+    written = repr("SPEC.yaml" if spec == options.STDIN else spec)
+    changed = {"overrides": list(overrides), "allow_outside": allow_outside}
+    changes = "".join(f", {name}={value!r}" for name, value in changed.items() if value)
+    return f"archspec.build({f'archspec.load({written}{changes})' if changes else written}, weights={str(output)!r})"
 
 
-def _json(graph: Graph, costs: Costs, spec: str, output: Path | None) -> dict[str, Any]:
+def _options(overrides: tuple[str, ...], allow_outside: bool, limits: Limits) -> list[str]:
+    """The options that change which spec is compiled, as words of a command."""
+    words = [word for setting in overrides for word in ("--set", setting)]
+    words += ["--allow-outside"] if allow_outside else []
+    for name in options.LIMITS:
+        if getattr(limits, name) != getattr(Limits(), name):
+            words += ["--limit", f"{name}={getattr(limits, name)}"]
+    return words
+
+
+def _json(
+    graph: Graph, costs: Costs, spec: str, output: Path | None, diagnostics: Iterable[Diagnostic]
+) -> dict[str, Any]:
     return {
         "spec": spec,
         "valid": True,
@@ -200,5 +254,5 @@ def _json(graph: Graph, costs: Costs, spec: str, output: Path | None) -> dict[st
             for row in rows(graph, costs)
         ],
         "saved": str(output) if output else None,
-        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+        "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
     }

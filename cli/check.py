@@ -28,8 +28,8 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], allow_outside: b
     """Read and compile specs, and verify what they expect; needs no torch.
 
     A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
-    one is read, every shape is inferred, and what it says under `expect` is compared. Exit status 1 says that one is
-    at fault.
+    one is read, every shape is inferred, and what it says under `expect` is compared. The exit status is 1 if one of
+    them is at fault.
 
     \b
     Examples:
@@ -39,18 +39,21 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], allow_outside: b
     """
     if specs.count(options.STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
-    report = Report()
-    outcomes: list[Outcome] = []
+    references = list(_references(specs, form))
+    outcomes = (examine(reference, overrides, allow_outside, limits) for reference in references)
+    valid = _put_json(outcomes) if form == "json" else _put_text(outcomes, len(references))
+    return 0 if valid == len(references) else 1
+
+
+def _references(specs: tuple[str, ...], form: str) -> Iterator[str]:
+    """What is checked: each spec, and of a folder the specs in it."""
     for reference in specs:
-        for outcome in _outcomes(reference, overrides, allow_outside, limits, form):
-            outcomes.append(outcome)
-            if form == "text":
-                _show(outcome, report)
-    if form == "json":
-        put_json([outcome.as_json() for outcome in outcomes])
-    valid = sum(outcome.valid for outcome in outcomes)
-    report.finish(f" in {len(outcomes)} specs, of which {valid} valid" if len(outcomes) > 1 else "")
-    return 0 if valid == len(outcomes) else 1
+        for name in options.inside(reference):
+            if name == reference or not options.holds_definitions(name):
+                yield name
+            elif form == "text":
+                safe = Terminal.of(sys.stderr).safe
+                say(f"{safe(name)}: only definitions, which are checked with the specs that import them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +98,22 @@ def examine(reference: str, overrides: tuple[str, ...], allow_outside: bool, lim
     return Outcome(reference, name, found, graph, summarize(graph))
 
 
-def _outcomes(
-    reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, form: str
-) -> Iterator[Outcome]:
-    """The outcome of each spec that one argument names: itself, or those of a folder."""
-    try:
-        inside = options.folder(reference)
-    except SpecError as error:
-        yield Outcome(reference, reference, error.diagnostics)
-        return
-    if inside is not None and form == "text":
-        say(f"{Terminal.of(sys.stderr).safe(reference)}: {counted(len(inside), 'spec')}")
-    for name in [reference] if inside is None else inside:
-        yield examine(name, overrides, allow_outside, limits)
+def _put_json(outcomes: Iterator[Outcome]) -> int:
+    """Print the outcomes as a list. Returns how many specs are valid."""
+    found = [outcome.as_json() for outcome in outcomes]
+    put_json(found)
+    return sum(entry["valid"] for entry in found)
 
 
-def _show(outcome: Outcome, report: Report) -> None:
-    if outcome.valid and outcome.costs:
-        costs = outcome.costs
-        counts = f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}"
-        put(f"{Terminal.of(sys.stdout).safe(outcome.name)}: ok, {counts}")
-    report.add(outcome.diagnostics)
+def _put_text(outcomes: Iterator[Outcome], total: int) -> int:
+    """Print each outcome as it comes. Returns how many specs are valid."""
+    report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
+    for outcome in outcomes:
+        if outcome.valid and outcome.costs:
+            valid += 1
+            costs = outcome.costs
+            counts = f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}"
+            put(f"{safe(outcome.name)}: ok, {counts}")
+        report.add(outcome.diagnostics)
+    report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
+    return valid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from .options import Word
 from .render import put
 
 INSTALL = {
@@ -20,7 +21,7 @@ TRY = {
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(list(INSTALL)))
+@click.argument("shell", metavar="bash|zsh|fish", type=Word("shell", INSTALL))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> int:
     """Print the script with which a shell completes archspec; its first lines say how to install it.
@@ -32,7 +33,7 @@ def command(ctx: click.Context, shell: str) -> int:
     """
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.BadParameter(f"this click knows no completion for {shell}", param_hint="SHELL")
+        raise click.UsageError(f"the installed click knows no completion for {shell}", ctx)
     completion = kind(ctx.find_root().command, {}, "archspec", "_ARCHSPEC_COMPLETE")
     script = completion.source_template % completion.source_vars()  # `source()` would run the shell to ask its version
     first, _, rest = script.lstrip("\n").partition("\n")

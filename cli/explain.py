@@ -10,7 +10,8 @@ from click.shell_completion import CompletionItem
 from archspec.codes import CODES
 from archspec.diagnostics import cut, did_you_mean
 
-from .render import put, table
+from .render import put
+from .tables import put_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -19,7 +20,8 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command("explain")
 @click.argument("code", required=False, shell_complete=_complete)
-def command(code: str | None) -> int:
+@click.pass_context
+def command(ctx: click.Context, code: str | None) -> int:
     """Say at more length what a diagnostic's code means; without a code, list them all.
 
     \b
@@ -27,11 +29,11 @@ def command(code: str | None) -> int:
       archspec explain E301
     """
     if code is None:
-        put(table([(name, entry.title) for name, entry in CODES.items()]))
+        put_table([(name, entry.title) for name, entry in CODES.items()])
         return 0
     name = code.upper()
     if name not in CODES:
-        hint = did_you_mean(name, CODES) or "`archspec explain` lists them all"
-        raise click.BadParameter(f"there is no code `{cut(code)}`; {hint}", param_hint="CODE")
+        hint = did_you_mean(name.translate(str.maketrans("OIL", "011")), CODES) or "`archspec explain` lists them all"
+        raise click.UsageError(f"there is no code `{cut(code)}`; {hint}", ctx)
     put(f"{name}: {CODES[name].title}\n\n{textwrap.fill(CODES[name].explanation, 80)}")
     return 0

@@ -17,7 +17,8 @@ from archspec.language.terms import Cursor
 from archspec.operations.base import Operation, arguments, operations
 
 from . import options
-from .render import put, put_json, table
+from .render import put, put_json
+from .tables import put_table
 
 Entry = dict[str, Any]
 
@@ -69,7 +70,13 @@ def operation_entries() -> list[Entry]:
 
 
 def namings() -> list[Entry]:
-    return [{"name": name, "templates": dict(templates)} for name, templates in conventions().value.items()]
+    """The conventions. A template that one leaves out keeps its default, so each is shown whole."""
+    found = []
+    for name, templates in conventions().value.items():
+        whole = {**conventions().value["torchvision"], **templates}
+        summary = f"stages `{whole['stage']}`, blocks `{whole['block']}` in them"
+        found.append({"name": name, "summary": summary, "templates": whole})
+    return found
 
 
 SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
@@ -83,10 +90,12 @@ SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
 
 
 @click.command("list")
-@click.argument("section", required=False, type=click.Choice(list(SECTIONS)))
+@click.argument("section", required=False, metavar="[SECTION]", type=options.Word("section", SECTIONS))
 @options.form("text", "json")
 def command(section: str | None, form: str) -> int:
     """List specs, blocks, shortcuts, fragments, operations and namings, or one of these in detail.
+
+    A SECTION is one of zoo, blocks, shortcuts, fragments, operations and namings.
 
     \b
     Examples:
@@ -96,39 +105,47 @@ def command(section: str | None, form: str) -> int:
     if form == "json":
         put_json(SECTIONS[section][1]() if section else {name: make() for name, (_, make) in SECTIONS.items()})
     elif section:
-        put(_detailed(SECTIONS[section][1]()))
+        _detail(SECTIONS[section][1]())
     else:
-        sections = (f"{title}:\n{_brief(make())}" for title, make in SECTIONS.values())
-        put("\n\n".join(sections))
+        for title, make in SECTIONS.values():
+            put(f"{title}:")
+            put_table([(entry["name"], entry["summary"]) for entry in make()], indent="  ")
+            put("")
+        put("`archspec list SECTION` says more: SECTION is one of " + ", ".join(SECTIONS) + ".")
     return 0
 
 
-def _brief(entries: list[Entry]) -> str:
-    return table([(entry["name"], entry.get("summary", "")) for entry in entries], indent="  ")
+def _detail(entries: list[Entry]) -> None:
+    """Print each entry with its summary, and below it a line for each thing that can be said of it."""
+    rows = list(map(_rows, entries))
+    if not any(rows):
+        put_table([(entry["name"], entry["summary"]) for entry in entries])
+        return
+    for number, (entry, below) in enumerate(zip(entries, rows, strict=True)):
+        put(("\n" if number else "") + f"{entry['name']}: {entry['summary']}")
+        if below:
+            put_table(below, indent="  ")
 
 
-def _detailed(entries: list[Entry]) -> str:
-    """Each entry with its summary, and below it a line for each thing that can be said of it."""
-    parts = []
-    for entry in entries:
-        lines = [f"{entry['name']}: {entry['summary']}" if entry.get("summary") else entry["name"]]
-        if entry.get("channels"):
-            lines.append(f"  channels: {entry['channels']}")
-        rows = [(name, _shown(value)) for name, value in entry.get("params", {}).items()]
-        rows += [(name, f'"{template}"') for name, template in entry.get("templates", {}).items()]
-        rows += [(name, _described(told)) for name, told in entry.get("arguments", {}).items()]
-        parts.append("\n".join([*lines, *([table(rows, indent="  ")] if rows else [])]))
-    return "\n".join(parts) if all("\n" not in part for part in parts) else "\n\n".join(parts)
+def _rows(entry: Entry) -> list[tuple[str, ...]]:
+    """What a section tells of one entry: its parameters, arguments or templates."""
+    rows: list[tuple[str, ...]] = [(name, _shown(value)) for name, value in entry.get("params", {}).items()]
+    if entry.get("channels"):
+        rows.insert(0, ("channels", entry["channels"]))
+    rows += [(name, f'"{template}"') for name, template in entry.get("templates", {}).items()]
+    rows += [(name, *_described(told)) for name, told in entry.get("arguments", {}).items()]
+    return rows
 
 
 def _shown(value: object) -> str:
     return "must be given" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _described(argument: Entry) -> str:
+def _described(argument: Entry) -> tuple[str, str]:
+    """An argument's default, and what it is."""
     default = "required" if argument["required"] else "" if argument["default"] is None else _shown(argument["default"])
     words = f" One of {', '.join(argument['words'])}." if argument["words"] else ""
-    return f"{default:<9} {argument['doc']}{words}"
+    return default, f"{argument['doc']}{words}"
 
 
 def _default(term: Term) -> Any:

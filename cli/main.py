@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import os
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .render import Terminal, say
+from .render import Terminal, discard, say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -53,7 +52,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+        if name not in COMMANDS and (name == "-" or not name.startswith("-")) and not ctx.resilient_parsing:
             raise click.UsageError(_unknown(name), ctx)
         return super().resolve_command(ctx, args)
 
@@ -71,10 +70,11 @@ class Commands(click.Group):
 
 def _unknown(name: str) -> str:
     from archspec.diagnostics import cut, did_you_mean
+    from archspec.language.locate import SUFFIXES, zoo_names
 
     hint = did_you_mean(name, COMMANDS)
-    if not hint and (name.endswith((".yaml", ".yml")) or name == "-"):
-        hint = f"did you mean `archspec check {cut(name)}`?"
+    if name in zoo_names() or name.endswith(SUFFIXES) or name == "-":
+        hint = f"did you mean `archspec check {cut(name)}` or `archspec build {cut(name)}`?"
     return f"there is no command `{cut(name)}`; {hint or 'there are ' + ', '.join(COMMANDS)}"
 
 
@@ -100,7 +100,10 @@ def commands() -> None:
     Examples:
       archspec list
       archspec check resnet50
-      archspec build specs/resnet50.yaml -o resnet50.safetensors
+      archspec build my_net.yaml -o my_net.safetensors
+
+    Exit status: 0 all is well, 1 a spec or what it expects is at fault, 2 wrong usage, 3 the environment lacks
+    something. `archspec COMMAND --help` says more about a command.
     """
 
 
@@ -115,6 +118,7 @@ def run(arguments: list[str]) -> int:
         _say_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        say("archspec: interrupted")
         return INTERRUPTED
     except MemoryError:
         say("archspec: there is not enough memory")
@@ -126,6 +130,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _say_usage(error: click.ClickException) -> None:
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # its message is the help text
+        say(error.format_message())
+        return
     safe = Terminal.of(sys.stderr).safe
     context = getattr(error, "ctx", None)
     if context is not None:
@@ -147,9 +154,7 @@ def _output_lost(error: OSError) -> int:
         raised_by_stream = True
     if not raised_by_stream:
         return _defect(error)
-    with contextlib.suppress(OSError, ValueError):
-        # What is left in the buffer would fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return 0
     say(f"archspec: the output cannot be written: {(error.strerror or 'unknown reason').lower()}")
@@ -193,6 +198,9 @@ def _prepare() -> None:
             reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `archspec ... | head -1` ends quietly, as other tools do
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # temporary files are removed
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        kind = getattr(signal, name)
+        if signal.getsignal(kind) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(kind, lambda number, frame: sys.exit(128 + number))  # temporary files are removed
     # A command makes many small objects that live until it ends; looking through them again and again is wasted.
     gc.set_threshold(100_000, 50, 100)

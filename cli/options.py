@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,7 +17,7 @@ import archspec
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean
 from archspec.graph.graph import Limits
 from archspec.language.files import ReadLimits, decode
-from archspec.language.locate import open_spec, zoo_names
+from archspec.language.locate import SUFFIXES, open_spec, zoo_names
 from archspec.language.spec import Spec
 
 from .render import Report, as_json, put_json
@@ -28,11 +30,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 STDIN = "-"
 LIMITS = ("nodes", "elements")
 
+_KEY = re.compile(r"^(\w+):", re.MULTILINE | re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # what a shell takes as it stands
 
 
 class SpecCommand(click.Command):
     """A command that reads specs. A spec that is refused gives exit status 1, an environment that lacks something 3."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            hint = "name a path, a spec that `archspec list` shows, or `-` for standard input"
+            raise click.UsageError(f"no SPEC is given; {hint}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> int:
         try:
@@ -49,14 +59,12 @@ def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
     """Say why there is no result: on standard error, or as JSON on standard output."""
     if form == "json":
         put_json({"spec": spec, "valid": False, "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics]})
-        return
-    report = Report()
-    report.add(diagnostics)
-    report.finish()
+    else:
+        show(diagnostics)
 
 
-def warn(diagnostics: Iterable[Diagnostic]) -> None:
-    """Show warnings on standard error."""
+def show(diagnostics: Iterable[Diagnostic]) -> None:
+    """Diagnostics on standard error, with their count."""
     report = Report()
     report.add(diagnostics)
     report.finish()
@@ -69,10 +77,20 @@ def source(reference: str) -> Source:
     """The text of a spec on the command line: a path, a name of the zoo, or ``-`` for standard input.
 
     Raises:
-        SpecError: there is no such spec, or its file cannot be read.
+        SpecError: there is no such spec, it is a folder, or its file cannot be read.
     """
-    if reference != STDIN:
-        return open_spec(reference)
+    if reference == STDIN:
+        return _standard_input()
+    if _is_folder(reference):
+        shown = cut(reference)
+        help = f"name a spec in it; `{shlex.join(['archspec', 'check', shown])}` checks them all"
+        if inside(reference) == [reference]:
+            help = "it has no specs, which are files that end in `.yaml` or `.yml`"
+        raise SpecError([Diagnostic("E803", f"`{shown}` is a folder", help=help)])
+    return open_spec(reference)
+
+
+def _standard_input() -> Source:
     if sys.stdin is None:
         raise SpecError([Diagnostic("E804", "standard input is closed")])
     try:
@@ -83,25 +101,31 @@ def source(reference: str) -> Source:
     return decode(data, "<stdin>")
 
 
-def folder(reference: str) -> list[str] | None:
-    """The paths of the specs directly in a folder; None where ``reference`` is none.
+def inside(reference: str) -> list[str]:
+    """The paths of the specs directly in a folder; what is no folder, or one without specs, stands for itself."""
+    found: list[str] = []
+    if _is_folder(reference):
+        with contextlib.suppress(OSError):
+            paths = Path(reference).iterdir()
+            found = sorted(str(path) for path in paths if path.suffix in SUFFIXES and not path.name.startswith("."))
+    return found or [reference]
 
-    Raises:
-        SpecError: E801, the folder has no specs; E804, it cannot be read.
-    """
-    path = Path(reference)
+
+def holds_definitions(path: str) -> bool:
+    """Whether a file is one that ``import`` names: it defines something, and has none of the keys that make a spec."""
     try:
-        if reference in zoo_names() or not path.is_dir():
-            return None
-        found = sorted(str(each) for each in path.iterdir() if each.suffix == ".yaml" and not each.name.startswith("."))
-    except ValueError:
-        return None
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SpecError([Diagnostic("E804", f"the folder `{cut(reference)}` cannot be read: {reason}")]) from None
-    if not found:
-        raise SpecError([Diagnostic("E801", f"the folder `{cut(reference)}` has no `*.yaml` files")])
-    return found
+        with Path(path).open(encoding="utf-8") as stream:
+            keys = set(_KEY.findall(stream.read(ReadLimits().bytes)))
+    except (OSError, ValueError):
+        return False
+    return bool(keys & {"blocks", "shortcuts", "fragments", "naming"}) and not keys & {"name", "stages", "extends"}
+
+
+def _is_folder(reference: str) -> bool:
+    try:
+        return reference not in (STDIN, *zoo_names()) and Path(reference).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def load(source: Source, overrides: Iterable[str], allow_outside: bool) -> Spec:
@@ -109,6 +133,25 @@ def load(source: Source, overrides: Iterable[str], allow_outside: bool) -> Spec:
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
+
+
+class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """One of a few words. What is none of them is answered with the nearest, or with all of them."""
+
+    def __init__(self, name: str, words: Iterable[str]) -> None:
+        self.name = name
+        self.words = tuple(words)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in self.words:
+            return value
+        hint = did_you_mean(str(value), self.words) or f"there are {', '.join(self.words)}"
+        raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
 
 
 def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -172,7 +215,7 @@ def limits(function: F) -> F:
         multiple=True,
         metavar="NAME=N",
         callback=_limits,
-        help="Raise or lower a limit: `nodes=N` of the network, `elements=N` of a value or of the weights.",
+        help="Raise or lower a limit: `nodes=N` of the network, `elements=N` of a value or of all weights.",
     )
     return option(function)
 
@@ -182,7 +225,8 @@ def form(*choices: str) -> Callable[[F], F]:
     return click.option(
         "--format",
         "form",
-        type=click.Choice(choices),
+        type=Word("format", choices),
+        metavar="|".join(choices),
         default=choices[0],
         show_default=True,
         help="Form of the output.",

@@ -1,13 +1,17 @@
-"""Everything that a terminal sees: diagnostics with their excerpts, or as JSON; tables; text that is safe to print."""
+"""Everything that a terminal sees: diagnostics with their excerpts, or as JSON; text that is safe to print.
+
+Tables and the progress of long work are drawn in ``tables`` and ``progress``.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,11 +30,15 @@ _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "31;1", "33;1", "34", "36", "1"
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where text goes: whether it takes colours, how wide an excerpt may be, and which characters it can show."""
+    """Where text goes: whether it takes colours, how wide an excerpt may be, and which characters it can show.
+
+    ``person`` says that somebody looks at it as it comes, so that lines may be fitted to the screen and drawn over.
+    """
 
     colour: bool = False
     width: int = PIPE_WIDTH
     encoding: str = "utf-8"
+    person: bool = False
 
     @classmethod
     def of(cls, stream: IO[str] | None) -> Terminal:
@@ -38,8 +46,9 @@ class Terminal:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         if stream is None or not stream.isatty():
             return cls(encoding=encoding)
-        colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return cls(colour, max(40, shutil.get_terminal_size().columns), encoding)
+        person = os.environ.get("TERM") != "dumb"
+        colour = person and not os.environ.get("NO_COLOR")
+        return cls(colour, max(40, shutil.get_terminal_size().columns), encoding, person)
 
     def paint(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self.colour and text else text
@@ -124,12 +133,13 @@ def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -
     room = terminal.width - gutter - 5
     if starts[-1] <= room:
         return "".join(shown), starts[first], max(1, starts[last] - starts[first])
-    left = max(0, min(starts[first] - room // 3, starts[-1] - room))
+    dots = 3
+    left = max(0, min(starts[first] - room // 3, starts[-1] + 1 - (room - dots)))
     begin = next(i for i, start in enumerate(starts) if start >= left)
-    head = "..." if begin else ""
-    end = begin
-    while end < len(shown) and len(head) + starts[end + 1] - starts[begin] <= room - 3:
-        end += 1
+    head = "." * dots if begin else ""
+    end = len(shown)
+    if len(head) + starts[end] - starts[begin] > room:
+        end = max(i for i, start in enumerate(starts) if len(head) + start - starts[begin] <= room - dots)
     text = head + "".join(shown[begin:end]) + ("..." if end < len(shown) else "")
     start = len(head) + starts[first] - starts[begin]
     return text, start, max(1, starts[min(last, max(end, first))] - starts[first])
@@ -179,15 +189,15 @@ class Report:
             else:
                 self.warnings += 1
 
-    def finish(self, where: str = "") -> None:
-        """The line with the counts, if anything was found."""
+    def finish(self, verdict: str = "") -> None:
+        """The line with the counts, if anything was found, and with a verdict, if there is one."""
         total = self.errors + self.warnings
-        if not total:
-            return
         kinds = ((self.errors, "error"), (self.warnings, "warning"))
         counts = ", ".join(counted(number, word) for number, word in kinds if number)
-        cut = f"; the first {MAX_SHOWN} are shown" if total > MAX_SHOWN else ""
-        say(f"\n{counts}{where}{cut}")
+        cut = f"the first {MAX_SHOWN} are shown" if total > MAX_SHOWN else ""
+        parts = [part for part in (counts, cut, verdict) if part]
+        if parts:
+            say(("\n" if total else "") + "; ".join(parts))
 
 
 # -- plain text ------------------------------------------------------------------------------------------------------
@@ -211,22 +221,17 @@ def put_json(value: object) -> None:
 
 
 def say(text: str) -> None:
-    """A line for people, on standard error."""
-    write(f"{text}\n", sys.stderr)
+    """A line for people, on standard error. If it cannot be written, nobody reads it, and the work goes on."""
+    try:
+        write(f"{text}\n", sys.stderr)
+    except OSError:
+        discard(sys.stderr)
 
 
-def table(rows: Sequence[Sequence[str]], right: Iterable[int] = (), *, indent: str = "") -> str:
-    """Rows in aligned columns, two spaces apart; those whose numbers are in ``right`` are aligned to the right."""
-    to_right = frozenset(right)
-    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = []
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - display_width(cell))
-            cells.append(space + cell if number in to_right else cell + space)
-        lines.append((indent + "  ".join(cells)).rstrip())
-    return "\n".join(lines)
+def discard(stream: IO[str]) -> None:
+    """Let a stream that cannot be written take everything from now on, also what Python flushes when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def counted(number: int, word: str) -> str:

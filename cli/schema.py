@@ -9,13 +9,13 @@ from archspec.language.schema import library_schema, read_schema
 from .render import put_json, say
 
 HELP = """\
-Save it with `archspec schema > archspec.schema.json`, and begin a spec beside it with this line; editors with a YAML
-language server then complete keys and mark what does not fit:
-# yaml-language-server: $schema=archspec.schema.json"""
+Save it with `archspec schema{option} > {file}`. Editors with a YAML language server then complete keys, and
+mark what does not fit, in every {kind} beside it that begins with this line:
+# yaml-language-server: $schema={file}"""
 
 
 @click.command("schema")
-@click.option("--library", is_flag=True, help="The schema of files of definitions, which `import` names.")
+@click.option("--library", is_flag=True, help="The schema of a file of definitions, as `import` names one.")
 def command(library: bool) -> int:
     """Print the JSON Schema of a spec, with which editors complete and check one.
 
@@ -29,5 +29,8 @@ def command(library: bool) -> int:
       # yaml-language-server: $schema=archspec.schema.json
     """
     put_json(library_schema() if library else read_schema())
-    say(HELP.replace("archspec schema >", "archspec schema --library >") if library else HELP)
+    if library:
+        say(HELP.format(option=" --library", file="archspec-library.schema.json", kind="file of definitions"))
+    else:
+        say(HELP.format(option="", file="archspec.schema.json", kind="spec"))
     return 0

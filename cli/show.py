@@ -16,7 +16,8 @@ from archspec.language.source import Document, Path
 from archspec.operations.base import Operation, arguments, show_shape
 
 from . import options
-from .render import Terminal, as_json, put, put_json, table, write
+from .render import as_json, put_json, write
+from .tables import put_table
 from .yaml_text import standalone, to_yaml
 
 
@@ -44,9 +45,9 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
     if form == "json":
         put_json(_graph_json(graph) if nodes else _spec_json(graph, document))
         return 0
-    options.warn(graph.warnings)
+    options.show(graph.warnings)
     if nodes:
-        put(_node_table(graph, Terminal.of(sys.stdout)))
+        put_table(_node_table(graph), header=True)
     else:
         write(to_yaml(document), sys.stdout)
     return 0
@@ -120,15 +121,15 @@ def _set_arguments(operation: Operation) -> dict[str, Any]:
     return found
 
 
-def _node_table(graph: Graph, terminal: Terminal) -> str:
-    rows = [("name", "operation", "inputs", "shape", "written at")]
+def _node_table(graph: Graph) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("name", "operation", "inputs", "shape", "written at")]
     rows.append(("input", "", "", show_shape(graph.input), ""))
     for node in graph.nodes:
         given = ", ".join(f"{key}={_value(value)}" for key, value in _set_arguments(node.operation).items())
         operation = f"{node.operation.name}({given})" if given else node.operation.name
         place = f"{_short_name(node.span.source)}:{node.span.line}"
         rows.append((node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place))
-    return table([tuple(map(terminal.safe, row)) for row in rows])
+    return rows
 
 
 def _short_name(source: Source) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source
 from archspec.language.definitions import library
@@ -18,7 +18,12 @@ from archspec.language.scalars import ambiguity, read_scalar
 from archspec.language.source import Document, Path, Value
 from archspec.language.spec import Spec
 
+from .render import display_width
+
 WIDTH = 100
+MARGIN = 48
+"""How far to the right comments are aligned; a longer line has its own right behind it."""
+
 DEFINITIONS = ("blocks", "shortcuts", "fragments")
 
 # Plain text that no reader of YAML takes for anything else, alone on its line and inside `{...}` or `[...]`.
@@ -70,7 +75,19 @@ def _relative(spec: Spec, main: Source) -> list[str]:
 
 def to_yaml(document: Document, *, comments: bool = True) -> str:
     """The text of a document. A comment names the place of what was not written in ``document.source`` itself."""
-    return "\n".join(_Writer(document, comments).mapping(document.value, (), 0)) + "\n"
+    lines = list(_Writer(document, comments).mapping(document.value, (), 0))
+    column = max((width for line in lines if line.comment and (width := display_width(line.text)) <= MARGIN), default=0)
+    return "".join(f"{line.text}{_aside(line, column)}\n" for line in lines)
+
+
+class _Line(NamedTuple):
+    text: str
+    comment: str = ""
+
+
+def _aside(line: _Line, column: int) -> str:
+    """The comment of a line, two spaces after ``column`` or the text."""
+    return " " * max(2, column + 2 - display_width(line.text)) + f"# {line.comment}" if line.comment else ""
 
 
 class _Writer:
@@ -79,30 +96,31 @@ class _Writer:
         self.comments = comments
         self.own = _origin(document.source)
 
-    def mapping(self, value: dict[str, Any], path: Path, indent: int) -> Iterator[str]:
+    def mapping(self, value: dict[str, Any], path: Path, indent: int) -> Iterator[_Line]:
         """The lines of a mapping in block style."""
         for key, item in value.items():
             head = f"{'':{indent}}{scalar(key)}:"
             inner = (*path, key)
             if self.fits(item, len(head)) and (path or not isinstance(item, dict) or not item):
-                yield f"{head} {self.flow(item)}{self.comment(item, inner)}"
+                yield _Line(f"{head} {self.flow(item)}", self.comment(item, inner))
             else:
-                yield head
+                yield _Line(head)
                 yield from self.block(item, inner, indent + 2)
 
-    def block(self, item: Any, path: Path, indent: int) -> Iterator[str]:
+    def block(self, item: Any, path: Path, indent: int) -> Iterator[_Line]:
         return self.mapping(item, path, indent) if isinstance(item, dict) else self.sequence(item, path, indent)
 
-    def sequence(self, value: list[Any], path: Path, indent: int) -> Iterator[str]:
+    def sequence(self, value: list[Any], path: Path, indent: int) -> Iterator[_Line]:
         """The lines of a list in block style."""
         for number, item in enumerate(value):
             inner = (*path, number)
             start = f"{'':{indent}}- "
             if self.fits(item, len(start)) and not (isinstance(item, dict) and len(item) == 1):
-                yield f"{start}{self.flow(item)}{self.comment(item, inner)}"
+                yield _Line(f"{start}{self.flow(item)}", self.comment(item, inner))
                 continue
             lines = self.block(item, inner, indent + 2)
-            yield start + next(lines)[indent + 2 :]
+            first = next(lines)
+            yield _Line(start + first.text[indent + 2 :], first.comment)
             yield from lines
 
     def fits(self, item: Any, column: int) -> bool:
@@ -136,7 +154,7 @@ class _Writer:
             return ""
         shown = [name if name == "--set" else f"{name}:{line}" for name, line in origins.values()]
         text = ", ".join(shown)
-        return "  # " + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _holds_collections(item: list[Any]) -> bool:

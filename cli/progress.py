@@ -1,0 +1,41 @@
+"""The progress of long work: a bar on standard error where a person looks, and nothing in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from .render import Terminal
+
+Step = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def progress(steps: int) -> Iterator[Step]:
+    """A bar of ``steps`` steps, wiped away at the end. What it gives is called as each begins, with what is done."""
+    terminal = Terminal.of(sys.stderr)
+    if not terminal.person:
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(file=sys.stderr, force_terminal=True, color_system="auto" if terminal.colour else None)
+    columns = (
+        SpinnerColumn("line" if not terminal.encoding.lower().startswith("utf") else "dots"),
+        BarColumn(20),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+    )
+    # Standard output may be a pipe, so it is left alone.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("", total=steps)
+        begun = 0
+
+        def step(text: str) -> None:
+            nonlocal begun
+            bar.update(task, completed=begun, description=terminal.safe(text), refresh=True)
+            begun += 1
+
+        yield step

@@ -1,0 +1,172 @@
+"""`archspec check`: many specs, their figures, JSON, folders, standard input, expectations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archspec.language.locate import zoo_names
+
+from .conftest import SMALL, Run
+
+# Counted by torchvision (resnet*, resnext*), and by the papers' formulas for the networks of CIFAR-10.
+PARAMETERS = {
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnext50_32x4d": 25_028_904,
+}
+
+KEYS = {"spec", "file", "valid", "name", "hash", "params", "macs", "layers", "nodes", "output", "diagnostics"}
+
+
+def test_every_spec_of_the_zoo_holds_what_it_expects(run: Run) -> None:
+    found = run("check", *zoo_names(), "--format", "json")
+    assert (found.status, found.err) == (0, "")
+    assert [each["name"] for each in found.json] == zoo_names()
+    for each in found.json:
+        assert set(each) == KEYS
+        assert each["valid"] is True
+        assert each["diagnostics"] == []
+        assert each["params"] == PARAMETERS.get(each["name"], each["params"])
+        assert len(each["hash"]) == 64
+
+
+def test_a_good_spec_is_a_line_on_standard_output(run: Run) -> None:
+    found = run("check", "resnet18")
+    assert (found.status, found.err) == (0, "")
+    assert found.out == "resnet18.yaml: ok, 11,689,512 parameters, 1.81 G MACs, 18 layers\n"
+
+
+def test_many_specs_are_counted_at_the_end(here: Path, run: Run) -> None:
+    Path("bad.yaml").write_text("archspec: 1\nname: bad\nstages: 3\n")
+    found = run("check", "resnet18", "bad.yaml", "resnet34")
+    assert found.status == 1
+    assert [line.split(":")[0] for line in found.out.splitlines()] == ["resnet18.yaml", "resnet34.yaml"]
+    assert found.err.splitlines()[-1].endswith("; 2 of 3 specs are valid")
+    assert run("check", "resnet18", "resnet34").err == "2 of 2 specs are valid\n"
+
+
+def test_json_tells_of_every_spec(here: Path, run: Run) -> None:
+    Path("bad.yaml").write_text("archspec: 1\nname: bad\nextends: resnet18\nstages: {chanels: 3}\n")
+    found = run("check", "bad.yaml", "resnet18", "nothing", "--format", "json")
+    assert (found.status, found.err) == (1, "")
+    bad, good, missing = found.json
+    assert set(bad) == set(missing) == {"spec", "file", "valid", "diagnostics"}
+    assert set(good) == KEYS
+    assert [each["valid"] for each in found.json] == [False, True, False]
+    assert good["output"] == [1000]
+    (fault,) = bad["diagnostics"]
+    assert set(fault) == {
+        *("code", "severity", "message", "file", "line", "column", "end_line", "end_column"),
+        *("hint", "labels", "notes", "help"),
+    }
+    assert [fault[key] for key in ("code", "file", "line", "column", "end_line", "end_column")] == [
+        *("E301", "bad.yaml"),
+        *(4, 10, 4, 17),
+    ]
+    assert [fault["code"] for fault in missing["diagnostics"]] == ["E801"]
+    assert found.out.isascii()
+
+
+def test_a_folder_stands_for_its_specs(here: Path, run: Run) -> None:
+    Path("specs").mkdir()
+    for name in ("b.yaml", "a.yml", ".hidden.yaml", "notes.txt"):
+        Path("specs", name).write_text(SMALL)
+    found = run("check", "specs", "--format", "json")
+    assert [each["file"] for each in found.json] == ["specs/a.yml", "specs/b.yaml"]
+    assert found.status == 0
+    Path("empty").mkdir()
+    found = run("check", "empty", "specs")
+    assert found.status == 1
+    assert "error[E803]: `empty` is a folder" in found.err
+    assert found.err.endswith("1 error; 2 of 3 specs are valid\n")
+
+
+def test_a_file_of_definitions_in_a_folder_is_checked_with_what_imports_it(here: Path, run: Run) -> None:
+    Path("mine.yaml").write_text("archspec: 1\nblocks:\n  mine:\n    residual: [layer: {out: channels, kernel: 3}]\n")
+    net = "archspec: 1\nname: net\nimport: [mine.yaml]\nstages: {block: mine, count: [1], channels: [8]}\n"
+    Path("net.yaml").write_text(net)
+    found = run("check", ".")
+    assert found.status == 0, found.err
+    assert found.out.startswith("net.yaml: ok")
+    assert "mine.yaml" in found.err
+    assert run("check", "mine.yaml").status == 1
+
+
+def test_a_zoo_name_is_not_shadowed_by_a_folder(here: Path, run: Run) -> None:
+    Path("resnet18").mkdir()
+    assert run("check", "resnet18").out.startswith("resnet18.yaml: ok")
+
+
+def test_standard_input(run: Run) -> None:
+    found = run("check", "-", stdin=SMALL)
+    assert (found.status, found.err) == (0, "")
+    assert found.out.startswith("<stdin>: ok")
+    found = run("check", "-", stdin=SMALL.replace("basic", "basik"))
+    assert found.status == 1
+    assert found.err.startswith("<stdin>:6:17: error[E302]")
+    for text in ("", "\0", "x: ["):
+        found = run("check", "-", stdin=text)
+        assert (found.status, found.out) == (1, "")
+        assert "error[E1" in found.err
+
+
+def test_expectations_are_verified(small: Path, run: Run) -> None:
+    small.write_text(SMALL + "expect:\n  params: 7\n")
+    found = run("check", "small.yaml")
+    assert (found.status, found.out) == (1, "")
+    assert found.err.startswith("small.yaml:8:11: error[E701]")
+
+
+def test_an_expectation_that_is_not_checked_is_no_pass(small: Path, run: Run) -> None:
+    small.write_text(SMALL + "expect: {skip_paths: 4}\n")
+    found = run("check", "small.yaml")
+    assert (found.status, found.out) == (1, "")
+    assert "error[E702]" in found.err
+
+
+def test_warnings_are_shown_and_are_no_fault(small: Path, run: Run) -> None:
+    small.write_text(SMALL.replace("stem: [conv: {out: 4, kernel: 3}]", "stem: imagenet"))
+    found = run("check", "small.yaml")
+    assert found.status == 0
+    assert "warning[W" in found.err
+    assert found.out.startswith("small.yaml: ok")
+    assert found.err.endswith("1 warning\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "params"),
+    [
+        (["classes=10", "expect=null"], 11_689_512 - 990 * 513),
+        (["stages.count=[3, 4, 6, 3]", "expect=null"], 21_797_672),
+        (["stages.count.0=3", "expect.params=11763496", "expect.macs=null", "expect.layers=20"], 11_763_496),
+    ],
+)
+def test_set_changes_a_spec(changes: list[str], params: int, run: Run) -> None:
+    options = [word for change in changes for word in ("--set", change)]
+    (found,) = run("check", "resnet18", *options, "--format", "json").json
+    assert found["valid"], found["diagnostics"]
+    assert found["params"] == params
+
+
+def test_limits_can_be_lowered_and_raised(run: Run) -> None:
+    assert run("check", "resnet18", "--limit", "nodes=69").status == 0
+    found = run("check", "resnet18", "--limit", "nodes=68")
+    assert found.status == 1
+    assert "error[E601]" in found.err
+    assert "error[E602]" in run("check", "resnet18", "--limit", "elements=1000").err
+
+
+def test_reading_outside_the_folder_needs_leave(here: Path, run: Run) -> None:
+    Path("base.yaml").write_text(SMALL)
+    Path("inner").mkdir()
+    Path("inner/net.yaml").write_text("archspec: 1\nname: net\nextends: ../base.yaml\n")
+    found = run("check", "inner/net.yaml")
+    assert (found.status, found.out) == (1, "")
+    assert "error[E802]" in found.err
+    assert "--allow-outside" in found.err
+    assert run("check", "inner/net.yaml", "--allow-outside").status == 0
