@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
 from archspec.graph.binding import bind, read_setting
-from archspec.graph.cells import block_frame, setting_in_force
+from archspec.graph.cells import block_frame, order_in_force, setting_in_force
 from archspec.graph.frames import Frame
 from archspec.graph.graph import Node, Region
 from archspec.graph.names import Scope
@@ -78,10 +78,11 @@ class Blocks:
         _check_given(block, given, stage)
         frame = Frame(dict(outer.values), outer.span, None, outer.written)
         bind(frame, block.params, given, outer, block.let)
-        order = str(frame.values["activation_order"])
+        order = order_in_force(self.spec, stage, block, index, frame)
         self._warn_of_order(order, stage, block)
-        settings = (setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act"))
-        norm, act = (read_setting(setting, key, frame) for setting, key in zip(settings, ("norm", "act"), strict=True))
+        settings = {key: setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act")}
+        norm, act = (read_setting(setting, key, frame) for key, setting in settings.items())
+        frame.values.update(activation_order=order, norm=norm["type"], act=act["type"])
         # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
         inner = self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
@@ -96,8 +97,8 @@ class Blocks:
     def _merge(self, place: _Place, result: Node, start: int) -> tuple[Node, bool]:
         """The merge of a residual, lowered from node ``start`` on, with its shortcut, where there is one."""
         shortcut, span = self._shortcut(place)
-        skip = 1 if place.block.merge.name == "concat" else 0
-        same = place.value.shape[skip:] == result.shape[skip:]
+        agree = slice(None) if place.block.merge.sums else slice(1, None)  # joined channels need not be equal
+        same = place.value.shape[agree] == result.shape[agree]
         side = shortcut.same if same else shortcut.change
         if side is None:
             raise SpecError([*self.faults, _refused(shortcut, span, same, place.value, result)])
@@ -117,7 +118,8 @@ class Blocks:
         if found is None:
             hint = did_you_mean(str(word), setting.scope.visible("shortcuts"))
             raise SpecError([Diagnostic("E302", f"no shortcut is called `{cut(word)}`", setting.term.span, hint)])
-        return found, setting.term.span
+        by_default = setting.term.span == self.spec.document.span(())  # then the block is the author's nearest word
+        return found, place.span if by_default else setting.term.span
 
     def _beside(self, place: _Place, side: tuple[Step, ...], result: Node, span: Span) -> Node:
         """The shortcut's value. In pre-activation orders it reads the first activated value, if it does anything."""

@@ -83,7 +83,15 @@ def block_frame(spec: Spec, stage: Stage, block: Block, index: int, table: Mappi
         else:
             sizes[key] = frame.whole(term)
     values.update(sizes)
-    for key in ("norm", "act"):
-        values[key] = frame.value(setting_in_force(spec, key, stage, block, index).term)
-    values["activation_order"] = order_in_force(spec, stage, block, index, frame)
+    for key in ("norm", "act", "activation_order"):
+        setting = setting_in_force(spec, key, stage, block, index)
+        if not _reads_parameters(setting, block):
+            values[key] = frame.value(setting.term)
     return frame
+
+
+def _reads_parameters(setting: Setting, block: Block) -> bool:
+    """Whether a setting of the block's own depends on its parameters, which are not known before it is entered."""
+    own = setting in (*block.settings.values(), *block.fixed.values())
+    word = setting.term.constant
+    return own and bool((setting.term.names | {word}) & (block.params.keys() | block.let.keys()))

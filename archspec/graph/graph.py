@@ -142,6 +142,7 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
     expansions: int = 0
+    shapes: dict[tuple[int, tuple[Shape, ...]], Shape] = field(default_factory=dict)
 
     def expand(self, span: Span) -> None:
         """Count the expansion of one more fragment; without nodes in them, only this bounds how often they double.
@@ -161,8 +162,11 @@ class Builder:
             ShapeFault: the operation does not fit its inputs.
             SpecError: E601 or E602, a limit is passed.
         """
-        shapes = tuple([node.shape for node in inputs])
-        return self.place(name, operation, inputs, operation.shape(shapes), scope, span)
+        key = (id(operation), tuple([node.shape for node in inputs]))
+        shape = self.shapes.get(key)
+        if shape is None:
+            shape = self.shapes[key] = operation.shape(key[1])
+        return self.place(name, operation, inputs, shape, scope, span)
 
     def place(
         self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, scope: str, span: Span
@@ -171,8 +175,8 @@ class Builder:
         if len(self.nodes) >= self.limits.nodes:
             raise too_many_nodes(self.limits.nodes, span)
         if operation.weighted:
-            self.weights += math.prod(shape[:1]) * inputs[0].shape[0]
-        if max(math.prod(shape), self.weights) > self.limits.elements:
+            self.weights += shape[0] * inputs[0].shape[0]
+        if math.prod(shape) > self.limits.elements or self.weights > self.limits.elements:
             message = (
                 f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
             )

@@ -44,16 +44,16 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     builder = Builder(spec.input, limits)
     sequences = Sequences(builder, Names(spec.naming), base, faults)
     table = {**base, "stages": len(spec.stages), "blocks": sum(counts)}
-    first, last = _edge_orders(spec, table, counts)
+    edges = _edge_places(spec, table, counts)
     network = _Lowering(spec, sequences, Blocks(spec, sequences, faults), faults)
     value = Node(INPUT, Operation(), (), spec.input, "", spec.document.span(()))
-    value = network.edge("stem", spec.stem, first, value)
+    value = network.edge("stem", spec.stem, edges[0], value)
     network.warn_of_coarse_stem(value)
     number = 0
     for stage, count in zip(spec.stages, counts, strict=True):
         value = network.stage(stage, {**table, "count": count}, count, number, value)
         number += count
-    value = network.edge("head", spec.head, last, value)
+    value = network.edge("head", spec.head, edges[1], value)
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, value)
@@ -126,17 +126,19 @@ def _predict(spec: Spec, counts: list[int], limits: Limits) -> None:
             raise too_many_nodes(limits.nodes, stage.cells["count"].span)
 
 
-def _edge_orders(spec: Spec, table: Mapping[str, Value], counts: list[int]) -> tuple[str, str]:
-    """The activation orders of the first and of the last block, which stem and head take."""
+def _edge_places(spec: Spec, table: Mapping[str, Value], counts: list[int]) -> list[dict[str, Value]]:
+    """What stem and head see: the place and the activation order of the first block, and of the last."""
     if not spec.stages:
-        return "post", "post"
-    orders = []
+        return [{**table, "activation_order": "post"}] * 2
+    places = []
     for stage, index in ((spec.stages[0], 0), (spec.stages[-1], counts[-1] - 1)):
         number = index + sum(counts[: stage.number])
         place = {"stage": stage.number + 1, "index": index, "number": number, "count": counts[stage.number]}
-        frame = Frame({**table, **place}, stage.span)
-        orders.append(order_in_force(spec, stage, stage.blocks.at(index), index, frame))
-    return orders[0], orders[1]
+        values: dict[str, Value] = {**table, **place}
+        block = stage.blocks.at(index)
+        values["activation_order"] = order_in_force(spec, stage, block, index, Frame(values, stage.span))
+        places.append(values)
+    return places
 
 
 # -- stem, stages, head ------------------------------------------------------------------------------------------------
@@ -152,15 +154,16 @@ class _Lowering:
     faults: Faults
     regions: list[Region] = field(default_factory=list)
 
-    def edge(self, key: str, sequence: Sequence, order: str, value: Node) -> Node:
-        """The stem or the head."""
+    def edge(self, key: str, sequence: Sequence, place: Mapping[str, Value], value: Node) -> Node:
+        """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block."""
         names = self.sequences.names
-        values: dict[str, Value] = {**self.sequences.base, "in_channels": value.shape[0], "activation_order": order}
+        values: dict[str, Value] = {**place, "in_channels": value.shape[0]}
         frame = Frame(values, sequence.span)
         norm, act = (read_setting(self.spec.settings[name], name, frame) for name in ("norm", "act"))
         values.update(norm=norm["type"], act=act["type"])
         scope = names.open(names.root, key, values, sequence.span)
-        omitted = LEFT_OUT.get(order, ()) if key == "stem" and self._first_block_has_layer() else ()
+        left_out = LEFT_OUT.get(str(place["activation_order"]), ())
+        omitted = left_out if key == "stem" and self._first_block_has_layer() else ()
         return self.sequences.sequence(sequence, frame, scope, Flow(OUTSIDE, norm, act, omitted), value)
 
     def _first_block_has_layer(self) -> bool:

@@ -40,12 +40,21 @@ class Origins:
             current = next((n for n in above if n and n.shape[0] == channels), None)
         return self.terms[current.name] if current else None
 
+    def _above(self, node: Node) -> str:
+        """The input of a node through which the chain goes: of a merge the last that is no gate, a block's residual."""
+        if len(node.inputs) < 2:
+            return node.inputs[0] if node.inputs else ""
+        shapes = {item.name: item.shape for item in self.builder.nodes}
+        inputs = tuple(shapes.get(name, self.builder.input) for name in node.inputs)
+        gates = node.operation.gates(inputs)
+        return [name for position, name in enumerate(node.inputs) if position not in gates][-1]
+
     def _chain(self, node: Node) -> str:
         """The shapes that led to ``node``, where they change: ``input 3x224x224 > conv1 64x112x112``."""
         by_name = {node.name: node for node in self.builder.nodes}
         path = [node]
-        while path[-1].inputs and path[-1].inputs[0] in by_name:
-            path.append(by_name[path[-1].inputs[0]])
+        while (above := self._above(path[-1])) in by_name:
+            path.append(by_name[above])
         shown = [f"input {show_shape(self.builder.input)}"]
         shape = self.builder.input
         for item in reversed(path):

@@ -200,7 +200,7 @@ class Scope:
             ready = [name for name, term in waiting.items() if not (term.names & waiting.keys())]
             if not ready:
                 circle = _circle(waiting)
-                message = f"`let` depends on itself: {' > '.join(circle)}"
+                message = f"`let` depends on itself: {cut(' > '.join(circle), 200)}"
                 labels = tuple(Label(waiting[name].span, f"`{name}` stands here") for name in circle[1:-1][:3])
                 self.faults.add(Diagnostic("E308", message, waiting[circle[0]].span, labels=labels))
                 break

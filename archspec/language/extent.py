@@ -20,6 +20,8 @@ def bounded(steps: tuple[Step, ...], span: Span, faults: Faults) -> tuple[Step, 
     """The steps, or none and a fault where they expand to too many."""
     if extent(steps).steps <= MAX_STEPS:
         return steps
+    if any(fault.code == "E601" for fault in faults):  # those that call these
+        return ()
     message = f"these steps expand to more than {MAX_STEPS:,}, with those of the fragments that they call"
     help = "call each fragment fewer times; blocks are repeated by the stage table"
     faults.add(Diagnostic("E601", message, span, help=help))

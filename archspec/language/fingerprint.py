@@ -19,6 +19,9 @@ RESOLVED = frozenset({"archspec", "extends", "import", "stages", "input", "class
 DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
 """Where definitions stand, and what in each is for people."""
 
+DEFAULTS = {"stride": 1, "dilation": 1}
+"""What a cell means that is not written."""
+
 
 def fingerprint(spec: Spec, version: int) -> str:
     """SHA-256 of what a spec means: its merged values, the table by row, and the definitions that it imports."""
@@ -64,5 +67,5 @@ def _rows(spec: Spec) -> list[dict[str, Any]]:
         for key in {"block", *stage.cells} - generated:
             column = table[key]
             row[key] = _ordered(column[stage.number] if isinstance(column, list) else column)
-        found.append(row)
+        found.append({key: value for key, value in row.items() if DEFAULTS.get(key) != value})
     return found

@@ -43,6 +43,9 @@ def open_spec(reference: str) -> Source:
     """
     path = Path(reference)
     looks_like_path = reference.endswith(SUFFIXES) or os.sep in reference or "/" in reference
+    if looks_like_path and not _exists(path) and path.stem in zoo_names():
+        hint = f"did you mean `{path.stem}`, which ships with archspec?"
+        raise SpecError([Diagnostic("E801", f"there is no file `{cut(reference)}`", hint=hint)])
     if looks_like_path or (_exists(path) and path.is_file()):
         return _source(path, reference)
     if reference in zoo_names():

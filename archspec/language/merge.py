@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from archspec.language.source import Document, Path
@@ -27,6 +28,13 @@ def _merged(base: Any, over: Any) -> Any:
         else:
             merged[key] = _merged(merged.get(key), value)
     return merged
+
+
+def without(document: Document, key: str) -> Document:
+    """The document without one of its keys."""
+    if key not in document.value:
+        return document
+    return dataclasses.replace(document, value={name: item for name, item in document.value.items() if name != key})
 
 
 def columns(document: Document) -> Document:

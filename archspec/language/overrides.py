@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
-from archspec.language.merge import columns, overlay
+from archspec.language.merge import columns, overlay, without
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.source import Document, Path, Place, read
 from archspec.language.terms import written
@@ -21,6 +21,9 @@ def with_overrides(document: Document, settings: Iterable[str]) -> Document:
         SpecError: with the faults of all settings.
     """
     faults: list[Diagnostic] = []
+    settings = tuple(settings)
+    if settings:  # what the spec expects is about itself, and not about what it is changed into
+        document = without(document, "expect")
     for setting in settings:
         try:
             document = overlay(document, columns(validate(override(document, setting), partial=True)))
@@ -51,8 +54,9 @@ def override(base: Document, setting: str) -> Document:
     whole = _line(source, 0, len(setting))
     places[()] = Place(None, whole)
     for length, (_, span) in enumerate(parts, 1):
-        inner = places.get(path[:length])
-        places[path[:length]] = Place(span, inner.value if inner else whole)
+        here = path[:length]
+        rest = places[here].value if here in places else whole._replace(column=parts[length][1].column)
+        places[here] = Place(span, rest)
     ambiguous = {(*path, *inner): reason for inner, reason in value.ambiguous.items()}
     _check_settable(base, parts)
     return Document(source, _at(base.value, (), parts, value.value), places, ambiguous)
@@ -137,5 +141,6 @@ def _shifted(span: Span, source: Source, by: int) -> Span:
 
 
 def _line(source: Source, start: int, end: int) -> Span:
-    """The stretch of the first line from offset ``start`` to ``end``."""
-    return Span(source, 1, start + 1, 1, end + 1)
+    """The stretch of the first line from offset ``start`` to ``end``, or as far as that line goes."""
+    length = len(source.line(1))
+    return Span(source, 1, min(start, length) + 1, 1, min(end, length) + 1)

@@ -63,6 +63,7 @@ def _spec_keys() -> Schema:
     number = {"type": ["number", "string"], "maxLength": 500}
     size = {"type": ["integer", "string"], "minimum": 1}
     text: Schema = {"type": "string"}
+    name: Schema = {"type": "string", "minLength": 1}
     sequence: Schema = {"type": ["string", "array", "object"], "items": {"$ref": "#/$defs/step"}}
     return {
         "archspec": {"type": "integer", "description": "The language version: 1."},
@@ -71,8 +72,10 @@ def _spec_keys() -> Schema:
         "paper": _nullable(text, "Where the network was published."),
         "notes": _nullable(text, "Anything a reader should know."),
         "tags": _nullable({"type": "array", "items": text}, "Words to find the spec by."),
-        "extends": _nullable(text, "A spec's name or a relative path; this file is merged over it."),
-        "import": _nullable({"type": ["string", "array"], "items": text}, "Files whose definitions this spec may use."),
+        "extends": _nullable(name, "A spec's name or a relative path; this file is merged over it."),
+        "import": _nullable(
+            {"type": ["string", "array"], "items": name, "minLength": 1}, "Files whose definitions this spec may use."
+        ),
         "params": _nullable(
             {
                 "type": "object",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
@@ -43,14 +43,14 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = f"write `archspec: {LANGUAGE_VERSION}`"
         faults.add(Diagnostic("E207", message, document.span(("archspec",)), help=help))
         faults.raise_errors()
-    for error in _validator(library).iter_errors(document.value):
+    for error in _without_echoes(_validator(library).iter_errors(document.value)):
         if not (partial and error.validator == "required" and not error.absolute_path):
             for diagnostic in _diagnostics(document, error, faults):
                 faults.add(diagnostic)
     for path in document.ambiguous:
         if path[0] == "expect":  # figures, which may be texts such as `25.6M`
             faults.add(ambiguous(document, path))
-    if not (library or partial or document.value.get("extends")) and document.value.get("stages") is None:
+    if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
         help = "write a stage table, or `extends: NAME` to build on a spec"
         faults.add(Diagnostic("E203", "`stages` is missing", document.span(()), help=help))
     faults.raise_errors()
@@ -62,6 +62,20 @@ def _validator(library: bool) -> Any:
     from jsonschema.validators import Draft202012Validator
 
     return Draft202012Validator(library_schema() if library else read_schema())
+
+
+def _without_echoes(errors: Iterable[ValidationError]) -> list[ValidationError]:
+    """The errors but those inside a step that is not one operation: its keys are most likely indented too little."""
+    found = list(errors)
+    steps = {tuple(error.absolute_path) for error in found if _counts_operations(error)}
+    if not steps:
+        return found
+    around = ({tuple(error.absolute_path)[:end] for end in range(len(error.absolute_path))} for error in found)
+    return [error for error, above in zip(found, around, strict=True) if not steps & above]
+
+
+def _counts_operations(error: ValidationError) -> bool:
+    return error.validator in ("minProperties", "maxProperties") and error.schema.get("maxProperties") == 1
 
 
 def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> Iterator[Diagnostic]:
@@ -87,10 +101,12 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
         case "minimum" | "maximum":
             bound = "at least" if error.validator == "minimum" else "at most"
             yield Diagnostic("E205", f"{here} is {bound} {wanted}, not {cut(instance)}", span)
-        case "minProperties" | "maxProperties" if error.schema.get("maxProperties") == 1:
+        case "minProperties" | "maxProperties" if _counts_operations(error):
             yield _not_one_operation(document, path, instance)
         case "pattern":
             yield _wrong_pattern(document, path, error)
+        case "minLength":
+            yield Diagnostic("E206", f"{here} is empty", span)
         case "maxLength":
             yield Diagnostic("E206", f"{here} is longer than {wanted} characters", span)
         case "minItems" | "maxItems":

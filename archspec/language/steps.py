@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from archspec.diagnostics import Diagnostic, Faults, Span, cut
+from archspec.diagnostics import Diagnostic, Faults, Span, cut, nearest
 from archspec.language.expression_tokens import tokens
 from archspec.language.expressions import ExpressionFault
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import Branch, Definitions, Fragment, Sequence, Setting, Step, Term
-from archspec.language.terms import Cursor, expression_fault, read_setting, read_term, written
+from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written
 from archspec.operations.base import Operation, arguments, operations
 
 COMMON_ARGUMENTS = ("name", "when")
@@ -135,6 +135,8 @@ def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
     if name and not isinstance(name.value, str):
         context.faults.add(Diagnostic("E202", "`name` takes text", name.span))
         name = None
+    if name:
+        check_name(str(name.value), name.span, context.faults)
     return (str(name.value) if name else ""), (context.term(when, "boolean") if when else None)
 
 
@@ -226,6 +228,8 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         message = f"`{operation.name}` needs at least one branch"
         context.faults.add(Diagnostic("E203", message, at.key_span, help="write `name: [...]` for each branch"))
         return None
+    for item in cursors if named else ():
+        check_name(str(item.path[-1]), item.key_span, context.faults)
     branches = tuple(Branch(str(item.path[-1]) if named else "", read_steps(item, context)) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
@@ -254,18 +258,20 @@ def call_arguments(
 ) -> dict[str, Term]:
     """The arguments given to a fragment, each a parameter that it declares."""
     found: dict[str, Term] = {}
+    meant = set()
     for item in body.children() if body and isinstance(body.value, dict) else ():
         key = str(item.path[-1])
         if key in reserved:
             continue
         if key not in fragment.params:
+            meant.add(nearest(key, fragment.params))
             hint = context.faults.hint(key, (*fragment.params, *reserved))
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
             context.faults.add(Diagnostic("E301", message, item.key_span, hint))
         elif item.value is not None:
             found[key] = context.term(item, parameter_kind(fragment.params[key]))
     for key, default in fragment.params.items():
-        if default.constant is None and default.expression is None and key not in found:
+        if default.constant is None and default.expression is None and key not in meant | found.keys():
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
             context.faults.add(Diagnostic("E306", message, at, help=help))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import keyword
 import operator
 import re
 from collections.abc import Iterable, Mapping
@@ -85,7 +86,8 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     if kind != "word" and cursor.path in cursor.document.ambiguous:
         faults.add(ambiguous(cursor.document, cursor.path))
         return Term(span, 1)
-    return Term(span, expression=read_expression(value, span, faults))
+    expression = read_expression(value, span, faults)
+    return Term(span, expression=expression) if expression else Term(span, 1)
 
 
 def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
@@ -159,6 +161,20 @@ def real(term: Term, values: Mapping[str, Value], faults: Faults) -> int | float
     except ExpressionFault as fault:
         faults.add(expression_fault(fault, text, term.span, values))
         return 1
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.ASCII)
+
+
+def check_name(name: str, span: Span, faults: Faults) -> None:
+    """Refuse a name that could not stand in a model: ``torch.fx`` writes names into source, which Python executes."""
+    for part in name.split("."):
+        if keyword.iskeyword(part):
+            faults.add(Diagnostic("E305", f"`{part}` cannot be a name: it is a Python keyword", span))
+        elif not _NAME.fullmatch(part):
+            message = f"`{cut(name)}` cannot be a name in a model"
+            help = "use ASCII letters, digits and underscores, in parts joined by dots"
+            faults.add(Diagnostic("E305", message, span, help=help))
 
 
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, argument
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -43,6 +45,18 @@ class Act(Operation):
     def saves_output(self) -> bool:
         # The derivatives of these three are functions of the result; torch computes the others' from the input.
         return self.type in ("relu", "sigmoid", "tanh")
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved(output=True) if self.saves_output else Saved((0,))
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Add(Operation):
     name = "add"
     summary = "Adds branches of one shape."
     arity = "many"
+    sums = True
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         first = inputs[0]
@@ -25,6 +28,18 @@ class Add(Operation):
                 fault.help += "; or `multiply`, which lets a 1x1 map scale a larger one"
             raise fault
         return first
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return (len(inputs) - 1) * math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return Bytes(math.prod(output)) if len(inputs) > 2 else NOTHING  # the sum of the first two
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         if in_place:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from archspec.operations.effects import Bytes, Everywhere, Reach, Saved
+
 Shape = tuple[int, ...]
 """Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
 
@@ -139,6 +141,11 @@ class Operation:
     """``many`` for a merge, which takes branches."""
     weighted: ClassVar[bool] = False
     """Whether it is a layer in a paper's count: convolution and linear layers are."""
+    sums: ClassVar[bool] = False
+    """Whether each of its inputs alone is a way through it, as those of an addition are."""
+    activation: ClassVar[bool] = False
+    """Whether its output counts as activations, in the sense of Radosavovic et al. 2020: of convolutions, linear layers
+    and pools it does."""
     aliases: ClassVar[bool] = False
     """Whether its output may be its input's storage: a view, or a dropout that does nothing in eval mode. Who writes
     over such an output writes over the input."""
@@ -169,9 +176,33 @@ class Operation:
         """Multiply-adds for one example; convolution and linear layers only, without the bias."""
         return 0
 
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        """Arithmetic on single elements for one example, apart from the MACs; None where there is no rule for it."""
+        return 0 if self.weighted or self.aliases else None
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        """What torch saves for the backward pass, in training mode; None where there is no rule for it.
+
+        Parameters are not counted. Asked only where there is a backward pass: ``trainable`` says that its own weights
+        need a gradient, ``needed`` which of its inputs do.
+        """
+        return None
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        """Memory that it takes and frees while it runs in eval mode, beside its output; None where there is no rule."""
+        return None
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        """What one output position reads, for each spatial axis; None where there is no rule for it."""
+        return None
+
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         """The torch module or function. ``in_place``: nobody else reads the input, so it may be written over."""
         raise NotImplementedError
+
+    def views_input(self, *, training: bool) -> bool:
+        """Whether its output is its input's storage, in training or in eval mode."""
+        return self.aliases
 
     def may_write_in_place(self) -> bool:
         """Whether torch offers this operation on its input's storage (a ReLU, an addition)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, argument, groups_fault, spatial_rank
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class ChannelShuffle(Operation):
         if inputs[0][0] % self.groups:
             raise groups_fault(inputs[0][0], self.groups, assumed=inputs[0])
         return inputs[0]
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 0
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.nn.functional.channel_shuffle", (self.groups,))

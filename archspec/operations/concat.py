@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,18 @@ class Concat(Operation):
                 assumed = (sum(s[0] for s in inputs), *first[1:]) if len(shape) == len(first) else None
                 raise merge_fault("concatenated", first, shape, assumed, channels=False)
         return (channels, *first[1:])
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 0
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.cat", (1,), packed=True)

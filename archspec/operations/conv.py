@@ -19,6 +19,7 @@ from archspec.operations.base import (
     window,
     window_fault,
 )
+from archspec.operations.effects import NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Conv(Operation):
     summary = "Convolution; odd kernels are padded to keep the size at stride 1."
     label = "conv{n}"
     weighted = True
+    activation = True
 
     out: int = argument("integer", "Output channels.", minimum=1)
     kernel: Size = argument("size", "Kernel size.", default=1, minimum=1)
@@ -75,6 +77,16 @@ class Conv(Operation):
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         kernel = self._window(inputs[0])[0]
         return math.prod(output) * (inputs[0][0] // self.groups) * math.prod(kernel)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,) if trainable else ())
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        axes = zip(*self._window(inputs[0]), strict=True)
+        return tuple(Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         kernel, stride, padding, dilation = map(collapse, self._window(inputs[0]))

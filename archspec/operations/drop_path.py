@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, argument
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,18 @@ class DropPath(Operation):
     aliases = True
 
     p: float = argument("number", "Probability of dropping an example.", minimum=0, maximum=1)
+
+    def views_input(self, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved(more=Bytes(1 if self.p else 0))  # a number for each example
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "archspec.emit.modules.DropPath", (), {"p": self.p})

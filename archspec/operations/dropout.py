@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, argument
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,20 @@ class Dropout(Operation):
     aliases = True
 
     p: float = argument("number", "Probability of dropping an element.", default=0.5, minimum=0, maximum=1)
+
+    def views_input(self, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        if self.p == 1:
+            return Saved(more=Bytes(once=4))  # one zero, by which everything is multiplied
+        return Saved(more=Bytes(math.prod(inputs[0]) if self.p else 0))  # the mask
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p})

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall
+from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,15 @@ class Flatten(Operation):
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (math.prod(inputs[0]),)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return EVERYWHERE
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.flatten", (1,))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,18 @@ class LayerScale(Operation):
     def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
         channels, *size = inputs[0]
         return {"": Weight((channels, *(1 for _ in size)), f"constant:{self.initial}")}
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,) if trainable else ())
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")

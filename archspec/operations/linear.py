@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Linear(Operation):
     summary = "Linear layer; on a spatial value it acts at every position."
     label = "fc{n if n > 1 else ''}"
     weighted = True
+    activation = True
 
     out: int = argument("integer", "Output features.", minimum=1)
     bias: bool = argument("boolean", "Whether a bias is added.", default=True)
@@ -32,6 +34,17 @@ class Linear(Operation):
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         return inputs[0][0] * math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        if not trainable or len(inputs[0]) == 1:
+            return Saved((0,) if trainable else ())
+        return Saved(more=Bytes(math.prod(inputs[0])))  # a copy of the input, with the channels last
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING if len(inputs[0]) == 1 else Bytes(math.prod(inputs[0]))
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,21 @@ class Multiply(Operation):
             if other not in (largest, gate):
                 raise merge_fault("multiplied", largest, other, assumed=largest)
         return largest
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return (len(inputs) - 1) * math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        # A factor is read for the gradient of each other factor; of three and more, so are the products on the way.
+        read = tuple(i for i in range(len(inputs)) if any(needed[:i] + needed[i + 1 :]))
+        largest = max(inputs, key=_positions)
+        return Saved(read, more=Bytes((len(inputs) - 2) * math.prod(largest)))
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return Bytes(math.prod(output)) if len(inputs) > 2 else NOTHING  # the product of the first two
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "operator.mul", fold=True)

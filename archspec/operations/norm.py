@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +17,13 @@ from archspec.operations.base import (
     groups_fault,
     spatial_rank,
 )
+from archspec.operations.effects import HERE, Bytes, Everywhere, Reach, Saved
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
+
+_FLOAT = 4
+"""Bytes of a statistic, which torch keeps in float32."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,27 @@ class Norm(Operation):
             "running_var": Buffer(shape, 1),
             "num_batches_tracked": Buffer((), 0, "int64"),
         }
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 2 * math.prod(output)
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        if self.type == "batch":
+            return Saved((0,), more=Bytes(once=_FLOAT * 2 * inputs[0][0]))
+        repeated = self.type == "instance" and self.affine  # the scale, once for each example
+        return Saved((0,), more=Bytes(each=_FLOAT * (self._statistics(inputs[0]) + repeated * inputs[0][0])))
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        repeated = self.type == "instance" and self.affine  # the scale and the bias, once for each example
+        return Bytes(each=_FLOAT * (self._statistics(inputs[0]) + repeated * 2 * inputs[0][0]))
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
+
+    def _statistics(self, shape: Shape) -> int:
+        """How many means and inverse deviations one example has; running statistics are no part of an example."""
+        groups = {"group": self.groups, "layer": math.prod(shape[1:]), "instance": shape[0]}
+        return 2 * groups.get(self.type, 0)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, rank = inputs[0][0], len(inputs[0]) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from archspec.operations.base import (
     window,
     window_fault,
 )
+from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,38 @@ class Pool(Operation):
             fault.help = "average pooling over three dimensions takes no kernel larger than its input, padded or not"
             raise fault
         return shape
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        """Every element that a window reads."""
+        if self.output is not None:
+            return math.prod(inputs[0])
+        return math.prod(output) * math.prod(self._window(len(output) - 1)[0])
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        if self.type == "max":
+            return Saved((0,), more=self._indices(self.shape(inputs)))
+        return Saved() if self._is_global(len(inputs[0]) - 1) else Saved((0,))
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return self._indices(output) if self.type == "max" else NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        rank = len(output) - 1
+        if self.output is not None:
+            split = [divmod(size, parts) for size, parts in zip(inputs[0][1:], output[1:], strict=True)]
+            if self._is_global(rank) or any(rest for _, rest in split):
+                return EVERYWHERE
+            return tuple(Reach(size, size) for size, _ in split)
+        axes = zip(*self._window(rank), strict=True)
+        return tuple(Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes)
+
+    def _is_global(self, rank: int) -> bool:
+        return self.output is not None and set(per_axis(self.output, rank, "output")) == {1}
+
+    @staticmethod
+    def _indices(output: Shape) -> Bytes:
+        """Where each maximum was found, as int64; torch computes them in inference too."""
+        return Bytes(each=8 * math.prod(output))
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         rank = len(inputs[0]) - 1

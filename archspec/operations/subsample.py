@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, Size, TorchCall, argument, per_axis, spatial_rank
+from archspec.operations.effects import NOTHING, Bytes, Everywhere, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,15 @@ class Subsample(Operation):
         channels, *size = inputs[0]
         stride = per_axis(self.stride, spatial_rank(inputs[0], self.name), "stride")
         return (channels, *(-(-s // d) for s, d in zip(size, stride, strict=True)))
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return tuple(Reach(stride=stride) for stride in per_axis(self.stride, len(output) - 1, "stride"))
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         stride = per_axis(self.stride, len(inputs[0]) - 1, "stride")

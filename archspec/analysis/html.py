@@ -1,0 +1,45 @@
+"""A report as a table for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from archspec.operations.base import show_shape
+
+if TYPE_CHECKING:
+    from archspec.analysis.parts import Part
+    from archspec.analysis.report import Report
+
+_HEAD = ("stage", "block", "count", "output", "params", "MACs", "activations")
+
+
+def as_html(report: Report) -> str:
+    """The stages and totals of a report. Every text from the spec is escaped."""
+    rows = "".join(map(_row, report.rows))
+    costs = report.totals.costs
+    figures = map(_number, (costs.params, costs.macs, costs.activations))
+    total = _cells(("total", "", "", show_shape(report.output), *figures))
+    head = "".join(f"<th>{name}</th>" for name in _HEAD)
+    title = f"{escape(report.name)}: {show_shape(report.input)} to {show_shape(report.output)}"
+    paths = report.paths
+    blocks = f"{paths.residual_blocks} residual blocks, 2^{paths.log2_skip_paths:g} skip paths"
+    told = f"{report.totals.layers} layers; {blocks}"
+    return (
+        f"<table><caption>{title}<br>{told}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody><tfoot><tr>{total}</tr></tfoot></table><p>{escape(report.convention)}</p>"
+    )
+
+
+def _row(part: Part) -> str:
+    costs = part.costs
+    figures = map(_number, (costs.params, costs.macs, costs.activations))
+    return f"<tr>{_cells((part.name, part.block, str(part.count or ''), show_shape(part.output), *figures))}</tr>"
+
+
+def _cells(texts: tuple[str, ...]) -> str:
+    return "".join(f"<td>{escape(text)}</td>" for text in texts)
+
+
+def _number(value: int | None) -> str:
+    return "unavailable" if value is None else f"{value:,}"

@@ -1,0 +1,106 @@
+"""The costs of a network's parts: stages, blocks, single operations, and what stands outside the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archspec.analysis.network import Network, total
+from archspec.graph.graph import Region
+from archspec.operations.base import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a part of a network costs, for one example. None: an operation in it has no rule for that cost.
+
+    ``params`` and ``buffers`` are elements, ``trainable`` those of the parameters that are not frozen; ``macs`` are
+    multiply-adds, ``activations`` the output elements of convolutions, linear layers and pools, ``elementwise`` the
+    arithmetic of everything else, in operations on single elements.
+    """
+
+    params: int
+    trainable: int
+    buffers: int
+    macs: int | None
+    activations: int
+    elementwise: int | None
+
+    @property
+    def flops(self) -> int | None:
+        """Floating-point operations: twice the MACs."""
+        return None if self.macs is None else 2 * self.macs
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stage, a block, an operation, or what stands outside the stages.
+
+    ``block`` is what it is an instance of: a block's or fragment's name, or the operation's. ``count`` is the number of
+    blocks in a stage, and 0 for anything else.
+    """
+
+    name: str
+    block: str
+    count: int
+    output: Shape
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a network. ``trainable`` says of each node whether its weights are trained."""
+
+    network: Network
+    trainable: Sequence[bool]
+
+    def costs(self, first: int, last: int) -> Costs:
+        """The costs of the nodes from position ``first`` up to, and without, ``last``."""
+        facts = self.network.facts[first:last]
+        trained = zip(facts, self.trainable[first:last], strict=True)
+        return Costs(
+            params=sum([f.params for f in facts]),
+            trainable=sum([f.params for f, keep in trained if keep]),
+            buffers=sum([f.buffers for f in facts]),
+            macs=total([f.macs for f in facts]),
+            activations=sum([f.activations for f in facts]),
+            elementwise=total([f.elementwise for f in facts]),
+        )
+
+    def stages(self) -> tuple[Part, ...]:
+        """The stages in order."""
+        graph = self.network.graph
+        return tuple([self._region(stage, len(graph.blocks(stage))) for stage in graph.stages])
+
+    def blocks(self) -> tuple[Part, ...]:
+        """The blocks in order."""
+        return tuple([self._region(region, 0) for region in self.network.graph.regions if region.kind == "block"])
+
+    def nodes(self) -> tuple[Part, ...]:
+        """The operations in order."""
+        nodes = enumerate(self.network.nodes)
+        return tuple([Part(n.name, n.operation.kind, 0, n.shape, self.costs(i, i + 1)) for i, n in nodes])
+
+    def rows(self) -> tuple[Part, ...]:
+        """The stages, and in order what stands before, between and behind them."""
+        found: list[Part] = []
+        end = 0
+        stages = self.network.graph.stages
+        for number, (region, stage) in enumerate(zip(stages, self.stages(), strict=True)):
+            found += self._outside(end, region.first, "between" if number else "stem")
+            found.append(stage)
+            end = region.last
+        return (*found, *self._outside(end, len(self.network.nodes), "head" if stages else "stem"))
+
+    def _region(self, region: Region, count: int) -> Part:
+        output = self.network.graph.shape(region.result)
+        return Part(region.scope, region.name, count, output, self.costs(region.first, region.last))
+
+    def _outside(self, first: int, last: int, name: str) -> list[Part]:
+        """The part of the nodes outside any stage; none where there are no nodes."""
+        if first == last:
+            return []
+        spec = self.network.graph.spec
+        call = {"stem": spec.stem.call, "head": spec.head.call}.get(name)
+        output = self.network.nodes[last - 1].shape
+        return [Part(name, call.word if call else "", 0, output, self.costs(first, last))]

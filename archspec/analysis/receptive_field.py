@@ -1,0 +1,91 @@
+"""How far one position of a map sees (Araujo et al. 2019), along the graph and through its widest path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from archspec.analysis.network import SOURCE, Network
+from archspec.operations.base import Size, collapse
+from archspec.operations.effects import Everywhere, Reach
+
+
+class _Span(NamedTuple):
+    """What the first position of a map sees along one axis: from ``first`` to ``last``, in positions of the input.
+
+    Both may lie in the padding. The next position sees ``stride`` further.
+    """
+
+    first: int
+    last: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The receptive field at ``scope``, the last map before the network looks at everything at once.
+
+    ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``centre`` is where the field
+    of the first position is centred, in pixels from the first. ``gates_left_out`` counts the gates whose way was not
+    followed: a squeeze-and-excitation gate sees the whole input.
+    """
+
+    scope: str
+    size: Size
+    stride: Size
+    centre: tuple[float, ...]
+    gates_left_out: int
+
+
+def receptive_field(network: Network, output: int) -> ReceptiveField | None:
+    """The receptive field on the way to the node at position ``output``; None where a rule is missing, or no map is."""
+    fields = _fields(network)
+    while output != SOURCE and isinstance(fields[output], Everywhere):
+        output = network.ways(output)[0]
+    found = fields[output]
+    if output == SOURCE or found is None or isinstance(found, Everywhere):
+        return None
+    gates = sum(len(facts.gates) for facts in network.facts[: output + 1])
+    size = collapse(tuple(span.last - span.first + 1 for span in found))
+    stride = collapse(tuple(span.stride for span in found))
+    centre = tuple((span.first + span.last) / 2 for span in found)
+    return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
+
+
+_Field = tuple[_Span, ...] | Everywhere | None
+
+
+def _fields(network: Network) -> dict[int, _Field]:
+    """The field of every node: spans, the whole map, or None where an operation has no rule."""
+    fields: dict[int, _Field] = {SOURCE: (_Span(0, 0, 1),) * (len(network.graph.input) - 1)}
+    for position, facts in enumerate(network.facts):
+        value = _joined([fields[source] for source in network.ways(position)])
+        reach = facts.reach
+        if value is None or reach is None:
+            fields[position] = None
+        elif isinstance(value, Everywhere) or isinstance(reach, Everywhere):
+            fields[position] = Everywhere()
+        else:
+            fields[position] = tuple(map(_further, value, reach)) if any(r != _HERE for r in reach) else value
+    return fields
+
+
+_HERE = Reach()
+
+
+def _joined(values: list[_Field]) -> _Field:
+    """The field of a merge: from the first that any way sees to the last."""
+    if len(values) == 1:
+        return values[0]
+    found: list[tuple[_Span, ...]] = []
+    for value in values:
+        if value is None or isinstance(value, Everywhere):
+            return value
+        found.append(value)
+    axes = zip(*found, strict=True)
+    return tuple(_Span(min(s.first for s in a), max(s.last for s in a), max(s.stride for s in a)) for a in axes)
+
+
+def _further(span: _Span, reach: Reach) -> _Span:
+    first = span.first - reach.padding * span.stride
+    return _Span(first, span.last + (reach.extent - 1 - reach.padding) * span.stride, span.stride * reach.stride)

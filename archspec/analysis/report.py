@@ -1,0 +1,194 @@
+"""Everything that is known of a network without running it, as frozen data with units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from archspec.analysis.html import as_html
+from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
+from archspec.analysis.network import SOURCE, Network, read_network
+from archspec.analysis.parts import Costs, Part, Parts
+from archspec.analysis.paths import Paths, count_paths
+from archspec.analysis.receptive_field import ReceptiveField, receptive_field
+from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
+from archspec.graph.graph import Graph
+from archspec.operations.base import Operation, Shape
+
+CONVENTION = (
+    "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "
+    "for one example"
+)
+"""How MACs and FLOPs are counted; every report says so."""
+
+MANY_BLOCKS = 2000
+"""Above so many residual blocks, distributions of path lengths are computed only where they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The costs of a whole network.
+
+    ``layers`` is the paper's count: convolution and linear layers on the longest way, shortcuts and gates aside.
+    ``params_by_operation`` has the parameters of each kind of operation; ``intensity`` is FLOPs for each byte that is
+    read or written: weights, and every operation's inputs and outputs.
+    """
+
+    costs: Costs
+    layers: int
+    nodes: int
+    params_by_operation: Mapping[str, int]
+    intensity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The analysis of one network.
+
+    ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
+    ``paths_by_output`` has those of each. ``unavailable`` names, for each cost that is None, the operations that have
+    no rule for it.
+    """
+
+    name: str
+    input: Shape
+    outputs: Mapping[str, Shape]
+    totals: Totals
+    memory: Memory
+    receptive_field: ReceptiveField | None
+    paths: Paths
+    paths_by_output: Mapping[str, Paths]
+    unavailable: Mapping[str, tuple[str, ...]]
+    warnings: tuple[Diagnostic, ...] = field(repr=False)
+    parts: Parts = field(repr=False)
+    convention: str = CONVENTION
+
+    @property
+    def output(self) -> Shape:
+        """The shape of the (last) output."""
+        return list(self.outputs.values())[-1]
+
+    @property
+    def stages(self) -> tuple[Part, ...]:
+        """The stages in order, without what stands before or after them."""
+        return self.parts.stages()
+
+    @property
+    def blocks(self) -> tuple[Part, ...]:
+        """The blocks in order."""
+        return self.parts.blocks()
+
+    @property
+    def nodes(self) -> tuple[Part, ...]:
+        """Every operation in order."""
+        return self.parts.nodes()
+
+    @property
+    def rows(self) -> tuple[Part, ...]:
+        """The stages, and in order what stands before, between and behind them: ``stem``, ``between``, ``head``."""
+        return self.parts.rows()
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def report(
+    graph: Graph,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    frozen: Iterable[str] = (),
+    lengths: bool | None = None,
+    gates: bool = False,
+) -> Report:
+    """The analysis of a compiled network.
+
+    Args:
+        batch: examples in a batch, for memory.
+        dtype: of weights and values, for memory: a key of :data:`archspec.analysis.memory.ITEM_BYTES`.
+        frozen: scopes whose weights are not trained.
+        lengths: whether distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
+        gates: whether the edges of gates count as paths.
+
+    Raises:
+        SpecError: E310, a frozen scope is not there.
+        ValueError: a batch below 1, or a dtype of another name.
+    """
+    if batch < 1 or dtype not in ITEM_BYTES:
+        raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
+    network = read_network(graph)
+    trainable = _trainable(graph, tuple(frozen))
+    if lengths is None:
+        lengths = sum(region.shortcut for region in graph.regions) <= MANY_BLOCKS
+    paths = {label: count_paths(network, at, lengths=lengths, gates=gates) for label, at in network.outputs.items()}
+    last = list(network.outputs.values())[-1]
+    parts = Parts(network, trainable)
+    return Report(
+        name=graph.spec.name,
+        input=graph.input,
+        outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
+        totals=_totals(network, parts, ITEM_BYTES[dtype]),
+        memory=measure_memory(network, trainable, batch, dtype),
+        receptive_field=receptive_field(network, last),
+        paths=list(paths.values())[-1],
+        paths_by_output=paths,
+        unavailable=_unavailable(network),
+        warnings=graph.warnings,
+        parts=parts,
+    )
+
+
+def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
+    """Of each node, whether its weights are trained."""
+    known = {scope for node in graph.nodes for scope in _scopes(node.name)} if frozen else set()
+    unknown = [scope for scope in frozen if scope not in known]
+    if unknown:
+        raise SpecError([_no_scope(scope, known) for scope in unknown])
+    return tuple([not frozen or not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
+
+
+def _scopes(name: str) -> list[str]:
+    """A node's name and every scope around it: ``a.b.c``, ``a.b``, ``a``."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _no_scope(scope: str, known: Iterable[str]) -> Diagnostic:
+    hint = did_you_mean(scope, known)
+    return Diagnostic("E310", f"the network has no scope `{cut(scope)}` to freeze", hint=hint, help="as in `layer1`")
+
+
+def _totals(network: Network, parts: Parts, item: int) -> Totals:
+    kinds: dict[str, int] = {}
+    for node, facts in zip(network.nodes, network.facts, strict=True):
+        if facts.params:
+            kinds[node.operation.name] = kinds.get(node.operation.name, 0) + facts.params
+    costs = parts.costs(0, len(network.nodes))
+    moved = item * (costs.params + sum([facts.elements + facts.read for facts in network.facts]))
+    intensity = None if costs.flops is None else costs.flops / max(moved, 1)
+    return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
+
+
+def weighted_layers(network: Network) -> int:
+    """The weighted layers in a paper's count: convolution and linear layers on the longest way through the network.
+
+    Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.
+    ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
+    """
+    longest = {SOURCE: 0}
+    for position, node in enumerate(network.nodes):
+        longest[position] = max(longest[way] for way in network.ways(position)) + node.operation.weighted
+    return max(longest[position] for position in network.outputs.values())
+
+
+def _unavailable(network: Network) -> dict[str, tuple[str, ...]]:
+    """The operations that have no rule, for each cost that is unavailable because of them."""
+    silent = (n.operation for n in network.nodes if type(n.operation).saved is Operation.saved)
+    found = {
+        "macs": network.without_rule("macs"),
+        "elementwise": network.without_rule("elementwise"),
+        "inference_peak": network.without_rule("scratch"),
+        "saved_for_backward": tuple(dict.fromkeys(operation.name for operation in silent)),
+        "receptive_field": network.without_rule("reach"),
+    }
+    return {cost: names for cost, names in found.items() if names}

@@ -1,0 +1,53 @@
+"""What an operation does to memory, and how far one position of its output reads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bytes(NamedTuple):
+    """Memory beside an operation's output: ``elements`` of the network's dtype and ``each`` bytes for every example of
+    the batch, and ``once`` bytes whatever the batch is.
+    """
+
+    elements: int = 0
+    each: int = 0
+    once: int = 0
+
+    def total(self, batch: int, itemsize: int) -> int:
+        """The bytes for a batch, at ``itemsize`` bytes an element."""
+        return batch * (self.elements * itemsize + self.each) + self.once
+
+
+class Saved(NamedTuple):
+    """What torch keeps of an operation for its backward pass: some of its inputs, its output, and what is neither."""
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    more: Bytes = Bytes()
+
+
+NOTHING = Bytes()
+"""No memory beside the output."""
+
+
+class Reach(NamedTuple):
+    """What one output position reads along one spatial axis: ``extent`` positions, from ``padding`` before on.
+
+    Neighbours read ``stride`` positions apart.
+    """
+
+    extent: int = 1
+    stride: int = 1
+    padding: int = 0
+
+
+HERE = (Reach(),)
+"""The reach, along one axis, of an operation that reads one position for one; times the number of axes."""
+
+
+class Everywhere(NamedTuple):
+    """The reach of an operation whose every output reads the whole map: global pooling, flattening."""
+
+
+EVERYWHERE = Everywhere()
