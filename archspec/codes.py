@@ -237,8 +237,8 @@ CODES: dict[str, Code] = {
         "The compiled network differs from what `expect` says.",
     ),
     "E702": Code(
-        "expectation not checked yet",
-        "This version does not verify that expectation. It is never counted as held.",
+        "expectation that cannot be measured",
+        "The figure cannot be had here, such as `skip_paths` of a single stage. It is never counted as held.",
     ),
     "E703": Code(
         "not an expectation",

@@ -39,9 +39,10 @@ class Scope:
 
     def __init__(self, document: Document, parents: tuple[Scope, ...], names: frozenset[str], faults: Faults) -> None:
         self.document = document
-        self.parents = parents
         self.names = names
         self.faults = faults
+        above = [scope for parent in parents for scope in parent.sight]
+        self.sight: tuple[Scope, ...] = (self, *dict.fromkeys(above))  # each once, however many files import it
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Fragment | Block | Shortcut] = {}
         self._open: list[str] = []
@@ -52,24 +53,38 @@ class Scope:
 
     def visible(self, section: str) -> list[str]:
         """Every name in sight, the nearest definitions first."""
-        found = list(self.written(section))
-        for parent in self.parents:
-            found.extend(parent.visible(section))
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(name for scope in self.sight for name in scope.written(section)))
+
+    def _nearest(self, section: str, name: str) -> Scope | None:
+        """The scope whose definition of ``name`` holds here."""
+        return next((scope for scope in self.sight if name in scope.written(section)), None)
 
     def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
         """The fragment called ``name``; None where there is none. A circle is a fault at ``wanted``.
 
         ``level`` is how many sequences stand around the call.
         """
-        if name in self._open:
-            circle = " > ".join(map(cut, [*self._open[self._open.index(name) :], name]))
+        scope = self._nearest("fragments", name)
+        if scope is None:
+            return None
+        if name in scope._open:
+            circle = " > ".join(map(cut, [*scope._open[scope._open.index(name) :], name]))
             message = f"fragments call each other in a circle: {cut(circle, 200)}"
             faults.add(Diagnostic("E307", message, wanted.key_span))
             return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
-        if name not in self.written("fragments"):
-            found = (parent.fragment(name, wanted, faults, level) for parent in self.parents)
-            return next((fragment for fragment in found if fragment), None)
+        return scope._own_fragment(name, 0 if scope.document.source.library else level)
+
+    def block(self, name: str) -> Block | None:
+        """The block called ``name``; None where there is none."""
+        scope = self._nearest("blocks", name)
+        return scope._own_block(name) if scope else None
+
+    def shortcut(self, name: str) -> Shortcut | None:
+        """The shortcut called ``name``; None where there is none."""
+        scope = self._nearest("shortcuts", name)
+        return scope._own_shortcut(name) if scope else None
+
+    def _own_fragment(self, name: str, level: int) -> Fragment:
         key = ("fragment", name)
         if key not in self._read:
             self._open.append(name)
@@ -77,19 +92,13 @@ class Scope:
             self._open.pop()
         return self._read[key]  # type: ignore[return-value]
 
-    def block(self, name: str) -> Block | None:
-        """The block called ``name``; None where there is none."""
-        if name not in self.written("blocks"):
-            return next((block for parent in self.parents if (block := parent.block(name))), None)
+    def _own_block(self, name: str) -> Block:
         key = ("block", name)
         if key not in self._read:
             self._read[key] = self._block(self._root.child("blocks").child(name))
         return self._read[key]  # type: ignore[return-value]
 
-    def shortcut(self, name: str) -> Shortcut | None:
-        """The shortcut called ``name``; None where there is none."""
-        if name not in self.written("shortcuts"):
-            return next((found for parent in self.parents if (found := parent.shortcut(name))), None)
+    def _own_shortcut(self, name: str) -> Shortcut:
         key = ("shortcut", name)
         if key not in self._read:
             self._read[key] = self._shortcut(self._root.child("shortcuts").child(name))

@@ -6,16 +6,17 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
 from archspec.language.locate import open_beside, open_spec
 from archspec.language.merge import columns, overlay, without
 from archspec.language.overrides import with_overrides
-from archspec.language.resolve import resolve
+from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
 from archspec.language.source import Document, read
 from archspec.language.spec import Spec
 
 MAX_CHAIN = 32
+MAX_IMPORTS = 64
 
 
 def load(spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str] = (), allow_outside: bool = False) -> Spec:
@@ -72,32 +73,42 @@ def _follow(
     paths = [os.path.realpath(source.path) for source in seen if source.path]
     if found.path and os.path.realpath(found.path) in paths:
         names = [Path(source.name).stem for source in seen] + [Path(found.name).stem]
-        message = f"specs extend each other in a circle: {' > '.join(names)}"
+        message = f"specs extend each other in a circle: {cut(' > '.join(names), 400)}"
         raise SpecError([Diagnostic("E303", message, span)])
     if len(seen) >= MAX_CHAIN:
         raise SpecError([Diagnostic("E303", f"a chain of more than {MAX_CHAIN} specs that extend each other", span)])
     visit(found)
 
 
-def _imports(document: Document, root: str | None, outside: bool) -> tuple[Document, ...]:
-    """The files of definitions that the document imports, in order, and what those import before them."""
-    found: dict[str, Document] = {}
+def _imports(document: Document, root: str | None, outside: bool) -> tuple[Import, ...]:
+    """The files of definitions that the document imports, each after what it imports itself."""
+    found: dict[str, Import] = {}
 
-    def visit(document: Document, above: tuple[str, ...]) -> None:
+    def visit(document: Document, above: tuple[str, ...]) -> tuple[int, ...]:
         value = document.value.get("import") or ()
         names = [value] if isinstance(value, str) else value
+        uses = []
         for number, name in enumerate(names):
             span = document.span(("import",) if isinstance(value, str) else ("import", number))
             source = open_beside(name, span, root, outside=outside, definitions=True)
             real = os.path.realpath(source.path or source.name)
-            if real in above or len(above) >= MAX_CHAIN:
-                names_ = " > ".join(Path(path).name for path in (*above, real))
-                raise SpecError([Diagnostic("E303", f"files import each other in a circle: {names_}", span)])
+            _check_import(real, above, len(found), span)
             if real not in found:
                 imported = validate(read(source), library=True)
-                visit(imported, (*above, real))
-                found[real] = imported
+                below = visit(imported, (*above, real))
+                found[real] = Import(imported, below, False)
+            uses.append(list(found).index(real))
+        return tuple(uses)
 
     own = document.span(()).source.path
-    visit(document, (os.path.realpath(own),) if own else ())
-    return tuple(found.values())
+    uses = visit(document, (os.path.realpath(own),) if own else ())
+    return tuple(item._replace(by_spec=number in uses) for number, item in enumerate(found.values()))
+
+
+def _check_import(real: str, above: tuple[str, ...], count: int, span: Span) -> None:
+    """Refuse an import that closes a circle, and more of them than any spec needs."""
+    if real in above or len(above) >= MAX_CHAIN:
+        names = cut(" > ".join(Path(path).name for path in (*above, real)), 400)
+        raise SpecError([Diagnostic("E303", f"files import each other in a circle: {names}", span)])
+    if count >= MAX_IMPORTS:
+        raise SpecError([Diagnostic("E103", f"a spec imports at most {MAX_IMPORTS} files", span)])

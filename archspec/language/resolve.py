@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Faults, cut, did_you_mean
 from archspec.language.definitions import (
@@ -21,6 +22,15 @@ from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 
+
+class Import(NamedTuple):
+    """A file of definitions: which of the files before it, by number, it imports, and whether the spec imports it."""
+
+    document: Document
+    uses: tuple[int, ...]
+    by_spec: bool
+
+
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
 DEFAULT_SETTINGS: Mapping[str, str | int] = {
@@ -32,8 +42,10 @@ DEFAULT_SETTINGS: Mapping[str, str | int] = {
 }
 
 
-def resolve(document: Document, imported: tuple[Document, ...] = ()) -> Spec:
+def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
     """The spec that a merged and validated document means.
+
+    ``imports`` are the files of definitions, each after those that it imports itself.
 
     Raises:
         SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
@@ -42,10 +54,16 @@ def resolve(document: Document, imported: tuple[Document, ...] = ()) -> Spec:
     root = Cursor(document)
     params = _params(root.get("params"), faults)
     names = frozenset(params)
-    parents: tuple[Scope, ...] = (library(),)
-    for definitions in imported:
-        parents = (Scope(definitions, parents, names, faults).read_all(), *parents)
-    scope = Scope(document, parents, names, faults).read_all()
+    scopes: list[Scope] = []
+
+    def parents(uses: tuple[int, ...]) -> tuple[Scope, ...]:
+        return (*(scopes[number] for number in reversed(uses)), library())
+
+    for item in imports:
+        visible = parents(item.uses)
+        scopes.append(Scope(item.document, visible, names, faults).read_all())
+    own = tuple(number for number, item in enumerate(imports) if item.by_spec)
+    scope = Scope(document, parents(own), names, faults).read_all()
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
     stages = _stages(root, scope, params, faults)
@@ -68,7 +86,7 @@ def resolve(document: Document, imported: tuple[Document, ...] = ()) -> Spec:
         outputs=_outputs(root.value.get("outputs")),
         definitions=scope,
         document=document,
-        imported=imported,
+        imported=tuple(item.document for item in imports),
         warnings=tuple(faults.warnings),
     )
     faults.raise_errors()

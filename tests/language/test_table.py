@@ -1,0 +1,234 @@
+"""The stage table: cells for stages and for blocks, generators and scaling against torchvision's rules."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import archspec
+from archspec.graph.graph import Graph
+from archspec.language.table import quantized_linear
+from tests.reference import torchvision_models
+
+HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
+WIDTHS = """\
+blocks:
+  wide:
+    channels: output width
+    params: {width: 4, kernel: 1}
+    steps:
+      - conv: {out: width, kernel: kernel}
+      - conv: {out: channels, stride: stride, dilation: dilation}
+  plain:
+    channels: output width
+    steps: [conv: {out: channels}]
+"""
+
+
+def compiled(text: str) -> Graph:
+    return archspec.compile(HEAD + WIDTHS + text + "\n")
+
+
+def widths(graph: Graph) -> list[list[int]]:
+    """The first convolution's width of every block, by stage."""
+    return [[graph.nodes[block.first].shape[0] for block in graph.blocks(stage)] for stage in graph.stages]
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(archspec.SpecError) as caught:
+        compiled(text)
+    return [d.code for d in caught.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        ("6", [[6], [6, 6], [6, 6, 6]]),
+        ("[5, 6, 7]", [[5], [6, 6], [7, 7, 7]]),
+        ("[16, [64, 72], [72, 120, 120]]", [[16], [64, 72], [72, 120, 120]]),
+        ("[5, null, 7]", [[5], [4, 4], [7, 7, 7]]),
+        ("[5, [null, 9], 7]", [[5], [4, 9], [7, 7, 7]]),
+        ("stage * 10 + index", [[10], [20, 21], [30, 31, 32]]),
+        ("number + 1", [[1], [2, 3], [4, 5, 6]]),
+        ("count * 100 + stages * 10 + blocks", [[136], [236, 236], [336, 336, 336]]),
+        ("9 if index == 0 else 3", [[9], [9, 3], [9, 3, 3]]),
+        ("[5, 'index + 1', [1, 'stage', 'channels']]", [[5], [1, 2], [1, 3, 8]]),
+        ("in_channels + 1", [[9], [9, 9], [9, 9, 9]]),
+    ],
+)
+def test_cells(width: str, expected: list[list[int]]) -> None:
+    graph = compiled(f"stages: {{block: wide, count: [1, 2, 3], channels: 8, width: {width}}}")
+    assert widths(graph) == expected
+
+
+def test_a_stride_belongs_to_the_first_block_unless_it_is_given_for_each() -> None:
+    graph = compiled("stages: {block: wide, count: [2, 3], channels: 8, stride: [2, [1, 2, 2]]}")
+    sizes = [[graph.shape(block.result)[1] for block in graph.blocks(stage)] for stage in graph.stages]
+    assert sizes == [[112, 112], [112, 56, 28]]
+
+
+def test_blocks_may_change_inside_a_stage() -> None:
+    graph = compiled("stages: {block: [[wide, basic], basic], count: [2, 1], channels: 8, width: [3, null]}")
+    assert [r.name for r in graph.regions if r.kind == "block"] == ["wide", "basic", "basic"]
+    assert widths(graph)[0][0] == 3
+
+
+def test_a_scalar_reaches_the_stages_whose_block_declares_it() -> None:
+    graph = compiled("stages: {block: [wide, basic], count: 1, channels: 8, width: 5}")
+    assert widths(graph) == [[5], [8]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stages: {block: [wide, basic], count: 1, channels: 8, width: [5, 6]}", ["E301"]),
+        ("stages: {block: wide, count: 1, channels: 8, wdth: [5]}", ["E301"]),
+        ("stages: {block: wide, count: [1, 2], channels: [8]}", ["E311"]),
+        ("stages: {block: wide, count: 2, channels: 8, width: [[1, 2, 3]]}", ["E311"]),
+        ("stages: {block: [[wide, wide, basic]], count: 2, channels: 8}", ["E311"]),
+        ("stages: {block: wide, count: [[1, 2]], channels: 8}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: [[[8]]]}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: 8, width: [[[8]]]}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: 8, width: {a: 1}}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: 8, name: [[a, b]]}", ["E202"]),
+        ("stages: {block: wide, count: index + 1, channels: 8}", ["E402"]),
+        ("stages: {block: wide, count: in_channels, channels: 8}", ["E402"]),
+        ("stages: {block: wide, count: 1, channels: width}", ["E402"]),
+        ("stages: {block: wide, count: 7/2, channels: 8}", ["E403"]),
+        ("stages: {block: wide, count: 0, channels: 8}", ["E501"]),
+        ("stages: {block: wide, count: -1, channels: 8}", ["E501"]),
+        ("stages: {block: wide, count: 1, channels: 0}", ["E501"]),
+        ("stages: {block: wide, count: 1, channels: 8, stride: 0}", ["E501"]),
+        ("stages: {block: wide, count: 1, channels: 8, dilation: -2}", ["E501"]),
+        ("stages: {block: wide, count: 1, channels: true}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: 8.5}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: [[8.5]]}", ["E202"]),
+        ("stages: {block: wide, count: 1, channels: 8, width: true}", ["E406"]),
+        ("stages: {block: wide, count: 1, channels: 8, width: relu}", ["E402"]),
+    ],
+)
+def test_faulty_tables(text: str, expected: list[str]) -> None:
+    assert faults(text) == expected
+
+
+# -- generators and scaling, against torchvision ---------------------------------------------------------------------
+
+
+def regnet() -> ModuleType:
+    torchvision_models()
+    from torchvision.models import regnet
+
+    return regnet
+
+
+REGNETS = [  # the fifteen of torchvision, in its order
+    *((16, 48, 27.89, 2.09, 8), (14, 56, 38.84, 2.4, 16), (27, 48, 20.71, 2.65, 24), (21, 80, 42.63, 2.66, 24)),
+    *((22, 96, 31.41, 2.24, 64), (17, 192, 76.82, 2.19, 56), (18, 200, 106.23, 2.48, 112)),
+    (20, 232, 115.89, 2.53, 232),
+    *((22, 24, 24.48, 2.54, 16), (16, 56, 35.73, 2.28, 16), (18, 80, 34.01, 2.25, 24), (25, 88, 26.31, 2.25, 48)),
+    *((23, 80, 49.56, 2.88, 120), (22, 216, 55.59, 2.1, 128), (23, 320, 69.86, 2.0, 168)),
+]
+
+
+def generated(depth: int, w_0: int, w_a: float, w_m: float, group_width: int) -> tuple[list[int], list[int], list[str]]:
+    """Widths and counts of the stages that a spec with the rule has, and the codes of what is said about them."""
+    rule = f"{{depth: {depth}, w_0: {w_0}, w_a: {w_a!r}, w_m: {w_m!r}}}"
+    graph = compiled(f"stages: {{block: plain, quantized_linear: {rule}, group_width: {group_width}}}")
+    found = [graph.shape(stage.result)[0] for stage in graph.stages]
+    return found, [len(graph.blocks(stage)) for stage in graph.stages], [d.code for d in graph.warnings]
+
+
+@pytest.mark.parametrize("rule", REGNETS, ids=str)
+def test_quantized_linear_is_torchvisions(rule: tuple[Any, ...]) -> None:
+    reference = regnet().BlockParams.from_init_params(*rule)
+    found, counts, said = generated(*rule)
+    assert (found, counts) == (reference.widths, reference.depths)
+    assert (said == ["W502"]) == (found != quantized_linear(*rule[:4])[0])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40).map(lambda n: 8 * n),
+    st.floats(0, 200),
+    st.floats(1.5, 4),
+    st.integers(1, 256),
+)
+def test_any_quantized_linear_is_torchvisions(depth: int, w_0: int, w_a: float, w_m: float, group: int) -> None:
+    capacities = [math.log((w_0 + w_a * j) / w_0) / math.log(w_m) for j in range(depth)]
+    assume(all(abs(c % 1 - 0.5) > 1e-4 for c in capacities))  # torchvision computes in single precision
+    powers = [w_0 * w_m ** round(c) / 8 for c in capacities]
+    assume(all(abs(p % 1 - 0.5) > 1e-2 for p in powers))
+    reference = regnet().BlockParams.from_init_params(depth, w_0, w_a, w_m, 1)
+    assert quantized_linear(depth, w_0, w_a, w_m) == (reference.widths, reference.depths)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(
+            "depth: 4, w_0: 24, w_a: -9, w_m: 2",
+            "depth: 4, w_0: 24, w_a: 9, w_m: 1",
+            "depth: 4, w_0: 0, w_a: 9, w_m: 2",
+        ),
+        *("depth: 1e9, w_0: 24, w_a: 9, w_m: 2", "depth: 4, w_0: 24, w_a: 1e15, w_m: 2"),
+        *("depth: 4, w_0: 24, w_a: 9, w_m: -2", "depth: 4, w_0: 1e15, w_a: 9, w_m: 2"),
+    ],
+)
+def test_a_rule_without_a_meaning(rule: str) -> None:
+    assert faults(f"stages: {{block: plain, quantized_linear: {{{rule}}}}}") == ["E205"]
+
+
+@pytest.mark.parametrize("rule", ["depth: 0, w_0: 24, w_a: 9, w_m: 2", "depth: -3, w_0: 24, w_a: 9, w_m: 2"])
+def test_a_rule_without_blocks(rule: str) -> None:
+    assert faults(f"stages: {{block: plain, quantized_linear: {{{rule}}}}}") == ["E501"]
+
+
+WIDTH_AND_DEPTH = [(1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6), (2.0, 3.1)]
+
+
+@pytest.mark.parametrize(("width", "depth"), WIDTH_AND_DEPTH, ids=[f"b{n}" for n in range(8)])
+def test_scale_is_torchvisions(width: float, depth: float) -> None:
+    """The widths and counts of EfficientNet-B0 to B7, from B0's by compound scaling."""
+    torchvision_models()
+    from torchvision.models.efficientnet import _efficientnet_conf
+
+    base, _ = _efficientnet_conf("efficientnet_b0", width_mult=1.0, depth_mult=1.0)
+    reference, _ = _efficientnet_conf("efficientnet_b0", width_mult=width, depth_mult=depth)
+    channels, counts = [row.out_channels for row in base], [row.num_layers for row in base]
+    graph = compiled(
+        f"scale: {{width: {width}, depth: {depth}, divisor: 8}}\n"
+        f"stages: {{block: plain, count: {counts}, channels: {channels}}}\n"
+    )
+    assert [graph.shape(stage.result)[0] for stage in graph.stages] == [row.out_channels for row in reference]
+    assert [len(graph.blocks(stage)) for stage in graph.stages] == [row.num_layers for row in reference]
+
+
+def test_stems_say_scaled_where_they_mean_it() -> None:
+    text = "archspec: 1\nname: t\nstem: [conv: {out: scaled(32)}, conv: {out: 20, name: as_is}]\nscale: {width: 1.2}\n"
+    graph = archspec.compile(text + "stages: {block: basic, count: 1, channels: 20}\n")
+    assert [graph.by_name[name].shape[0] for name in ("conv1", "as_is", "layer1.0.conv1")] == [40, 20, 24]
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        ("{width: -1}", ["E205"]),
+        ("{depth: 0}", ["E205"]),
+        ("{divisor: 0}", ["E205"]),
+        ("{divisor: 2.5}", ["E202"]),
+        ("{width: x}", ["E402"]),
+        ("{width: '1/0'}", ["E404"]),
+        ("{width: 1e15, depth: 1e15}", ["E601"]),
+        ("{width: 1e12}", ["E405", "E602"]),
+    ],
+)
+def test_faulty_scales(scale: str, expected: list[str]) -> None:
+    found = faults(f"scale: {scale}\nstages: {{block: basic, count: 1, channels: 64}}")
+    assert len(found) == 1
+    assert found[0] in expected
