@@ -95,17 +95,20 @@ def transfer(source: nn.Module, target: nn.Module, by: str) -> None:
     target.load_state_dict(given)
 
 
-def assert_equivalent(found: nn.Module, wanted: nn.Module, example: Tensor, *, by: str = "keys") -> None:
+def assert_equivalent(
+    found: nn.Module, wanted: nn.Module, example: Tensor, *, by: str = "keys", lr: float = 0.01
+) -> None:
     """Two models with equal weights give equal results before, during and after one step of training.
 
     Compared are the outputs in eval and in train mode (random numbers drawn from equal seeds), the gradients of the
-    input and of every parameter, and all weights and running statistics after a step of SGD.
+    input and of every parameter, and all weights and running statistics after a step of SGD, which takes a small ``lr``
+    where the network is deep.
     """
     for model in (found, wanted):
         model.eval()
     with torch.no_grad():
         assert_same(found(example), wanted(example), "eval")
-    steps = [_step(model, example.clone()) for model in (found, wanted)]
+    steps = [_step(model, example.clone(), lr) for model in (found, wanted)]
     for mode, one, other in zip(("train", "gradient of the input"), *steps, strict=True):
         assert_same(one, other, mode)
     order = sorted if by == "sets" else list
@@ -121,11 +124,11 @@ def assert_equivalent(found: nn.Module, wanted: nn.Module, example: Tensor, *, b
         assert_same(found(example), wanted(example), "eval after a step")
 
 
-def _step(model: nn.Module, example: Tensor) -> tuple[Result, Tensor]:
+def _step(model: nn.Module, example: Tensor, lr: float) -> tuple[Result, Tensor]:
     """One step of SGD on ``model``: its output in training mode and the input's gradient."""
     model.train()
     example.requires_grad_()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    optimiser = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     torch.manual_seed(3)
     output = model(example)
     values = list(output.values()) if isinstance(output, Mapping) else [output]

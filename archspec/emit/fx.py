@@ -1,4 +1,4 @@
-"""Graph to ``torch.fx.GraphModule``: nodes made directly, modules on the meta device, weights initialised once.
+"""Graph to ``torch.fx.GraphModule``: nodes made directly, modules on the meta device.
 
 The model mirrors the scopes. A block is a GraphModule of its own; a stage, or a scope whose parts are numbered, is an
 ``nn.Sequential`` where its parts follow each other; any other scope is written out in the module around it.
@@ -6,48 +6,19 @@ The model mirrors the scopes. A block is a GraphModule of its own; a stage, or a
 
 from __future__ import annotations
 
-import linecache
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import fx, nn
 
-from archspec.emit.initialise import initialise
-from archspec.emit.modules import resolve
+from archspec.diagnostics import Span
+from archspec.emit.modules import Network, make, resolve
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.in_place import in_place
 from archspec.language.spec import LANGUAGE_VERSION
-from archspec.operations.base import Buffer, Operation, Shape, TorchCall, Weight
-
-
-class Network(fx.GraphModule):
-    """A GraphModule whose errors at run time name the scope and the line of the spec."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().__call__(*args, **kwargs)
-        except Exception as error:
-            if not any(note.startswith("in ") for note in getattr(error, "__notes__", ())):
-                node = _failing_node(self, error)
-                if node is not None and "scope" in node.meta:
-                    error.add_note(f"in {node.meta['scope']}, from {node.meta['span']}")
-            raise
-
-
-def _failing_node(module: fx.GraphModule, error: Exception) -> fx.Node | None:
-    """The node whose generated line was running when ``error`` was raised."""
-    trace = error.__traceback__
-    while trace is not None:
-        frame = trace.tb_frame
-        if frame.f_locals.get("self") is module and frame.f_code.co_filename.startswith("<eval_with_key>"):
-            line = linecache.getline(frame.f_code.co_filename, trace.tb_lineno)
-            match = re.match(r"\s*(\w+)(?::[^=]*)? = ", line)
-            return next((node for node in module.graph.nodes if match and node.name == match[1]), None)
-        trace = trace.tb_next
-    return None
+from archspec.operations.base import Operation, Shape, TorchCall
 
 
 def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
@@ -61,52 +32,6 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
     spec = graph.spec
     module.meta["archspec"] = {"language": LANGUAGE_VERSION, "name": spec.name, "hash": spec.hash}
     return module
-
-
-def materialise(
-    module: nn.Module,
-    graph: Graph,
-    *,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
-    generator: torch.Generator | None = None,
-    initialised: bool = True,
-) -> None:
-    """Give the weights of an emitted model storage and, unless they are to be loaded, their initial values."""
-    dtype = dtype or torch.get_default_dtype()
-    for node in graph.nodes:
-        inputs = graph.input_shapes(node)
-        weights, buffers = node.operation.weights(inputs), node.operation.buffers(inputs)
-        if not weights and not buffers:
-            continue
-        for name, weight in weights.items():
-            owner, attribute = _owner(module, node, name)
-            parameter = nn.Parameter(torch.empty(weight.shape, device=device, dtype=dtype))
-            if initialised:
-                initialise(parameter, weight, graph.spec.init, generator)
-            owner._parameters[attribute] = parameter
-        for name, buffer in buffers.items():
-            owner, attribute = _owner(module, node, name)
-            kind = torch.int64 if buffer.dtype == "int64" else dtype
-            owner._buffers[attribute] = torch.full(buffer.shape, buffer.initial, device=device, dtype=kind)
-
-
-def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
-    """The module that holds a node's weight, and the attribute; an empty weight name stands at the node's own name."""
-    path = f"{node.name}.{weight}" if weight else node.name
-    parent, _, attribute = path.rpartition(".")
-    return module.get_submodule(parent), attribute
-
-
-def state_shapes(graph: Graph) -> dict[str, Shape]:
-    """The shapes of the state dict's tensors, by key."""
-    found: dict[str, Shape] = {}
-    for node in graph.nodes:
-        inputs = graph.input_shapes(node)
-        tensors: dict[str, Weight | Buffer] = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
-        for name, tensor in tensors.items():
-            found[f"{node.name}.{name}" if name else node.name] = tensor.shape
-    return found
 
 
 _Parts = dict[str, nn.Module | nn.Parameter]
@@ -149,8 +74,9 @@ class _Emitter:
         nodes = self.graph.nodes
         items: list[Node | _Call] = list(nodes) if self.flat else self._items(0, len(nodes), "")
         outputs = self.graph.outputs
-        result: Any = next(iter(outputs.values())) if self.graph.single else dict(outputs)
-        return self._graph_module(items, "", INPUT, result, self.graph.spec.name)
+        result = next(iter(outputs.values())) if self.graph.single else dict(outputs)
+        spec = self.graph.spec
+        return self._graph_module(items, "", INPUT, result, spec.name, spec.document.span(("input",)))
 
     def _torch(self, node: Node) -> TorchCall:
         return node.operation.torch(self.graph.input_shapes(node), in_place=node.name in self.in_place)
@@ -207,7 +133,7 @@ class _Emitter:
         if not (region and region.kind == "block"):
             module = self._sequential(items, path, source, region is not None)
         if module is None and region and (region.first, region.last) == (extent.first, extent.last + 1):
-            module = self._graph_module(items, path, source, result, region.name)
+            module = self._graph_module(items, path, source, result, region.name, region.span)
         return items if module is None else [_Call(path, module, source, result)]
 
     def _ends(self, extent: _Extent) -> tuple[str, str] | None:
@@ -239,45 +165,57 @@ class _Emitter:
     def _module(self, node: Node) -> nn.Module:
         """The torch module of one node, on the meta device."""
         call = self.calls[node.name]
-        device = {"device": "meta"} if _has_weights(node) else {}
-        made: nn.Module = resolve(call.target)(*call.args, **call.kwargs, **device)
-        return made
+        return make(resolve(call.target), call.args, call.kwargs, has_weights=_has_weights(node))
 
     def _graph_module(
-        self, items: list[Node | _Call], path: str, source: str, result: Any, name: str
+        self, items: list[Node | _Call], path: str, source: str, result: str | dict[str, str], name: str, span: Span
     ) -> fx.GraphModule:
         """A GraphModule of its own for ``items``, with names relative to ``path``."""
         made: fx.Graph = fx.Graph()
         parts: _Parts = {}
-        values = {source: made.placeholder("x")}
+        values = {source: _describe(made.placeholder("x"), source, "input", self.graph.shape(source), span)}
         prefix = len(path) + 1 if path else 0
         for item in items:
+            target = _flow(item)[0][prefix:]
             if isinstance(item, _Call):
-                parts[item.path[prefix:]] = item.module
-                node = made.create_node("call_module", item.path[prefix:], (values[item.source],), {})
-                self._describe_call(node, item)
-                values[item.result] = node
+                parts[target] = item.module
+                values[item.result] = self._call(made, item, target, values)
             else:
-                values[item.name] = self._add(made, parts, item, item.name[prefix:], values)
-        made.output(
-            {key: values[value] for key, value in result.items()} if isinstance(result, dict) else values[result]
-        )
+                values[item.name] = self._add(made, parts, item, target, values)
+        if isinstance(result, str):
+            _describe(made.output(values[result]), path, "output", self.graph.shape(result), span)
+        else:
+            shapes = {key: self.graph.shape(value) for key, value in result.items()}
+            _describe(made.output({key: values[value] for key, value in result.items()}), path, "output", shapes, span)
         return Network(_root(parts), made, re.sub(r"\W", "", name.title()) or "Network")
 
+    def _call(self, made: fx.Graph, call: _Call, target: str, values: Mapping[str, fx.Node]) -> fx.Node:
+        """The fx node that calls a scope's module."""
+        region = self.regions.get(call.path)
+        span = region.span if region else self.graph.by_name[call.result].span
+        added = made.create_node("call_module", target, (values[call.source],), {})
+        return _describe(added, call.path, region.name if region else "sequence", self.graph.shape(call.result), span)
+
     def _add(self, made: fx.Graph, parts: _Parts, node: Node, target: str, values: Mapping[str, fx.Node]) -> fx.Node:
-        """The fx node, or nodes, of one node."""
+        """The fx node, or the last of the fx nodes, of one node."""
         call = self.calls[node.name]
-        inputs = [values[name] for name in node.inputs]
         if call.kind == "module":
             parts[target] = self._module(node)
-            added = made.create_node("call_module", target, tuple(inputs), {})
-        else:
-            written = self.in_place.get(node.name, 0)
-            inputs = [inputs[written], *inputs[:written], *inputs[written + 1 :]]
+            added = made.create_node("call_module", target, tuple([values[name] for name in node.inputs]), {})
+            return _describe(added, node.name, node.operation, node.shape, node.span)
+        first = self.in_place.get(node.name, 0)
+        names = [node.inputs[first], *node.inputs[:first], *node.inputs[first + 1 :]]
+        inputs = [values[name] for name in names]
+        if not call.fold:
             inputs += self._own_weights(made, parts, node, target)
-            added = _called(made, call, inputs, target.rpartition(".")[2])
-        added.meta.update(scope=node.name, operation=node.operation, shape=node.shape, span=str(node.span))
-        return added
+            added = _called(made, call, inputs, target)
+            return _describe(added, node.name, node.operation, node.shape, node.span)
+        value = inputs[0]
+        for count, other in enumerate(inputs[1:], start=2):
+            value = _called(made, call, [value, other], target)
+            shape = node.operation.shape(tuple([self.graph.shape(name) for name in names[:count]]))
+            _describe(value, node.name, node.operation, shape, node.span)
+        return value
 
     def _own_weights(self, made: fx.Graph, parts: _Parts, node: Node, target: str) -> list[fx.Node]:
         """The weights of an operation that is a function, as attributes."""
@@ -285,15 +223,17 @@ class _Emitter:
         for name, weight in node.operation.weights(self.graph.input_shapes(node)).items():
             path = f"{target}.{name}" if name else target
             parts[path] = nn.Parameter(torch.empty(weight.shape, device="meta"))
-            found.append(made.create_node("get_attr", path, (), {}))
-            found[-1].meta.update(scope=node.name, operation=node.operation, shape=weight.shape, span=str(node.span))
+            read = made.create_node("get_attr", path, (), {})
+            found.append(_describe(read, node.name, node.operation, weight.shape, node.span))
         return found
 
-    def _describe_call(self, node: fx.Node, call: _Call) -> None:
-        region = self.regions.get(call.path)
-        span = region.span if region else self.graph.by_name[call.result].span
-        operation = region.name if region else "sequence"
-        node.meta.update(scope=call.path, operation=operation, shape=self.graph.shape(call.result), span=str(span))
+
+def _describe(
+    node: fx.Node, scope: str, operation: Operation | str, shape: Shape | Mapping[str, Shape], span: Span
+) -> fx.Node:
+    """Say in the meta of ``node`` what it stands for: a part of the spec, or a word where it is no operation."""
+    node.meta.update(scope=scope, operation=operation, shape=shape, span=str(span))
+    return node
 
 
 def _flow(item: Node | _Call) -> tuple[str, tuple[str, ...], str]:
@@ -312,19 +252,12 @@ def _child(name: str, prefix: int) -> str:
     return name[:end] if end > 0 else ""
 
 
-def _called(made: fx.Graph, call: TorchCall, inputs: list[fx.Node], name: str) -> fx.Node:
+def _called(made: fx.Graph, call: TorchCall, inputs: list[fx.Node], target: str) -> fx.Node:
     """A call of a function or a method on ``inputs``."""
     op = "call_function" if call.kind == "function" else "call_method"
-    target = resolve(call.target) if call.kind == "function" else call.target
-    kwargs = dict(call.kwargs)
-    if call.packed:
-        return made.create_node(op, target, (inputs, *call.args), kwargs, name)
-    if not call.fold:
-        return made.create_node(op, target, (*inputs, *call.args), kwargs, name)
-    value = inputs[0]
-    for other in inputs[1:]:
-        value = made.create_node(op, target, (value, other, *call.args), kwargs, name)
-    return value
+    function = resolve(call.target) if call.kind == "function" else call.target
+    args = (inputs, *call.args) if call.packed else (*inputs, *call.args)
+    return made.create_node(op, function, args, dict(call.kwargs), target.replace(".", "_"))
 
 
 def _root(parts: _Parts) -> nn.Module | _Parts:

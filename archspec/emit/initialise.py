@@ -1,4 +1,4 @@
-"""How weights start, by the words that a spec's ``init`` may say."""
+"""The storage of a model's weights, and how they start, by the words that a spec's ``init`` may say."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import init as torch_init
 
+from archspec.graph.graph import Graph, Node
 from archspec.operations.base import INIT, Weight
 
 Initialiser = Callable[[Tensor, Generator | None], Tensor]
@@ -28,6 +29,38 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
     }
 )
 """The initialisers of convolutions and linear layers, by the words of :data:`archspec.operations.base.INIT`."""
+
+
+def materialise(
+    module: nn.Module,
+    graph: Graph,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    generator: Generator | None = None,
+    initialised: bool = True,
+) -> None:
+    """Give the weights of an emitted model storage and, unless they are to be loaded, their initial values."""
+    dtype = dtype or torch.get_default_dtype()
+    for node in graph.nodes:
+        inputs = graph.input_shapes(node)
+        for name, weight in node.operation.weights(inputs).items():
+            owner, attribute = _owner(module, node, name)
+            parameter = nn.Parameter(torch.empty(weight.shape, device=device, dtype=dtype))
+            if initialised:
+                initialise(parameter, weight, graph.spec.init, generator)
+            owner._parameters[attribute] = parameter
+        for name, buffer in node.operation.buffers(inputs).items():
+            owner, attribute = _owner(module, node, name)
+            kind = torch.int64 if buffer.dtype == "int64" else dtype
+            owner._buffers[attribute] = torch.full(buffer.shape, buffer.initial, device=device, dtype=kind)
+
+
+def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
+    """The module that holds a node's weight, and the attribute; an empty weight name stands at the node's own name."""
+    path = f"{node.name}.{weight}" if weight else node.name
+    parent, _, attribute = path.rpartition(".")
+    return module.get_submodule(parent), attribute
 
 
 def initialise(tensor: Tensor, weight: Weight, init: Mapping[str, object], generator: Generator | None = None) -> None:

@@ -1,14 +1,15 @@
-"""The modules that torch lacks, and finding what a :class:`~archspec.operations.base.TorchCall` names."""
+"""The modules that torch lacks, and making those that a :class:`~archspec.operations.base.TorchCall` names."""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.fx
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 
@@ -36,6 +37,86 @@ def resolve(target: str) -> Any:
     raise ImportError(f"`{target}` is not a qualified name")
 
 
+def make(
+    module: Callable[..., nn.Module], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, has_weights: bool
+) -> nn.Module:
+    """An instance of a module class, its weights on the meta device and never given the values that torch starts with.
+
+    Args:
+        module: the class.
+        args, kwargs: what it is made with.
+        has_weights: whether it may have weights or buffers, and so takes a ``device``.
+    """
+    if not has_weights:
+        return module(*args, **kwargs)
+    made = _without_values(module)(*args, **kwargs, device="meta")
+    made.__class__ = module  # type: ignore[assignment]
+    return made
+
+
+@functools.cache
+def _without_values(module: type[nn.Module]) -> type[nn.Module]:
+    """A module class that skips its initial values: half of the time of making a convolution goes into them."""
+    return type(module.__name__, (module,), {"reset_parameters": lambda self: None})
+
+
+class Network(fx.GraphModule):
+    """A GraphModule whose errors at run time name the scope and the line of the spec.
+
+    Its nodes' ``meta`` says what of the spec each stands for, and survives copying and pickling.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as error:
+            # Around the block that failed stand the stage and the model, which know less.
+            if not any(note.startswith("in ") for note in getattr(error, "__notes__", ())):
+                node = _failing_node(self, error)
+                if node is not None and "scope" in node.meta:
+                    error.add_note(f"in {node.meta['scope']}, from {node.meta['span']}")
+            raise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # torch pickles the code and traces it again, which loses what the nodes and the model carry, and the class.
+        rebuild, (state, imports) = super().__reduce__()
+        described = [{key: node.meta[key] for key in DESCRIPTION if key in node.meta} for node in self.graph.nodes]
+        return _unpickled, (rebuild, state, imports, type(self).__name__, described)
+
+
+DESCRIPTION = ("scope", "operation", "shape", "span")
+"""What each node of a :class:`Network` says in its ``meta``."""
+
+
+def _unpickled(
+    rebuild: Callable[..., fx.GraphModule],
+    state: dict[str, Any],
+    imports: str,
+    name: str,
+    described: list[dict[str, Any]],
+) -> Network:
+    traced = rebuild(state, imports)
+    network = Network(traced, traced.graph, name)
+    network.__dict__.update(state, _code=network._code)  # hooks and the user's own attributes too
+    if len(network.graph.nodes) == len(described):
+        for node, description in zip(network.graph.nodes, described, strict=True):
+            node.meta.update(description)
+    return network
+
+
+def _failing_node(module: fx.GraphModule, error: Exception) -> fx.Node | None:
+    """The node whose generated line was running when ``error`` was raised."""
+    code = getattr(type(module).forward, "__code__", None)
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            line = module.code.splitlines()[trace.tb_lineno - 1 : trace.tb_lineno]
+            match = re.match(r"\s*(\w+)(?::[^=]*)? = ", "".join(line))
+            return next((node for node in module.graph.nodes if match and node.name == match[1]), None)
+        trace = trace.tb_next
+    return None
+
+
 def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
     """In training, zero for each example with probability ``p`` and divided by ``1 - p`` otherwise; else ``x`` itself.
 
@@ -50,7 +131,7 @@ def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
     return x * noise
 
 
-torch.fx.wrap("drop_path")  # its shape depends on the rank, which a symbolic trace does not know
+fx.wrap("drop_path")  # its shape depends on the rank, which a symbolic trace does not know
 
 
 class DropPath(nn.Module):

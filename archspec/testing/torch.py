@@ -60,16 +60,15 @@ class _Comparison(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         self.current = n
         result = super().run_node(n)
-        # Operations that become several fx nodes describe the last of them; weights that are read have no batch.
-        if n.op not in ("placeholder", "get_attr", "output") and "shape" in n.meta:
-            self.compare(self.expected.by_name[n.meta["scope"]], result)
+        if n.op not in ("placeholder", "get_attr", "output"):  # weights that are read have no batch
+            self.compare(self.expected.by_name[n.meta["scope"]], n.meta["shape"], result)
         return result
 
-    def compare(self, node: Node, result: torch.Tensor) -> None:
+    def compare(self, node: Node, expected: Shape, result: torch.Tensor) -> None:
         self.confirmed.add(node.name)
         shape = tuple(result.shape)
-        if shape != (BATCH, *node.shape):
-            self.report(node, f"torch computes {_shown(shape)} where {show_shape(node.shape)} was inferred")
+        if shape != (BATCH, *expected):
+            self.report(node, f"torch computes {_shown(shape)} where {show_shape(expected)} was inferred")
 
     def report(self, node: Node, message: str) -> None:
         inputs = " and ".join(show_shape(shape) for shape in self.expected.input_shapes(node))
