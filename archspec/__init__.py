@@ -3,16 +3,20 @@
     >>> import archspec
     >>> model = archspec.build("resnet50")
 
-``load`` reads a spec, ``compile`` infers every shape, both without torch; ``build`` makes the model.
+``load`` reads a spec, ``compile`` infers every shape, ``analyze`` says what the network costs and ``diff`` how it
+differs from another, all without torch; ``build`` makes the model.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from archspec.analysis.diff import Difference, compare
+from archspec.analysis.report import Report, report
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
@@ -27,15 +31,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Diagnostic",
+    "Difference",
     "EnvironmentFault",
     "Graph",
     "Limits",
+    "Report",
     "Source",
     "Spec",
     "SpecError",
     "__version__",
+    "analyze",
     "build",
     "compile",
+    "diff",
     "load",
 ]
 
@@ -51,6 +59,66 @@ def compile(spec: Spec | str | os.PathLike[str], *, limits: Limits | None = None
         SpecError: with every fault of the phase that refused the spec.
     """
     return lower(spec if isinstance(spec, Spec) else load(spec), limits)
+
+
+def analyze(
+    spec: Spec | Graph | str | os.PathLike[str],
+    *,
+    input: Sequence[int] | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    frozen: Iterable[str] = (),
+    lengths: bool | None = None,
+    gates: bool = False,
+    limits: Limits | None = None,
+) -> Report:
+    """What a network costs, and the paths through it; torch is not imported.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
+        input: another input than the spec's: channels and one to three sizes.
+        batch: examples in a batch, for memory.
+        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
+        frozen: scopes whose weights are not trained, such as ``layer1``.
+        lengths: whether the distributions of path lengths are computed; by default up to 2,000 blocks.
+        gates: whether the edges of gates count as paths.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: the spec is refused, or a frozen scope is not there.
+        ValueError: a batch, a dtype or an input that cannot be.
+    """
+    graph = _graph(spec, input, limits)
+    return report(graph, batch=batch, dtype=dtype, frozen=frozen, lengths=lengths, gates=gates)
+
+
+def diff(
+    before: Spec | Graph | str | os.PathLike[str],
+    after: Spec | Graph | str | os.PathLike[str],
+    *,
+    limits: Limits | None = None,
+) -> Difference:
+    """What differs between two networks: keys, stages, totals, and which weights of the first fit the second.
+
+    Args:
+        before: a spec, a compiled graph, or what :func:`load` takes.
+        after: likewise, the other one.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: a spec is refused.
+    """
+    return compare(_graph(before, None, limits), _graph(after, None, limits))
+
+
+def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | None, limits: Limits | None) -> Graph:
+    if input is None:
+        return spec if isinstance(spec, Graph) else compile(spec, limits=limits)
+    sizes = tuple(input)
+    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
+    loaded = spec.spec if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
+    return compile(dataclasses.replace(loaded, input=sizes), limits=limits)
 
 
 def build(
@@ -77,9 +145,13 @@ def build(
         A ``torch.fx.GraphModule``. Input: (N, C, *spatial); output: (N, classes), or a dict by scope where the spec
         lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``.
 
+    Warns (UserWarning) of weights that are cast to another dtype without ``dtype`` asking for it, and of weights that
+    are not finite.
+
     Raises:
         SpecError: the spec is refused, or the weights do not fit it.
         EnvironmentFault: torch is not installed.
+        TypeError: ``dtype`` is not a floating-point one.
     """
     graph = spec if isinstance(spec, Graph) else compile(spec)
     backend = _backend()

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.cost import Costs, StageCosts, node_params, summarize
+from archspec.analysis.parts import Part
+from archspec.analysis.report import Report, report
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import show_shape
@@ -93,12 +94,12 @@ def command(
             _confirm(graph, flat, step)
             if output and temporary:
                 _save(graph, source, output, temporary, seed, flat, step)
-    costs = summarize(graph)
+    costs = report(graph, lengths=False)
     if form == "json":
         put_json(_json(graph, costs, spec, output, found))
         return 0
     options.show(found)
-    _put_report(graph, costs)
+    _put_report(costs)
     safe = Terminal.of(sys.stdout).safe
     if output:
         size = short(output.stat().st_size)
@@ -169,44 +170,24 @@ def _save(
 # -- the report ------------------------------------------------------------------------------------------------------
 
 
-def rows(graph: Graph, costs: Costs) -> list[StageCosts]:
-    """The stages, and what stands before, between and after them, in order."""
-    found: list[StageCosts] = []
-    end = 0
-    for number, (stage, costs_) in enumerate(zip(graph.stages, costs.stages, strict=True)):
-        found += _between(graph, end, stage.first, "stem" if number == 0 else "between")
-        found.append(costs_)
-        end = stage.last
-    return found + _between(graph, end, len(graph.nodes), "head" if graph.stages else "stem")
-
-
-def _between(graph: Graph, first: int, last: int, scope: str) -> list[StageCosts]:
-    """The row of the nodes outside any stage; none where there are no nodes."""
-    nodes = graph.nodes[first:last]
-    if not nodes:
-        return []
-    call = {"stem": graph.spec.stem.call, "head": graph.spec.head.call}.get(scope)
-    params = sum(node_params(graph, node) for node in nodes)
-    macs = sum(node.operation.macs(graph.input_shapes(node), node.shape) for node in nodes)
-    return [StageCosts(scope, call.word if call else "", 0, nodes[-1].shape, params, macs)]
-
-
-def _put_report(graph: Graph, costs: Costs) -> None:
+def _put_report(costs: Report) -> None:
     """Print the stages, and the totals of the network."""
-    put(f"{graph.spec.name}: {show_shape(graph.input)} to {show_shape(graph.output)}\n")
-    put_table(_stage_table(graph, costs), right=(2, 3, 4, 5, 6), header=True, total=True)
-    put(f"\n{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}")
-    put(f"{counted(costs.nodes, 'node')}, every shape confirmed by torch\n")
+    totals = costs.totals
+    put(f"{costs.name}: {show_shape(costs.input)} to {show_shape(costs.output)}\n")
+    put_table(_stage_table(costs), right=(2, 3, 4, 5, 6), header=True, total=True)
+    counts = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs, {counted(totals.layers, 'layer')}"
+    put(f"\n{counts}\n{counted(totals.nodes, 'node')}, every shape confirmed by torch\n")
 
 
-def _stage_table(graph: Graph, costs: Costs) -> list[tuple[str, ...]]:
+def _stage_table(costs: Report) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = [("stage", "block", "count", "output", "params", "share", "MACs")]
-    for row in rows(graph, costs):
-        share = f"{100 * row.params / costs.params:.1f}%" if costs.params else "-"
+    whole = costs.totals.costs
+    for row in costs.rows:
+        share = f"{100 * row.costs.params / whole.params:.1f}%" if whole.params else "-"
         count = str(row.count) if row.count else ""
-        output = show_shape(row.output)
-        lines.append((row.scope, row.block, count, output, f"{row.params:,}", share, short(row.macs)))
-    lines.append(("total", "", "", show_shape(graph.output), f"{costs.params:,}", "100.0%", short(costs.macs)))
+        figures = (f"{row.costs.params:,}", share, short(row.costs.macs))
+        lines.append((row.name, row.block, count, show_shape(row.output), *figures))
+    lines.append(("total", "", "", show_shape(costs.output), f"{whole.params:,}", "100.0%", short(whole.macs)))
     return lines
 
 
@@ -229,7 +210,7 @@ def _options(overrides: tuple[str, ...], allow_outside: bool, limits: Limits) ->
 
 
 def _json(
-    graph: Graph, costs: Costs, spec: str, output: Path | None, diagnostics: Iterable[Diagnostic]
+    graph: Graph, costs: Report, spec: str, output: Path | None, diagnostics: Iterable[Diagnostic]
 ) -> dict[str, Any]:
     return {
         "spec": spec,
@@ -238,21 +219,22 @@ def _json(
         "hash": graph.spec.hash,
         "input": list(graph.input),
         "output": list(graph.output),
-        "params": costs.params,
-        "macs": costs.macs,
-        "layers": costs.layers,
-        "nodes": costs.nodes,
-        "stages": [
-            {
-                "scope": row.scope,
-                "block": row.block,
-                "count": row.count,
-                "output": list(row.output),
-                "params": row.params,
-                "macs": row.macs,
-            }
-            for row in rows(graph, costs)
-        ],
+        "params": costs.totals.costs.params,
+        "macs": costs.totals.costs.macs,
+        "layers": costs.totals.layers,
+        "nodes": costs.totals.nodes,
+        "stages": [_part(row) for row in costs.rows],
         "saved": str(output) if output else None,
         "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "scope": part.name,
+        "block": part.block,
+        "count": part.count,
+        "output": list(part.output),
+        "params": part.costs.params,
+        "macs": part.costs.macs,
     }

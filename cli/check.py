@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.cost import Costs, summarize
+from archspec.analysis.report import Totals, measure_totals
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import check_expectations
@@ -23,24 +23,39 @@ from .render import Report, Terminal, as_json, counted, put, put_json, say, shor
 @options.specs
 @options.overrides
 @options.limits
+@click.option(
+    "--expect",
+    "budgets",
+    multiple=True,
+    metavar="BUDGET",
+    help="Expect more of every spec, such as `--expect 'params<=26M'` or `'layer1.macs<1G'`; may be repeated.",
+)
 @options.form("text", "json")
-def command(specs: tuple[str, ...], overrides: tuple[str, ...], allow_outside: bool, limits: Limits, form: str) -> int:
+def command(
+    specs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    limits: Limits,
+    budgets: tuple[str, ...],
+    form: str,
+) -> int:
     """Read and compile specs, and verify what they expect; needs no torch.
 
     A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
     one is read, every shape is inferred, and what it says under `expect` is compared. The exit status is 1 if one of
-    them is at fault.
+    them is at fault. With --set, the spec is another one, and its own `expect` is not compared.
 
     \b
     Examples:
       archspec check resnet50
       archspec check specs --format json
       archspec check wide.yaml --set stages.groups=32
+      archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
     if specs.count(options.STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
     references = list(_references(specs, form))
-    outcomes = (examine(reference, overrides, allow_outside, limits) for reference in references)
+    outcomes = (examine(reference, overrides, allow_outside, limits, budgets) for reference in references)
     valid = _put_json(outcomes) if form == "json" else _put_text(outcomes, len(references))
     return 0 if valid == len(references) else 1
 
@@ -64,7 +79,7 @@ class Outcome:
     name: str
     diagnostics: tuple[Diagnostic, ...]
     graph: Graph | None = None
-    costs: Costs | None = None
+    totals: Totals | None = None
 
     @property
     def valid(self) -> bool:
@@ -72,30 +87,32 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"spec": self.spec, "file": self.name, "valid": self.valid}
-        if self.graph and self.costs:
+        if self.graph and self.totals:
             found |= {
                 "name": self.graph.spec.name,
                 "hash": self.graph.spec.hash,
-                "params": self.costs.params,
-                "macs": self.costs.macs,
-                "layers": self.costs.layers,
-                "nodes": self.costs.nodes,
+                "params": self.totals.costs.params,
+                "macs": self.totals.costs.macs,
+                "layers": self.totals.layers,
+                "nodes": self.totals.nodes,
                 "output": list(self.graph.output),
             }
         return {**found, "diagnostics": [as_json(diagnostic) for diagnostic in self.diagnostics]}
 
 
-def examine(reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits) -> Outcome:
+def examine(
+    reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, budgets: tuple[str, ...]
+) -> Outcome:
     """Load, compile and compare one spec."""
     name = reference
     try:
         source = options.source(reference)
         name = source.name
         graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
-        found = (*graph.warnings, *check_expectations(graph))
+        found = (*graph.warnings, *check_expectations(graph, budgets))
     except SpecError as error:
         return Outcome(reference, name, error.diagnostics)
-    return Outcome(reference, name, found, graph, summarize(graph))
+    return Outcome(reference, name, found, graph, measure_totals(graph))
 
 
 def _put_json(outcomes: Iterator[Outcome]) -> int:
@@ -109,10 +126,11 @@ def _put_text(outcomes: Iterator[Outcome], total: int) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
     report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
     for outcome in outcomes:
-        if outcome.valid and outcome.costs:
+        if outcome.valid and outcome.totals:
             valid += 1
-            costs = outcome.costs
-            counts = f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(costs.layers, 'layer')}"
+            totals = outcome.totals
+            figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
+            counts = f"{figures}, {counted(totals.layers, 'layer')}"
             put(f"{safe(outcome.name)}: ok, {counts}")
         report.add(outcome.diagnostics)
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")

@@ -25,7 +25,9 @@ USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
 
 COMMANDS = {
     "check": ("check", "Read and compile specs, and verify what they expect; needs no torch."),
+    "analyze": ("analyze", "Say what a network costs, and count the paths through it; needs no torch."),
     "build": ("build", "Build a network, and compare every inferred shape with torch's."),
+    "diff": ("diff", "Say what differs between two specs: keys, stages, costs, and which weights fit both."),
     "list": ("list_", "List specs, blocks, shortcuts, fragments, operations and namings."),
     "show": ("show", "Show a spec after `extends`, with where each value came from."),
     "schema": ("schema", "Print the JSON Schema of a spec, with which editors complete and check one."),

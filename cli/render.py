@@ -210,9 +210,9 @@ def write(text: str, stream: IO[str] | None) -> None:
         stream.flush()
 
 
-def put(text: str) -> None:
+def put(text: str, *, end: str = "\n") -> None:
     """A line of data, for standard output."""
-    write(f"{text}\n", sys.stdout)
+    write(f"{text}{end}", sys.stdout)
 
 
 def put_json(value: object) -> None:
@@ -239,8 +239,10 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def short(number: int) -> str:
+def short(number: int | None) -> str:
     """A large number with a unit, three digits of it: ``4.09 G``."""
+    if number is None:
+        return "unavailable"
     value, units = float(number), ["", "k", "M", "G", "T", "P", "E"]
     while value >= 999.5 and len(units) > 1:
         value /= 1000

@@ -20,7 +20,7 @@ from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.steps import MAX_LEVELS
 from archspec.language.table import COLUMNS
 from archspec.operations.base import INIT, Operation, arguments, operations
-from archspec.testing.expectations import NOT_YET
+from archspec.testing.expectations import NAMES, check_expectations
 from archspec_cli.main import COMMANDS
 from archspec_cli.render import MAX_SHOWN
 from tests.pages import PAGES, ROOT, diagnostics, part, prose
@@ -149,9 +149,13 @@ def naming_conventions(rows: Rows) -> None:
 
 @table("What can be expected")
 def expectations(rows: Rows) -> None:
-    checked = {word for row in rows if row[1] == "yes" for word in words(row[0])}
-    assert checked == {*EXPECTATIONS, "output", "stages"} - {*NOT_YET}
-    assert {word for row in rows if row[1] == "not yet" for word in words(row[0])} == {*NOT_YET}
+    """Which of them a stage can have is tried; the others give E702 there."""
+    assert {word for row in rows for word in words(row[0])} == {*NAMES, *EXPECTATIONS, "output", "stages"}
+    graph = archspec.compile("resnet18")
+    for row in rows:
+        for key in set(words(row[0])) & {*NAMES}:
+            found = check_expectations(graph, [f"layer1.{key}>0"])
+            assert [d.code for d in found] == ([] if row[1] == "yes" else ["E702"]), key
 
 
 @table("The library")

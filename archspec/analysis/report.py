@@ -158,6 +158,12 @@ def _no_scope(scope: str, known: Iterable[str]) -> Diagnostic:
     return Diagnostic("E310", f"the network has no scope `{cut(scope)}` to freeze", hint=hint, help="as in `layer1`")
 
 
+def measure_totals(graph: Graph) -> Totals:
+    """The totals of a network alone, in float32 and with nothing frozen."""
+    network = read_network(graph)
+    return _totals(network, Parts(network, (True,) * len(graph.nodes)), 4)
+
+
 def _totals(network: Network, parts: Parts, item: int) -> Totals:
     kinds: dict[str, int] = {}
     for node, facts in zip(network.nodes, network.facts, strict=True):

@@ -79,7 +79,7 @@ class Blocks:
         frame = Frame(dict(outer.values), outer.span, None, outer.written)
         bind(frame, block.params, given, outer, block.let)
         order = order_in_force(self.spec, stage, block, index, frame)
-        self._warn_of_order(order, stage, block)
+        self._warn_of_order(order, stage, block, index)
         settings = {key: setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act")}
         norm, act = (read_setting(setting, key, frame) for key, setting in settings.items())
         frame.values.update(activation_order=order, norm=norm["type"], act=act["type"])
@@ -88,10 +88,12 @@ class Blocks:
         inner = self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
         return _Place(stage, block, index, frame, inner, Flow(arranged, norm, act), value)
 
-    def _warn_of_order(self, order: str, stage: Stage, block: Block) -> None:
+    def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:
         if order == "post" and self.previous_order == "pre" and block.has_layer:
             message = "this `post` stage comes after a `pre` stage, and reads a sum that was never normalised"
-            self.faults.add(Diagnostic("W302", message, stage.span))
+            cell = stage.cells.get("activation_order")
+            setting = cell.at(index) if cell else None
+            self.faults.add(Diagnostic("W302", message, setting.term.span if setting else stage.span))
         self.previous_order = order
 
     def _merge(self, place: _Place, result: Node, start: int) -> tuple[Node, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archspec.diagnostics import SpecError
+from archspec.diagnostics import Span, SpecError
 from archspec.graph.binding import enter_fragment
 from archspec.graph.frames import Frame
 from archspec.graph.graph import Builder
@@ -20,9 +20,12 @@ class Following:
     builder: Builder
     base: Mapping[str, Value]
 
-    def layer_follows(self, steps: tuple[Step, ...], start: int, frame: Frame) -> bool:
-        """Whether a layer is left among ``steps`` from ``start`` on."""
-        return any(self._layer_in(step, frame) for step in steps[start:] if step.has_layer)
+    def last_layer(self, steps: tuple[Step, ...], start: int, frame: Frame) -> int:
+        """The position of the last of ``steps`` in which a layer is left, if it is past ``start``; else ``start``."""
+        for position in range(len(steps) - 1, start, -1):
+            if steps[position].has_layer and self._layer_in(steps[position], frame):
+                return position
+        return start
 
     def _layer_in(self, step: Step, frame: Frame) -> bool:
         if step.when is not None and not _decided(step.when, frame):
@@ -30,11 +33,14 @@ class Following:
         if step.kind == "layer":
             return True
         if step.definition is not None:
-            self.builder.expand(step.span)
             inner = enter_fragment(step.definition, step, frame, self.base, None)
-            return self.layer_follows(step.definition.steps, 0, inner)
+            return self._any_layer(step.definition.steps, inner, step.span)
         inside = step.steps or tuple(item for branch in step.branches for item in branch.steps)
-        return self.layer_follows(inside, 0, frame)
+        return self._any_layer(inside, frame, step.span)
+
+    def _any_layer(self, steps: tuple[Step, ...], frame: Frame, span: Span) -> bool:
+        self.builder.expand(len(steps), span)
+        return self.last_layer(steps, -1, frame) >= 0
 
 
 def _decided(when: Term, frame: Frame) -> bool:

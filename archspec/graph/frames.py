@@ -31,7 +31,7 @@ class Frame:
         self.values = values
         self.span = span
         self.outer = outer
-        self.written = written or {}
+        self.written = {} if written is None else written
 
     def value(self, term: Term) -> Value:
         """The value of a scalar term. Raises SpecError, at the author's line, where it has none."""
@@ -94,11 +94,11 @@ class Frame:
         if term.expression is None:
             return self.located(fault.code, fault.message, term, fault.help)
         found = expression_fault(fault, term.expression.text, term.span, self.values)
-        author, labels = self.blame(term)
+        author, _ = self.blame(term)
         if author == term.span:
             return found
-        shown = (*labels, Label(found.span or term.span, "evaluated here"))
-        return Diagnostic(found.code, found.message, author, found.hint, shown, help=found.help)
+        label = Label(found.span or term.span, "evaluated here")
+        return Diagnostic(found.code, found.message, author, found.hint, (label,), help=found.help)
 
     def located(self, code: str, message: str, term: Term, help: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
         """A diagnostic at the author's line for ``term``, and at the library's second."""
@@ -112,6 +112,10 @@ class Frame:
         label = Label(term.span, "used here in the library")
         return self._author(term.names, set()) or self.author(), (label,)
 
+    def author_of(self, span: Span) -> Span:
+        """The author's place for what stands at ``span``: itself, or where the author asked for what is expanded."""
+        return self.author() if span.source.library else span
+
     def author(self) -> Span:
         """Where the author asked for what is being expanded."""
         frame = self
@@ -121,7 +125,8 @@ class Frame:
 
     def _author(self, names: Iterable[str], seen: set[str]) -> Span | None:
         """Where the author wrote the value of one of ``names``, followed through ``let``, parameters and calls."""
-        for name in sorted(names):
+        # Where a whole number is needed, a fraction is the likelier slip.
+        for name in sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name)):
             term, frame = self.written.get(name, (None, None))
             if term is None or name in seen:
                 continue

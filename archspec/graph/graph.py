@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.language.spec import Spec
-from archspec.operations.base import Operation, Shape
+from archspec.operations.base import Operation, Shape, ShapeFault
 
 if TYPE_CHECKING:
     import networkx
@@ -141,31 +141,38 @@ class Builder:
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
-    expansions: int = 0
+    expanded: int = 0
     shapes: dict[tuple[int, tuple[Shape, ...]], Shape] = field(default_factory=dict)
 
-    def expand(self, span: Span) -> None:
-        """Count the expansion of one more fragment; without nodes in them, only this bounds how often they double.
+    def expand(self, steps: int, span: Span) -> None:
+        """Count steps that are looked at; where ``when`` leaves most of them out, only this bounds the work.
 
         Raises:
-            SpecError: E601, there are more than the limit of nodes.
+            SpecError: E601, there are more than ten for each node of the limit.
         """
-        self.expansions += 1
-        if self.expansions > self.limits.nodes:
-            message = f"fragments are expanded more than {self.limits.nodes:,} times"
-            raise SpecError([Diagnostic("E601", message, span, help="let fragments call fewer fragments")])
+        self.expanded += steps
+        if self.expanded > 10 * self.limits.nodes:
+            message = f"the steps of this network expand to more than {10 * self.limits.nodes:,}"
+            help = "lower `count`, or write fewer steps that `when` leaves out"
+            raise SpecError([Diagnostic("E601", message, span, help=help)])
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], scope: str, span: Span) -> Node:
         """A new node, its shape inferred from its inputs'.
 
         Raises:
-            ShapeFault: the operation does not fit its inputs.
-            SpecError: E601 or E602, a limit is passed.
+            ShapeFault: the operation does not fit its inputs, or (E602) makes too many elements.
+            SpecError: E601, there are too many nodes.
         """
         key = (id(operation), tuple([node.shape for node in inputs]))
         shape = self.shapes.get(key)
         if shape is None:
             shape = self.shapes[key] = operation.shape(key[1])
+        if operation.weighted:
+            self.weights += shape[0] * key[1][0][0]
+        if math.prod(shape) > self.limits.elements or self.weights > self.limits.elements:
+            limit = f"{self.limits.elements:,} elements in one value or in its weights"
+            help = "lower channels or sizes, or raise `--limit elements=N`"
+            raise ShapeFault("E602", f"the network would have more than {limit}", argument="out", help=help)
         return self.place(name, operation, inputs, shape, scope, span)
 
     def place(
@@ -174,15 +181,6 @@ class Builder:
         """A new node with a shape that is known, or that is assumed so that more faults can be found."""
         if len(self.nodes) >= self.limits.nodes:
             raise too_many_nodes(self.limits.nodes, span)
-        if operation.weighted:
-            self.weights += shape[0] * inputs[0].shape[0]
-        if math.prod(shape) > self.limits.elements or self.weights > self.limits.elements:
-            message = (
-                f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
-            )
-            raise SpecError(
-                [Diagnostic("E602", message, span, help="lower channels or sizes, or raise `--limit elements=N`")]
-            )
         node = Node(name, operation, tuple([node.name for node in inputs]), shape, scope, span)
         self.nodes.append(node)
         return node

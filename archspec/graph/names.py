@@ -143,6 +143,7 @@ class Names:
                 return parent
             number, position = parent.count(kind)
             name = render(template, {"name": kind, **values, "n": number, "position": position})
+            span = _author(template, span)
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
 
     def _scope(self, parent: Scope, name: str, positional: bool, span: Span) -> Scope:
@@ -170,10 +171,12 @@ class Names:
         Raises:
             SpecError: E304 for a name that stands already, E305 for one that cannot be an attribute.
         """
+        written = span
         if not name:
             name = self._automatic(scope, operation, values)
+            written = _author(self.naming.get(operation.name) or self.naming.get("step"), span)
         if name not in self._checked:
-            self._check(name, span)
+            self._check(name, written)
         path = f"{scope.path}.{name}" if scope.path else name
         if path in self._taken or path in self._scopes:
             raise _taken_twice(path, span, self._taken.get(path))
@@ -203,6 +206,11 @@ class Names:
                 what = "a Python keyword" if keyword.iskeyword(part) else "an attribute that every model has already"
                 raise SpecError([Diagnostic("E305", f"`{cut(part)}` cannot be a name: it is {what}", span)])
         self._checked.add(name)
+
+
+def _author(template: Template | None, span: Span) -> Span:
+    """Where a name was written: in the spec's own template, else at the step that got it."""
+    return span if template is None or template.span.source.library else template.span
 
 
 def _taken_twice(path: str, span: Span, first: Span | None) -> SpecError:

@@ -49,10 +49,14 @@ class Sequences:
 
     def steps(self, steps: tuple[Step, ...], frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         """The value after ``steps``. ``after``: whether a layer follows them in the data's flow."""
+        self.builder.expand(len(steps), frame.span)
+        last: int | None = None
         for index, step in enumerate(steps):
             if step.when is not None and not frame.truth(step.when):
                 continue
-            follows = step.has_layer and (after or self.following.layer_follows(steps, index + 1, frame))
+            if step.has_layer and last is None:
+                last = len(steps) if after else self.following.last_layer(steps, index, frame)
+            follows = last is not None and index < last
             value = _LOWER[step.kind](self, step, frame, scope, flow, value, follows)
         return value
 
@@ -70,13 +74,21 @@ class Sequences:
         return self.add(self.operation(operation, values), (value,), scope, step.name, frame, step.span, step.arguments)
 
     def _group(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
-        inner = self.names.open(scope, "sequence", frame.values, step.span, step.name) if step.name else scope
+        inner = (
+            self.names.open(scope, "sequence", frame.values, frame.author_of(step.span), step.name)
+            if step.name
+            else scope
+        )
         return self.steps(step.steps or (), frame, inner, flow, value, after)
 
     def _merge(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
         results = []
         for branch in step.branches:
-            inner = self.names.open(scope, "branch", frame.values, step.span, branch.name) if branch.name else scope
+            inner = (
+                self.names.open(scope, "branch", frame.values, frame.author_of(step.span), branch.name)
+                if branch.name
+                else scope
+            )
             results.append(self.steps(branch.steps, frame, inner, flow, value, after))
         assert step.operation
         return self.add(self.operation(step.operation, {}), tuple(results), scope, step.name, frame, step.span, {})
@@ -85,12 +97,12 @@ class Sequences:
         fragment = step.definition
         assert fragment
         values = {**frame.values, "name": fragment.name}
-        inner = self.names.open(scope, "fragment", values, step.span, step.name)
+        inner = self.names.open(scope, "fragment", values, frame.author_of(step.span), step.name)
         entered = self.enter(fragment, step, frame, value)
         return self.steps(fragment.steps, entered, inner, flow, value, after)
 
     def _layer(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
-        inner = self.names.open(scope, "layer", frame.values, step.span, step.name)
+        inner = self.names.open(scope, "layer", frame.values, frame.author_of(step.span), step.name)
         last = not after
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
@@ -133,7 +145,6 @@ class Sequences:
 
     def enter(self, fragment: Fragment, call: Step, frame: Frame, value: Node) -> Frame:
         """The frame inside a fragment, whose input is ``value``."""
-        self.builder.expand(call.span)
         return enter_fragment(fragment, call, frame, self.base, value.shape[0])
 
     def add(
@@ -147,8 +158,8 @@ class Sequences:
         terms: Mapping[str, Term],
     ) -> Node:
         """A node, named in its scope. A shape that does not fit becomes a diagnostic with the chain that led to it."""
-        path = self.names.node(scope, operation, name, frame.values, span)
-        author = span if not span.source.library else frame.author()
+        author = frame.author_of(span)
+        path = self.names.node(scope, operation, name, frame.values, author)
         parent = path.rpartition(".")[0]
         if "out" in terms:
             self.origins.terms[path] = (terms["out"], frame)

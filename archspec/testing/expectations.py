@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from archspec.analysis.cost import Costs, StageCosts, summarize
-from archspec.diagnostics import Diagnostic, Label, cut, did_you_mean
+from archspec.analysis.network import read_network
+from archspec.analysis.numbers import shown
+from archspec.analysis.parts import Parts
+from archspec.analysis.paths import count_paths
+from archspec.analysis.receptive_field import receptive_field
+from archspec.analysis.report import weighted_layers
+from archspec.diagnostics import Diagnostic, Source, Span, cut, did_you_mean
 from archspec.graph.graph import Graph
-from archspec.language.source import Document, Path
-from archspec.operations.base import Shape
+from archspec.language.source import Path
 
-NOT_YET = ("activations", "skip_paths", "receptive_field")
-"""Expectations of the language that this version does not measure. They are never counted as held."""
+NAMES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "activations": "activations",
+    "layers": "layers",
+    "skip_paths": "skip paths",
+    "receptive_field": "pixels of receptive field",
+}
+"""What can be expected of a network as a number, and how it is called."""
 
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
@@ -79,62 +91,150 @@ def _number(value: object) -> tuple[Fraction, Fraction]:
     return number, Fraction(unit, 10**places * 2) if unit > 1 else Fraction(0)
 
 
-def check_expectations(graph: Graph) -> list[Diagnostic]:
-    """A diagnostic for each expectation that does not hold, that is not checked yet, or that is none.
+def check_expectations(graph: Graph, budgets: Iterable[str] = ()) -> list[Diagnostic]:
+    """A diagnostic for each expectation that does not hold, that cannot be measured, or that is none.
 
-    Codes: E701 for one that fails, E702 for one that this version does not measure, E703 and E310 for faulty ones.
+    Args:
+        graph: the network; its spec's ``expect`` is compared.
+        budgets: more expectations, each as text: ``params<=26M``, ``layer1.macs<1G``.
+
+    Codes: E701 for one that fails, E702 for one that cannot be measured, E703, E201 and E310 for faulty ones.
     """
-    expect = graph.spec.document.value.get("expect")
-    if not expect:
-        return []
-    costs = summarize(graph)
-    found = list(_compare(graph.spec.document, ("expect",), expect, costs, graph.output))
-    stages = {stage.scope: stage for stage in costs.stages}
-    for scope, expected in (expect.get("stages") or {}).items():
-        path: Path = ("expect", "stages", scope)
-        if scope not in stages:
-            message = f"the network has no stage `{cut(scope)}`"
-            hint, help = did_you_mean(scope, stages), f"the stages are {', '.join(stages)}"
-            found.append(Diagnostic("E310", message, graph.spec.document.key_span(path), hint, help=help))
-            continue
-        found += _compare(graph.spec.document, path, expected or {}, stages[scope], stages[scope].output)
-    return found
-
-
-def _compare(
-    document: Document, path: Path, expect: Mapping[str, Any], costs: Costs | StageCosts, output: Shape
-) -> Iterator[Diagnostic]:
-    measured: dict[str, Callable[[], int]] = {"params": lambda: costs.params, "macs": lambda: costs.macs}
-    if isinstance(costs, Costs):
-        measured["layers"] = lambda: costs.layers
-    where = f" of {path[-1]}" if len(path) > 1 else ""
-    for key, value in expect.items():
-        span = document.span((*path, key))
-        if value is None or key == "stages":
-            continue
-        if key == "output":
-            if tuple(value) != output:
-                message = f"the output{where} is {list(output)}, not {list(value)}"
-                yield Diagnostic("E701", message, span)
-            continue
-        if key not in measured:
-            message = f"`{key}`{where} is not checked by this version, and so does not count as held"
-            yield Diagnostic("E702", message, document.key_span((*path, key)), help="leave it out for now")
-            continue
+    document = graph.spec.document
+    expect = document.value.get("expect") or {}
+    measures = _Measures(graph)
+    claims = list(_claims(expect, ("expect",), document.span, document.key_span))
+    for text in budgets:
         try:
-            expectation = read_expectation(value)
+            claims.append(_budget(text))
         except BadExpectation as error:
-            yield Diagnostic("E703", str(error), span)
-            continue
-        found = measured[key]()
-        if not expectation.holds(found):
-            yield _failed(key, where, found, expectation, Label(span, ""))
+            measures.faults.append(Diagnostic("E703", str(error), _whole(text), help="as in `params<=26M`"))
+    return [*measures.faults, *(found for claim in claims if (found := measures.compare(claim)))]
 
 
-def _failed(key: str, where: str, found: int, expectation: Expectation, at: Label) -> Diagnostic:
-    name = {"params": "parameters", "macs": "MACs", "layers": "layers"}[key]
-    bound = expectation.high if expectation.high is not None and found > expectation.high else expectation.low
-    difference = found - int(bound or 0)
-    hint = f"{abs(difference):,} too {'many' if difference > 0 else 'few'}"
-    message = f"the network{where.replace(' of', ', in')} has {found:,} {name}, not {expectation.text}"
-    return Diagnostic("E701", message, at.span, hint)
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One expectation: of which stage (empty: the network), what, which value, and where it is written."""
+
+    stage: str
+    key: str
+    value: Any
+    span: Span
+    key_span: Span
+    stage_span: Span
+
+
+def _claims(
+    expect: Mapping[str, Any], path: Path, span: Callable[[Path], Span], key_span: Callable[[Path], Span]
+) -> Iterator[_Claim]:
+    """What ``expect`` claims of the network and of its stages."""
+    stage = str(path[-1]) if len(path) > 1 else ""
+    for key, value in expect.items():
+        here = (*path, key)
+        if key == "stages":
+            for scope, inner in (value or {}).items():
+                yield from _claims(inner or {"": None}, (*here, scope), span, key_span)
+        elif value is not None or not key:
+            yield _Claim(stage, key, value, span(here), key_span(here), key_span(path))
+
+
+_BUDGET = re.compile(r"\s*(?:([\w.-]+)\.)?(\w+)\s*(<=|>=|==|=|<|>)\s*([\w.^,]+)\s*", re.ASCII)
+
+
+def _budget(text: str) -> _Claim:
+    """A budget as it stands on a command line. Raises BadExpectation."""
+    match = _BUDGET.fullmatch(text)
+    if match is None or match[2] not in NAMES:
+        known = ", ".join(f"`{key}`" for key in NAMES)
+        hint = did_you_mean(match[2], NAMES) if match else ""
+        raise BadExpectation(f"`{cut(text)}` is no budget: {hint or f'compare one of {known} with a figure'}")
+    stage, key, sign, figure = match.groups()
+    number, _ = _number(figure)
+    bounds = {
+        "<=": {"max": figure},
+        ">=": {"min": figure},
+        "<": {"max": _beside(number, -1)},
+        ">": {"min": _beside(number, 1)},
+    }
+    span = _whole(text)
+    return _Claim(stage or "", key, bounds.get(sign, figure), span, span, span)
+
+
+def _beside(number: Fraction, step: int) -> int:
+    """The next integer below or above."""
+    return math.ceil(number) - 1 if step < 0 else math.floor(number) + 1
+
+
+def _whole(text: str) -> Span:
+    return Span(Source("--expect", text), 1, 1, 1, len(text) + 1)
+
+
+class _Measures:
+    """Measures what is expected, each thing when it is first asked for."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.faults: list[Diagnostic] = []
+        self.network = read_network(graph)
+        self.parts = Parts(self.network, [True] * len(graph.nodes))
+        self.stages = {stage.name: stage for stage in self.parts.stages()}
+        self.output = list(self.network.outputs.values())[-1]
+
+    def compare(self, claim: _Claim) -> Diagnostic | None:
+        """The diagnostic for a claim that does not hold, or that is none."""
+        if claim.stage and claim.stage not in self.stages:
+            message = f"the network has no stage `{cut(claim.stage)}`"
+            hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {', '.join(self.stages)}"
+            return Diagnostic("E310", message, claim.stage_span, hint, help=help)
+        if not claim.key:
+            return None
+        if claim.key == "output":
+            return self._compare_output(claim)
+        try:
+            expectation = read_expectation(claim.value)
+        except BadExpectation as error:
+            return Diagnostic("E703", str(error), claim.span)
+        measured = self._measured(claim.stage, claim.key)
+        if measured is None:
+            return self._unmeasured(claim)
+        return None if expectation.holds(measured) else _failed(claim, measured, expectation)
+
+    def _compare_output(self, claim: _Claim) -> Diagnostic | None:
+        output = self.stages[claim.stage].output if claim.stage else self.graph.output
+        if tuple(claim.value) == output:
+            return None
+        where = f" of {claim.stage}" if claim.stage else ""
+        return Diagnostic("E701", f"the output{where} is {list(output)}, not {claim.value}", claim.span)
+
+    def _measured(self, stage: str, key: str) -> int | None:
+        """The figure of the network or of one of its stages; None where it cannot be had."""
+        part = self.stages[stage].costs if stage else self.parts.costs(0, len(self.graph.nodes))
+        if key in ("params", "macs", "activations"):
+            value: int | None = getattr(part, key)
+            return value
+        if stage:
+            return None
+        if key == "layers":
+            return weighted_layers(self.network)
+        if key == "skip_paths":
+            return count_paths(self.network, self.output, lengths=False).skip_paths
+        field = receptive_field(self.network, self.output)
+        return max((field.size,) if isinstance(field.size, int) else field.size) if field else None
+
+    def _unmeasured(self, claim: _Claim) -> Diagnostic:
+        of = f" of the stage `{claim.stage}`" if claim.stage else ""
+        message = f"`{claim.key}`{of} cannot be measured, and so does not count as held"
+        known = "of a stage, `params`, `macs`, `activations` and `output` can" if claim.stage else ""
+        return Diagnostic("E702", message, claim.key_span, help=known or "leave it out")
+
+
+def _failed(claim: _Claim, found: int, expectation: Expectation) -> Diagnostic:
+    over = expectation.high is not None and found > expectation.high
+    bound = int((expectation.high if over else expectation.low) or 0)
+    hint = f"{shown(abs(found - bound))} too {'many' if over else 'few'}"
+    if over and bound:
+        hint += f", {float(Fraction(found - bound, bound)):.1%} over"
+    where = f"`{claim.stage}`" if claim.stage else "the network"
+    return Diagnostic(
+        "E701", f"{where} has {shown(found)} {NAMES[claim.key]}, not {expectation.text}", claim.span, hint
+    )

@@ -122,8 +122,8 @@ def test_expectations_are_verified(small: Path, run: Run) -> None:
     assert found.err.startswith("small.yaml:8:11: error[E701]")
 
 
-def test_an_expectation_that_is_not_checked_is_no_pass(small: Path, run: Run) -> None:
-    small.write_text(SMALL + "expect: {skip_paths: 4}\n")
+def test_an_expectation_that_cannot_be_measured_is_no_pass(small: Path, run: Run) -> None:
+    small.write_text(SMALL + "expect: {stages: {layer1: {skip_paths: 4}}}\n")
     found = run("check", "small.yaml")
     assert (found.status, found.out) == (1, "")
     assert "error[E702]" in found.err

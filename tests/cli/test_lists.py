@@ -151,7 +151,7 @@ def completed(line: str, folder: Path) -> list[str]:
     ("line", "expected"),
     [
         ("archspec ch", {"check"}),
-        ("archspec ", {"check", "build", "list", "show", "schema", "explain", "completion"}),
+        ("archspec ", {"check", "analyze", "build", "diff", "list", "show", "schema", "explain", "completion"}),
         ("archspec check resnet5", {"resnet50", "resnet50_v1", "resnet56_cifar", "resnet50_mine.yaml"}),
         ("archspec build --fo", {"--force", "--format"}),
         ("archspec check --format ", {"text", "json"}),

@@ -11,7 +11,7 @@ from archspec.codes import CODES
 
 from .conftest import SMALL, Run
 
-COMMANDS = ("check", "build", "list", "show", "schema", "explain", "completion")
+COMMANDS = ("check", "analyze", "build", "diff", "list", "show", "schema", "explain", "completion")
 
 
 # -- the two examples of the language, section 10 ----------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
     ("arguments", "said"),
     [
         (["chek"], "did you mean `check`?"),
-        (["nonsense"], "check, build, list, show, schema, explain, completion"),
+        (["nonsense"], "check, analyze, build, diff, list, show, schema, explain, completion"),
         (["resnet50"], "`archspec check resnet50`"),
         (["wide.yaml"], "`archspec build wide.yaml`"),
         (["-"], "`archspec check -`"),

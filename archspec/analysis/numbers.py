@@ -1,0 +1,48 @@
+"""Counts as text: exact, and in a form that stays readable where they are very long."""
+
+from __future__ import annotations
+
+MAX_BITS = 14_000
+"""Python refuses to print longer integers, those of more than 4,300 digits."""
+
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def exact(number: int) -> int | str:
+    """``number`` itself; as a product of powers, ``2^14300``, where it is too long to print."""
+    return number if number.bit_length() <= MAX_BITS else powers(number)
+
+
+def shown(number: int) -> str:
+    """A count for a person: ``65,536``, and from 10^15 on as a product of powers, ``2^54``."""
+    return f"{number:,}" if abs(number) < 10**15 else powers(number)
+
+
+def powers(number: int) -> str:
+    """A positive integer as a product of powers of small primes, ``2^54 * 3``.
+
+    What is left is a factor of its own, or its magnitude, ``about 10^5000``, where it is too long to print.
+    """
+    factors = []
+    for prime in PRIMES:
+        number, exponent = _divided(number, prime)
+        if exponent:
+            factors.append(f"{prime}^{exponent}" if exponent > 1 else str(prime))
+    if number.bit_length() > MAX_BITS:
+        factors.append(f"about 10^{number.bit_length() * 30103 // 100000}")
+    elif number > 1 or not factors:
+        factors.append(str(number))
+    return " * ".join(factors)
+
+
+def _divided(number: int, prime: int) -> tuple[int, int]:
+    """``number`` without its factors ``prime``, and how many these are; by squaring, since there may be very many."""
+    squares = [prime]
+    while number % squares[-1] == 0:
+        squares.append(squares[-1] ** 2)
+    exponent = 0
+    for place in range(len(squares) - 1, -1, -1):
+        while number % squares[place] == 0 and number:
+            number //= squares[place]
+            exponent += 2**place
+    return number, exponent

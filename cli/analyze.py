@@ -1,0 +1,169 @@
+"""``archspec analyze``: what a network costs, and the paths through it. torch is not imported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+import archspec
+from archspec.analysis.data import as_data, part_data
+from archspec.analysis.memory import ITEM_BYTES
+from archspec.analysis.parts import Part
+from archspec.analysis.report import Report, report
+from archspec.diagnostics import Diagnostic, SpecError
+from archspec.graph.graph import Limits
+from archspec.operations.base import show_shape
+
+from . import options
+from .analysis_text import comparison, put_report
+from .render import Terminal, as_json, put, put_json
+from .tables import put_table
+
+PER = ("stage", "block", "layer")
+
+_SHAPE = re.compile(r"[0-9]{1,9}(?:x[0-9]{1,9}){1,3}", re.ASCII)
+
+
+def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """The input shape as a setting of the spec."""
+    if value is None:
+        return ()
+    if not _SHAPE.fullmatch(value):
+        raise click.BadParameter("a shape is channels and one to three sizes, as in `3x320x320`")
+    return (f"input=[{value.replace('x', ', ')}]",)
+
+
+@click.command("analyze", cls=options.SpecCommand)
+@options.specs
+@click.option("--input", "shape", metavar="CxHxW", callback=_input, help="Another input, such as `3x320x320`.")
+@click.option("--batch", type=click.IntRange(1, 2**20), default=1, metavar="N", help="Examples in a batch, for memory.")
+@click.option(
+    "--dtype",
+    type=options.Word("dtype", ITEM_BYTES),
+    default="float32",
+    metavar="|".join(ITEM_BYTES),
+    help="Type of weights and values, for memory.",
+)
+@click.option("--frozen", multiple=True, metavar="SCOPE", help="A scope that is not trained; may be repeated.")
+@click.option("--per", type=options.Word("part", PER), metavar="|".join(PER), help="What has a row of its own.")
+@click.option("--lengths", is_flag=True, help="Exact path lengths however many blocks there are.")
+@click.option("--gates", is_flag=True, help="Count the edges of gates as paths.")
+@options.overrides
+@options.limits
+@options.form("text", "json", "csv", "markdown")
+def command(
+    specs: tuple[str, ...],
+    shape: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    frozen: tuple[str, ...],
+    per: str | None,
+    lengths: bool,
+    gates: bool,
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    limits: Limits,
+    form: str,
+) -> int:
+    """Say what a network costs, and count the paths through it; needs no torch.
+
+    Parameters, MACs, activations, memory, receptive field, and the skip paths with their lengths. Several specs, or a
+    folder of them, give one table that compares them.
+
+    \b
+    Examples:
+      archspec analyze resnet50
+      archspec analyze resnet18 resnet50 --input 3x320x320
+      archspec analyze resnet50 --per layer --format csv
+      archspec analyze resnet50 --batch 64 --dtype bfloat16 --frozen layer1
+    """
+    reports: list[Report] = []
+    faults: list[Diagnostic] = []
+    for reference in dict.fromkeys(name for spec in specs for name in options.inside(spec)):
+        try:
+            loaded = options.load(options.source(reference), (*overrides, *shape), allow_outside)
+            graph = archspec.compile(loaded, limits=limits)
+            found = report(
+                graph, batch=batch, dtype=dtype, frozen=frozen, lengths=True if lengths else None, gates=gates
+            )
+        except SpecError as error:
+            faults += error.diagnostics
+        else:
+            reports.append(found)
+            faults += found.warnings
+    if any(fault.severity == "error" for fault in faults):
+        raise SpecError(faults)
+    if form != "json":
+        options.show(faults)
+    _FORMS[form](reports, per)
+    return 0
+
+
+# -- forms -------------------------------------------------------------------------------------------------------------
+
+
+def _put_text(reports: Sequence[Report], per: str | None) -> None:
+    if len(reports) > 1 and per is None:
+        put_table(comparison(reports), right=range(1, 10), header=True)
+        put(f"\n{reports[0].convention}.")
+        return
+    for number, found in enumerate(reports):
+        put("\n" if number else "", end="")
+        put_report(found, _rows(found, per or "stage"))
+
+
+def _put_json(reports: Sequence[Report], per: str | None) -> None:
+    data = []
+    for found in reports:
+        entry: dict[str, Any] = as_data(found)
+        if per in ("block", "layer"):
+            entry[f"{per}s"] = [part_data(part) for part in _rows(found, per)]
+        data.append({**entry, "diagnostics": [as_json(warning) for warning in found.warnings]})
+    put_json(data[0] if len(data) == 1 else data)
+
+
+def _put_csv(reports: Sequence[Report], per: str | None) -> None:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows(_figures(reports, per))
+    put(stream.getvalue(), end="")
+
+
+def _put_markdown(reports: Sequence[Report], per: str | None) -> None:
+    safe = Terminal.of(sys.stdout).safe
+    header, *rows = _figures(reports, per)
+    lines = [header, ["---"] * len(header), *rows]
+    put("\n".join("| " + " | ".join(safe(str(cell)).replace("|", "\\|") for cell in line) + " |" for line in lines))
+
+
+_FORMS: dict[str, Callable[[Sequence[Report], str | None], None]] = {
+    "text": _put_text,
+    "json": _put_json,
+    "csv": _put_csv,
+    "markdown": _put_markdown,
+}
+
+
+def _rows(found: Report, per: str) -> tuple[Part, ...]:
+    return {"stage": lambda: found.rows, "block": lambda: found.blocks, "layer": lambda: found.nodes}[per]()
+
+
+def _figures(reports: Sequence[Report], per: str | None) -> list[list[Any]]:
+    """The header and the rows of a table of figures: of the parts of one spec, or a row for each of several."""
+    if len(reports) > 1 and per is None:
+        return [list(row) for row in comparison(reports, exact=True)]
+    several = len(reports) > 1
+    found: list[list[Any]] = []
+    for each in reports:
+        for part in _rows(each, per or "stage"):
+            data = {**part_data(part), "output": show_shape(part.output)}
+            if not found:
+                found.append([*(["spec"] if several else []), *data])
+            found.append([*([each.name] if several else []), *data.values()])
+    return found
