@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source
-from archspec.language.definitions import library
+from archspec.language.fingerprint import stands_alone
 from archspec.language.scalars import ambiguity, read_scalar
 from archspec.language.source import Document, Path, Value
 from archspec.language.spec import Spec
@@ -42,7 +42,7 @@ def standalone(spec: Spec, main: Source) -> Document:
     places = dict(document.places)
     if not spec.imported:
         return Document(main, value, places, document.ambiguous)
-    if _names_meet(spec):
+    if not stands_alone(spec):
         value["import"] = _relative(spec, main) or document.value["import"]
         return Document(main, value, places, document.ambiguous)
     for section in DEFINITIONS:
@@ -54,14 +54,6 @@ def standalone(spec: Spec, main: Source) -> Document:
     for imported in spec.imported:
         places.update({path: place for path, place in imported.places.items() if len(path) > 1})
     return Document(main, value, places, document.ambiguous)
-
-
-def _names_meet(spec: Spec) -> bool:
-    for section in DEFINITIONS:
-        names = [name for each in (spec.document, *spec.imported) for name in each.value.get(section) or ()]
-        if len(set(names)) < len(names) or set(names) & set(library().visible(section)):
-            return True
-    return False
 
 
 def _relative(spec: Spec, main: Source) -> list[str]:

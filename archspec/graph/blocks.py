@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
 from archspec.graph.binding import bind, read_setting
-from archspec.graph.cells import block_frame, order_in_force, setting_in_force
+from archspec.graph.cells import block_frame, given_parameters, order_in_force, setting_in_force
 from archspec.graph.frames import Frame
 from archspec.graph.graph import Node, Region
 from archspec.graph.names import Scope
@@ -73,8 +73,7 @@ class Blocks:
         index = int(table["index"] or 0)
         block: Block = stage.blocks.at(index)
         outer = block_frame(self.spec, stage, block, index, table, value)
-        cells = {key: cell.at(index) for key, cell in stage.cells.items() if key in block.params}
-        given = {key: term for key, term in cells.items() if term is not None}
+        given = given_parameters(stage, block, index)
         _check_given(block, given, stage)
         frame = Frame(dict(outer.values), outer.span, None, outer.written)
         bind(frame, block.params, given, outer, block.let)

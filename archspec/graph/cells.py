@@ -57,6 +57,12 @@ def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, frame: Fr
     raise SpecError([Diagnostic("E204", message, setting.term.span, hint)])
 
 
+def given_parameters(stage: Stage, block: Block, index: int) -> dict[str, Term]:
+    """The parameters that the stage table gives block ``index`` of a stage."""
+    cells = {key: cell.at(index) for key, cell in stage.cells.items() if key in block.params}
+    return {key: term for key, term in cells.items() if term is not None}
+
+
 def block_frame(spec: Spec, stage: Stage, block: Block, index: int, table: Mapping[str, Value], value: Node) -> Frame:
     """What the cells and settings of block ``index`` of a stage see: its place, then channels, stride and dilation.
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
-from archspec.graph.binding import read_setting
+from archspec.graph.binding import bind, read_setting
 from archspec.graph.blocks import Blocks
-from archspec.graph.cells import block_frame, order_in_force, setting_in_force
+from archspec.graph.cells import block_frame, given_parameters, order_in_force, setting_in_force
 from archspec.graph.frames import Frame
 from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
 from archspec.graph.names import Names, render
@@ -136,7 +136,9 @@ def _edge_places(spec: Spec, table: Mapping[str, Value], counts: list[int]) -> l
         place = {"stage": stage.number + 1, "index": index, "number": number, "count": counts[stage.number]}
         values: dict[str, Value] = {**table, **place}
         block = stage.blocks.at(index)
-        values["activation_order"] = order_in_force(spec, stage, block, index, Frame(values, stage.span))
+        inner, outer = Frame(dict(values), stage.span), Frame(values, stage.span)
+        bind(inner, block.params, given_parameters(stage, block, index), outer, {}, tolerant=True)
+        values["activation_order"] = order_in_force(spec, stage, block, index, inner)
         places.append(values)
     return places
 

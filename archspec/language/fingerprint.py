@@ -25,15 +25,30 @@ DEFAULTS = {"stride": 1, "dilation": 1}
 
 def fingerprint(spec: Spec, version: int) -> str:
     """SHA-256 of what a spec means: its merged values, the table by row, and the definitions that it imports."""
-    values = [
-        version,
-        spec.input,
-        spec.classes,
-        _meaning(spec.document.value),
-        _rows(spec),
-        [_meaning(document.value) for document in spec.imported],
-    ]
+    own = _meaning(spec.document.value)
+    imported = [_meaning(document.value) for document in spec.imported]
+    if stands_alone(spec):
+        for section in DEFINITIONS:
+            found = {name: body for each in (own, *imported) for name, body in (each.get(section) or {}).items()}
+            own = {**own, section: found} if found else own
+        imported = []
+    values = [version, spec.input, spec.classes, own, _rows(spec), imported]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def stands_alone(spec: Spec) -> bool:
+    """Whether the definitions that a spec imports mean the same when they are written into the spec itself.
+
+    They may not where one has the name of another, or of one of the library's, or where a naming is imported.
+    """
+    from archspec.language.definitions import library
+
+    documents = (spec.document, *spec.imported)
+    for section in DEFINITIONS:
+        names = [name for document in documents for name in document.value.get(section) or ()]
+        if len(set(names)) < len(names) or (spec.imported and set(names) & set(library().visible(section))):
+            return False
+    return not any(document.value.get("naming") for document in spec.imported)
 
 
 def _meaning(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
         settings={**_defaults(document), **settings},
         scale=_scale(root.get("scale"), params, faults),
         init=root.value.get("init") or {},
-        naming=_naming(root.get("naming"), names, faults),
+        naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
         outputs=_outputs(root.value.get("outputs")),
         definitions=scope,
         document=document,
@@ -159,24 +159,23 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
     return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, cursor.span)
 
 
-def _naming(cursor: Cursor | None, names: frozenset[str], faults: Faults) -> dict[str, Template]:
+def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Faults) -> dict[str, Template]:
     """The templates of the spec's naming over those of its convention, over those of torchvision's ResNet."""
-    known = conventions()
-    chosen = cursor
-    if cursor is not None and isinstance(cursor.value, dict):
-        chosen = cursor.get("convention")
-    found = {str(item.path[-1]): read_template(item, faults) for item in known.child("torchvision").children()}
-    if chosen is not None:
-        word = chosen.value
-        if word not in known.value:
-            hint = did_you_mean(str(word), known.value)
-            message = f"no naming convention is called `{cut(word)}`"
-            faults.add(Diagnostic("E302", message, chosen.span, hint, help=f"there are {', '.join(known.value)}"))
-        else:
-            found.update({str(item.path[-1]): read_template(item, faults) for item in known.child(word).children()})
-    if cursor is not None and isinstance(cursor.value, dict):
-        own = (item for item in cursor.children() if item.value is not None and item.path[-1] != "convention")
-        found.update({str(item.path[-1]): read_template(item, faults) for item in own})
+    known = {str(item.path[-1]): item for item in conventions().children()}
+    for document in imported:
+        section = Cursor(document).get("naming")
+        known.update({str(item.path[-1]): item for item in (section.children() if section else ())})
+    found = {str(item.path[-1]): read_template(item, faults) for item in conventions().child("torchvision").children()}
+    written = cursor if cursor is not None and isinstance(cursor.value, dict) else None
+    chosen = written.get("convention") if written else cursor
+    if chosen is not None and chosen.value not in known:
+        hint = did_you_mean(str(chosen.value), known)
+        message = f"no naming convention is called `{cut(chosen.value)}`"
+        faults.add(Diagnostic("E302", message, chosen.span, hint, help=f"there are {', '.join(known)}"))
+    for layer in (known.get(chosen.value) if chosen else None, written):
+        items = layer.children() if layer and isinstance(layer.value, dict) else ()
+        kept = (item for item in items if item.value is not None and item.path[-1] != "convention")
+        found.update({str(item.path[-1]): read_template(item, faults) for item in kept})
     return found
 
 

@@ -178,4 +178,5 @@ def _wrong_pattern(document: Document, path: Path, error: ValidationError) -> Di
     if error.validator_value.startswith("^none"):
         return Diagnostic("E204", f"{_last(path)} is a list of steps or `none`, not `{cut(name)}`", document.span(path))
     span = document.key_span((*path, name)) if (*path, name) in document.places else document.span(path)
-    return Diagnostic("E305", f"`{cut(name)}` is not a name: letters, digits and underscores, a letter first", span)
+    message = f"`{cut(name)}` is not a name: letters, digits and underscores, a letter first"
+    return Diagnostic("E305", message, span, help=QUOTES if "(" in name or ")" in name else "")

@@ -10,7 +10,7 @@ from archspec.diagnostics import Diagnostic, Faults, Span, cut, nearest
 from archspec.language.expression_tokens import tokens
 from archspec.language.expressions import ExpressionFault
 from archspec.language.extent import bounded, has_layer
-from archspec.language.spec import Branch, Definitions, Fragment, Sequence, Setting, Step, Term
+from archspec.language.spec import NONE, Branch, Definitions, Fragment, Sequence, Setting, Step, Term
 from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written
 from archspec.operations.base import Operation, arguments, operations
 
@@ -164,7 +164,8 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
             kind = known[key].metadata["kind"]
             found[key] = context.term(body.child(key), kind)
             if kind == "word":
-                _check_word(key, known[key].metadata["words"], found[key], context)
+                none = (NONE,) if operation.setting and key == "type" else ()
+                _check_word(key, (*known[key].metadata["words"], *none), found[key], context)
     return found
 
 

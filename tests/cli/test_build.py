@@ -252,3 +252,16 @@ def test_a_shape_that_torch_contradicts_is_said(small: Path, run: Run, monkeypat
     assert (found.status, found.out) == (1, "")
     assert found.err.startswith("small.yaml:7:8: error[E704]")
     assert not Path("small.safetensors").exists()
+
+
+def test_the_spec_that_is_saved_has_the_hash_of_the_one_that_was_built(here: Path, run: Run) -> None:
+    """What it imports is written into it, and means the same there."""
+    Path("parts.yaml").write_text("archspec: 1\nblocks: {own: {residual: [layer: {out: channels, kernel: 3}]}}\n")
+    Path("net.yaml").write_text(
+        "archspec: 1\nname: net\nimport: parts.yaml\nstages: {block: own, count: 1, channels: 64}\n"
+    )
+    assert run("build", "net.yaml", "-o", "net.safetensors").status == 0
+    with safe_open("net.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert "import" not in metadata["archspec"]
+    assert metadata["hash"] == archspec.load(metadata["archspec"]).hash == archspec.load("net.yaml").hash

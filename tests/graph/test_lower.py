@@ -217,3 +217,56 @@ def test_faults_of_shapes_are_reported_together() -> None:
     """
     )
     assert codes(refused(text)).count("E503") >= 2
+
+
+# -- settings and what they may read -----------------------------------------------------------------------------------
+
+
+def test_stem_and_head_read_a_setting_at_the_place_of_the_nearest_block() -> None:
+    """A spec-level setting may be an expression over the table: the stem is with the first block, the head the last."""
+    head = "head: [act, pool: {type: avg, output: 1}, flatten, linear: {out: classes}]"
+    text = changed("classes: 5", "classes: 5", f"act: \"'silu' if stage == stages else 'gelu'\"\n    {head}")
+    kinds = [node.operation.kind for node in compiled(text).nodes]
+    assert kinds[2] == "gelu"
+    assert kinds[-4] == "silu"
+    assert kinds.count("gelu") == 1 + 2 * 2
+    assert kinds.count("silu") == 2 * 3 + 1
+
+
+def test_a_blocks_own_settings_may_read_its_parameters() -> None:
+    block = """
+      own:
+        params: {smooth: 0, order: post}
+        act: "'silu' if smooth > 0 else 'relu'"
+        activation_order: order
+        residual:
+          - layer: {out: channels, kernel: 3, stride: stride}
+          - conv: {out: channels, when: act == 'silu'}
+    """
+    text = changed("block: basic", "block: own, smooth: [0, 1], order: [post, pre]", "blocks:").rstrip() + block
+    graph = compiled(text)
+    first, second = ([n.operation.kind for n in graph.nodes[s.first : s.last]] for s in graph.stages)
+    assert first[:3] == ["conv", "bn", "add"]
+    assert second[:4] == ["bn", "silu", "conv", "conv"]
+
+
+def test_no_norm_and_no_activation_as_steps() -> None:
+    text = changed("stem: {use: cifar, width: 4}", "stem: [conv: {out: 4}, norm: {type: none}, act: {type: none}]")
+    assert [node.name for node in compiled(text).nodes][:2] == ["conv1", "layer1.0.conv1"]
+
+
+def test_very_many_steps_that_are_left_out_are_refused_in_time() -> None:
+    steps = ", ".join(["norm: {when: 1 > 2}"] * 4000)
+    block = f"wide: {{residual: [conv: {{out: channels}}, {steps}]}}"
+    start = time.perf_counter()
+    error = refused(changed("block: basic, count: [2, 3]", "block: wide, count: [2000, 3]", f"blocks: {{{block}}}"))
+    assert codes(error) == ["E601"]
+    assert time.perf_counter() - start < 3
+
+
+def test_layers_that_may_be_left_out_take_linear_time() -> None:
+    groups = ", ".join(["sequence: {steps: [layer: {out: 8, when: 1 > 2}]}"] * 2500)
+    start = time.perf_counter()
+    graph = compiled(changed("{use: cifar, width: 4}", f"[conv: {{out: 4}}, {groups}]"))
+    assert graph.nodes[1].name == "layer1.0.conv1"
+    assert time.perf_counter() - start < 3

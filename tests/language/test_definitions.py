@@ -321,3 +321,14 @@ def test_the_hash_of_an_extending_spec_is_that_of_the_whole(tmp_path: Path) -> N
 def test_the_hash_covers_generated_tables() -> None:
     text = HEAD + "stages: {block: basic, quantized_linear: {depth: 4, w_0: 8, w_a: 8, w_m: %s}}\n"
     assert load(text % 2).hash != load(text % 3).hash
+
+
+def test_a_naming_may_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "names.yaml").write_text('archspec: 1\nnaming: {mine: {stage: "s{stage}"}}\n')
+    text = "archspec: 1\nname: t\nimport: names.yaml\nnaming: %s\nstages: {block: basic, count: 1, channels: 64}\n"
+    (tmp_path / "net.yaml").write_text(text % "mine")
+    assert archspec.compile(tmp_path / "net.yaml").stages[0].scope == "s1"
+    (tmp_path / "net.yaml").write_text(text % "mien")
+    with pytest.raises(archspec.SpecError) as refused:
+        archspec.load(tmp_path / "net.yaml")
+    assert [(d.code, d.hint) for d in refused.value.diagnostics] == [("E302", "did you mean `mine`?")]
