@@ -1,7 +1,7 @@
 # What one runs while working on archspec. `make` alone lists it.
 #
 # Everything happens in $(VENV), which the first target that needs it makes. An empty file in there stands for each step that
-# is done (.made, .torch, .dev, .docs), so a step is done again only when pyproject.toml or constraints.txt changes.
+# is done (.made, .torch, .dev, .bench, .docs), so a step is done again only when pyproject.toml or constraints.txt changes.
 
 VENV ?= .venv
 # The Python that makes the environment; empty means the first of the usual names that is new enough.
@@ -54,7 +54,7 @@ format: $(VENV)/.dev ## put the code into its format, and mend what ruff can men
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure the ratios of docs/benchmarks.md; on a quiet machine
+bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet machine
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/
@@ -93,6 +93,11 @@ $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	@echo '==> installing torchvision, the reference of the tests, without its dependencies'
 	@$(INSTALL) --no-deps torchvision
 	@touch $(VENV)/.torch $@
+
+$(VENV)/.bench: $(VENV)/.dev $(SOURCES)
+	@echo '==> installing what the benchmarks compare with'
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@
 
 $(VENV)/.docs: $(VENV)/.made $(SOURCES)
 	@echo '==> installing what the documentation needs'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
@@ -13,6 +13,7 @@ from archspec.graph.frames import Frame
 from archspec.graph.graph import Node, Region
 from archspec.graph.names import Scope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
+from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
@@ -50,12 +51,46 @@ class Blocks:
     sequences: Sequences
     faults: Faults
     previous_order: str = ""
+    names_repeat: bool = field(init=False)
 
-    def block(self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node) -> tuple[Node, Region]:
-        """The result of block ``table["index"]`` of a stage, which reads ``value``, and where its nodes lie."""
-        start = len(self.sequences.builder.nodes)
-        place = self._enter(stage, scope, table, value)
-        names, frame, block = self.sequences.names, place.frame, place.block
+    def __post_init__(self) -> None:
+        self.names_repeat = names_repeat(self.spec)
+
+    def stage(
+        self, stage: Stage, scope: Scope, table: Mapping[str, Value], count: int, value: Node
+    ) -> Iterator[tuple[Node, Region]]:
+        """The blocks of a stage in order: the result of each, and where its nodes lie.
+
+        Args:
+            scope: the stage's scope.
+            table: the names of the place of its first block.
+            value: what reaches it.
+        """
+        names, nodes = self.sequences.names, self.sequences.builder.nodes
+        first = int(table["number"] or 0)
+        original: Original | None = None
+        repeated = count > 2 and self.names_repeat and block_repeats(stage, self.spec)
+        for index in range(count):
+            place = {"index": index, "number": first + index}
+            inner: Scope | None = None
+            if original and original.source.shape == value.shape:
+                inner = names.open(scope, "block", {**original.values, **place}, stage.blocks.span)
+                if inner.fresh and inner is not scope:
+                    value, region = original.copy(self.sequences, inner, value)
+                    yield value, region
+                    continue
+            start, opened, faults = len(nodes), len(names.opened), len(self.faults.found)
+            entered = self._enter(stage, scope, {**table, **place}, value, inner)
+            alone = entered.scope.fresh and entered.scope is not scope
+            value, region = self._block(entered, start)
+            yield value, region
+            if repeated and index == 1 and alone and len(self.faults.found) == faults:
+                made, scopes = tuple(nodes[start:]), tuple(names.opened[opened:])
+                original = Original(region, entered.value, made, scopes, entered.frame.values)
+
+    def _block(self, place: _Place, start: int) -> tuple[Node, Region]:
+        """The result of a block whose first node is at position ``start``, and where its nodes lie."""
+        value, names, frame, block = place.value, self.sequences.names, place.frame, place.block
         merged = False
         if block.residual:
             body = names.open(place.scope, "residual", frame.values, place.span)
@@ -68,8 +103,10 @@ class Blocks:
         end, path = len(self.sequences.builder.nodes), place.scope.path
         return result, Region("block", path, block.name, start, end, value.name, result.name, place.span, merged)
 
-    def _enter(self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node) -> _Place:
-        """The block's parameters and ``let`` evaluated, its scope opened."""
+    def _enter(
+        self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node, opened: Scope | None
+    ) -> _Place:
+        """The block's parameters and ``let`` evaluated, its scope opened unless it is already."""
         index = int(table["index"] or 0)
         block: Block = stage.blocks.at(index)
         outer = block_frame(self.spec, stage, block, index, table, value)
@@ -84,7 +121,7 @@ class Blocks:
         frame.values.update(activation_order=order, norm=norm["type"], act=act["type"])
         # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
-        inner = self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
+        inner = opened or self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
         return _Place(stage, block, index, frame, inner, Flow(arranged, norm, act), value)
 
     def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:

@@ -190,12 +190,12 @@ class _Lowering:
         scope = names.open(names.root, "stage", values, stage.span, name)
         start, source = len(nodes), value
         blocks = []
-        for index in range(count):
-            values = {**values, "index": index, "number": first + index}
-            value, region = self.blocks.block(stage, scope, values, value)
+        for result, region in self.blocks.stage(stage, scope, values, count, source):
+            value = result
             blocks.append(region)
-            if index == 2:
+            if len(blocks) == 3:
                 self._predict_rest(stage, blocks, count)
+        values = {**values, "index": count - 1, "number": first + count - 1}
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
         whole = Region("stage", scope.path, kinds, start, len(nodes), source.name, value.name, stage.span)
         self.regions += (whole, *blocks)

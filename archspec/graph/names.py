@@ -114,6 +114,11 @@ class Scope:
         self.counts: dict[str, int] = {}
         self.position = 0
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing stands in it yet."""
+        return not self.position and not self.counts
+
     def count(self, kind: str) -> tuple[int, int]:
         """Count one more of ``kind``: which one it is, from 1, and its position among all, from 0."""
         number = self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -129,6 +134,7 @@ class Names:
         self.naming = naming
         self.root = Scope("")
         self._scopes: dict[str, Scope] = {"": self.root}
+        self.opened: list[Scope] = []
         self._taken: dict[str, Span] = {}
         self._checked: set[str] = set()
 
@@ -154,15 +160,29 @@ class Names:
         if found is None:
             self._check(name, span)
             found = self._scopes[path] = Scope(path, positional)
+            self.opened.append(found)
             self._claim_scope(path, span)
         return found
+
+    def reopen(self, scope: Scope, path: str) -> None:
+        """Open at ``path`` a scope in which as much stands as in ``scope``."""
+        copy = self._scopes.setdefault(path, Scope(path, scope.positional))
+        copy.counts, copy.position = dict(scope.counts), scope.position
+
+    def take(self, path: str, span: Span) -> None:
+        """Give a node the name ``path``. Raises SpecError, E304, where it stands already."""
+        if path in self._taken or path in self._scopes:
+            raise _taken_twice(path, span, self._taken.get(path))
+        self._taken[path] = span
 
     def _claim_scope(self, path: str, span: Span) -> None:
         """A scope may not stand where a node does, nor under one."""
         while path:
             if path in self._taken:
                 raise _taken_twice(path, span, self._taken[path])
-            self._scopes.setdefault(path, Scope(path))
+            if path not in self._scopes:
+                self._scopes[path] = scope = Scope(path)
+                self.opened.append(scope)
             path = path.rpartition(".")[0]
 
     def node(self, scope: Scope, operation: Operation, name: str, values: Mapping[str, Value], span: Span) -> str:
@@ -178,11 +198,9 @@ class Names:
         if name not in self._checked:
             self._check(name, written)
         path = f"{scope.path}.{name}" if scope.path else name
-        if path in self._taken or path in self._scopes:
-            raise _taken_twice(path, span, self._taken.get(path))
         if "." in name:
             self._claim_scope(path.rpartition(".")[0], span)
-        self._taken[path] = span
+        self.take(path, span)
         return path
 
     def _automatic(self, scope: Scope, operation: Operation, values: Mapping[str, Value]) -> str:

@@ -36,7 +36,7 @@ class Origins:
         current: Node | None = node
         while current is not None and current.name not in self.terms:
             channels = current.shape[0]
-            above = (by_name.get(name) for name in current.inputs)
+            above = (by_name.get(name) for name in reversed(current.inputs))  # a block's residual before its shortcut
             current = next((n for n in above if n and n.shape[0] == channels), None)
         return self.terms[current.name] if current else None
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -49,10 +50,17 @@ def changed(number: int) -> str:
     return f"{TEXT}# round {number}\n"
 
 
-def check_process(number: int) -> float:
+@contextmanager
+def spec_file(number: int) -> Iterator[Path]:
+    """A file of ResNet-50's spec, as no other round reads it."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder, "resnet50.yaml")
         spec.write_text(changed(number), encoding="utf-8")
+        yield spec
+
+
+def check_process(number: int) -> float:
+    with spec_file(number) as spec:
         return timed(lambda: subprocess.run([COMMAND, "check", spec], check=True, capture_output=True))
 
 

@@ -259,7 +259,9 @@ def test_very_many_steps_that_are_left_out_are_refused_in_time() -> None:
     steps = ", ".join(["norm: {when: 1 > 2}"] * 4000)
     block = f"wide: {{residual: [conv: {{out: channels}}, {steps}]}}"
     start = time.perf_counter()
-    error = refused(changed("block: basic, count: [2, 3]", "block: wide, count: [2000, 3]", f"blocks: {{{block}}}"))
+    table = "{block: wide, count: 2000, channels: 4 + 0 * index}"
+    text = changed("{block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}", table, f"blocks: {{{block}}}")
+    error = refused(text)
     assert codes(error) == ["E601"]
     assert time.perf_counter() - start < 3
 

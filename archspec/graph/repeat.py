@@ -1,0 +1,109 @@
+"""Blocks that repeat: a block becomes a copy of the one before it where nothing that it reads differs.
+
+A stage of a deep network is one block many times over. What makes two blocks equal is decided from what is written, so
+that a copy is exactly what lowering the block would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from archspec.graph.cells import PER_BLOCK, setting_in_force
+from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.names import Scope
+from archspec.graph.sequences import Sequences
+from archspec.language.expressions import Expression, Value
+from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A block that others copy: its region, the value that it reads, its nodes, and the scopes opened inside it.
+
+    ``values`` are those of the names in it, for the template that names the copies.
+    """
+
+    region: Region
+    source: Node
+    nodes: tuple[Node, ...]
+    scopes: tuple[Scope, ...]
+    values: Mapping[str, Value]
+
+    def copy(self, sequences: Sequences, scope: Scope, value: Node) -> tuple[Node, Region]:
+        """The copy in ``scope``, which reads ``value``: its result, and where its nodes lie."""
+        builder, names = sequences.builder, sequences.names
+        start, old, new = len(builder.nodes), len(self.region.scope), scope.path
+        if start + len(self.nodes) > builder.limits.nodes:
+            raise too_many_nodes(builder.limits.nodes, self.region.span)
+        made = {self.source.name: value.name}
+        for node in self.nodes:
+            name = made[node.name] = new + node.name[old:]
+            inputs = tuple([made[source] for source in node.inputs])
+            builder.nodes.append(Node(name, node.operation, inputs, node.shape, new + node.scope[old:], node.span))
+            names.take(name, node.span)
+        for inner in self.scopes:
+            names.reopen(inner, new + inner.path[old:])
+        for name in [node.name for node in self.nodes if node.name in sequences.origins.terms]:
+            sequences.origins.terms[made[name]] = sequences.origins.terms[name]
+        end, result = len(builder.nodes), builder.nodes[-1]
+        region = replace(
+            self.region, scope=new, first=start, last=end, source=value.name, result=made[self.region.result]
+        )
+        return result, region
+
+
+def names_repeat(spec: Spec) -> bool:
+    """Whether the names inside a block are the same in every block of a stage, and its scope is its own."""
+    inside = (template for key, template in spec.naming.items() if key not in ("stage", "block"))
+    return "block" in spec.naming and all(_template_names(template).isdisjoint(PER_BLOCK) for template in inside)
+
+
+def block_repeats(stage: Stage, spec: Spec) -> bool:
+    """Whether the blocks of a stage, from the second on, can differ only by the value that reaches them."""
+    if stage.blocks.by_block or len(stage.blocks.entries) != 1:
+        return False
+    block: Block = stage.blocks.entries[0]
+    if not block.reads.isdisjoint(PER_BLOCK):
+        return False
+    cells = [cell for key, cell in stage.cells.items() if key not in ("before", "after", "name", "count")]
+    if any(cell.by_block for cell in cells):
+        return False
+    settings = {key: setting_in_force(spec, key, stage, block, 0) for key in SETTINGS}
+    setting = settings["shortcut"]
+    shortcut = setting.scope.shortcut(str(setting.term.constant))
+    if shortcut is None:
+        return False
+    written = [*(entry for cell in cells for entry in cell.entries), *settings.values(), *block.params.values()]
+    return all(_names(entry).isdisjoint(PER_BLOCK) for entry in written) and PER_BLOCK.isdisjoint(
+        _step_names(_steps_of(shortcut))
+    )
+
+
+def _names(written: object) -> frozenset[str]:
+    """The names that a term or a setting may read; a bare word may be one."""
+    if isinstance(written, Setting):
+        return frozenset().union(*map(_names, (written.term, *written.arguments.values())))
+    if isinstance(written, Term):
+        return written.names | ({written.constant} if isinstance(written.constant, str) else set())
+    return frozenset()
+
+
+def _step_names(steps: Iterable[Step]) -> Iterator[str]:
+    """The names that steps read, at any depth; inside a fragment nothing of the block is seen."""
+    for step in steps:
+        for written in (*step.arguments.values(), *(step.settings or {}).values(), step.when):
+            yield from _names(written)
+        yield from _step_names(step.steps or ())
+        for branch in step.branches:
+            yield from _step_names(branch.steps)
+
+
+def _steps_of(shortcut: Shortcut) -> Iterator[Step]:
+    for side in (shortcut.same, shortcut.change):
+        if side and not isinstance(side, str):
+            yield from side
+
+
+def _template_names(template: Template) -> frozenset[str]:
+    return frozenset().union(*(part.names for part in template.parts if isinstance(part, Expression)))
