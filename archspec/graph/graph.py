@@ -166,14 +166,20 @@ class Builder:
         key = (id(operation), tuple([node.shape for node in inputs]))
         shape = self.shapes.get(key)
         if shape is None:
-            shape = self.shapes[key] = operation.shape(key[1])
+            shape = operation.shape(key[1])
+            if math.prod(shape) > self.limits.elements:
+                raise self._too_many_elements()
+            self.shapes[key] = shape
         if operation.weighted:
             self.weights += shape[0] * key[1][0][0]
-        if math.prod(shape) > self.limits.elements or self.weights > self.limits.elements:
-            limit = f"{self.limits.elements:,} elements in one value or in its weights"
-            help = "lower channels or sizes, or raise `--limit elements=N`"
-            raise ShapeFault("E602", f"the network would have more than {limit}", argument="out", help=help)
+            if self.weights > self.limits.elements:
+                raise self._too_many_elements()
         return self.place(name, operation, inputs, shape, scope, span)
+
+    def _too_many_elements(self) -> ShapeFault:
+        message = f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
+        help = "lower channels or sizes, or raise `--limit elements=N`"
+        return ShapeFault("E602", message, argument="out", help=help)
 
     def place(
         self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, scope: str, span: Span
