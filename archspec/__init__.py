@@ -9,14 +9,13 @@ differs from another, all without torch; ``build`` makes the model.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from archspec.analysis.diff import Difference, compare
-from archspec.analysis.report import Report, report
+from archspec.analysis.report import Report, report, with_input
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
@@ -67,7 +66,7 @@ def analyze(
     input: Sequence[int] | None = None,
     batch: int = 1,
     dtype: str = "float32",
-    frozen: Iterable[str] = (),
+    frozen: str | Iterable[str] = (),
     lengths: bool | None = None,
     gates: bool = False,
     limits: Limits | None = None,
@@ -76,16 +75,16 @@ def analyze(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
-        input: another input than the spec's: channels and one to three sizes.
+        input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory.
         dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
-        frozen: scopes whose weights are not trained, such as ``layer1``.
+        frozen: a scope whose weights are not trained, such as ``layer1``, or several.
         lengths: whether the distributions of path lengths are computed; by default up to 2,000 blocks.
         gates: whether the edges of gates count as paths.
         limits: how large a network may become.
 
     Raises:
-        SpecError: the spec is refused, or a frozen scope is not there.
+        SpecError: the spec is refused, the input is of another rank, or a frozen scope is not there.
         ValueError: a batch, a dtype or an input that cannot be.
     """
     graph = _graph(spec, input, limits)
@@ -114,11 +113,8 @@ def diff(
 def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | None, limits: Limits | None) -> Graph:
     if input is None:
         return spec if isinstance(spec, Graph) else compile(spec, limits=limits)
-    sizes = tuple(input)
-    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
     loaded = spec.spec if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
-    return compile(dataclasses.replace(loaded, input=sizes), limits=limits)
+    return compile(with_input(loaded, input), limits=limits)
 
 
 def build(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
-from archspec.analysis.numbers import exact as exact_number
-from archspec.analysis.numbers import shown
+from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Part
 from archspec.analysis.paths import Lengths, Paths
-from archspec.analysis.report import Report
+from archspec.analysis.report import MANY_BLOCKS, Report
 from archspec.operations.base import Size, show_shape
 
 from .render import Terminal, counted, put, short
@@ -20,6 +22,12 @@ PLAIN_BARS = ".:-=+*#@"
 WIDTH = 60
 """How many bars a histogram has at most."""
 
+JACOBIAN = (
+    "Paths are those of the gradient at fixed activations, not of the forward pass; an activation after an addition "
+    "stands on the shortcut's way too."
+)
+"""What must be known of paths; the docs say it at more length."""
+
 
 def put_report(report: Report, parts: Sequence[Part]) -> None:
     """Print one report."""
@@ -27,91 +35,139 @@ def put_report(report: Report, parts: Sequence[Part]) -> None:
     put(f"{safe(report.name)}: {show_shape(report.input)} to {show_shape(report.output)}\n")
     put_table(_summary(report), right=(1,))
     put("")
-    put_table(_table(report, parts), right=(2, 3, 4, 5, 6, 7, 8), header=True, total=True)
+    _put_parts(report, parts)
     for label, paths in report.paths_by_output.items():
-        where = f" to {safe(label)}" if len(report.paths_by_output) > 1 else ""
-        _put_histogram(paths, where)
-    put(f"\n{report.convention}.")
-    if report.receptive_field and report.receptive_field.gates_left_out:
-        put("The receptive field leaves out the gates, each of which sees the whole input.")
-    for cost, names in report.unavailable.items():
-        put(safe(f"`{cost}` is unavailable: no rule for it has {', '.join(names)}."))
+        _put_lengths(paths, f" to {safe(label)}" if len(report.paths_by_output) > 1 else "")
+    put("")
+    _put_notes(report)
 
 
 def _summary(report: Report) -> list[tuple[str, str, str]]:
-    totals, costs, memory, field, paths = (
-        report.totals,
-        report.totals.costs,
-        report.memory,
-        report.receptive_field,
-        report.paths,
-    )
+    totals, costs, memory = report.totals, report.totals.costs, report.memory
+    field, paths = report.receptive_field, report.paths
     kinds = ", ".join(f"{name} {number:,}" for name, number in totals.params_by_operation.items())
     frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
-    intensity = "" if totals.intensity is None else f", {totals.intensity:.3g} a byte read or written"
-    batch = "for one example" if memory.batch == 1 else f"for a batch of {memory.batch}"
+    flops = f"{short(costs.flops)} FLOPs, {totals.intensity:.3g} for each byte that moves" if totals.intensity else ""
+    batch = "for one example" if memory.batch == 1 else f"for a batch of {memory.batch:,}"
+    at = f", at {memory.peak_at}" if memory.peak_at else ""
+    last = f" to {list(report.outputs)[-1]}" if len(report.outputs) > 1 else ""
+    unseen = ("receptive field", "unavailable", "") if "receptive_field" in report.unavailable else None
+    adam = f"at most, with SGD; with Adam {_bytes(memory.training_adam)}"
     rows = [
         ("parameters", f"{costs.params:,}", f"{frozen}{kinds}"),
         ("buffers", f"{costs.buffers:,}", "running statistics and counters") if costs.buffers else None,
-        ("MACs", short(costs.macs), f"{short(costs.flops)} FLOPs{intensity}"),
-        ("activations", short(costs.activations), f"and {short(costs.elementwise)} operations on single elements"),
-        ("layers", str(totals.layers), f"in {counted(totals.nodes, 'node')}"),
-        ("weights", _bytes(memory.weights), f"in {memory.dtype}; buffers {_bytes(memory.buffers)}"),
-        (
-            "inference peak",
-            _bytes(memory.inference_peak),
-            f"at {memory.peak_at}, {batch}; input {_bytes(memory.input)}",
-        ),
-        ("saved for backward", _bytes(memory.saved_for_backward), "in training mode, the input included"),
-        ("training step", _bytes(memory.training_sgd), f"at most, with SGD; with Adam {_bytes(memory.training_adam)}"),
-        ("receptive field", _size(field.size), f"stride {_size(field.stride)}, at {field.scope}") if field else None,
-        ("skip paths", shown(paths.skip_paths), _choices(paths)),
-        ("path lengths", f"{paths.in_layers.mean:.1f}", _spread(paths.in_layers)),
+        ("MACs", short(costs.macs), flops),
+        ("activations", short(costs.activations), "outputs of convolutions, linear layers and pools"),
+        ("elementwise", short(costs.elementwise), "operations of all others, apart from the MACs"),
+        ("layers", f"{totals.layers:,}", f"in {counted(totals.nodes, 'node')}"),
+        ("weights", _bytes(memory.weights), f"in {memory.dtype}, and {_bytes(memory.buffers)} of buffers"),
+        ("inference peak", _bytes(memory.inference_peak), f"{batch}{at}"),
+        ("saved for backward", _bytes(memory.saved_for_backward), f"with the input's {_bytes(memory.input)}"),
+        ("training step", _bytes(memory.training_sgd), adam if memory.training_sgd is not None else ""),
+        ("receptive field", _size(field.size), f"stride {_size(field.stride)}, at {field.scope}") if field else unseen,
+        (f"skip paths{last}", shown(paths.skip_paths), _choices(paths)),
     ]
     return [row for row in rows if row]
 
 
 def _choices(paths: Paths) -> str:
-    found = f"by {counted(paths.residual_blocks, 'residual block')}"
-    if paths.skip_paths >= 2 and paths.skip_paths < 10**15:
-        power = paths.log2_skip_paths
-        found = f"2^{power:g}, {found}" if power.is_integer() else f"2^{power:.2f}, {found}"
-    return found if paths.graph_paths == paths.skip_paths else f"{found}; {shown(paths.graph_paths)} in the whole graph"
+    """Where the skip paths come from."""
+    found = (
+        f"from {counted(paths.residual_blocks, 'residual block')}" if paths.residual_blocks else "no residual blocks"
+    )
+    if paths.skip_paths > 1 and _power(paths) != shown(paths.skip_paths):
+        found = f"{_power(paths)}, {found}"
+    return (
+        found
+        if paths.graph_paths == paths.skip_paths
+        else f"{found}; {shown(paths.graph_paths)} paths in the whole graph"
+    )
 
 
-def _spread(lengths: Lengths) -> str:
-    return f"layers on average, {lengths.least} to {lengths.most}, deviation {lengths.std:.2f}"
+def _power(paths: Paths) -> str:
+    """The number of skip paths as a power of two."""
+    power = paths.log2_skip_paths
+    if not power:
+        return "1"
+    return f"2^{power:.10g}" if power.is_integer() else f"2^{power:.2f}"
 
 
-def _table(report: Report, parts: Sequence[Part]) -> list[tuple[str, ...]]:
+def _put_parts(report: Report, parts: Sequence[Part]) -> None:
     whole = report.totals.costs
-    rows: list[tuple[str, ...]] = [("", "block", "count", "output", "params", "share", "MACs", "share", "activations")]
+    figures = ("output", "params", "share", "MACs", "share", "activations")
+    counts = ["count", *(str(part.count or "") for part in parts), ""]
+    rows: list[tuple[str, ...]] = [("", "block", *figures)]
     for part in parts:
-        costs, count = part.costs, str(part.count or "")
+        costs = part.costs
         params = (f"{costs.params:,}", _share(costs.params, whole.params))
         macs = (short(costs.macs), _share(costs.macs, whole.macs))
-        rows.append((part.name, part.block, count, show_shape(part.output), *params, *macs, short(costs.activations)))
-    shares = (f"{whole.params:,}", "100.0%", short(whole.macs), "100.0%", short(whole.activations))
-    return [*rows, ("total", "", "", show_shape(report.output), *shares)]
+        rows.append((part.name, part.block, show_shape(part.output), *params, *macs, short(costs.activations)))
+    params = (f"{whole.params:,}", _share(whole.params, whole.params))
+    macs = (short(whole.macs), _share(whole.macs, whole.macs))
+    rows.append(("total", "", show_shape(report.output), *params, *macs, short(whole.activations)))
+    if any(part.count for part in parts):
+        rows = [(*row[:2], count, *row[2:]) for row, count in zip(rows, counts, strict=True)]
+    last = len(rows[0])
+    put_table(rows, right=range(2, last), header=True, total=True, spare=(last - 4, last - 2, last - 1))
 
 
 def _share(part: int | None, whole: int | None) -> str:
     return f"{part / whole:.1%}" if part is not None and whole else "-"
 
 
-def _put_histogram(paths: Paths, where: str) -> None:
-    """The distribution of path lengths, as a line of bars; nothing where all paths have one length."""
-    layers, blocks = paths.in_layers, paths.in_blocks
-    if layers.counts is None or layers.least == layers.most:
+def _put_notes(report: Report) -> None:
+    """What is counted how, and what is left out."""
+    _put_paragraph(f"{report.convention}.")
+    if report.receptive_field and report.receptive_field.gates_left_out:
+        _put_paragraph("The receptive field leaves out the gates, each of which sees the whole input.")
+    if report.paths.skip_paths > 1:
+        _put_paragraph(JACOBIAN)
+    if report.paths.gates_counted:
+        _put_paragraph("Paths through gates are counted.")
+    for cost, names in report.unavailable.items():
+        _put_paragraph(f"`{cost}` is unavailable: there is no rule for it in {', '.join(names)}.")
+
+
+def _put_paragraph(text: str) -> None:
+    """A paragraph, broken between words where a person would see it broken inside one."""
+    terminal = Terminal.of(sys.stdout)
+    put(textwrap.fill(terminal.safe(text), terminal.width) if terminal.person else terminal.safe(text))
+
+
+# -- how long the paths are --------------------------------------------------------------------------------------------
+
+
+def _put_lengths(paths: Paths, where: str) -> None:
+    """The distribution of path lengths in layers and in residual branches; nothing where there is one path."""
+    if paths.skip_paths == 1:
         return
-    low, high = blocks.middle()
-    share = f"{blocks.share(low, high):.3%}".rstrip("%").rstrip("0").rstrip(".")
-    put(f"\npaths{where} by the layers that they cross:")
-    put(f"  {layers.least} {_bars(layers.counts[layers.least :])} {layers.most}")
-    put(f"{share}% of them go through {low} to {high} of {counted(paths.residual_blocks, 'residual block')}")
+    put(f"\nskip paths{where} by the layers that they cross: {_spread(paths.in_layers)}")
+    _put_bars(paths.in_layers)
+    put(f"by the residual branches that they take: {_spread(paths.in_blocks)}")
+    _put_bars(paths.in_blocks)
+    if paths.in_blocks.counts is None:
+        put(f"above {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length")
+        return
+    low, high = paths.in_blocks.middle()
+    if (low, high) == (paths.in_blocks.least, paths.in_blocks.most):
+        return
+    share = f"{paths.in_blocks.share(low, high):.3%}".replace(".000%", "%")
+    put(f"{share} of the paths take {low} to {high} of the {paths.residual_blocks:,} branches")
+
+
+def _spread(lengths: Lengths) -> str:
+    return f"{lengths.least:,} to {lengths.most:,}, mean {lengths.mean:,.1f}, deviation {lengths.std:,.2f}"
+
+
+def _put_bars(lengths: Lengths) -> None:
+    if lengths.counts is not None and lengths.least < lengths.most:
+        put(f"  {lengths.least} {_bars(lengths.counts[lengths.least :])} {lengths.most}")
 
 
 def _bars(counts: Sequence[int]) -> str:
+    """A bar for each length that paths can have, or for several of them; the first has one."""
+    step = math.gcd(*(length for length, count in enumerate(counts) if count))
+    counts = counts[:: max(step, 1)]
     bars = BARS if _can_show(BARS) else PLAIN_BARS
     size = -(-len(counts) // WIDTH)
     bins = [sum(counts[start : start + size]) for start in range(0, len(counts), size)]
@@ -127,28 +183,51 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def comparison(reports: Sequence[Report], *, exact: bool = False) -> list[tuple[str, ...]]:
-    """A row for each network; ``exact`` for machines."""
+# -- several networks --------------------------------------------------------------------------------------------------
+
+
+def put_comparison(reports: Sequence[Report]) -> None:
+    """Print a row for each network."""
     names = ("params", "MACs", "activations", "layers", "peak", "saved", "field", "skip paths", "mean length")
-    exact_names = (
-        *("params", "macs", "activations", "layers", "inference_peak_bytes", "saved_for_backward_bytes"),
+    rows: list[tuple[str, ...]] = [("", *names)]
+    for found in reports:
+        costs, memory = found.totals.costs, found.memory
+        told = (f"{costs.params:,}", short(costs.macs), short(costs.activations), f"{found.totals.layers:,}")
+        peaks = (_bytes(memory.inference_peak), _bytes(memory.saved_for_backward))
+        paths = (_power(found.paths), f"{found.paths.in_layers.mean:,.1f}")
+        rows.append((found.name, *told, *peaks, _field(found), *paths))
+    put_table(rows, right=range(1, 10), header=True, spare=(3, 9, 6, 5, 7, 4))
+    memory = reports[0].memory
+    batch = "one example" if memory.batch == 1 else f"a batch of {memory.batch:,}"
+    put("")
+    _put_paragraph(f"{reports[0].convention}.")
+    _put_paragraph(
+        f"Memory at the peak of inference, and saved for the backward pass, is for {batch} in {memory.dtype}; the mean "
+        "length of the skip paths is in layers."
+    )
+    for name in dict.fromkeys(name for found in reports for names in found.unavailable.values() for name in names):
+        _put_paragraph(f"What is unavailable has no rule in {name}.")
+
+
+def exact_comparison(reports: Sequence[Report]) -> list[list[Any]]:
+    """A row for each network, with exact figures for machines; what is unavailable is an empty text."""
+    names = (
+        *("name", "params", "macs", "activations", "layers", "inference_peak_bytes", "saved_for_backward_bytes"),
         *("receptive_field", "skip_paths", "mean_length_in_layers"),
     )
-    rows: list[tuple[str, ...]] = [("name", *(exact_names if exact else names))]
-    for report in reports:
-        costs, memory, field, paths = report.totals.costs, report.memory, report.receptive_field, report.paths
-        mean = f"{paths.in_layers.mean:.1f}"
-        size = _size(field.size) if field else "-"
-        if exact:
-            figures: tuple[int | None, ...] = (costs.params, costs.macs, costs.activations, report.totals.layers)
-            figures = (*figures, memory.inference_peak, memory.saved_for_backward)
-            written = tuple("" if figure is None else str(figure) for figure in figures)
-            rows.append((report.name, *written, size, str(exact_number(paths.skip_paths)), mean))
-        else:
-            told = (f"{costs.params:,}", short(costs.macs), short(costs.activations), str(report.totals.layers))
-            peaks = (_bytes(memory.inference_peak), _bytes(memory.saved_for_backward))
-            rows.append((report.name, *told, *peaks, size, shown(paths.skip_paths), mean))
+    rows: list[list[Any]] = [list(names)]
+    for found in reports:
+        costs, memory, paths = found.totals.costs, found.memory, found.paths
+        field = found.receptive_field
+        size = field and (field.size if isinstance(field.size, int) else show_shape(field.size))
+        peaks = (memory.inference_peak, memory.saved_for_backward)
+        row = (costs.params, costs.macs, costs.activations, found.totals.layers, *peaks, size, exact(paths.skip_paths))
+        rows.append([found.name, *("" if cell is None else cell for cell in row), paths.in_layers.mean])
     return rows
+
+
+def _field(report: Report) -> str:
+    return _size(report.receptive_field.size) if report.receptive_field else "-"
 
 
 def _bytes(number: int | None) -> str:
@@ -157,4 +236,4 @@ def _bytes(number: int | None) -> str:
 
 
 def _size(size: Size) -> str:
-    return str(size) if isinstance(size, int) else show_shape(size)
+    return f"{size:,}" if isinstance(size, int) else show_shape(size)

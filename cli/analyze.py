@@ -15,28 +15,26 @@ import archspec
 from archspec.analysis.data import as_data, part_data
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import Part
-from archspec.analysis.report import Report, report
+from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Limits
 from archspec.operations.base import show_shape
 
 from . import options
-from .analysis_text import comparison, put_report
+from .analysis_text import exact_comparison, put_comparison, put_report
 from .render import Terminal, as_json, put, put_json
-from .tables import put_table
 
 PER = ("stage", "block", "layer")
 
-_SHAPE = re.compile(r"[0-9]{1,9}(?:x[0-9]{1,9}){1,3}", re.ASCII)
+_SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
 
 
-def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """The input shape as a setting of the spec."""
+def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     if value is None:
-        return ()
+        return None
     if not _SHAPE.fullmatch(value):
-        raise click.BadParameter("a shape is channels and one to three sizes, as in `3x320x320`")
-    return (f"input=[{value.replace('x', ', ')}]",)
+        raise click.BadParameter("a shape is channels and one to three sizes of at least 1, as in `3x320x320`")
+    return tuple(map(int, value.split("x")))
 
 
 @click.command("analyze", cls=options.SpecCommand)
@@ -52,14 +50,16 @@ def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 )
 @click.option("--frozen", multiple=True, metavar="SCOPE", help="A scope that is not trained; may be repeated.")
 @click.option("--per", type=options.Word("part", PER), metavar="|".join(PER), help="What has a row of its own.")
-@click.option("--lengths", is_flag=True, help="Exact path lengths however many blocks there are.")
-@click.option("--gates", is_flag=True, help="Count the edges of gates as paths.")
+@click.option(
+    "--lengths", is_flag=True, help="Count the paths of each length also above 2,000 blocks, where that takes a while."
+)
+@click.option("--gates", is_flag=True, help="Count paths through the gates of squeeze-and-excitation too.")
 @options.overrides
 @options.limits
 @options.form("text", "json", "csv", "markdown")
 def command(
     specs: tuple[str, ...],
-    shape: tuple[str, ...],
+    shape: tuple[int, ...] | None,
     batch: int,
     dtype: str,
     frozen: tuple[str, ...],
@@ -74,23 +74,30 @@ def command(
     """Say what a network costs, and count the paths through it; needs no torch.
 
     Parameters, MACs, activations, memory, receptive field, and the skip paths with their lengths. Several specs, or a
-    folder of them, give one table that compares them.
+    folder of them, give one table that compares them; with --per, each gives its own.
 
     \b
     Examples:
       archspec analyze resnet50
-      archspec analyze resnet18 resnet50 --input 3x320x320
-      archspec analyze resnet50 --per layer --format csv
+      archspec analyze resnet50 --input 3x320x320
       archspec analyze resnet50 --batch 64 --dtype bfloat16 --frozen layer1
+      archspec analyze resnet50 --per layer --format csv > resnet50.csv
+      archspec analyze resnet18 resnet34 resnet50
     """
     reports: list[Report] = []
     faults: list[Diagnostic] = []
-    for reference in dict.fromkeys(name for spec in specs for name in options.inside(spec)):
+    for reference in options.references(specs, form):
         try:
-            loaded = options.load(options.source(reference), (*overrides, *shape), allow_outside)
-            graph = archspec.compile(loaded, limits=limits)
-            found = report(
-                graph, batch=batch, dtype=dtype, frozen=frozen, lengths=True if lengths else None, gates=gates
+            spec = options.load(options.source(reference), overrides, allow_outside)
+            found = archspec.analyze(
+                spec,
+                input=shape,
+                batch=batch,
+                dtype=dtype,
+                frozen=frozen,
+                lengths=lengths or None,
+                gates=gates,
+                limits=limits,
             )
         except SpecError as error:
             faults += error.diagnostics
@@ -110,8 +117,7 @@ def command(
 
 def _put_text(reports: Sequence[Report], per: str | None) -> None:
     if len(reports) > 1 and per is None:
-        put_table(comparison(reports), right=range(1, 10), header=True)
-        put(f"\n{reports[0].convention}.")
+        put_comparison(reports)
         return
     for number, found in enumerate(reports):
         put("\n" if number else "", end="")
@@ -130,15 +136,15 @@ def _put_json(reports: Sequence[Report], per: str | None) -> None:
 
 def _put_csv(reports: Sequence[Report], per: str | None) -> None:
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows(_figures(reports, per))
+    csv.writer(stream, lineterminator="\n").writerows(_figures(reports, per))
     put(stream.getvalue(), end="")
 
 
 def _put_markdown(reports: Sequence[Report], per: str | None) -> None:
     safe = Terminal.of(sys.stdout).safe
     header, *rows = _figures(reports, per)
-    lines = [header, ["---"] * len(header), *rows]
+    numbers = [all(not isinstance(cell, str) for cell in column) for column in zip(*rows, strict=True)]
+    lines = [header, ["---:" if number else "---" for number in numbers], *rows]
     put("\n".join("| " + " | ".join(safe(str(cell)).replace("|", "\\|") for cell in line) + " |" for line in lines))
 
 
@@ -155,15 +161,17 @@ def _rows(found: Report, per: str) -> tuple[Part, ...]:
 
 
 def _figures(reports: Sequence[Report], per: str | None) -> list[list[Any]]:
-    """The header and the rows of a table of figures: of the parts of one spec, or a row for each of several."""
+    """The header and the rows of a table of figures: of the parts of one spec, or a row for each of several.
+
+    What is unavailable is an empty text.
+    """
     if len(reports) > 1 and per is None:
-        return [list(row) for row in comparison(reports, exact=True)]
+        return exact_comparison(reports)
     several = len(reports) > 1
-    found: list[list[Any]] = []
-    for each in reports:
-        for part in _rows(each, per or "stage"):
+    rows: list[dict[str, Any]] = []
+    for found in reports:
+        for part in _rows(found, per or "stage"):
             data = {**part_data(part), "output": show_shape(part.output)}
-            if not found:
-                found.append([*(["spec"] if several else []), *data])
-            found.append([*([each.name] if several else []), *data.values()])
-    return found
+            rows.append({**({"spec": found.name} if several else {}), **data})
+    columns = list(rows[0]) if rows else []
+    return [columns, *(["" if cell is None else cell for cell in row.values()] for row in rows)]

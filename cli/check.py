@@ -16,7 +16,7 @@ from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import check_expectations
 
 from . import options
-from .render import Report, Terminal, as_json, counted, put, put_json, say, short
+from .render import Report, Terminal, as_json, counted, put, put_json, short
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -28,7 +28,7 @@ from .render import Report, Terminal, as_json, counted, put, put_json, say, shor
     "budgets",
     multiple=True,
     metavar="BUDGET",
-    help="Expect more of every spec, such as `--expect 'params<=26M'` or `'layer1.macs<1G'`; may be repeated.",
+    help="A budget that every spec must keep, such as 'params<=26M' or 'layer1.macs<1G'; may be repeated.",
 )
 @options.form("text", "json")
 def command(
@@ -43,7 +43,7 @@ def command(
 
     A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
     one is read, every shape is inferred, and what it says under `expect` is compared. The exit status is 1 if one of
-    them is at fault. With --set, the spec is another one, and its own `expect` is not compared.
+    them is at fault. --set makes another network, of which only what --expect and --set say is expected.
 
     \b
     Examples:
@@ -52,23 +52,10 @@ def command(
       archspec check wide.yaml --set stages.groups=32
       archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
-    if specs.count(options.STDIN) > 1:
-        raise click.UsageError("standard input can be read only once")
-    references = list(_references(specs, form))
+    references = list(options.references(specs, form))
     outcomes = (examine(reference, overrides, allow_outside, limits, budgets) for reference in references)
-    valid = _put_json(outcomes) if form == "json" else _put_text(outcomes, len(references))
+    valid = _put_json(outcomes) if form == "json" else _put_text(outcomes, len(references), bool(overrides))
     return 0 if valid == len(references) else 1
-
-
-def _references(specs: tuple[str, ...], form: str) -> Iterator[str]:
-    """What is checked: each spec, and of a folder the specs in it."""
-    for reference in specs:
-        for name in options.inside(reference):
-            if name == reference or not options.holds_definitions(name):
-                yield name
-            elif form == "text":
-                safe = Terminal.of(sys.stderr).safe
-                say(f"{safe(name)}: only definitions, which are checked with the specs that import them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +109,9 @@ def _put_json(outcomes: Iterator[Outcome]) -> int:
     return sum(entry["valid"] for entry in found)
 
 
-def _put_text(outcomes: Iterator[Outcome], total: int) -> int:
+def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
+    aside = "; with --set, its `expect` is left out" if changed else ""
     report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
     for outcome in outcomes:
         if outcome.valid and outcome.totals:
@@ -131,7 +119,7 @@ def _put_text(outcomes: Iterator[Outcome], total: int) -> int:
             totals = outcome.totals
             figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
             counts = f"{figures}, {counted(totals.layers, 'layer')}"
-            put(f"{safe(outcome.name)}: ok, {counts}")
+            put(f"{safe(outcome.name)}: ok, {counts}{aside}")
         report.add(outcome.diagnostics)
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
     return valid

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 import archspec
-from archspec.analysis.diff import Change, Difference, StageChange, compare
-from archspec.analysis.numbers import exact, shown
+from archspec.analysis.data import difference_data
+from archspec.analysis.diff import Change, Difference, StageChange
+from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
+from archspec.diagnostics import cut
 from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import show_shape
 
 from . import options
 from .render import Terminal, counted, put, put_json, short
 from .tables import put_table
+from .yaml_text import scalar
 
 MAX_KEYS = 20
 """How many state-dict keys of a kind the text shows; JSON has them all."""
+
+TOTALS = {
+    "params": "parameters",
+    "macs": "MACs",
+    "inference_peak_bytes": "inference peak, bytes",
+    "saved_for_backward_bytes": "saved for backward, bytes",
+    "receptive_field": "receptive field",
+    "skip_paths": "skip paths",
+}
+"""How a total is called where a person looks, if not as in JSON."""
 
 
 @click.command("diff", cls=options.SpecCommand)
@@ -40,7 +54,8 @@ def command(
 ) -> int:
     """Say what differs between two specs: keys, stages, costs, and which weights fit both.
 
-    --set changes the second spec; with one spec, that one is compared with what --set makes of it.
+    Two specs that are written differently may mean the same; what is compared is the networks. --set changes the second
+    spec; with one spec, that one is compared with what --set makes of it.
 
     \b
     Examples:
@@ -57,15 +72,12 @@ def command(
         loaded = options.load(options.source(reference), changes, allow_outside)
         return archspec.compile(loaded, limits=limits)
 
-    found = compare(compiled(spec, ()), compiled(other or spec, overrides))
+    found = archspec.diff(compiled(spec, ()), compiled(other or spec, overrides))
     if form == "json":
-        put_json(_json(found))
+        put_json(difference_data(found))
     else:
-        _put_text(found, spec, f"{other or spec}{' with --set' if overrides else ''}")
+        _put_text(found, spec, " ".join([other or spec, *(f"--set {setting}" for setting in overrides)]))
     return int(exit_code and bool(found))
-
-
-# -- text --------------------------------------------------------------------------------------------------------------
 
 
 def _put_text(found: Difference, before: str, after: str) -> None:
@@ -76,54 +88,62 @@ def _put_text(found: Difference, before: str, after: str) -> None:
         return
     if found.keys:
         put("\nkeys")
-        put_table(
-            [(change.name, _value(change.before), "->", _value(change.after)) for change in found.keys], indent="  "
-        )
+        put_table([(key.name, _value(key.before), "->", _value(key.after)) for key in found.keys], indent="  ")
     if found.stages:
         put("\nstages")
-        rows = [("", "output", "", "", "params", "", "", "", "MACs", "", "", "")]
-        put_table([*rows, *map(_stage, found.stages)], right=(1, 4, 8), indent="  ", header=True)
+        put_table([row for stage in found.stages for row in _stage(stage)], right=(2, 4, 5), indent="  ")
     put("\ntotals")
-    put_table([_total(change) for change in found.totals], right=(1, 3), indent="  ")
+    put_table([_total(change) for change in found.totals], right=(1, 3, 4), indent="  ")
     _put_transfer(found)
 
 
-def _value(value: Any) -> str:
-    if value is None:
+def _value(value: Any, *, inside: bool = False) -> str:
+    """A value of a spec as YAML in one line, cut where it is long."""
+    if value is None and not inside:
         return "not set"
-    if isinstance(value, bool):
-        return str(value).lower()
+    text = scalar(value, inside=inside) if not isinstance(value, list | dict) else ""
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return str(value)
+        text = f"[{', '.join(_value(item, inside=True) for item in value)}]"
+    elif isinstance(value, dict):
+        pairs = (f"{scalar(key, inside=True)}: {_value(item, inside=True)}" for key, item in value.items())
+        text = f"{{{', '.join(pairs)}}}"
+    return text if inside else cut(text, 80)
 
 
-def _stage(change: StageChange) -> tuple[str, ...]:
-    sides = (change.before, change.after)
-    outputs = [show_shape(part.output) if part else None for part in sides]
-    params = [part.costs.params if part else None for part in sides]
-    macs = [part.costs.macs if part else None for part in sides]
-    return (
-        change.name,
-        *_pair(*outputs),
-        *_pair(*(None if figure is None else f"{figure:,}" for figure in params)),
-        _percent(*params),
-        *_pair(*(None if figure is None else short(figure) for figure in macs)),
-        _percent(*macs),
-    )
+def _stage(change: StageChange) -> Iterator[tuple[str, ...]]:
+    """A row for each figure of a stage that differs."""
+    name = change.name
+    sides = [_stage_figures(part) if part else {} for part in (change.before, change.after)]
+    for figure in dict.fromkeys([*sides[0], *sides[1]]):
+        one, other = (side.get(figure) for side in sides)
+        if one != other:
+            shown = [_stage_figure(value) for value in (one, other)]
+            yield name, figure, shown[0], "->", shown[1], _percent(one, other)
+            name = ""
 
 
-def _pair(one: str | None, other: str | None) -> list[str]:
-    """Both sides, or one where they agree."""
-    return [one or "-", "", ""] if one == other else [one or "-", "->", other or "-"]
+def _stage_figures(part: Part) -> dict[str, str | int]:
+    costs = part.costs
+    return {
+        "block": f"{part.count} x {part.block}" if part.count else part.block,
+        "output": show_shape(part.output),
+        "params": costs.params,
+        "MACs": "unavailable" if costs.macs is None else costs.macs,
+        "activations": costs.activations,
+        "elementwise": "unavailable" if costs.elementwise is None else costs.elementwise,
+    }
+
+
+def _stage_figure(value: str | int | None) -> str:
+    return "-" if value is None else short(value) if isinstance(value, int) else value or "-"
 
 
 def _total(change: Change) -> tuple[str, ...]:
+    name = TOTALS.get(change.name, change.name)
     one, other = (_figure(value) for value in (change.before, change.after))
     if change.before == change.after:
-        return change.name, one, "", "", "same"
-    sizes = [value if isinstance(value, int) else None for value in (change.before, change.after)]
-    return change.name, one, "->", other, _percent(*sizes)
+        return name, one, "", "", "same"
+    return name, one, "->", other, _percent(change.before, change.after)
 
 
 def _figure(value: Any) -> str:
@@ -132,71 +152,38 @@ def _figure(value: Any) -> str:
     return show_shape(value) if isinstance(value, tuple) else shown(value)
 
 
-def _percent(one: int | None, other: int | None) -> str:
-    """By how much a figure changes."""
-    if one is None or other is None or one == other:
+def _percent(one: object, other: object) -> str:
+    """By how much a figure changes, as far as that can be said in percent."""
+    if not isinstance(one, int) or not isinstance(other, int) or not one or not other:
         return ""
-    if not one or other > 1000 * one:
-        return "more" if other > one else "less"
-    return f"{(other - one) / one:+.1%}"
+    if max(one, other) >= 10 * min(one, other):
+        times = max(one, other) // min(one, other)
+        return f"{'x' if other > one else '/'} {times:,}" if times < 10**6 else ""
+    change = (other - one) / one
+    return f"{change:+.1%}" if abs(change) >= 0.0005 else f"{100 * change:+.1g}%"
 
 
 def _put_transfer(found: Difference) -> None:
     plan = found.transfer
     put("\nweights, by state-dict key")
-    put(f"  {counted(len(plan.kept), 'key')} fit as they are")
+    put(f"  {_keys(len(plan.kept), 'fits as it is', 'fit as they are')}")
     safe = Terminal.of(sys.stdout).safe
     shapes = {key: f"{_tensor(one)} -> {_tensor(other)}" for key, (one, other) in plan.reshaped.items()}
-    for told, keys in (
-        ("have another shape", list(plan.reshaped)),
-        ("are in the first alone", plan.dropped),
-        ("are in the second alone", plan.new),
+    for one, several, keys in (
+        ("has another shape", "have another shape", list(plan.reshaped)),
+        ("is in the first alone", "are in the first alone", plan.dropped),
+        ("is in the second alone", "are in the second alone", plan.new),
     ):
         if keys:
-            put(f"  {counted(len(keys), 'key')} {told}")
+            put(f"  {_keys(len(keys), one, several)}")
             put_table([(key, shapes.get(key, "")) for key in map(safe, keys[:MAX_KEYS])], indent="    ")
             if len(keys) > MAX_KEYS:
                 put(f"    and {len(keys) - MAX_KEYS:,} more, which `--format json` lists")
 
 
+def _keys(number: int, one: str, several: str) -> str:
+    return f"{counted(number, 'key')} {one if number == 1 else several}"
+
+
 def _tensor(shape: tuple[int, ...]) -> str:
     return show_shape(shape) if shape else "a number"
-
-
-# -- JSON --------------------------------------------------------------------------------------------------------------
-
-
-def _json(found: Difference) -> dict[str, Any]:
-    plan = found.transfer
-    return {
-        "before": found.before.name,
-        "after": found.after.name,
-        "differs": bool(found),
-        "keys": [{"key": change.name, "before": change.before, "after": change.after} for change in found.keys],
-        "stages": [
-            {"name": change.name, "before": _part(change.before), "after": _part(change.after)}
-            for change in found.stages
-        ],
-        "totals": {
-            change.name: {"before": _plain(change.before), "after": _plain(change.after)} for change in found.totals
-        },
-        "weights": {
-            "kept": list(plan.kept),
-            "reshaped": {
-                key: {"before": list(one), "after": list(other)} for key, (one, other) in plan.reshaped.items()
-            },
-            "dropped": list(plan.dropped),
-            "new": list(plan.new),
-        },
-    }
-
-
-def _part(part: Part | None) -> dict[str, Any] | None:
-    if part is None:
-        return None
-    figures = {"params": part.costs.params, "macs": part.costs.macs, "activations": part.costs.activations}
-    return {"block": part.block, "count": part.count, "output": list(part.output), **figures}
-
-
-def _plain(value: Any) -> Any:
-    return exact(value) if isinstance(value, int) else list(value) if isinstance(value, tuple) else value

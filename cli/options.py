@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,7 @@ from archspec.language.files import ReadLimits, decode
 from archspec.language.locate import SUFFIXES, open_spec, zoo_names
 from archspec.language.spec import Spec
 
-from .render import Report, as_json, put_json
+from .render import Report, Terminal, as_json, put_json, say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,7 +51,8 @@ class SpecCommand(click.Command):
             found, status = error.diagnostics, 1
         except EnvironmentFault as error:
             found, status = (error.diagnostic,), 3
-        refuse(found, str(ctx.params.get("spec", "")), str(ctx.params.get("form", "")))
+        named = ctx.params.get("spec") or " ".join(ctx.params.get("specs", ()))
+        refuse(found, str(named), str(ctx.params.get("form", "")))
         return status
 
 
@@ -109,6 +110,19 @@ def inside(reference: str) -> list[str]:
             paths = Path(reference).iterdir()
             found = sorted(str(path) for path in paths if path.suffix in SUFFIXES and not path.name.startswith("."))
     return found or [reference]
+
+
+def references(specs: Iterable[str], form: str) -> Iterator[str]:
+    """What a command that takes several specs reads: each of them, and of a folder the specs in it."""
+    if tuple(specs).count(STDIN) > 1:
+        raise click.UsageError("standard input can be read only once")
+    for reference in specs:
+        for name in inside(reference):
+            if name == reference or not holds_definitions(name):
+                yield name
+            elif form != "json":
+                safe = Terminal.of(sys.stderr).safe
+                say(f"{safe(name)}: only definitions, which are read with the specs that import them")
 
 
 def holds_definitions(path: str) -> bool:

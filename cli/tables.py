@@ -11,7 +11,13 @@ Rows = Sequence[Sequence[str]]
 
 
 def put_table(
-    rows: Rows, right: Collection[int] = (), *, indent: str = "", header: bool = False, total: bool = False
+    rows: Rows,
+    right: Collection[int] = (),
+    *,
+    indent: str = "",
+    header: bool = False,
+    total: bool = False,
+    spare: Sequence[int] = (),
 ) -> None:
     """Rows as data for standard output.
 
@@ -21,13 +27,26 @@ def put_table(
         indent: what stands before every row.
         header: whether the first row names the columns.
         total: whether the last row sums up the others.
+        spare: columns that are left out, in this order, while the table is wider than a person's screen.
     """
     terminal = Terminal.of(sys.stdout)
     safe = [[terminal.safe(cell) for cell in row] for row in rows]
     if not terminal.person:
         put(plain(safe, right, indent))
     elif safe:
-        _draw(safe, right, indent, header, total, terminal)
+        left = _fitting(safe, spare, terminal.width - len(indent))
+        right = [place for place, column in enumerate(left) if column in right]
+        _draw([[row[column] for column in left] for row in safe], right, indent, header, total, terminal)
+
+
+def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:
+    """The columns that are left when as many of ``spare`` are left out as must be."""
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    left = list(range(len(widths)))
+    for column in spare:
+        if sum(widths[each] for each in left) + 2 * (len(left) - 1) > width:
+            left.remove(column)
+    return left
 
 
 def plain(rows: Rows, right: Collection[int] = (), indent: str = "") -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING
@@ -9,6 +12,7 @@ from dataclasses import MISSING
 import pytest
 
 import archspec
+from archspec.analysis.data import difference_data
 from archspec.codes import CODES
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions import FUNCTIONS
@@ -21,7 +25,7 @@ from archspec.language.steps import MAX_LEVELS
 from archspec.language.table import COLUMNS
 from archspec.operations.base import INIT, Operation, arguments, operations
 from archspec.testing.expectations import NAMES, check_expectations
-from archspec_cli.main import COMMANDS
+from archspec_cli.main import COMMANDS, run
 from archspec_cli.render import MAX_SHOWN
 from tests.pages import PAGES, ROOT, diagnostics, part, prose
 
@@ -233,9 +237,82 @@ BEYOND: dict[str, tuple[str, Callable[[int], str]]] = {
 }
 
 
+# -- the keys of the JSON ----------------------------------------------------------------------------------------------
+
+MAPPINGS = {"params_by_operation", "unavailable", "outputs", "length_in_blocks", "length_in_layers", "totals"}
+"""What is described as a whole, because its keys are the network's or are told in the text."""
+
+
+def paths(value: dict[str, object], whole: set[str]) -> set[str]:
+    """The dotted keys of a mapping down to its values, and to the mappings that are described as a whole."""
+    found = set()
+    for key, item in value.items():
+        inside = isinstance(item, dict) and key not in whole
+        found |= {f"{key}.{rest}" for rest in paths(item, whole)} if inside else {key}
+    return found
+
+
+def analysis_of_everything() -> dict[str, object]:
+    """The JSON of `archspec analyze` for a network with several outputs, with rows of blocks and of layers."""
+    shown: dict[str, object] = {}
+    for per in ("block", "layer"):
+        stored = io.StringIO()
+        with contextlib.redirect_stdout(stored):
+            assert (
+                run(["analyze", "resnet18", "--set", "outputs=[layer1, layer4]", "--per", per, "--format", "json"]) == 0
+            )
+        shown |= json.loads(stored.getvalue())
+    return shown
+
+
+ANALYSIS: dict[str, Callable[[Rows], None]] = {}
+
+
+def analysis_table(heading: str) -> Callable[[Callable[[Rows], None]], Callable[[Rows], None]]:
+    """Marks the check of the table under a heading of the page about the analysis."""
+
+    def mark(check: Callable[[Rows], None]) -> Callable[[Rows], None]:
+        ANALYSIS[heading] = check
+        return check
+
+    return mark
+
+
+@analysis_table("Keys of the JSON")
+def keys_of_the_json(rows: Rows) -> None:
+    data = analysis_of_everything()
+    assert sorted(firsts(rows)) == sorted(paths(data, MAPPINGS - {"totals"}))
+    lengths = next(row[1] for row in rows if "`paths.length_in_blocks`" in row[0])
+    assert {*words(lengths)} >= data["paths"]["length_in_blocks"].keys()
+    outputs = next(row[1] for row in rows if row[0] == "`outputs`")
+    assert {*words(outputs)} == data["outputs"]["layer1"].keys()
+
+
+@analysis_table("Keys of a row")
+def keys_of_a_row(rows: Rows) -> None:
+    data = analysis_of_everything()
+    for place in ("stages", "outside", "blocks", "layers"):
+        assert firsts(rows) == list(data[place][0]), place
+
+
+@analysis_table("Keys of a difference")
+def keys_of_a_difference(rows: Rows) -> None:
+    data = difference_data(archspec.diff("resnet18", "resnet34"))
+    assert sorted(firsts(rows)) == sorted(paths(data, {"reshaped", "totals"}))
+    told = {row[0]: {*words(row[1])} for row in rows}
+    assert told["`keys`"] == data["keys"][0].keys()
+    assert told["`stages`"] >= data["stages"][0].keys()
+    assert told["`totals`"] == data["totals"]["params"].keys()
+
+
 @pytest.mark.parametrize("heading", REFERENCE)
 def test_a_table_of_the_reference_agrees_with_the_code(heading: str) -> None:
     REFERENCE[heading](tables("docs/language.md")[heading])
+
+
+@pytest.mark.parametrize("heading", ANALYSIS)
+def test_a_table_of_the_analysis_agrees_with_the_code(heading: str) -> None:
+    ANALYSIS[heading](tables("docs/analysis.md")[heading])
 
 
 def test_the_tables_of_other_pages_agree_with_the_code() -> None:
@@ -249,5 +326,10 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
 def test_every_table_is_checked() -> None:
     """Figures of measurements are left to whoever measures them."""
     found = {page: set(tables(page)) for page in PAGES if page != "docs/benchmarks.md"}
-    checked = {"docs/language.md": {*REFERENCE}, "README.md": {"The command line"}, "docs/design.md": {"Folders"}}
+    checked = {
+        "docs/language.md": {*REFERENCE},
+        "docs/analysis.md": {*ANALYSIS},
+        "README.md": {"The command line"},
+        "docs/design.md": {"Folders"},
+    }
     assert found == {page: checked.get(page, set()) for page in found}

@@ -1,14 +1,18 @@
-"""A report as plain data, as ``archspec analyze --format json`` prints it."""
+"""Reports and differences as plain data, as ``archspec analyze`` and ``archspec diff`` print them as JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from archspec.analysis.diff import Difference
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.paths import Lengths, Paths
 from archspec.analysis.report import Report
 from archspec.operations.base import Size
+
+BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_for_backward_bytes"}
+"""How costs are called in the data, if not as in a report."""
 
 
 def as_data(report: Report) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "paths": path_data(report.paths),
         "stages": [part_data(stage) for stage in report.stages],
         "outside": [part_data(row) for row in report.rows if not row.count],
-        "unavailable": {cost: list(names) for cost, names in report.unavailable.items()},
+        "unavailable": {BYTES.get(cost, cost): list(names) for cost, names in report.unavailable.items()},
     }
     if len(report.outputs) > 1:
         found["outputs"] = {
@@ -96,6 +100,40 @@ def part_data(part: Part) -> dict[str, Any]:
         "activations": part.costs.activations,
         "elementwise": part.costs.elementwise,
     }
+
+
+def difference_data(found: Difference) -> dict[str, Any]:
+    """What differs between two networks, with the whole plan for their weights."""
+    plan = found.transfer
+    return {
+        "before": found.before.name,
+        "after": found.after.name,
+        "differs": bool(found),
+        "keys": [{"key": change.name, "before": change.before, "after": change.after} for change in found.keys],
+        "stages": [
+            {
+                "name": change.name,
+                "before": change.before and part_data(change.before),
+                "after": change.after and part_data(change.after),
+            }
+            for change in found.stages
+        ],
+        "totals": {
+            change.name: {"before": _plain(change.before), "after": _plain(change.after)} for change in found.totals
+        },
+        "weights": {
+            "kept": list(plan.kept),
+            "reshaped": {
+                key: {"before": list(one), "after": list(other)} for key, (one, other) in plan.reshaped.items()
+            },
+            "dropped": list(plan.dropped),
+            "new": list(plan.new),
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    return exact(value) if isinstance(value, int) else list(value) if isinstance(value, tuple) else value
 
 
 def _size(size: Size) -> int | list[int]:

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report, report
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
-from archspec.language.fingerprint import FOR_PEOPLE
+from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
 from archspec.language.spec import Spec
-from archspec.operations.base import Shape
+from archspec.operations.base import INIT, Shape
 
 DEFAULTS: Mapping[str, Any] = {
     "input": list(DEFAULT_INPUT),
     "classes": DEFAULT_CLASSES,
     "stem": "imagenet",
     "head": "classifier",
+    "naming": "torchvision",
     "stages.stride": 1,
     "stages.dilation": 1,
+    "init.zero_init_residual": False,
+    **{f"init.{kind}": words[0] for kind, words in INIT.items()},
     **DEFAULT_SETTINGS,
 }
 """What a key means that is not written."""
 
 NO_MEANING = FOR_PEOPLE | {"archspec", "name", "extends", "import"}
+
+WHOLE = ("norm", "act", "stem", "head")
+"""Keys whose value is one thing, a word or a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two networks. ``keys`` are those of the merged specs, dotted, defaults filled in.
+    """What differs between two networks, and true where anything does.
 
-    ``totals`` has every figure of the networks as a whole, whether it differs or not.
+    ``keys`` are those of the merged specs, dotted, as they are written or else with their default; a key that makes no
+    difference to the network is left out where nothing else does. ``totals`` has every figure of the networks as a
+    whole, whether it differs or not: elements, counts, and bytes for one example in float32.
     """
 
     before: Report
@@ -74,65 +82,114 @@ class Difference:
     stages: tuple[StageChange, ...]
     totals: tuple[Change, ...]
     transfer: Transfer
+    same: bool
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
-        transfer = self.transfer
-        totals = any(change.before != change.after for change in self.totals)
-        return bool(self.keys or self.stages or totals or transfer.reshaped or transfer.dropped or transfer.new)
+        return not self.same
 
 
 def compare(before: Graph, after: Graph) -> Difference:
     """What differs between two compiled networks."""
     reports = report(before, lengths=False), report(after, lengths=False)
+    same = _meaning(before) == _meaning(after)
     return Difference(
         before=reports[0],
         after=reports[1],
-        keys=tuple(_changes(_keys(before.spec), _keys(after.spec))),
-        stages=tuple(_stages(*reports)),
+        keys=() if same else tuple(_key_changes(before.spec, after.spec)),
+        stages=() if same else tuple(_stages(*reports)),
         totals=tuple(_totals(*reports)),
         transfer=_transfer(before, after),
+        same=same,
     )
 
 
-def _keys(spec: Spec) -> dict[str, Any]:
-    """The values of a spec that mean something, by dotted key."""
-    found: dict[str, Any] = dict(DEFAULTS)
+def _meaning(graph: Graph) -> tuple[object, ...]:
+    """Everything of a network that makes a difference when it is built, whatever its spec looks like."""
+    init = {kind: graph.spec.init.get(kind, words[0]) for kind, words in INIT.items()}
+    nodes = [(node.name, node.operation, node.inputs, node.shape) for node in graph.nodes]
+    stages = [stage.scope for stage in graph.stages]
+    return graph.input, graph.outputs, graph.single, init, stages, nodes
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+class _Keys(NamedTuple):
+    """The values of a spec that mean something, by dotted key: as they are written, and what others default to."""
+
+    written: dict[str, Any]
+    defaults: Mapping[str, Any]
+
+
+def _keys(spec: Spec) -> _Keys:
+    written: dict[str, Any] = {}
     for document in (*spec.imported, spec.document):
         value = {key: item for key, item in document.value.items() if key not in NO_MEANING}
-        table = value.get("stages")
-        if table:
-            value["stages"] = {key: _column(cells) for key, cells in table.items()}
-        found.update(_flat(value, ""))
-    return found
-
-
-def _column(cells: Any) -> Any:
-    """A column of the stage table; one value where all stages have the same."""
-    alike = isinstance(cells, list) and cells and all(cell == cells[0] for cell in cells)
-    return cells[0] if alike and not isinstance(cells[0], list) else cells
+        for section, for_people in DEFINITIONS.items():
+            if value.get(section):
+                bodies = value[section].items()
+                value[section] = {
+                    name: {key: item for key, item in (body or {}).items() if key not in for_people}
+                    for name, body in bodies
+                }
+        written.update(_flat(value, ""))
+    params: dict[str, Any] = {}
+    for stage in spec.stages:
+        for block in stage.blocks.entries:
+            for name, term in block.params.items():
+                params.setdefault(f"stages.{name}", term.constant)
+    return _Keys(written, {**params, **DEFAULTS})
 
 
 def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
-        if isinstance(item, dict) and item:
-            yield from _flat(item, f"{prefix}{key}.")
+        name = f"{prefix}{key}"
+        if isinstance(item, dict) and item and key not in WHOLE:
+            yield from _flat(item, f"{name}.")
         elif item is not None:
-            yield f"{prefix}{key}", item
+            yield name, item
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
-    for key in dict.fromkeys([*before, *after]):
-        if before.get(key) != after.get(key):
-            yield Change(key, before.get(key), after.get(key))
+def _key_changes(before: Spec, after: Spec) -> Iterator[Change]:
+    one, other = _keys(before), _keys(after)
+    for key in dict.fromkeys([*one.written, *other.written]):
+        values = [keys.written.get(key, keys.defaults.get(key)) for keys in (one, other)]
+        if not _alike(key, *values):
+            yield Change(key, *values)
+
+
+def _alike(key: str, one: Any, other: Any) -> bool:
+    """Whether two values of a key mean the same. One value in a stage table stands for all stages."""
+    if not key.startswith("stages."):
+        return bool(one == other)
+    lists = [value for value in (one, other) if isinstance(value, list)]
+    if len(lists) == 2 and len(one) != len(other):
+        return False
+    return bool(_cell(one) == _cell(other))
+
+
+def _cell(column: Any) -> Any:
+    """The value of a column, where all stages have the same; else the column. A list in a cell stays one."""
+    alike = isinstance(column, list) and column and all(cell == column[0] for cell in column)
+    return column[0] if alike and not isinstance(column[0], list) else column
+
+
+# -- the networks ------------------------------------------------------------------------------------------------------
 
 
 def _stages(before: Report, after: Report) -> Iterator[StageChange]:
     """The stages, and what stands outside them, that differ; aligned by name."""
-    one, other = ({part.name: part for part in found.rows} for found in (before, after))
-    for name in dict.fromkeys([*one, *other]):
-        if one.get(name) != other.get(name):
-            yield StageChange(name, one.get(name), other.get(name))
+    one, other = _by_name(before), _by_name(after)
+    for key in dict.fromkeys([*one, *other]):
+        if one.get(key) != other.get(key):
+            yield StageChange(key[0], one.get(key), other.get(key))
+
+
+def _by_name(found: Report) -> dict[tuple[str, int], Part]:
+    """The rows of a report by name, and by number where several have one name, as what stands between stages has."""
+    names = [part.name for part in found.rows]
+    return {(part.name, names[:number].count(part.name)): part for number, part in enumerate(found.rows)}
 
 
 def _totals(before: Report, after: Report) -> Iterator[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from archspec.analysis.numbers import shown
 from archspec.operations.base import show_shape
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ def as_html(report: Report) -> str:
     total = _cells(("total", "", "", show_shape(report.output), *figures))
     head = "".join(f"<th>{name}</th>" for name in _HEAD)
     title = f"{escape(report.name)}: {show_shape(report.input)} to {show_shape(report.output)}"
-    paths = report.paths
-    blocks = f"{paths.residual_blocks} residual blocks, 2^{paths.log2_skip_paths:g} skip paths"
-    told = f"{report.totals.layers} layers; {blocks}"
+    blocks, paths = report.paths.residual_blocks, shown(report.paths.skip_paths)
+    told = f"{report.totals.layers:,} layers, {blocks:,} residual blocks, {paths} skip paths"
+    silent = [f"{cost} is unavailable: no rule in {', '.join(names)}" for cost, names in report.unavailable.items()]
+    notes = "".join(f"<p>{escape(note)}.</p>" for note in (report.convention, *silent))
     return (
         f"<table><caption>{title}<br>{told}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody><tfoot><tr>{total}</tr></tfoot></table><p>{escape(report.convention)}</p>"
+        f"<tbody>{rows}</tbody><tfoot><tr>{total}</tr></tfoot></table>{notes}"
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.in_place import in_place
 from archspec.operations.base import Operation, Shape
-from archspec.operations.effects import Bytes, Everywhere, Reach
+from archspec.operations.effects import Bytes, Everywhere, Layout, Reach
 
 SOURCE = -1
 """The position of the network's input."""
@@ -20,7 +21,8 @@ class Facts:
     """What one operation costs for one example, at one size of inputs. None: the operation has no rule for it.
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
-    dict that are not trained, ``counters`` those of them that are int64.
+    dict that are not trained, ``counters`` those of them that are int64. ``folded``: torch works its inputs off one
+    after the other.
     """
 
     elements: int
@@ -32,6 +34,9 @@ class Facts:
     activations: int
     elementwise: int | None
     scratch: Bytes | None
+    layout: Layout
+    reads: Literal["", "first", "last"]
+    folded: bool
     reach: tuple[Reach, ...] | Everywhere | None
     gates: frozenset[int]
 
@@ -104,6 +109,9 @@ def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Fa
         activations=elements if operation.activation else 0,
         elementwise=operation.elementwise(inputs, output),
         scratch=operation.scratch(inputs, output),
+        layout=operation.layout(inputs),
+        reads=operation.reads(inputs),
+        folded=len(inputs) > 2 and type(operation).torch is not Operation.torch and operation.torch(inputs).fold,
         reach=operation.reach(inputs, output),
         gates=operation.gates(inputs) if len(inputs) > 1 else frozenset(),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 MAX_BITS = 14_000
 """Python refuses to print longer integers, those of more than 4,300 digits."""
 
+SHORT_BITS = 40
+"""The longest factor that a person is shown, of 12 digits."""
+
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
@@ -15,20 +18,20 @@ def exact(number: int) -> int | str:
 
 def shown(number: int) -> str:
     """A count for a person: ``65,536``, and from 10^15 on as a product of powers, ``2^54``."""
-    return f"{number:,}" if abs(number) < 10**15 else powers(number)
+    return f"{number:,}" if abs(number) < 10**15 else powers(number, SHORT_BITS)
 
 
-def powers(number: int) -> str:
+def powers(number: int, bits: int = MAX_BITS) -> str:
     """A positive integer as a product of powers of small primes, ``2^54 * 3``.
 
-    What is left is a factor of its own, or its magnitude, ``about 10^5000``, where it is too long to print.
+    What is left is a factor of its own, or its magnitude, ``about 10^5000``, where it has more than ``bits`` bits.
     """
     factors = []
     for prime in PRIMES:
         number, exponent = _divided(number, prime)
         if exponent:
             factors.append(f"{prime}^{exponent}" if exponent > 1 else str(prime))
-    if number.bit_length() > MAX_BITS:
+    if number.bit_length() > bits:
         factors.append(f"about 10^{number.bit_length() * 30103 // 100000}")
     elif number > 1 or not factors:
         factors.append(str(number))

@@ -1,11 +1,20 @@
 """The paths through a network: how many there are, and how long (Veit et al. 2016).
 
-Counted on the graph alone, by dynamic programming with exact integers; nothing is enumerated. A choice is given by
+Counted on the graph alone, by dynamic programming with exact integers; nothing is enumerated. A skip path leads from
+the input to the output, and at each merge that it comes to it takes one of the merge's ways. Which inputs are ways:
 
-- an addition: each of its inputs is a way, wherever it stands;
-- a concatenation one of whose inputs the others are made of (a dense layer: what came, beside what is new): likewise;
-- any other concatenation sets branches side by side, all of which are taken: it is one way, its richest branch;
-- a multiplication is one way; the edges of a gate are left out, unless they are asked for.
+- of an addition, each: wherever it stands, a block's or a user's own; ``add: [[], []]`` has two;
+- of a concatenation with an identity, an input that all others are computed from (a dense layer: what came, beside what
+  is new), each: every channel of it both passes by and is computed with;
+- of any other concatenation, one, because its branches stand side by side and are always all taken (an Inception block;
+  ShuffleNet's halves, whose channels have no choice either): the branch with the most skip paths, then with the most
+  layers, then the first;
+- of a multiplication, one: the first input of full size. The others are gates; where gates are counted, each is a way.
+
+One way of a merge is its shortcut: the identity, else the way with the fewest layers since the network's input (a
+projection), else the first. Each of the others is a residual branch, a choice: n blocks in a row give 2^n paths, and a
+dense block of n layers does. A merge of three gives three paths, and so does a block in the residual of another:
+whoever takes the outer shortcut has no choice inside.
 """
 
 from __future__ import annotations
@@ -13,10 +22,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from archspec.analysis.network import SOURCE, Network
+from archspec.analysis.numbers import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class Lengths:
     most: int
     mean: float
     std: float
-    counts: tuple[int, ...] | None
+    counts: tuple[int, ...] | None = field(repr=False)
 
     def share(self, low: int, high: int) -> float:
         """The share of the paths whose length is from ``low`` to ``high``, both included.
@@ -40,21 +50,22 @@ class Lengths:
         return sum(self.counts[max(low, 0) : high + 1]) / sum(self.counts)
 
     def middle(self, share: float = 0.98) -> tuple[int, int]:
-        """The narrowest range, symmetric about the mean, through which at least ``share`` of the paths go."""
+        """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie."""
         reach = 0
         low, high = math.floor(self.mean), math.ceil(self.mean)
         while self.share(low - reach, high + reach) < share:
             reach += 1
-        return max(low - reach, 0), high + reach
+        return max(low - reach, self.least), min(high + reach, self.most)
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The paths from the input to one output.
 
-    ``residual_blocks`` are the choices: merges that give more than one way. ``skip_paths`` are the paths that these
-    choices make; ``graph_paths`` all paths of the graph, through every branch of a concatenation. A length
-    ``in_blocks`` counts the residual branches that a path takes, ``in_layers`` its convolutions and linear layers.
+    ``residual_blocks`` are the choices on them: a merge of n ways is n - 1, a block with a shortcut one. ``skip_paths``
+    are the paths that these choices make; ``graph_paths`` all paths of the graph, through every branch of every
+    concatenation. A length ``in_blocks`` counts the residual branches that a skip path takes, ``in_layers`` the
+    convolutions and linear layers that it crosses.
     """
 
     residual_blocks: int
@@ -64,26 +75,39 @@ class Paths:
     in_layers: Lengths
     gates_counted: bool
 
+    def __repr__(self) -> str:
+        # Python refuses to print integers of more than 4,300 digits.
+        counts = f"skip_paths={exact(self.skip_paths)}, graph_paths={exact(self.graph_paths)}"
+        lengths = f"in_blocks={self.in_blocks}, in_layers={self.in_layers}"
+        return f"Paths(residual_blocks={self.residual_blocks}, {counts}, {lengths}, gates_counted={self.gates_counted})"
+
     @property
     def log2_skip_paths(self) -> float:
         """The number of skip paths as a power of two."""
         return math.log2(self.skip_paths)
 
     def surviving(self, deleted: int, length: int | None = None) -> float:
-        """The share of the paths that are left when ``deleted`` of the residual branches are removed.
+        """The share of the paths that is left, on average, when ``deleted`` of the residual branches are removed.
 
-        Every block keeps its shortcut, and each choice of ``deleted`` blocks is equally likely. For the paths of one
-        ``length`` in blocks it is C(n - deleted, length) / C(n, length), for n blocks in a row.
+        Each choice of branches is equally likely; shortcuts stay. A path of ``length`` in blocks lives as long as none
+        of its own branches is among them: C(n - deleted, length) / C(n, length) for n branches. Without a ``length`` it
+        is the share of all paths, 2^-deleted where n blocks stand in a row.
 
         Raises:
-            ValueError: there are fewer blocks, or no such length.
+            ValueError: there are fewer blocks, no such length, or the distribution is needed and was not computed.
         """
         blocks = self.residual_blocks
         if not 0 <= deleted <= blocks or not (length is None or 0 <= length <= blocks):
             raise ValueError(f"the network has {blocks} residual blocks")
-        if length is None:
+        if length is not None:
+            return math.comb(blocks - deleted, length) / math.comb(blocks, length)
+        if self.skip_paths == 2**blocks:  # every merge doubles the paths, so that the lengths are binomial
             return 2.0**-deleted
-        return math.comb(blocks - deleted, length) / math.comb(blocks, length)
+        if self.in_blocks.counts is None:
+            raise ValueError("the distribution was not computed: ask for `lengths`")
+        whole = math.comb(blocks, deleted)
+        left = sum(n * math.comb(blocks - length, deleted) for length, n in enumerate(self.in_blocks.counts))
+        return left / (whole * self.skip_paths)
 
 
 def count_paths(network: Network, output: int, *, lengths: bool = True, gates: bool = False) -> Paths:
@@ -94,11 +118,11 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
         gates: whether the edges of gates count.
     """
     ways = find_ways(network, output, gates)
-    paths = _count(ways, ways.taken)
+    paths = _count(ways.taken)
     return Paths(
-        residual_blocks=sum(len(ways.taken[position]) - 1 for position in ways.shortcut),
+        residual_blocks=sum(len(inputs) - 1 for inputs in ways.taken.values()),
         skip_paths=paths,
-        graph_paths=_count(ways, ways.all),
+        graph_paths=_count(ways.all),
         in_blocks=_lengths(_block_steps(ways), paths, lengths),
         in_layers=_lengths(_layer_steps(network, ways), paths, lengths),
         gates_counted=gates,
@@ -112,12 +136,11 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
 class Ways:
     """Through which inputs of each node paths come.
 
-    ``walk`` are the positions of the nodes on a way to the output, in order. ``all`` has, for each, every input but
-    those of gates, ``taken`` those that a skip path may take. ``shortcut`` has the merges that give a choice, and which
-    of their ways is the shortcut: the one with the fewest layers, the first of several.
+    ``all`` has, in order, the positions of the nodes from which a way leads to the output, and of each the inputs but
+    for those of gates. ``taken`` has those that a skip path may take. ``shortcut`` says of each merge with a choice
+    which of its ways is the shortcut.
     """
 
-    walk: list[int]
     all: dict[int, tuple[int, ...]]
     taken: dict[int, tuple[int, ...]]
     shortcut: dict[int, int]
@@ -126,24 +149,28 @@ class Ways:
 def find_ways(network: Network, output: int, gates: bool = False) -> Ways:
     """The ways to the node at position ``output``."""
     inputs = (lambda position: network.sources[position]) if gates else network.ways
-    walk = _on_the_way(inputs, output)
-    found = Ways(walk, {position: inputs(position) for position in walk}, {}, {})
+    every = {position: inputs(position) for position in _on_the_way(inputs, output)}
+    taken: dict[int, tuple[int, ...]] = {}
+    shortcut: dict[int, int] = {}
     least, most, richest = {SOURCE: 0}, {SOURCE: 0}, {SOURCE: 1}
-    for position in walk:
+    for position, ways in every.items():
         operation = network.nodes[position].operation
-        ways = found.all[position]
         if len(ways) > 1:
+            identity = _identity(inputs, ways)
             gated = bool(network.facts[position].gates)
-            if operation.sums or gated or _has_identity(inputs, ways):
-                found.shortcut[position] = min(range(len(ways)), key=lambda i: least[ways[i]])
-            else:
+            if not (operation.sums or gated or identity is not None):
                 ways = (max(ways, key=lambda way: (richest[way], most[way])),)
-        found.taken[position] = ways
+            elif identity is not None:
+                shortcut[position] = ways.index(identity)
+            else:
+                shortcut[position] = min(range(len(ways)), key=lambda i: least[ways[i]])
+        taken[position] = ways
         least[position] = min([least[way] for way in ways]) + operation.weighted
         most[position] = max([most[way] for way in ways]) + operation.weighted
         # How rich a branch is compares branches of one concatenation only; exact counts may be very long numbers.
         richest[position] = richest[ways[0]] if len(ways) == 1 else sum([richest[way] for way in ways])
-    return found
+    walk = _on_the_way(lambda position: taken[position], output)
+    return Ways(every, {position: taken[position] for position in walk}, shortcut)
 
 
 _Inputs = Callable[[int], tuple[int, ...]]
@@ -157,10 +184,10 @@ def _on_the_way(inputs: _Inputs, output: int) -> list[int]:
     return sorted(wanted - {SOURCE})
 
 
-def _has_identity(inputs: _Inputs, ways: tuple[int, ...]) -> bool:
-    """Whether one of a concatenation's inputs is what the others are made of."""
+def _identity(inputs: _Inputs, ways: tuple[int, ...]) -> int | None:
+    """The input of a merge from which the others are computed."""
     first = min(ways)
-    return all(way == first or _comes_from(inputs, way, first) for way in ways)
+    return first if all(way == first or _comes_from(inputs, way, first) for way in ways) else None
 
 
 def _comes_from(inputs: _Inputs, position: int, origin: int) -> bool:
@@ -191,7 +218,7 @@ def _block_steps(ways: Ways) -> _Steps:
     for position, taken in ways.taken.items():
         skip = ways.shortcut.get(position, 0)
         found[position] = tuple([(way, int(i != skip)) for i, way in enumerate(taken)])
-    return _merges(ways.walk, found)
+    return _merges(found)
 
 
 def _layer_steps(network: Network, ways: Ways) -> _Steps:
@@ -199,16 +226,17 @@ def _layer_steps(network: Network, ways: Ways) -> _Steps:
     nodes = network.nodes
     taken = ways.taken.items()
     found = {at: tuple([(way, int(nodes[at].operation.weighted)) for way in inputs]) for at, inputs in taken}
-    return _merges(ways.walk, found)
+    return _merges(found)
 
 
-def _merges(walk: list[int], steps: _Steps) -> _Steps:
+def _merges(steps: _Steps) -> _Steps:
     """The steps from merge to merge, and to the end of the walk: chains of nodes with one way become one step."""
+    end = max(steps, default=SOURCE)
     reached: dict[int, tuple[int, int]] = {SOURCE: (SOURCE, 0)}
     found: _Steps = {}
-    for position in walk:
+    for position in steps:
         ways = [(reached[way][0], reached[way][1] + length) for way, length in steps[position]]
-        if len(ways) == 1 and position != walk[-1]:
+        if len(ways) == 1 and position != end:
             reached[position] = ways[0]
         else:
             found[position] = tuple(ways)
@@ -216,8 +244,8 @@ def _merges(walk: list[int], steps: _Steps) -> _Steps:
     return found
 
 
-def _count(ways: Ways, inputs: dict[int, tuple[int, ...]]) -> int:
-    steps = _merges(ways.walk, {at: tuple([(way, 0) for way in inputs[at]]) for at in ways.walk})
+def _count(inputs: dict[int, tuple[int, ...]]) -> int:
+    steps = _merges({position: tuple([(way, 0) for way in ways]) for position, ways in inputs.items()})
     return _walk(steps, 1, lambda paths, _: paths, sum)
 
 

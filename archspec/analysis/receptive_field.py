@@ -26,8 +26,9 @@ class ReceptiveField:
     """The receptive field at ``scope``, the last map before the network looks at everything at once.
 
     ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``centre`` is where the field
-    of the first position is centred, in pixels from the first. ``gates_left_out`` counts the gates whose way was not
-    followed: a squeeze-and-excitation gate sees the whole input.
+    of the first position is centred, in pixels from the first. The field is that of a position away from the borders:
+    it may be larger than the input, and in the padding. ``gates_left_out`` counts the gates on the way that were not
+    followed: a squeeze-and-excitation gate sees the whole input. A gate that is a map of its own is followed.
     """
 
     scope: str
@@ -39,13 +40,13 @@ class ReceptiveField:
 
 def receptive_field(network: Network, output: int) -> ReceptiveField | None:
     """The receptive field on the way to the node at position ``output``; None where a rule is missing, or no map is."""
-    fields = _fields(network)
+    fields, left_out = _fields(network)
     while output != SOURCE and isinstance(fields[output], Everywhere):
         output = network.ways(output)[0]
     found = fields[output]
     if output == SOURCE or found is None or isinstance(found, Everywhere):
         return None
-    gates = sum(len(facts.gates) for facts in network.facts[: output + 1])
+    gates = sum(left_out[position] for position in _before(network, output))
     size = collapse(tuple(span.last - span.first + 1 for span in found))
     stride = collapse(tuple(span.stride for span in found))
     centre = tuple((span.first + span.last) / 2 for span in found)
@@ -55,11 +56,18 @@ def receptive_field(network: Network, output: int) -> ReceptiveField | None:
 _Field = tuple[_Span, ...] | Everywhere | None
 
 
-def _fields(network: Network) -> dict[int, _Field]:
-    """The field of every node: spans, the whole map, or None where an operation has no rule."""
+def _fields(network: Network) -> tuple[dict[int, _Field], list[int]]:
+    """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     fields: dict[int, _Field] = {SOURCE: (_Span(0, 0, 1),) * (len(network.graph.input) - 1)}
+    left_out: list[int] = []
     for position, facts in enumerate(network.facts):
-        value = _joined([fields[source] for source in network.ways(position)])
+        sources = network.sources[position]
+        values = [fields[source] for source in network.ways(position)]
+        if facts.gates:
+            maps = [fields[sources[i]] for i in facts.gates if _is_map(network, position, i)]
+            values += [value for value in maps if not isinstance(value, Everywhere)]
+        left_out.append(len(sources) - len(values))
+        value = _joined(values)
         reach = facts.reach
         if value is None or reach is None:
             fields[position] = None
@@ -67,7 +75,21 @@ def _fields(network: Network) -> dict[int, _Field]:
             fields[position] = Everywhere()
         else:
             fields[position] = tuple(map(_further, value, reach)) if any(r != _HERE for r in reach) else value
-    return fields
+    return fields, left_out
+
+
+def _is_map(network: Network, position: int, gate: int) -> bool:
+    """Whether a gate is as large as what it scales, so that each of its positions scales one."""
+    return network.shapes(position)[gate] == network.nodes[position].shape
+
+
+def _before(network: Network, output: int) -> set[int]:
+    """The positions of the nodes on a way to ``output``, which is one of them."""
+    found = {output}
+    for position in range(output, SOURCE, -1):
+        if position in found:
+            found.update(network.ways(position))
+    return found - {SOURCE}
 
 
 _HERE = Reach()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from archspec.analysis.html import as_html
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
@@ -11,9 +11,10 @@ from archspec.analysis.network import SOURCE, Network, read_network
 from archspec.analysis.parts import Costs, Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
-from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
-from archspec.operations.base import Operation, Shape
+from archspec.language.spec import Spec
+from archspec.operations.base import Operation, Shape, show_shape
 
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "
@@ -97,7 +98,7 @@ def report(
     *,
     batch: int = 1,
     dtype: str = "float32",
-    frozen: Iterable[str] = (),
+    frozen: str | Iterable[str] = (),
     lengths: bool | None = None,
     gates: bool = False,
 ) -> Report:
@@ -106,7 +107,7 @@ def report(
     Args:
         batch: examples in a batch, for memory.
         dtype: of weights and values, for memory: a key of :data:`archspec.analysis.memory.ITEM_BYTES`.
-        frozen: scopes whose weights are not trained.
+        frozen: a scope whose weights are not trained, or several.
         lengths: whether distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
 
@@ -117,7 +118,7 @@ def report(
     if batch < 1 or dtype not in ITEM_BYTES:
         raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
     network = read_network(graph)
-    trainable = _trainable(graph, tuple(frozen))
+    trainable = _trainable(graph, (frozen,) if isinstance(frozen, str) else tuple(frozen))
     if lengths is None:
         lengths = sum(region.shortcut for region in graph.regions) <= MANY_BLOCKS
     paths = {label: count_paths(network, at, lengths=lengths, gates=gates) for label, at in network.outputs.items()}
@@ -143,7 +144,7 @@ def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     known = {scope for node in graph.nodes for scope in _scopes(node.name)} if frozen else set()
     unknown = [scope for scope in frozen if scope not in known]
     if unknown:
-        raise SpecError([_no_scope(scope, known) for scope in unknown])
+        raise SpecError([_no_scope(scope, known, graph.spec.name) for scope in unknown])
     return tuple([not frozen or not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
 
 
@@ -153,9 +154,40 @@ def _scopes(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
-def _no_scope(scope: str, known: Iterable[str]) -> Diagnostic:
+def _no_scope(scope: str, known: Iterable[str], name: str) -> Diagnostic:
     hint = did_you_mean(scope, known)
-    return Diagnostic("E310", f"the network has no scope `{cut(scope)}` to freeze", hint=hint, help="as in `layer1`")
+    help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
+    return Diagnostic(
+        "E310", f"`{cut(name)}` has no scope `{cut(scope)}`", _argument("--frozen", scope), hint, help=help
+    )
+
+
+def _argument(name: str, text: str) -> Span:
+    """The place of an argument that stands in no spec."""
+    return Span(Source(name, text), 1, 1, 1, len(text) + 1)
+
+
+def with_input(spec: Spec, input: Sequence[int]) -> Spec:
+    """The spec of the same network for another input: channels and sizes.
+
+    Raises:
+        SpecError: E506, the input has not as many sizes as the spec's.
+        ValueError: it is not channels and one to three sizes of at least 1.
+    """
+    sizes = tuple(input)
+    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
+    if len(sizes) == len(spec.input):
+        return replace(spec, input=sizes)
+    message = (
+        f"the input {show_shape(sizes)} has {len(sizes)} numbers, and that of `{cut(spec.name)}` has {len(spec.input)}"
+    )
+    written = ("input",) in spec.document.places
+    labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
+    help = f"`--set 'input={list(sizes)}'` makes it a network of another rank, if that is meant"
+    place = _argument("--input", show_shape(sizes))
+    hint = f"channels come first, as in `{show_shape(spec.input)}`"
+    raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help)])
 
 
 def measure_totals(graph: Graph) -> Totals:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from archspec.operations.effects import Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
 
 Shape = tuple[int, ...]
 """Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
@@ -189,8 +189,26 @@ class Operation:
         return None
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        """Memory that it takes and frees while it runs in eval mode, beside its output; None where there is no rule."""
+        """Memory that it takes and frees while it runs in eval mode, beside its output; None where there is no rule.
+
+        The input lies in memory as ``reads`` says; and what lies between the steps of a folded call is not counted.
+        """
         return None
+
+    def scratch_rearranged(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes:
+        """What it takes later where it rearranged the input, when the copy of it is freed again."""
+        return Bytes()
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        """Where the channels of its output lie in memory."""
+        return "kept"
+
+    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+        """Where in memory its input's channels must lie that it need not rearrange them; empty: anywhere.
+
+        A view of what lies otherwise is a copy of it.
+        """
+        return ""
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         """What one output position reads, for each spatial axis; None where there is no rule for it."""

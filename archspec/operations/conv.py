@@ -19,7 +19,7 @@ from archspec.operations.base import (
     window,
     window_fault,
 )
-from archspec.operations.effects import NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,13 @@ class Conv(Operation):
         return math.prod(output) * (inputs[0][0] // self.groups) * math.prod(kernel)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,) if trainable else ())
+        return Saved((0,))  # though only the gradient of the weights reads it, torch keeps it where they are frozen too
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
         return NOTHING
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "kept" if len(inputs[0]) > 2 else "first"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         axes = zip(*self._window(inputs[0]), strict=True)

@@ -24,7 +24,7 @@ class Dropout(Operation):
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         if self.p == 1:
-            return Saved(more=Bytes(once=4))  # one zero, by which everything is multiplied
+            return Saved(more=Bytes(shared=1))  # one zero, by which everything is multiplied
         return Saved(more=Bytes(math.prod(inputs[0]) if self.p else 0))  # the mask
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Layout = Literal["first", "last", "kept", "agreed"]
+"""Where an output's channels lie in memory: first, last (beside each other, position by position), where those of the
+first input lie, or last only where they are last in every input.
+"""
 
 
 class Bytes(NamedTuple):
     """Memory beside an operation's output: ``elements`` of the network's dtype and ``each`` bytes for every example of
-    the batch, and ``once`` bytes whatever the batch is.
+    the batch; ``statistics``, numbers of at least float32, for every example, and ``shared`` such numbers whatever the
+    batch is.
     """
 
     elements: int = 0
     each: int = 0
-    once: int = 0
+    statistics: int = 0
+    shared: int = 0
 
     def total(self, batch: int, itemsize: int) -> int:
         """The bytes for a batch, at ``itemsize`` bytes an element."""
-        return batch * (self.elements * itemsize + self.each) + self.once
+        precise = max(itemsize, 4)
+        return batch * (self.elements * itemsize + self.each + self.statistics * precise) + self.shared * precise
 
 
 class Saved(NamedTuple):

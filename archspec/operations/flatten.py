@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from archspec.operations.base import Operation, Shape, TorchCall
-from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,12 @@ class Flatten(Operation):
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
         return NOTHING
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "first"
+
+    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+        return "first"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return EVERYWHERE

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,19 @@ class Linear(Operation):
         return inputs[0][0] * math.prod(output)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        if not trainable or len(inputs[0]) == 1:
-            return Saved((0,) if trainable else ())
-        return Saved(more=Bytes(math.prod(inputs[0])))  # a copy of the input, with the channels last
+        return Saved((0,) if trainable else ())
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING if len(inputs[0]) == 1 else Bytes(math.prod(inputs[0]))
+        return NOTHING
+
+    def scratch_rearranged(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes:
+        return Bytes(math.prod(output)) if self.bias else NOTHING  # the product, to which the bias is then added
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "last" if len(inputs[0]) > 1 else "first"
+
+    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+        return "last"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return HERE * (len(output) - 1)

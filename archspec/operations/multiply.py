@@ -32,13 +32,20 @@ class Multiply(Operation):
         return (len(inputs) - 1) * math.prod(output)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        # A factor is read for the gradient of each other factor; of three and more, so are the products on the way.
-        read = tuple(i for i in range(len(inputs)) if any(needed[:i] + needed[i + 1 :]))
-        largest = max(inputs, key=_positions)
-        return Saved(read, more=Bytes((len(inputs) - 2) * math.prod(largest)))
+        """Each factor where the other's gradient is needed; of three and more, the products on the way are factors."""
+        read: set[int] = set()
+        products = 0
+        for i in range(1, len(inputs)):
+            if any(needed[:i]):
+                read.add(i)
+            if needed[i] and i == 1:
+                read.add(0)
+            elif needed[i]:
+                products += math.prod(self.shape(inputs[:i]))
+        return Saved(tuple(sorted(read)), more=Bytes(products))
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return Bytes(math.prod(output)) if len(inputs) > 2 else NOTHING  # the product of the first two
+        return NOTHING
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return HERE * (len(output) - 1)
@@ -47,9 +54,9 @@ class Multiply(Operation):
         return TorchCall("function", "operator.mul", fold=True)
 
     def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
-        largest = max(inputs, key=_positions)
-        small = frozenset(i for i, shape in enumerate(inputs) if shape != largest)
-        return small or frozenset(range(1, len(inputs)))
+        """All but the first of the largest size."""
+        largest = inputs.index(max(inputs, key=_positions))
+        return frozenset(range(len(inputs))) - {largest}
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return min(set(range(len(inputs))) - self.gates(inputs))

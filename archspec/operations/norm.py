@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from archspec.operations.base import (
     Buffer,
@@ -17,13 +17,10 @@ from archspec.operations.base import (
     groups_fault,
     spatial_rank,
 )
-from archspec.operations.effects import HERE, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
-
-_FLOAT = 4
-"""Bytes of a statistic, which torch keeps in float32."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,21 @@ class Norm(Operation):
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         if self.type == "batch":
-            return Saved((0,), more=Bytes(once=_FLOAT * 2 * inputs[0][0]))
-        repeated = self.type == "instance" and self.affine  # the scale, once for each example
-        return Saved((0,), more=Bytes(each=_FLOAT * (self._statistics(inputs[0]) + repeated * inputs[0][0])))
+            return Saved((0,), more=Bytes(shared=2 * inputs[0][0]))
+        repeated = inputs[0][0] if self.type == "instance" and self.affine else 0  # the scale, for each example
+        return Saved((0,), more=Bytes(repeated, statistics=self._statistics(inputs[0])))
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        repeated = self.type == "instance" and self.affine  # the scale and the bias, once for each example
-        return Bytes(each=_FLOAT * (self._statistics(inputs[0]) + repeated * 2 * inputs[0][0]))
+        repeated = inputs[0][0] if self.type == "instance" and self.affine else 0
+        return Bytes(2 * repeated, statistics=self._statistics(inputs[0]))  # the scale and the bias, for each example
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        if self.type == "layer" and len(inputs[0]) > 1:
+            return "last"
+        return "kept" if self.type != "instance" and len(inputs[0]) > 2 else "first"
+
+    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+        return "first" if self.type == "instance" or (self.type == "group" and len(inputs[0]) == 2) else ""
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return HERE * (len(output) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class PadChannels(Operation):
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
         return NOTHING
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "kept" if len(inputs[0]) > 2 else "first"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return HERE * (len(output) - 1)

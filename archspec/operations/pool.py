@@ -20,7 +20,7 @@ from archspec.operations.base import (
     window,
     window_fault,
 )
-from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Pool(Operation):
 
     name = "pool"
     summary = "Max or average pooling, by `kernel` or to an `output` size."
+    activation = True
 
     type: str = argument("word", "Which value of a window is taken.", words=("max", "avg"))
     kernel: Size | None = argument("size", "Window size.", default=None, minimum=1)
@@ -79,6 +80,10 @@ class Pool(Operation):
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
         return self._indices(output) if self.type == "max" else NOTHING
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        windows_of_max = self.type == "max" and self.output is None
+        return "kept" if windows_of_max or len(inputs[0]) < 4 else "first"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         rank = len(output) - 1

@@ -15,7 +15,7 @@ from archspec.analysis.parts import Parts
 from archspec.analysis.paths import count_paths
 from archspec.analysis.receptive_field import receptive_field
 from archspec.analysis.report import weighted_layers
-from archspec.diagnostics import Diagnostic, Source, Span, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.source import Path
 
@@ -38,33 +38,45 @@ class BadExpectation(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a measured integer must be: between ``low`` and ``high``, both inclusive, None for no bound."""
+    """What a measured integer must be: from ``low`` to ``high``, None for no bound; ``strict``: without the bounds.
+
+    ``text`` is how it is written.
+    """
 
     low: Fraction | None
     high: Fraction | None
     text: str
+    strict: bool = False
 
     def holds(self, value: int) -> bool:
+        """Whether ``value`` is within the bounds."""
+        if self.strict and value in (self.low, self.high):
+            return False
         return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
 
 
 def read_expectation(value: object) -> Expectation:
     """An expectation as a spec writes it: exact, rounded (``25.6M``), a power (``2^16``), or ``{min: ..., max: ...}``.
 
-    A rounded figure holds for every number that rounds to it: ``25.6M`` from 25.55 to 25.65 million.
+    A rounded figure holds for every number that rounds to it: ``25.6M`` from 25.55 to 25.65 million, both included.
 
     Raises:
         BadExpectation: the value is none of these.
     """
     if isinstance(value, dict):
-        low, high = (None if value.get(key) is None else _number(value[key])[0] for key in ("min", "max"))
-        bounds = [f"{word} {value[key]}" for key, word in (("min", "at least"), ("max", "at most")) if key in value]
-        if not bounds:
+        given = {key: value[key] for key in ("min", "max") if value.get(key) is not None}
+        if not given:
             raise BadExpectation("a bound has `min`, `max` or both")
-        return Expectation(low, high, " and ".join(bounds))
+        bounds = {key: _number(number)[0] for key, number in given.items()}
+        words = {"min": "at least", "max": "at most"}
+        text = " and ".join(f"{words[key]} {_written(number)}" for key, number in given.items())
+        return Expectation(bounds.get("min"), bounds.get("max"), text)
     number, half = _number(value)
-    shown = f"{value:,}" if isinstance(value, int) else str(value)
-    return Expectation(number - half, number + half, shown)
+    return Expectation(number - half, number + half, _written(value))
+
+
+def _written(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 _FIGURE = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,12}))?\s*([kKMGBT]?)", re.ASCII)
@@ -78,13 +90,12 @@ def _number(value: object) -> tuple[Fraction, Fraction]:
     text = str(value).replace("_", "").replace(",", "")
     if power := _POWER.fullmatch(text):
         return Fraction(2 ** int(power[1])), Fraction(0)
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return Fraction(int(value)), Fraction(0)
     figure = _FIGURE.fullmatch(text)
     if figure is None or (figure[2] and not figure[3]):
-        raise BadExpectation(
-            "an expectation is a whole number, a rounded figure like `25.6M`, a power like `2^16`, or a bound"
-        )
+        told = "a whole number, a rounded figure like `25.6M`, or a power like `2^16`"
+        raise BadExpectation(f"`{cut(value)}` is no figure, which is {told}")
     unit = UNITS[figure[3]]
     places = len(figure[2] or "")
     number = Fraction(int(figure[1] + (figure[2] or "")), 10**places) * unit
@@ -107,14 +118,17 @@ def check_expectations(graph: Graph, budgets: Iterable[str] = ()) -> list[Diagno
     for text in budgets:
         try:
             claims.append(_budget(text))
-        except BadExpectation as error:
-            measures.faults.append(Diagnostic("E703", str(error), _whole(text), help="as in `params<=26M`"))
+        except SpecError as error:
+            measures.faults.extend(error.diagnostics)
     return [*measures.faults, *(found for claim in claims if (found := measures.compare(claim)))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """One expectation: of which stage (empty: the network), what, which value, and where it is written."""
+    """One expectation: of which stage (empty: the network), what, which value, and where these are written.
+
+    ``value`` is as a spec has it, or an Expectation already.
+    """
 
     stage: str
     key: str
@@ -138,35 +152,42 @@ def _claims(
             yield _Claim(stage, key, value, span(here), key_span(here), key_span(path))
 
 
-_BUDGET = re.compile(r"\s*(?:([\w.-]+)\.)?(\w+)\s*(<=|>=|==|=|<|>)\s*([\w.^,]+)\s*", re.ASCII)
+_BUDGET = re.compile(r"\s*(?:(?P<stage>[\w.-]+)\.)?(?P<key>\w+)\s*(?P<sign><=|>=|==|=|<|>)\s*(?P<figure>\S.*?)\s*")
 
 
 def _budget(text: str) -> _Claim:
-    """A budget as it stands on a command line. Raises BadExpectation."""
+    """A budget as it stands on a command line.
+
+    Raises:
+        SpecError: E703, it does not parse.
+    """
+    source = Source("--expect", text)
     match = _BUDGET.fullmatch(text)
-    if match is None or match[2] not in NAMES:
-        known = ", ".join(f"`{key}`" for key in NAMES)
-        hint = did_you_mean(match[2], NAMES) if match else ""
-        raise BadExpectation(f"`{cut(text)}` is no budget: {hint or f'compare one of {known} with a figure'}")
+    if match is None:
+        message = f"`{cut(text)}` is no budget, which compares a figure of the network with a number"
+        raise SpecError([Diagnostic("E703", message, _part(source, 0, len(text)), help="as in `params<=26M`")])
     stage, key, sign, figure = match.groups()
-    number, _ = _number(figure)
-    bounds = {
-        "<=": {"max": figure},
-        ">=": {"min": figure},
-        "<": {"max": _beside(number, -1)},
-        ">": {"min": _beside(number, 1)},
-    }
-    span = _whole(text)
-    return _Claim(stage or "", key, bounds.get(sign, figure), span, span, span)
+    spans = {name: _part(source, *match.span(name)) for name in ("stage", "key", "figure") if match[name]}
+    if key not in NAMES:
+        message = f"`{cut(key)}` cannot be compared with a number"
+        help = f"what can be is {', '.join(f'`{name}`' for name in NAMES)}"
+        raise SpecError([Diagnostic("E703", message, spans["key"], did_you_mean(key, NAMES), help=help)])
+    try:
+        number, half = _number(figure)
+    except BadExpectation as error:
+        raise SpecError([Diagnostic("E703", str(error), spans["figure"], help="as in `params<=26M`")]) from None
+    expectation = {
+        "<=": Expectation(None, number, f"at most {figure}"),
+        ">=": Expectation(number, None, f"at least {figure}"),
+        "<": Expectation(None, number, f"less than {figure}", strict=True),
+        ">": Expectation(number, None, f"more than {figure}", strict=True),
+    }.get(sign, Expectation(number - half, number + half, figure))
+    return _Claim(stage or "", key, expectation, spans["figure"], spans["key"], spans.get("stage", spans["key"]))
 
 
-def _beside(number: Fraction, step: int) -> int:
-    """The next integer below or above."""
-    return math.ceil(number) - 1 if step < 0 else math.floor(number) + 1
-
-
-def _whole(text: str) -> Span:
-    return Span(Source("--expect", text), 1, 1, 1, len(text) + 1)
+def _part(source: Source, first: int, last: int) -> Span:
+    """Characters of a text in one line, from ``first`` up to, and without, ``last``."""
+    return Span(source, 1, first + 1, 1, last + 1)
 
 
 class _Measures:
@@ -191,7 +212,7 @@ class _Measures:
         if claim.key == "output":
             return self._compare_output(claim)
         try:
-            expectation = read_expectation(claim.value)
+            expectation = claim.value if isinstance(claim.value, Expectation) else read_expectation(claim.value)
         except BadExpectation as error:
             return Diagnostic("E703", str(error), claim.span)
         measured = self._measured(claim.stage, claim.key)
@@ -224,17 +245,27 @@ class _Measures:
     def _unmeasured(self, claim: _Claim) -> Diagnostic:
         of = f" of the stage `{claim.stage}`" if claim.stage else ""
         message = f"`{claim.key}`{of} cannot be measured, and so does not count as held"
-        known = "of a stage, `params`, `macs`, `activations` and `output` can" if claim.stage else ""
-        return Diagnostic("E702", message, claim.key_span, help=known or "leave it out")
+        help = "of a stage, `params`, `macs`, `activations` and `output` can"
+        rule = {"macs": "macs", "receptive_field": "reach"}.get(claim.key)
+        if rule and (not claim.stage or claim.key == "macs"):
+            silent = self.network.without_rule(rule)
+            help = f"there is no rule for it in {', '.join(silent)}" if silent else "the network has no map to look at"
+        return Diagnostic("E702", message, claim.key_span, help=help)
 
 
 def _failed(claim: _Claim, found: int, expectation: Expectation) -> Diagnostic:
-    over = expectation.high is not None and found > expectation.high
-    bound = int((expectation.high if over else expectation.low) or 0)
-    hint = f"{shown(abs(found - bound))} too {'many' if over else 'few'}"
-    if over and bound:
-        hint += f", {float(Fraction(found - bound, bound)):.1%} over"
     where = f"`{claim.stage}`" if claim.stage else "the network"
-    return Diagnostic(
-        "E701", f"{where} has {shown(found)} {NAMES[claim.key]}, not {expectation.text}", claim.span, hint
-    )
+    message = f"{where} has {shown(found)} {NAMES[claim.key]}, not {expectation.text}"
+    over = expectation.high is not None and found >= expectation.high
+    bound = (expectation.high if over else expectation.low) or Fraction(0)
+    return Diagnostic("E701", message, claim.span, _excess(found, bound))
+
+
+def _excess(found: int, bound: Fraction) -> str:
+    """By how much a figure is beyond a bound: ``5,557,032 too many, 27.8%``."""
+    beyond = abs(found - bound)
+    if not beyond or beyond >= 10**15:  # as large as that, only counts of paths are, whose powers say it all
+        return ""
+    amount = f"{shown(math.ceil(beyond))} too {'many' if found > bound else 'few'}"
+    share = float(beyond / bound) if bound else 0.0
+    return f"{amount}, {share:.1%}" if 0.0005 <= share < 10 else amount

@@ -1,4 +1,4 @@
-"""Checking is light: no torch, no numpy, and no rich where nobody looks; and what is said where torch is missing."""
+"""What needs no torch is light: no numpy, and no rich where nobody looks; and what is said where torch is missing."""
 
 from __future__ import annotations
 
@@ -46,6 +46,10 @@ def imported(*arguments: str) -> tuple[int, list[str]]:
     [
         ["check", "resnet50"],
         ["check", "resnet50", "--format", "json"],
+        ["check", "resnet50", "--expect", "skip_paths==2^16"],
+        ["analyze", "resnet50", "--frozen", "layer1"],
+        ["analyze", "resnet18", "resnet50", "--format", "json"],
+        ["diff", "resnet50", "resnext50_32x4d"],
         ["show", "resnext50_32x4d"],
         ["show", "resnet18", "--graph"],
         ["list"],
@@ -67,14 +71,20 @@ def test_a_spec_at_fault_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported("check", str(path)) == (1, [])
 
 
-def test_loading_and_compiling_import_nothing_heavy() -> None:
-    found = process.python(f"{AFTER}\nimport archspec\narchspec.compile(archspec.load('resnet50'))")
+def test_what_needs_no_torch_imports_nothing_heavy() -> None:
+    calls = "compile(load('resnet50'))", "analyze('resnet50')", "diff('resnet18', 'resnet34')"
+    found = process.python("\n".join([AFTER, "from archspec import *", *calls]))
     assert (found.returncode, found.stderr) == (0, b"[]")
 
 
 def test_everything_but_build_works_without_torch(tmp_path: Path) -> None:
     env = blocking(tmp_path, "torch", "numpy", "safetensors", "torchvision")
-    for arguments in (["check", "resnet50"], ["show", "resnet50"]):
+    for arguments in (
+        ["check", "resnet50"],
+        ["show", "resnet50"],
+        ["analyze", "resnet50"],
+        ["diff", "resnet50", "resnet18"],
+    ):
         found = process.archspec(*arguments, env=env)
         assert (found.returncode, found.stderr) == (0, b"")
 
