@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from archspec.analysis.lengths import Lengths
 from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Part
-from archspec.analysis.paths import Lengths, Paths
+from archspec.analysis.paths import Paths
 from archspec.analysis.report import MANY_BLOCKS, Report
 from archspec.operations.base import Size, show_shape
 

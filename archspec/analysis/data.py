@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.analysis.diff import Difference
+from archspec.analysis.lengths import Lengths
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
-from archspec.analysis.paths import Lengths, Paths
+from archspec.analysis.paths import Paths
 from archspec.analysis.report import Report
 from archspec.operations.base import Size
 

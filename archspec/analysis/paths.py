@@ -20,42 +20,12 @@ whoever takes the outer shortcut has no choice inside.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
 
+from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
 from archspec.analysis.network import SOURCE, Network
 from archspec.analysis.numbers import exact
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """The distribution of path lengths. ``counts[k]`` paths have the length ``k``; None where it was not asked for."""
-
-    least: int
-    most: int
-    mean: float
-    std: float
-    counts: tuple[int, ...] | None = field(repr=False)
-
-    def share(self, low: int, high: int) -> float:
-        """The share of the paths whose length is from ``low`` to ``high``, both included.
-
-        Raises:
-            ValueError: the distribution was not computed.
-        """
-        if self.counts is None:
-            raise ValueError("the distribution was not computed: ask for `lengths`")
-        return sum(self.counts[max(low, 0) : high + 1]) / sum(self.counts)
-
-    def middle(self, share: float = 0.98) -> tuple[int, int]:
-        """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie."""
-        reach = 0
-        low, high = math.floor(self.mean), math.ceil(self.mean)
-        while self.share(low - reach, high + reach) < share:
-            reach += 1
-        return max(low - reach, self.least), min(high + reach, self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +88,13 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
         gates: whether the edges of gates count.
     """
     ways = find_ways(network, output, gates)
-    paths = _count(ways.taken)
+    by_layers, by_blocks = sections(_layer_steps(network, ways), SOURCE), sections(_block_steps(ways), SOURCE)
     return Paths(
         residual_blocks=sum(len(inputs) - 1 for inputs in ways.taken.values()),
-        skip_paths=paths,
-        graph_paths=_count(ways.all),
-        in_blocks=_lengths(_block_steps(ways), paths, lengths),
-        in_layers=_lengths(_layer_steps(network, ways), paths, lengths),
+        skip_paths=count(by_blocks),
+        graph_paths=count(sections(_all_steps(ways), SOURCE)),
+        in_blocks=measure_lengths(by_blocks, lengths),
+        in_layers=measure_lengths(by_layers, lengths),
         gates_counted=gates,
     )
 
@@ -204,24 +174,19 @@ def _comes_from(inputs: _Inputs, position: int, origin: int) -> bool:
     return False
 
 
-# -- counting ----------------------------------------------------------------------------------------------------------
-
-_Steps = dict[int, tuple[tuple[int, int], ...]]
-"""For each node, the inputs through which a path comes, and by how much each makes it longer."""
-
-T = TypeVar("T")
+# -- how long they are -------------------------------------------------------------------------------------------------
 
 
-def _block_steps(ways: Ways) -> _Steps:
+def _block_steps(ways: Ways) -> Steps:
     """A path is longer by one for each choice in which it does not take the shortcut."""
-    found: _Steps = {}
+    found: Steps = {}
     for position, taken in ways.taken.items():
         skip = ways.shortcut.get(position, 0)
         found[position] = tuple([(way, int(i != skip)) for i, way in enumerate(taken)])
     return _merges(found)
 
 
-def _layer_steps(network: Network, ways: Ways) -> _Steps:
+def _layer_steps(network: Network, ways: Ways) -> Steps:
     """A path is longer by one for each convolution and linear layer on it."""
     nodes = network.nodes
     taken = ways.taken.items()
@@ -229,11 +194,11 @@ def _layer_steps(network: Network, ways: Ways) -> _Steps:
     return _merges(found)
 
 
-def _merges(steps: _Steps) -> _Steps:
+def _merges(steps: Steps) -> Steps:
     """The steps from merge to merge, and to the end of the walk: chains of nodes with one way become one step."""
     end = max(steps, default=SOURCE)
     reached: dict[int, tuple[int, int]] = {SOURCE: (SOURCE, 0)}
-    found: _Steps = {}
+    found: Steps = {}
     for position in steps:
         ways = [(reached[way][0], reached[way][1] + length) for way, length in steps[position]]
         if len(ways) == 1 and position != end:
@@ -244,60 +209,5 @@ def _merges(steps: _Steps) -> _Steps:
     return found
 
 
-def _count(inputs: dict[int, tuple[int, ...]]) -> int:
-    steps = _merges({position: tuple([(way, 0) for way in ways]) for position, ways in inputs.items()})
-    return _walk(steps, 1, lambda paths, _: paths, sum)
-
-
-def _walk(steps: _Steps, start: T, longer: Callable[[T, int], T], join: Callable[[list[T]], T]) -> T:
-    """What is known of the paths to the last node, where ``start`` is known of the empty path to the input.
-
-    ``longer`` makes paths longer, ``join`` puts those of several ways together. A value is kept until its last use
-    only: of very deep networks, it is large.
-    """
-    last = {way: position for position, ways in steps.items() for way, _ in ways}
-    values: dict[int, T] = {SOURCE: start}
-    found = start
-    for position, ways in steps.items():
-        several = [longer(values[way], length) if length else values[way] for way, length in ways]
-        found = values[position] = several[0] if len(several) == 1 else join(several)
-        for way, _ in ways:
-            if last[way] == position:
-                values.pop(way, None)
-    return found
-
-
-def _lengths(steps: _Steps, paths: int, distribution: bool) -> Lengths:
-    """The distribution of the lengths of the paths, of which there are ``paths``."""
-    least = _walk(steps, 0, operator.add, min)
-    most = _walk(steps, 0, operator.add, max)
-    count, total, squares = _walk(steps, (1, 0, 0), _longer_moments, _joined_moments)
-    std = math.sqrt((count * squares - total * total) / (count * count))
-    return Lengths(least, most, total / count, std, _distribution(steps, paths, most) if distribution else None)
-
-
-_Moments = tuple[int, int, int]
-"""How many paths there are, and the sums of their lengths and of the squares of these."""
-
-
-def _longer_moments(moments: _Moments, length: int) -> _Moments:
-    count, total, squares = moments
-    return count, total + length * count, squares + 2 * length * total + length * length * count
-
-
-def _joined_moments(values: list[_Moments]) -> _Moments:
-    counts, totals, squares = zip(*values, strict=True)
-    return sum(counts), sum(totals), sum(squares)
-
-
-def _distribution(steps: _Steps, paths: int, most: int) -> tuple[int, ...]:
-    """How many paths there are of each length.
-
-    The counts by length are the coefficients of a polynomial, and a path that gets longer is a product with x. The
-    polynomial is one integer, each coefficient in a slot of bytes that is wide enough for all paths (Kronecker
-    substitution): sums and products are then sums and shifts of integers, which Python does fast.
-    """
-    slot = paths.bit_length() // 8 + 1
-    packed = _walk(steps, 1, lambda value, length: value << (8 * slot * length), sum)
-    data = packed.to_bytes(slot * (most + 1), "little")
-    return tuple(int.from_bytes(data[i : i + slot], "little") for i in range(0, len(data), slot))
+def _all_steps(ways: Ways) -> Steps:
+    return _merges({position: tuple([(way, 0) for way in inputs]) for position, inputs in ways.all.items()})

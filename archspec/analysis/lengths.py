@@ -1,0 +1,182 @@
+"""How many ways lead through a chain of merges, and how long they are.
+
+A walk is cut at every merge that all paths go through. The paths are then the product of those of the sections, and a
+path's length is the sum of its lengths in them: counts multiply, means and variances add, and the distribution of sums
+is a product of polynomials. A deep network has few different sections, so each is counted once.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import zip_longest
+from typing import TypeVar
+
+Steps = dict[int, tuple[tuple[int, int], ...]]
+"""For each node, in order, the inputs through which paths come, and by how much each makes a path longer."""
+
+Section = tuple[tuple[tuple[int, int], ...], ...]
+"""The steps of a section, its nodes numbered from 0 and its beginning -1."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The distribution of path lengths. ``counts[k]`` paths have the length ``k``; None where it was not asked for."""
+
+    least: int
+    most: int
+    mean: float
+    std: float
+    counts: tuple[int, ...] | None = field(repr=False)
+
+    def share(self, low: int, high: int) -> float:
+        """The share of the paths whose length is from ``low`` to ``high``, both included.
+
+        Raises:
+            ValueError: the distribution was not computed.
+        """
+        if self.counts is None:
+            raise ValueError("the distribution was not computed: ask for `lengths`")
+        return sum(self.counts[max(low, 0) : high + 1]) / sum(self.counts)
+
+    def middle(self, share: float = 0.98) -> tuple[int, int]:
+        """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie."""
+        reach = 0
+        low, high = math.floor(self.mean), math.ceil(self.mean)
+        while self.share(low - reach, high + reach) < share:
+            reach += 1
+        return max(low - reach, self.least), min(high + reach, self.most)
+
+
+def sections(steps: Steps, start: int) -> Counter[Section]:
+    """The sections of a walk from ``start`` to its last node, and how often each occurs."""
+    nodes = [start, *steps]
+    place = {node: number for number, node in enumerate(nodes)}
+    furthest = [0] * len(nodes)
+    for node, ways in steps.items():
+        for way, _ in ways:
+            furthest[place[way]] = place[node]  # nodes are in order, so the last reader stays
+    found: Counter[Section] = Counter()
+    begin = reach = 0
+    for number in range(len(nodes) - 1):
+        reach = max(reach, furthest[number])
+        if reach == number + 1:  # nothing leads past the next node
+            inside = nodes[begin + 1 : number + 2]
+            found[tuple([tuple([(place[way] - begin - 1, length) for way, length in steps[n]]) for n in inside])] += 1
+            begin = number + 1
+    return found
+
+
+def count(found: Counter[Section]) -> int:
+    """How many paths lead through all sections."""
+    return math.prod(_walk(section, 1, lambda paths, _: paths, sum) ** times for section, times in found.items())
+
+
+def measure_lengths(found: Counter[Section], distribution: bool) -> Lengths:
+    """How long the paths through all sections are."""
+    least = sum(times * _walk(section, 0, operator.add, min) for section, times in found.items())
+    most = sum(times * _walk(section, 0, operator.add, max) for section, times in found.items())
+    moments = [(times, *_walk(section, (1, 0, 0), _longer, _joined)) for section, times in found.items()]
+    mean = sum((times * Fraction(total, paths) for times, paths, total, _ in moments), Fraction(0))
+    variance = sum(
+        (times * (Fraction(squares, paths) - Fraction(total, paths) ** 2) for times, paths, total, squares in moments),
+        Fraction(0),
+    )
+    counts = tuple(_distribution(found, most)) if distribution else None
+    return Lengths(least, most, float(mean), math.sqrt(variance), counts)
+
+
+def _walk(section: Section, start: T, longer: Callable[[T, int], T], join: Callable[[list[T]], T]) -> T:
+    """What is known of the paths to the end of a section, where ``start`` is known of the empty path to its beginning.
+
+    ``longer`` makes paths longer, ``join`` puts those of several ways together.
+    """
+    values = {-1: start}
+    found = start
+    for number, ways in enumerate(section):
+        several = [longer(values[way], length) if length else values[way] for way, length in ways]
+        found = values[number] = several[0] if len(several) == 1 else join(several)
+    return found
+
+
+_Moments = tuple[int, int, int]
+"""How many paths there are, and the sums of their lengths and of the squares of these."""
+
+
+def _longer(moments: _Moments, length: int) -> _Moments:
+    paths, total, squares = moments
+    return paths, total + length * paths, squares + 2 * length * total + length * length * paths
+
+
+def _joined(values: list[_Moments]) -> _Moments:
+    paths, totals, squares = zip(*values, strict=True)
+    return sum(paths), sum(totals), sum(squares)
+
+
+# -- polynomials -------------------------------------------------------------------------------------------------------
+
+_Polynomial = list[int]
+"""How many paths there are of each length, from 0."""
+
+
+def _distribution(found: Counter[Section], most: int) -> _Polynomial:
+    """How many paths there are of each length: the product of the sections' polynomials.
+
+    A path that gets longer is a product with x, and ways that come together are a sum.
+    """
+    factors = []
+    for section, times in found.items():
+        polynomial = _walk(section, [1], lambda value, length: [0] * length + value, _added)
+        factors.append(_power(polynomial, times))
+    return (product := _product(factors)) + [0] * (most + 1 - len(product))
+
+
+def _added(values: list[_Polynomial]) -> _Polynomial:
+    return [sum(column) for column in zip_longest(*values, fillvalue=0)]
+
+
+def _power(polynomial: _Polynomial, times: int) -> _Polynomial:
+    """A polynomial to the power of ``times``; one of two terms, as a residual block has, by the binomial theorem."""
+    terms = [(length, paths) for length, paths in enumerate(polynomial) if paths]
+    if len(terms) > 2:
+        return _product([polynomial] * times)
+    (first, one), (second, other) = terms[0], terms[-1]
+    if len(terms) == 1:
+        return [0] * (first * times) + [one**times]
+    found = [0] * (second * times + 1)
+    coefficient = one**times
+    for taken in range(times + 1):
+        found[first * (times - taken) + second * taken] = coefficient
+        coefficient = coefficient * (times - taken) * other // ((taken + 1) * one)
+    return found
+
+
+def _product(factors: list[_Polynomial]) -> _Polynomial:
+    """The product of polynomials, by that of integers: each coefficient stands in a slot of bytes that is wide enough
+    for the sum of all (Kronecker substitution).
+    """
+    if len(factors) == 1:
+        return factors[0]
+    step = math.gcd(*(length - _least(each) for each in factors for length, paths in enumerate(each) if paths)) or 1
+    slot = sum(sum(each).bit_length() for each in factors) // 8 + 1
+    packed = []
+    for each in factors:
+        kept = each[_least(each) :: step]
+        packed.append(int.from_bytes(b"".join([paths.to_bytes(slot, "little") for paths in kept]), "little"))
+    length = sum((len(each) - 1 - _least(each)) // step for each in factors)
+    data = math.prod(sorted(packed)).to_bytes(slot * (length + 1), "little")
+    offset = sum(map(_least, factors))
+    found = [0] * (offset + length * step + 1)
+    found[offset::step] = [int.from_bytes(data[i : i + slot], "little") for i in range(0, len(data), slot)]
+    return found
+
+
+def _least(polynomial: _Polynomial) -> int:
+    """The length of the shortest path."""
+    return next(length for length, paths in enumerate(polynomial) if paths)
