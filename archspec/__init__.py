@@ -12,10 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archspec.analysis.diff import Difference, compare
-from archspec.analysis.report import Report, report, with_input
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
@@ -25,6 +23,9 @@ from archspec.language.spec import Spec
 if TYPE_CHECKING:
     import torch
     from torch import fx
+
+    from archspec.analysis.diff import Difference
+    from archspec.analysis.report import Report
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,19 @@ __all__ = [
     "diff",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The types of results, imported when they are asked for: checking a spec needs none of them."""
+    if name == "Report":
+        from archspec.analysis.report import Report
+
+        return Report
+    if name == "Difference":
+        from archspec.analysis.diff import Difference
+
+        return Difference
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def compile(spec: Spec | str | os.PathLike[str], *, limits: Limits | None = None) -> Graph:
@@ -88,6 +102,8 @@ def analyze(
         ValueError: a batch, a dtype or an input that cannot be.
     """
     graph = _graph(spec, input, limits)
+    from archspec.analysis.report import report
+
     return report(graph, batch=batch, dtype=dtype, frozen=frozen, lengths=lengths, gates=gates)
 
 
@@ -107,6 +123,8 @@ def diff(
     Raises:
         SpecError: a spec is refused.
     """
+    from archspec.analysis.diff import compare
+
     return compare(_graph(before, None, limits), _graph(after, None, limits))
 
 
@@ -114,6 +132,8 @@ def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | N
     if input is None:
         return spec if isinstance(spec, Graph) else compile(spec, limits=limits)
     loaded = spec.spec if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
+    from archspec.analysis.report import with_input
+
     return compile(with_input(loaded, input), limits=limits)
 
 

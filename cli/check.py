@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.report import Totals, measure_totals
+from archspec.analysis.totals import Totals, measure_totals
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import check_expectations

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from archspec.analysis.html import as_html
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
-from archspec.analysis.network import SOURCE, Network, read_network
-from archspec.analysis.parts import Costs, Part, Parts
+from archspec.analysis.network import Network, read_network
+from archspec.analysis.parts import Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
+from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
@@ -24,22 +25,6 @@ CONVENTION = (
 
 MANY_BLOCKS = 2000
 """Above so many residual blocks, distributions of path lengths are computed only where they are asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The costs of a whole network.
-
-    ``layers`` is the paper's count: convolution and linear layers on the longest way, shortcuts and gates aside.
-    ``params_by_operation`` has the parameters of each kind of operation; ``intensity`` is FLOPs for each byte that is
-    read or written: weights, and every operation's inputs and outputs.
-    """
-
-    costs: Costs
-    layers: int
-    nodes: int
-    params_by_operation: Mapping[str, int]
-    intensity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +113,7 @@ def report(
         name=graph.spec.name,
         input=graph.input,
         outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
-        totals=_totals(network, parts, ITEM_BYTES[dtype]),
+        totals=sum_up(network, parts, ITEM_BYTES[dtype]),
         memory=measure_memory(network, trainable, batch, dtype),
         receptive_field=receptive_field(network, last),
         paths=list(paths.values())[-1],
@@ -188,35 +173,6 @@ def with_input(spec: Spec, input: Sequence[int]) -> Spec:
     place = _argument("--input", show_shape(sizes))
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help)])
-
-
-def measure_totals(graph: Graph) -> Totals:
-    """The totals of a network alone, in float32 and with nothing frozen."""
-    network = read_network(graph)
-    return _totals(network, Parts(network, (True,) * len(graph.nodes)), 4)
-
-
-def _totals(network: Network, parts: Parts, item: int) -> Totals:
-    kinds: dict[str, int] = {}
-    for node, facts in zip(network.nodes, network.facts, strict=True):
-        if facts.params:
-            kinds[node.operation.name] = kinds.get(node.operation.name, 0) + facts.params
-    costs = parts.costs(0, len(network.nodes))
-    moved = item * (costs.params + sum([facts.elements + facts.read for facts in network.facts]))
-    intensity = None if costs.flops is None else costs.flops / max(moved, 1)
-    return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
-
-
-def weighted_layers(network: Network) -> int:
-    """The weighted layers in a paper's count: convolution and linear layers on the longest way through the network.
-
-    Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.
-    ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
-    """
-    longest = {SOURCE: 0}
-    for position, node in enumerate(network.nodes):
-        longest[position] = max(longest[way] for way in network.ways(position)) + node.operation.weighted
-    return max(longest[position] for position in network.outputs.values())
 
 
 def _unavailable(network: Network) -> dict[str, tuple[str, ...]]:

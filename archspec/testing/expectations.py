@@ -12,9 +12,7 @@ from typing import Any
 from archspec.analysis.network import read_network
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Parts
-from archspec.analysis.paths import count_paths
-from archspec.analysis.receptive_field import receptive_field
-from archspec.analysis.report import weighted_layers
+from archspec.analysis.totals import weighted_layers
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.source import Path
@@ -238,7 +236,11 @@ class _Measures:
         if key == "layers":
             return weighted_layers(self.network)
         if key == "skip_paths":
+            from archspec.analysis.paths import count_paths  # few specs expect this, and all pay for imports
+
             return count_paths(self.network, self.output, lengths=False).skip_paths
+        from archspec.analysis.receptive_field import receptive_field
+
         field = receptive_field(self.network, self.output)
         return max((field.size,) if isinstance(field.size, int) else field.size) if field else None
 

@@ -1,0 +1,56 @@
+"""What a whole network costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archspec.analysis.network import SOURCE, Network, read_network
+from archspec.analysis.parts import Costs, Parts
+from archspec.graph.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The costs of a whole network.
+
+    ``layers`` is the paper's count: convolution and linear layers on the longest way, shortcuts and gates aside.
+    ``params_by_operation`` has the parameters of each kind of operation; ``intensity`` is FLOPs for each byte that is
+    read or written: weights, and every operation's inputs and outputs.
+    """
+
+    costs: Costs
+    layers: int
+    nodes: int
+    params_by_operation: Mapping[str, int]
+    intensity: float | None
+
+
+def measure_totals(graph: Graph) -> Totals:
+    """The totals of a network alone, in float32 and with nothing frozen."""
+    network = read_network(graph)
+    return sum_up(network, Parts(network, (True,) * len(graph.nodes)), 4)
+
+
+def sum_up(network: Network, parts: Parts, item: int) -> Totals:
+    """The totals of a network, at ``item`` bytes an element."""
+    kinds: dict[str, int] = {}
+    for node, facts in zip(network.nodes, network.facts, strict=True):
+        if facts.params:
+            kinds[node.operation.name] = kinds.get(node.operation.name, 0) + facts.params
+    costs = parts.costs(0, len(network.nodes))
+    moved = item * (costs.params + sum([facts.elements + facts.read for facts in network.facts]))
+    intensity = None if costs.flops is None else costs.flops / max(moved, 1)
+    return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
+
+
+def weighted_layers(network: Network) -> int:
+    """The weighted layers in a paper's count: convolution and linear layers on the longest way through the network.
+
+    Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.
+    ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
+    """
+    longest = {SOURCE: 0}
+    for position, node in enumerate(network.nodes):
+        longest[position] = max(longest[way] for way in network.ways(position)) + node.operation.weighted
+    return max(longest[position] for position in network.outputs.values())
