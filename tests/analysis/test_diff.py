@@ -108,6 +108,12 @@ def test_a_key_that_differs_is_told_with_both_values(change: str) -> None:
     assert [(key.name, key.before, key.after) for key in found.keys] == [DIFFERENT[change]]
 
 
+def test_a_key_that_is_written_otherwise_is_not_told_beside_one_that_differs() -> None:
+    changes = ["classes=7", "stages.block=[bottleneck, bottleneck]", "stages.dilation=[1, 1]", "act=relu"]
+    found = archspec.diff(BASE, archspec.load(BASE, overrides=changes))
+    assert [key.name for key in found.keys] == ["classes"]
+
+
 def test_definitions_are_compared_one_by_one_and_without_what_is_for_people() -> None:
     text = """
         input: [3, 8, 8]

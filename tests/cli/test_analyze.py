@@ -117,6 +117,21 @@ def test_the_text_has_totals_stages_and_paths(run: Run) -> None:
     assert "fixed activations" in lines[-1]
 
 
+def test_what_is_frozen_is_told(run: Run) -> None:
+    """layer1 of ResNet-18 is four 3x3 convolutions of 64 to 64 channels, and four norms of 2 * 64."""
+    data = run("analyze", "resnet18", "--frozen", "layer1", "--format", "json").json
+    assert data["totals"]["params"] - data["totals"]["trainable"] == 4 * (64 * 64 * 9 + 2 * 64)
+    assert [stage["trainable"] == stage["params"] for stage in data["stages"]] == [False, True, True, True]
+    assert "147,968 of them frozen" in run("analyze", "resnet18", "--frozen", "layer1").out
+
+
+def test_lengths_that_no_path_has_leave_no_gaps_in_a_histogram(run: Run) -> None:
+    """Each of 27 blocks adds two layers or none."""
+    layers, blocks = (line.split() for line in run("analyze", "resnet56_cifar").out.splitlines() if "█" in line)
+    assert layers == ["2", blocks[1], "56"]
+    assert (blocks[0], len(blocks[1]), blocks[2]) == ("0", 28, "27")
+
+
 def test_the_histogram_of_lengths(run: Run) -> None:
     """54 blocks: C(54, k) paths of k, 98.017 % of them in 19 to 35 (Veit et al. 2016). 2 to 110 layers, 2 a block."""
     lines = run("analyze", "preact_resnet110_cifar").out.splitlines()
