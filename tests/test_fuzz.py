@@ -35,7 +35,7 @@ fuzz = settings(
 
 def survives(source: Source, overrides: tuple[str, ...] = ()) -> None:
     """Read, compile and check; a refusal must be a SpecError whose every part can be shown."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         graph = archspec.compile(archspec.load(source, overrides=overrides), limits=LIMITS)
         found = (*graph.warnings, *check_expectations(graph))
@@ -45,7 +45,7 @@ def survives(source: Source, overrides: tuple[str, ...] = ()) -> None:
         assert any(d.severity == "error" for d in found)
     for diagnostic in found:
         check(diagnostic)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 30
 
 
 def check(diagnostic: Diagnostic) -> None:

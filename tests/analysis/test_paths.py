@@ -143,9 +143,9 @@ def test_counts_of_more_digits_than_python_prints() -> None:
     graph = deep(14_500)
     with pytest.raises(ValueError, match="digits"):
         str(2**14_500)
-    start = time.perf_counter()
+    start = time.process_time()
     found = report(graph)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert (found.paths.skip_paths == 2**14_500) is True
     assert found.paths.log2_skip_paths == 14_500
     assert (found.paths.in_blocks.mean, found.paths.in_blocks.counts) == (7250, None)
