@@ -131,6 +131,32 @@ def test_channels_last(steps: list[Step], size: tuple[int, ...], batch: int) -> 
     assert_measured(network(steps, *size), batch=batch)
 
 
+WIDE: Step = {"conv": {"out": 16}}
+LINEAR: Step = {"linear": {"out": 16}}
+WIDER: Step = {"linear": {"out": 64}}
+SAME = {"kernel": 3, "stride": 1, "padding": 1}
+CUBE = (5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "size"),
+    [
+        ([WIDE, {"concat": [[{"slice": {"stop": 4}}], [{"multiply": [[], [], []]}, CONV]]}], (5, 5)),
+        ([WIDE, {"concat": [[{"slice": {"stop": 4}}], [{"multiply": [[], [WIDE], [WIDE], []]}, CONV]]}], (5, 5)),
+        ([WIDE, {"add": [[], [], [WIDE]]}, CONV], (5, 5)),
+        ([WIDE, {"norm": {"type": "instance"}}, CONV], (5, 5)),
+        ([{"concat": [[LINEAR], []]}, LINEAR, CONV], (5, 5)),
+        ([LINEAR, {"pool": {"type": "max", **SAME}}, WIDER, CONV], CUBE),
+        ([LINEAR, {"pool": {"type": "avg", **SAME}}, WIDER, CONV], CUBE),
+    ],
+    ids=["product of one value", "product of four", "sum", "instance norm", "concatenation", "max pool", "avg pool"],
+)
+def test_peaks_within_an_operation(steps: list[Step], size: tuple[int, ...]) -> None:
+    """Wide in the middle, so that the peak is there."""
+    for batch in (1, 2):
+        assert_measured(network(steps, *size), batch=batch)
+
+
 @pytest.mark.parametrize("word", ACTIVATIONS)
 def test_every_activation(word: str) -> None:
     steps = [CONV, {"act": {"type": word}}, CONV, {"add": [[], [{"act": {"type": word}}, CONV]]}]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import networkx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import archspec
 from archspec.analysis.paths import Lengths
@@ -29,28 +30,41 @@ class Path(NamedTuple):
     layers: int
 
 
+def edges(graph: archspec.Graph, gates: bool) -> dict[str, list[tuple[int, str]]]:
+    """For each node its inputs and their positions, without those of gates unless these are asked for."""
+    found = {}
+    for node in graph.nodes:
+        inputs = list(enumerate(node.inputs))
+        if node.operation.name == "multiply" and not gates:
+            inputs = [next(item for item in inputs if graph.shape(item[1]) == node.shape)]
+        found[node.name] = inputs
+    return found
+
+
+def all_paths(graph: archspec.Graph, gates: bool) -> dict[str, int]:
+    """How many paths of the graph lead to each node."""
+    found = {INPUT: 1}
+    for name, inputs in edges(graph, gates).items():
+        found[name] = sum(found[source] for _, source in inputs)
+    return found
+
+
 class Enumeration:
     """Every path to every node of a graph, one by one."""
 
     def __init__(self, graph: archspec.Graph, gates: bool) -> None:
-        self.graph = graph
-        self.choices: set[tuple[str, int]] = set()
         self.edges = networkx.MultiDiGraph()
         self.edges.add_node(INPUT)
         self.skip = {INPUT: [Path(frozenset(), 0)]}
-        self.every = {INPUT: 1}
+        read = edges(graph, gates)
         for node in graph.nodes:
-            inputs = list(enumerate(node.inputs))
-            if node.operation.name == "multiply" and not gates:
-                full = [i for i, name in inputs if graph.shape(name) == node.shape]
-                inputs = [inputs[full[0]]]
+            inputs = read[node.name]
             self.edges.add_edges_from((name, node.name) for _, name in inputs)
-            self.every[node.name] = sum(self.every[name] for _, name in inputs)
             layer = int(node.operation.name in ("conv", "linear"))
-            paths = self._merge(node.name, node.operation.name, inputs, gates)
+            paths = self._merge(node.name, node.operation.name, inputs)
             self.skip[node.name] = [Path(path.branches, path.layers + layer) for path in paths]
 
-    def _merge(self, name: str, kind: str, inputs: list[tuple[int, str]], gates: bool) -> list[Path]:
+    def _merge(self, name: str, kind: str, inputs: list[tuple[int, str]]) -> list[Path]:
         if len(inputs) == 1:
             return self.skip[inputs[0][1]]
         identity = self._identity([source for _, source in inputs])
@@ -81,7 +95,7 @@ def assert_enumerated(graph: archspec.Graph, *, gates: bool = False) -> None:
         assert found.skip_paths == len(paths)
         assert found.residual_blocks == len(branches)
         assert found.log2_skip_paths == pytest.approx(math.log2(len(paths)))
-        assert found.graph_paths == enumeration.every[output]
+        assert found.graph_paths == all_paths(graph, gates)[output]
         assert_lengths(found.in_blocks, [len(path.branches) for path in paths])
         assert_lengths(found.in_layers, [path.layers for path in paths])
         for deleted in range(min(len(branches), 3) + 1):
@@ -104,17 +118,18 @@ def assert_lengths(found: Lengths, wanted: list[int]) -> None:
     assert found.share(low, high) == len(inside) / len(wanted) >= 0.9
 
 
-@given(steps=STEPS)
-@example(steps=[{"add": [[], []]}])
-@example(steps=[{"add": [[ACT], []]}, {"add": [[CONV], [CONV]]}])
-@example(steps=[{"multiply": [[], [], [CONV]]}, {"multiply": [[], [CONV]]}])
-@example(steps=[{"multiply": [[{"add": [[], [CONV]]}], [{"pool": {"type": "avg", "output": 1}}], [CONV]]}])
-@example(steps=[{"add": [[], [{"add": [[], [CONV]]}, {"add": [[], [CONV], [CONV, CONV]]}]]}])
+@given(steps=STEPS, times=st.integers(1, 3))
+@example(steps=[{"add": [[], []]}], times=1)
+@example(steps=[{"add": [[ACT], []]}, {"add": [[CONV], [CONV]]}], times=1)
+@example(steps=[{"multiply": [[], [], [CONV]]}, {"multiply": [[], [CONV]]}], times=1)
+@example(steps=[{"multiply": [[{"add": [[], [CONV]]}], [{"pool": {"type": "avg", "output": 1}}], [CONV]]}], times=1)
+@example(steps=[{"add": [[], [{"add": [[], [CONV]]}, {"add": [[], [CONV], [CONV, CONV]]}]]}], times=1)
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-def test_random_networks(steps: list[Step]) -> None:
-    graph = network(steps, 5)
+def test_random_networks(steps: list[Step], times: int) -> None:
+    """The same steps several times in a row are a power of their distribution."""
+    graph = network(steps * times, 5)
     for gates in (False, True):
-        if Enumeration(graph, gates).every[graph.nodes[-1].name] < 3000:
+        if max(all_paths(graph, gates).values()) < 3000:
             assert_enumerated(graph, gates=gates)
 
 
