@@ -121,7 +121,7 @@ def _predict(spec: Spec, counts: list[int], limits: Limits) -> None:
         if total > limits.nodes:
             raise too_many_nodes(limits.nodes, sequence.span)
     for stage, count in zip(spec.stages, counts, strict=True):
-        total += count * min((max(block.size, 1) for block in stage.blocks.entries), default=1)
+        total += count * min((max(block.extent.nodes, 1) for block in stage.blocks.entries), default=1)
         if total > limits.nodes:
             raise too_many_nodes(limits.nodes, stage.cells["count"].span)
 

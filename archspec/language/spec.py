@@ -129,11 +129,6 @@ class Fragment:
     has_layer: bool
     extent: Extent
 
-    @property
-    def size(self) -> int:
-        """The fewest nodes that it becomes."""
-        return self.extent.nodes
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -156,11 +151,6 @@ class Block:
     reads: frozenset[str]
     has_layer: bool
     extent: Extent
-
-    @property
-    def size(self) -> int:
-        """The fewest nodes that its steps become."""
-        return self.extent.nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import logging
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import torch
 
 import archspec
-from tests.benchmarks.compiler import COMMAND, changed, spec_file
+from tests.benchmarks.compiler import COMMAND, changed, repeated, spec_file
 from tests.benchmarks.measure import Case, Timed, timed
 from tests.reference import torchvision_model
 
@@ -100,16 +100,7 @@ def report_on(count: int) -> Timed:
     """The time that a report takes for each block of a residual network of ``count`` blocks, compiled before."""
 
     def take(number: int) -> float:
-        text = f"""
-archspec: 1
-name: deep
-input: [3, 32, 32]
-classes: 10
-stem: cifar
-stages: {{block: basic, count: {count}, channels: 16}}  # round {number}
-"""
-        graph = archspec.compile(text)
-        report: Callable[[], object] = lambda: archspec.analyze(graph, lengths=False)  # noqa: E731
-        return timed(report) / count
+        graph = archspec.compile(repeated(count, number))
+        return timed(lambda: archspec.analyze(graph, lengths=False)) / count
 
     return take

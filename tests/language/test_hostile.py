@@ -19,8 +19,8 @@ HEAD = "archspec: 1\nname: t\n"
 STAGES = "stages: {block: basic, count: 1, channels: 8}\n"
 
 
-def refused(action: Callable[[], object], within: float = 5.0) -> list[str]:
-    """The codes with which an action is refused, in little time: of the processor, and bounded against a hang only."""
+def refused(action: Callable[[], object], within: float = 1.0) -> list[str]:
+    """The codes with which an action is refused, in less than a second of the processor."""
     start = time.process_time()
     with pytest.raises(archspec.SpecError) as caught:
         action()
@@ -223,7 +223,7 @@ def test_many_files_that_import_each_other(tmp_path: Path) -> None:
         (tmp_path / f"s{number}.yaml").write_text(f"archspec: 1\nimport: [{uses}]\n")
     path = spec(tmp_path, f"[{', '.join(f's{n}.yaml' for n in range(59, -1, -1))}]", "import")
     path.write_text(path.read_text(encoding="utf-8") + "stem: nowhere\n", encoding="utf-8")
-    assert refused(lambda: load(path), within=10) == ["E302"]
+    assert refused(lambda: load(path), within=2) == ["E302"]
 
 
 def test_too_many_files(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_sixty_levels_are_no_fault() -> None:
 )
 def test_thousands_of_faults_take_no_time(text: str) -> None:
     stages = "" if text.startswith("stages") else STAGES
-    assert refused(lambda: load(f"{HEAD}{text}\n{stages}"), within=20)
+    assert refused(lambda: load(f"{HEAD}{text}\n{stages}"), within=4)
 
 
 def test_the_library_is_not_harmed_by_a_spec_that_is_nested_too_deep() -> None:

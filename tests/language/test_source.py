@@ -484,7 +484,7 @@ class TestLimits:
     def test_nesting(self, text: str) -> None:
         started = time.process_time()
         assert [fault.code for fault in refusal(text)] == ["E103"]
-        assert time.process_time() - started < 5
+        assert time.process_time() - started < 1
 
     def test_the_deepest_nesting(self) -> None:
         parse("[" * 64 + "1" + "]" * 64, fragment=True)
@@ -504,7 +504,7 @@ class TestLimits:
         assert len(text) == 342
         started = time.process_time()
         assert places(refusal(text)) == ["E103 5:11"]
-        assert time.process_time() - started < 5
+        assert time.process_time() - started < 1
 
     def test_values(self) -> None:
         limits = ReadLimits(values=5)
@@ -525,7 +525,7 @@ class TestLimits:
     def test_a_large_file_of_faults_takes_no_time(self, unit: str) -> None:
         started = time.process_time()
         refusal("a:b\n" + unit * (262_000 // len(unit)) + "c: [")
-        assert time.process_time() - started < 15
+        assert time.process_time() - started < 3
 
 
 class TestFiles:
