@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -48,6 +47,8 @@ class Terminal:
             return cls(encoding=encoding)
         person = os.environ.get("TERM") != "dumb"
         colour = person and not os.environ.get("NO_COLOR")
+        import shutil  # where there is no terminal, nobody pays for it
+
         return cls(colour, max(40, shutil.get_terminal_size().columns), encoding, person)
 
     def paint(self, text: str, style: str) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_UNREADABLE_ASCII = re.compile("[^\t\n\r\x20-\x7e]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,17 @@ def decode(data: bytes, name: str, *, library: bool = False, limits: ReadLimits 
         raise SpecError([Diagnostic("E101", message, span, help=help)]) from None
 
 
+def _first_unreadable(text: str) -> re.Match[str] | None:
+    """The first character that no spec may hold. The whole pattern takes long to compile, and few specs need it."""
+    return _UNREADABLE_ASCII.search(text) if text.isascii() else re.search(_UNREADABLE, text)
+
+
 def check_text(source: Source, limits: ReadLimits) -> None:
     """Refuse a text that is too long (E103) or holds what no spec may hold (E101)."""
     size = len(source.text.encode("utf-8", "surrogatepass"))
     if size > limits.bytes:
         raise SpecError([_too_many_bytes(source.name, size, limits, Span(source, 1, 1, 1, 1))])
-    bad = _UNREADABLE.search(source.text)
+    bad = _first_unreadable(source.text)
     if bad:
         line, column = after(1, 1, source.text[: bad.start()])
         raise SpecError([_refused(bad[0], Span(source, line, column, line, column + 1))])
@@ -99,7 +105,7 @@ def check_text(source: Source, limits: ReadLimits) -> None:
 
 def unreadable(text: str, span: Span) -> Diagnostic | None:
     """The fault of a text whose escapes stand for characters that no spec may hold."""
-    bad = _UNREADABLE.search(text)
+    bad = _first_unreadable(text)
     return _refused(bad[0], span) if bad else None
 
 

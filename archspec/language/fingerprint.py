@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,8 @@ DEFAULTS = {"stride": 1, "dilation": 1}
 
 def fingerprint(spec: Spec, version: int) -> str:
     """SHA-256 of what a spec means: its merged values, the table by row, and the definitions that it imports."""
+    import hashlib  # it loads OpenSSL, and few commands ask for the hash
+
     own = _meaning(spec.document.value)
     imported = [_meaning(document.value) for document in spec.imported]
     if stands_alone(spec):

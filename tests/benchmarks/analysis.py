@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from functools import cache
 import torch
 
 import archspec
-from tests.benchmarks.compiler import COMMAND, changed, repeated, spec_file
+from tests.benchmarks.compiler import COMMAND, changed, process, repeated, spec_file
 from tests.benchmarks.measure import Case, Timed, timed
 from tests.reference import torchvision_model
 
@@ -52,11 +51,11 @@ def cases() -> Iterator[Case]:
 
 def analyze_process(number: int) -> float:
     with spec_file(number) as spec:
-        return timed(lambda: subprocess.run([COMMAND, "analyze", spec], check=True, capture_output=True))
+        return process(COMMAND, "analyze", spec)
 
 
 def torchinfo_process(number: int) -> float:
-    return timed(lambda: subprocess.run([sys.executable, "-c", SUMMARY], check=True, capture_output=True))
+    return process(sys.executable, "-c", SUMMARY)
 
 
 def analyze_text(number: int) -> float:
