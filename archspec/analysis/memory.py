@@ -14,7 +14,7 @@ counted is the copy that a group or instance norm or such a linear layer makes o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.network import SOURCE, Facts, Network
@@ -54,9 +54,14 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
     weights = item * sum(f.params for f in facts)
     counters = sum(f.counters for f in facts)
     buffers = item * (sum(f.buffers for f in facts) - counters) + 8 * counters
-    peak, where = inference_peak(network, batch, item)
-    saved = saved_for_backward(network, trainable, batch, item)
-    values, _ = inference_peak(network, batch, item, shared=False)
+    rearranged = _rearranged(network)
+    roots = _roots(network, rearranged, training=False)
+    peak, where = _peak(network, roots, network.in_place, rearranged, batch, item)
+    if any(f.views != f.views_trained for _, f in network.distinct):
+        roots = _roots(network, rearranged, training=True)
+    saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
+    # Values beside their gradients share no storage.
+    values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, batch, item)
     trained = item * sum(f.params for f, keep in zip(facts, trainable, strict=True) if keep)
     training = None
     if saved is not None and values is not None:
@@ -76,35 +81,48 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
     )
 
 
-def inference_peak(network: Network, batch: int, item: int, *, shared: bool = True) -> tuple[int | None, str]:
+def _peak(
+    network: Network, roots: list[int], written: Mapping[int, int], rearranged: set[int], batch: int, item: int
+) -> tuple[int | None, str]:
     """The largest sum of live storages in eval mode, in bytes, and the name of the operation that runs then.
 
-    ``shared`` lets views, and what is written in place, share a storage; else every value has its own.
+    The output of each node lies in the storage of its root; ``written`` says which nodes write over an input.
     """
-    rearranged = _rearranged(network)
-    roots = _roots(network, rearranged, training=False) if shared else list(range(len(network.nodes)))
-    written = network.in_place if shared else {}
-    sizes = [batch * item * facts.elements for facts in network.facts]
+    if any(facts.scratch is None for _, facts in network.distinct):
+        return None, ""
+    each = batch * item
+    facts, beside = network.facts, _scratch(network, batch, item)
     ends = _ends(network, roots)
     live = peak = 0
-    where = ""
-    for position, (node, facts) in enumerate(zip(network.nodes, network.facts, strict=True)):
-        if facts.scratch is None:
-            return None, ""
+    at = SOURCE
+    for position, fact in enumerate(facts):
         over = ends.get(position, ())
         if roots[position] == position:
-            live += sizes[position]
-            beside = facts.scratch.total(batch, item)
-            if facts.folded and node.name not in written:
-                beside = _folded(network, position, roots, over, batch * item)
-            elif position in rearranged and not node.operation.views_input(training=False):
-                then = node.operation.scratch_rearranged(network.shapes(position), node.shape)
-                beside = max(beside + _copy(facts, batch, item), then.total(batch, item))
-            if live + beside > peak:
-                peak, where = live + beside, node.name
-        for root in over:
-            live -= sizes[root]
-    return peak, where
+            live += each * fact.elements
+            needed = live + beside[id(fact)]
+            if fact.folded and position not in written:
+                needed = live + _folded(network, position, roots, over, each)
+            elif position in rearranged and not fact.views:
+                needed = live + _rearranging(network, position, batch, item)
+            if needed > peak:
+                peak, at = needed, position
+        for end in over:
+            live -= each * facts[end].elements
+    return peak, network.nodes[at].name if peak else ""
+
+
+def _scratch(network: Network, batch: int, item: int) -> dict[int, int]:
+    """The bytes that operations take and free while they run, by their facts' identity."""
+    known = [facts for _, facts in network.distinct]
+    return {id(facts): facts.scratch.total(batch, item) if facts.scratch else 0 for facts in known}
+
+
+def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
+    """What a node takes beside its output that rearranges its input first: the copy, or what it takes later."""
+    node, facts = network.nodes[position], network.facts[position]
+    scratch = facts.scratch.total(batch, item) if facts.scratch else 0
+    then = node.operation.scratch_rearranged(network.shapes[position], node.shape)
+    return max(scratch + _copy(facts, batch, item), then.total(batch, item))
 
 
 def _folded(network: Network, position: int, roots: list[int], over: Sequence[int], item: int) -> int:
@@ -112,8 +130,8 @@ def _folded(network: Network, position: int, roots: list[int], over: Sequence[in
 
     Of two results on the way, the last and the next, both are alive; an input that nobody reads any more is not.
     """
-    operation, shapes = network.nodes[position].operation, network.shapes(position)
-    sources = [_root(roots, source) for source in network.sources[position]]
+    operation, shapes = network.nodes[position].operation, network.shapes[position]
+    sources = [roots[source] for source in network.sources[position]]
     results = [0, *(item * math.prod(operation.shape(shapes[:count])) for count in range(2, len(shapes) + 1))]
     found = freed = 0
     for step in range(1, len(results)):
@@ -123,35 +141,36 @@ def _folded(network: Network, position: int, roots: list[int], over: Sequence[in
     return found
 
 
-def saved_for_backward(network: Network, trainable: Sequence[bool], batch: int, item: int) -> int | None:
+def _saved_for_backward(
+    network: Network, roots: list[int], rearranged: set[int], trainable: Sequence[bool], batch: int, item: int
+) -> int | None:
     """What autograd keeps in training mode, in bytes: unique storages, without parameters and buffers."""
-    rearranged = _rearranged(network)
-    roots = _roots(network, rearranged, training=True)
     kept: set[int] = set()
     found = 0
-    needs: dict[int, bool] = {SOURCE: False}
-    known: dict[tuple[object, ...], Saved | None] = {}
-    for position, (node, facts) in enumerate(zip(network.nodes, network.facts, strict=True)):
-        sources = network.sources[position]
+    needs = [False] * len(roots)
+    known: dict[tuple[object, ...], tuple[Saved, int] | None] = {}
+    for position, (sources, facts) in enumerate(zip(network.sources, network.facts, strict=True)):
         needed = tuple([needs[source] for source in sources])
-        trained = trainable[position] and facts.params > 0
-        needs[position] = trained or any(needed)
-        if not needs[position]:
+        trained = facts.params > 0 and trainable[position]
+        if not trained and True not in needed:
             continue
+        needs[position] = True
         key = (id(facts), trained, needed)
         if key not in known:
-            known[key] = node.operation.saved(network.shapes(position), trained, needed)
-        saved = known[key]
-        if saved is None:
+            rule = network.nodes[position].operation.saved(network.shapes[position], trained, needed)
+            known[key] = rule and (rule, rule.more.total(batch, item))
+        entry = known[key]
+        if entry is None:
             return None
+        saved, more = entry
+        found += more
         copy = _copy(facts, batch, item) if saved.inputs and position in rearranged else 0
         found += copy
-        if not copy:
-            kept.update([_root(roots, sources[i]) for i in saved.inputs])
+        for i in saved.inputs if not copy else ():
+            kept.add(roots[sources[i]])
         if saved.output:
             kept.add(roots[position])
-        found += saved.more.total(batch, item)
-    elements = sum(math.prod(network.graph.input) if i == SOURCE else network.facts[i].elements for i in kept)
+    elements = sum([math.prod(network.graph.input) if i == SOURCE else network.facts[i].elements for i in kept])
     return found + batch * item * elements
 
 
@@ -159,44 +178,38 @@ def saved_for_backward(network: Network, trainable: Sequence[bool], batch: int, 
 
 
 def _roots(network: Network, rearranged: set[int], *, training: bool) -> list[int]:
-    """For each node, the position of the node that made the storage in which its output lies."""
+    """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
     written = network.in_place
-    roots: list[int] = []
-    for position, node in enumerate(network.nodes):
-        if node.operation.views_input(training=training) and position not in rearranged:
-            roots.append(_root(roots, network.sources[position][0]))
-        elif node.name in written:
-            roots.append(_root(roots, network.sources[position][written[node.name]]))
-        else:
-            roots.append(position)
+    roots = [*range(len(network.nodes)), SOURCE]
+    for position, facts in enumerate(network.facts):
+        if (facts.views_trained if training else facts.views) and position not in rearranged:
+            roots[position] = roots[network.sources[position][0]]
+        elif position in written:
+            roots[position] = roots[network.sources[position][written[position]]]
     return roots
 
 
 def _first(network: Network, position: int) -> int:
     """Which input is the first operand: that which is written over, or else the first of the output's size."""
-    node, sources = network.nodes[position], network.sources[position]
-    if len(sources) == 1 or node.name in network.in_place:
-        return network.in_place.get(node.name, 0)
-    return network.shapes(position).index(node.shape) if node.shape in network.shapes(position) else 0
-
-
-def _root(roots: list[int], position: int) -> int:
-    return SOURCE if position == SOURCE else roots[position]
+    shape, shapes = network.nodes[position].shape, network.shapes[position]
+    if len(shapes) == 1 or position in network.in_place:
+        return network.in_place.get(position, 0)
+    return shapes.index(shape) if shape in shapes else 0
 
 
 def _ends(network: Network, roots: list[int]) -> dict[int, list[int]]:
     """For each position, the storages that are read there for the last time; outputs are read after the last node."""
-    last: dict[int, int] = {}
+    last = [SOURCE] * len(roots)
     for position, sources in enumerate(network.sources):
         last[roots[position]] = position
         for source in sources:
-            last[_root(roots, source)] = position
+            last[roots[source]] = position
     for output in network.outputs.values():
-        last[_root(roots, output)] = len(network.nodes)
-    last.pop(SOURCE, None)
+        last[roots[output]] = len(network.nodes)
     ends: dict[int, list[int]] = {}
-    for root, end in last.items():
-        ends.setdefault(end, []).append(root)
+    for root, end in enumerate(last[:-1]):
+        if end != SOURCE:
+            ends.setdefault(end, []).append(root)
     return ends
 
 
@@ -211,7 +224,7 @@ def _rearranged(network: Network) -> set[int]:
     A linear layer at every position and a layer norm over channels leave them last, which others keep; flattening reads
     them first. With one channel or one position, both are the same.
     """
-    if all(facts.layout != "last" for facts in network.facts):
+    if all(facts.layout != "last" for _, facts in network.distinct):
         return set()
     found: set[int] = set()
     last: dict[int, bool] = {SOURCE: False}
@@ -219,7 +232,7 @@ def _rearranged(network: Network) -> set[int]:
         sources = network.sources[position]
         wanted = facts.reads
         if wanted and (wanted == "last") != last[sources[0]]:
-            channels, *size = network.shapes(position)[0]
+            channels, *size = network.shapes[position][0]
             if channels > 1 and math.prod(size) > 1:
                 found.add(position)
         if facts.layout == "agreed":

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.in_place import in_place
 from archspec.operations.base import Operation, Shape
-from archspec.operations.effects import Bytes, Everywhere, Layout, Reach
+from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach
 
 SOURCE = -1
-"""The position of the network's input."""
+"""The position of the network's input. A list with one place more than there are nodes has it last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What one operation costs for one example, at one size of inputs. None: the operation has no rule for it.
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
     dict that are not trained, ``counters`` those of them that are int64. ``folded``: torch works its inputs off one
-    after the other.
+    after the other. ``views`` and ``views_trained``: its output is its input's storage, in eval and in training mode.
+    ``local``: its reach is one position for one.
     """
 
     elements: int
@@ -37,74 +37,88 @@ class Facts:
     layout: Layout
     reads: Literal["", "first", "last"]
     folded: bool
+    views: bool
+    views_trained: bool
     reach: tuple[Reach, ...] | Everywhere | None
+    local: bool
     gates: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A graph, and for each of its nodes the positions of its inputs and its facts.
+    """A graph, and by position what the analyses ask of each of its nodes.
 
-    ``outputs`` are positions by label; ``in_place`` has the nodes that write over an input, and which.
+    ``sources`` are the positions of a node's inputs and ``shapes`` their shapes; ``ways`` those of the inputs through
+    which a path goes, all but gates. ``outputs`` are positions by label; ``in_place`` says which nodes write over an
+    input, and over which. ``distinct`` has each operation with its facts once, in order.
     """
 
     graph: Graph
     sources: tuple[tuple[int, ...], ...]
+    shapes: tuple[tuple[Shape, ...], ...]
+    ways: tuple[tuple[int, ...], ...]
     facts: tuple[Facts, ...]
     outputs: dict[str, int]
-    in_place: dict[str, int]
+    in_place: dict[int, int]
+    distinct: tuple[tuple[Operation, Facts], ...]
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         return self.graph.nodes
 
-    def shapes(self, position: int) -> tuple[Shape, ...]:
-        """The shapes of a node's inputs."""
-        nodes, source = self.graph.nodes, self.graph.input
-        return tuple([source if i == SOURCE else nodes[i].shape for i in self.sources[position]])
-
-    def ways(self, position: int) -> tuple[int, ...]:
-        """The positions of the inputs through which a path goes: all but those of gates."""
-        gates, sources = self.facts[position].gates, self.sources[position]
-        return tuple(s for i, s in enumerate(sources) if i not in gates) if gates else sources
-
     def without_rule(self, what: str) -> tuple[str, ...]:
         """The operations that have no rule for ``what``, by name."""
-        pairs = zip(self.graph.nodes, self.facts, strict=True)
-        return tuple(dict.fromkeys(n.operation.name for n, facts in pairs if getattr(facts, what) is None))
+        silent = [operation.name for operation, facts in self.distinct if getattr(facts, what) is None]
+        return tuple(dict.fromkeys(silent))
 
 
 def read_network(graph: Graph) -> Network:
     """The network of a graph. Operations and shapes repeat, so each pair of them is asked only once."""
     index = {INPUT: SOURCE}
+    output = {INPUT: graph.input}
     sources: list[tuple[int, ...]] = []
+    shapes: list[tuple[Shape, ...]] = []
+    ways: list[tuple[int, ...]] = []
     found: list[Facts] = []
-    known: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
-    shapes = {SOURCE: graph.input}
-    for position, node in enumerate(graph.nodes):
-        inputs = tuple([index[name] for name in node.inputs])
-        key = (id(node.operation), tuple([shapes[i] for i in inputs]))
-        facts = known.get(key)
-        if facts is None:
-            facts = known[key] = _facts(node.operation, key[1], node.shape)
+    known: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Facts]] = {}
+    for position, (name, operation, names, shape, _, _) in enumerate(graph.nodes):
+        inputs = tuple([index[each] for each in names])
+        read = tuple([output[each] for each in names])
+        key = (id(operation), read)
+        if key not in known:
+            known[key] = operation, _facts(operation, read, shape)
+        facts = known[key][1]
         sources.append(inputs)
+        shapes.append(read)
+        ways.append(_without(facts.gates, inputs) if facts.gates else inputs)
         found.append(facts)
-        index[node.name] = position
-        shapes[position] = node.shape
+        index[name] = position
+        output[name] = shape
     outputs = {label: index[name] for label, name in graph.outputs.items()}
-    return Network(graph, tuple(sources), tuple(found), outputs, in_place(graph))
+    written = {index[name]: over for name, over in in_place(graph).items()}
+    lists = tuple(sources), tuple(shapes), tuple(ways), tuple(found)
+    return Network(graph, *lists, outputs, written, tuple(known.values()))
+
+
+def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([source for i, source in enumerate(inputs) if i not in gates])
+
+
+NO_GATES: frozenset[int] = frozenset()
 
 
 def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Facts:
-    buffers = operation.buffers(inputs).values()
+    buffers = [(math.prod(shape), dtype) for shape, _, dtype in operation.buffers(inputs).values()]
     elements = math.prod(output)
+    several = len(inputs) > 1
+    reach = operation.reach(inputs, output)
     ruled = not operation.weighted or type(operation).macs is not Operation.macs
     return Facts(
         elements=elements,
-        read=sum([math.prod(shape) for shape in inputs]),
-        params=sum(math.prod(weight.shape) for weight in operation.weights(inputs).values()),
-        buffers=sum(math.prod(buffer.shape) for buffer in buffers),
-        counters=sum(math.prod(buffer.shape) for buffer in buffers if buffer.dtype == "int64"),
+        read=sum([math.prod(shape) for shape in inputs]) if several else math.prod(inputs[0]),
+        params=sum([math.prod(weight.shape) for weight in operation.weights(inputs).values()]),
+        buffers=sum([size for size, _ in buffers]),
+        counters=sum([size for size, dtype in buffers if dtype == "int64"]),
         macs=operation.macs(inputs, output) if ruled else None,
         activations=elements if operation.activation else 0,
         elementwise=operation.elementwise(inputs, output),
@@ -112,8 +126,11 @@ def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Fa
         layout=operation.layout(inputs),
         reads=operation.reads(inputs),
         folded=len(inputs) > 2 and type(operation).torch is not Operation.torch and operation.torch(inputs).fold,
-        reach=operation.reach(inputs, output),
-        gates=operation.gates(inputs) if len(inputs) > 1 else frozenset(),
+        views=operation.views_input(training=False),
+        views_trained=operation.views_input(training=True),
+        reach=reach,
+        local=bool(reach) and reach == HERE * (len(output) - 1),
+        gates=operation.gates(inputs) if several else NO_GATES,
     )
 
 

@@ -20,7 +20,7 @@ whoever takes the outer shortcut has no choice inside.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
@@ -87,14 +87,14 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
         lengths: whether the exact distributions are computed, whose size is quadratic in the number of blocks.
         gates: whether the edges of gates count.
     """
-    ways = find_ways(network, output, gates)
-    by_layers, by_blocks = sections(_layer_steps(network, ways), SOURCE), sections(_block_steps(ways), SOURCE)
+    ways = _find_ways(network, output, gates)
+    by_blocks = sections(_block_steps(ways), SOURCE)
     return Paths(
-        residual_blocks=sum(len(inputs) - 1 for inputs in ways.taken.values()),
+        residual_blocks=sum([len(steps) - 1 for steps in ways.taken.values()]),
         skip_paths=count(by_blocks),
-        graph_paths=count(sections(_all_steps(ways), SOURCE)),
+        graph_paths=count(sections(ways.all, SOURCE)),
         in_blocks=measure_lengths(by_blocks, lengths),
-        in_layers=measure_lengths(by_layers, lengths),
+        in_layers=measure_lengths(sections(ways.taken, SOURCE), lengths),
         gates_counted=gates,
     )
 
@@ -103,55 +103,70 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """Through which inputs of each node paths come.
+class _Ways:
+    """The steps from merge to merge, and to the output; nodes with one way are passed over.
 
-    ``all`` has, in order, the positions of the nodes from which a way leads to the output, and of each the inputs but
-    for those of gates. ``taken`` has those that a skip path may take. ``shortcut`` says of each merge with a choice
-    which of its ways is the shortcut.
+    A step's length is in layers: the convolutions and linear layers on it, the node that it leads to included. ``all``
+    has the merges from which a way leads to the output, each with its inputs but for those of gates; ``taken`` has
+    those that a skip path may come to and take. ``shortcut`` says of each merge with a choice which of its steps is the
+    shortcut.
     """
 
-    all: dict[int, tuple[int, ...]]
-    taken: dict[int, tuple[int, ...]]
+    all: Steps
+    taken: Steps
     shortcut: dict[int, int]
 
 
-def find_ways(network: Network, output: int, gates: bool = False) -> Ways:
+def _find_ways(network: Network, output: int, gates: bool) -> _Ways:
     """The ways to the node at position ``output``."""
-    inputs = (lambda position: network.sources[position]) if gates else network.ways
-    every = {position: inputs(position) for position in _on_the_way(inputs, output)}
-    taken: dict[int, tuple[int, ...]] = {}
+    inputs = network.sources if gates else network.ways
+    every = _merges(network, inputs, output)
+    taken: Steps = {}
     shortcut: dict[int, int] = {}
     least, most, richest = {SOURCE: 0}, {SOURCE: 0}, {SOURCE: 1}
-    for position, ways in every.items():
-        operation = network.nodes[position].operation
-        if len(ways) > 1:
+    for position, steps in every.items():
+        if len(steps) > 1:
+            ways = inputs[position]
             identity = _identity(inputs, ways)
             gated = bool(network.facts[position].gates)
-            if not (operation.sums or gated or identity is not None):
-                ways = (max(ways, key=lambda way: (richest[way], most[way])),)
+            if not (network.nodes[position].operation.sums or gated or identity is not None):
+                steps = (max(steps, key=lambda step: (richest[step[0]], most[step[0]] + step[1])),)
             elif identity is not None:
                 shortcut[position] = ways.index(identity)
             else:
-                shortcut[position] = min(range(len(ways)), key=lambda i: least[ways[i]])
-        taken[position] = ways
-        least[position] = min([least[way] for way in ways]) + operation.weighted
-        most[position] = max([most[way] for way in ways]) + operation.weighted
+                shortcut[position] = min(range(len(steps)), key=lambda i: least[steps[i][0]] + steps[i][1])
+        taken[position] = steps
+        least[position] = min([least[start] + length for start, length in steps])
+        most[position] = max([most[start] + length for start, length in steps])
         # How rich a branch is compares branches of one concatenation only; exact counts may be very long numbers.
-        richest[position] = richest[ways[0]] if len(ways) == 1 else sum([richest[way] for way in ways])
-    walk = _on_the_way(lambda position: taken[position], output)
-    return Ways(every, {position: taken[position] for position in walk}, shortcut)
+        richest[position] = richest[steps[0][0]] if len(steps) == 1 else sum([richest[start] for start, _ in steps])
+    return _Ways(_to(output, every), _to(output, taken), shortcut)
 
 
-_Inputs = Callable[[int], tuple[int, ...]]
+_Inputs = Sequence[tuple[int, ...]]
 
 
-def _on_the_way(inputs: _Inputs, output: int) -> list[int]:
+def _merges(network: Network, inputs: _Inputs, output: int) -> Steps:
+    """The steps from merge to merge, and to the output: chains of nodes with one way become one step."""
+    reached = [(SOURCE, 0)] * (len(network.nodes) + 1)
+    found: Steps = {}
+    for position, node in enumerate(network.nodes[: output + 1]):
+        ways, length = inputs[position], int(node.operation.weighted)
+        if len(ways) == 1 and position != output:
+            reached[position] = (reached[ways[0]][0], reached[ways[0]][1] + length) if length else reached[ways[0]]
+        else:
+            found[position] = tuple([(start, before + length) for start, before in [reached[way] for way in ways]])
+            reached[position] = (position, 0)
+    return found
+
+
+def _to(output: int, steps: Steps) -> Steps:
+    """The steps from which a way leads to ``output``, in order."""
     wanted = {output}
-    for position in range(output, SOURCE, -1):
+    for position in reversed(steps):
         if position in wanted:
-            wanted.update(inputs(position))
-    return sorted(wanted - {SOURCE})
+            wanted.update([start for start, _ in steps[position]])
+    return {position: found for position, found in steps.items() if position in wanted}
 
 
 def _identity(inputs: _Inputs, ways: tuple[int, ...]) -> int | None:
@@ -165,7 +180,7 @@ def _comes_from(inputs: _Inputs, position: int, origin: int) -> bool:
     seen = {position}
     waiting = [position]
     while waiting:
-        for source in inputs(waiting.pop()):
+        for source in inputs[waiting.pop()]:
             if source == origin:
                 return True
             if source > origin and source not in seen:
@@ -174,40 +189,10 @@ def _comes_from(inputs: _Inputs, position: int, origin: int) -> bool:
     return False
 
 
-# -- how long they are -------------------------------------------------------------------------------------------------
-
-
-def _block_steps(ways: Ways) -> Steps:
+def _block_steps(ways: _Ways) -> Steps:
     """A path is longer by one for each choice in which it does not take the shortcut."""
     found: Steps = {}
-    for position, taken in ways.taken.items():
+    for position, steps in ways.taken.items():
         skip = ways.shortcut.get(position, 0)
-        found[position] = tuple([(way, int(i != skip)) for i, way in enumerate(taken)])
-    return _merges(found)
-
-
-def _layer_steps(network: Network, ways: Ways) -> Steps:
-    """A path is longer by one for each convolution and linear layer on it."""
-    nodes = network.nodes
-    taken = ways.taken.items()
-    found = {at: tuple([(way, int(nodes[at].operation.weighted)) for way in inputs]) for at, inputs in taken}
-    return _merges(found)
-
-
-def _merges(steps: Steps) -> Steps:
-    """The steps from merge to merge, and to the end of the walk: chains of nodes with one way become one step."""
-    end = max(steps, default=SOURCE)
-    reached: dict[int, tuple[int, int]] = {SOURCE: (SOURCE, 0)}
-    found: Steps = {}
-    for position in steps:
-        ways = [(reached[way][0], reached[way][1] + length) for way, length in steps[position]]
-        if len(ways) == 1 and position != end:
-            reached[position] = ways[0]
-        else:
-            found[position] = tuple(ways)
-            reached[position] = (position, 0)
+        found[position] = tuple([(start, int(i != skip)) for i, (start, _) in enumerate(steps)])
     return found
-
-
-def _all_steps(ways: Ways) -> Steps:
-    return _merges({position: tuple([(way, 0) for way in inputs]) for position, inputs in ways.all.items()})

@@ -42,11 +42,11 @@ def receptive_field(network: Network, output: int) -> ReceptiveField | None:
     """The receptive field on the way to the node at position ``output``; None where a rule is missing, or no map is."""
     fields, left_out = _fields(network)
     while output != SOURCE and isinstance(fields[output], Everywhere):
-        output = network.ways(output)[0]
+        output = network.ways[output][0]
     found = fields[output]
     if output == SOURCE or found is None or isinstance(found, Everywhere):
         return None
-    gates = sum(left_out[position] for position in _before(network, output))
+    gates = sum([left_out.get(position, 0) for position in _before(network, output)]) if left_out else 0
     size = collapse(tuple(span.last - span.first + 1 for span in found))
     stride = collapse(tuple(span.stride for span in found))
     centre = tuple((span.first + span.last) / 2 for span in found)
@@ -56,31 +56,33 @@ def receptive_field(network: Network, output: int) -> ReceptiveField | None:
 _Field = tuple[_Span, ...] | Everywhere | None
 
 
-def _fields(network: Network) -> tuple[dict[int, _Field], list[int]]:
+def _fields(network: Network) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
-    fields: dict[int, _Field] = {SOURCE: (_Span(0, 0, 1),) * (len(network.graph.input) - 1)}
-    left_out: list[int] = []
-    for position, facts in enumerate(network.facts):
-        sources = network.sources[position]
-        values = [fields[source] for source in network.ways(position)]
+    left_out: dict[int, int] = {}
+    fields: list[_Field] = [None] * (len(network.nodes) + 1)
+    fields[SOURCE] = (_Span(0, 0, 1),) * (len(network.graph.input) - 1)
+    for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
+        value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
+            sources = network.sources[position]
             maps = [fields[sources[i]] for i in facts.gates if _is_map(network, position, i)]
-            values += [value for value in maps if not isinstance(value, Everywhere)]
-        left_out.append(len(sources) - len(values))
-        value = _joined(values)
-        reach = facts.reach
-        if value is None or reach is None:
+            followed = [each for each in maps if not isinstance(each, Everywhere)]
+            left_out[position] = len(facts.gates) - len(followed)
+            value = _joined([value, *followed])
+        if facts.local or value is None:
+            fields[position] = value
+        elif facts.reach is None:
             fields[position] = None
-        elif isinstance(value, Everywhere) or isinstance(reach, Everywhere):
+        elif isinstance(value, Everywhere) or isinstance(facts.reach, Everywhere):
             fields[position] = Everywhere()
         else:
-            fields[position] = tuple(map(_further, value, reach)) if any(r != _HERE for r in reach) else value
+            fields[position] = tuple(map(_further, value, facts.reach))
     return fields, left_out
 
 
 def _is_map(network: Network, position: int, gate: int) -> bool:
     """Whether a gate is as large as what it scales, so that each of its positions scales one."""
-    return network.shapes(position)[gate] == network.nodes[position].shape
+    return network.shapes[position][gate] == network.nodes[position].shape
 
 
 def _before(network: Network, output: int) -> set[int]:
@@ -88,24 +90,25 @@ def _before(network: Network, output: int) -> set[int]:
     found = {output}
     for position in range(output, SOURCE, -1):
         if position in found:
-            found.update(network.ways(position))
+            found.update(network.ways[position])
     return found - {SOURCE}
-
-
-_HERE = Reach()
 
 
 def _joined(values: list[_Field]) -> _Field:
     """The field of a merge: from the first that any way sees to the last."""
-    if len(values) == 1:
-        return values[0]
     found: list[tuple[_Span, ...]] = []
     for value in values:
         if value is None or isinstance(value, Everywhere):
             return value
-        found.append(value)
-    axes = zip(*found, strict=True)
-    return tuple(_Span(min(s.first for s in a), max(s.last for s in a), max(s.stride for s in a)) for a in axes)
+        if value not in found:
+            found.append(value)
+    if len(found) == 1:
+        return found[0]
+    axes = []
+    for spans in zip(*found, strict=True):
+        firsts, lasts, strides = zip(*spans, strict=True)
+        axes.append(_Span(min(firsts), max(lasts), max(strides)))
+    return tuple(axes)
 
 
 def _further(span: _Span, reach: Reach) -> _Span:

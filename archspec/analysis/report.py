@@ -126,11 +126,13 @@ def report(
 
 def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     """Of each node, whether its weights are trained."""
-    known = {scope for node in graph.nodes for scope in _scopes(node.name)} if frozen else set()
+    if not frozen:
+        return (True,) * len(graph.nodes)
+    known = {scope for node in graph.nodes for scope in _scopes(node.name)}
     unknown = [scope for scope in frozen if scope not in known]
     if unknown:
         raise SpecError([_no_scope(scope, known, graph.spec.name) for scope in unknown])
-    return tuple([not frozen or not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
+    return tuple([not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
 
 
 def _scopes(name: str) -> list[str]:
@@ -177,12 +179,12 @@ def with_input(spec: Spec, input: Sequence[int]) -> Spec:
 
 def _unavailable(network: Network) -> dict[str, tuple[str, ...]]:
     """The operations that have no rule, for each cost that is unavailable because of them."""
-    silent = (n.operation for n in network.nodes if type(n.operation).saved is Operation.saved)
+    silent = [operation for operation, _ in network.distinct if type(operation).saved is Operation.saved]
     found = {
         "macs": network.without_rule("macs"),
         "elementwise": network.without_rule("elementwise"),
         "inference_peak": network.without_rule("scratch"),
-        "saved_for_backward": tuple(dict.fromkeys(operation.name for operation in silent)),
+        "saved_for_backward": tuple(dict.fromkeys([operation.name for operation in silent])),
         "receptive_field": network.without_rule("reach"),
     }
     return {cost: names for cost, names in found.items() if names}

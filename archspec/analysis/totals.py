@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archspec.analysis.network import SOURCE, Network, read_network
+from archspec.analysis.network import Network, read_network
 from archspec.analysis.parts import Costs, Parts
 from archspec.graph.graph import Graph
 
@@ -50,7 +50,8 @@ def weighted_layers(network: Network) -> int:
     Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.
     ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
     """
-    longest = {SOURCE: 0}
-    for position, node in enumerate(network.nodes):
-        longest[position] = max(longest[way] for way in network.ways(position)) + node.operation.weighted
-    return max(longest[position] for position in network.outputs.values())
+    longest = [0] * (len(network.nodes) + 1)
+    for position, (node, ways) in enumerate(zip(network.nodes, network.ways, strict=True)):
+        before = longest[ways[0]] if len(ways) == 1 else max([longest[way] for way in ways])
+        longest[position] = before + node.operation.weighted
+    return max([longest[position] for position in network.outputs.values()])

@@ -13,24 +13,23 @@ def in_place(graph: Graph) -> dict[str, int]:
     """
     uses = graph.uses()
     by_name = graph.by_name
-    block: dict[str, str] = {}
-    for region in graph.regions:
-        if region.kind == "block":
-            block.update((node.name, region.scope) for node in graph.nodes[region.first : region.last])
+    blocks = [region for region in graph.regions if region.kind == "block"]
+    block = {node.name: region.scope for region in blocks for node in graph.nodes[region.first : region.last]}
     found: dict[str, int] = {}
-    for node in graph.nodes:
-        if not node.operation.may_write_in_place():
+    for name, operation, inputs, shape, _, _ in graph.nodes:
+        if not operation.may_write_in_place():
             continue
-        for position, name in reversed(list(enumerate(node.inputs))):
-            producer = by_name.get(name)
+        for position in range(len(inputs) - 1, -1, -1):
+            source = inputs[position]
+            producer = by_name.get(source)
             if (
                 producer is not None
-                and uses[name] == 1
-                and producer.shape == node.shape
-                and block.get(name) == block.get(node.name)
+                and uses[source] == 1
+                and producer.shape == shape
+                and block.get(source) == block.get(name)
                 and not producer.operation.saves_output
                 and not producer.operation.aliases
             ):
-                found[node.name] = position
+                found[name] = position
                 break
     return found

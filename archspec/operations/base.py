@@ -14,7 +14,7 @@ import math
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
 
@@ -38,8 +38,7 @@ INIT: Mapping[str, tuple[str, ...]] = {
 """What the ``init`` of a spec may say of each kind of weight. The first word is the default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A parameter of an operation: its shape, and how it starts.
 
     ``initial`` is ``conv``, ``linear``, ``bias`` or ``linear_bias``, which the ``init`` of a spec decides; or ``one``,
@@ -51,8 +50,7 @@ class Weight:
     fan_in: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Buffer:
+class Buffer(NamedTuple):
     """A tensor that is state but not trained: running statistics."""
 
     shape: Shape

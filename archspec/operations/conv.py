@@ -89,7 +89,7 @@ class Conv(Operation):
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         axes = zip(*self._window(inputs[0]), strict=True)
-        return tuple(Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes)
+        return tuple([Reach(dilation * (kernel - 1) + 1, stride, pad) for kernel, stride, pad, dilation in axes])
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         kernel, stride, padding, dilation = map(collapse, self._window(inputs[0]))
@@ -110,8 +110,7 @@ class Conv(Operation):
         rank = spatial_rank(shape, self.name)
         kernel = per_axis(self.kernel, rank, "kernel")
         dilation = per_axis(self.dilation, rank, "dilation")
-        if self.padding is None:
-            padding = tuple(d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True))
-        else:
-            padding = per_axis(self.padding, rank, "padding")
-        return kernel, per_axis(self.stride, rank, "stride"), padding, dilation
+        padding = self.padding
+        if padding is None:
+            padding = tuple([d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True)])
+        return kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation
