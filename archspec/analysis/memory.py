@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.network import SOURCE, Facts, Network
+from archspec.graph.in_place import in_place
 from archspec.operations.effects import Saved
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
@@ -54,11 +55,12 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
     weights = item * sum(f.params for f in facts)
     counters = sum(f.counters for f in facts)
     buffers = item * (sum(f.buffers for f in facts) - counters) + 8 * counters
-    rearranged = _rearranged(network)
-    roots = _roots(network, rearranged, training=False)
-    peak, where = _peak(network, roots, network.in_place, rearranged, batch, item)
+    written = _written(network)
+    rearranged = _rearranged(network, written)
+    roots = _roots(network, written, rearranged, training=False)
+    peak, where = _peak(network, roots, written, rearranged, batch, item)
     if any(f.views != f.views_trained for _, f in network.distinct):
-        roots = _roots(network, rearranged, training=True)
+        roots = _roots(network, written, rearranged, training=True)
     saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
     values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, batch, item)
@@ -177,9 +179,14 @@ def _saved_for_backward(
 # -- storages ----------------------------------------------------------------------------------------------------------
 
 
-def _roots(network: Network, rearranged: set[int], *, training: bool) -> list[int]:
+def _written(network: Network) -> dict[int, int]:
+    """For each node that writes over an input, which input."""
+    over = in_place(network.graph)
+    return {position: over[node.name] for position, node in enumerate(network.nodes) if node.name in over}
+
+
+def _roots(network: Network, written: Mapping[int, int], rearranged: set[int], *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
-    written = network.in_place
     roots = [*range(len(network.nodes)), SOURCE]
     for position, facts in enumerate(network.facts):
         if (facts.views_trained if training else facts.views) and position not in rearranged:
@@ -189,11 +196,11 @@ def _roots(network: Network, rearranged: set[int], *, training: bool) -> list[in
     return roots
 
 
-def _first(network: Network, position: int) -> int:
+def _first(network: Network, written: Mapping[int, int], position: int) -> int:
     """Which input is the first operand: that which is written over, or else the first of the output's size."""
     shape, shapes = network.nodes[position].shape, network.shapes[position]
-    if len(shapes) == 1 or position in network.in_place:
-        return network.in_place.get(position, 0)
+    if len(shapes) == 1 or position in written:
+        return written.get(position, 0)
     return shapes.index(shape) if shape in shapes else 0
 
 
@@ -218,7 +225,7 @@ def _copy(facts: Facts, batch: int, item: int) -> int:
     return 0 if facts.reads == "last" and batch == 1 else batch * item * facts.read
 
 
-def _rearranged(network: Network) -> set[int]:
+def _rearranged(network: Network, written: Mapping[int, int]) -> set[int]:
     """The nodes that have to rearrange their input, because its channels lie elsewhere in memory than they read them.
 
     A linear layer at every position and a layer norm over channels leave them last, which others keep; flattening reads
@@ -238,6 +245,6 @@ def _rearranged(network: Network) -> set[int]:
         if facts.layout == "agreed":
             last[position] = all(last[source] for source in sources)
         else:
-            kept = facts.layout == "kept" and last[sources[_first(network, position)]]
+            kept = facts.layout == "kept" and last[sources[_first(network, written, position)]]
             last[position] = kept or facts.layout == "last"
     return found

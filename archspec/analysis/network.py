@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
-from archspec.graph.in_place import in_place
 from archspec.operations.base import Operation, Shape
 from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach
 
@@ -49,8 +48,8 @@ class Network:
     """A graph, and by position what the analyses ask of each of its nodes.
 
     ``sources`` are the positions of a node's inputs and ``shapes`` their shapes; ``ways`` those of the inputs through
-    which a path goes, all but gates. ``outputs`` are positions by label; ``in_place`` says which nodes write over an
-    input, and over which. ``distinct`` has each operation with its facts once, in order.
+    which a path goes, all but gates. ``outputs`` are positions by label; ``distinct`` has each operation with its facts
+    once, in order.
     """
 
     graph: Graph
@@ -59,7 +58,6 @@ class Network:
     ways: tuple[tuple[int, ...], ...]
     facts: tuple[Facts, ...]
     outputs: dict[str, int]
-    in_place: dict[int, int]
     distinct: tuple[tuple[Operation, Facts], ...]
 
     @property
@@ -95,9 +93,7 @@ def read_network(graph: Graph) -> Network:
         index[name] = position
         output[name] = shape
     outputs = {label: index[name] for label, name in graph.outputs.items()}
-    written = {index[name]: over for name, over in in_place(graph).items()}
-    lists = tuple(sources), tuple(shapes), tuple(ways), tuple(found)
-    return Network(graph, *lists, outputs, written, tuple(known.values()))
+    return Network(graph, tuple(sources), tuple(shapes), tuple(ways), tuple(found), outputs, tuple(known.values()))
 
 
 def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
