@@ -48,7 +48,9 @@ def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     metavar="|".join(ITEM_BYTES),
     help="Type of weights and values, for memory.",
 )
-@click.option("--frozen", multiple=True, metavar="SCOPE", help="A scope that is not trained; may be repeated.")
+@click.option(
+    "--frozen", multiple=True, metavar="SCOPE", help="A scope that is not trained, such as `layer1`; may be repeated."
+)
 @click.option("--per", type=options.Word("part", PER), metavar="|".join(PER), help="What has a row of its own.")
 @click.option(
     "--lengths", is_flag=True, help="Count the paths of each length also above 2,000 blocks, where that takes a while."
@@ -121,7 +123,7 @@ def _put_text(reports: Sequence[Report], per: str | None) -> None:
         return
     for number, found in enumerate(reports):
         put("\n" if number else "", end="")
-        put_report(found, _rows(found, per or "stage"))
+        put_report(found, _rows(found, per or "stage"), per or "stage")
 
 
 def _put_json(reports: Sequence[Report], per: str | None) -> None:

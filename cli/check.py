@@ -13,7 +13,7 @@ import archspec
 from archspec.analysis.totals import Totals, measure_totals
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
-from archspec.testing.expectations import check_expectations
+from archspec.testing.expectations import BUDGETS, check_expectations
 
 from . import options
 from .render import Report, Terminal, as_json, counted, put, put_json, short
@@ -113,6 +113,7 @@ def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
     aside = "; with --set, its `expect` is left out" if changed else ""
     report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
+    told: set[str] = set()  # of a budget that is none, each spec says the same
     for outcome in outcomes:
         if outcome.valid and outcome.totals:
             valid += 1
@@ -120,6 +121,7 @@ def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
             figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
             counts = f"{figures}, {counted(totals.layers, 'layer')}"
             put(f"{safe(outcome.name)}: ok, {counts}{aside}")
-        report.add(outcome.diagnostics)
+        report.add([diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told])
+        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and str(each).startswith(BUDGETS))
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
     return valid

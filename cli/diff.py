@@ -167,7 +167,6 @@ def _put_transfer(found: Difference) -> None:
     plan = found.transfer
     put("\nweights, by state-dict key")
     put(f"  {_keys(len(plan.kept), 'fits as it is', 'fit as they are')}")
-    safe = Terminal.of(sys.stdout).safe
     shapes = {key: f"{_tensor(one)} -> {_tensor(other)}" for key, (one, other) in plan.reshaped.items()}
     for one, several, keys in (
         ("has another shape", "have another shape", list(plan.reshaped)),
@@ -176,7 +175,7 @@ def _put_transfer(found: Difference) -> None:
     ):
         if keys:
             put(f"  {_keys(len(keys), one, several)}")
-            put_table([(key, shapes.get(key, "")) for key in map(safe, keys[:MAX_KEYS])], indent="    ")
+            put_table([(key, shapes[key]) if key in shapes else (key,) for key in keys[:MAX_KEYS]], indent="    ")
             if len(keys) > MAX_KEYS:
                 put(f"    and {len(keys) - MAX_KEYS:,} more, which `--format json` lists")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,21 @@ def test_what_does_not_hold_is_said_at_its_place_and_by_how_much(
     assert (found.code, str(found.span), found.hint) == (code, f"<text>:4:{column}", hint)
 
 
+def test_a_stage_that_is_none_is_told_once() -> None:
+    """Not once for each of the keys under it, and each such stage at its own name."""
+    found = expecting("{stages: {layr1: {output: [64, 56, 56], params: 1}, layer9: {macs: 1, params: many}}}")
+    assert [(d.code, str(d.span)) for d in found] == [("E310", "<text>:4:19"), ("E310", "<text>:4:61")]
+
+
+def test_a_message_says_what_is_expected() -> None:
+    told = "{params: {min: 1, max: 11M}, output: [10], stages: {layer1: {macs: 1.5G}}}"
+    assert [found.message for found in expecting(told)] == [
+        "the network has 11,689,512 parameters, expected at least 1 and at most 11M",
+        "the output is [1000], expected [10]",
+        "`layer1` has 462,422,016 MACs, expected 1.5G",
+    ]
+
+
 def test_every_fault_is_told() -> None:
     assert [
         d.code for d in expecting("{params: 1, macs: many, stages: {layer1: {layers: 1}, layer9: {params: 1}}}")
@@ -240,11 +256,25 @@ def test_a_budget_that_is_not_kept_or_is_none(budget: str, code: str, columns: t
     assert (found.span.column, found.span.end_column) == columns
 
 
-def test_a_budget_is_told_in_its_own_words() -> None:
-    assert [found.message for found in budgets("params<=11M", "macs<1G", "layer1.params>200k")] == [
-        "the network has 11,689,512 parameters, not at most 11M",
-        "the network has 1,814,073,344 MACs, not less than 1G",
-        "`layer1` has 147,968 parameters, not more than 200k",
+def test_a_budget_is_told_in_its_own_words_and_with_the_spec() -> None:
+    """A budget is for several specs, and its place is the command line."""
+    told = ("params<=11M", "macs<1G", "layer1.params>200k", "layers==20", "layr1.macs<1", "layer1.layers<1")
+    assert [found.message for found in budgets(*told)] == [
+        "`resnet18` has 11,689,512 parameters, expected at most 11M",
+        "`resnet18` has 1,814,073,344 MACs, expected less than 1G",
+        "`layer1` of `resnet18` has 147,968 parameters, expected more than 200k",
+        "`resnet18` has 18 layers, expected 20",
+        "`resnet18` has no stage `layr1`",
+        "`layers` of the stage `layer1` cannot be measured, and so does not count as held",
+    ]
+
+
+def test_what_is_no_budget_is_told_what_would_be() -> None:
+    assert [found.help for found in budgets("params!=3", "flops<8G", "params<=10MB")] == [
+        "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`",
+        "what can be is `params`, `macs`, `activations`, `layers`, `skip_paths`, `receptive_field`; FLOPs are twice "
+        "the MACs",
+        "as in `params<=26M`",
     ]
 
 
@@ -265,8 +295,18 @@ def test_check_compares_budgets_beside_what_the_spec_expects(capsys: pytest.Capt
     assert run(["check", "resnet18", "resnet50", "--expect", "params<=20M"]) == 1
     written = capsys.readouterr()
     assert written.out.count("resnet18.yaml: ok") == 2
-    assert "error[E701]: the network has 25,557,032 parameters, not at most 20M" in written.err
+    assert "error[E701]: `resnet50` has 25,557,032 parameters, expected at most 20M" in written.err
     assert "1 of 2 specs are valid" in written.err
+
+
+def test_what_is_no_budget_is_told_once_for_all_specs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "resnet18", "resnet34", "--expect", "parms<=20M", "--expect", "params<=1"]) == 1
+    told = capsys.readouterr().err
+    assert (told.count("[E703]"), told.count("[E701]")) == (1, 2)
+    assert "3 errors; 0 of 2 specs are valid" in told
+    assert run(["check", "resnet18", "resnet34", "--expect", "parms<=20M", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [[each["code"] for each in spec["diagnostics"]] for spec in found] == [["E703"], ["E703"]]
 
 
 def test_set_makes_another_network_of_which_only_budgets_are_expected(

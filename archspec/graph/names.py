@@ -106,12 +106,13 @@ def render(template: Template, values: Mapping[str, Value]) -> str:
 class Scope:
     """A prefix of names, and how much stands in it already."""
 
-    __slots__ = ("counts", "path", "position", "positional")
+    __slots__ = ("counts", "labels", "path", "position", "positional")
 
     def __init__(self, path: str, positional: bool = False) -> None:
         self.path = path
         self.positional = positional
         self.counts: dict[str, int] = {}
+        self.labels: set[str] = set()
         self.position = 0
 
     @property
@@ -125,6 +126,23 @@ class Scope:
         position = self.position
         self.position += 1
         return number, position
+
+    def label(self, operation: Operation, number: int) -> str:
+        """The label of a bare step, the ``number``-th of its kind, or of the next number whose label is free.
+
+        The sixth ``relu`` and the first ``relu6`` have one label.
+        """
+        kind = operation.kind
+        found = _labelled(operation.label, kind, number)
+        while found in self.labels:
+            number += 1
+            further = _labelled(operation.label, kind, number)
+            if further == found:  # a label without its number
+                break
+            found = further
+        self.counts[kind] = number
+        self.labels.add(found)
+        return found
 
 
 class Names:
@@ -167,7 +185,7 @@ class Names:
     def reopen(self, scope: Scope, path: str) -> None:
         """Open at ``path`` a scope in which as much stands as in ``scope``."""
         copy = self._scopes.setdefault(path, Scope(path, scope.positional))
-        copy.counts, copy.position = dict(scope.counts), scope.position
+        copy.counts, copy.labels, copy.position = dict(scope.counts), set(scope.labels), scope.position
 
     def take(self, path: str, span: Span) -> None:
         """Give a node the name ``path``. Raises SpecError, E304, where it stands already."""
@@ -212,7 +230,7 @@ class Names:
                 return str(position)
             template = self.naming.get("step")
         if template is None:
-            return _labelled(operation.label, kind, number)
+            return scope.label(operation, number)
         return render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
 
     def _check(self, name: str, span: Span) -> None:
@@ -240,11 +258,14 @@ def _taken_twice(path: str, span: Span, first: Span | None) -> SpecError:
 @functools.cache
 def _label(text: str) -> tuple[str | Expression, ...]:
     """The parts of an operation's label: text, and expressions over ``kind`` and ``n``."""
-    pieces = re.split(r"\{([^}]*)\}", text or "{kind}{n if n > 1 else ''}")
+    pieces = re.split(r"\{([^}]*)\}", text)
     return tuple(parse(piece) if number % 2 else piece for number, piece in enumerate(pieces) if piece)
 
 
 @functools.lru_cache(4096)
 def _labelled(label: str, kind: str, number: int) -> str:
+    if not label:
+        between = "_" if kind[-1].isdigit() else ""
+        return f"{kind}{between}{number}" if number > 1 else kind
     values: dict[str, Value] = {"kind": kind, "n": number}
     return "".join(part if isinstance(part, str) else str(part.evaluate(values)) for part in _label(label))

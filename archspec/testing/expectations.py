@@ -27,6 +27,9 @@ NAMES = {
 }
 """What can be expected of a network as a number, and how it is called."""
 
+BUDGETS = "--expect"
+"""The source in which a budget stands."""
+
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
 
@@ -159,16 +162,19 @@ def _budget(text: str) -> _Claim:
     Raises:
         SpecError: E703, it does not parse.
     """
-    source = Source("--expect", text)
+    source = Source(BUDGETS, text)
     match = _BUDGET.fullmatch(text)
     if match is None:
         message = f"`{cut(text)}` is no budget, which compares a figure of the network with a number"
-        raise SpecError([Diagnostic("E703", message, _part(source, 0, len(text)), help="as in `params<=26M`")])
+        help = "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`"
+        raise SpecError([Diagnostic("E703", message, _part(source, 0, len(text)), help=help)])
     stage, key, sign, figure = match.groups()
     spans = {name: _part(source, *match.span(name)) for name in ("stage", "key", "figure") if match[name]}
     if key not in NAMES:
         message = f"`{cut(key)}` cannot be compared with a number"
         help = f"what can be is {', '.join(f'`{name}`' for name in NAMES)}"
+        if key.lower() == "flops":
+            help = f"{help}; FLOPs are twice the MACs"
         raise SpecError([Diagnostic("E703", message, spans["key"], did_you_mean(key, NAMES), help=help)])
     try:
         number, half = _number(figure)
@@ -198,13 +204,12 @@ class _Measures:
         self.parts = Parts(self.network, [True] * len(graph.nodes))
         self.stages = {stage.name: stage for stage in self.parts.stages()}
         self.output = list(self.network.outputs.values())[-1]
+        self.refused: set[Span] = set()
 
     def compare(self, claim: _Claim) -> Diagnostic | None:
         """The diagnostic for a claim that does not hold, or that is none."""
         if claim.stage and claim.stage not in self.stages:
-            message = f"the network has no stage `{cut(claim.stage)}`"
-            hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {', '.join(self.stages)}"
-            return Diagnostic("E310", message, claim.stage_span, hint, help=help)
+            return self._no_stage(claim)
         if not claim.key:
             return None
         if claim.key == "output":
@@ -216,14 +221,27 @@ class _Measures:
         measured = self._measured(claim.stage, claim.key)
         if measured is None:
             return self._unmeasured(claim)
-        return None if expectation.holds(measured) else _failed(claim, measured, expectation)
+        return None if expectation.holds(measured) else self._failed(claim, measured, expectation)
+
+    def _no_stage(self, claim: _Claim) -> Diagnostic | None:
+        """The fault of a stage that is none, once for all that is expected of it."""
+        if claim.stage_span in self.refused:
+            return None
+        self.refused.add(claim.stage_span)
+        message = f"{self._network(claim)} has no stage `{cut(claim.stage)}`"
+        hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {', '.join(self.stages)}"
+        return Diagnostic("E310", message, claim.stage_span, hint, help=help)
+
+    def _network(self, claim: _Claim) -> str:
+        """How the network is called: by its name where the place of the claim is not the spec."""
+        return f"`{self.graph.spec.name}`" if claim.span.source.name == BUDGETS else "the network"
 
     def _compare_output(self, claim: _Claim) -> Diagnostic | None:
         output = self.stages[claim.stage].output if claim.stage else self.graph.output
         if tuple(claim.value) == output:
             return None
         where = f" of {claim.stage}" if claim.stage else ""
-        return Diagnostic("E701", f"the output{where} is {list(output)}, not {claim.value}", claim.span)
+        return Diagnostic("E701", f"the output{where} is {list(output)}, expected {claim.value}", claim.span)
 
     def _measured(self, stage: str, key: str) -> int | None:
         """The figure of the network or of one of its stages; None where it cannot be had."""
@@ -254,13 +272,14 @@ class _Measures:
             help = f"there is no rule for it in {', '.join(silent)}" if silent else "the network has no map to look at"
         return Diagnostic("E702", message, claim.key_span, help=help)
 
-
-def _failed(claim: _Claim, found: int, expectation: Expectation) -> Diagnostic:
-    where = f"`{claim.stage}`" if claim.stage else "the network"
-    message = f"{where} has {shown(found)} {NAMES[claim.key]}, not {expectation.text}"
-    over = expectation.high is not None and found >= expectation.high
-    bound = (expectation.high if over else expectation.low) or Fraction(0)
-    return Diagnostic("E701", message, claim.span, _excess(found, bound))
+    def _failed(self, claim: _Claim, found: int, expectation: Expectation) -> Diagnostic:
+        where = network = self._network(claim)
+        if claim.stage:
+            where = f"`{claim.stage}`" if network == "the network" else f"`{claim.stage}` of {network}"
+        message = f"{where} has {shown(found)} {NAMES[claim.key]}, expected {expectation.text}"
+        over = expectation.high is not None and found >= expectation.high
+        bound = (expectation.high if over else expectation.low) or Fraction(0)
+        return Diagnostic("E701", message, claim.span, _excess(found, bound))
 
 
 def _excess(found: int, bound: Fraction) -> str:

@@ -117,6 +117,33 @@ def test_the_text_has_totals_stages_and_paths(run: Run) -> None:
     assert "fixed activations" in lines[-1]
 
 
+def test_rows_of_blocks_and_what_stands_elsewhere_make_the_total(run: Run) -> None:
+    """Outside its blocks, ResNet-18 has a 7x7 convolution of 3 to 64 channels, a norm, and 512 to 1000 classes."""
+    rows = [re.split(r"  +", line) for line in run("analyze", "resnet18", "--per", "block").out.splitlines()]
+    blocks = [row for row in rows if row[0].startswith("layer") and len(row) > 3]
+    (rest,) = [row for row in rows if row[0] == "elsewhere"]
+    assert rest[1] == f"{3 * 64 * 49 + 2 * 64 + 512 * 1000 + 1000:,}"
+    params = [int(row[3].replace(",", "")) for row in blocks]
+    assert (len(params), sum(params)) == (8, 11_689_512 - int(rest[1].replace(",", "")))
+    shares = [float(row[4].rstrip("%")) for row in blocks] + [float(rest[2].rstrip("%"))]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert "elsewhere" not in run("analyze", "resnet18").out
+    everything = "archspec: 1\nname: all\ninput: [1, 2]\nstem: []\nhead: []\nstages: {block: b, count: 2}\n"
+    everything += "blocks: {b: {steps: [conv: {out: 1}]}}\n"
+    assert "elsewhere" not in run("analyze", "-", "--per", "block", stdin=everything).out
+
+
+def test_rows_of_layers_name_operations(run: Run) -> None:
+    header = [line.split()[:2] for line in run("analyze", "resnet18", "--per", "layer").out.splitlines()]
+    assert ["operation", "output"] in header
+    assert ["block", "output"] not in header
+
+
+def test_flops_for_each_byte_have_three_digits(run: Run) -> None:
+    """ResNet-18 has 31.03."""
+    assert "3.63 G FLOPs, 31.0 FLOPs per byte moved" in run("analyze", "resnet18").out
+
+
 def test_what_is_frozen_is_told(run: Run) -> None:
     """layer1 of ResNet-18 is four 3x3 convolutions of 64 to 64 channels, and four norms of 2 * 64."""
     data = run("analyze", "resnet18", "--frozen", "layer1", "--format", "json").json
@@ -157,6 +184,8 @@ def test_above_2000_blocks_the_text_says_how_to_have_the_lengths(run: Run) -> No
     assert "`--lengths` counts the paths of each length" in found.out
     assert "█" not in found.out
     assert "█" in run("analyze", "-", "--lengths", stdin=deep).out
+    assert re.search(r"^layer1  tiny  +2,001  +1x2  +2,001 ", found.out, re.MULTILINE)  # one weight each, no buffers
+    assert "buffers" not in found.out
 
 
 GATED = """\
@@ -229,11 +258,14 @@ def test_several_specs_are_compared_in_one_table(run: Run) -> None:
     assert [row["macs"] for row in rows][:2] == ["1814073344", "4089184256"]
     assert [row["skip_paths"] for row in rows] == [str(2**8), str(2**16), "18014398509481984"]
     assert [row["receptive_field"] for row in rows][:2] == ["435", "427"]
+    assert [row["input"] for row in rows] == ["3x224x224", "3x224x224", "3x32x32"]  # figures of each are for its own
     assert table(run("analyze", *names, "--format", "markdown").out)[0] == list(rows[0])
     text = run("analyze", *names).out.splitlines()
     assert [line.split()[0] for line in text[1:4]] == names
     assert [re.search(r"2\^\d+", line)[0] for line in text[1:4]] == ["2^8", "2^16", "2^54"]
+    assert [line.split()[1] for line in text[1:4]] == ["3x224x224", "3x224x224", "3x32x32"]
     assert "multiply-add" in "".join(text[4:])
+    assert "the receptive field is in pixels" in text[-1]
 
 
 # -- faults and usage --------------------------------------------------------------------------------------------------
@@ -323,13 +355,24 @@ def test_on_a_terminal_of_80_columns_nothing_is_folded() -> None:
     assert wide.count("share") == 2
 
 
+def test_on_a_narrow_terminal_every_line_fits() -> None:
+    """ResNet-110 has 55 lengths; where these do not fit, a bar stands for several."""
+    env = {"NO_COLOR": "1"}
+    status, written = process.on_terminal(["analyze", "preact_resnet110_cifar"], columns=50, env=env)
+    assert status == 0
+    assert max(map(len, written.splitlines())) <= 50
+    assert re.search(r"^total +10 +1,727,962 +253 M *$", written, re.MULTILINE)  # no figure is broken
+    bars = [re.sub("[^▁▂▃▄▅▆▇█]", "", line) for line in written.splitlines() if "█" in line]
+    assert [len(line) for line in bars] == [28, 28]
+
+
 def test_a_comparison_fits_80_columns_too() -> None:
     status, written = process.on_terminal(["analyze", "resnet50", "preact_resnet110_cifar"], columns=80)
     assert status == 0
     plain = re.sub(r"\x1b\[[0-9;]*m", "", written)
     assert plain != written  # the header is bold
     assert max(map(len, plain.splitlines())) <= 80
-    assert re.search(r"^preact_resnet110_cifar +1,727,962 .* 2\^54 *$", plain, re.MULTILINE)
+    assert re.search(r"^preact_resnet110_cifar +3x32x32 +1,727,962 .* 2\^54 *$", plain, re.MULTILINE)
 
 
 def test_bars_fall_back_to_ascii_where_blocks_cannot_be_shown() -> None:

@@ -154,3 +154,10 @@ def test_on_a_terminal_of_80_columns_nothing_is_folded() -> None:
     assert max(map(len, written.splitlines())) <= 80
     for words in ("3 x bottleneck  ->  2 x basic", "4,089,184,256  ->  1,814,073,344  -55.6%"):
         assert words in written
+
+
+def test_keys_that_fit_a_narrow_terminal_are_not_folded() -> None:
+    _, written = process.on_terminal(["diff", "resnet18", "resnet34"], columns=60, env={"NO_COLOR": "1"})
+    keys = [line.strip() for line in written.splitlines() if line.startswith("    layer")]
+    assert len(keys) == 20
+    assert "layer1.2.bn1.num_batches_tracked" in keys

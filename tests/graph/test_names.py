@@ -99,6 +99,50 @@ def test_a_fragment_opens_a_scope_of_its_name_and_a_second_one_is_numbered() -> 
     assert [name for name in found if name.endswith("fc1")] == ["se.fc1", "se2.fc1", "gate.fc1"]
 
 
+def stem_names(*steps: str) -> list[str]:
+    return names(
+        text=f"""
+        input: [3, 8, 8]
+        stem: [{", ".join(steps)}]
+        stages: {{block: basic, count: 1, channels: 4}}
+        """
+    )[: len(steps)]
+
+
+def test_bare_steps_never_collide() -> None:
+    """The sixth ReLU and the first ReLU6 would both be `relu6`: who comes second takes the next number."""
+    relu, relu6 = "act", "act: {type: relu6}"
+    five = ["relu", "relu2", "relu3", "relu4", "relu5"]
+    assert stem_names(*[relu] * 6, relu6, relu) == [*five, "relu6", "relu6_2", "relu7"]
+    assert stem_names(relu6, *[relu] * 7) == ["relu6", *five, "relu7", "relu8"]
+    assert stem_names(*[relu6] * 3, relu) == ["relu6", "relu6_2", "relu6_3", "relu"]
+
+
+def test_bare_steps_never_collide_in_blocks_that_are_copied() -> None:
+    """Nor with what is put into the scope of a copy."""
+    text = """
+        input: [3, 8, 8]
+        stem: []
+        blocks: {acts: {steps: [act, act, act, act, act, act]}}
+        stages: {block: acts, count: 4, after: [[act: {type: relu6}, act]]}
+        naming: {after: layer1.3}
+        head: []
+        """
+    block = ["relu", *(f"relu{n}" for n in range(2, 7))]
+    copies = [f"layer1.{index}.{name}" for index in range(4) for name in block]
+    assert names(text=text) == [*copies, "layer1.3.relu6_2", "layer1.3.relu7"]
+
+
+def test_a_bare_step_does_not_give_way_to_a_name_that_is_written() -> None:
+    """Its state-dict keys would shift for a reason that nobody sees."""
+    text = """
+        input: [3, 8, 8]
+        stem: [conv: {out: 4, name: conv1}, conv: {out: 4}]
+        stages: {block: basic, count: 1, channels: 4}
+        """
+    assert refused(text) == ["E304"]
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
