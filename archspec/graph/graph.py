@@ -135,14 +135,14 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows."""
+    """A graph while it grows. ``known`` has the shape of an operation's output and how many weights it has, by inputs."""
 
     input: Shape
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
     expanded: int = 0
-    shapes: dict[tuple[int, tuple[Shape, ...]], Shape] = field(default_factory=dict)
+    known: dict[tuple[int, tuple[Shape, ...]], tuple[Shape, int]] = field(default_factory=dict)
 
     def expand(self, steps: int, span: Span) -> None:
         """Count steps that are looked at; where ``when`` leaves most of them out, only this bounds the work.
@@ -164,17 +164,24 @@ class Builder:
             SpecError: E601, there are too many nodes.
         """
         key = (id(operation), tuple([node.shape for node in inputs]))
-        shape = self.shapes.get(key)
-        if shape is None:
+        if key not in self.known:
             shape = operation.shape(key[1])
             if math.prod(shape) > self.limits.elements:
                 raise self._too_many_elements()
-            self.shapes[key] = shape
-        if operation.weighted:
-            self.weights += shape[0] * key[1][0][0]
-            if self.weights > self.limits.elements:
-                raise self._too_many_elements()
+            self.known[key] = shape, sum([math.prod(weight.shape) for weight in operation.weights(key[1]).values()])
+        shape, weights = self.known[key]
+        self.grow(weights)
         return self.place(name, operation, inputs, shape, scope, span)
+
+    def grow(self, weights: int) -> None:
+        """Count elements of weights.
+
+        Raises:
+            ShapeFault: E602, there are too many.
+        """
+        self.weights += weights
+        if self.weights > self.limits.elements:
+            raise self._too_many_elements()
 
     def _too_many_elements(self) -> ShapeFault:
         message = f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"

@@ -9,25 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.cells import PER_BLOCK, setting_in_force
 from archspec.graph.graph import Node, Region, too_many_nodes
 from archspec.graph.names import Scope
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions import Expression, Value
 from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
+from archspec.operations.base import ShapeFault
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
     """A block that others copy: its region, the value that it reads, its nodes, and the scopes opened inside it.
 
-    ``values`` are those of the names in it, for the template that names the copies.
+    ``weights`` are the elements of its weights. ``values`` are those of the names in it, for the template that names the copies.
     """
 
     region: Region
     source: Node
     nodes: tuple[Node, ...]
     scopes: tuple[Scope, ...]
+    weights: int
     values: Mapping[str, Value]
 
     def copy(self, sequences: Sequences, scope: Scope, value: Node) -> tuple[Node, Region]:
@@ -36,6 +39,10 @@ class Original:
         start, old, new = len(builder.nodes), len(self.region.scope), scope.path
         if start + len(self.nodes) > builder.limits.nodes:
             raise too_many_nodes(builder.limits.nodes, self.region.span)
+        try:
+            builder.grow(self.weights)
+        except ShapeFault as fault:
+            raise SpecError([Diagnostic(fault.code, fault.message, self.region.span, help=fault.help)]) from None
         made = {self.source.name: value.name}
         for node in self.nodes:
             name = made[node.name] = new + node.name[old:]

@@ -178,6 +178,16 @@ def test_limits_are_options() -> None:
     assert codes(refused(SMALL, archspec.Limits(elements=4 * 32 * 32 - 1))) == ["E602"]
 
 
+@pytest.mark.parametrize("more", ["", "blocks: {wide: {residual: [layer: {out: channels, kernel: 9, groups: 4, stride: stride}]}}"])
+def test_the_limit_of_elements_is_of_all_weights(more: str) -> None:
+    """Of every block, of those that repeat too, and with kernels and groups."""
+    count = changed("count: [2, 3]", "count: [9, 9]", more)
+    text = count.replace("block: basic", "block: wide") if more else count
+    elements = sum(parameter.numel() for parameter in archspec.build(spec(text), device="meta").parameters())
+    assert archspec.compile(spec(text), limits=archspec.Limits(elements=elements)).nodes
+    assert codes(refused(text, archspec.Limits(elements=elements - 1))) == ["E602"]
+
+
 # -- warnings ----------------------------------------------------------------------------------------------------------
 
 
