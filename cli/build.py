@@ -1,4 +1,4 @@
-"""``archspec build``: compile a spec, have torch confirm every shape, show what the network costs, save its weights."""
+"""``archspec build``: compile a spec, have torch confirm every shape, show what it costs, load and save weights."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import contextlib
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import archspec
-from archspec.analysis.parts import Part
-from archspec.analysis.report import Report, report
+from archspec.analysis.report import report
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
-from archspec.operations.base import show_shape
 from archspec.testing.expectations import check_expectations
 
 from . import options
+from .build_text import build_json, put_loaded, put_report
 from .files import replacing, unwritable
 from .progress import Step, progress
-from .render import Terminal, as_json, counted, put, put_json, short
-from .tables import put_table
+from .render import Terminal, counted, put, put_json, short
 from .yaml_text import standalone, to_yaml
+
+if TYPE_CHECKING:
+    from torch import fx
+
+    from archspec.weights import Loaded
 
 SUFFIX = ".safetensors"
 
@@ -52,10 +56,24 @@ def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int 
     type=click.Path(readable=False),  # for completion; `replacing` checks it
     callback=_output,
     metavar=f"FILE{SUFFIX}",
-    help="Save initialised weights.",
+    help="Save the weights.",
 )
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.overrides
+@click.option(
+    "--weights",
+    type=click.Path(),
+    metavar="FILE",
+    help="Load weights: safetensors, or a .pth that is read without running code.",
+)
+@click.option(
+    "--map",
+    "key_map",
+    type=click.Path(),
+    metavar="FILE.json",
+    help="Which key of the weights stands for which of the spec's, as `verify --map` writes it.",
+)
+@click.option("--transfer", is_flag=True, help="Load the weights that fit, and initialise the rest.")
 @click.option("--seed", type=int, metavar="N", callback=_seed, help="Seed of the initial weights, from 0.")
 @click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block; nothing else differs.")
 @options.limits
@@ -66,6 +84,9 @@ def command(
     force: bool,
     overrides: tuple[str, ...],
     allow_outside: bool,
+    weights: str | None,
+    key_map: str | None,
+    transfer: bool,
     seed: int | None,
     flat: bool,
     limits: Limits,
@@ -74,41 +95,52 @@ def command(
     """Build a network, and compare every inferred shape with torch's.
 
     The spec is compiled, its torch.fx graphs are linted and run on torch's meta device, and what the spec expects is
-    verified. Prints the stages with their outputs and parameters. With -o, initialised weights are saved, with the
-    spec in their metadata.
+    verified. Prints the stages with their outputs and parameters. With --weights, every key of a file must fit; with
+    --transfer, what fits is loaded, and what was initialised is listed. With -o, the weights are saved, initialised or
+    loaded, with the spec in their metadata.
 
     \b
     Examples:
       archspec build resnet50
       archspec build wide.yaml -o wide.safetensors --seed 0
+      archspec build resnet50 --set classes=10 --weights resnet50.pth --transfer -o ten.safetensors
     """
+    if weights is None and (key_map is not None or transfer):
+        option = "--transfer" if transfer else "--map"
+        raise click.UsageError(f"`{option}` says how weights are loaded; name them with `--weights FILE`")
+    given: dict[str, Any] = {"weights": weights, "map": key_map, "transfer": transfer or None}
+    how = {name: value for name, value in given.items() if value is not None}
     source = options.source(spec)
-    with progress(steps=5 if output else 3) as step:
+    with progress(steps=3 + (2 if output else 1 if how else 0)) as step:
         step("compiling")
         graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
         found = (*graph.warnings, *check_expectations(graph))
         if any(diagnostic.severity == "error" for diagnostic in found):
             raise SpecError(found)
         inputs = _files(graph)
+        _check_not_read(output, (weights, key_map))
+        loaded = None
         with replacing(output, force=force, inputs=inputs) if output else contextlib.nullcontext() as temporary:
             _confirm(graph, flat, step)
+            if output or how:
+                model, loaded = _model(graph, how, seed, flat, step)
             if output and temporary:
-                _save(graph, source, output, temporary, seed, flat, step)
+                _save(model, graph, source, output, temporary, step)
+    found += loaded.remarks if loaded else ()
     costs = report(graph, lengths=False)
     if form == "json":
-        put_json(_json(graph, costs, spec, output, found))
+        put_json(build_json(graph, costs, spec, output, loaded, found))
         return 0
     options.show(found)
-    _put_report(costs)
+    put_report(costs)
+    if loaded:
+        put_loaded(loaded)
     safe = Terminal.of(sys.stdout).safe
     if output:
-        size = short(output.stat().st_size)
-        put(safe(f"Saved {output}: {size}B of initialised weights, with the spec in their metadata."))
-        put(safe(f"Next: `{_python(spec, overrides, allow_outside, output)}` gives the model with them."))
-    else:
-        changes = _options(overrides, allow_outside, limits)
-        again = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
-        put(safe(f"Next: `{again}` saves initialised weights."))
+        size, kind = short(output.stat().st_size), "" if how else "initialised "
+        put(safe(f"Saved {output}: {size}B of {kind}weights, with the spec in their metadata."))
+    how |= {"seed": seed} if how and seed is not None else {}
+    put(safe(_next(graph, spec, overrides, allow_outside, limits, how, output)))
     return 0
 
 
@@ -117,6 +149,17 @@ def _files(graph: Graph) -> set[str]:
     documents = (graph.spec.document, *graph.spec.imported)
     sources = {place.value.source for document in documents for place in document.places.values()}
     return {source.path for source in sources if source.path}
+
+
+def _check_not_read(output: Path | None, files: Iterable[str | None]) -> None:
+    """Refuse to write over the weights, or the map, that are read."""
+    for name in files:
+        try:
+            same = output is not None and name is not None and output.samefile(name)
+        except (OSError, ValueError):  # one of them is not there
+            continue
+        if output is not None and same:
+            raise unwritable(output, "it is what the weights are read from")
 
 
 def _confirm(graph: Graph, flat: bool, step: Step) -> None:
@@ -146,14 +189,21 @@ def _stand_somewhere() -> None:
         os.chdir(os.sep)
 
 
-def _save(
-    graph: Graph, source: Source, output: Path, temporary: Path, seed: int | None, flat: bool, step: Step
-) -> None:
-    """Write initialised weights to ``temporary``, which becomes ``output``."""
+def _model(
+    graph: Graph, how: dict[str, Any], seed: int | None, flat: bool, step: Step
+) -> tuple[fx.GraphModule, Loaded | None]:
+    """The model, with weights loaded as ``how`` says or initialised, and what became of those that were loaded."""
+    step("loading weights" if how else "initialising weights")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is warned about is in the record, as diagnostics
+        model = archspec.build(graph, seed=seed, flat=flat, **how)
+    return model, model.meta.get("weights")
+
+
+def _save(model: fx.GraphModule, graph: Graph, source: Source, output: Path, temporary: Path, step: Step) -> None:
+    """Write the model's weights to ``temporary``, which becomes ``output``."""
     from archspec import weights
 
-    step("initialising weights")
-    model = archspec.build(graph, seed=seed, flat=flat)
     step(f"writing {output.name}")
     try:
         weights.save(model, graph, to_yaml(standalone(graph.spec, source)), str(temporary))
@@ -167,36 +217,34 @@ def _save(
         raise unwritable(output, error) from None
 
 
-# -- the report ------------------------------------------------------------------------------------------------------
+# -- what comes next --------------------------------------------------------------------------------------------------
 
 
-def _put_report(costs: Report) -> None:
-    """Print the stages, and the totals of the network."""
-    totals = costs.totals
-    put(f"{costs.name}: {show_shape(costs.input)} to {show_shape(costs.output)}\n")
-    put_table(_stage_table(costs), right=(2, 3, 4, 5, 6), header=True, total=True)
-    counts = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs, {counted(totals.layers, 'layer')}"
-    put(f"\n{counts}\n{counted(totals.nodes, 'node')}, every shape confirmed by torch\n")
+def _next(
+    graph: Graph,
+    spec: str,
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    limits: Limits,
+    how: dict[str, Any],
+    output: Path | None,
+) -> str:
+    """What leads on from here: the call that gives this model, or the command that saves its weights."""
+    if output or how:
+        call = _python(spec, overrides, allow_outside, {"weights": str(output)} if output else how)
+        return f"Next: `{call}` gives the model with them."
+    changes = _options(overrides, allow_outside, limits)
+    again = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
+    return f"Next: `{again}` saves initialised weights."
 
 
-def _stage_table(costs: Report) -> list[tuple[str, ...]]:
-    lines: list[tuple[str, ...]] = [("stage", "block", "count", "output", "params", "share", "MACs")]
-    whole = costs.totals.costs
-    for row in costs.rows:
-        share = f"{100 * row.costs.params / whole.params:.1f}%" if whole.params else "-"
-        count = str(row.count) if row.count else ""
-        figures = (f"{row.costs.params:,}", share, short(row.costs.macs))
-        lines.append((row.name, row.block, count, show_shape(row.output), *figures))
-    lines.append(("total", "", "", show_shape(costs.output), f"{whole.params:,}", "100.0%", short(whole.macs)))
-    return lines
-
-
-def _python(spec: str, overrides: tuple[str, ...], allow_outside: bool, output: Path) -> str:
-    """The call that gives the model of what was saved."""
+def _python(spec: str, overrides: tuple[str, ...], allow_outside: bool, how: dict[str, Any]) -> str:
+    """The call that gives the model with the weights that ``how`` names."""
     written = repr("SPEC.yaml" if spec == options.STDIN else spec)
     changed = {"overrides": list(overrides), "allow_outside": allow_outside}
     changes = "".join(f", {name}={value!r}" for name, value in changed.items() if value)
-    return f"archspec.build({f'archspec.load({written}{changes})' if changes else written}, weights={str(output)!r})"
+    arguments = "".join(f", {name}={value!r}" for name, value in how.items())
+    return f"archspec.build({f'archspec.load({written}{changes})' if changes else written}{arguments})"
 
 
 def _options(overrides: tuple[str, ...], allow_outside: bool, limits: Limits) -> list[str]:
@@ -207,34 +255,3 @@ def _options(overrides: tuple[str, ...], allow_outside: bool, limits: Limits) ->
         if getattr(limits, name) != getattr(Limits(), name):
             words += ["--limit", f"{name}={getattr(limits, name)}"]
     return words
-
-
-def _json(
-    graph: Graph, costs: Report, spec: str, output: Path | None, diagnostics: Iterable[Diagnostic]
-) -> dict[str, Any]:
-    return {
-        "spec": spec,
-        "valid": True,
-        "name": graph.spec.name,
-        "hash": graph.spec.hash,
-        "input": list(graph.input),
-        "output": list(graph.output),
-        "params": costs.totals.costs.params,
-        "macs": costs.totals.costs.macs,
-        "layers": costs.totals.layers,
-        "nodes": costs.totals.nodes,
-        "stages": [_part(row) for row in costs.rows],
-        "saved": str(output) if output else None,
-        "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "scope": part.name,
-        "block": part.block,
-        "count": part.count,
-        "output": list(part.output),
-        "params": part.costs.params,
-        "macs": part.costs.macs,
-    }

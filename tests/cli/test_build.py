@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ IN_TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", 
 
 KEYS = {
     *("spec", "valid", "name", "hash", "input", "output", "params", "macs", "layers", "nodes", "stages"),
-    *("saved", "diagnostics"),
+    *("weights", "saved", "diagnostics"),
 }
 
 
@@ -29,10 +30,10 @@ def elements(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def table(text: str) -> dict[str, list[str]]:
-    """The rows of the stage table by their first cell; of an empty cell nothing is left."""
-    lines = text.split("\n\n")[1].split("\n")
-    return {line.split()[0]: re.split(r"  +", line.strip())[1:] for line in lines}
+def table(text: str) -> list[tuple[str, int]]:
+    """The first cell and the parameters of each row below the head. Stages may share a name, or have none."""
+    rows = text.split("\n\n")[1].split("\n")[1:]
+    return [(row.partition(" ")[0], int(re.split(r"  +", row)[-3].replace(",", ""))) for row in rows]
 
 
 def of_torchvision(name: str) -> dict[str, int]:
@@ -46,16 +47,25 @@ def of_torchvision(name: str) -> dict[str, int]:
     return {**found, "total": total}
 
 
-@pytest.mark.parametrize("name", zoo_names())
-def test_every_network_of_the_zoo_builds(name: str, run: Run) -> None:
+SPECS = resources.files("archspec_specs")
+FAMILIES = [
+    name
+    for name in zoo_names()
+    if name in IN_TORCHVISION or "\nextends:" not in SPECS.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+]
+"""What others of the zoo extend; those differ from them in numbers, which other tests look at."""
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_of_the_zoo_builds(name: str, run: Run) -> None:
     found = run("build", name)
-    assert (found.status, found.err) == (0, "")
-    rows = table(found.out)
-    params = {key: int(row[-3].replace(",", "")) for key, row in rows.items() if key != "stage"}
-    assert sum(params.values()) == 2 * params["total"]
+    assert found.status == 0
+    assert re.findall(r"(?:error|warning)\[\w+\]", found.err) in ([], ["warning[W502]"])  # widths that are rounded
+    *rows, (last, total) = table(found.out)
+    assert (last, sum(params for _, params in rows)) == ("total", total)
     if name in IN_TORCHVISION:
-        assert params == of_torchvision(name)
-    assert f"{params['total']:,} parameters, " in found.out
+        assert dict([*rows, (last, total)]) == of_torchvision(name)
+    assert f"{total:,} parameters, " in found.out
     assert "every shape confirmed by torch" in found.out
     assert found.out.endswith(f"Next: `archspec build {name} -o {name}.safetensors` saves initialised weights.\n")
 
@@ -86,7 +96,7 @@ def test_json(run: Run) -> None:
     data = found.json
     assert set(data) == KEYS
     assert (data["valid"], data["params"], data["input"], data["output"]) == (True, 11_689_512, [3, 224, 224], [1000])
-    assert data["saved"] is None
+    assert data["saved"] is data["weights"] is None
     expected = of_torchvision("resnet18")
     assert {row["scope"]: row["params"] for row in data["stages"]} | {"total": data["params"]} == expected
     assert all(set(row) == {"scope", "block", "count", "output", "params", "macs"} for row in data["stages"])

@@ -1,0 +1,94 @@
+"""Building a model, with weights or initialised, and saving its state dict."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from archspec.diagnostics import Diagnostic
+from archspec.emit.fx import emit
+from archspec.emit.initialise import materialise
+from archspec.graph.graph import Graph
+from archspec.weights.fitting import fit
+
+
+def build(
+    graph: Graph,
+    *,
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    transfer: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int | None = None,
+    flat: bool = False,
+) -> fx.GraphModule:
+    """The model of a compiled network; see :func:`archspec.build`.
+
+    Everything that can be refused is refused before the model is made, so that none is ever loaded in part.
+
+    Raises:
+        TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` is given and ``weights`` are not.
+    """
+    if dtype is not None and not dtype.is_floating_point:
+        raise TypeError(f"the weights of a network are floating-point numbers, not {dtype}")
+    if weights is None and (map is not None or transfer):
+        raise TypeError(f"`{'transfer' if map is None else 'map'}` says how `weights` are loaded, and there are none")
+    found = None if weights is None else fit(graph, weights, map, transfer=transfer)
+    module = emit(graph, flat=flat)
+    target = torch.device(device) if device is not None else torch.get_default_device()
+    if target.type == "meta":
+        return module if dtype is None else module.to(dtype)
+    generator = torch.Generator(target).manual_seed(seed) if seed is not None else None
+    # In a transfer all is initialised first: what is left of it is then what the seed gives without any weights.
+    initialised = found is None or transfer
+    materialise(module, graph, device=target, dtype=dtype, generator=generator, initialised=initialised)
+    if found is not None:
+        # As a plain dict: with the versions that torch keeps beside its own, a counter of batches may not be missing.
+        module.load_state_dict(found.tensors, strict=not transfer)
+        remarks = (*found.loaded.remarks, *_remarks(module, found.tensors, asked=dtype is not None))
+        module.meta["weights"] = replace(found.loaded, remarks=remarks)
+        for remark in remarks:
+            warnings.warn(remark.message, stacklevel=3)  # at the line that calls `archspec.build`
+    return module
+
+
+def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Iterator[Diagnostic]:
+    """What became of a state dict that an author would want to know: another dtype, numbers that are none.
+
+    Args:
+        module: the model with the weights.
+        given: the weights that were copied.
+        asked: whether the caller chose the model's dtype, so that a cast between floating-point numbers is no surprise.
+    """
+    loaded = {key: value for key, value in module.state_dict().items() if key in given}
+    casts = Counter((given[key].dtype, value.dtype) for key, value in loaded.items() if given[key].dtype != value.dtype)
+    for (before, after), count in casts.items():
+        if before.is_floating_point and after.is_floating_point:
+            if asked:
+                continue
+            advice = f"; `dtype={before}` keeps what they are, `dtype={after}` says that this is meant"
+        else:
+            advice = ""
+        tensors = f"{count} tensor{'' if count == 1 else 's'}"
+        yield Diagnostic("W821", f"{tensors} of the weights became {after} from {before}{advice}")
+    broken = [key for key, value in loaded.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        listed = ", ".join(f"`{key}`" for key in broken[:3])
+        yield Diagnostic("W822", f"the weights have numbers that are not finite (NaN or infinity) in {listed}{more}")
+
+
+def save(module: nn.Module, graph: Graph, text: str, path: str) -> None:
+    """Write a model's state dict as safetensors, with the spec's text, its name and its hash in the metadata."""
+    from safetensors.torch import save_file
+
+    metadata = {"archspec": text, "name": graph.spec.name, "hash": graph.spec.hash}
+    save_file({key: value.contiguous() for key, value in module.state_dict().items()}, path, metadata)

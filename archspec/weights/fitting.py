@@ -1,0 +1,206 @@
+"""Fitting a state dict to a network: which tensor goes where, and what does not fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archspec.diagnostics import Diagnostic, SpecError, cut
+from archspec.graph.graph import Graph
+from archspec.graph.state import state
+from archspec.operations.base import Buffer, Shape, Weight, show_shape
+from archspec.weights.files import COUNTER, common_prefix, read, unwrap
+from archspec.weights.keymap import KeyMap, read_map
+from archspec.weights.loaded import Loaded
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The tensors for a network by its keys, all of which can be copied, and the record of the others."""
+
+    tensors: dict[str, Tensor]
+    loaded: Loaded
+
+
+def fit(
+    graph: Graph,
+    weights: str | os.PathLike[str] | Mapping[str, Any],
+    map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    transfer: bool = False,
+) -> Fit:
+    """Read weights, and find the tensor for each key of a network.
+
+    Args:
+        graph: the compiled network.
+        weights: a state dict, or a checkpoint with one in it, or a file of either.
+        map: which key of the weights stands for which key of the network, where they are not the same.
+        transfer: whether what is missing, left over or of another shape is recorded rather than refused.
+
+    Raises:
+        SpecError: the files cannot be read; E807 once for missing, once for extra and once for misfitting keys; E821
+            for keys of the map that the network lacks; E824 where nothing fits.
+        EnvironmentFault: E809, safetensors is not installed.
+        TypeError: ``weights`` are neither.
+    """
+    file = os.fspath(weights) if isinstance(weights, str | os.PathLike) else None
+    found: Any = read(file) if file is not None else weights
+    if not isinstance(found, Mapping):
+        raise TypeError(f"weights are a state dict or a file of one, not {type(found).__name__}")
+    wanted = state(graph)
+    key_map = None if map is None else read_map(map)
+    if key_map:
+        _check_map(key_map, graph, wanted, transfer)
+    names = key_map.keys if key_map else {key: key for key in wanted}
+    given, wrappers = unwrap(found, names.values())
+    values = {key: given[names[key]] for key in wanted if key in names and names[key] in given}
+    match = _Match(graph.spec.name, wanted, names, given, values)
+    _check_some(match) if transfer else _check_all(match)
+    reshaped = _reshaped(match)  # none but in a transfer
+    tensors = {key: tensor for key, tensor in values.items() if key not in reshaped}
+    record = Loaded(
+        file=file,
+        map=key_map.file if key_map else None,
+        transfer=transfer,
+        unwrapped=wrappers,
+        loaded=tuple(tensors),
+        initialised=tuple(key for key in wanted if key not in tensors),
+        reshaped=reshaped,
+        unused=tuple([str(key) for key in match.without(tensors)]),
+        remarks=tuple(_remarks(graph, key_map, wrappers)),
+    )
+    return Fit(tensors, record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A state dict beside a network: what is given, and of that the values by the network's keys."""
+
+    network: str
+    wanted: Mapping[str, Weight | Buffer]
+    names: Mapping[str, str]
+    given: Mapping[Any, Any]
+    values: Mapping[str, Any]
+
+    def shown(self, key: str) -> str:
+        """A key of the network, and what it is called in the weights where that differs."""
+        name = self.names.get(key)
+        note = " (not in the key map)" if name is None else f" (there `{cut(name)}`)" if name != key else ""
+        return f"`{key}`{note}"
+
+    def without(self, keys: Iterable[str]) -> list[Any]:
+        """The keys that are given, as they are called there, without those that stand for ``keys`` of the network."""
+        used = {self.names[key] for key in keys}
+        return [key for key in self.given if key not in used]
+
+
+def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], transfer: bool) -> None:
+    """Refuse a map with keys that are not the network's, unless it is of another spec, and a transfer is asked for."""
+    strange = [f"`{cut(key)}`" for key in key_map.keys if key not in wanted]
+    of_another = key_map.hash not in (None, graph.spec.hash)
+    if not strange or (transfer and of_another):
+        return
+    message = f"the key map has {_counted(strange, 'key')} that `{graph.spec.name}` has not: {', '.join(strange)}"
+    help = f"it was written for `{cut(key_map.spec or 'another spec')}`, which has another hash" if of_another else ""
+    raise SpecError([Diagnostic("E821", message, help=help)])
+
+
+def _check_all(match: _Match) -> None:
+    """Refuse a state dict that is not the network's, with every missing, extra and misshapen key at once."""
+    missing = [match.shown(key) for key in match.wanted if key not in match.values and not key.endswith(COUNTER)]
+    extra = [f"`{cut(key)}`" for key in match.without(match.values)]
+    misfits = list(_misfits(match, shapes=True))
+    found = []
+    if missing:
+        found.append(f"the weights lack {_counted(missing, 'key')} of `{match.network}`: {', '.join(missing)}")
+    if extra:
+        found.append(f"the weights have {_counted(extra, 'key')} that `{match.network}` has not: {', '.join(extra)}")
+    if misfits:
+        counted = _counted(misfits, "value")
+        found.append(f"the weights have {counted} that `{match.network}` cannot take: {'; '.join(misfits)}")
+    if found:
+        fits = any(_fits(match, key) for key in match.values)
+        help = "build the spec that they were saved from"
+        help += "; or `--transfer`, in Python `transfer=True`, takes what fits and initialises the rest" if fits else ""
+        raise SpecError([Diagnostic("E807", message, help=_under(match) or help) for message in found])
+
+
+def _check_some(match: _Match) -> None:
+    """Refuse weights of which nothing fits, and values that are no tensors of numbers."""
+    if misfits := list(_misfits(match, shapes=False)):
+        counted = _counted(misfits, "value")
+        message = f"the weights have {counted} that `{match.network}` cannot take: {'; '.join(misfits)}"
+        raise SpecError([Diagnostic("E807", message)])
+    if not any(_fits(match, key) for key in match.values):
+        message = f"none of the {len(match.given)} keys of the weights fits `{match.network}` by name and shape"
+        help = "compare `archspec show SPEC --graph` with the keys of the weights; a key map brings them together"
+        raise SpecError([Diagnostic("E824", message, help=_under(match) or help)])
+
+
+def _reshaped(match: _Match) -> dict[str, tuple[Shape, Shape]]:
+    """The keys that are given in another shape, with that and the network's; by the plan of ``archspec diff``."""
+    shapes = {key: (tuple(value.shape), match.wanted[key].shape) for key, value in match.values.items()}
+    return {key: (theirs, ours) for key, (theirs, ours) in shapes.items() if theirs != ours}
+
+
+def _fits(match: _Match, key: str) -> bool:
+    """Whether a value has what the network learns there. A counter of batches fits everywhere, and says nothing."""
+    value = match.values[key]
+    same = isinstance(value, Tensor) and tuple(value.shape) == match.wanted[key].shape
+    return same and not key.endswith(COUNTER)
+
+
+def _misfits(match: _Match, *, shapes: bool) -> Iterator[str]:
+    """The values that cannot be copied into the network, each with what it is and what it should be."""
+    for key, value in match.values.items():
+        shape = match.wanted[key].shape
+        if not isinstance(value, Tensor):
+            yield f"{match.shown(key)} is {cut(type(value).__name__)}, not a tensor"
+        elif shapes and tuple(value.shape) != shape:
+            yield f"{match.shown(key)} is {_shape(tuple(value.shape))}, not {_shape(shape)}"
+        elif value.is_complex():
+            yield f"{match.shown(key)} is complex"
+        elif value.is_meta:
+            yield f"{match.shown(key)} has no storage"
+        elif value.layout is not torch.strided:
+            yield f"{match.shown(key)} is sparse"
+
+
+def _under(match: _Match) -> str:
+    """Where else the keys stand, which a wrapper may have put there; empty where nothing is known."""
+    keys = {str(key) for key in match.given}
+    wanted = [match.names.get(key, key) for key in match.wanted if not key.endswith(COUNTER)]
+    ends = f".{wanted[0]}" if wanted else ""
+    scopes = [key.removesuffix(ends) + "." for key in keys if ends and key.endswith(ends)]
+    found = sorted(scope for scope in scopes if all(scope + key in keys for key in wanted))
+    if found:
+        listed = " and under ".join(f"`{cut(scope)}`" for scope in found)
+        return f"all keys stand under {listed}: give those alone, with that taken off"
+    prefix = common_prefix(match.given)
+    strange = prefix and not any(key.startswith(prefix) for key in wanted)
+    return f"every key begins with `{cut(prefix)}`: take that off if a wrapper put it there" if strange else ""
+
+
+def _remarks(graph: Graph, key_map: KeyMap | None, wrappers: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if wrappers:
+        listed = ", ".join(f"`{cut(wrapper)}`" for wrapper in wrappers)
+        yield Diagnostic("W820", f"what wraps the weights was taken off: {listed}")
+    if key_map and key_map.hash not in (None, graph.spec.hash):
+        of = f"`{cut(key_map.spec)}`" if key_map.spec else "another spec"
+        message = f"the key map was written for {of}, and its hash is not that of this `{graph.spec.name}`"
+        yield Diagnostic("W823", message, help="check that the keys mean the same here, or write the map again")
+
+
+def _counted(things: list[str], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def _shape(shape: Shape) -> str:
+    return show_shape(shape) if shape else "one number"

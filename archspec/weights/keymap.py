@@ -1,0 +1,123 @@
+"""Key maps: which key of a reference's state dict holds the tensor of which key of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, SpecError, cut
+from archspec.weights.paths import regular_file, unreadable
+
+MAX_BYTES = 16 * 2**20
+"""How large a file of a key map may be; that of a network of a thousand layers has some 500 kB."""
+
+HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec": "a key of the weights", ...}}`'
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMap:
+    """A key map: ``keys`` by the spec's key; where it was read from, and the hash of the spec that it is about."""
+
+    keys: Mapping[str, str]
+    file: str | None = None
+    spec: str | None = None
+    hash: str | None = None
+
+
+def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
+    """The key map of a JSON file, or of a mapping: what such a file holds, or the keys alone.
+
+    Raises:
+        SpecError: E801, E803 or E804 where there is no such file or it cannot be read; E820 for each thing that no key
+            map has, E822 for each key of the weights that stands for several keys of the spec.
+    """
+    if not isinstance(given, str | os.PathLike):
+        whole = isinstance(given.get("keys"), Mapping)
+        return _checked(given if whole else {"keys": given}, "the key map", None)
+    file = os.fspath(given)
+    name = f"the key map `{cut(file)}`"
+    return _checked(_parsed(_text(file, name), name), name, file)
+
+
+def _text(file: str, name: str) -> str:
+    path = regular_file(file, "key map")
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise unreadable(file, error) from None
+    if len(data) > MAX_BYTES:
+        raise _no_map(f"{name} has more than {MAX_BYTES // 2**20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_map(f"{name} is not UTF-8 text: byte {error.start} begins no character") from None
+
+
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name))
+    except json.JSONDecodeError as error:
+        message = f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}"
+        raise _no_map(message) from None
+    except (RecursionError, ValueError):  # what is nested too deep, numbers of thousands of digits
+        raise _no_map(f"{name} is no JSON that can be read") from None
+
+
+def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    keys = [key for key, _ in pairs]
+    twice = [f"`{cut(key)}`" for key in found if keys.count(key) > 1]
+    raise _no_map(f"{name} has keys that are written twice: {', '.join(twice)}")
+
+
+def _checked(value: Any, name: str, file: str | None) -> KeyMap:
+    if not isinstance(value, Mapping):
+        raise _no_map(f"{name} is {_kind(value)}, not a mapping")
+    keys = value.get("keys")
+    if not isinstance(keys, Mapping):
+        missing = "has no `keys`" if keys is None else f"has {_kind(keys)} as `keys`, not a mapping"
+        raise _no_map(f"{name} {missing}")
+    found = [Diagnostic("E820", f"{name} {reason}", help=HELP) for reason in _wrong(value, keys)]
+    if not found:
+        found = [Diagnostic("E822", f"{name} {reason}") for reason in _several(keys)]
+    if found:
+        raise SpecError(found)
+    return KeyMap(dict(keys), file, value.get("spec"), value.get("hash"))
+
+
+def _wrong(value: Mapping[str, Any], keys: Mapping[Any, Any]) -> Iterator[str]:
+    for field in ("spec", "hash"):
+        if not isinstance(value.get(field), str | None):
+            yield f"has {_kind(value[field])} as `{field}`, not text"
+    for ours, theirs in keys.items():
+        if not isinstance(ours, str):
+            yield f"has {_kind(ours)} as a key of the spec, not text"
+        elif not isinstance(theirs, str):
+            yield f"has {_kind(theirs)} for `{cut(ours)}`, not text"
+
+
+def _several(keys: Mapping[str, str]) -> Iterator[str]:
+    owners: dict[str, list[str]] = {}
+    for ours, theirs in keys.items():
+        owners.setdefault(theirs, []).append(f"`{cut(ours)}`")
+    for theirs, several in owners.items():
+        if len(several) > 1:
+            yield f"gives `{cut(theirs)}` to {len(several)} keys: {', '.join(several)}"
+
+
+def _kind(value: object) -> str:
+    """What a value of JSON is, with its article."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    kinds = {str: "text", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    return kinds.get(type(value), f"a {cut(type(value).__name__)}")
+
+
+def _no_map(message: str) -> SpecError:
+    return SpecError([Diagnostic("E820", message, help=HELP)])
