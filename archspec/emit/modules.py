@@ -164,6 +164,19 @@ class ChannelLayerNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class PointwiseGELU(nn.GELU):
+    """GELU, which behind a linear layer at every position reads its values in the order in which they lie in memory.
+
+    torch has several kernels for it, which round differently, and chooses by that order.
+
+    Shape: (N, C, *spatial); the output has the same.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = x.movedim(1, -1)
+        return super().forward(last).movedim(-1, 1) if last.is_contiguous() else super().forward(x)
+
+
 class PointwiseLinear(nn.Linear):
     """A linear layer over the channels at each position.
 

@@ -80,13 +80,15 @@ class Blocks:
                     yield value, region
                     continue
             start, opened, faults = len(nodes), len(names.opened), len(self.faults.found)
+            weights = self.sequences.builder.weights
             entered = self._enter(stage, scope, {**table, **place}, value, inner)
             alone = entered.scope.fresh and entered.scope is not scope
             value, region = self._block(entered, start)
             yield value, region
             if repeated and index == 1 and alone and len(self.faults.found) == faults:
                 made, scopes = tuple(nodes[start:]), tuple(names.opened[opened:])
-                original = Original(region, entered.value, made, scopes, entered.frame.values)
+                weights = self.sequences.builder.weights - weights
+                original = Original(region, entered.value, made, scopes, weights, entered.frame.values)
 
     def _block(self, place: _Place, start: int) -> tuple[Node, Region]:
         """The result of a block whose first node is at position ``start``, and where its nodes lie."""
@@ -144,7 +146,10 @@ class Blocks:
             return result, False
         if self.spec.init.get("zero_init_residual"):
             self._start_at_zero(place, result, start)
+        end = len(self.sequences.builder.nodes)
         beside = self._beside(place, side, result, span)
+        if place.block.shortcut_first:
+            self._put_first(start, end)
         result = self._drop_path(place, result)
         merge = self.sequences.operation(place.block.merge, {})
         return self.sequences.add(merge, (beside, result), place.scope, "", place.frame, place.span, {}), True
@@ -171,6 +176,17 @@ class Blocks:
             value = place.flow.activated
         opened = self.sequences.names.open(place.scope, "shortcut", outer.values, span)
         return self.sequences.steps(live, inner, opened, Flow(OUTSIDE, place.flow.norm, place.flow.act), value, False)
+
+    def _put_first(self, start: int, end: int) -> None:
+        """Move a shortcut's nodes, from position ``end`` on, before the residual's, from ``start`` on.
+
+        Where they read the first activated value, they come right after it.
+        """
+        nodes = self.sequences.builder.nodes
+        shortcut = nodes[end:]
+        read = {name for node in shortcut for name in node.inputs}
+        start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
+        nodes[start:] = [*shortcut, *nodes[start:end]]
 
     def _drop_path(self, place: _Place, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""

@@ -83,7 +83,7 @@ class _Scaling:
         return width
 
     def warn(self, faults: Faults) -> None:
-        if self.rounded and self.spec.scale:
+        if self.rounded and self.spec.scale and not self.spec.scale.asked:
             told = ", ".join(f"{exact:g} to {width}" for exact, width in list(self.rounded.items())[:6])
             faults.add(Diagnostic("W502", f"widths were rounded: {told}", self.spec.scale.span))
 

@@ -142,6 +142,11 @@ class Scope:
                 )
             )
         residual = cursor.get("residual") is not None
+        first = cursor.get("first")
+        if first and body and not residual:
+            message = f"the block `{cut(cursor.path[-1])}` has no shortcut, so nothing stands `first`"
+            self.faults.add(Diagnostic("E206", message, first.key_span, help="`first` is for a block with `residual`"))
+        shortcut_first = bool(first and first.value == "shortcut")
         steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
         merge = operations()[str(cursor.value.get("merge") or "add")]
         fixed = self.settings(cursor.get("fixed"), context)
@@ -149,7 +154,8 @@ class Scope:
         value = cursor.value
         return Block(
             str(cursor.path[-1]), str(value.get("summary") or ""), str(value.get("channels") or ""), params, let, steps,
-            residual, merge, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps), extent(steps),
+            residual, merge, shortcut_first, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps),
+            extent(steps),
         )  # fmt: skip
 
     def _shortcut(self, cursor: Cursor) -> Shortcut:

@@ -11,7 +11,7 @@ from archspec.operations.base import operations
 if TYPE_CHECKING:
     from archspec.language.spec import Spec
 
-FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect"})
+FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect", "reference"})
 RESOLVED = frozenset({"archspec", "extends", "import", "stages", "input", "classes"})
 """What the hash takes from the resolved spec rather than from the text."""
 
@@ -78,7 +78,10 @@ def _rows(spec: Spec) -> list[dict[str, Any]]:
     table = spec.document.value["stages"]
     found = []
     for stage in spec.stages:
-        generated = {"count", "channels"} if table.get("quantized_linear") else set()
+        rule = table.get("quantized_linear")
+        generated = {"count", "channels"} if rule else set()
+        if rule and rule.get("group_width") is not None:
+            generated.add("group_width")
         row = {key: stage.cells[key].at(0).constant for key in generated}
         for key in {"block", *stage.cells} - generated:
             column = table[key]

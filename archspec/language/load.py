@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
 from archspec.language.locate import open_beside, open_spec
-from archspec.language.merge import columns, overlay, without
+from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.overrides import with_overrides
 from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
@@ -60,8 +60,8 @@ def merged(source: Source, root: str | None, allow_outside: bool = False) -> Doc
 
     visit(source)
     document = chain.pop()
-    while chain:  # what a spec expects is about itself, and not about those that extend it
-        document = overlay(without(document, "expect"), chain.pop())
+    while chain:
+        document = overlay(without_claims(document), chain.pop())
     return document
 
 

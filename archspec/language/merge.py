@@ -30,11 +30,16 @@ def _merged(base: Any, over: Any) -> Any:
     return merged
 
 
-def without(document: Document, key: str) -> Document:
-    """The document without one of its keys."""
-    if key not in document.value:
+OF_ITSELF = frozenset({"expect", "reference"})
+"""What a spec says of itself and of no other: not of those that extend it, nor of what `--set` changes it into."""
+
+
+def without_claims(document: Document) -> Document:
+    """The document without what it says of itself."""
+    if OF_ITSELF.isdisjoint(document.value):
         return document
-    return dataclasses.replace(document, value={name: item for name, item in document.value.items() if name != key})
+    kept = {name: item for name, item in document.value.items() if name not in OF_ITSELF}
+    return dataclasses.replace(document, value=kept)
 
 
 def columns(document: Document) -> Document:

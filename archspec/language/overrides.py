@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
-from archspec.language.merge import columns, overlay, without
+from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.source import Document, Path, Place, read
 from archspec.language.terms import written
@@ -22,8 +22,8 @@ def with_overrides(document: Document, settings: Iterable[str]) -> Document:
     """
     faults: list[Diagnostic] = []
     settings = tuple(settings)
-    if settings:  # what the spec expects is about itself, and not about what it is changed into
-        document = without(document, "expect")
+    if settings:
+        document = without_claims(document)
     for setting in settings:
         try:
             document = overlay(document, columns(validate(override(document, setting), partial=True)))

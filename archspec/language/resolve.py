@@ -155,8 +155,9 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
     for key, value in numbers.items():
         if value <= 0:
             faults.add(Diagnostic("E205", f"`scale.{key}` is above 0, not {value}", terms[key].span))
-    divisor = whole(terms["divisor"], params, faults) if "divisor" in terms else 8
-    return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, cursor.span)
+    asked = "divisor" in terms
+    divisor = whole(terms["divisor"], params, faults) if asked else 8
+    return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
 
 
 def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Faults) -> dict[str, Template]:

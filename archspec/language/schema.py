@@ -125,6 +125,7 @@ def _spec_keys() -> Schema:
         "shortcuts": _nullable(_named({"$ref": "#/$defs/shortcut_definition"}), "Shortcuts of this spec."),
         "fragments": _nullable(_named({"$ref": "#/$defs/fragment"}), "Fragments of this spec."),
         "expect": _nullable(_expect(), "What must hold of the compiled network."),
+        "reference": _nullable(name, "The network that this spec reproduces, as `torchvision:resnet50`."),
     }
 
 
@@ -159,7 +160,7 @@ def _stage_table() -> Schema:
         **{key: _setting(key) for key in SETTINGS},
     }
     number = {"type": ["number", "string"]}
-    rule = _object(dict.fromkeys(("depth", "w_0", "w_a", "w_m"), number))
+    rule = _object({**dict.fromkeys(("depth", "w_0", "w_a", "w_m"), number), "group_width": _nullable(number)})
     steps: Schema = {"type": ["string", "array", "object", "null"], "items": {"$ref": "#/$defs/step"}}
     parameter: Schema = {"type": ["number", "string", "boolean", "array", "object", "null"]}
     row = {**{key: _or_list(cell) for key, cell in cells.items()}, **dict.fromkeys(("before", "after"), steps)}
@@ -223,6 +224,7 @@ def _definitions() -> Schema:
         "residual": {**sequence, "type": ["array", "null"]},
         "steps": {**sequence, "type": ["array", "null"]},
         "merge": {"type": ["string", "null"], "enum": ["add", "concat", None]},
+        "first": {"type": ["string", "null"], "enum": ["residual", "shortcut", None]},
         "fixed": {"type": ["object", "null"], "properties": settings, "additionalProperties": False},
         **settings,
     }

@@ -134,7 +134,8 @@ class Fragment:
 class Block:
     """A block: ``merge(shortcut(x), residual(x))`` where ``residual`` is true, else just its steps.
 
-    ``reads`` are all names its expressions read: a column that sets none of them is warned about.
+    ``shortcut_first`` says that the shortcut runs, and stands in the state dict, before the residual. ``reads`` are all
+    names its expressions read: a column that sets none of them is warned about.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Block:
     steps: tuple[Step, ...]
     residual: bool
     merge: type[Operation]
+    shortcut_first: bool
     fixed: Mapping[str, Setting]
     settings: Mapping[str, Setting]
     span: Span
@@ -204,11 +206,15 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``."""
+    """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``.
+
+    ``asked``: the spec writes the divisor itself, so that it knows that widths are rounded.
+    """
 
     width: float
     depth: float
     divisor: int
+    asked: bool
     span: Span
 
 

@@ -59,7 +59,7 @@ class Table:
         """How many stages the lists say; None where no column is a list."""
         lists = {key: value for key, value in self.cursor.value.items() if isinstance(value, list)}
         if "quantized_linear" in self.cursor.value:
-            lists = {key: value for key, value in lists.items() if key not in ("count", "channels")}
+            lists = {key: value for key, value in lists.items() if key not in ("count", "channels", "group_width")}
         if not lists:
             return None
         first = next(iter(lists))
@@ -72,21 +72,24 @@ class Table:
         return min(len(value) for value in lists.values())
 
     def _generated(self) -> dict[str, list[Term]]:
-        """``count`` and ``channels`` by the rule of RegNet, where the table asks for it."""
+        """``count`` and ``channels`` by the rule of RegNet, where the table asks for it, and the rule's group width."""
         rule = self.cursor.get("quantized_linear")
         if rule is None:
             return {}
-        values = {str(item.path[-1]): read_term(item, "number", self.faults) for item in rule.children()}
+        written = (item for item in rule.children() if item.value is not None)
+        values = {str(item.path[-1]): read_term(item, "number", self.faults) for item in written}
         numbers = {key: real(term, self.params, self.faults) for key, term in values.items()}
-        self.generated = frozenset({"count", "channels"})
+        own = rule.get("group_width")
+        self.generated = frozenset({"count", "channels", "group_width"} if own else {"count", "channels"})
         missing = [key for key in ("depth", "w_0", "w_a", "w_m") if key not in values]
         if missing:
             message = f"`quantized_linear` needs {', '.join(f'`{key}`' for key in missing)}"
             self.faults.add(Diagnostic("E203", message, rule.key_span))
             return {}
-        group_width = self.cursor.get("group_width")
-        group = whole(read_term(group_width, "number", self.faults), self.params, self.faults) if group_width else 1
-        for key in ("count", "channels"):
+        beside = self.cursor.get("group_width") if own is None else None
+        term = values.get("group_width") or (read_term(beside, "number", self.faults) if beside else None)
+        group = whole(term, self.params, self.faults) if term else 1
+        for key in sorted(self.generated):
             if self.cursor.get(key):
                 message = f"`quantized_linear` generates `{key}`; what is written here is not used"
                 self.faults.add(Diagnostic("W304", message, self.cursor.child(key).key_span))
@@ -99,11 +102,12 @@ class Table:
             return {}
         widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
         fitting = [make_divisible(width, min(group, width)) for width in widths]
-        if fitting != widths:
+        if fitting != widths and own is None:  # what the rule itself says, it was asked for
             message = f"widths {widths} become {fitting}, multiples of the group width {group}"
             self.faults.add(Diagnostic("W502", message, rule.key_span))
         span = rule.span
-        return {"count": [Term(span, count) for count in counts], "channels": [Term(span, width) for width in fitting]}
+        found = {"count": counts, "channels": fitting} | ({"group_width": [group] * len(counts)} if own else {})
+        return {key: [Term(span, value) for value in column] for key, column in found.items()}
 
     def _entry(self, key: str, number: int) -> Cursor | None:
         """The cell of column ``key`` for stage ``number``; None where nothing is set."""

@@ -59,6 +59,8 @@ class Act(Operation):
         return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        if self.type == "gelu" and len(inputs[0]) > 1:
+            return TorchCall("module", "archspec.emit.modules.PointwiseGELU")
         kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
         return TorchCall("module", f"torch.nn.{ACTIVATIONS[self.type]}", (), kwargs)
 

@@ -96,6 +96,12 @@ def test_depth_is_rounded_up_and_widths_to_the_divisor() -> None:
     assert codes(graph) == ["W502"]
 
 
+def test_rounding_that_is_asked_for_is_no_warning() -> None:
+    graph = compiled(changed("channels: [4, 8]", "channels: [16, 40]", "scale: {width: 1.2, divisor: 4}"))
+    assert [graph.shape(stage.result)[0] for stage in graph.stages] == [20, 48]
+    assert codes(graph) == []
+
+
 def test_scaled_is_for_widths_outside_the_table() -> None:
     text = changed("{use: cifar, width: 4}", "{use: cifar, width: scaled(32)}", "scale: {width: 2}")
     assert compiled(text).shape("conv1")[0] == 64

@@ -258,6 +258,7 @@ stages: {block: b, count: 2, channels: [8], shortcut: s}
         ("    channels: output width\n", "    summary: what it is\n"),
         ("shortcuts: {s: {", "shortcuts: {s: {summary: why, "),
         ("classes: 10", "classes: 10\nexpect: {params: 3}"),
+        ("classes: 10", "classes: 10\nreference: torchvision:resnet18"),
         ("classes: 10", "classes: 5 * 2"),
         ("{out: channels, kernel: 3}", "{kernel: 3, out: channels}"),
         ("count: 2, channels: [8]", "channels: [8], count: [2]"),

@@ -85,6 +85,17 @@ def test_what_nobody_gives_is_missing(text: str, code: str) -> None:
     assert f"{found.code} {found.span.line}:{found.span.column}" == code
 
 
+def test_what_a_spec_says_of_itself_is_said_of_no_other(tmp_path: Path) -> None:
+    """Whoever extends it or changes it has another network, with other figures and another reference."""
+    claims = "expect: {params: 1}\nreference: torchvision:resnet18\n"
+    base = tmp_path / "base.yaml"
+    base.write_text(f"archspec: 1\nname: base\nextends: resnet18\n{claims}")
+    (tmp_path / "variant.yaml").write_text("archspec: 1\nname: variant\nextends: base\n")
+    assert load(base).document.value["reference"] == "torchvision:resnet18"
+    for spec in (load(tmp_path / "variant.yaml"), load(base, overrides=["classes=10"])):
+        assert not {"expect", "reference"} & set(spec.document.value)
+
+
 def test_null_removes_what_is_inherited(tmp_path: Path) -> None:
     spec = load(write(tmp_path, over="extends: base\nstem: null\nnorm: null\nstages: {count: 1}\n", base=BASE))
     assert not {"stem", "norm"} & spec.document.value.keys()
