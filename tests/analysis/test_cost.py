@@ -20,6 +20,8 @@ from tests.analysis.families import family
 from tests.equivalence import compiled
 from tests.reference import torchvision_model
 
+pytestmark = pytest.mark.usefixtures("freed")
+
 ZOO = sorted(path.stem for path in (Path(__file__).parents[2] / "specs").glob("*.yaml"))
 
 # -- the references' figures -------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from tests.analysis.families import family
 from tests.analysis.measure import inference_peak, saved_for_backward
 from tests.reference import torchvision_model
 
+pytestmark = pytest.mark.usefixtures("freed")
+
 PEAKS = {"alexnet": 1_334_272, "squeezenet1_0": 7_921_536}
 
 

@@ -151,8 +151,8 @@ def completed(line: str, folder: Path) -> list[str]:
     ("line", "expected"),
     [
         ("archspec ch", {"check"}),
-        ("archspec ", {"check", "analyze", "build", "diff", "list", "show", "schema", "explain", "completion"}),
-        ("archspec check resnet5", {"resnet50", "resnet50_v1", "resnet56_cifar", "resnet50_mine.yaml"}),
+        ("archspec ", set("check analyze build diff verify list show schema explain completion".split())),
+        ("archspec check resnet18", {"resnet18", "resnet18_1d", "resnet18_mine.yaml"}),
         ("archspec build --fo", {"--force", "--format"}),
         ("archspec check --format ", {"text", "json"}),
         ("archspec explain e80", {code for code in CODES if code.startswith("E80")}),
@@ -161,8 +161,8 @@ def completed(line: str, folder: Path) -> list[str]:
     ],
 )
 def test_completing_a_line(line: str, expected: set[str], tmp_path: Path) -> None:
-    (tmp_path / "resnet50_mine.yaml").write_text("archspec: 1\n")
-    (tmp_path / "resnet50 $(touch x).yaml").write_text("archspec: 1\n")  # never offered: a shell would read it
+    (tmp_path / "resnet18_mine.yaml").write_text("archspec: 1\n")
+    (tmp_path / "resnet18 $(touch x).yaml").write_text("archspec: 1\n")  # never offered: a shell would read it
     assert set(completed(line, tmp_path)) == expected
 
 

@@ -159,7 +159,7 @@ def test_json_has_a_place_for_every_value(run: Run) -> None:
     found = run("show", "resnext50_32x4d", "--format", "json").json
     assert set(found) == {"name", "hash", "spec", "places", "diagnostics"}
     assert found["spec"]["stages"]["groups"] == 32
-    assert found["places"]["stages.groups"] == {"file": "resnext50_32x4d.yaml", "line": 5, "column": 18}
+    assert found["places"]["stages.groups"] == {"file": "resnext50_32x4d.yaml", "line": 6, "column": 18}
     assert found["places"]["stages.count.2"] == {"file": "resnet50.yaml", "line": 11, "column": 20}
 
     def paths(value: object, path: str = "") -> set[str]:

@@ -184,7 +184,10 @@ def test_limits_are_options() -> None:
     assert codes(refused(SMALL, archspec.Limits(elements=4 * 32 * 32 - 1))) == ["E602"]
 
 
-@pytest.mark.parametrize("more", ["", "blocks: {wide: {residual: [layer: {out: channels, kernel: 9, groups: 4, stride: stride}]}}"])
+WIDE = "blocks: {wide: {residual: [layer: {out: channels, kernel: 9, groups: 4, stride: stride}]}}"
+
+
+@pytest.mark.parametrize("more", ["", WIDE])
 def test_the_limit_of_elements_is_of_all_weights(more: str) -> None:
     """Of every block, of those that repeat too, and with kernels and groups."""
     count = changed("count: [2, 3]", "count: [9, 9]", more)

@@ -1,0 +1,1 @@
+"""The zoo against what its specs say that they reproduce."""

@@ -1,0 +1,77 @@
+"""What is proved of a spec, as a row of docs/zoo.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import archspec
+
+BEGIN = "<!-- begin: what `make prove` found -->"
+END = "<!-- end -->"
+
+HEADER = (
+    "| spec | lines | reference | keys | graph | outputs, max abs d | parameters | MACs |",
+    "| --- | ---: | --- | --- | --- | --- | ---: | ---: |",
+)
+
+
+TOLERANCE = 1e-5
+"""How far results may be from timm's, relative to the largest: some of its layers are the same in other words, such as a
+1x1 convolution for a linear layer, which torch sums in another order. From torchvision's they may not be at all.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One spec: its lines of YAML, its reference if it has one, the cells of the levels, and whether all hold."""
+
+    name: str
+    lines: int
+    reference: str
+    keys: str
+    graph: str
+    outputs: str
+    params: int
+    macs: int
+    held: bool
+
+    @property
+    def told(self) -> str:
+        """What a terminal shows."""
+        if not self.reference:
+            return "no library has it; its own expectations hold"
+        return f"{self.reference}: keys {self.keys}, graph {self.graph}, outputs {self.outputs}"
+
+
+def row_of(path: Path, *, proved: bool = True) -> Row:
+    """The spec at ``path``, and unless told otherwise compared with the reference that it names."""
+    graph = archspec.compile(path)
+    costs = archspec.analyze(graph).totals.costs
+    lines = sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    reference = str(graph.spec.document.value.get("reference") or "")
+    assert costs.macs is not None
+    if not reference or not proved:
+        return Row(path.stem, lines, reference, "", "", "", costs.params, costs.macs, True)
+    own = not reference.startswith("torchvision:")
+    verdict = archspec.verify(graph, reference, tolerance=TOLERANCE if own else 0.0)
+    outputs = verdict.outputs
+    assert outputs
+    keys = "identical" if verdict.keys.held else "by the map"
+    held = verdict.holds("graph", "outputs") and (verdict.keys.held or own)
+    told = ", ".join(f"{gap.largest:.1g} {name}" for name, gap in outputs.gaps.items()) or outputs.reason
+    return Row(
+        path.stem, lines, reference, keys, "isomorphic" if verdict.graph.held else "another",
+        told if any(gap.largest for gap in outputs.gaps.values()) else "0", costs.params, costs.macs, held,
+    )  # fmt: skip
+
+
+def table(rows: list[Row]) -> str:
+    """The table of docs/zoo.md."""
+    return "\n".join([*HEADER, *map(_line, rows)])
+
+
+def _line(row: Row) -> str:
+    cells = (f"`{row.name}`", row.lines, f"`{row.reference}`" if row.reference else "", row.keys, row.graph)
+    figures = (row.outputs, f"{row.params:,}", f"{row.macs / 1e9:,.3f} G")
+    return f"| {' | '.join(map(str, (*cells, *figures)))} |"
