@@ -135,7 +135,7 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows. ``known`` has the shape of an operation's output and how many weights it has, by inputs."""
+    """A graph while it grows. ``known`` has an operation's output shape and how many weights it has, by its inputs."""
 
     input: Shape
     limits: Limits

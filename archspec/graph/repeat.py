@@ -23,7 +23,8 @@ from archspec.operations.base import ShapeFault
 class Original:
     """A block that others copy: its region, the value that it reads, its nodes, and the scopes opened inside it.
 
-    ``weights`` are the elements of its weights. ``values`` are those of the names in it, for the template that names the copies.
+    ``weights`` are the elements of its weights. ``values`` are those of the names in it, for the template that names
+    the copies.
     """
 
     region: Region

@@ -19,7 +19,7 @@ class _Scope:
     inside: dict[str, _Scope] = field(default_factory=dict)
 
     def tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """As ``torch.nn.Module.state_dict`` goes through a model: a module's own tensors come before those inside it."""
+        """As ``torch.nn.Module.state_dict`` goes through a model: a module's own tensors, then those inside it."""
         for name, tensor in self.own.items():
             yield prefix + name, tensor
         for name, scope in self.inside.items():

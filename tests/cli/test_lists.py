@@ -147,11 +147,17 @@ def completed(line: str, folder: Path) -> list[str]:
     return [each.partition(",")[2] for each in found.stdout.decode().splitlines()]
 
 
+COMMANDS = {
+    *("check", "analyze", "build", "diff", "verify"),
+    *("list", "show", "schema", "explain", "completion"),
+}
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("archspec ch", {"check"}),
-        ("archspec ", set("check analyze build diff verify list show schema explain completion".split())),
+        ("archspec ", COMMANDS),
         ("archspec check resnet18", {"resnet18", "resnet18_1d", "resnet18_mine.yaml"}),
         ("archspec build --fo", {"--force", "--format"}),
         ("archspec check --format ", {"text", "json"}),

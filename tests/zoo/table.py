@@ -17,8 +17,8 @@ HEADER = (
 
 
 TOLERANCE = 1e-5
-"""How far results may be from timm's, relative to the largest: some of its layers are the same in other words, such as a
-1x1 convolution for a linear layer, which torch sums in another order. From torchvision's they may not be at all.
+"""How far results may be from timm's, relative to the largest: some of its layers are the same in other words, such as
+a 1x1 convolution for a linear layer, which torch sums in another order. From torchvision's they may not be at all.
 """
 
 
