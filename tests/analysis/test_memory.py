@@ -57,7 +57,10 @@ FAMILIES = {
 
 
 def build(graph: archspec.Graph, dtype: torch.dtype, frozen: tuple[str, ...] = ()) -> nn.Module:
-    model = archspec.build(graph, flat=True, seed=0, dtype=dtype)
+    """The model with empty weights: values take time to draw, and memory does not depend on them."""
+    model = archspec.build(graph, flat=True, device="meta", dtype=dtype).to_empty(device="cpu")
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data.zero_()
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not any(name == scope or name.startswith(f"{scope}.") for scope in frozen))
     return model
@@ -85,7 +88,7 @@ def assert_measured(
 def test_zoo(name: str, batch: int) -> None:
     """On a small input: a figure of memory says nothing of the size at which it was found."""
     channels, *size = archspec.compile(name).input
-    least = 96 if name == "inception_v3" else 64
+    least = 139 if name == "inception_v3" else 64  # below, one position is left, of which torch takes no statistics
     small = [channels, *(min(length, least) for length in size)]
     assert_measured(compiled(f"extends: {name}\ninput: {small}"), batch=batch)
 
