@@ -11,6 +11,8 @@ SPEC ?= specs/resnet50.yaml
 PYTEST_ARGS ?=
 # Processes that run tests; each one loads torch. `make test WORKERS=0` runs all in one process, for a debugger.
 WORKERS ?= auto
+# Passed on to the proofs of the zoo, as in: make prove PROVE_ARGS='resnet50 alexnet', or PROVE_ARGS=--write
+PROVE_ARGS ?=
 # Passed on to the benchmarks.
 BENCH_ARGS ?=
 
@@ -25,7 +27,7 @@ SOURCES := pyproject.toml constraints.txt
 .NOTPARALLEL:
 # A step that failed has not been done.
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench docs wheel-check clean
+.PHONY: help demo test prove lint format bench docs wheel-check clean
 
 help: ## list these targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -39,6 +41,10 @@ demo: $(VENV)/.torch ## install archspec with torch into .venv, and build ResNet
 test: $(VENV)/.dev ## run the whole test suite (PYTEST_ARGS='-k lower -x' runs a part)
 	@echo '==> pytest'
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 $(PYTEST_ARGS)
+
+prove: $(VENV)/.dev ## verify every spec against the library that has it, and compare docs/zoo.md (PROVE_ARGS=resnet50: one)
+	@echo '==> python -m tests.zoo'
+	@$(BIN)/python -m tests.zoo $(PROVE_ARGS)
 
 lint: $(VENV)/.dev ## check style, format, types, and who imports whom
 	@echo '==> ruff check'
@@ -90,8 +96,8 @@ $(VENV)/.torch: $(VENV)/.made $(SOURCES)
 $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	@echo '==> installing archspec, torch and what the tests need (torch is large: minutes, the first time)'
 	@$(INSTALL) --editable '.[dev]'
-	@echo '==> installing torchvision, the reference of the tests, without its dependencies'
-	@$(INSTALL) --no-deps torchvision
+	@echo '==> installing torchvision and timm, the references of the tests, without their dependencies'
+	@$(INSTALL) --no-deps torchvision timm
 	@touch $(VENV)/.torch $@
 
 $(VENV)/.bench: $(VENV)/.dev $(SOURCES)

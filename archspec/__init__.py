@@ -4,13 +4,13 @@
     >>> model = archspec.build("resnet50")
 
 ``load`` reads a spec, ``compile`` infers every shape, ``analyze`` says what the network costs and ``diff`` how it
-differs from another, all without torch; ``build`` makes the model.
+differs from another, all without torch; ``build`` makes the model, and ``verify`` compares it with a reference.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,11 @@ from archspec.language.spec import Spec
 
 if TYPE_CHECKING:
     import torch
-    from torch import fx
+    from torch import fx, nn
 
     from archspec.analysis.diff import Difference
     from archspec.analysis.report import Report
+    from archspec.verification.verdict import Level, Verdict
 
 __version__ = "0.1.0"
 
@@ -39,12 +40,14 @@ __all__ = [
     "Source",
     "Spec",
     "SpecError",
+    "Verdict",
     "__version__",
     "analyze",
     "build",
     "compile",
     "diff",
     "load",
+    "verify",
 ]
 
 
@@ -58,6 +61,10 @@ def __getattr__(name: str) -> Any:
         from archspec.analysis.diff import Difference
 
         return Difference
+    if name == "Verdict":
+        from archspec.verification.verdict import Verdict
+
+        return Verdict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -140,7 +147,9 @@ def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | N
 def build(
     spec: Spec | Graph | str | os.PathLike[str],
     *,
-    weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    transfer: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     seed: int | None = None,
@@ -151,7 +160,12 @@ def build(
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code); every
-            key must match. Without it the weights are initialised as the spec's ``init`` says.
+            key must match. A checkpoint with one state dict in it, or with ``module.`` before every key, stands for
+            that. Without it the weights are initialised as the spec's ``init`` says.
+        map: where the weights have other keys, which of them stands for which of the spec's: the file that ``archspec
+            verify --map`` writes, what it holds, or the mapping of keys alone.
+        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, and the rest
+            initialised as the spec's ``init`` and the seed say.
         device: where the weights live; ``meta`` for a model without storage.
         dtype: of parameters and running statistics; torch's default otherwise.
         seed: for initialisation alone; torch's global generator is used, and moves on, without it.
@@ -159,20 +173,70 @@ def build(
 
     Returns:
         A ``torch.fx.GraphModule``. Input: (N, C, *spatial); output: (N, classes), or a dict by scope where the spec
-        lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``.
+        lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``. With
+        weights, ``model.meta["weights"]`` is an :class:`archspec.weights.Loaded`: which keys were loaded, which
+        initialised, and which of the weights were not used. On ``meta`` weights are checked, and not loaded.
 
-    Warns (UserWarning) of weights that are cast to another dtype without ``dtype`` asking for it, and of weights that
-    are not finite.
+    Warns (UserWarning) of what nobody asked for: weights that are cast to another dtype without ``dtype`` asking for
+    it, that are not finite, or that were wrapped, and a map whose hash is that of another spec.
 
     Raises:
-        SpecError: the spec is refused, or the weights do not fit it.
+        SpecError: the spec is refused, the weights do not fit it, or the map does not.
         EnvironmentFault: torch is not installed.
-        TypeError: ``dtype`` is not a floating-point one.
+        TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without ``weights``.
     """
     graph = spec if isinstance(spec, Graph) else compile(spec)
     backend = _backend()
-    model: fx.GraphModule = backend.build(graph, weights=weights, device=device, dtype=dtype, seed=seed, flat=flat)
+    model: fx.GraphModule = backend.build(
+        graph, weights=weights, map=map, transfer=transfer, device=device, dtype=dtype, seed=seed, flat=flat
+    )
     return model
+
+
+def verify(
+    spec: Spec | Graph | str | os.PathLike[str],
+    against: str | nn.Module | Callable[[], Any] | None = None,
+    *,
+    input: Sequence[int] | None = None,
+    batch: int = 2,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    levels: Collection[Level] = ("keys", "graph", "outputs"),
+    limits: Limits | None = None,
+    step: Callable[[str], None] = lambda text: None,
+) -> Verdict:
+    """Whether a network is the same as a reference: its keys, its graph, and what it computes with equal weights.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes.
+        against: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory``, each with literal arguments in brackets
+            where it takes any; or a network, which is left as it is; or a function without arguments that makes one.
+            By default what the spec names as its ``reference``, which may be of torchvision or timm only.
+        input: another input than the spec's, of the same rank: channels and one to three sizes.
+        batch: examples that both networks are run on.
+        seed: of the reference's weights, of the input, and of what is drawn in training.
+        tolerance: how far results may be apart, relative to the reference's largest number.
+        levels: what is looked at; without ``outputs`` neither network is run.
+        limits: how large a network may become.
+        step: told in a few words what is done, as it begins.
+
+    Returns:
+        A verdict, whose ``holds()`` says whether the graphs are one and the outputs equal.
+
+    Raises:
+        SpecError: the spec is refused; or the reference does not exist, cannot be imported or made, or is no network.
+        EnvironmentFault: torch, or the library of the reference, is not installed.
+        ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
+    """
+    if batch < 1 or not 0 <= tolerance < float("inf"):
+        raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {batch} and {tolerance}")
+    if not set(levels) <= {"keys", "graph", "outputs"}:
+        raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {', '.join(levels)}")
+    graph = _graph(spec, input, limits)
+    _backend()
+    from archspec.verification.verify import verify as verified
+
+    return verified(graph, against, batch=batch, seed=seed, tolerance=tolerance, levels=levels, step=step)
 
 
 def _backend() -> ModuleType:

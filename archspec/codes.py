@@ -137,8 +137,8 @@ CODES: dict[str, Code] = {
     ),
     "E310": Code(
         "unknown scope",
-        "`outputs` or `expect.stages` names a scope that the network does not have, or one that is not "
-        "visible outside its block.",
+        "`outputs`, `expect.stages`, `--frozen` or a budget of `--expect` names a scope that the network does not "
+        "have, or `outputs` one that is not visible outside its block. `archspec show SPEC --graph` prints the names.",
     ),
     "E311": Code(
         "lists of different length",
@@ -215,7 +215,7 @@ CODES: dict[str, Code] = {
     "E506": Code(
         "wrong number of dimensions",
         "An operation for spatial values meets a flat one, or a list of sizes has another length than there "
-        "are spatial axes.",
+        "are spatial axes. `--input` has as many numbers as the `input` of the spec, channels first: `3x224x224`.",
     ),
     "E507": Code(
         "channels that do not fit",
@@ -234,7 +234,7 @@ CODES: dict[str, Code] = {
     ),
     "E701": Code(
         "expectation that does not hold",
-        "The compiled network differs from what `expect` says.",
+        "The compiled network differs from what `expect` says, or does not keep a budget of `--expect`.",
     ),
     "E702": Code(
         "expectation that cannot be measured",
@@ -242,12 +242,28 @@ CODES: dict[str, Code] = {
     ),
     "E703": Code(
         "not an expectation",
-        "An expectation is a number, a rounded figure (`25.6M`), a power (`2^16`) or a bound (`{max: 26M}`).",
+        "An expectation is a number, a rounded figure (`25.6M`), a power (`2^16`) or a bound (`{max: 26M}`). With "
+        "`--expect` a figure of the network or of a stage is compared with a number: `params<=26M`, `layer1.macs<1G`.",
     ),
     "E704": Code(
         "shape that torch does not confirm",
         "archspec inferred another shape than torch computes. That is a defect of archspec: please report it "
         "with the spec.",
+    ),
+    "E705": Code(
+        "built network that is not the compiled one",
+        "What torch builds has other weights, or gives another output, than archspec inferred. That is a defect of "
+        "archspec: please report it with the spec.",
+    ),
+    "E706": Code(
+        "network that cannot be trained",
+        "`archspec test` runs the network once forward and back, with the weights as they are initialised. torch "
+        "refused to, or a result or a gradient is not finite: numbers grow from step to step where no norm holds them.",
+    ),
+    "E707": Code(
+        "weights that do not come back",
+        "The same seed gave other weights, or weights that were saved and loaded are not the same. That is a defect of "
+        "archspec: please report it with the spec.",
     ),
     "E801": Code(
         "no such spec",
@@ -286,6 +302,72 @@ CODES: dict[str, Code] = {
         "missing extra",
         "The command needs a package that is not installed.",
     ),
+    "E820": Code(
+        "not a key map",
+        "The file is not JSON, or has something else than keys of state dicts in it. A key map is what `archspec "
+        "verify --map` writes: under `keys`, each key of the spec with the key of the weights that stands for it.",
+    ),
+    "E821": Code(
+        "key map with unknown keys",
+        "The key map names keys of the spec that the network does not have, so it was written for another spec or for "
+        "an older form of this one. Write it again. A transfer takes what is there, if the map says that it is "
+        "another spec's.",
+    ),
+    "E822": Code(
+        "key map that gives one key to several",
+        "One key of the weights stands for several keys of the spec. Each tensor has one place; a map that says "
+        "otherwise was put together wrongly.",
+    ),
+    "E823": Code(
+        "several state dicts",
+        "The checkpoint holds several state dicts, such as the weights and their moving average (EMA), or those of two "
+        "networks. Which is meant cannot be known, and they give different results. Save the one that is meant.",
+    ),
+    "E824": Code(
+        "nothing to transfer",
+        "No tensor of the weights has the key and the shape of one in the network, so that a transfer would leave all "
+        "of it initialised. The weights may be another network's, or their keys may have other names.",
+    ),
+    "E901": Code(
+        "not a reference",
+        "A reference is `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments in brackets where the "
+        "factory takes any: `torchvision:googlenet(aux_logits=False)`. They are literals; nothing is evaluated. "
+        "What a spec names itself is of torchvision or timm, with numbers for arguments.",
+    ),
+    "E902": Code(
+        "no such reference",
+        "The library, the module or the factory that the reference names does not exist.",
+    ),
+    "E903": Code(
+        "reference that cannot be imported",
+        "The module that the reference names exists, and raises an exception when it is imported.",
+    ),
+    "E904": Code(
+        "reference that cannot be made",
+        "The factory that the reference names raises an exception, perhaps for want of an argument.",
+    ),
+    "E905": Code(
+        "reference that is no network",
+        "What the reference names is neither a `torch.nn.Module` nor a function that returns one.",
+    ),
+    "E906": Code(
+        "network that differs from its reference",
+        "Brought into one form, the graphs of the two networks are not the same. The place is the first step, in the "
+        "order of the spec's network, that has no counterpart in the reference.",
+    ),
+    "E907": Code(
+        "reference that cannot be traced",
+        "`torch.fx` cannot trace the reference, because what it computes depends on values or on Python that sees "
+        "through the trace. Outputs can still be compared, with weights paired in the order of execution.",
+    ),
+    "E908": Code(
+        "keys that differ from the reference's",
+        "The state dict of the network has other keys than the reference's, other shapes, or another order.",
+    ),
+    "E909": Code(
+        "outputs that differ from the reference's",
+        "With equal weights, the network does not compute what the reference computes, or it cannot be compared.",
+    ),
     "W301": Code(
         "setting that nothing reads",
         "A setting or a column is written, but no block of the network reads it.",
@@ -309,5 +391,23 @@ CODES: dict[str, Code] = {
     "W502": Code(
         "width rounded",
         "A width was rounded to a multiple of the divisor.",
+    ),
+    "W820": Code(
+        "weights that were wrapped",
+        "The weights stood in an entry of a checkpoint, or all of their keys began with a prefix that training put "
+        "there, such as the `module.` of DistributedDataParallel. It was taken off.",
+    ),
+    "W821": Code(
+        "weights of another dtype",
+        "The weights were cast to the dtype of the model, which nobody had asked for. Numbers may have been rounded.",
+    ),
+    "W822": Code(
+        "weights that are not finite",
+        "The weights hold NaN or infinity. They were loaded as they are; training that diverged leaves such files.",
+    ),
+    "W823": Code(
+        "key map of another spec",
+        "The key map was written for a spec with another hash. The keys may mean the same, as where only the number of "
+        "classes differs; archspec cannot tell.",
     ),
 }

@@ -27,6 +27,8 @@ COMMANDS = {
     "check": ("check", "Read and compile specs, and verify what they expect; needs no torch."),
     "analyze": ("analyze", "Say what a network costs, and count the paths through it; needs no torch."),
     "build": ("build", "Build a network, and compare every inferred shape with torch's."),
+    "test": ("test", "Test specs: what they expect, and that torch builds and runs what they say."),
+    "verify": ("verify", "Compare a network with a reference: keys, graph, and outputs."),
     "diff": ("diff", "Say what differs between two specs: keys, stages, costs, and which weights fit both."),
     "list": ("list_", "List specs, blocks, shortcuts, fragments, operations and namings."),
     "show": ("show", "Show a spec after `extends`, with where each value came from."),

@@ -1,0 +1,162 @@
+"""Verifying a compiled network against a reference: keys, graph, outputs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archspec.diagnostics import Diagnostic, Label, SpecError
+from archspec.emit.fx import emit
+from archspec.graph.graph import INPUT, Graph
+from archspec.verification.canonical import canonical
+from archspec.verification.form import Form
+from archspec.verification.keys import by_order, compare_keys, with_crossed
+from archspec.verification.match import key_pairs, match, random_order
+from archspec.verification.outputs import compare_outputs, scramble
+from archspec.verification.parting import Parting, parting
+from archspec.verification.reference import make, own_reference
+from archspec.verification.trace import Untraceable, reason, trace
+from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
+
+Step = Callable[[str], None]
+
+
+def verify(
+    graph: Graph,
+    against: str | nn.Module | Callable[[], Any] | None,
+    *,
+    batch: int = 2,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    levels: Collection[Level] = LEVELS,
+    step: Step = lambda text: None,
+) -> Verdict:
+    """Whether a compiled network is the same as a reference; see :func:`archspec.verify`."""
+    step("making the reference")
+    reference, name = own_reference(graph.spec, seed) if against is None else make(against, seed)
+    if isinstance(against, nn.Module):
+        reference = _copied(reference, name)
+    reference.train()
+    step("comparing keys")
+    keys = compare_keys(graph, reference)
+    ours = emit(graph, flat=True)
+    step("tracing and matching the graphs")
+    graphs, pairs, random = _graphs(graph, ours, reference, max(batch, 2))
+    if graphs.held or graphs.by_order:
+        keys = with_crossed(keys, pairs)
+    elif keys.same:
+        pairs = {key: key for key in ours.state_dict()}
+    outputs = None
+    if "outputs" in levels:
+        step("comparing outputs")
+        outputs = _outputs(graph, ours, reference, keys, pairs, random, batch, seed, tolerance)
+    return Verdict(
+        spec=graph.spec.name,
+        hash=graph.spec.hash,
+        reference=name,
+        keys=keys,
+        graph=graphs,
+        outputs=outputs,
+        key_map=pairs,
+        input=graph.input,
+        batch=batch,
+        seed=seed,
+        tolerance=tolerance,
+        diagnostics=tuple(_diagnostics(keys, graphs, outputs)),
+    )
+
+
+def _copied(module: nn.Module, name: str) -> nn.Module:
+    """A copy: what somebody holds is left as it is."""
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # a module may hold what cannot be copied
+        raise SpecError([Diagnostic("E904", f"`{name}` cannot be copied: {reason(error)}")]) from None
+
+
+def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> tuple[Graphs, Mapping[str, str], str]:
+    """Whether the graphs are one, the keys that belong together, and why training cannot be compared, if it cannot."""
+    shape = (batch, *graph.input)
+    form = _form(ours, torch.empty(shape, device="meta"))
+    example = torch.empty(shape, device="meta", dtype=_dtype(reference))
+    try:
+        theirs = _form(reference, example)
+    except Untraceable as error:
+        pairs = by_order(form, reference, example)
+        return Graphs(False, len(form.steps), untraceable=str(error), by_order=bool(pairs)), pairs, ""
+    pairs_of_steps = match(form, theirs)
+    sizes = len(form.steps), len(theirs.steps)
+    if pairs_of_steps is None:
+        found = _difference(graph, parting(form, theirs))
+        return Graphs(False, *sizes, difference=found), {}, ""
+    numbers = {id(step): number for number, step in enumerate(form.steps)}
+    others = [theirs.steps[pairs_of_steps[numbers[id(step)]]] for step in random_order(form)]
+    random = "" if others == random_order(theirs) else "the reference draws its random numbers in another order"
+    return Graphs(True, *sizes), key_pairs(form, theirs, pairs_of_steps), random
+
+
+def _form(module: nn.Module, example: Tensor) -> Form:
+    return canonical(trace(module, example), frozenset(module.state_dict()))
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    """The dtype of a network's weights, in which its input comes."""
+    found = (parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
+    return next(found, torch.get_default_dtype())
+
+
+def _difference(graph: Graph, parted: Parting) -> Diagnostic:
+    node = graph.by_name.get(parted.place)
+    if node is None:
+        node = graph.by_name.get(list(graph.outputs.values())[-1])
+    span = graph.spec.document.span(("input",)) if node is None or parted.place == INPUT else node.span
+    notes = (f"in {parted.place}",) if parted.place in graph.by_name else ()
+    return Diagnostic("E906", parted.message, span, labels=_labels(graph, parted), notes=notes)
+
+
+def _labels(graph: Graph, parted: Parting) -> tuple[Label, ...]:
+    """Where the stage table says what differs, if the place is inside a stage."""
+    names = [node.name for node in graph.nodes]
+    index = names.index(parted.place) if parted.place in graph.by_name else -1
+    for stage, region in zip(graph.spec.stages, graph.stages, strict=False):
+        if region.first <= index < region.last:
+            cells = ((name, stage.cells[name]) for name in parted.arguments if name in stage.cells)
+            return tuple([Label(cell.span, f"the stage's {name}") for name, cell in cells])
+    return ()
+
+
+def _outputs(
+    graph: Graph,
+    ours: nn.Module,
+    reference: nn.Module,
+    keys: Keys,
+    pairs: Mapping[str, str],
+    random: str,
+    batch: int,
+    seed: int,
+    tolerance: float,
+) -> Outputs:
+    if not pairs:
+        return Outputs(False, reason="neither the graphs nor the keys say which weights belong together")
+    scramble(reference, seed)
+    generator = torch.Generator().manual_seed(seed)
+    weight = next(reference.parameters(), torch.empty(0))
+    example = torch.randn((batch, *graph.input), generator=generator).to(weight.device, _dtype(reference))
+    return compare_outputs(ours, reference, pairs, example, seed=seed, tolerance=tolerance, random=random)
+
+
+def _diagnostics(keys: Keys, graphs: Graphs, outputs: Outputs | None) -> Iterator[Diagnostic]:
+    """What differs: a diagnostic for each level that does not hold."""
+    if not keys.held:
+        yield Diagnostic("E908", f"the keys are not those of the reference: {keys.difference}")
+    if graphs.difference is not None:
+        yield graphs.difference
+    if graphs.untraceable:
+        help = "weights were paired in the order of execution" if graphs.by_order else ""
+        yield Diagnostic("E907", graphs.untraceable, help=help)
+    if outputs is not None and not outputs.held:
+        yield Diagnostic("E909", outputs.difference)

@@ -1,0 +1,248 @@
+"""``archspec verify``: whether a network is the same as a reference, by level, and which keys belong together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import archspec
+from archspec.diagnostics import Diagnostic
+from archspec.graph.graph import Graph, Limits
+from archspec.operations.base import show_shape
+
+from . import options
+from .analyze import _input
+from .files import replacing
+from .progress import progress
+from .render import Terminal, as_json, counted, put, put_json, say
+from .tables import put_table
+
+if TYPE_CHECKING:
+    from archspec.verification.verdict import Keys, Level, Outputs, Verdict
+
+LEVELS = ("keys", "graph", "outputs")
+MAX_KEYS = 20
+"""How many state-dict keys of a kind the text shows; JSON has them all."""
+
+
+def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not 0 <= value < float("inf"):
+        raise click.BadParameter("a tolerance is a number of at least 0")
+    return value
+
+
+@click.command("verify", cls=options.SpecCommand)
+@options.spec
+@click.option(
+    "--against",
+    metavar="REFERENCE",
+    help="`torchvision:NAME`, `timm:NAME` or `module.path:factory`, with literal arguments where it takes any. By "
+    "default what the spec names as its `reference`.",
+)
+@click.option(
+    "--level",
+    "levels",
+    type=options.Word("level", LEVELS),
+    multiple=True,
+    metavar="|".join(LEVELS),
+    help="What must hold; may be repeated. By default graph and outputs.",
+)
+@click.option(
+    "--map",
+    "target",
+    type=click.Path(path_type=Path, readable=False),  # for completion; `replacing` checks it
+    metavar="FILE",
+    help="Write which key of the reference each key is, as JSON.",
+)
+@click.option("--force", is_flag=True, help="Replace the map if it exists.")
+@click.option("--input", "shape", metavar="CxHxW", callback=_input, help="Another input, such as `3x320x320`.")
+@click.option("--batch", type=click.IntRange(1, 2**20), default=2, show_default=True, help="Examples to run.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=0.0,
+    callback=_tolerance,
+    metavar="X",
+    help="How far results may be apart, relative to the reference's largest number. By default not at all.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of weights, input and random operations.",
+)
+@options.overrides
+@options.limits
+@options.form("text", "json")
+def command(
+    spec: str,
+    against: str | None,
+    levels: tuple[Level, ...],
+    target: Path | None,
+    force: bool,
+    shape: tuple[int, ...] | None,
+    batch: int,
+    tolerance: float,
+    seed: int,
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    limits: Limits,
+    form: str,
+) -> int:
+    """Compare a network with a reference: state-dict keys, graph, and what both compute with equal weights.
+
+    Three levels: `keys` are identical, in order and with their shapes; the `graph` is isomorphic, names aside; the
+    `outputs` are equal in eval mode and in training, with gradients and running statistics. Exit status 1 where a level
+    that is asked for does not hold.
+
+    \b
+    Examples:
+      archspec verify resnet50
+      archspec verify googlenet --against 'torchvision:googlenet(aux_logits=False)' --level keys --level graph
+      archspec verify mine.yaml --against models.mine:build --map keys.json
+    """
+    asked: tuple[Level, ...] = levels or ("graph", "outputs")  # a network may have names of its own and be the same
+    graph = archspec.compile(options.load(options.source(spec), overrides, allow_outside), limits=limits)
+    if against is None and not graph.spec.document.value.get("reference"):
+        raise click.UsageError(f"`{graph.spec.name}` names no reference; say with --against what to compare it with")
+    with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
+        talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
+        with progress(steps=4 if "outputs" in asked else 3) as step, talk:
+            found = archspec.verify(
+                graph,
+                against,
+                input=shape,
+                batch=batch,
+                seed=seed,
+                tolerance=tolerance,
+                levels=asked,
+                limits=limits,
+                step=step,
+            )
+        if temporary:
+            _write_map(found, temporary)
+    saved = target if found.key_map else None
+    held = found.holds(*asked)
+    faults = [fault for fault in found.diagnostics if _level(fault) in asked]
+    if form == "json":
+        put_json(_json(found, spec, asked, held, saved, faults))
+        return int(not held)
+    _put_text(found, asked)
+    if saved:
+        put("")
+        put(Terminal.of(sys.stdout).safe(f"Saved {saved}: {counted(len(found.key_map), 'key')} of the reference."))
+    elif target:
+        say("No key map is written: the weights could not be paired.\n")
+    if faults:
+        options.show(faults)
+    return int(not held)
+
+
+def _files(graph: Graph) -> set[str]:
+    """The paths of the files that the spec was read from, which no map replaces."""
+    documents = (graph.spec.document, *graph.spec.imported)
+    sources = {place.value.source for document in documents for place in document.places.values()}
+    return {source.path for source in sources if source.path}
+
+
+class _Unpaired(Exception):
+    """There is no key map, and the file that was begun for it is removed."""
+
+
+def _write_map(found: Verdict, temporary: Path) -> None:
+    from archspec.verification.verdict import key_map
+
+    if not found.key_map:
+        raise _Unpaired
+    data = key_map(found, archspec=archspec.__version__)
+    temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
+
+
+def _level(fault: Diagnostic) -> str:
+    return {"E908": "keys", "E909": "outputs"}.get(fault.code, "graph")
+
+
+def _json(
+    found: Verdict, spec: str, asked: Iterable[str], held: bool, target: Path | None, faults: Iterable[Diagnostic]
+) -> dict[str, Any]:
+    return {
+        **found.as_data(),
+        "spec": spec,
+        "valid": True,
+        "name": found.spec,
+        "asked": list(asked),
+        "held": held,
+        "saved": str(target) if target else None,
+        "diagnostics": [as_json(fault) for fault in faults],
+    }
+
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+
+def _put_text(found: Verdict, asked: Iterable[str]) -> None:
+    safe = Terminal.of(sys.stdout).safe
+    put(safe(f"{found.spec} against {found.reference}, on {found.batch}x{show_shape(found.input)}"))
+    put("")
+    told: dict[Level, str] = {"keys": _keys(found.keys), "graph": _graph(found)}
+    if found.outputs:
+        told["outputs"] = _outputs(found.outputs)
+    titles = {"keys": "identical keys", "graph": "isomorphic graph", "outputs": "equal outputs"}
+    answers = {level: "yes" if held else "no" for level, held in found.levels.items()}
+    put_table([(titles[level], answers[level], words) for level, words in told.items()])
+    if "keys" in asked or not found.key_map:
+        _put_keys(found.keys)
+
+
+def _keys(keys: Keys) -> str:
+    params = f"{keys.params:,} parameters"
+    if keys.params != keys.reference_params:
+        params += f", the reference {keys.reference_params:,}"
+    found = keys.difference or "all of the reference's, in its order"
+    return f"{counted(keys.count, 'key')}, {found}; {params}"
+
+
+def _graph(found: Verdict) -> str:
+    graph = found.graph
+    if graph.untraceable:
+        return f"the reference cannot be traced{'; weights paired by the order of execution' if graph.by_order else ''}"
+    if graph.held:
+        return counted(graph.steps, "operation")
+    return f"{counted(graph.steps, 'operation')}, the reference {graph.reference_steps:,}"
+
+
+def _outputs(outputs: Outputs) -> str:
+    if outputs.reason:
+        return "not compared"
+    told = ", ".join(f"{gap.largest:.3g} {name}" for name, gap in outputs.gaps.items())
+    return f"max |d| = {told}{f'; training is not compared: {outputs.random}' if outputs.random else ''}"
+
+
+def _put_keys(keys: Keys) -> None:
+    """The keys that differ, a few of each kind."""
+    safe = Terminal.of(sys.stdout).safe
+    shapes = {key: f"{_shape(one)}, the reference {_shape(other)}" for key, (one, other) in keys.misshapen.items()}
+    for title, names in (
+        ("missing", keys.missing),
+        ("extra", keys.extra),
+        ("of another shape", list(keys.misshapen)),
+        ("standing for something else in the reference", keys.crossed),
+    ):
+        if names:
+            put(f"\n{title}")
+            put_table([(safe(name), shapes.get(name, "")) for name in names[:MAX_KEYS]], indent="  ")
+            if len(names) > MAX_KEYS:
+                put(f"  and {len(names) - MAX_KEYS:,} more, which `--format json` lists")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return show_shape(shape) if shape else "a number"

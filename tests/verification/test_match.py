@@ -1,0 +1,136 @@
+"""Matching forms, against networkx on a graph in which operands, weights and their roles are nodes of their own."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import networkx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archspec.verification.form import Form, Slot, Step
+from archspec.verification.match import agrees, match
+
+
+def brute_force(one: Form, other: Form) -> bool:
+    """Whether two forms are isomorphic: every operand is a node labelled by its position, every tensor one node."""
+
+    def expanded(form: Form) -> networkx.DiGraph:
+        graph = networkx.DiGraph()
+        for number, step in enumerate(form.steps):
+            shapes = tuple((slot.role, slot.shape) for slot in step.state)
+            graph.add_node(number, label=(step.operation, step.attributes, shapes))
+            for position, source in enumerate(step.inputs):
+                where = "any" if step.operation in ("add", "mul") else position
+                graph.add_node((number, position), label=("operand", where))
+                graph.add_edge(source, (number, position))
+                graph.add_edge((number, position), number)
+            for slot in step.state:
+                graph.add_node(("tensor", slot.key), label=("tensor",))
+                graph.add_node((number, slot.role), label=("role", slot.role))
+                graph.add_edge(("tensor", slot.key), (number, slot.role))
+                graph.add_edge((number, slot.role), number)
+        return graph
+
+    return networkx.is_isomorphic(expanded(one), expanded(other), node_match=lambda a, b: a["label"] == b["label"])
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> Form:
+    """Small forms with few kinds of steps, so that many have symmetries; all steps lead to the output."""
+    steps = [Step("input", (), (), (), (2, 4), "input")]
+    for number in range(draw(st.integers(1, 6))):
+        kind = draw(st.sampled_from(["relu", "add", "cat", "conv", "conv", "conv"]))
+        earlier = st.integers(0, len(steps) - 1)
+        inputs = (draw(earlier),) if kind in ("relu", "conv") else (draw(earlier), draw(earlier))
+        key = draw(st.sampled_from([f"{number}", "shared", "shared too"]))
+        state = (Slot("weight", key, (4,)),) if kind == "conv" else ()
+        steps.append(Step(kind, inputs, (), state, (2, 4), f"step{number}"))
+    used = {source for step in steps for source in step.inputs}
+    ends = tuple(number for number in range(len(steps)) if number not in used)
+    return Form((*steps, Step("output", ends, (), (), (), "output")))
+
+
+def shuffled(form: Form, chance: random.Random) -> Form:
+    """The same network: steps in another order, operands of additions swapped, everything renamed."""
+    order: list[int] = []
+    left = set(range(len(form.steps)))
+    while left:
+        ready = [number for number in left if not left & set(form.steps[number].inputs)]
+        order.append(chance.choice(sorted(ready)))
+        left.discard(order[-1])
+    place = {old: new for new, old in enumerate(order)}
+    keys: dict[str, str] = {}
+    steps = []
+    for old in order:
+        step = form.steps[old]
+        inputs = [place[source] for source in step.inputs]
+        if step.operation == "add":
+            chance.shuffle(inputs)
+        state = tuple(slot._replace(key=keys.setdefault(slot.key, f"other{len(keys)}")) for slot in step.state)
+        steps.append(step._replace(inputs=tuple(inputs), state=state, place=f"other.{step.place}"))
+    return Form(tuple(steps))
+
+
+@given(forms(), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_the_same_network_in_another_order_matches(form: Form, chance: random.Random) -> None:
+    other = shuffled(form, chance)
+    pairs = match(form, other)
+    assert pairs is not None
+    assert agrees(form, other, pairs)
+    assert all(form.steps[one].operation == other.steps[two].operation for one, two in pairs.items())
+
+
+@given(forms(), forms(), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_what_matches_is_isomorphic(one: Form, other: Form, chance: random.Random) -> None:
+    for second in (other, shuffled(one, chance), changed(one, chance)):
+        assert (match(one, second) is not None) == brute_force(one, second)
+
+
+def changed(form: Form, chance: random.Random) -> Form:
+    """A form with one operand, or one key, that is another; it may be the same network all the same."""
+    number = chance.randrange(1, len(form.steps))
+    step = form.steps[number]
+    if step.state and chance.random() < 0.5:
+        key = chance.choice(["shared", "shared too"])
+        step = step._replace(state=(step.state[0]._replace(key=key),))
+    elif step.inputs:
+        place = chance.randrange(len(step.inputs))
+        inputs = list(step.inputs)
+        inputs[place] = chance.randrange(number)
+        step = step._replace(inputs=tuple(inputs))
+    return Form((*form.steps[:number], step, *form.steps[number + 1 :]))
+
+
+@pytest.mark.parametrize("keys", ["aabb", "abab", "abba"])
+def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
+    """In each of the three every tensor is used twice."""
+
+    def chain(keys: str) -> Form:
+        steps = [Step("input", (), (), (), (2, 4), "input")]
+        for number, key in enumerate(keys):
+            steps.append(Step("conv", (number,), (), (Slot("weight", key, (4,)),), (2, 4), f"step{number}"))
+        return Form((*steps, Step("output", (len(keys),), (), (), (), "output")))
+
+    others = {"aabb", "abab", "abba"} - {keys}
+    assert match(chain(keys), chain(keys.translate(str.maketrans("ab", "yz")))) is not None
+    assert all(match(chain(keys), chain(other)) is None for other in others)
+
+
+def test_ten_thousand_steps_take_seconds() -> None:
+    steps = [Step("input", (), (), (), (2, 4), "input")]
+    for number in range(5000):
+        slot = Slot("weight", f"{number}", (4,))
+        steps.append(Step("conv", (len(steps) - 1,), (), (slot,), (2, 4), f"{number}"))
+        steps.append(Step("add", (max(len(steps) - 3, 0), len(steps) - 1), (), (), (2, 4), f"{number}.add"))
+    form = Form((*steps, Step("output", (len(steps) - 1,), (), (), (), "output")))
+    renamed = [
+        step._replace(inputs=step.inputs[::-1] if step.operation == "add" else step.inputs) for step in form.steps
+    ]
+    start = time.process_time()
+    assert match(form, Form(tuple(renamed))) is not None
+    assert time.process_time() - start < 5

@@ -1,0 +1,201 @@
+"""References as text: what is read, what is refused and how, and that nothing is evaluated."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import archspec
+from archspec.verification.reference import Reference, make, parse
+from tests.verification.networks import RESIDUAL, Residual, verdict
+
+MINE = """
+import torch
+from torch import nn
+
+class Block:
+    @staticmethod
+    def build(width=4, *, bias=True):
+        return nn.Linear(3, width, bias=bias)
+
+network = nn.Linear(3, 7)
+number = 3
+
+def fails():
+    raise ValueError("too few\\nlayers")
+
+def leaves():
+    raise SystemExit(4)
+
+def nothing():
+    pass
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with modules of a user's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine_for_tests", "broken_for_tests", "needy_for_tests"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "mine_for_tests.py").write_text(MINE)
+    (tmp_path / "broken_for_tests.py").write_text("x = 1 / 0")
+    (tmp_path / "needy_for_tests.py").write_text("import a_package_that_nobody_has")
+    return tmp_path
+
+
+def refused(against: Any) -> archspec.Diagnostic:
+    with pytest.raises(archspec.SpecError) as error:
+        make(against)
+    (diagnostic,) = error.value.diagnostics
+    assert "\n" not in diagnostic.message
+    return diagnostic
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("torchvision:resnet50", Reference("torchvision", "resnet50")),
+        ("torchvision:googlenet()", Reference("torchvision", "googlenet")),
+        (
+            "torchvision:googlenet(aux_logits=False, width=-1.5, names=['a', {'b': (1, None)}])",
+            Reference(
+                "torchvision", "googlenet", (), {"aux_logits": False, "width": -1.5, "names": ["a", {"b": (1, None)}]}
+            ),
+        ),
+        ("timm:resnet50.a1_in1k", Reference("timm", "resnet50.a1_in1k")),
+        ("a.b.c:make.it(3, x='(')", Reference("a.b.c", "make.it", (3,), {"x": "("})),
+    ],
+)
+def test_a_reference_is_read(text: str, wanted: Reference) -> None:
+    assert parse(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "resnet50",
+            "torchvision:",
+            ":resnet50",
+            "torchvision:resnet 50",
+            "a-b:c",
+            "a:b:c",
+            "a..b:c",
+            "a:b.",
+            "a/b:c",
+        ),
+        *("a:b(", "a:b)", "a:b(1)(2)", "a:b()()", "a:b().c", "a:b() + 1", "a:b(x=)", "a:b(1", "a:b(x=1, x=2)"),
+        *("a:b(x=len)", "a:b(x=__import__('os').system('true'))", "a:b(*[1])", "a:b(**{'x': 1})", "a:b(x=1+y)"),
+        *(
+            "a:b(x=f'{1}')",
+            "a:b(x=[i for i in (1,)])",
+            "a:b(x=lambda: 1)",
+            "a:b" + "(" * 900,
+            "a:b(" + "[" * 1500,
+            "x" * 9999,
+        ),
+        *("a:b(x='\0')", "\ud800:x", "\uff54orchvision:x"),
+    ],
+)
+def test_what_is_no_reference(text: str) -> None:
+    with pytest.raises(archspec.SpecError) as error:
+        parse(text)
+    assert [d.code for d in error.value.diagnostics] == ["E901"]
+
+
+@given(st.text(max_size=40), st.text(alphabet="()[]{}=,'\"1a. -*", max_size=40))
+def test_any_text_is_read_or_refused(text: str, arguments: str) -> None:
+    for reference in (text, f"{text}:{text}", f"a:b({arguments}", f"a:b({arguments})"):
+        with contextlib.suppress(archspec.SpecError):
+            assert isinstance(parse(reference), Reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        ("torchvision:resnet5o", "E902", "resnet50"),
+        ("torchvision:", "E901", ""),
+        ("timm:resnetv2_5O", "E902", "resnetv2_50"),
+        ("torchvision:resnet18(18)", "E901", ""),
+        ("torchvision:resnet18(nmu_classes=3)", "E904", ""),
+        ("mine_for_test:network", "E902", "mine_for_tests"),
+        ("mine_for_tests.deeper:network", "E902", ""),
+        ("mine_for_tests:netwrok", "E902", "network"),
+        ("mine_for_tests:Block.biuld", "E902", "build"),
+        ("mine_for_tests:number", "E905", ""),
+        ("mine_for_tests:nothing", "E905", ""),
+        ("mine_for_tests:fails", "E904", ""),
+        ("mine_for_tests:leaves", "E904", ""),
+        ("mine_for_tests:Block.build(width='wide')", "E904", ""),
+        ("mine_for_tests:Block.build(1, 2, 3)", "E904", ""),
+        ("broken_for_tests:x", "E903", ""),
+        ("needy_for_tests:x", "E903", ""),
+    ],
+)
+def test_a_bad_reference_is_refused(mine: Path, text: str, code: str, hint: str) -> None:
+    found = refused(text)
+    assert found.code == code
+    assert hint in found.hint
+    assert not hint or found.hint
+
+
+def test_what_a_factory_raises_is_told(mine: Path) -> None:
+    found = refused("mine_for_tests:fails")
+    assert found.message == "`mine_for_tests:fails` raises ValueError: too few"
+    assert found.help == "it is raised in mine_for_tests.py, line 14"
+    assert "a_package_that_nobody_has" in refused("needy_for_tests:x").help
+
+
+def test_a_network_of_the_current_folder(mine: Path) -> None:
+    before = list(sys.path)
+    made, name = make("mine_for_tests:Block.build(5, bias=False)")
+    assert isinstance(made, nn.Linear)
+    assert (made.out_features, made.bias, name) == (5, None, "mine_for_tests:Block.build(5, bias=False)")
+    assert make("mine_for_tests:network")[0].out_features == 7
+    assert sys.path == before
+
+
+def test_a_seed_decides_the_weights(mine: Path) -> None:
+    one, two, three = (make("mine_for_tests:Block.build", seed)[0].weight for seed in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, three)
+
+
+def test_a_factory_in_python() -> None:
+    assert verdict(Residual).graph.held  # type: ignore[arg-type]
+    assert refused(lambda: 3).code == "E905"
+    assert refused(lambda: 1 / 0).code == "E904"
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_a_missing_library_says_what_to_install(library: str, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        f"sys.modules[{library!r}] = None\n"
+        "import archspec\n"
+        "try:\n"
+        f"    archspec.verify('resnet18', '{library}:resnet18')\n"
+        "except archspec.EnvironmentFault as error:\n"
+        "    print(error.diagnostic.code, error.diagnostic.help)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("E809 pip install 'archspec-compiler[reference]'", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch": 0}, {"tolerance": -1.0}, {"tolerance": float("nan")}, {"levels": ("all",)}]
+)
+def test_options_that_cannot_be(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"batch|levels"):
+        verdict(Residual(), RESIDUAL, **options)
