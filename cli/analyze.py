@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,20 +25,10 @@ from .render import Terminal, as_json, put, put_json
 
 PER = ("stage", "block", "layer")
 
-_SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
-
-
-def _input(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    if not _SHAPE.fullmatch(value):
-        raise click.BadParameter("a shape is channels and one to three sizes of at least 1, as in `3x320x320`")
-    return tuple(map(int, value.split("x")))
-
 
 @click.command("analyze", cls=options.SpecCommand)
 @options.specs
-@click.option("--input", "shape", metavar="CxHxW", callback=_input, help="Another input, such as `3x320x320`.")
+@options.shape
 @click.option("--batch", type=click.IntRange(1, 2**20), default=1, metavar="N", help="Examples in a batch, for memory.")
 @click.option(
     "--dtype",

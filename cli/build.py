@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import sys
 import warnings
@@ -21,7 +20,7 @@ from archspec.testing.expectations import check_expectations
 
 from . import options
 from .build_text import build_json, put_loaded, put_report
-from .files import replacing, unwritable
+from .files import replacing, stand_somewhere, unwritable
 from .progress import Step, progress
 from .render import Terminal, counted, put, put_json, short
 from .yaml_text import standalone, to_yaml
@@ -170,7 +169,7 @@ def _confirm(graph: Graph, flat: bool, step: Step) -> None:
         SpecError: E704, torch computes another shape.
     """
     step("building with torch")
-    _stand_somewhere()
+    stand_somewhere()
     model = archspec.build(graph, device="meta", flat=flat)
     from archspec.testing.torch import compare_shapes, lint
 
@@ -179,14 +178,6 @@ def _confirm(graph: Graph, flat: bool, step: Step) -> None:
     faults = compare_shapes(graph)
     if faults:
         raise SpecError(faults)
-
-
-def _stand_somewhere() -> None:
-    """MKL, with which torch may come, ends the process where the working directory is gone."""
-    try:
-        Path.cwd()
-    except OSError:
-        os.chdir(os.sep)
 
 
 def _model(

@@ -16,7 +16,7 @@ from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import BUDGETS, check_expectations
 
 from . import options
-from .render import Report, Terminal, as_json, counted, put, put_json, short
+from .render import MAX_SHOWN, Finding, Report, Terminal, as_json, counted, put, put_json, say, short
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -30,7 +30,7 @@ from .render import Report, Terminal, as_json, counted, put, put_json, short
     metavar="BUDGET",
     help="A budget that every spec must keep, such as 'params<=26M' or 'layer1.macs<1G'; may be repeated.",
 )
-@options.form("text", "json")
+@options.form("text", "json", "sarif", "github")
 def command(
     specs: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -43,18 +43,23 @@ def command(
 
     A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
     one is read, every shape is inferred, and what it says under `expect` is compared. The exit status is 1 if one of
-    them is at fault. --set makes another network, of which only what --expect and --set say is expected.
+    them is at fault. --set makes another network, of which only what --expect and --set say is expected. `--format
+    sarif` is for code scanners and editors, and `--format github` annotates the files of a pull request.
 
     \b
     Examples:
       archspec check resnet50
       archspec check specs --format json
+      archspec check specs --format sarif > archspec.sarif
       archspec check wide.yaml --set stages.groups=32
       archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
-    references = list(options.references(specs, form))
+    references = list(options.references(specs, "text" if form == "text" else "json"))
     outcomes = (examine(reference, overrides, allow_outside, limits, budgets) for reference in references)
-    valid = _put_json(outcomes) if form == "json" else _put_text(outcomes, len(references), bool(overrides))
+    if form == "text":
+        valid = _put_text(outcomes, len(references), bool(overrides))
+    else:
+        valid = {"json": _put_json, "sarif": _put_sarif, "github": _put_github}[form](outcomes)
     return 0 if valid == len(references) else 1
 
 
@@ -64,6 +69,7 @@ class Outcome:
 
     spec: str
     name: str
+    path: str | None
     diagnostics: tuple[Diagnostic, ...]
     graph: Graph | None = None
     totals: Totals | None = None
@@ -91,15 +97,15 @@ def examine(
     reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, budgets: tuple[str, ...]
 ) -> Outcome:
     """Load, compile and compare one spec."""
-    name = reference
+    name, path = reference, None if reference == options.STDIN else reference
     try:
         source = options.source(reference)
-        name = source.name
+        name, path = source.name, source.path
         graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
         found = (*graph.warnings, *check_expectations(graph, budgets))
     except SpecError as error:
-        return Outcome(reference, name, error.diagnostics)
-    return Outcome(reference, name, found, graph, measure_totals(graph))
+        return Outcome(reference, name, path, error.diagnostics)
+    return Outcome(reference, name, path, found, graph, measure_totals(graph))
 
 
 def _put_json(outcomes: Iterator[Outcome]) -> int:
@@ -109,19 +115,55 @@ def _put_json(outcomes: Iterator[Outcome]) -> int:
     return sum(entry["valid"] for entry in found)
 
 
+def _put_sarif(outcomes: Iterator[Outcome]) -> int:
+    """Print the diagnostics as a log of SARIF. Returns how many specs are valid."""
+    from .sarif import as_sarif
+
+    valid, findings = _findings(outcomes)
+    put_json(as_sarif(findings))
+    return valid
+
+
+def _put_github(outcomes: Iterator[Outcome]) -> int:
+    """Print the diagnostics as annotations. Returns how many specs are valid."""
+    from .github import as_annotation
+
+    valid, findings = _findings(outcomes)
+    safe = Terminal.of(sys.stdout).safe
+    lines = dict.fromkeys(as_annotation(finding, safe) for finding in findings)  # what specs share is said once
+    for line in list(lines)[:MAX_SHOWN]:
+        put(line)
+    if len(lines) > MAX_SHOWN:
+        say(f"{len(lines):,} diagnostics, of which the first {MAX_SHOWN} are shown")
+    return valid
+
+
+def _findings(outcomes: Iterator[Outcome]) -> tuple[int, list[Finding]]:
+    """How many specs are valid, and all that was found."""
+    found = list(_once(outcomes))
+    findings = [Finding(diagnostic, outcome.path) for outcome, diagnostics in found for diagnostic in diagnostics]
+    return sum(outcome.valid for outcome, _ in found), findings
+
+
+def _once(outcomes: Iterator[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
+    """Each outcome, and what is to be said of it: of a budget that is none, each spec says the same."""
+    told: set[str] = set()
+    for outcome in outcomes:
+        yield outcome, [diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told]
+        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and str(each).startswith(BUDGETS))
+
+
 def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
     aside = "; with --set, its `expect` is left out" if changed else ""
     report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
-    told: set[str] = set()  # of a budget that is none, each spec says the same
-    for outcome in outcomes:
+    for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1
             totals = outcome.totals
             figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
             counts = f"{figures}, {counted(totals.layers, 'layer')}"
             put(f"{safe(outcome.name)}: ok, {counts}{aside}")
-        report.add([diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told])
-        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and str(each).startswith(BUDGETS))
+        report.add(diagnostics)
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
     return valid

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,21 +24,22 @@ def replacing(target: Path, *, force: bool = False, inputs: Iterable[str] = ()) 
         EnvironmentFault: E805 for a file that exists, E806 for one that cannot be written; before the body wherever
             that can be known.
     """
+    # It is named before it is made, so that an interrupt at any line leaves none behind.
+    temporary = target.parent / f".archspec-{os.urandom(8).hex()}.tmp"
     try:
-        mode = _check(target, force, inputs)
-        handle, name = tempfile.mkstemp(prefix=".archspec-", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-    except (OSError, ValueError) as error:
-        raise unwritable(target, error) from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        _store(temporary, mode)
-        _move(temporary, target, force)
-    except OSError as error:
-        raise unwritable(target, error) from None
+        try:
+            mode = _check(target, force, inputs)
+            temporary.touch(mode=0o600, exist_ok=False)
+        except (OSError, ValueError) as error:
+            raise unwritable(target, error) from None
+        try:
+            yield temporary
+            _store(temporary, mode)
+            _move(temporary, target, force)
+        except OSError as error:
+            raise unwritable(target, error) from None
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             temporary.unlink()
 
 
@@ -102,3 +102,11 @@ def _move(temporary: Path, target: Path, force: bool) -> None:
         if os.path.lexists(target):
             raise _exists(target) from None
         temporary.replace(target)
+
+
+def stand_somewhere() -> None:
+    """MKL, with which torch may come, ends the process where the working directory is gone."""
+    try:
+        Path.cwd()
+    except OSError:
+        os.chdir(os.sep)

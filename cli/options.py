@@ -31,6 +31,7 @@ STDIN = "-"
 LIMITS = ("nodes", "elements")
 
 _KEY = re.compile(r"^(\w+):", re.MULTILINE | re.ASCII)
+_SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # what a shell takes as it stands
 
 
@@ -182,6 +183,14 @@ def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return [CompletionItem(name) for name in (*names, *here) if name.startswith(incomplete)]
 
 
+def _shape(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not _SHAPE.fullmatch(value):
+        raise click.BadParameter("a shape is channels and one to three sizes of at least 1, as in `3x320x320`")
+    return tuple(map(int, value.split("x")))
+
+
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
     found: dict[str, int] = {}
     for value in values:
@@ -220,6 +229,12 @@ def overrides(function: F) -> F:
         "--allow-outside", is_flag=True, help="Let `extends` and `import` read files outside the spec's folder."
     )
     return setting(outside(function))
+
+
+def shape(function: F) -> F:
+    return click.option(
+        "--input", "shape", metavar="CxHxW", callback=_shape, help="Another input, such as `3x320x320`."
+    )(function)
 
 
 def limits(function: F) -> F:

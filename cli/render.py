@@ -1,18 +1,21 @@
 """Everything that a terminal sees: diagnostics with their excerpts, or as JSON; text that is safe to print.
 
-Tables and the progress of long work are drawn in ``tables`` and ``progress``.
+Tables and the progress of long work are drawn in ``tables`` and ``progress``; ``sarif`` and ``github`` have the forms
+that code hosts read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic, Label, Span
@@ -172,6 +175,43 @@ def _place(span: Span | None) -> dict[str, Any]:
     }
 
 
+class Finding(NamedTuple):
+    """A diagnostic, and the file of the spec, None for standard input, in which it was found."""
+
+    diagnostic: Diagnostic
+    file: str | None
+
+    def place(self, span: Span | None) -> tuple[str | None, Span | None]:
+        """The file that a code host shows ``span`` in, and ``span`` if it is in that file.
+
+        What points into an option, or into the language's library, is shown at the spec without a line.
+        """
+        if span is None or span.source.library or span.source.name.startswith("--"):
+            return self.file and address(self.file), None
+        if span.source.path is None and self.file is None:
+            return None, span
+        return address(span.source.path or span.source.name), span
+
+    def elsewhere(self, span: Span | None) -> str:
+        """Where ``span`` is, if a code host cannot show it."""
+        return f"{span}: " if span and self.place(span)[1] is None else ""
+
+
+def address(path: str) -> str:
+    """A file as a code host calls it: from the root of the checkout, which ``GITHUB_WORKSPACE`` names where a workflow
+    runs, or else from the working directory. Absolute for a file that lies in neither.
+    """
+    try:
+        here = Path.cwd()
+    except OSError:
+        return path
+    absolute = Path(os.path.normpath(here / path))
+    for root in (Path(os.environ.get("GITHUB_WORKSPACE") or here), here):
+        if absolute.is_relative_to(root):
+            return absolute.relative_to(root).as_posix()
+    return absolute.as_posix()
+
+
 class Report:
     """Diagnostics on standard error as they come, at most :data:`MAX_SHOWN` of them, and their count at the end."""
 
@@ -206,9 +246,18 @@ class Report:
 
 def write(text: str, stream: IO[str] | None) -> None:
     """Write and flush, so that the two streams keep their order; a stream that is closed swallows what it is given."""
-    if stream is not None:
+    raw = getattr(stream, "buffer", None)
+    if stream is None:
+        return
+    if not isinstance(raw, io.RawIOBase):
         stream.write(text)
         stream.flush()
+        return
+    # Under PYTHONUNBUFFERED Python drops, without a word, what a disk that fills up or a pipe does not take at once.
+    encoding, errors = getattr(stream, "encoding", "utf-8"), getattr(stream, "errors", "strict")
+    left = memoryview(text.replace("\n", os.linesep).encode(encoding, errors))
+    while left:
+        left = left[raw.write(left) or 0 :]
 
 
 def put(text: str, *, end: str = "\n") -> None:

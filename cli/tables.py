@@ -70,8 +70,11 @@ def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: 
     from rich.text import Text
 
     drawn = Table(box=None, show_header=header, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    named = max(display_width(row[0]) for row in rows)
     for number, cell in enumerate(rows[0]):
-        drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold")
+        # What a row is called is folded last: a name in two pieces cannot be copied.
+        least = named if number == 0 and 3 * named <= 2 * terminal.width else None
+        drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold", min_width=least)
     body = rows[1:] if header else rows
     for number, row in enumerate(body):
         style = "bold" if total and number == len(body) - 1 else ""

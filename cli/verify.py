@@ -17,8 +17,7 @@ from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import show_shape
 
 from . import options
-from .analyze import _input
-from .files import replacing
+from .files import replacing, stand_somewhere
 from .progress import progress
 from .render import Terminal, as_json, counted, put, put_json, say
 from .tables import put_table
@@ -61,7 +60,7 @@ def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> floa
     help="Write which key of the reference each key is, as JSON.",
 )
 @click.option("--force", is_flag=True, help="Replace the map if it exists.")
-@click.option("--input", "shape", metavar="CxHxW", callback=_input, help="Another input, such as `3x320x320`.")
+@options.shape
 @click.option("--batch", type=click.IntRange(1, 2**20), default=2, show_default=True, help="Examples to run.")
 @click.option(
     "--tolerance",
@@ -106,7 +105,7 @@ def command(
     \b
     Examples:
       archspec verify resnet50
-      archspec verify googlenet --against 'torchvision:googlenet(aux_logits=False)' --level keys --level graph
+      archspec verify resnet50d --against 'timm:resnet50d(pretrained=False)' --level graph
       archspec verify mine.yaml --against models.mine:build --map keys.json
     """
     asked: tuple[Level, ...] = levels or ("graph", "outputs")  # a network may have names of its own and be the same
@@ -116,6 +115,7 @@ def command(
     with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
         temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
         talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
+        stand_somewhere()
         with progress(steps=4 if "outputs" in asked else 3) as step, talk:
             found = archspec.verify(
                 graph,

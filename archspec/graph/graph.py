@@ -55,11 +55,17 @@ class Region:
     shortcut: bool = False
 
 
+NODES = 150_000
+"""The most nodes by default."""
+STEPS_OF_A_NODE = 20
+"""What a node costs that is made, and not copied with a block that repeats, in steps that are only looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a network may not exceed: nodes, and elements of one value or of all weights together."""
 
-    nodes: int = 150_000
+    nodes: int = NODES
     elements: int = 100_000_000_000
 
 
@@ -148,12 +154,13 @@ class Builder:
         """Count steps that are looked at; where ``when`` leaves most of them out, only this bounds the work.
 
         Raises:
-            SpecError: E601, there are more than ten for each node of the limit.
+            SpecError: E601, there are more than five for each node of the limit, or of the limit's default.
         """
         self.expanded += steps
-        if self.expanded > 10 * self.limits.nodes:
-            message = f"the steps of this network expand to more than {10 * self.limits.nodes:,}"
-            help = "lower `count`, or write fewer steps that `when` leaves out"
+        most = 5 * max(self.limits.nodes, NODES)
+        if self.expanded > most:
+            message = f"the network takes more than {most:,} steps to expand"
+            help = "lower `count`, or write fewer steps that `when` leaves out, or raise `--limit nodes=N`"
             raise SpecError([Diagnostic("E601", message, span, help=help)])
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], scope: str, span: Span) -> Node:
@@ -163,6 +170,7 @@ class Builder:
             ShapeFault: the operation does not fit its inputs, or (E602) makes too many elements.
             SpecError: E601, there are too many nodes.
         """
+        self.expand(STEPS_OF_A_NODE, span)
         key = (id(operation), tuple([node.shape for node in inputs]))
         if key not in self.known:
             shape = operation.shape(key[1])

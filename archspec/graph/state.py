@@ -31,7 +31,8 @@ def state(graph: Graph) -> dict[str, Tensor]:
     root = _Scope()
     for node in graph.nodes:
         inputs = graph.input_shapes(node)
-        for name, tensor in (*node.operation.weights(inputs).items(), *node.operation.buffers(inputs).items()):
+        tensors: dict[str, Tensor] = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
+        for name, tensor in tensors.items():
             *scopes, last = (f"{node.name}.{name}" if name else node.name).split(".")
             scope = root
             for each in scopes:

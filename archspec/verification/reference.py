@@ -166,7 +166,7 @@ def _here() -> Iterator[None]:
 def _factory(reference: Reference) -> Any:
     if reference.origin == "torchvision":
         models = _library(importing.torchvision_models)
-        names = models.list_models(module=models)
+        names = [*models.list_models(module=models), *models.list_models(module=models.video)]
         return _of_library(reference, names, partial(models.get_model, reference.name, weights=None))
     if reference.origin == "timm":
         library = _library(importing.timm)

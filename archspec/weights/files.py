@@ -6,7 +6,9 @@ import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -62,9 +64,18 @@ def _content(name: str) -> Any:
         from safetensors.torch import load_file
 
         return load_file(name)
+    _check_size(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch asks to report files that it may not read; they are refused if so
         return torch.load(name, map_location="cpu", weights_only=True)
+
+
+def _check_size(name: str) -> None:
+    """Refuse an archive that would fill the memory: torch stores parts as they are, so that they fit into the file."""
+    if zipfile.is_zipfile(name):
+        with zipfile.ZipFile(name) as archive:
+            if sum(part.file_size for part in archive.infolist()) > Path(name).stat().st_size:
+                raise ValueError("it is an archive that unpacks to more than it has")
 
 
 def _reason(error: Exception) -> str:
@@ -146,7 +157,7 @@ def _entries(found: Mapping[Any, Any]) -> dict[str, Mapping[Any, Any]]:
     return {
         key: value
         for key, value in found.items()
-        if isinstance(key, str) and value and _is_state(value) and all(isinstance(name, str) for name in value)
+        if isinstance(key, str) and _is_state(value) and value and all(isinstance(name, str) for name in value)
     }
 
 

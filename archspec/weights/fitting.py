@@ -153,7 +153,7 @@ def _reshaped(match: _Match) -> dict[str, tuple[Shape, Shape]]:
 def _fits(match: _Match, key: str) -> bool:
     """Whether a value has what the network learns there. A counter of batches fits everywhere, and says nothing."""
     value = match.values[key]
-    same = isinstance(value, Tensor) and tuple(value.shape) == match.wanted[key].shape
+    same = isinstance(value, Tensor) and not value.is_nested and tuple(value.shape) == match.wanted[key].shape
     return same and not key.endswith(COUNTER)
 
 
@@ -163,6 +163,8 @@ def _misfits(match: _Match, *, shapes: bool) -> Iterator[str]:
         shape = match.wanted[key].shape
         if not isinstance(value, Tensor):
             yield f"{match.shown(key)} is {cut(type(value).__name__)}, not a tensor"
+        elif value.is_nested:  # and has no shape
+            yield f"{match.shown(key)} is nested"
         elif shapes and tuple(value.shape) != shape:
             yield f"{match.shown(key)} is {_shape(tuple(value.shape))}, not {_shape(shape)}"
         elif value.is_complex():
@@ -171,6 +173,8 @@ def _misfits(match: _Match, *, shapes: bool) -> Iterator[str]:
             yield f"{match.shown(key)} has no storage"
         elif value.layout is not torch.strided:
             yield f"{match.shown(key)} is sparse"
+        elif value.is_quantized:
+            yield f"{match.shown(key)} is quantized"
 
 
 def _under(match: _Match) -> str:

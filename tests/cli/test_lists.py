@@ -148,7 +148,7 @@ def completed(line: str, folder: Path) -> list[str]:
 
 
 COMMANDS = {
-    *("check", "analyze", "build", "diff", "verify"),
+    *("check", "analyze", "build", "diff", "test", "verify"),
     *("list", "show", "schema", "explain", "completion"),
 }
 
@@ -160,7 +160,7 @@ COMMANDS = {
         ("archspec ", COMMANDS),
         ("archspec check resnet18", {"resnet18", "resnet18_1d", "resnet18_mine.yaml"}),
         ("archspec build --fo", {"--force", "--format"}),
-        ("archspec check --format ", {"text", "json"}),
+        ("archspec check --format ", {"text", "json", "sarif", "github"}),
         ("archspec explain e80", {code for code in CODES if code.startswith("E80")}),
         ("archspec list op", {"operations"}),
         ("archspec completion ", {"bash", "zsh", "fish"}),

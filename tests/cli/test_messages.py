@@ -11,7 +11,10 @@ from archspec.codes import CODES
 
 from .conftest import SMALL, Run
 
-COMMANDS = ("check", "analyze", "build", "diff", "list", "show", "schema", "explain", "completion")
+COMMANDS = (
+    *("check", "analyze", "build", "test", "verify", "diff"),
+    *("list", "show", "schema", "explain", "completion"),
+)
 
 
 # -- the two examples of the language, section 10 ----------------------------------------------------------------------
@@ -102,7 +105,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
     ("arguments", "said"),
     [
         (["chek"], "did you mean `check`?"),
-        (["nonsense"], "check, analyze, build, diff, list, show, schema, explain, completion"),
+        (["nonsense"], "check, analyze, build, test, verify, diff, list, show, schema, explain, completion"),
         (["resnet50"], "`archspec check resnet50`"),
         (["wide.yaml"], "`archspec build wide.yaml`"),
         (["-"], "`archspec check -`"),
@@ -126,7 +129,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
         (["build", "resnet18", "--seed", "x"], "--seed"),
         (["list", "operation"], "did you mean `operations`?"),
         (["list", "specs"], "zoo, blocks, shortcuts, fragments, operations, namings"),
-        (["explain", "E999"], "`archspec explain` lists them all"),
+        (["explain", "X123"], "`archspec explain` lists them all"),
         (["explain", "E3O1"], "did you mean `E301`?"),
         (["completion", "bsh"], "did you mean `bash`?"),
     ],

@@ -1,0 +1,46 @@
+"""GitHub's annotations: a line for each diagnostic, which a workflow shows beside the line of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from archspec.codes import CODES
+
+if TYPE_CHECKING:
+    from .render import Finding
+
+
+def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:
+    """The workflow command ``::error file=...,line=...,col=...,title=...::message`` of a diagnostic.
+
+    Args:
+        finding: the diagnostic, and its spec.
+        safe: makes visible whatever could break a line, and so begin a command of its own.
+    """
+    diagnostic = finding.diagnostic
+    file, span = finding.place(diagnostic.span)
+    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
+    lines = [f"{finding.elsewhere(diagnostic.span)}{diagnostic.message}{hint}"]
+    for label in diagnostic.labels:
+        other, shown = finding.place(label.span)
+        place = f"{other or label.span.source.name}:{shown.line}:{shown.column}" if shown else str(label.span)
+        lines.append(f"{place}: {label.text}")
+    lines += diagnostic.notes
+    lines += [f"help: {diagnostic.help}"] if diagnostic.help else []
+    properties = {
+        "file": file,
+        "line": span and str(span.line),
+        "col": span and str(span.column),
+        "title": f"{diagnostic.code} {CODES[diagnostic.code].title}",
+    }
+    written = ",".join(f"{name}={_property(safe(value))}" for name, value in properties.items() if value)
+    return f"::{diagnostic.severity} {written}::{_data(chr(10).join(map(safe, lines)))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
