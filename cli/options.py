@@ -129,6 +129,8 @@ def references(specs: Iterable[str], form: str) -> Iterator[str]:
 def holds_definitions(path: str) -> bool:
     """Whether a file is one that ``import`` names: it defines something, and has none of the keys that make a spec."""
     try:
+        if not Path(path).is_file():  # a pipe would wait for its writer
+            return False
         with Path(path).open(encoding="utf-8") as stream:
             keys = set(_KEY.findall(stream.read(ReadLimits().bytes)))
     except (OSError, ValueError):

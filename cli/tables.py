@@ -73,8 +73,8 @@ def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: 
     named = max(display_width(row[0]) for row in rows)
     for number, cell in enumerate(rows[0]):
         # What a row is called is folded last: a name in two pieces cannot be copied.
-        least = named if number == 0 and 3 * named <= 2 * terminal.width else None
-        drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold", min_width=least)
+        whole = number == 0 and 3 * named <= 2 * terminal.width
+        drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold", no_wrap=whole)
     body = rows[1:] if header else rows
     for number, row in enumerate(body):
         style = "bold" if total and number == len(body) - 1 else ""

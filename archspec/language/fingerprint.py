@@ -18,6 +18,9 @@ RESOLVED = frozenset({"archspec", "extends", "import", "stages", "input", "class
 DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
 """Where definitions stand, and what in each is for people."""
 
+MAPPINGS = frozenset({"norm", "init", "naming", "scale"})
+"""Where null inside says that something is not set, as it does for the spec's own keys."""
+
 DEFAULTS = {"stride": 1, "dilation": 1}
 """What a cell means that is not written."""
 
@@ -53,7 +56,8 @@ def stands_alone(spec: Spec) -> bool:
 
 
 def _meaning(value: Mapping[str, Any]) -> dict[str, Any]:
-    found = {key: _ordered(item) for key, item in value.items() if key not in FOR_PEOPLE | RESOLVED}
+    kept = {key: _ordered(item) for key, item in value.items() if key not in FOR_PEOPLE | RESOLVED and item is not None}
+    found = {key: _set(item) if key in MAPPINGS else item for key, item in kept.items()}
     for section, ignored in DEFINITIONS.items():
         if found.get(section):
             found[section] = {
@@ -61,6 +65,10 @@ def _meaning(value: Mapping[str, Any]) -> dict[str, Any]:
                 for name, body in found[section].items()
             }
     return found
+
+
+def _set(value: Any) -> Any:
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 def _ordered(value: Any, key: str = "") -> Any:

@@ -43,8 +43,8 @@ def load(spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str] = ()
 def _source_of(spec: str | os.PathLike[str] | Source) -> Source:
     if isinstance(spec, Source):
         return spec
-    text = os.fspath(spec)
-    return Source("<text>", text) if isinstance(spec, str) and "\n" in text else open_spec(str(text))
+    text = str(os.fspath(spec))  # of a subclass too: PyYAML takes nothing else
+    return Source("<text>", text) if isinstance(spec, str) and "\n" in text else open_spec(text)
 
 
 def merged(source: Source, root: str | None, allow_outside: bool = False) -> Document:

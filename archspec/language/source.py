@@ -307,6 +307,10 @@ class _Reader:
 
     def span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
+        if end.column == 0 and end.index >= len(self.source.text) and self.source.text[-1:] not in ("", "\r", "\n"):
+            last = after(1, 1, self.source.text)  # the parser ends the text with a line break that is not there
+            line, column = last if start.index >= end.index else (start.line + 1, start.column + 1)
+            return Span(self.source, line, column, *last)
         return Span(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 

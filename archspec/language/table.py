@@ -40,20 +40,29 @@ class Table:
         self.declared: frozenset[str] = frozenset()
         self.meant: frozenset[str] = frozenset()
         self.generated: frozenset[str] = frozenset()
+        self.unknown_block = False
         self.edges = Context(scope, STAGE_NAMES | BLOCK_NAMES | frozenset(params), faults)
 
     def read(self) -> tuple[Stage, ...]:
         """The stages in order; faulty cells are left out, with their faults collected."""
         columns = self.cursor.value
-        length = self._length()
         generated = self._generated()
-        length = len(generated["count"]) if generated and length is None else length
+        length = self._generated_length(len(generated["count"])) if generated else self._length()
         if length is None:
             length = 1 if columns else 0
         blocks = [self._blocks(number) for number in range(length)]
         self.meant = self._check_keys([block for cell in blocks for block in cell.entries])
         self._check_meanings(blocks)
         return tuple(self._stage(number, blocks[number], generated) for number in range(length))
+
+    def _generated_length(self, length: int) -> int:
+        """How many stages were generated; a list that says otherwise is at fault."""
+        for key, value in self.cursor.value.items():
+            if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
+                message = f"`{key}` has {len(value)} values, but `quantized_linear` generates {length} stages"
+                label = Label(self.cursor.child("quantized_linear").span, f"{length} stages here")
+                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+        return length
 
     def _length(self) -> int | None:
         """How many stages the lists say; None where no column is a list."""
@@ -132,6 +141,7 @@ class Table:
         name = self.params.get(cursor.value, cursor.value) if isinstance(cursor.value, str) else cursor.value
         block = self.scope.block(name) if isinstance(name, str) else None
         if block is None:
+            self.unknown_block = True
             names = self.scope.visible("blocks")
             hint = self.faults.hint(str(name), names)
             help = f"there are {cut(', '.join(names[:12]), 400)}"
@@ -147,6 +157,8 @@ class Table:
                 continue
             if key == "group_width" and "quantized_linear" in self.cursor.value:
                 continue
+            if self.unknown_block and not nearest(key, (*COLUMNS, *declared)):
+                continue  # it may be a parameter of the block that was meant
             words = (*COLUMNS, *sorted(declared))
             meant.add(nearest(key, words))
             message = f"no block in this table has a parameter `{cut(key)}`"

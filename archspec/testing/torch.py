@@ -34,7 +34,8 @@ def compare_shapes(graph: Graph) -> list[Diagnostic]:
     """
     runner = _Comparison(graph)
     try:
-        runner.run(torch.empty((BATCH, *graph.input), device="meta"))
+        with torch.no_grad():
+            runner.run(torch.empty((BATCH, *graph.input), device="meta"))
     except Exception as error:  # whatever a kernel raises on shapes that do not fit
         runner.refused(error)
     return runner.found

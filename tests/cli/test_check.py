@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from archspec.language.locate import zoo_names
 
+from . import process
 from .conftest import SMALL, Run
 
 # Counted by torchvision (resnet*, resnext*), and by the papers' formulas for the networks of CIFAR-10.
@@ -170,3 +172,10 @@ def test_reading_outside_the_folder_needs_leave(here: Path, run: Run) -> None:
     assert "error[E802]" in found.err
     assert "--allow-outside" in found.err
     assert run("check", "inner/net.yaml", "--allow-outside").status == 0
+
+
+def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    found = process.archspec("check", str(tmp_path))
+    assert found.returncode == 1
+    assert b"error[E803]" in found.stderr

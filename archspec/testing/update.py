@@ -1,0 +1,266 @@
+"""Measured values in the place of what a spec expects: the text with them, in its own layout.
+
+Only the characters of a value change. Its form is kept: grouped digits, quotes, a rounded figure's last place, a power.
+Every change is read back, and left out where the text would then say anything else than what was meant.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from archspec.analysis.numbers import MAX_BITS
+from archspec.diagnostics import Source, Span, SpecError
+from archspec.graph.graph import Graph
+from archspec.language.source import Document, Path, read
+from archspec.operations.base import Shape
+from archspec.testing.expectations import Compared, Measures, claims_of
+from archspec.testing.figures import UNITS, BadExpectation, read_expectation
+
+ADDED = ("params", "macs", "output")
+"""What is written into a spec that expects nothing."""
+
+
+class Edit(NamedTuple):
+    """A value of ``expect`` and the text that takes its place; ``value`` is what was measured."""
+
+    path: Path
+    span: Span
+    text: str
+    value: int | Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A spec's text with measured values. ``left`` are the expectations, by name, that were to change and did not."""
+
+    source: Source
+    text: str
+    left: Mapping[str, str]
+
+    @property
+    def changed(self) -> bool:
+        return self.text != self.source.text
+
+    def diff(self) -> str:
+        """The change as a unified diff; empty where there is none."""
+        before, after = (text.splitlines(keepends=True) for text in (self.source.text, self.text))
+        lines = difflib.unified_diff(before, after, self.source.name, self.source.name, n=1)
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def update(graph: Graph) -> Update:
+    """The text of a graph's spec with what was measured, where it expects something else.
+
+    What holds is left as it is, and so are bounds, which are decisions and not measurements. A key without a value is
+    filled in. A spec without ``expect`` gets one, of :data:`ADDED`.
+    """
+    document, measures = graph.spec.document, Measures(graph)
+    text = document.source.text
+    left: dict[str, str] = {}
+    if "expect" not in document.value:
+        added = _with_expect(document.source, measures)
+        if added is None:
+            return Update(document.source, text, {"expect": "the layout has no place for another key"})
+        return Update(document.source, added, {})
+    edits = [*_changes(measures, document, left), *_fillings(measures, document)]
+    for edit in sorted(edits, key=lambda edit: edit.span[1:], reverse=True):  # from the end, so that places stay true
+        edited = replaced(text, edit)
+        if _says(edited, text, edit.path, edit.value):
+            text = edited
+        else:
+            left[_name(edit.path)] = "the value cannot be replaced in its place, such as one that an alias shares"
+    return Update(document.source, text, left)
+
+
+def edit_of(compared: Compared) -> Edit | None:
+    """The edit that would make an expectation hold; None for a bound, or a number that cannot be written."""
+    claim, measured, _ = compared
+    if measured is None or not claim.path or isinstance(claim.value, dict):
+        return None
+    old = _between(claim.span)
+    new = _list(old, measured) if isinstance(measured, tuple) else figure(old, measured)
+    return Edit(claim.path, claim.span, new, measured) if new else None
+
+
+def _changes(measures: Measures, document: Document, left: dict[str, str]) -> Iterator[Edit]:
+    """An edit for each expectation that does not hold."""
+    for claim in claims_of(document):
+        compared = measures.compare(claim)
+        if compared.fault is None:
+            continue
+        edit = edit_of(compared)
+        if edit:
+            yield edit
+        elif isinstance(claim.value, dict):
+            left[claim.name] = "a bound is a decision: change it by hand"
+        elif compared.measured is None:
+            left[claim.name] = "it cannot be measured"
+        else:
+            left[claim.name] = "its value cannot be written in this form"
+
+
+def _fillings(measures: Measures, document: Document) -> Iterator[Edit]:
+    """An edit for each key of ``expect`` that has no value yet."""
+    expect = document.value["expect"] or {}
+    stages = {scope: inner for scope, inner in (expect.get("stages") or {}).items() if scope in measures.stages}
+    owners = [("", ("expect",), expect), *((scope, ("expect", "stages", scope), stages[scope]) for scope in stages)]
+    for stage, path, inner in owners:
+        for key, value in (inner or {}).items():
+            here = (*path, key)
+            measured = measures.measure(stage, key) if value is None and key != "stages" else None
+            if measured is None:
+                continue
+            span = document.span(here)
+            old = _between(span)
+            new = _list("", measured) if isinstance(measured, tuple) else figure("", measured)
+            gap = "" if old or _before(span) == " " else " "
+            yield Edit(here, span, gap + new, measured)
+
+
+def _with_expect(source: Source, measures: Measures) -> str | None:
+    """The text with an ``expect`` at its end; None where that is not the end of the spec."""
+    found = {key: measured for key in ADDED if (measured := measures.measure("", key)) is not None}
+    values = (
+        f"{key}: {_list('', each) if isinstance(each, tuple) else figure('', each)}" for key, each in found.items()
+    )
+    line_break = "\r\n" if "\r\n" in source.text else "\n"
+    before = source.text if source.text.endswith(("\n", "\r")) else source.text + line_break
+    text = f"{before}expect: {{{', '.join(values)}}}{line_break}"
+    try:
+        added = read(Source(source.name, text)).value
+    except SpecError:
+        return None
+    same = {key: value for key, value in added.items() if key != "expect"} == read(source).value
+    holds = all(_holds(added.get("expect", {}).get(key), measured) for key, measured in found.items())
+    return text if same and holds else None
+
+
+# -- the form of a value -----------------------------------------------------------------------------------------------
+
+_POWER = re.compile(r"2\^[0-9]+")
+_ROUNDED = re.compile(r"[0-9][0-9_,]*(?:\.([0-9]+))?(\s*)([kKMGBT])")
+
+
+def figure(old: str, measured: int) -> str:
+    """A measured figure in the form of ``old``, as it stands in the text; empty where it cannot be written at all.
+
+    A rounded figure keeps its unit and last place; only where nothing would be left of it, its number of digits. A
+    number that is no power of two takes the place of one as it is.
+    """
+    quote = old[0] if old[:1] in ("'", '"') else ""
+    inner = old.strip(quote) if quote else old
+    if measured.bit_length() > MAX_BITS:
+        inner = "2^"
+    if inner.startswith("2^") and measured & (measured - 1) == 0 and measured:
+        return f"{quote}2^{measured.bit_length() - 1}{quote}"
+    if measured.bit_length() > MAX_BITS:
+        return ""
+    if match := _ROUNDED.fullmatch(inner):
+        return f"{quote}{_rounded(measured, len(match[1] or ''), match[2], match[3], _digits(inner))}{quote}"
+    separator = "," if "," in inner else "" if len(_digits(inner)) > 3 and "_" not in inner else "_"
+    return f"{quote}{measured:{separator}}{quote}" if separator else f"{quote}{measured}{quote}"
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[^0-9]", "", text)
+
+
+def _rounded(measured: int, places: int, space: str, unit: str, digits: str) -> str:
+    """A figure in a unit, to so many places; in a smaller unit, with as many digits, where it is less than one."""
+    if measured >= UNITS[unit]:
+        return f"{_in_unit(measured, UNITS[unit], places)}{space}{unit}"
+    for smaller in [each for each in "TGMk" if UNITS[each] < UNITS[unit]]:
+        if measured >= UNITS[smaller]:
+            places = max(0, len(digits) - len(str(measured // UNITS[smaller])))
+            return f"{_in_unit(measured, UNITS[smaller], places)}{space}{smaller}"
+    return str(measured)
+
+
+def _in_unit(measured: int, unit: int, places: int) -> str:
+    whole, part = divmod(round(Fraction(measured * 10**places, unit)), 10**places)
+    return f"{whole}.{part:0{places}}" if places else str(whole)
+
+
+def _list(old: str, measured: Shape) -> str:
+    """A shape in the form of ``old``: number for number where it has as many, else anew; empty where that cannot be.
+
+    A list with a line an element has no brackets to hold another, and comments inside would be lost.
+    """
+    numbers = list(re.finditer(r"[0-9][0-9_]*", old))
+    if "#" in old or (old and len(numbers) != len(measured) and not old.startswith("[")):
+        return ""
+    if len(numbers) != len(measured):
+        return str(list(measured))
+    for number, value in reversed(list(zip(numbers, measured, strict=True))):
+        old = old[: number.start()] + str(value) + old[number.end() :]
+    return old
+
+
+# -- the text ----------------------------------------------------------------------------------------------------------
+
+
+def replaced(text: str, edit: Edit) -> str:
+    """The text with one edit."""
+    _, line, column, end_line, end_column = edit.span
+    return text[: _offset(text, line, column)] + edit.text + text[_offset(text, end_line, end_column) :]
+
+
+def _between(span: Span) -> str:
+    text = span.source.text
+    return text[_offset(text, span.line, span.column) : _offset(text, span.end_line, span.end_column)]
+
+
+def _before(span: Span) -> str:
+    return span.source.text[: _offset(span.source.text, span.line, span.column)][-1:]
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    return sum(len(each) for each in text.splitlines(keepends=True)[: line - 1]) + column - 1
+
+
+def _says(text: str, before: str, path: Path, measured: int | Shape) -> bool:
+    """Whether the text says what it said before, but at the path, where it says what was measured."""
+    try:
+        new, old = (read(Source("", each)).value for each in (text, before))
+        there = _at(new, path)
+    except (SpecError, KeyError, IndexError, TypeError):
+        return False
+    return _holds(there, measured) and bool(_without(new, path) == _without(old, path))
+
+
+def _holds(value: Any, measured: int | Shape) -> bool:
+    if isinstance(measured, tuple):
+        return isinstance(value, list) and tuple(value) == measured
+    try:
+        return read_expectation(value).holds(measured)
+    except BadExpectation:
+        return False
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _without(value: Any, path: Path) -> Any:
+    """A copy with None at the path. What an alias shares is copied for each place, so that only one of them changes."""
+    value = _unshared(value)
+    _at(value, path[:-1])[path[-1]] = None
+    return value
+
+
+def _unshared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _unshared(each) for key, each in value.items()}
+    return [_unshared(each) for each in value] if isinstance(value, list) else copy.copy(value)
+
+
+def _name(path: Path) -> str:
+    return ".".join(str(each) for each in path if each not in ("expect", "stages"))

@@ -1,0 +1,134 @@
+"""The pytest plugin: every expectation of every spec is a test, reported at its line of YAML.
+
+Off unless ``--archspec FOLDER`` or the ini key ``archspec`` names folders or files. It stands outside the package, and
+imports that only when it is used, so that a suite without specs does not pay for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from archspec.diagnostics import Diagnostic
+    from archspec.testing.harness import Case, Outcome
+
+SUFFIXES = (".yaml", ".yml")
+LEVELS = ("check", "build", "run")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("archspec", "specs of archspec")
+    group.addoption(
+        "--archspec",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="Test the specs of a folder, such as `--archspec specs`; may be repeated.",
+    )
+    group.addoption(
+        "--archspec-level",
+        choices=LEVELS,
+        help="How far each spec is tested: check (what it expects; the default), build or run, which need torch.",
+    )
+    parser.addini("archspec", "Folders of specs, or specs, to test.", type="paths", default=[])
+    parser.addini("archspec_level", "How far each spec is tested: check, build or run.", default="check")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add what is named to what pytest collects: the option always, the ini key unless paths are given by hand."""
+    asked = [_absolute(config, name) for name in config.getoption("--archspec")]
+    for path in asked:
+        if not path.exists():
+            raise pytest.UsageError(f"--archspec: there is no `{path}`")
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        asked += [path for path in config.getini("archspec") if path.exists()]
+    given = [_absolute(config, argument.partition("::")[0]) for argument in config.args]
+    config.args += [str(path) for path in asked if not any(path.is_relative_to(each) for each in given)]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
+    if file_path.suffix not in SUFFIXES or not any(file_path.is_relative_to(folder) for folder in _folders(parent)):
+        return None
+    from archspec.testing.find import is_spec
+
+    return SpecFile.from_parent(parent, path=file_path) if is_spec(file_path) else None
+
+
+def _folders(node: pytest.Collector) -> list[Path]:
+    named = (*node.config.getoption("--archspec"), *node.config.getini("archspec"))
+    return [_absolute(node.config, path) for path in named]
+
+
+def _absolute(config: pytest.Config, path: str | Path) -> Path:
+    return Path(os.path.normpath(Path(config.invocation_params.dir, path)))
+
+
+class SpecFile(pytest.File):
+    """A spec. Its text is read to find its expectations, and the network compiled when the first of them is tested."""
+
+    tested: Outcome | None = None
+
+    def collect(self) -> Iterator[SpecItem]:
+        from archspec.testing.harness import CASES, LEVELS, names_of
+
+        level = self.config.getoption("--archspec-level") or self.config.getini("archspec_level")
+        if level not in LEVELS:
+            raise pytest.UsageError(f"archspec_level: the levels are {', '.join(LEVELS)}, not {level!r}")
+        added = [(name, 1) for each in LEVELS[1 : LEVELS.index(level) + 1] for name in CASES[each]]
+        for name, line in (*names_of(str(self.path)), *added):
+            yield SpecItem.from_parent(self, name=name, line=line)
+
+    def case(self, name: str) -> Case | None:
+        """What testing the spec gave of one name; the level is as high as one that is chosen needs.
+
+        None where the spec is refused, and that is said elsewhere.
+        """
+        from archspec.testing.harness import CASES, LEVELS, examine
+
+        chosen = {item.name for item in self.session.items if item.parent is self}
+        if self.tested is None:
+            level = next(each for each in reversed(LEVELS) if each == LEVELS[0] or chosen & {*CASES[each]})
+            shown = os.path.relpath(self.path, self.config.invocation_params.dir)
+            self.tested = examine(shown, level=level, wanted=lambda name: name in chosen)
+        found = {case.name: case for case in self.tested.cases}
+        return found.get(name) or (None if "valid" in chosen else found["valid"])
+
+
+class SpecItem(pytest.Item):
+    """One thing that is tested of a spec."""
+
+    def __init__(self, *, line: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.line = line
+
+    def runtest(self) -> None:
+        assert isinstance(self.parent, SpecFile)
+        case = self.parent.case(self.name)
+        if case is None or case.left_out:
+            reason = case.left_out if case else "the spec is not valid"
+            raise pytest.skip.Exception(reason, _use_item_location=True)
+        if case.failed:
+            raise Failed(case.diagnostics)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.line - 1, f"{self.path.name}: {self.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if not isinstance(excinfo.value, Failed):
+            return super().repr_failure(excinfo, style)
+        from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`
+
+        return "\n\n".join(render(each, Terminal()) for each in excinfo.value.diagnostics)
+
+
+class Failed(Exception):
+    """A spec is at fault: what pytest shows of it is the diagnostics, and no traceback."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("\n".join(map(str, diagnostics)))
+        self.diagnostics = diagnostics

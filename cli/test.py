@@ -1,0 +1,176 @@
+"""``archspec test``: that specs hold what they expect, and that torch builds and runs what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
+from archspec.graph.graph import Limits
+from archspec.language.files import decode
+from archspec.language.locate import zoo_names
+from archspec.testing.find import find_specs
+from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
+from archspec.testing.update import Update
+
+from . import options
+from .files import replacing, stand_somewhere, unwritable
+from .progress import progress
+from .render import Terminal
+from .test_run import Request, Tested, test_all
+from .test_select import Selected, selection
+from .test_text import Text, junit, put_as_json
+
+BOM = b"\xef\xbb\xbf"
+
+
+def _selection(ctx: click.Context, param: click.Parameter, value: str | None) -> Selected:
+    if value is None:
+        return lambda path: True
+    try:
+        return selection(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write words of paths, as in 'resnet and not wide'") from None
+
+
+@click.command("test", cls=options.SpecCommand)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=options.complete_spec)
+@click.option(
+    "--level",
+    type=options.Word("level", LEVELS),
+    metavar="|".join(LEVELS),
+    help="How far each spec is tested: `check` needs no torch, `build` has torch confirm every shape and weight, `run` "
+    "initialises and runs the network. By default `run`, as far as torch is there.",
+)
+@click.option(
+    "-k",
+    "selected",
+    metavar="EXPRESSION",
+    callback=_selection,
+    help="Only specs whose path has these words, such as 'resnet and not (wide or v2)'.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Specs at a time.")
+@click.option("--update", is_flag=True, help="Write measured values into the files, where they expect other ones.")
+@click.option(
+    "--largest",
+    type=click.IntRange(0),
+    default=LARGEST,
+    show_default=True,
+    metavar="N",
+    help="Parameters up to which a network is run.",
+)
+@options.overrides
+@options.limits
+@options.form("text", "junit", "json")
+def command(
+    paths: tuple[str, ...],
+    level: Level | None,
+    selected: Selected,
+    jobs: int,
+    update: bool,
+    largest: int,
+    overrides: tuple[str, ...],
+    allow_outside: bool,
+    limits: Limits,
+    form: str,
+) -> int:
+    """Test specs: that they hold what they expect, and that torch builds and runs what they say.
+
+    A PATH is a spec, the name of one that ships with archspec, or a folder, of which all specs are tested, also those
+    in folders below. Without any, that is the current folder. Each spec is checked as `archspec check` does. With
+    torch, it is then built and every shape and weight compared with what was inferred; its weights are initialised
+    twice from one seed, saved and loaded, and the network is run forward and back.
+
+    --update writes what was measured in the place of what the spec expects, and shows the change. Comments and layout
+    stay, rounded figures stay rounded, and bounds are left alone. A spec without `expect` gets one.
+
+    \b
+    Examples:
+      archspec test
+      archspec test specs -k 'resnet and not wide' --jobs 4
+      archspec test specs --level check --format junit > results.xml
+      archspec test mine.yaml --update
+    """
+    if level not in (None, "check") and not has_torch():
+        help = "pip install 'archspec-compiler[torch]'"
+        raise EnvironmentFault(Diagnostic("E809", f"--level {level} needs torch, which is not installed", help=help))
+    if update and overrides:
+        raise click.UsageError("--set makes another network, whose figures --update would write into this one's spec")
+    named = [name for path in paths or (os.curdir,) for name in _specs(path)]
+    if update and (strangers := [name for name in named if name == options.STDIN or name in zoo_names()]):
+        raise click.UsageError(f"--update writes files, and `{cut(strangers[0])}` is none; name the path of one")
+    names = list(dict.fromkeys(name for name in named if selected(name)))
+    if not names:
+        raise click.UsageError(f"-k selects none of {len(named)} specs")
+    requests = [Request(name, level or "run", overrides, allow_outside, limits, largest, update) for name in names]
+    begun, status, text = time.monotonic(), 0, Text()
+    watched = form == "text" and not Terminal.of(sys.stderr).person
+    found: list[Tested] = []
+    for tested in _with_progress(_with_standard_input(requests), jobs):
+        if update and tested.update and tested.update.changed:
+            status |= _write(tested.update)
+        found.append(tested)
+        if watched:
+            text.put(tested)
+    if form == "json":
+        put_as_json(found)
+    elif form == "junit":
+        junit(found)
+    else:
+        for tested in [] if watched else found:  # a line in the middle of a bar would tear it
+            text.put(tested)
+        text.finish(time.monotonic() - begun)
+    return status or int(not all(tested.outcome.passed for tested in found))
+
+
+def _specs(path: str) -> Iterator[str]:
+    """What a path stands for: a folder for its specs, and anything else for itself."""
+    if path == options.STDIN or path in zoo_names() or not os.path.isdir(path):  # noqa: PTH112  # a NUL is no path
+        yield path
+        return
+    yield from find_specs(path) or [path]
+
+
+def _with_standard_input(requests: Iterable[Request]) -> list[Request]:
+    """The requests, that for standard input with its text, which no other process can read."""
+    import dataclasses
+
+    found = []
+    for request in requests:
+        if request.reference == options.STDIN:
+            with contextlib.suppress(SpecError):  # what cannot be read is said when it is tested
+                request = dataclasses.replace(request, source=options.source(request.reference))
+        found.append(request)
+    return found
+
+
+def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
+    if has_torch():
+        stand_somewhere()
+    with progress(len(requests)) as step:
+        step(requests[0].reference)
+        for number, tested in enumerate(test_all(requests, jobs), start=1):
+            yield tested
+            if number < len(requests):
+                step(requests[number].reference)
+
+
+def _write(update: Update) -> int:
+    """Write a spec's new text. The exit status, 3 where that cannot be done."""
+    path = Path(update.source.path or update.source.name)
+    try:
+        with replacing(path, force=True) as temporary:
+            data = path.read_bytes()
+            if decode(data, update.source.name).text != update.source.text:
+                raise unwritable(path, "it has changed since it was read")
+            temporary.write_bytes((BOM if data.startswith(BOM) else b"") + update.text.encode("utf-8"))
+    except EnvironmentFault as error:
+        options.show([error.diagnostic])
+        return 3
+    return 0
