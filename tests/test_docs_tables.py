@@ -12,6 +12,7 @@ from dataclasses import MISSING
 import pytest
 
 import archspec
+from archspec import testing
 from archspec.analysis.data import difference_data
 from archspec.codes import CODES
 from archspec.language.definitions import conventions, library
@@ -25,6 +26,7 @@ from archspec.language.steps import MAX_LEVELS
 from archspec.language.table import COLUMNS
 from archspec.operations.base import INIT, Operation, arguments, operations
 from archspec.testing.expectations import NAMES, check_expectations
+from archspec.testing.harness import LEVELS
 from archspec_cli.main import COMMANDS, run
 from archspec_cli.render import MAX_SHOWN
 from tests.pages import PAGES, ROOT, diagnostics, part, prose
@@ -321,16 +323,27 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     assert [name for name in folders if not (ROOT / name).is_dir()] == []
     packages = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("archspec/*/__init__.py")}
     assert packages <= {name.rstrip("/") for name in folders}
+    drawn = {
+        name.removesuffix("(spec)").removesuffix("()") for name in firsts(tables("docs/strategies.md")["Drawing specs"])
+    }
+    assert drawn <= set(testing.__all__)
+    levels = [level.strip("`") for level in firsts(tables("docs/testing.md")["What is tested"]) if level]
+    assert levels == list(LEVELS)
+
+
+MEASURED = ("docs/benchmarks.md", "docs/reliability.md")
 
 
 def test_every_table_is_checked() -> None:
     """Figures of measurements are left to whoever measures them; tests/zoo checks the table of the zoo."""
-    found = {page: set(tables(page)) for page in PAGES if page != "docs/benchmarks.md"}
+    found = {page: set(tables(page)) for page in PAGES if page not in MEASURED}
     checked = {
         "docs/language.md": {*REFERENCE},
         "docs/analysis.md": {*ANALYSIS},
         "README.md": {"The command line"},
         "docs/design.md": {"Folders"},
         "docs/zoo.md": {"What is proved"},
+        "docs/strategies.md": {"Drawing specs"},
+        "docs/testing.md": {"What is tested"},
     }
     assert found == {page: checked.get(page, set()) for page in found}
