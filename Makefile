@@ -13,6 +13,9 @@ PYTEST_ARGS ?=
 WORKERS ?= auto
 # Passed on to the proofs of the zoo, as in: make prove PROVE_ARGS='resnet50 alexnet', or PROVE_ARGS=--write
 PROVE_ARGS ?=
+# Passed on to the fuzzing and to the mutants.
+FUZZ_ARGS ?=
+MUTANTS_ARGS ?=
 # Passed on to the benchmarks.
 BENCH_ARGS ?=
 
@@ -27,7 +30,7 @@ SOURCES := pyproject.toml constraints.txt
 .NOTPARALLEL:
 # A step that failed has not been done.
 .DELETE_ON_ERROR:
-.PHONY: help demo test prove lint format bench docs wheel-check clean
+.PHONY: help demo test prove lint format fuzz mutants coverage bench docs wheel-check clean
 
 help: ## list these targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -59,6 +62,17 @@ lint: $(VENV)/.dev ## check style, format, types, and who imports whom
 format: $(VENV)/.dev ## put the code into its format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+fuzz: $(VENV)/.dev ## inputs of every kind against the compiler (FUZZ_ARGS='--count 100000'; FUZZ_ARGS='specs --count 10000')
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+mutants: $(VENV)/.dev ## whether tests notice small faults; many minutes (MUTANTS_ARGS='--sample 100 --seed 1')
+	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
+
+coverage: $(VENV)/.dev ## the whole suite, and the branches that it does not take
+	@mkdir -p build
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --cov --cov-report=json:build/coverage.json
+	@$(BIN)/python -m tests.branches build/coverage.json
 
 bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet machine
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)

@@ -129,7 +129,7 @@ def command(
                 step=step,
             )
         if temporary:
-            _write_map(found, temporary)
+            _write_map(found, graph, temporary)
     saved = target if found.key_map else None
     held = found.holds(*asked)
     faults = [fault for fault in found.diagnostics if _level(fault) in asked]
@@ -158,12 +158,13 @@ class _Unpaired(Exception):
     """There is no key map, and the file that was begun for it is removed."""
 
 
-def _write_map(found: Verdict, temporary: Path) -> None:
+def _write_map(found: Verdict, graph: Graph, temporary: Path) -> None:
+    """The map of the spec itself, whatever the input was that it was verified on: keys do not depend on that."""
     from archspec.verification.verdict import key_map
 
     if not found.key_map:
         raise _Unpaired
-    data = key_map(found, archspec=archspec.__version__)
+    data = {**key_map(found, archspec=archspec.__version__), "hash": graph.spec.hash}
     temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
 
 
@@ -199,7 +200,7 @@ def _put_text(found: Verdict, asked: Iterable[str]) -> None:
     titles = {"keys": "identical keys", "graph": "isomorphic graph", "outputs": "equal outputs"}
     answers = {level: "yes" if held else "no" for level, held in found.levels.items()}
     put_table([(titles[level], answers[level], words) for level, words in told.items()])
-    if "keys" in asked or not found.key_map:
+    if "keys" in asked:
         _put_keys(found.keys)
 
 

@@ -18,6 +18,17 @@ from archspec_cli.main import run
 
 MILLION = 10**6
 
+
+def test_stages_that_share_a_scope_are_judged_together() -> None:
+    """`features` of a VGG holds all of its stages, as torch's `model.features` does."""
+    model = archspec.build("vgg11", device="meta")
+    params = sum(parameter.numel() for parameter in model.features.parameters())
+    spec = "archspec: 1\nname: t\nextends: vgg11\nexpect: {stages: {features: {params: %d, output: [512, 7, 7]}}}\n"
+    assert check_expectations(archspec.compile(spec % params)) == []
+    (found,) = check_expectations(archspec.compile(spec % (params - 1)))
+    assert found.code == "E701"
+
+
 # What is written, and integers that hold and that do not, at the edges of what it means.
 MEANINGS: dict[str, tuple[Any, list[int], list[int]]] = {
     "exact": (25_557_032, [25_557_032], [25_557_031, 25_557_033]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archspec.analysis.network import Network, total
+from archspec.analysis.network import Facts, Network, total
 from archspec.graph.graph import Region
 from archspec.operations.base import Shape
 
@@ -47,6 +47,17 @@ class Part:
     costs: Costs
 
 
+def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
+    return Costs(
+        params=sum([f.params for f in facts]),
+        trainable=sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep]),
+        buffers=sum([f.buffers for f in facts]),
+        macs=total([f.macs for f in facts]),
+        activations=sum([f.activations for f in facts]),
+        elementwise=total([f.elementwise for f in facts]),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a network. ``trainable`` says of each node whether its weights are trained."""
@@ -56,16 +67,12 @@ class Parts:
 
     def costs(self, first: int, last: int) -> Costs:
         """The costs of the nodes from position ``first`` up to, and without, ``last``."""
-        facts = self.network.facts[first:last]
-        trained = zip(facts, self.trainable[first:last], strict=True)
-        return Costs(
-            params=sum([f.params for f in facts]),
-            trainable=sum([f.params for f, keep in trained if keep]),
-            buffers=sum([f.buffers for f in facts]),
-            macs=total([f.macs for f in facts]),
-            activations=sum([f.activations for f in facts]),
-            elementwise=total([f.elementwise for f in facts]),
-        )
+        return _sum(self.network.facts[first:last], self.trainable[first:last])
+
+    def scope(self, scope: str) -> Costs:
+        """The costs of all nodes in a scope, such as ``features``, which stages may share with what is around them."""
+        inside = [i for i, node in enumerate(self.network.nodes) if node.name.startswith(f"{scope}.")]
+        return _sum([self.network.facts[i] for i in inside], [self.trainable[i] for i in inside])
 
     def stages(self) -> tuple[Part, ...]:
         """The stages in order."""

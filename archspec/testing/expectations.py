@@ -161,13 +161,16 @@ def _part(source: Source, first: int, last: int) -> Span:
 
 
 class Measures:
-    """Measures of a network what can be expected of it."""
+    """Measures of a network what can be expected of it.
+
+    A stage is all that its scope holds: several may share one, as ``features``.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.network = read_network(graph)
         self.parts = Parts(self.network, [True] * len(graph.nodes))
-        self.stages = {stage.name: stage for stage in self.parts.stages()}
+        self.stages = dict.fromkeys([region.scope for region in graph.stages])
         self.output = list(self.network.outputs.values())[-1]
 
     def compare(self, claim: Claim) -> Compared:
@@ -206,8 +209,9 @@ class Measures:
     def measure(self, stage: str, key: str) -> int | Shape | None:
         """The figure of the network or of one of its stages; None where it cannot be had."""
         if key == "output":
-            return self.stages[stage].output if stage else self.graph.output
-        part = self.stages[stage].costs if stage else self.parts.costs(0, len(self.graph.nodes))
+            inside = [node.shape for node in self.graph.nodes if node.name.startswith(f"{stage}.")] if stage else []
+            return inside[-1] if inside else self.graph.output
+        part = self.parts.scope(stage) if stage else self.parts.costs(0, len(self.graph.nodes))
         if key in ("params", "macs", "activations"):
             value: int | None = getattr(part, key)
             return value

@@ -51,9 +51,7 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
     except PermissionError as error:
         raise unreadable(name, error) from None
     except Exception as error:  # the readers raise whatever their parsers do
-        message = f"`{cut(name)}` is not a weights file that can be read without running code: {_reason(error)}"
-        help = "save a state dict, as safetensors or with `torch.save`"
-        raise SpecError([Diagnostic("E808", message, help=help)]) from None
+        raise SpecError([_unread(name, error)]) from None
     if not isinstance(found, Mapping) or not (_is_state(found) or _entries(found)):
         raise SpecError([Diagnostic("E808", f"`{cut(name)}` holds something else than a state dict", help=ALONE)])
     return found
@@ -76,6 +74,22 @@ def _check_size(name: str) -> None:
         with zipfile.ZipFile(name) as archive:
             if sum(part.file_size for part in archive.infolist()) > Path(name).stat().st_size:
                 raise ValueError("it is an archive that unpacks to more than it has")
+
+
+def _unread(name: str, error: Exception) -> Diagnostic:
+    """What is wrong with a file that no reader takes, as far as its beginning tells."""
+    with Path(name).open("rb") as stream:
+        begin = stream.read(512)
+    if not begin:
+        return Diagnostic("E808", f"`{cut(name)}` is empty", help="copy or download it again")
+    if begin.startswith(b"PK") and not zipfile.is_zipfile(name):
+        message = f"`{cut(name)}` is cut off or damaged: the end of the archive is missing"
+        return Diagnostic("E808", message, help="copy or download it again")
+    help = "a weights file is safetensors, or a state dict that `torch.save` wrote"
+    if not name.endswith(".safetensors") and re.fullmatch(rb"[\t\n\r -~]+", begin):
+        return Diagnostic("E808", f"`{cut(name)}` is not a weights file: it is text", help=help)
+    message = f"`{cut(name)}` is not a weights file that can be read without running code: {_reason(error)}"
+    return Diagnostic("E808", message, help=help)
 
 
 def _reason(error: Exception) -> str:

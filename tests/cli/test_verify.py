@@ -124,6 +124,11 @@ def test_json(run: Run, reference: Path) -> None:
     assert [d["code"] for d in found.json["diagnostics"]] == ["E906", "E909"]
 
 
+def test_a_key_map_is_the_specs_on_whatever_input_it_was_verified(run: Run, reference: Path) -> None:
+    run("verify", "small.yaml", "--against", BUILD, "--level", "graph", "--input", "3x48x48", "--map", "keys.json")
+    assert json.loads(Path("keys.json").read_text())["hash"] == archspec.load("small.yaml").hash
+
+
 def test_what_a_reference_prints_is_no_data(run: Run, reference: Path) -> None:
     path = reference.parent / "reference_for_tests.py"
     path.write_text(f"print('loading')\n{path.read_text()}")

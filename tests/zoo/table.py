@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import archspec
-from archspec.operations.base import show_shape
 from archspec.verification.verdict import Outputs
 
 BEGIN = "<!-- begin: what `make prove` found -->"
@@ -22,10 +21,6 @@ TOLERANCE = 1e-5
 """How far results may be from timm's, relative to the largest: some of its layers are the same in other words, such as
 a 1x1 convolution for a linear layer, which torch sums in another order. From torchvision's they may not be at all.
 """
-
-
-LARGE = 4_000_000_000
-"""MACs above which results are compared on a smaller image: half the size, or a quarter."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +55,14 @@ def row_of(path: Path, *, proved: bool = True) -> Row:
     if not reference or not proved:
         return Row(path.stem, lines, reference, "", "", "", costs.params, costs.macs, True)
     own = not reference.startswith("torchvision:")
-    size = _size(graph, costs.macs)
-    verdict = archspec.verify(graph, reference, input=size, tolerance=TOLERANCE if own else 0.0)
+    verdict = archspec.verify(graph, reference, tolerance=TOLERANCE if own else 0.0)
     outputs = verdict.outputs
     assert outputs
     keys = "identical" if verdict.keys.held else "by the map"
     held = verdict.holds("graph", "outputs") and (verdict.keys.held or own)
-    told = _told(outputs)
-    if size != graph.input:
-        told += f" at {show_shape(size)}"
     return Row(
         path.stem, lines, reference, keys, "isomorphic" if verdict.graph.held else "another",
-        told, costs.params, costs.macs, held,
+        _told(outputs), costs.params, costs.macs, held,
     )  # fmt: skip
 
 
@@ -84,15 +75,6 @@ def _told(outputs: Outputs) -> str:
     if outputs.held:
         return f"within {TOLERANCE:g}, relative"
     return ", ".join(f"{gap.largest:.1g} {name}" for name, gap in outputs.gaps.items())
-
-
-def _size(graph: archspec.Graph, macs: int) -> tuple[int, ...]:
-    """The input on which results are compared: the spec's own, halved while the network is large on it."""
-    channels, *size = graph.input
-    while macs > LARGE and min(size[-2:]) >= 96:
-        size = [*size[:-2], size[-2] // 2, size[-1] // 2]
-        macs //= 4
-    return (channels, *size)
 
 
 def table(rows: list[Row]) -> str:
