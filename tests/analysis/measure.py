@@ -73,7 +73,9 @@ def saved_for_backward(model: nn.Module, example: Tensor) -> int:
     for tensor in _state(model):
         kept.pop(_storage(tensor), None)
     del result
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    kept.clear()  # what autograd saved holds `pack`, which holds what was saved: no collector sees that circle
+    return found
 
 
 def _state(model: nn.Module) -> list[Tensor]:
