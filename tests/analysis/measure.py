@@ -64,8 +64,9 @@ def saved_for_backward(model: nn.Module, example: Tensor) -> int:
     kept: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        kept[_storage(tensor)] = tensor  # holding it, so that its address is given to no other
-        return tensor
+        # Held, so that its address is given to no other; detached, as an output that its own node holds is never freed.
+        kept[_storage(tensor)] = tensor.detach()
+        return tensor.detach()
 
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
@@ -73,9 +74,7 @@ def saved_for_backward(model: nn.Module, example: Tensor) -> int:
     for tensor in _state(model):
         kept.pop(_storage(tensor), None)
     del result
-    found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    kept.clear()  # what autograd saved holds `pack`, which holds what was saved: no collector sees that circle
-    return found
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
 def _state(model: nn.Module) -> list[Tensor]:
