@@ -148,6 +148,11 @@ class Table:
             self.faults.add(Diagnostic("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help))
         return block
 
+    def _known(self, key: str) -> bool:
+        """Whether some block has a parameter of that name: it may be the one whose name is misspelt."""
+        blocks = map(self.scope.block, self.scope.visible("blocks"))
+        return any(key in block.params for block in blocks if block)
+
     def _check_keys(self, blocks: list[Block]) -> frozenset[str]:
         """Every column is one of the table's own or a parameter of a block in it; what misspelt ones may mean."""
         declared = self.declared = frozenset(name for block in blocks for name in block.params)
@@ -157,7 +162,7 @@ class Table:
                 continue
             if key == "group_width" and "quantized_linear" in self.cursor.value:
                 continue
-            if self.unknown_block and not nearest(key, (*COLUMNS, *declared)):
+            if self.unknown_block and (self._known(key) or not nearest(key, (*COLUMNS, *declared))):
                 continue  # it may be a parameter of the block that was meant
             words = (*COLUMNS, *sorted(declared))
             meant.add(nearest(key, words))

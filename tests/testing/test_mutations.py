@@ -98,3 +98,4 @@ def test_a_misspelt_block_takes_no_blame_for_its_parameters(tmp_path: Path) -> N
     check(Mutation(text + row, "E302", 5), tmp_path)
     found = diagnosed(Mutation(text + row.replace("expand", "strid"), "E302", 5), tmp_path)
     assert sorted(d.code for d in found) == ["E301", "E302"]
+    check(Mutation(text + row.replace("mbcnv", "botleneck").replace("expand", "stride_at"), "E302", 5), tmp_path)
