@@ -263,7 +263,7 @@ def test_spec_holds_and_torch_confirms_it(name: str) -> None:
     assert check_expectations(graph) == []
     assert graph.spec.name == name
     assert graph.spec.summary
-    assert all(warning.code == "W502" and name.startswith("regnet") for warning in graph.warnings)
+    assert graph.warnings == ()
     assert compare_shapes(graph) == []
 
     model = archspec.build(graph, device="meta")
@@ -345,5 +345,7 @@ def totals(name: str, *overrides: str) -> tuple[int, int]:
     return sum(weights(graph).values()), macs
 
 
-def test_resnext_is_a_difference_of_few_lines() -> None:
-    assert len(SPECS["resnext50_32x4d"].read_text().splitlines()) <= 8
+def test_resnext_is_a_difference_of_at_most_six_lines() -> None:
+    """With what it expects of itself; where it was published and what it reproduces are about it, and no difference."""
+    lines = SPECS["resnext50_32x4d"].read_text().splitlines()
+    assert len([line for line in lines if not line.startswith(("paper:", "reference:"))]) <= 6
