@@ -64,7 +64,7 @@ def parameters(graph: archspec.Graph) -> int:
 @example(name="resnet50", height=224, width=224, classes=1000)
 @example(name="resnet18", height=1, width=1, classes=1)
 @example(name="resnet152", height=225, width=31, classes=1000)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_shapes_and_parameters_are_the_tables(name: str, height: int, width: int, classes: int) -> None:
     graph = compiled(name, height, width, classes)
     assert maps(graph) == expected_maps(name, height, width, classes)
@@ -82,7 +82,7 @@ def note(seen: dict[str, tuple[int, ...]], scope: str, module: nn.Module, inputs
 @pytest.mark.slow
 @given(name=names, height=sizes, width=sizes, classes=classes)
 @example(name="resnet152", height=97, width=33, classes=7)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_shapes_and_parameters_are_torchvisions(name: str, height: int, width: int, classes: int) -> None:
     graph = compiled(name, height, width, classes)
     with torch.device("meta"):

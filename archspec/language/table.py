@@ -132,6 +132,7 @@ class Table:
         cursor = self._entry("block", number)
         if cursor is None:
             self._missing("block", number)
+            self.unknown_block |= self.cursor.get("block") is not None
             return Cell((), False, self.cursor.span)
         by_block = isinstance(cursor.value, list)
         found = [block for item in (cursor.children() if by_block else (cursor,)) if (block := self._block(item))]
@@ -206,8 +207,10 @@ class Table:
         return Stage(number, blocks, cells, column.span if column else self.cursor.span)
 
     def _needs(self, key: str, blocks: Cell) -> bool:
-        """Whether a stage of these blocks cannot do without the column."""
-        return key == "count" or not blocks.entries or any(key in block.reads for block in blocks.entries)
+        """Whether a stage of these blocks cannot do without the column. Of a block that is unknown, nobody knows."""
+        if key == "count" or any(key in block.reads for block in blocks.entries):
+            return True
+        return not blocks.entries and not self.unknown_block
 
     def _missing(self, key: str, number: int) -> None:
         """The fault of a column that is not there, or whose list has nothing for stage ``number``."""

@@ -114,7 +114,7 @@ def test_families(name: str, batch: int) -> None:
 
 SIZES = st.sampled_from([(5,), (5, 5), (5, 5), (5, 5, 5)])
 BATCHES = st.sampled_from([1, 2, 3])
-SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 
 
 @given(steps=sequences(LEAVES), size=SIZES, batch=BATCHES, double=st.booleans(), data=st.data())

@@ -124,7 +124,7 @@ def assert_lengths(found: Lengths, wanted: list[int]) -> None:
 @example(steps=[{"multiply": [[], [], [CONV]]}, {"multiply": [[], [CONV]]}], times=1)
 @example(steps=[{"multiply": [[{"add": [[], [CONV]]}], [{"pool": {"type": "avg", "output": 1}}], [CONV]]}], times=1)
 @example(steps=[{"add": [[], [{"add": [[], [CONV]]}, {"add": [[], [CONV], [CONV, CONV]]}]]}], times=1)
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_random_networks(steps: list[Step], times: int) -> None:
     """The same steps several times in a row are a power of their distribution."""
     graph = network(steps * times, 5)

@@ -66,7 +66,7 @@ NAMINGS = [
     st.sampled_from(NAMINGS),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_copies_are_what_lowering_gives(
     counts: list[int], block: str, order: str, shortcut: str, drop: str, naming: str, zero: bool
 ) -> None:

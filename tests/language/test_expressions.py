@@ -517,7 +517,7 @@ def some_part_is_large(text: str, env: dict[str, Value]) -> bool:
     return False
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(texts(), environments())
 def test_means_what_python_means(text: str, env: dict[str, Value]) -> None:
     if len(text) > 500:

@@ -110,6 +110,9 @@ def test_a_scalar_reaches_the_stages_whose_block_declares_it() -> None:
         ("stages: {block: wide, count: 1, channels: [[8.5]]}", ["E202"]),
         ("stages: {block: wide, count: 1, channels: 8, width: true}", ["E406"]),
         ("stages: {block: wide, count: 1, channels: 8, width: relu}", ["E402"]),
+        ("stages: {block: wdie, count: 1}", ["E302"]),  # the block that was meant may need no channels
+        ("stages: {block: [basic, null], count: 1, channels: 8, width: 8}", ["E203"]),
+        ("stages: {count: 1}", ["E203", "E203"]),
     ],
 )
 def test_faulty_tables(text: str, expected: list[str]) -> None:
@@ -151,7 +154,7 @@ def test_quantized_linear_is_torchvisions(rule: tuple[Any, ...]) -> None:
     assert (said == ["W502"]) == (found != quantized_linear(*rule[:4])[0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 40),
     st.integers(1, 40).map(lambda n: 8 * n),

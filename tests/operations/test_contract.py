@@ -264,7 +264,7 @@ def test_strategies_cover_every_argument(name: str) -> None:
 
 @pytest.mark.parametrize("name", operations())
 @given(data=st.data())
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 def test_operation_is_what_torch_does(name: str, data: st.DataObject) -> None:
     operation, inputs = data.draw(applications(name))
     assert hash(operation) == hash(type(operation)(**{n: getattr(operation, n) for n in arguments(type(operation))}))
@@ -278,7 +278,7 @@ def test_operation_is_what_torch_does(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", operations())
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_starting_at_zero_changes_only_the_start(name: str, data: st.DataObject) -> None:
     operation, inputs = data.draw(applications(name))
     zeroed = operation.zero_initialised()
@@ -303,7 +303,7 @@ def test_operation_is_documented(name: str) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_gates_are_what_scales_another(data: st.DataObject) -> None:
     multiply = operations()["multiply"]()
     inputs = data.draw(branches())

@@ -17,12 +17,7 @@ SLOW_DRAWS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.larg
 def tries(number: int) -> settings:
     """So many examples, or as many as ``ARCHSPEC_SPECS`` says."""
     count = int(os.environ.get("ARCHSPEC_SPECS", number))
-    return settings(
-        max_examples=count,
-        deadline=None,
-        derandomize="ARCHSPEC_SPECS" not in os.environ,
-        suppress_health_check=SLOW_DRAWS,
-    )
+    return settings(max_examples=count, suppress_health_check=SLOW_DRAWS)
 
 
 def compiled(text: str) -> archspec.Graph:

@@ -47,7 +47,7 @@ def check(mutation: Mutation, folder: Path) -> None:
 @pytest.mark.parametrize("name", sorted(NUMBERED))
 def test_a_fault_is_reported_where_it_is(name: str, tmp_path: Path) -> None:
     @given(data=st.data(), spec=specs().filter(lambda spec: NUMBERED[name].fits(spec.document)))
-    @settings(tries(3), derandomize=True)
+    @tries(3)
     def each(data: st.DataObject, spec: str) -> None:
         mutation = data.draw(st.composite(lambda draw: made(draw, NUMBERED[name], spec.document))())
         check(mutation, tmp_path)
@@ -62,7 +62,7 @@ def test_any_mutation(mutation: Mutation, tmp_path_factory: pytest.TempPathFacto
     check(mutation, tmp_path_factory.mktemp("mutation"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=SLOW_DRAWS)
+@tries(20)
 @given(mutation=st.sampled_from(["resnet50", "densenet121", "inception_v3"]).flatmap(lambda n: mutations(zoo(n))))
 def test_a_spec_from_elsewhere(mutation: Mutation, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Faults are put into a spec that nobody drew, here into some of the zoo's."""
@@ -83,7 +83,7 @@ def test_codes_can_be_chosen() -> None:
     found = []
 
     @given(mutation=specs().flatmap(lambda spec: mutations(spec, "E503", "E507")))
-    @settings(max_examples=20, deadline=None, suppress_health_check=SLOW_DRAWS, derandomize=True)
+    @settings(max_examples=20, suppress_health_check=SLOW_DRAWS)
     def collect(mutation: Mutation) -> None:
         found.append(mutation.code)
 

@@ -75,7 +75,7 @@ def shuffled(form: Form, chance: random.Random) -> Form:
 
 
 @given(forms(), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_same_network_in_another_order_matches(form: Form, chance: random.Random) -> None:
     other = shuffled(form, chance)
     pairs = match(form, other)
@@ -85,7 +85,7 @@ def test_the_same_network_in_another_order_matches(form: Form, chance: random.Ra
 
 
 @given(forms(), forms(), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_matches_is_isomorphic(one: Form, other: Form, chance: random.Random) -> None:
     for second in (other, shuffled(one, chance), changed(one, chance)):
         assert (match(one, second) is not None) == brute_force(one, second)

@@ -45,7 +45,7 @@ def test_the_network_by_hand() -> None:
 
 
 @given(st.permutations(MODULES), st.permutations([f"m{number}" for number in range(len(MODULES))]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_names_and_orders_change_nothing(order: list[str], chosen: list[str]) -> None:
     names = dict(zip(MODULES, chosen, strict=True))
     found = verdict(Residual(names, order), levels=("graph",))
@@ -54,7 +54,7 @@ def test_names_and_orders_change_nothing(order: list[str], chosen: list[str]) ->
 
 
 @given(st.permutations(MODULES), st.sampled_from([name for name in MODULES if name.startswith("bn")]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_names_and_orders_hide_no_difference(order: list[str], mutated: str) -> None:
     reference = Residual(order=order)
     reference.part(mutated).eps = 1e-3

@@ -90,8 +90,13 @@ LOWERED: tuple[tuple[str, list[Any], Path, bool], ...] = (
     ("E502", [{"conv": {"out": 8, "kernel": 99999, "padding": 0}}], (0, "conv", "kernel"), False),
     ("E503", [{"conv": {"out": 7, "groups": 3}}], (0, "conv", "groups"), False),
     ("E503", [{"conv": {"out": 8}}, {"channel_shuffle": {"groups": 3}}], (1, "channel_shuffle", "groups"), False),
-    ("E504", [{"add": [[{"conv": {"out": 3}}], [{"conv": {"out": 5}}]]}], (0, "add"), True),
-    ("E504", [{"multiply": {"a": [{"conv": {"out": 3}}], "b": [{"conv": {"out": 5}}]}}], (0, "multiply"), True),
+    ("E504", [{"add": [[{"conv": {"out": 3}}], [{"conv": {"out": 5, "name": "other"}}]]}], (0, "add"), True),
+    (
+        "E504",
+        [{"multiply": {"a": [{"conv": {"out": 3}}], "b": [{"conv": {"out": 5, "name": "other"}}]}}],
+        (0, "multiply"),
+        True,
+    ),
     ("E504", [{"concat": [["flatten"], []]}], (0, "concat"), True),
     ("E506", ["flatten", {"conv": {"out": 8}}], (1, "conv"), True),
     ("E506", [{"pool": {"type": "avg", "output": 1}}, "flatten", {"pool": {"type": "max", "kernel": 1}}], (2,), False),
@@ -99,7 +104,10 @@ LOWERED: tuple[tuple[str, list[Any], Path, bool], ...] = (
     ("E507", [{"conv": {"out": 8}}, {"pad_channels": {"out": 4}}], (1, "pad_channels", "out"), False),
     ("E602", [{"conv": {"out": 100000000000000}}], (0, "conv", "out"), False),
 )
-"""Heads that are refused when the network is made."""
+"""Heads that are refused when the network is made.
+
+Of two steps of a kind one has a name: the spec's naming may not number them.
+"""
 
 
 def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:

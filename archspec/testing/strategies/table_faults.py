@@ -158,10 +158,10 @@ TABLES: tuple[tuple[str, dict[str, Any], Path, bool], ...] = (
     ("W302", rows(*PRE_POST), ("stages", 1, "activation_order"), False),
     ("W303", {"stages": basic(block=["basic", "bottleneck"])}, ("stages", "channels"), True),
     ("W304", {"stages": basic(quantized_linear=RULE)}, ("stages", "count"), True),
-    ("W501", {**rows(basic()), "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),
+    ("W501", {**rows(basic()), "input": [3, 32, 32], "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),
     ("W502", {**rows(basic()), "scale": {"width": 1.3}}, ("scale",), False),
 )
-"""A table in place of the spec's own, and what else it takes. Definitions, parameters and input stay."""
+"""A table in place of the spec's own, and what else it takes. Definitions and parameters stay."""
 
 
 def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
