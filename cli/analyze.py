@@ -77,7 +77,7 @@ def command(
     """
     reports: list[Report] = []
     faults: list[Diagnostic] = []
-    for reference in options.references(specs, form):
+    for reference in options.references(specs):
         try:
             spec = options.load(options.source(reference), overrides, allow_outside)
             found = archspec.analyze(

@@ -7,6 +7,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ def command(
                 model, loaded = _model(graph, how, seed, flat, step)
             if output and temporary:
                 _save(model, graph, source, output, temporary, step)
-    found += loaded.remarks if loaded else ()
+    found += tuple(map(_of_this_command, loaded.remarks)) if loaded else ()
     costs = report(graph, lengths=False)
     if form == "json":
         put_json(build_json(graph, costs, spec, output, loaded, found))
@@ -141,6 +142,14 @@ def command(
     how |= {"seed": seed} if how and seed is not None else {}
     put(safe(_next(graph, spec, overrides, allow_outside, limits, how, output)))
     return 0
+
+
+def _of_this_command(remark: Diagnostic) -> Diagnostic:
+    """A remark on weights, which says what to do in Python, with what holds here."""
+    if remark.code != "W821" or "dtype=" not in remark.message:
+        return remark
+    help = "the command always makes torch.float32; `dtype` is an argument of `archspec.build` in Python"
+    return replace(remark, help=help)
 
 
 def _files(graph: Graph) -> set[str]:

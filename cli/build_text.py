@@ -14,13 +14,10 @@ from archspec.graph.graph import Graph
 from archspec.operations.base import show_shape
 
 from .render import Terminal, as_json, counted, put, short
-from .tables import put_table
+from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
     from archspec.weights import Loaded
-
-MAX_KEYS = 20
-"""How many state-dict keys of a kind the text shows; JSON has them all."""
 
 
 def put_report(costs: Report) -> None:
@@ -58,9 +55,7 @@ def _put_keys(what: str, rows: Sequence[tuple[str, str]]) -> None:
     if not rows:
         return
     put(f"  {counted(len(rows), 'key')} {what}")
-    put_table(rows[:MAX_KEYS], indent="    ")
-    if len(rows) > MAX_KEYS:
-        put(f"    and {len(rows) - MAX_KEYS:,} more, which `--format json` lists")
+    put_keys(rows, indent="    ")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -16,7 +16,8 @@ from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import BUDGETS, check_expectations
 
 from . import options
-from .render import MAX_SHOWN, Finding, Report, Terminal, as_json, counted, put, put_json, say, short
+from .places import Finding
+from .render import Report, Terminal, as_json, counted, put, put_json, short
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -41,10 +42,11 @@ def command(
 ) -> int:
     """Read and compile specs, and verify what they expect; needs no torch.
 
-    A SPEC is a path, a folder of specs, the name of a spec that ships with archspec, or `-` for standard input. Each
-    one is read, every shape is inferred, and what it says under `expect` is compared. The exit status is 1 if one of
-    them is at fault. --set makes another network, of which only what --expect and --set say is expected. `--format
-    sarif` is for code scanners and editors, and `--format github` annotates the files of a pull request.
+    A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder, which stands for
+    all specs in it and in folders below. Each one is read, every shape is inferred, and what it says under `expect` is
+    compared. The exit status is 1 if one of them is at fault. --set makes another network, of which only what --expect
+    and --set say is expected. `--format sarif` is for code scanners and editors, and `--format github` annotates the
+    files of a pull request.
 
     \b
     Examples:
@@ -54,7 +56,7 @@ def command(
       archspec check wide.yaml --set stages.groups=32
       archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
-    references = list(options.references(specs, "text" if form == "text" else "json"))
+    references = list(options.references(specs))
     outcomes = (examine(reference, overrides, allow_outside, limits, budgets) for reference in references)
     if form == "text":
         valid = _put_text(outcomes, len(references), bool(overrides))
@@ -117,24 +119,19 @@ def _put_json(outcomes: Iterator[Outcome]) -> int:
 
 def _put_sarif(outcomes: Iterator[Outcome]) -> int:
     """Print the diagnostics as a log of SARIF. Returns how many specs are valid."""
-    from .sarif import as_sarif
+    from .sarif import put_log
 
     valid, findings = _findings(outcomes)
-    put_json(as_sarif(findings))
+    put_log(findings)
     return valid
 
 
 def _put_github(outcomes: Iterator[Outcome]) -> int:
     """Print the diagnostics as annotations. Returns how many specs are valid."""
-    from .github import as_annotation
+    from .github import put_annotations
 
     valid, findings = _findings(outcomes)
-    safe = Terminal.of(sys.stdout).safe
-    lines = dict.fromkeys(as_annotation(finding, safe) for finding in findings)  # what specs share is said once
-    for line in list(lines)[:MAX_SHOWN]:
-        put(line)
-    if len(lines) > MAX_SHOWN:
-        say(f"{len(lines):,} diagnostics, of which the first {MAX_SHOWN} are shown")
+    put_annotations(findings)
     return valid
 
 

@@ -19,11 +19,8 @@ from archspec.operations.base import show_shape
 
 from . import options
 from .render import Terminal, counted, put, put_json, short
-from .tables import put_table
+from .tables import put_keys, put_table
 from .yaml_text import scalar
-
-MAX_KEYS = 20
-"""How many state-dict keys of a kind the text shows; JSON has them all."""
 
 TOTALS = {
     "params": "parameters",
@@ -175,9 +172,7 @@ def _put_transfer(found: Difference) -> None:
     ):
         if keys:
             put(f"  {_keys(len(keys), one, several)}")
-            put_table([(key, shapes[key]) if key in shapes else (key,) for key in keys[:MAX_KEYS]], indent="    ")
-            if len(keys) > MAX_KEYS:
-                put(f"    and {len(keys) - MAX_KEYS:,} more, which `--format json` lists")
+            put_keys([(key, shapes[key]) if key in shapes else (key,) for key in keys], indent="    ")
 
 
 def _keys(number: int, one: str, several: str) -> str:

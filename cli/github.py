@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterable
 
 from archspec.codes import CODES
 
-if TYPE_CHECKING:
-    from .render import Finding
+from .places import Finding
+from .render import MAX_SHOWN, Terminal, put, say
+
+
+def put_annotations(findings: Iterable[Finding]) -> None:
+    """Print an annotation for each diagnostic, those that specs share once, and at most as many as GitHub shows."""
+    safe = Terminal.of(sys.stdout).safe
+    lines = list(dict.fromkeys(as_annotation(finding, safe) for finding in findings))
+    for line in lines[:MAX_SHOWN]:
+        put(line)
+    if len(lines) > MAX_SHOWN:
+        say(f"{len(lines):,} diagnostics, of which the first {MAX_SHOWN} are shown")
 
 
 def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .ending import Ended, listen, status
 from .render import Terminal, discard, say
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class Commands(click.Group):
         if name not in COMMANDS and (name == "-" or not name.startswith("-")) and not ctx.resilient_parsing:
             raise click.UsageError(_unknown(name), ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Ended as error:  # click would take it for an interrupt, and say so
+            raise SystemExit(error.status) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -114,14 +121,16 @@ def commands() -> None:
 def run(arguments: list[str]) -> int:
     """The exit status of a call with these arguments. Nothing that a command raises comes out."""
     try:
-        status = int(commands.main(arguments, prog_name="archspec", standalone_mode=False) or 0)
+        found = int(commands.main(arguments, prog_name="archspec", standalone_mode=False) or 0)
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
-        return status
+        return found
     except click.ClickException as error:
         _say_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        if status():
+            return status()
         say("archspec: interrupted")
         return INTERRUPTED
     except MemoryError:
@@ -130,7 +139,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         return _output_lost(error)
     except Exception as error:
-        return _defect(error)
+        return status() or _defect(error)
 
 
 def _say_usage(error: click.ClickException) -> None:
@@ -181,12 +190,11 @@ def main() -> int:
     """The entry point of the installed command."""
     _prepare()
     try:
-        status = run(sys.argv[1:])
-    except SystemExit as error:  # from shell completion
-        status = error.code if isinstance(error.code, int) else 1
+        return run(sys.argv[1:])
+    except SystemExit as error:  # from shell completion, and from a signal
+        return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
-        status = INTERRUPTED
-    return status
+        return status() or INTERRUPTED
 
 
 def _prepare() -> None:
@@ -202,9 +210,6 @@ def _prepare() -> None:
             reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `archspec ... | head -1` ends quietly, as other tools do
-    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
-        kind = getattr(signal, name)
-        if signal.getsignal(kind) is not signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(kind, lambda number, frame: sys.exit(128 + number))  # temporary files are removed
+    listen()
     # A command makes many small objects that live until it ends; looking through them again and again is wasted.
     gc.set_threshold(100_000, 50, 100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -17,10 +16,12 @@ import archspec
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean
 from archspec.graph.graph import Limits
 from archspec.language.files import ReadLimits, decode
-from archspec.language.locate import SUFFIXES, open_spec, zoo_names
+from archspec.language.locate import open_spec, zoo_names
 from archspec.language.spec import Spec
+from archspec.testing.find import find_specs, find_yaml, is_spec
 
-from .render import Report, Terminal, as_json, put_json, say
+from .ending import end_if_asked
+from .render import Report, as_json, put_json
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -30,7 +31,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 STDIN = "-"
 LIMITS = ("nodes", "elements")
 
-_KEY = re.compile(r"^(\w+):", re.MULTILINE | re.ASCII)
 _SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # what a shell takes as it stands
 
@@ -52,6 +52,7 @@ class SpecCommand(click.Command):
             found, status = error.diagnostics, 1
         except EnvironmentFault as error:
             found, status = (error.diagnostic,), 3
+        end_if_asked()  # else a fault may be what became of a signal
         named = ctx.params.get("spec") or " ".join(ctx.params.get("specs", ()))
         refuse(found, str(named), str(ctx.params.get("form", "")))
         return status
@@ -84,12 +85,32 @@ def source(reference: str) -> Source:
     if reference == STDIN:
         return _standard_input()
     if _is_folder(reference):
-        shown = cut(reference)
-        help = f"name a spec in it; `{shlex.join(['archspec', 'check', shown])}` checks them all"
-        if inside(reference) == [reference]:
-            help = "it has no specs, which are files that end in `.yaml` or `.yml`"
-        raise SpecError([Diagnostic("E803", f"`{shown}` is a folder", help=help)])
+        raise SpecError([_of_folder(reference)])
     return open_spec(reference)
+
+
+def _of_folder(folder: str) -> Diagnostic:
+    """Why there is nothing to be read where a folder stands for a spec."""
+    shown = cut(folder)
+    try:
+        os.listdir(folder)  # noqa: PTH208  # what cannot be listed seems to be empty when it is searched
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        return Diagnostic("E804", f"the folder `{shown}` cannot be read: {reason}")
+    passed = 0
+    for path in find_yaml(folder):
+        if is_spec(path):
+            help = f"name a spec in it; `{shlex.join(['archspec', 'check', shown])}` checks them all"
+            return Diagnostic("E803", f"`{shown}` is a folder", help=help)
+        passed += 1
+    if passed:
+        found = (
+            f"none of the {passed:,} files of YAML there" if passed > 1 else "the one file of YAML there is none that"
+        )
+        help = f"{found} has the key `archspec` at its top, and a network; a file that is named itself is always read"
+    else:
+        help = "a spec ends in `.yaml` or `.yml`; folders below are searched too, and hidden ones are not"
+    return Diagnostic("E803", f"the folder `{shown}` holds no specs", help=help)
 
 
 def _standard_input() -> Source:
@@ -103,44 +124,20 @@ def _standard_input() -> Source:
     return decode(data, "<stdin>")
 
 
-def inside(reference: str) -> list[str]:
-    """The paths of the specs directly in a folder; what is no folder, or one without specs, stands for itself."""
-    found: list[str] = []
-    if _is_folder(reference):
-        with contextlib.suppress(OSError):
-            paths = Path(reference).iterdir()
-            found = sorted(str(path) for path in paths if path.suffix in SUFFIXES and not path.name.startswith("."))
-    return found or [reference]
+def references(specs: Iterable[str]) -> Iterator[str]:
+    """What a command that takes several specs reads: each of them, and for a folder the specs in it and below.
 
-
-def references(specs: Iterable[str], form: str) -> Iterator[str]:
-    """What a command that takes several specs reads: each of them, and of a folder the specs in it."""
+    A folder without specs stands for itself, and :func:`source` says what is wrong with it.
+    """
     if tuple(specs).count(STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
     for reference in specs:
-        for name in inside(reference):
-            if name == reference or not holds_definitions(name):
-                yield name
-            elif form != "json":
-                safe = Terminal.of(sys.stderr).safe
-                say(f"{safe(name)}: only definitions, which are read with the specs that import them")
-
-
-def holds_definitions(path: str) -> bool:
-    """Whether a file is one that ``import`` names: it defines something, and has none of the keys that make a spec."""
-    try:
-        if not Path(path).is_file():  # a pipe would wait for its writer
-            return False
-        with Path(path).open(encoding="utf-8") as stream:
-            keys = set(_KEY.findall(stream.read(ReadLimits().bytes)))
-    except (OSError, ValueError):
-        return False
-    return bool(keys & {"blocks", "shortcuts", "fragments", "naming"}) and not keys & {"name", "stages", "extends"}
+        yield from (find_specs(reference) if _is_folder(reference) else []) or [reference]
 
 
 def _is_folder(reference: str) -> bool:
     try:
-        return reference not in (STDIN, *zoo_names()) and Path(reference).is_dir()
+        return reference not in ("", STDIN, *zoo_names()) and Path(reference).is_dir()
     except (OSError, ValueError):
         return False
 

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from .ending import end_if_asked
 from .render import Terminal
 
 Step = Callable[[str], None]
@@ -13,7 +14,22 @@ Step = Callable[[str], None]
 
 @contextlib.contextmanager
 def progress(steps: int) -> Iterator[Step]:
-    """A bar of ``steps`` steps, wiped away at the end. What it gives is called as each begins, with what is done."""
+    """A bar of ``steps`` steps, wiped away at the end. What it gives is called as each begins, with what is done.
+
+    Long work is what signals are sent to, so each step looks whether one was lost in the step before.
+    """
+    with _drawn(steps) as draw:
+
+        def step(text: str) -> None:
+            end_if_asked()
+            draw(text)
+
+        yield step
+    end_if_asked()
+
+
+@contextlib.contextmanager
+def _drawn(steps: int) -> Iterator[Step]:
     terminal = Terminal.of(sys.stderr)
     if not terminal.person:
         yield lambda text: None

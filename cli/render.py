@@ -1,7 +1,7 @@
 """Everything that a terminal sees: diagnostics with their excerpts, or as JSON; text that is safe to print.
 
 Tables and the progress of long work are drawn in ``tables`` and ``progress``; ``sarif`` and ``github`` have the forms
-that code hosts read.
+that code hosts read, and ``places`` the addresses of files there.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic, Label, Span
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 MAX_SHOWN = 50
 """How many diagnostics one call prints; the rest is counted."""
 
+MAX_KEYS = 12
+"""How many state-dict keys of a kind, or things that a message lists, the text shows; JSON has them all."""
+
 TAB = 4
 PIPE_WIDTH = 160
 """How wide an excerpt may be where there is no terminal."""
 
+_FURTHER = re.compile(r"[,;] (?=`)")
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "31;1", "33;1", "34", "36", "1"
 
 
@@ -102,7 +106,8 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
     span = diagnostic.span
     place = f"{safe(str(span))}: " if span else ""
     title = terminal.paint(f"{diagnostic.severity}[{diagnostic.code}]", style)
-    lines = [f"{terminal.paint(place, _BOLD)}{title}: {terminal.paint(safe(diagnostic.message), _BOLD)}"]
+    message, listed = _without_list(safe(diagnostic.message), terminal.width)
+    lines = [f"{terminal.paint(place, _BOLD)}{title}: {terminal.paint(message, _BOLD)}", *listed]
     spans = [*([span] if span else []), *(label.span for label in diagnostic.labels)]
     gutter = max((len(str(each.line)) for each in spans), default=1)
     if span:
@@ -117,6 +122,21 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
     if diagnostic.help:
         lines.append(f"  {terminal.paint('help:', _CYAN)} {safe(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def _without_list(message: str, width: int) -> tuple[str, list[str]]:
+    """A message without the list at its end, where that is too long for a line, and lines of the first things in it."""
+    head, colon, rest = message.partition(": `")
+    items = _FURTHER.split(f"`{rest}") if colon else []
+    if len(items) <= MAX_KEYS and (len(items) < 4 or display_width(message) <= width):
+        return message, []
+    more = [f"  {and_more(len(items) - MAX_KEYS)}"] if len(items) > MAX_KEYS else []
+    return f"{head}:", [*(f"  {item}" for item in items[:MAX_KEYS]), *more]
+
+
+def and_more(number: int) -> str:
+    """What stands below the first of many."""
+    return f"and {number:,} more, which `--format json` lists"
 
 
 def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, terminal: Terminal) -> list[str]:
@@ -173,43 +193,6 @@ def _place(span: Span | None) -> dict[str, Any]:
         "file": span.source.name if span else None,
         **dict(zip(keys, span[1:] if span else [None] * 4, strict=True)),
     }
-
-
-class Finding(NamedTuple):
-    """A diagnostic, and the file of the spec, None for standard input, in which it was found."""
-
-    diagnostic: Diagnostic
-    file: str | None
-
-    def place(self, span: Span | None) -> tuple[str | None, Span | None]:
-        """The file that a code host shows ``span`` in, and ``span`` if it is in that file.
-
-        What points into an option, or into the language's library, is shown at the spec without a line.
-        """
-        if span is None or span.source.library or span.source.name.startswith("--"):
-            return self.file and address(self.file), None
-        if span.source.path is None and self.file is None:
-            return None, span
-        return address(span.source.path or span.source.name), span
-
-    def elsewhere(self, span: Span | None) -> str:
-        """Where ``span`` is, if a code host cannot show it."""
-        return f"{span}: " if span and self.place(span)[1] is None else ""
-
-
-def address(path: str) -> str:
-    """A file as a code host calls it: from the root of the checkout, which ``GITHUB_WORKSPACE`` names where a workflow
-    runs, or else from the working directory. Absolute for a file that lies in neither.
-    """
-    try:
-        here = Path.cwd()
-    except OSError:
-        return path
-    absolute = Path(os.path.normpath(here / path))
-    for root in (Path(os.environ.get("GITHUB_WORKSPACE") or here), here):
-        if absolute.is_relative_to(root):
-            return absolute.relative_to(root).as_posix()
-    return absolute.as_posix()
 
 
 class Report:

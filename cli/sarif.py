@@ -11,16 +11,22 @@ from urllib.parse import quote
 import archspec
 from archspec.codes import CODES
 
+from .places import Finding
+from .render import put_json
+
 if TYPE_CHECKING:
     from archspec.diagnostics import Span
-
-    from .render import Finding
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
 """How SARIF calls the folder that relative addresses begin at; a code host takes the root of the checkout."""
 
 _INDEX = {code: number for number, code in enumerate(CODES)}
+
+
+def put_log(findings: Iterable[Finding]) -> None:
+    """Print the log."""
+    put_json(as_sarif(findings))
 
 
 def as_sarif(findings: Iterable[Finding]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 
-from .render import Terminal, display_width, put
+from .render import MAX_KEYS, Terminal, and_more, display_width, put
 
 Rows = Sequence[Sequence[str]]
 
@@ -37,6 +37,13 @@ def put_table(
         left = _fitting(safe, spare, terminal.width - len(indent))
         right = [place for place, column in enumerate(left) if column in right]
         _draw([[row[column] for column in left] for row in safe], right, indent, header, total, terminal)
+
+
+def put_keys(rows: Rows, *, indent: str) -> None:
+    """Rows of state-dict keys, the first few."""
+    put_table(rows[:MAX_KEYS], indent=indent)
+    if len(rows) > MAX_KEYS:
+        put(f"{indent}{and_more(len(rows) - MAX_KEYS)}")
 
 
 def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:

@@ -15,7 +15,6 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
 from archspec.graph.graph import Limits
 from archspec.language.files import decode
 from archspec.language.locate import zoo_names
-from archspec.testing.find import find_specs
 from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
 from archspec.testing.update import Update
 
@@ -25,7 +24,7 @@ from .progress import progress
 from .render import Terminal
 from .test_run import Request, Tested, test_all
 from .test_select import Selected, selection
-from .test_text import Text, junit, put_as_json
+from .test_text import Text, junit, put_as_json, put_github, put_sarif
 
 BOM = b"\xef\xbb\xbf"
 
@@ -67,7 +66,7 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @options.overrides
 @options.limits
-@options.form("text", "junit", "json")
+@options.form("text", "junit", "json", "sarif", "github")
 def command(
     paths: tuple[str, ...],
     level: Level | None,
@@ -90,6 +89,9 @@ def command(
     --update writes what was measured in the place of what the spec expects, and shows the change. Comments and layout
     stay, rounded figures stay rounded, and bounds are left alone. A spec without `expect` gets one.
 
+    `--format junit` is what continuous integration shows, `sarif` is for code scanners and editors, and `github`
+    annotates the files of a pull request.
+
     \b
     Examples:
       archspec test
@@ -102,7 +104,7 @@ def command(
         raise EnvironmentFault(Diagnostic("E809", f"--level {level} needs torch, which is not installed", help=help))
     if update and overrides:
         raise click.UsageError("--set makes another network, whose figures --update would write into this one's spec")
-    named = [name for path in paths or (os.curdir,) for name in _specs(path)]
+    named = list(options.references(paths or (os.curdir,)))
     if update and (strangers := [name for name in named if name == options.STDIN or name in zoo_names()]):
         raise click.UsageError(f"--update writes files, and `{cut(strangers[0])}` is none; name the path of one")
     names = list(dict.fromkeys(name for name in named if selected(name)))
@@ -118,23 +120,13 @@ def command(
         found.append(tested)
         if watched:
             text.put(tested)
-    if form == "json":
-        put_as_json(found)
-    elif form == "junit":
-        junit(found)
+    if form != "text":
+        {"json": put_as_json, "junit": junit, "sarif": put_sarif, "github": put_github}[form](found)
     else:
         for tested in [] if watched else found:  # a line in the middle of a bar would tear it
             text.put(tested)
         text.finish(time.monotonic() - begun)
     return status or int(not all(tested.outcome.passed for tested in found))
-
-
-def _specs(path: str) -> Iterator[str]:
-    """What a path stands for: a folder for its specs, and anything else for itself."""
-    if path == options.STDIN or path in zoo_names() or not os.path.isdir(path):  # noqa: PTH112  # a NUL is no path
-        yield path
-        return
-    yield from find_specs(path) or [path]
 
 
 def _with_standard_input(requests: Iterable[Request]) -> list[Request]:

@@ -42,11 +42,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What testing a spec gave; with ``update``, of the text with measured values, which is then to be written."""
+    """What testing a spec gave; with ``update``, of the text with measured values, which is then to be written.
+
+    ``path`` is the spec's file; None for standard input.
+    """
 
     reference: str
     outcome: Outcome
     update: Update | None = None
+    path: str | None = None
 
 
 class Ended(click.ClickException):
@@ -59,9 +63,10 @@ def test(request: Request) -> Tested:
     """Test one spec."""
     if request.level != "check":
         _settle()
-    change = None
+    change, path = None, None if request.reference == options.STDIN else request.reference
     try:
         source = request.source or options.source(request.reference)
+        path = source.path
         if request.update:
             change = update(lower(options.load(source, (), request.allow_outside), request.limits))
             source = Source(source.name, change.text, path=source.path)
@@ -69,7 +74,7 @@ def test(request: Request) -> Tested:
         places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]
         valid = Case("valid", next(iter(places), None), error.diagnostics)
         name = places[0].source.name if places else request.reference
-        return Tested(request.reference, Outcome(name, (valid,)))
+        return Tested(request.reference, Outcome(name, (valid,)), path=path)
     outcome = examine(
         source,
         level=request.level,
@@ -80,7 +85,7 @@ def test(request: Request) -> Tested:
     )
     if request.level != "check":
         gc.collect()  # what was built: networks hold themselves in circles
-    return Tested(request.reference, outcome, change)
+    return Tested(request.reference, outcome, change, path)
 
 
 @functools.cache

@@ -1,15 +1,17 @@
-"""What ``archspec test`` shows: a line a spec with what failed below, the same as JSON, and as JUnit's XML."""
+"""What ``archspec test`` shows: a line a spec with what failed below, the same as JSON, and in the forms of others."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from archspec.diagnostics import Diagnostic
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 
+from .places import Finding
 from .render import Report, Terminal, as_json, counted, put, put_json, render, say
 from .test_run import Tested
 
@@ -29,10 +31,7 @@ class Text:
         put(Terminal.of(sys.stdout).safe(f"{outcome.file}: {_verdict(outcome)}"))
         if tested.update and tested.update.changed:
             _put_diff(tested.update.diff())
-        told = set()
-        for case in outcome.cases:
-            new = [diagnostic for diagnostic in case.diagnostics if diagnostic not in told]
-            told.update(new)
+        for case, new in _told_once(outcome):
             self.report.add(new)
             if new and case.change:
                 safe = Terminal.of(sys.stderr).safe
@@ -47,6 +46,14 @@ class Text:
         self.report.finish(f"{passed} of {counted(len(self.tested), 'spec')} passed in {seconds:.1f} s")
         if any(case.left_out == NO_TORCH for outcome in self.tested for case in outcome.left_out):
             say("torch is not installed: nothing was built or run; pip install 'archspec-compiler[torch]'")
+
+
+def _told_once(outcome: Outcome) -> Iterator[tuple[Case, list[Diagnostic]]]:
+    """Each case of a spec, and what it has to say that none before it has said."""
+    told: set[Diagnostic] = set()
+    for case in outcome.cases:
+        yield case, [diagnostic for diagnostic in case.diagnostics if diagnostic not in told]
+        told.update(case.diagnostics)
 
 
 def _put_diff(diff: str) -> None:
@@ -110,6 +117,26 @@ def _case(case: Case) -> dict[str, Any]:
 
 def _status(case: Case) -> str:
     return "left out" if case.left_out else "failed" if case.failed else "passed"
+
+
+def put_sarif(found: Iterable[Tested]) -> None:
+    """Print what failed as a log of SARIF."""
+    from .sarif import put_log
+
+    put_log(_findings(found))
+
+
+def put_github(found: Iterable[Tested]) -> None:
+    """Print what failed as annotations."""
+    from .github import put_annotations
+
+    put_annotations(_findings(found))
+
+
+def _findings(found: Iterable[Tested]) -> Iterator[Finding]:
+    for tested in found:
+        for _, new in _told_once(tested.outcome):
+            yield from (Finding(diagnostic, tested.path) for diagnostic in new)
 
 
 def junit(found: Iterable[Tested]) -> None:

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import archspec
-from archspec.diagnostics import Diagnostic
+from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import show_shape
 
 from . import options
+from .ending import end_if_asked
 from .files import replacing, stand_somewhere
 from .progress import progress
 from .render import Terminal, as_json, counted, put, put_json, say
-from .tables import put_table
+from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
-    from archspec.verification.verdict import Keys, Level, Outputs, Verdict
+    from archspec.verification.verdict import Keys, Level, Verdict
 
+USAGE = 2
 LEVELS = ("keys", "graph", "outputs")
-MAX_KEYS = 20
-"""How many state-dict keys of a kind the text shows; JSON has them all."""
+OF_A_REFERENCE = ("E901", "E902", "E903", "E904", "E905")
+"""What is wrong with a reference, which is a matter of the call where `--against` names it."""
 
 
 def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -100,7 +102,7 @@ def command(
 
     Three levels: `keys` are identical, in order and with their shapes; the `graph` is isomorphic, names aside; the
     `outputs` are equal in eval mode and in training, with gradients and running statistics. Exit status 1 where a level
-    that is asked for does not hold.
+    that is asked for does not hold, or the spec is at fault; 2 where what --against names cannot be had.
 
     \b
     Examples:
@@ -116,18 +118,25 @@ def command(
         temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
         talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
         stand_somewhere()
-        with progress(steps=4 if "outputs" in asked else 3) as step, talk:
-            found = archspec.verify(
-                graph,
-                against,
-                input=shape,
-                batch=batch,
-                seed=seed,
-                tolerance=tolerance,
-                levels=asked,
-                limits=limits,
-                step=step,
-            )
+        try:
+            with progress(steps=4 if "outputs" in asked else 3) as step, talk:
+                found = archspec.verify(
+                    graph,
+                    against,
+                    input=shape,
+                    batch=batch,
+                    seed=seed,
+                    tolerance=tolerance,
+                    levels=asked,
+                    limits=limits,
+                    step=step,
+                )
+        except SpecError as error:
+            if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
+                raise
+            end_if_asked()
+            options.refuse(error.diagnostics, spec, form)
+            return USAGE
         if temporary:
             _write_map(found, graph, temporary)
     saved = target if found.key_map else None
@@ -194,55 +203,23 @@ def _put_text(found: Verdict, asked: Iterable[str]) -> None:
     safe = Terminal.of(sys.stdout).safe
     put(safe(f"{found.spec} against {found.reference}, on {found.batch}x{show_shape(found.input)}"))
     put("")
-    told: dict[Level, str] = {"keys": _keys(found.keys), "graph": _graph(found)}
-    if found.outputs:
-        told["outputs"] = _outputs(found.outputs)
-    titles = {"keys": "identical keys", "graph": "isomorphic graph", "outputs": "equal outputs"}
-    answers = {level: "yes" if held else "no" for level, held in found.levels.items()}
-    put_table([(titles[level], answers[level], words) for level, words in told.items()])
+    put_table(found.rows)
     if "keys" in asked:
         _put_keys(found.keys)
 
 
-def _keys(keys: Keys) -> str:
-    params = f"{keys.params:,} parameters"
-    if keys.params != keys.reference_params:
-        params += f", the reference {keys.reference_params:,}"
-    found = keys.difference or "all of the reference's, in its order"
-    return f"{counted(keys.count, 'key')}, {found}; {params}"
-
-
-def _graph(found: Verdict) -> str:
-    graph = found.graph
-    if graph.untraceable:
-        return f"the reference cannot be traced{'; weights paired by the order of execution' if graph.by_order else ''}"
-    if graph.held:
-        return counted(graph.steps, "operation")
-    return f"{counted(graph.steps, 'operation')}, the reference {graph.reference_steps:,}"
-
-
-def _outputs(outputs: Outputs) -> str:
-    if outputs.reason:
-        return "not compared"
-    told = ", ".join(f"{gap.largest:.3g} {name}" for name, gap in outputs.gaps.items())
-    return f"max |d| = {told}{f'; training is not compared: {outputs.random}' if outputs.random else ''}"
-
-
 def _put_keys(keys: Keys) -> None:
     """The keys that differ, a few of each kind."""
-    safe = Terminal.of(sys.stdout).safe
     shapes = {key: f"{_shape(one)}, the reference {_shape(other)}" for key, (one, other) in keys.misshapen.items()}
     for title, names in (
-        ("missing", keys.missing),
-        ("extra", keys.extra),
+        ("only in the reference", keys.missing),
+        ("only here", keys.extra),
         ("of another shape", list(keys.misshapen)),
         ("standing for something else in the reference", keys.crossed),
     ):
         if names:
             put(f"\n{title}")
-            put_table([(safe(name), shapes.get(name, "")) for name in names[:MAX_KEYS]], indent="  ")
-            if len(names) > MAX_KEYS:
-                put(f"  and {len(names) - MAX_KEYS:,} more, which `--format json` lists")
+            put_keys([(name, shapes.get(name, "")) for name in names], indent="  ")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

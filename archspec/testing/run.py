@@ -21,7 +21,7 @@ from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
 from archspec.graph.state import state
 from archspec.operations.base import show_shape
-from archspec.testing.torch import compare_shapes, lint
+from archspec.testing.torch import compare_shapes, lint, raise_interrupt
 from archspec.weights import build, save
 
 BATCH = 2
@@ -121,6 +121,7 @@ def compare_weights(graph: Graph, model: fx.GraphModule) -> list[Diagnostic]:
     try:
         lint(model)
     except RuntimeError as error:
+        raise_interrupt(error)
         faults.append(_defect(f"the built graph is not sound: {str(error).partition(chr(10))[0]}", place))
     for key in [key for key in expected | found if expected.get(key) != found.get(key)][:3]:
         told = [f"of shape {show_shape(each[key])}" if key in each else "missing" for each in (found, expected)]
@@ -180,6 +181,7 @@ def run(graph: Graph, model: nn.Module, seed: int = 0) -> list[Diagnostic]:
             results = _by_label(graph, model.train()(_example(graph, seed)))
             sum(result.float().sum() for result in results.values()).backward()  # type: ignore[union-attr]
         except RuntimeError as error:
+            raise_interrupt(error)
             told = str(error).strip().partition("\n")[0]
             shown = f"{BATCH}x{show_shape(graph.input)}"
             return [_fault(f"torch refuses to run the network on {shown}: {told}", _of_network(graph))]

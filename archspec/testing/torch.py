@@ -37,8 +37,21 @@ def compare_shapes(graph: Graph) -> list[Diagnostic]:
         with torch.no_grad():
             runner.run(torch.empty((BATCH, *graph.input), device="meta"))
     except Exception as error:  # whatever a kernel raises on shapes that do not fit
+        raise_interrupt(error)
         runner.refused(error)
     return runner.found
+
+
+def raise_interrupt(error: BaseException | None) -> None:
+    """Raise the interrupt, or the exit, that an exception came of.
+
+    The first pass imports hundreds of modules from inside kernels. An interrupt that meets one of their `except:`, or
+    compiled code that goes on in spite of it, comes out as an ordinary exception, and says nothing about a network.
+    """
+    while error is not None:
+        if not isinstance(error, Exception):
+            raise error
+        error = error.__cause__ or error.__context__
 
 
 class _Comparison(fx.Interpreter):

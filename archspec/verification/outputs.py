@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 
 from archspec.verification.trace import reason
 from archspec.verification.verdict import Gap, Outputs
+
+Results = list[tuple[str, Tensor]]
+"""The tensors that a network returns, each with what it is called."""
 
 
 class Incomparable(Exception):
@@ -98,23 +102,16 @@ def compare_outputs(
         buffers = _buffers(ours, theirs, pairs)
         with torch.no_grad():
             wanted = _run(theirs.eval(), example, "the reference")
-            found = _run(ours.eval(), example, "the spec's network")
-            evaluated = _worst(gap([one], [other], "output") for one, other in _zipped(found, wanted))
+            results = _run(ours.eval(), example, "the spec's network")
+            evaluated = _compared(results, wanted)
     except Incomparable as error:
-        return Outputs(False, reason=str(error))
+        return Outputs(False, reason=str(error), tolerance=tolerance)
+    found = Outputs(True, tolerance=tolerance, eval=evaluated)
     if random and train.largest:
-        return Outputs(evaluated.relative <= tolerance, eval=evaluated, random=random)
-    held = all(each.relative <= tolerance for each in (evaluated, train, buffers))
-    held = held and gradients.relative <= max(tolerance, GRADIENTS)
-    return Outputs(held, eval=evaluated, train=train, gradients=gradients, buffers=buffers)
-
-
-GRADIENTS = 1e-4
-"""How far gradients may be apart, relative to the largest of the same tensor, where no more is allowed.
-
-Where a value is read several times, autograd adds up its gradients in an order that depends on how the forward pass was
-written, which is no part of what the network is; and sums in another order round differently.
-"""
+        found = replace(found, random=random)
+    else:
+        found = replace(found, train=train, gradients=gradients, buffers=buffers)
+    return replace(found, held=not found.failing)
 
 
 def _training(
@@ -123,14 +120,14 @@ def _training(
     """The gaps between outputs in training mode, and between the gradients of parameters and input."""
     wanted, slopes = _step(theirs.train(), example, seed, "the reference")
     found, own = _step(ours.train(), example, seed, "the spec's network")
-    train = _worst(gap([one], [other], "output") for one, other in _zipped(found, wanted))
-    gaps = [gap([own[""]], [slopes[""]], "the input")]
+    train = _compared(found, wanted)
+    gaps = [gap([own[""]], [slopes[""]], "input")]
     parameters = {key: slope for key, slope in own.items() if key}
     gaps += [gap([slope], [slopes.get(pairs[key])], key) for key, slope in parameters.items()]
     return train, _worst(gaps)
 
 
-def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[list[Tensor], dict[str, Tensor | None]]:
+def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[Results, dict[str, Tensor | None]]:
     """Outputs in training mode, and the gradients of a random sum of them by parameter; the input's has no name."""
     example = example.clone().requires_grad_()
     parameters = {key: tensor for key, tensor in module.named_parameters() if tensor.requires_grad}
@@ -138,40 +135,46 @@ def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[lis
         torch.manual_seed(seed)
         outputs = _run(module, example, name)
     generator = torch.Generator().manual_seed(seed)
-    factors = [torch.randn(out.shape, generator=generator, dtype=out.dtype).to(out.device) for out in outputs]
+    tensors = [out for _, out in outputs]
+    factors = [torch.randn(out.shape, generator=generator, dtype=out.dtype).to(out.device) for out in tensors]
     with torch.enable_grad():
-        loss = sum((out * factor).sum() for out, factor in zip(outputs, factors, strict=True))
+        loss = sum((out * factor).sum() for out, factor in zip(tensors, factors, strict=True))
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         raise Incomparable(f"the outputs of {name} have no gradient")
     slopes = torch.autograd.grad(loss, [example, *parameters.values()], allow_unused=True)
-    return [out.detach() for out in outputs], dict(zip(["", *parameters], slopes, strict=True))
+    detached = [(label, out.detach()) for label, out in outputs]
+    return detached, dict(zip(["", *parameters], slopes, strict=True))
 
 
-def _run(module: nn.Module, example: Tensor, name: str) -> list[Tensor]:
+def _run(module: nn.Module, example: Tensor, name: str) -> Results:
     try:
         found = _tensors(module(example))
     except (Exception, SystemExit) as error:  # whatever a network raises on this input
         raise Incomparable(f"{name} cannot be run on an input of {_shown(example.shape)}: {reason(error)}") from None
-    if not all(bool(out.isfinite().all()) for out in found):
+    if not all(bool(out.isfinite().all()) for _, out in found):
         raise Incomparable(f"the outputs of {name} are not finite, so that they prove nothing")
     return found
 
 
-def _tensors(result: Any) -> list[Tensor]:
-    """The tensors of an output, in order."""
+def _tensors(result: Any, name: str = "output") -> Results:
+    """The tensors of an output, in order, each with what it is called."""
     if isinstance(result, Tensor):
-        return [result]
-    items: Iterable[Any] = (
-        result.values() if isinstance(result, Mapping) else result if isinstance(result, Sequence) else ()
-    )
-    return [tensor for item in items for tensor in _tensors(item)]
+        return [(name, result)]
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(result, Mapping):
+        items = result.items()
+    elif isinstance(result, Sequence):
+        items = enumerate(result)
+    return [each for key, item in items for each in _tensors(item, f"{name}[{key!r}]")]
 
 
-def _zipped(found: list[Tensor], wanted: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    if [out.shape for out in found] != [out.shape for out in wanted]:
-        shapes = [" and ".join(_shown(out.shape) for out in outs) or "nothing" for outs in (found, wanted)]
+def _compared(found: Results, wanted: Results) -> Gap:
+    """The largest gap between results, which are paired in order, and are called as the spec's network calls them."""
+    if [out.shape for _, out in found] != [out.shape for _, out in wanted]:
+        shapes = [" and ".join(_shown(out.shape) for _, out in outs) or "nothing" for outs in (found, wanted)]
         raise Incomparable(f"the spec's network gives {shapes[0]}, the reference {shapes[1]}")
-    return list(zip(found, wanted, strict=True))
+    pairs = zip(found, wanted, strict=True)
+    return _worst(gap([one], [other], name) for (name, one), (_, other) in pairs)
 
 
 def _shown(shape: Sequence[int]) -> str:
@@ -203,11 +206,13 @@ def _difference(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
         return Gap()
     one = torch.zeros_like(present[0]) if found is None else found
     other = torch.zeros_like(one) if wanted is None else wanted.reshape(one.shape)
-    largest = float((one.double() - other.double()).abs().max())
-    scale = float(other.double().abs().max())
+    apart = (one.double() - other.double()).abs()
+    place = int(apart.argmax())  # the first NaN, if there is one
+    index = tuple([int(axis) for axis in torch.unravel_index(torch.tensor(place), apart.shape)])
+    largest, scale = float(apart.flatten()[place]), float(other.double().abs().max())
     if largest != largest:
-        return Gap(float("inf"), float("inf"), name)
-    return Gap(largest, largest / scale if scale else float("inf"), name)
+        return Gap(float("inf"), float("inf"), name, index)
+    return Gap(largest, largest / scale if scale else float("inf"), name, index)
 
 
 def _worst(gaps: Iterable[Gap]) -> Gap:

@@ -144,19 +144,40 @@ class _Search:
     def surplus(self, number: int, other: int) -> str:
         """Whether one of two steps is all that one network has more than the other; empty where that is not so."""
         step, reference = self.ours.steps[number], self.theirs.steps[other]
-        after = [self.ours.steps[reader] for reader in self.readers[0][number]]
-        there = [self.theirs.steps[reader] for reader in self.readers[1][other]]
-        if any(label(reader) == label(reference) for reader in after):
+        after = [reader for reader in self.readers[0][number] if label(self.ours.steps[reader]) == label(reference)]
+        there = [reader for reader in self.readers[1][other] if label(self.theirs.steps[reader]) == label(step)]
+        if after and there:
+            one, two = _the(self.ours.steps[after[0]]), _the(self.theirs.steps[there[0]])
             return (
-                f"{_the(step)} ({_article(_word(step))}) has no counterpart: "
-                f"in the reference {_the(reference)} reads {self.read_there(other)} directly"
+                f"{_the(step)} ({_article(_word(step))}) comes before {one} ({_article(_word(reference))}), "
+                f"where the reference has them the other way round: {_the(reference)} before {two}"
             )
-        if any(label(reader) == label(step) for reader in there):
-            return (
+        if after:
+            told = f"in the reference {_the(reference)} reads {self.read_there(other)} directly"
+            if self.more(self.theirs, self.ours, step) >= 0:
+                return f"{_the(step)} ({_article(_word(step))}) stands elsewhere there: {told}{self.instead(step)}"
+            return f"{_the(step)} ({_article(_word(step))}) has no counterpart: {told}"
+        if there:
+            told = (
                 f"before {_the(step)} the reference has {_article(_word(reference))}, `{reference.place}` "
-                f"of {self.read_there(other)}, that is missing here"
+                f"of {self.read_there(other)}, that is"
             )
+            moved = self.more(self.ours, self.theirs, reference) >= 0
+            return f"{told.removesuffix('is')}stands elsewhere here" if moved else f"{told} missing here"
         return ""
+
+    @staticmethod
+    def more(form: Form, other: Form, step: Step) -> int:
+        """How many more steps of a kind one form has than another."""
+        counts = [sum(_kind(each) == _kind(step) for each in steps) for steps in (form.steps, other.steps)]
+        return counts[0] - counts[1]
+
+    def instead(self, step: Step) -> str:
+        """Where the reference has a step that stands at another place, if only one of its steps can be it."""
+        found = [number for number in self.left if _kind(self.theirs.steps[number]) == _kind(step)]
+        if len(found) != 1:
+            return ""
+        return f", and {_the(self.theirs.steps[found[0]])} reads {self.read_there(found[0])}"
 
     def read(self, number: int) -> str:
         step = self.ours.steps[number]
@@ -213,6 +234,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple) and value and all(isinstance(item, int) for item in value):
         return show_shape((value[0],) if len(set(value)) == 1 else value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _kind(step: Step) -> tuple[Any, ...]:
+    """What a step is wherever it stands: its weights have other shapes where a network is wider."""
+    return step.operation, step.attributes
 
 
 def _word(step: Step) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 from archspec.diagnostics import Diagnostic
@@ -14,6 +15,13 @@ LEVELS: tuple[Level, ...] = ("keys", "graph", "outputs")
 TITLES: Mapping[str, str] = {"keys": "identical keys", "graph": "isomorphic graph", "outputs": "equal outputs"}
 
 Shape = tuple[int, ...]
+
+GRADIENTS = 1e-4
+"""How far gradients may be apart, relative to the largest of the same tensor, where no more is allowed.
+
+Where a value is read several times, autograd adds up its gradients in an order that depends on how the forward pass was
+written, which is no part of what the network is; and sums in another order round differently.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,16 +52,30 @@ class Keys:
         return self.same and self.in_order
 
     @property
+    def reference_count(self) -> int:
+        """How many keys the reference has."""
+        return self.count - len(self.extra) + len(self.missing)
+
+    @property
     def difference(self) -> str:
         """In words, how they differ; empty where they do not."""
-        counts = (
-            (len(self.missing), "missing"),
-            (len(self.extra), "that it has not"),
-            (len(self.misshapen), "of another shape"),
-            (len(self.crossed), "that stand for something else there"),
-        )
-        found = ", ".join(f"{count:,} {words}" for count, words in counts if count)
-        return found or ("" if self.in_order else "they come in another order")
+        if self.same:
+            return "" if self.in_order else "they come in another order"
+        common = self.count - len(self.extra)
+        unlike = ((len(self.misshapen), "of another shape"), (len(self.crossed), "standing for something else there"))
+        told = " and ".join(f"{number:,} {words}" for number, words in unlike if number)
+        both = f"{common:,} in both{f' ({told})' if told else ''}" if common else "none in both"
+        alone = ((len(self.extra), "only here"), (len(self.missing), "only in the reference"))
+        return ", ".join([both, *(f"{number:,} {words}" for number, words in alone if number)])
+
+    def __str__(self) -> str:
+        """A line: how many there are, and how they differ."""
+        count, params = _counted(self.count, "key"), f"{self.params:,} parameters"
+        if self.params != self.reference_params:
+            params += f", the reference {self.reference_params:,}"
+        if self.same:
+            return f"{count}, all of the reference's, in {'its' if self.in_order else 'another'} order; {params}"
+        return f"{count}, the reference {self.reference_count:,}: {self.difference}; {params}"
 
 
 @dataclass(frozen=True)
@@ -71,26 +93,46 @@ class Graphs:
     untraceable: str = ""
     by_order: bool = False
 
+    def __str__(self) -> str:
+        """A line: how many steps there are."""
+        if self.untraceable:
+            by_order = "; weights paired by the order of execution" if self.by_order else ""
+            return f"the reference cannot be traced{by_order}"
+        steps = _counted(self.steps, "operation")
+        return steps if self.held else f"{steps}, the reference {self.reference_steps:,}"
+
 
 @dataclass(frozen=True)
 class Gap:
-    """The largest difference: absolute, relative to the largest number of the reference, and the tensor where it is."""
+    """The largest difference: absolute, relative to the largest number of the reference's tensor, and where it is.
+
+    ``at`` is the tensor, and ``index`` the place in it, from 0.
+    """
 
     largest: float = 0.0
     relative: float = 0.0
     at: str = ""
+    index: Shape = ()
+
+    def __str__(self) -> str:
+        """The difference and its place, for a message."""
+        place = f", at {list(self.index)} of `{self.at}`" if self.at else ""
+        return f"{self.largest:.3g} ({self.relative:.3g} of the largest){place}"
 
 
 @dataclass(frozen=True)
 class Outputs:
     """How far results are apart with equal weights.
 
-    ``reason`` says why they could not be compared. ``random`` says why training could not be compared number by number:
-    then ``train``, ``gradients`` and ``buffers`` are None.
+    ``reason`` says why they could not be compared; where that is because nothing says which weights belong together,
+    they are not ``paired``. ``random`` says why training could not be compared number by number: then ``train``,
+    ``gradients`` and ``buffers`` are None.
     """
 
     held: bool
     reason: str = ""
+    paired: bool = True
+    tolerance: float = 0.0
     eval: Gap | None = None
     train: Gap | None = None
     gradients: Gap | None = None
@@ -109,12 +151,32 @@ class Outputs:
         return {name: gap for name, gap in named.items() if gap is not None}
 
     @property
+    def failing(self) -> dict[str, Gap]:
+        """The gaps that are larger than is allowed."""
+        return {name: gap for name, gap in self.gaps.items() if gap.relative > self.allowed(name)}
+
+    def allowed(self, name: str) -> float:
+        """How far results may be apart, relative to the largest number of the reference."""
+        return max(self.tolerance, GRADIENTS) if name == "of gradients" else self.tolerance
+
+    @property
     def difference(self) -> str:
-        """In words, how results differ, or why that cannot be said."""
+        """In words, how results differ, or why that cannot be said; empty where they do not."""
         if self.reason:
             return f"outputs cannot be compared: {self.reason}"
-        apart = [f"{gap.largest:.3g} {name} ({gap.relative:.3g} of the largest)" for name, gap in self.gaps.items()]
-        return f"with equal weights the largest differences are {', '.join(apart)}"
+        if not self.failing:
+            return ""
+        name, gap = next(iter(self.failing.items()))
+        bound = f"{self.allowed(name):.3g} of the largest" if self.allowed(name) else "no difference"
+        return f"with equal weights the largest difference {name} is {gap}, where {bound} is allowed"
+
+    def __str__(self) -> str:
+        """A line: the largest differences, or why there are none."""
+        if self.reason:
+            return f"not compared: {self.reason}"
+        told = ", ".join(f"{gap.largest:.3g} {name}" for name, gap in self.gaps.items())
+        allowed = f"; {self.tolerance:.3g} of the largest is allowed" if self.tolerance else ""
+        return f"max |d| = {told}{allowed}{f'; training is not compared: {self.random}' if self.random else ''}"
 
 
 @dataclass(frozen=True)
@@ -149,6 +211,33 @@ class Verdict:
         """Whether every one of these levels holds; without any, `isomorphic graph` and `equal outputs`."""
         return all(self.levels.get(level, False) for level in levels or ("graph", "outputs"))
 
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Each level that was looked at: its title, `yes`, `no` or, where it could not be compared, `-`, and why."""
+        told: dict[Level, object] = {"keys": self.keys, "graph": self.graph, "outputs": self.outputs}
+        unknown = self.outputs is not None and self.outputs.reason
+        answers = {level: "yes" if held else "no" for level, held in self.levels.items()}
+        answers |= {"outputs": "-"} if unknown else {}
+        return [(TITLES[level], answers[level], str(told[level])) for level in self.levels]
+
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{level} {answer}" for level, (_, answer, _) in zip(self.levels, self.rows, strict=True))
+        return f"<Verdict: {self.spec} against {self.reference}: {levels}>"
+
+    def __str__(self) -> str:
+        """The levels, and below them what differs."""
+        size = "x".join(map(str, (self.batch, *self.input)))
+        lines = [f"{self.spec} against {self.reference}, on {size}"]
+        lines += [f"{title:16}  {answer:3}  {told}" for title, answer, told in self.rows]
+        return "\n".join([*lines, *map(str, self.diagnostics)])
+
+    def _repr_html_(self) -> str:
+        title, *_ = str(self).partition("\n")
+        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
+        rows = "".join(f"<tr>{row}</tr>" for row in cells)
+        faults = "".join(f"<p>{escape(str(fault))}</p>" for fault in self.diagnostics)
+        return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>{faults}"
+
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         keys, graph = self.keys, self.graph
@@ -161,6 +250,7 @@ class Verdict:
                 "params": keys.params,
                 "reference_params": keys.reference_params,
                 "count": keys.count,
+                "reference_count": keys.reference_count,
                 "in_order": keys.in_order,
                 "missing": list(keys.missing),
                 "extra": list(keys.extra),
@@ -191,7 +281,14 @@ class Verdict:
 
 
 def _gap(gap: Gap | None) -> dict[str, Any] | None:
-    return None if gap is None else {"largest": gap.largest, "relative": gap.relative, "at": gap.at or None}
+    if gap is None:
+        return None
+    index = list(gap.index) if gap.at else None
+    return {"largest": gap.largest, "relative": gap.relative, "at": gap.at or None, "index": index}
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def key_map(verdict: Verdict, *, archspec: str) -> dict[str, Any]:

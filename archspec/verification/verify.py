@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -66,7 +67,7 @@ def verify(
         batch=batch,
         seed=seed,
         tolerance=tolerance,
-        diagnostics=tuple(_diagnostics(keys, graphs, outputs)),
+        diagnostics=tuple(_diagnostics(keys, graphs, outputs, pairs, levels)),
     )
 
 
@@ -141,7 +142,8 @@ def _outputs(
     tolerance: float,
 ) -> Outputs:
     if not pairs:
-        return Outputs(False, reason="neither the graphs nor the keys say which weights belong together")
+        reason = "neither the graphs nor the keys say which weights belong together"
+        return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
     scramble(reference, seed)
     generator = torch.Generator().manual_seed(seed)
     weight = next(reference.parameters(), torch.empty(0))
@@ -149,14 +151,39 @@ def _outputs(
     return compare_outputs(ours, reference, pairs, example, seed=seed, tolerance=tolerance, random=random)
 
 
-def _diagnostics(keys: Keys, graphs: Graphs, outputs: Outputs | None) -> Iterator[Diagnostic]:
-    """What differs: a diagnostic for each level that does not hold."""
+def _diagnostics(
+    keys: Keys, graphs: Graphs, outputs: Outputs | None, pairs: Mapping[str, str], levels: Collection[Level]
+) -> Iterator[Diagnostic]:
+    """What differs: a diagnostic for each level that does not hold.
+
+    Outputs that could not be compared because of what a diagnostic of the graph says are a note there.
+    """
     if not keys.held:
-        yield Diagnostic("E908", f"the keys are not those of the reference: {keys.difference}")
-    if graphs.difference is not None:
-        yield graphs.difference
-    if graphs.untraceable:
-        help = "weights were paired in the order of execution" if graphs.by_order else ""
-        yield Diagnostic("E907", graphs.untraceable, help=help)
-    if outputs is not None and not outputs.held:
-        yield Diagnostic("E909", outputs.difference)
+        help = "`--map FILE` writes which key of the reference each is, and `archspec build --map` reads its weights"
+        message = f"the keys are not those of the reference: {keys.difference}"
+        yield Diagnostic("E908", message, help=help if pairs and not keys.same else "")
+    found = graphs.difference or (_untraced(graphs, keys, pairs) if graphs.untraceable else None)
+    implied = found is not None and outputs is not None and not outputs.paired and "graph" in levels
+    if found is not None:
+        yield replace(found, notes=(*found.notes, "so outputs are not compared")) if implied else found
+    if outputs is not None and not outputs.held and not implied:
+        cause = (found.message,) if found is not None and not outputs.paired else ()
+        yield _apart(outputs, cause)
+
+
+def _untraced(graphs: Graphs, keys: Keys, pairs: Mapping[str, str]) -> Diagnostic:
+    """E907, with the levels that can hold all the same."""
+    help = "`--level keys` looks at the state dicts alone"
+    if pairs:
+        how = "in the order of execution" if graphs.by_order else "by their keys"
+        help = f"weights are paired {how}, so `--level outputs` compares what both compute, and {help}"
+    return Diagnostic("E907", graphs.untraceable, help=help)
+
+
+def _apart(outputs: Outputs, cause: tuple[str, ...]) -> Diagnostic:
+    """E909, with the largest difference of all that was compared, or why nothing was."""
+    if outputs.reason:
+        return Diagnostic("E909", outputs.difference, notes=cause)
+    notes = tuple([f"{name}: {gap if gap.largest else 'no difference'}" for name, gap in outputs.gaps.items()])
+    help = "`--tolerance X` allows differences of X times the largest number of the reference; indices count from 0"
+    return Diagnostic("E909", outputs.difference, notes=notes, help=help)

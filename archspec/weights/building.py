@@ -74,7 +74,7 @@ def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Ite
         if before.is_floating_point and after.is_floating_point:
             if asked:
                 continue
-            advice = f"; `dtype={before}` keeps what they are, `dtype={after}` says that this is meant"
+            advice = f"; say which is meant by `dtype=` of `archspec.build`: {before} or {after}"
         else:
             advice = ""
         tensors = f"{count} tensor{'' if count == 1 else 's'}"

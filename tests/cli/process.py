@@ -14,6 +14,9 @@ MAIN = "import sys; from archspec_cli.main import main; sys.argv[0] = 'archspec'
 
 SECONDS = 60
 
+UNMEASURED: dict[str, str | None] = {"COVERAGE_PROCESS_CONFIG": None}
+"""Changes for a process that has too little of something to be measured by `make coverage` as well."""
+
 
 def words(*arguments: str) -> list[str]:
     """The command line of a process that runs `archspec`."""
@@ -52,10 +55,13 @@ def archspec(
     )
 
 
-def shell(script: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+def shell(
+    script: str, *arguments: str, env: dict[str, str | None] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """A script of the shell in which `"$@"` is `archspec` with these arguments."""
     command = ["sh", "-c", script, "sh", *words(*arguments)]
-    return subprocess.run(command, capture_output=True, env=environment(), cwd=cwd, timeout=SECONDS, check=False)
+    found = environment(**(env or {}))
+    return subprocess.run(command, capture_output=True, env=found, cwd=cwd, timeout=SECONDS, check=False)
 
 
 def python(code: str, *, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 import archspec
 from archspec.language.locate import zoo_names
+from archspec.testing.torch import compare_shapes
 from tests.reference import torchvision_model
 
 from .conftest import SMALL, Run
@@ -250,17 +251,34 @@ def test_warnings_stand_beside_the_result(small: Path, run: Run) -> None:
 
 
 def test_a_shape_that_torch_contradicts_is_said(small: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What only a defect of archspec can cause, so a pool is made to promise one row too many."""
+    """What only a defect of archspec can cause, so a pool of no other test is made to promise other rows."""
     from archspec.operations.base import operations
 
     pool = operations()["pool"]
     shape = pool.shape
     monkeypatch.setattr(pool, "shape", lambda self, inputs: (shape(self, inputs)[0], 2, 2))
-    small.write_text(SMALL + "head: [pool: {type: avg, output: 1}]\n")
+    small.write_text(SMALL + "head: [pool: {type: avg, output: 7}]\n")
     found = run("build", "small.yaml", "-o", "small.safetensors")
     assert (found.status, found.out) == (1, "")
     assert found.err.startswith("small.yaml:7:8: error[E704]")
     assert not Path("small.safetensors").exists()
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_that_torch_makes_another_exception_is_no_fault_of_a_shape(
+    interrupt: type[BaseException], small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As compiled code does that goes on in spite of an exception: Python then raises a SystemError because of it."""
+
+    def interrupted(self: object, input: object) -> None:
+        try:
+            raise interrupt
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    monkeypatch.setattr("torch.nn.Conv2d.forward", interrupted)
+    with pytest.raises(interrupt):
+        compare_shapes(archspec.compile("small.yaml"))
 
 
 def test_the_spec_that_is_saved_has_the_hash_of_the_one_that_was_built(here: Path, run: Run) -> None:

@@ -116,7 +116,7 @@ def test_long_lists_are_cut_in_text_and_whole_in_json(state: State, run: Run) ->
     command = ["build", "small.yaml", "--weights", "few.pth", "--transfer"]
     lines = sections(run(*command).out)
     assert "  25 keys of the file not used" in lines
-    assert lines[-2:] == ["    x19", "    and 5 more, which `--format json` lists"]
+    assert lines[-2:] == ["    x11", "    and 13 more, which `--format json` lists"]
     assert len(run(*command, "--format", "json").json["weights"]["unused"]) == 25
 
 
@@ -164,6 +164,32 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(state: State, run: R
     assert (data.status, data.json["valid"], data.err) == (1, False, "")
     assert [each["code"] for each in data.json["diagnostics"]] == ["E807"] * 3
     assert sorted(path.name for path in Path().iterdir()) == ["other.pth", "small.pth", "small.yaml"]
+
+
+def test_many_keys_that_do_not_fit_are_lines_that_can_be_read(small: Path, run: Run) -> None:
+    """Counted by hand; what comes first is `bn1` with 4 keys, and `layer1.1` with 1, 4, 1 and 4."""
+    torch.save(archspec.build("small.yaml").state_dict(), "small.pth")
+    found = run("build", "resnet18", "--weights", "small.pth")
+    assert found.status == 1
+    first, *lines = found.err.split("\n\n")[0].splitlines()
+    # 122 keys, 20 of them counters that may be missing, less the 28 of 33 in `small.yaml` that are no counters.
+    assert first == "error[E807]: the weights lack 74 keys of `resnet18`:"
+    assert lines[0] == "  `bn1.weight`"
+    assert lines[11:13] == ["  `layer1.1.bn2.bias`", "  and 62 more, which `--format json` lists"]
+    assert max(map(len, found.err.splitlines())) < 140
+    lacking, _ = run("build", "resnet18", "--weights", "small.pth", "--format", "json").json["diagnostics"]
+    assert lacking["message"].count("`,") == 73
+    status, shown = process.on_terminal(["build", "resnet18", "--weights", "small.pth"], columns=60)
+    assert status == 1
+    assert "\n  `conv1.weight` is 4x3x3x3, not 64x3x7x7\n" in shown
+
+
+def test_a_cast_says_what_the_command_can_do(state: State, run: Run) -> None:
+    half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    save_file(half, "half.safetensors")
+    found = run("build", "small.yaml", "--weights", "half.safetensors")
+    assert (found.status, found.err.count("warning[W821]")) == (0, 1)
+    assert "help: the command always makes torch.float32" in found.err
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {

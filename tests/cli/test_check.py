@@ -74,18 +74,60 @@ def test_json_tells_of_every_spec(here: Path, run: Run) -> None:
     assert found.out.isascii()
 
 
-def test_a_folder_stands_for_its_specs(here: Path, run: Run) -> None:
-    Path("specs").mkdir()
-    for name in ("b.yaml", "a.yml", ".hidden.yaml", "notes.txt"):
-        Path("specs", name).write_text(SMALL)
-    found = run("check", "specs", "--format", "json")
-    assert [each["file"] for each in found.json] == ["specs/a.yml", "specs/b.yaml"]
-    assert found.status == 0
-    Path("empty").mkdir()
-    found = run("check", "empty", "specs")
+def rows_of(table: str) -> int:
+    return len(table.split("\n\n")[0].splitlines()) - 1  # less its head
+
+
+@pytest.fixture
+def nets(here: Path) -> list[str]:
+    """A folder with specs, also below, with what is none, and the paths of the specs in it."""
+    flow = '# as JSON\n{"archspec": 1, "name": "flow", "extends": "resnet18"}\n'
+    files = {
+        **dict.fromkeys(("a.yml", "b.yaml", "below/c.yaml", "below/again/d.yaml"), SMALL),
+        "below/flow.yaml": flow,
+        ".hidden.yaml": SMALL,
+        ".git/e.yaml": SMALL,
+        "below/notes.txt": SMALL,
+        "mkdocs.yml": "site_name: docs\nnav:\n  archspec: 1\n",
+        "chart.yaml": "{{ if .Values }}\nname: x\n{{ end }}\n",
+        "compose.json.yaml": '{"services": {}}\n',
+        "parts.yaml": "archspec: 1\nblocks: {mine: {steps: [act]}}\n",
+    }
+    for name, text in files.items():
+        (here / "nets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "nets" / name).write_text(text)
+    return [f"nets/{name}" for name in ("a.yml", "b.yaml", "below/c.yaml", "below/flow.yaml", "below/again/d.yaml")]
+
+
+def test_a_folder_stands_for_the_same_specs_everywhere(nets: list[str], run: Run) -> None:
+    found = run("check", "nets", "--format", "json")
+    assert (found.status, [each["file"] for each in found.json]) == (0, nets)
+    found = run("test", "nets", "--level", "check", "--format", "json")
+    assert (found.status, [each["spec"] for each in found.json["specs"]]) == (0, nets)
+    found = run("analyze", "nets")
+    assert (found.status, rows_of(found.out)) == (0, len(nets))
+
+
+def test_a_file_that_is_named_is_read_whatever_it_holds(nets: list[str], run: Run) -> None:
+    for command in ("check", "test", "analyze"):
+        found = run(command, "nets/mkdocs.yml")
+        assert (found.status, "E203" in found.err) == (1, True), command
+        assert run(command, "nets/.hidden.yaml").status == 0
+
+
+def test_a_folder_without_specs(nets: list[str], run: Run) -> None:
+    Path("empty/.git").mkdir(parents=True)
+    Path("empty/.git/net.yaml").write_text(SMALL)
+    for command in ("check", "test", "analyze"):
+        found = run(command, "empty")
+        assert found.status == 1
+        assert "error[E803]: the folder `empty` holds no specs" in found.err
+        assert "ends in `.yaml` or `.yml`" in found.err
+    Path("empty/mkdocs.yml").write_text("site_name: docs\n")
+    assert "the key `archspec` at its top" in run("check", "empty").err
+    found = run("check", "empty", "nets")
     assert found.status == 1
-    assert "error[E803]: `empty` is a folder" in found.err
-    assert found.err.endswith("1 error; 2 of 3 specs are valid\n")
+    assert found.err.endswith("1 error; 5 of 6 specs are valid\n")
 
 
 def test_a_file_of_definitions_in_a_folder_is_checked_with_what_imports_it(here: Path, run: Run) -> None:
@@ -94,8 +136,7 @@ def test_a_file_of_definitions_in_a_folder_is_checked_with_what_imports_it(here:
     Path("net.yaml").write_text(net)
     found = run("check", ".")
     assert found.status == 0, found.err
-    assert found.out.startswith("net.yaml: ok")
-    assert "mine.yaml" in found.err
+    assert (found.out.startswith("net.yaml: ok"), found.err) == (True, "")
     assert run("check", "mine.yaml").status == 1
 
 

@@ -11,7 +11,8 @@ import pytest
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec_cli.github import as_annotation
-from archspec_cli.render import Finding, Terminal
+from archspec_cli.places import Finding
+from archspec_cli.render import Terminal
 from tests.test_bad_specs import FOLDER
 
 from .conftest import SMALL, Run

@@ -181,6 +181,52 @@ def test_an_end_in_the_middle_of_a_write(number: signal.Signals, status: int, tm
     assert len(temporary) == (number == signal.SIGKILL)
 
 
+LOSING = """
+import sys, time
+import torch
+from archspec_cli.main import main
+
+convolve = torch.nn.Conv2d.forward
+
+def lose(self, input):
+    print("running", flush=True)
+    torch.nn.Conv2d.forward = convolve
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
+    {then}
+
+torch.nn.Conv2d.forward = lose
+sys.argv = ["archspec", "build", "small.yaml", "-o", "out.safetensors"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "then"),
+    [(signal.SIGHUP, "raise RuntimeError('a kernel failed')"), (signal.SIGTERM, "return convolve(self, input)")],
+    ids=["made another exception", "swallowed"],
+)
+def test_an_end_that_is_lost_inside_torch(number: signal.Signals, then: str, tmp_path: Path) -> None:
+    """What torch imports while it computes shapes has a bare `except:` here and there. No spec is at fault for it."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    with subprocess.Popen(
+        [sys.executable, "-c", LOSING.format(then=then)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=process.environment(),
+        cwd=tmp_path,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"running\n"
+        running.send_signal(number)
+        out, errors = running.communicate(timeout=process.SECONDS)
+    assert (running.returncode, out, errors) == (128 + number, b"", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
 def test_an_interrupt_while_waiting_for_standard_input() -> None:
     with subprocess.Popen(
         process.words("check", "resnet18", "-"),

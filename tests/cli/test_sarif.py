@@ -12,7 +12,7 @@ import pytest
 
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
-from archspec_cli.render import Finding
+from archspec_cli.places import Finding
 from archspec_cli.sarif import as_sarif
 from tests.test_bad_specs import FILES, FOLDER, stated
 

@@ -108,6 +108,37 @@ def test_junit(folder: Path, run: Run) -> None:
     assert len(ElementTree.fromstring(skipped.out).findall(".//skipped")) == 3
 
 
+def test_the_forms_of_code_hosts(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    found = run("test", ".", "--level", "check", "--format", "github")
+    assert (found.status, found.err) == (1, "")
+    # In `SMALL`, 6 lines, then `expect:` and two spaces before `params: 7`.
+    assert found.out.startswith("::error file=nets/more/wrong.yaml,line=8,col=11,title=E701 ")
+    assert found.out.count("\n") == 1
+    found = run("test", ".", "--level", "check", "--format", "sarif")
+    assert (found.status, found.err) == (1, "")
+    (result,) = found.json["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (result["ruleId"], place["artifactLocation"]["uri"]) == ("E701", "nets/more/wrong.yaml")
+    assert [place["region"][key] for key in ("startLine", "startColumn")] == [8, 11]
+    checked = run("check", ".", "--format", "sarif")
+    assert checked.json == found.json
+    assert run("test", "nets/good.yaml", "--level", "check", "--format", "github").out == ""
+    for missing in ("nothing.yaml", "-"):
+        found = run("test", missing, "--format", "sarif", stdin="archspec: 2\n")
+        uri = found.json["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert uri == ("nothing.yaml" if missing != "-" else "%3Cstdin%3E")
+
+
+def test_what_torch_finds_is_in_the_forms_of_code_hosts(here: Path, run: Run) -> None:
+    squares = ", ".join(["multiply: [[], []]"] * 11)
+    Path("squares.yaml").write_text(SMALL.replace("conv: {out: 4, kernel: 3}", squares))
+    found = run("test", "squares.yaml", "--format", "github")
+    assert found.status == 1
+    assert found.out.startswith("::error file=squares.yaml,line=5,")
+    assert "E706" in found.out
+
+
 @pytest.mark.parametrize(
     ("expression", "selected"),
     [

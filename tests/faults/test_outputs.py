@@ -91,6 +91,7 @@ def test_an_interrupt_at_any_line_before_the_work_leaves_nothing(here: Path) -> 
             return interrupt
 
         manager = replacing(Path("out"))
+        before = sys.gettrace()  # what measures coverage, if it is
         sys.settrace(interrupt)  # type: ignore[arg-type]
         try:
             manager.__enter__()
@@ -99,7 +100,7 @@ def test_an_interrupt_at_any_line_before_the_work_leaves_nothing(here: Path) -> 
         else:
             break
         finally:
-            sys.settrace(None)
+            sys.settrace(before)
     assert number > 5
     assert len(leftovers()) == 1
     manager.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -171,7 +172,7 @@ LONG = [
 def test_a_disk_that_fills_up_in_the_middle(arguments: list[str], unbuffered: str | None, tmp_path: Path) -> None:
     """The system takes a part of what is written; what is lost must be said, and the status must not be 0."""
     command = ["sh", "-c", 'ulimit -f 2 && "$@" > out', "sh", *process.words(*arguments)]
-    env = process.environment(PYTHONUNBUFFERED=unbuffered)
+    env = process.environment(PYTHONUNBUFFERED=unbuffered, **process.UNMEASURED)
     found = subprocess.run(command, capture_output=True, env=env, cwd=tmp_path, timeout=60, check=False)
     assert found.returncode == 3
     assert found.stderr == b"archspec: the output cannot be written: file too large\n"
@@ -190,7 +191,8 @@ def test_output_without_a_buffer_is_the_same() -> None:
 @pytest.mark.slow
 def test_a_disk_that_fills_up_while_weights_are_saved(small: Path, here: Path) -> None:
     Path("out.safetensors").write_bytes(OLD)
-    found = process.shell('ulimit -f 4 && "$@"', *BUILD, "out.safetensors", "--force", cwd=here)
+    arguments = [*BUILD, "out.safetensors", "--force"]
+    found = process.shell('ulimit -f 4 && "$@"', *arguments, env=process.UNMEASURED, cwd=here)
     assert (found.returncode, found.stdout) == (3, b"")
     assert found.stderr.startswith(b"error[E806]: `out.safetensors` cannot be written: ")
     assert b"File too large" in found.stderr

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from archspec.verification.form import Form, Slot, Step
 from archspec.verification.match import agrees, match
+from tests.timing import allowed
 
 
 def brute_force(one: Form, other: Form) -> bool:
@@ -133,4 +134,4 @@ def test_ten_thousand_steps_take_seconds() -> None:
     ]
     start = time.process_time()
     assert match(form, Form(tuple(renamed))) is not None
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < allowed(5)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.verification.outputs import gap, scramble
-from tests.verification.networks import Residual, verdict
+from tests.verification.networks import RESIDUAL, Residual, verdict
 
 
 class Untraced(Residual):
@@ -82,6 +82,70 @@ def test_each_difference_is_found(reference: type[Untraced], apart: list[str]) -
     assert [d.code for d in found.diagnostics if d.code == "E909"] == (["E909"] if apart else [])
 
 
+class OneNumber(Untraced):
+    """One of the ten numbers is larger, in eval mode alone."""
+
+    def head(self, x: Tensor) -> Tensor:
+        found = super().head(x)
+        return found if self.training else found + nn.functional.pad(torch.ones(1, 1), (3, 1, 1, 0))
+
+
+def test_where_the_largest_difference_is() -> None:
+    found = verdict(OneNumber(), tolerance=1e-3)
+    (fault,) = [d for d in found.diagnostics if d.code == "E909"]
+    assert found.outputs is not None
+    assert found.outputs.eval is not None
+    assert (found.outputs.eval.at, found.outputs.eval.index) == ("output", (1, 3))
+    assert fault.message.startswith("with equal weights the largest difference in eval mode is 1 (")
+    assert fault.message.endswith("at [1, 3] of `output`, where 0.001 of the largest is allowed")
+    assert fault.notes[0].startswith("in eval mode: 1 (")
+    assert fault.notes[1:] == tuple(
+        f"{name}: no difference" for name in ("in training", "of gradients", "of statistics")
+    )
+    assert "--tolerance" in fault.help
+
+
+def test_the_weight_and_the_statistic_that_differ_are_named() -> None:
+    outputs = verdict(OnlyTheStatistics()).outputs
+    assert outputs is not None
+    assert outputs.buffers is not None
+    assert outputs.buffers.at in ("layer2.0.bn2.running_mean", "layer2.0.bn2.running_var")
+    (index,) = outputs.buffers.index
+    assert 0 <= index < 12
+    outputs = verdict(OnlyOneGradient()).outputs
+    assert outputs is not None
+    assert outputs.gradients is not None
+    assert (outputs.gradients.at, len(outputs.gradients.index)) == ("fc.weight", 2)
+
+
+def test_what_the_graph_explains_is_no_second_error() -> None:
+    class Tanh(Residual):
+        def stem(self, x: Tensor) -> Tensor:
+            return torch.tanh(self.part("bn1")(self.part("conv1")(x)))
+
+    found = verdict(Tanh())
+    assert [d.code for d in found.diagnostics] == ["E908", "E906"]
+    assert found.diagnostics[1].notes[-1] == "so outputs are not compared"
+    assert not found.holds("outputs")
+    (alone,) = [d for d in verdict(Tanh(), levels=("outputs",)).diagnostics if d.code == "E909"]
+    assert alone.message.startswith("outputs cannot be compared: ")
+    assert alone.notes == ("`relu` is a relu where the reference's `tanh` is a tanh",)
+
+
+def test_several_outputs_are_called_as_the_spec_calls_them() -> None:
+    text = RESIDUAL + "\n    outputs: [layer1, layer2]\n"
+
+    class Both(Untraced):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            one = self.first(self.stem(x))
+            return one, self.second(one) * (1 if self.training else 2)
+
+    outputs = verdict(Both(), text).outputs
+    assert outputs is not None
+    assert outputs.eval is not None, outputs.reason
+    assert (outputs.eval.at, len(outputs.eval.index)) == ("output['layer2']", 4)
+
+
 def test_a_tolerance_is_relative() -> None:
     reference = Shifted()
     outputs = verdict(reference).outputs
@@ -151,7 +215,9 @@ def test_random_numbers_in_another_order() -> None:
 def test_gap() -> None:
     one, other = torch.tensor([1.0, -4.0, 2.0]), torch.tensor([1.0, -5.0, 2.5])
     assert gap([one], [other], "x") == (found := gap([one], [other], "x"))
-    assert (found.largest, found.relative, found.at) == (1.0, 0.2, "x")
+    assert (found.largest, found.relative, found.at, found.index) == (1.0, 0.2, "x", (1,))
+    assert gap([torch.tensor(1.0)], [torch.tensor(2.0)], "x").index == ()
+    assert gap([torch.zeros(2, 3, 4)], [torch.zeros(2, 3, 4).index_fill(2, torch.tensor(3), 1)], "x").index == (0, 0, 3)
     assert gap([one], [one.clone()], "x").largest == 0
     assert gap([None], [other], "x").largest == 5
     assert gap([None], [None], "x").largest == 0

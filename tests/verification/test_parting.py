@@ -40,6 +40,30 @@ class Linear(Residual):
         return self.part("bn1")(self.part("conv1")(x))  # type: ignore[no-any-return]
 
 
+class Swapped(Residual):
+    def stem(self, x: Tensor) -> Tensor:
+        return self.part("bn1")(torch.relu(self.part("conv1")(x)))  # type: ignore[no-any-return]
+
+
+class Later(Linear):
+    def head(self, x: Tensor) -> Tensor:
+        return super().head(torch.relu(x))
+
+
+class Earlier(Residual):
+    def stem(self, x: Tensor) -> Tensor:
+        return torch.relu(super().stem(x))
+
+    def second(self, x: Tensor) -> Tensor:
+        y = self.part("bn5")(self.part("conv5")(self.part("bn4")(self.part("conv4")(x))))
+        return torch.relu(y + self.part("norm")(self.part("project")(x)))
+
+
+class LateTanh(Residual):
+    def head(self, x: Tensor) -> Tensor:
+        return super().head(torch.tanh(x))
+
+
 class Twofold(Residual):
     def head(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         found = super().head(x)
@@ -104,6 +128,22 @@ MUTATIONS: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
         "relu",
         "`relu` (a relu) has no counterpart: in the reference `conv2` reads `bn1` directly",
     ),
+    "two that changed places": (
+        Swapped,
+        "bn1",
+        "`bn1` (a batch normalisation) comes before `relu` (a relu), where the reference has them the other way round: "
+        "`relu` before `bn1`",
+    ),
+    "a step that moved back": (
+        Later,
+        "relu",
+        "`relu` (a relu) stands elsewhere there: in the reference `conv2` reads `bn1` directly",
+    ),
+    "a step that moved forward": (
+        Earlier,
+        "layer1.0.conv1",
+        "before `layer1.0.conv1` the reference has a relu, `relu_1` of `relu`, that stands elsewhere here",
+    ),
     "no shortcut": (
         Unconnected,
         "layer1.0.add",
@@ -129,6 +169,14 @@ def test_a_mutation_is_refused_where_it_is(name: str) -> None:
     assert difference.notes == ((f"in {place}",) if name != "two results" else ())
     assert difference.span is not None
     assert not found.key_map
+
+
+def test_the_only_one_of_its_kind_that_moved() -> None:
+    text = RESIDUAL.replace("{out: 8, kernel: 3}", "{out: 8, kernel: 3}\n      - act: {type: tanh}")
+    found = verdict(LateTanh(), text).graph.difference
+    assert found is not None
+    told = "in the reference `conv2` reads `relu` directly, and `tanh` reads `relu_4`"
+    assert found.message == f"`tanh` (a tanh) stands elsewhere there: {told}"
 
 
 @pytest.mark.parametrize(

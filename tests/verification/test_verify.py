@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import networkx
 import pytest
@@ -15,11 +17,11 @@ from torch import Tensor, nn
 
 import archspec
 from archspec.verification.outputs import scramble
-from archspec.verification.verdict import key_map
+from archspec.verification.verdict import Keys, key_map
 from tests import test_families_of_torchvision
 from tests.equivalence import spec
 from tests.reference import torchvision_model, torchvision_models
-from tests.verification.networks import MODULES, OURS, RESIDUAL, Residual, verdict
+from tests.verification.networks import MODULES, OURS, RESIDUAL, Residual, changed, verdict
 
 
 def wanted_map(names: dict[str, str]) -> dict[str, str]:
@@ -147,10 +149,37 @@ def test_a_verdict_as_data_is_json() -> None:
     found = verdict(Residual())
     data = json.loads(json.dumps(found.as_data()))
     assert data["levels"] == {"identical keys": False, "isomorphic graph": True, "equal outputs": True}
-    assert data["outputs"]["eval"] == {"largest": 0.0, "relative": 0.0, "at": None}
+    assert data["outputs"]["eval"] == {"largest": 0.0, "relative": 0.0, "at": None, "index": None}
     written = json.loads(json.dumps(key_map(found, archspec=archspec.__version__)))
     assert written["hash"] == archspec.load(spec(RESIDUAL)).hash
     assert written["keys"] == wanted_map({name: name for name in MODULES})
+
+
+def test_a_verdict_is_short_where_it_is_looked_at() -> None:
+    same, other = verdict(Residual()), verdict(changed(lambda m: setattr(m.part("bn3"), "eps", 1e-3)))
+    assert repr(same) == "<Verdict: tested against Residual: keys no, graph yes, outputs yes>"
+    assert repr(other) == "<Verdict: tested against Residual: keys no, graph no, outputs ->"
+    first, *levels, keys, graph = str(other).splitlines()
+    assert first == "tested against Residual, on 2x3x16x16"
+    assert [line[:20].split() for line in levels] == [
+        ["identical", "keys", "no"],
+        ["isomorphic", "graph", "no"],
+        ["equal", "outputs", "-"],
+    ]
+    assert "error[E908]" in keys
+    assert "error[E906]" in graph
+    html = replace(other, reference="<b>")._repr_html_()
+    assert ElementTree.fromstring(f"<p>{html}</p>").findtext(".//caption") == "tested against <b>, on 2x3x16x16"
+
+
+def test_keys_are_counted_in_words() -> None:
+    """Of 8 and 10 keys: 6 have one name, of which 2 have another shape."""
+    names = "abcdefgh"
+    keys = Keys(1, 1, 8, False, tuple("wxyz"), tuple("gh"), dict.fromkeys("ab", ((1,), (2,))))
+    assert keys.reference_count == 10
+    assert keys.difference == "6 in both (2 of another shape), 2 only here, 4 only in the reference"
+    alone = Keys(1, 1, 8, False, tuple("wxyz"), tuple(names))
+    assert (alone.reference_count, alone.difference) == (4, "none in both, 8 only here, 4 only in the reference")
 
 
 # -- what cannot be traced ---------------------------------------------------------------------------------------------
@@ -178,6 +207,8 @@ def test_a_reference_that_cannot_be_traced(reference: type[Residual]) -> None:
     assert "control flow" in found.graph.untraceable
     assert found.key_map == wanted_map({name: name for name in MODULES})
     assert [d.code for d in found.diagnostics] == ["E908", "E907"]
+    assert "`--level outputs` compares what both compute" in found.diagnostics[1].help
+    assert "`--level keys`" in found.diagnostics[1].help
 
 
 def test_the_order_of_execution_can_be_another() -> None:
