@@ -80,8 +80,8 @@ def count(found: Counter[Section]) -> int:
 
 def measure_lengths(found: Counter[Section], distribution: bool) -> Lengths:
     """How long the paths through all sections are."""
-    least = sum(times * _walk(section, 0, operator.add, min) for section, times in found.items())
-    most = sum(times * _walk(section, 0, operator.add, max) for section, times in found.items())
+    least = sum([times * _walk(section, 0, operator.add, min) for section, times in found.items()])
+    most = sum([times * _walk(section, 0, operator.add, max) for section, times in found.items()])
     moments = [(times, *_walk(section, (1, 0, 0), _longer, _joined)) for section, times in found.items()]
     mean = sum((times * Fraction(total, paths) for times, paths, total, _ in moments), Fraction(0))
     variance = sum(
@@ -163,15 +163,17 @@ def _product(factors: list[_Polynomial]) -> _Polynomial:
     """
     if len(factors) == 1:
         return factors[0]
-    step = math.gcd(*(length - _least(each) for each in factors for length, paths in enumerate(each) if paths)) or 1
-    slot = sum(sum(each).bit_length() for each in factors) // 8 + 1
+    least = list(map(_least, factors))
+    steps = [n - first for each, first in zip(factors, least, strict=True) for n, paths in enumerate(each) if paths]
+    step = math.gcd(*steps) or 1
+    slot = sum([sum(each).bit_length() for each in factors]) // 8 + 1
     packed = []
-    for each in factors:
-        kept = each[_least(each) :: step]
-        packed.append(int.from_bytes(b"".join([paths.to_bytes(slot, "little") for paths in kept]), "little"))
-    length = sum((len(each) - 1 - _least(each)) // step for each in factors)
+    for each, first in zip(factors, least, strict=True):
+        kept = [paths.to_bytes(slot, "little") for paths in each[first::step]]
+        packed.append(int.from_bytes(b"".join(kept), "little"))
+    length = sum([(len(each) - 1 - first) // step for each, first in zip(factors, least, strict=True)])
     data = math.prod(sorted(packed)).to_bytes(slot * (length + 1), "little")
-    offset = sum(map(_least, factors))
+    offset = sum(least)
     found = [0] * (offset + length * step + 1)
     found[offset::step] = [int.from_bytes(data[i : i + slot], "little") for i in range(0, len(data), slot)]
     return found

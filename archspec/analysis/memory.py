@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from archspec.analysis.network import SOURCE, Facts, Network
 from archspec.graph.in_place import in_place
-from archspec.operations.effects import Saved
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of one element."""
@@ -52,19 +51,20 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
     """The memory of a network. ``trainable`` says of each node whether its weights are trained."""
     item = ITEM_BYTES[dtype]
     facts = network.facts
-    weights = item * sum(f.params for f in facts)
-    counters = sum(f.counters for f in facts)
-    buffers = item * (sum(f.buffers for f in facts) - counters) + 8 * counters
+    weights = item * sum([f.params for f in facts])
+    counters = sum([f.counters for f in facts])
+    buffers = item * (sum([f.buffers for f in facts]) - counters) + 8 * counters
     written = _written(network)
     rearranged = _rearranged(network, written)
     roots = _roots(network, written, rearranged, training=False)
-    peak, where = _peak(network, roots, written, rearranged, batch, item)
+    beside = _scratch(network, batch, item)
+    peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
     if any(f.views != f.views_trained for _, f in network.distinct):
         roots = _roots(network, written, rearranged, training=True)
     saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
-    values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, batch, item)
-    trained = item * sum(f.params for f, keep in zip(facts, trainable, strict=True) if keep)
+    values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, beside, batch, item)
+    trained = item * sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep])
     training = None
     if saved is not None and values is not None:
         # Gradients, what is saved, and at most every live value beside its gradient.
@@ -84,24 +84,33 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
 
 
 def _peak(
-    network: Network, roots: list[int], written: Mapping[int, int], rearranged: set[int], batch: int, item: int
+    network: Network,
+    roots: list[int],
+    written: Mapping[int, int],
+    rearranged: set[int],
+    beside: Sequence[int] | None,
+    batch: int,
+    item: int,
 ) -> tuple[int | None, str]:
     """The largest sum of live storages in eval mode, in bytes, and the name of the operation that runs then.
 
-    The output of each node lies in the storage of its root; ``written`` says which nodes write over an input.
+    The output of each node lies in the storage of its root; ``written`` says which nodes write over an input, and
+    ``beside`` what they take while they run.
     """
-    if any(facts.scratch is None for _, facts in network.distinct):
+    if beside is None:
         return None, ""
     each = batch * item
-    facts, beside = network.facts, _scratch(network, batch, item)
+    facts = network.facts
+    sizes = [each * fact.elements for fact in facts]
     ends = _ends(network, roots)
     live = peak = 0
     at = SOURCE
-    for position, fact in enumerate(facts):
+    for position, size in enumerate(sizes):
         over = ends.get(position, ())
         if roots[position] == position:
-            live += each * fact.elements
-            needed = live + beside[id(fact)]
+            live += size
+            needed = live + beside[position]
+            fact = facts[position]
             if fact.folded and position not in written:
                 needed = live + _folded(network, position, roots, over, each)
             elif position in rearranged and not fact.views:
@@ -109,14 +118,18 @@ def _peak(
             if needed > peak:
                 peak, at = needed, position
         for end in over:
-            live -= each * facts[end].elements
+            live -= sizes[end]
     return peak, network.nodes[at].name if peak else ""
 
 
-def _scratch(network: Network, batch: int, item: int) -> dict[int, int]:
-    """The bytes that operations take and free while they run, by their facts' identity."""
-    known = [facts for _, facts in network.distinct]
-    return {id(facts): facts.scratch.total(batch, item) if facts.scratch else 0 for facts in known}
+def _scratch(network: Network, batch: int, item: int) -> list[int] | None:
+    """The bytes that each node takes and frees while it runs; None where an operation has no rule for it."""
+    known: dict[int, int] = {}
+    for _, facts in network.distinct:
+        if facts.scratch is None:
+            return None
+        known[id(facts)] = facts.scratch.total(batch, item)
+    return [known[id(facts)] for facts in network.facts]
 
 
 def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
@@ -150,27 +163,29 @@ def _saved_for_backward(
     kept: set[int] = set()
     found = 0
     needs = [False] * len(roots)
-    known: dict[tuple[object, ...], tuple[Saved, int] | None] = {}
+    nodes = network.nodes
+    known: dict[tuple[object, ...], tuple[tuple[int, ...], bool, int] | None] = {}
     for position, (sources, facts) in enumerate(zip(network.sources, network.facts, strict=True)):
-        needed = tuple([needs[source] for source in sources])
+        needed = (needs[sources[0]],) if len(sources) == 1 else tuple([needs[source] for source in sources])
         trained = facts.params > 0 and trainable[position]
         if not trained and True not in needed:
             continue
         needs[position] = True
         key = (id(facts), trained, needed)
         if key not in known:
-            rule = network.nodes[position].operation.saved(network.shapes[position], trained, needed)
-            known[key] = rule and (rule, rule.more.total(batch, item))
+            rule = nodes[position].operation.saved(network.shapes[position], trained, needed)
+            known[key] = rule and (rule.inputs, rule.output, rule.more.total(batch, item))
         entry = known[key]
         if entry is None:
             return None
-        saved, more = entry
+        inputs, output, more = entry
         found += more
-        copy = _copy(facts, batch, item) if saved.inputs and position in rearranged else 0
+        copy = _copy(facts, batch, item) if inputs and position in rearranged else 0
         found += copy
-        for i in saved.inputs if not copy else ():
-            kept.add(roots[sources[i]])
-        if saved.output:
+        if not copy:
+            for i in inputs:
+                kept.add(roots[sources[i]])
+        if output:
             kept.add(roots[position])
     elements = sum([math.prod(network.graph.input) if i == SOURCE else network.facts[i].elements for i in kept])
     return found + batch * item * elements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,12 +81,17 @@ def read_network(graph: Graph) -> Network:
     found: list[Facts] = []
     known: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Facts]] = {}
     for position, (name, operation, names, shape, _, _) in enumerate(graph.nodes):
-        inputs = tuple([index[each] for each in names])
-        read = tuple([output[each] for each in names])
+        if len(names) == 1:
+            inputs: tuple[int, ...] = (index[names[0]],)
+            read: tuple[Shape, ...] = (output[names[0]],)
+        else:
+            inputs = tuple([index[each] for each in names])
+            read = tuple([output[each] for each in names])
         key = (id(operation), read)
-        if key not in known:
-            known[key] = operation, _facts(operation, read, shape)
-        facts = known[key][1]
+        entry = known.get(key)
+        if entry is None:
+            entry = known[key] = operation, _facts(operation, read, shape)
+        facts = entry[1]
         sources.append(inputs)
         shapes.append(read)
         ways.append(_without(facts.gates, inputs) if facts.gates else inputs)
@@ -102,7 +108,11 @@ def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
 
 NO_GATES: frozenset[int] = frozenset()
 
+MEMORY = 4096
+"""How many facts a process remembers: variants of a network have most of their operations in common."""
 
+
+@functools.lru_cache(MEMORY)
 def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Facts:
     buffers = [(math.prod(shape), dtype) for shape, _, dtype in operation.buffers(inputs).values()]
     elements = math.prod(output)

@@ -88,13 +88,14 @@ def count_paths(network: Network, output: int, *, lengths: bool = True, gates: b
         gates: whether the edges of gates count.
     """
     ways = _find_ways(network, output, gates)
-    by_blocks = sections(_block_steps(ways), SOURCE)
+    by_blocks, by_layers = sections(_block_steps(ways), SOURCE), sections(ways.taken, SOURCE)
+    every = by_layers if ways.all == ways.taken else sections(ways.all, SOURCE)
     return Paths(
         residual_blocks=sum([len(steps) - 1 for steps in ways.taken.values()]),
         skip_paths=count(by_blocks),
-        graph_paths=count(sections(ways.all, SOURCE)),
+        graph_paths=count(every),
         in_blocks=measure_lengths(by_blocks, lengths),
-        in_layers=measure_lengths(sections(ways.taken, SOURCE), lengths),
+        in_layers=measure_lengths(by_layers, lengths),
         gates_counted=gates,
     )
 

@@ -5,6 +5,7 @@ A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferr
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -149,17 +150,21 @@ class Builder:
     weights: int = 0
     expanded: int = 0
     known: dict[tuple[int, tuple[Shape, ...]], tuple[Shape, int]] = field(default_factory=dict)
+    most: int = field(init=False)
+    """Steps to expand: five for each node of the limit, or of the limit's default."""
+
+    def __post_init__(self) -> None:
+        self.most = 5 * max(self.limits.nodes, NODES)
 
     def expand(self, steps: int, span: Span) -> None:
         """Count steps that are looked at; where ``when`` leaves most of them out, only this bounds the work.
 
         Raises:
-            SpecError: E601, there are more than five for each node of the limit, or of the limit's default.
+            SpecError: E601, there are more than ``most``.
         """
         self.expanded += steps
-        most = 5 * max(self.limits.nodes, NODES)
-        if self.expanded > most:
-            message = f"the network takes more than {most:,} steps to expand"
+        if self.expanded > self.most:
+            message = f"the network takes more than {self.most:,} steps to expand"
             help = "lower `count`, or write fewer steps that `when` leaves out, or raise `--limit nodes=N`"
             raise SpecError([Diagnostic("E601", message, span, help=help)])
 
@@ -171,14 +176,16 @@ class Builder:
             SpecError: E601, there are too many nodes.
         """
         self.expand(STEPS_OF_A_NODE, span)
-        key = (id(operation), tuple([node.shape for node in inputs]))
-        if key not in self.known:
-            shape = operation.shape(key[1])
-            if math.prod(shape) > self.limits.elements:
+        shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
+        key = (id(operation), shapes)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = _extent(operation, shapes)
+            if math.prod(found[0]) > self.limits.elements:
                 raise self._too_many_elements()
-            self.known[key] = shape, sum([math.prod(weight.shape) for weight in operation.weights(key[1]).values()])
-        shape, weights = self.known[key]
-        self.grow(weights)
+        shape, weights = found
+        if weights:
+            self.grow(weights)
         return self.place(name, operation, inputs, shape, scope, span)
 
     def grow(self, weights: int) -> None:
@@ -202,9 +209,16 @@ class Builder:
         """A new node with a shape that is known, or that is assumed so that more faults can be found."""
         if len(self.nodes) >= self.limits.nodes:
             raise too_many_nodes(self.limits.nodes, span)
-        node = Node(name, operation, tuple([node.name for node in inputs]), shape, scope, span)
+        names = (inputs[0].name,) if len(inputs) == 1 else tuple([node.name for node in inputs])
+        node = Node(name, operation, names, shape, scope, span)
         self.nodes.append(node)
         return node
+
+
+@functools.lru_cache(4096)
+def _extent(operation: Operation, inputs: tuple[Shape, ...]) -> tuple[Shape, int]:
+    """An operation's output shape, and how many elements its weights have."""
+    return operation.shape(inputs), sum([math.prod(weight.shape) for weight in operation.weights(inputs).values()])
 
 
 def too_many_nodes(limit: int, span: Span) -> SpecError:

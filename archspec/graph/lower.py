@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
+from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.graph.binding import bind, read_setting
 from archspec.graph.blocks import Blocks
 from archspec.graph.cells import block_frame, given_parameters, order_in_force, setting_in_force
@@ -98,8 +98,6 @@ def _counts(spec: Spec, base: Mapping[str, Value], faults: Faults) -> list[int]:
     for stage in spec.stages:
         frame = Frame({**base, "stages": len(spec.stages), "stage": stage.number + 1}, stage.span)
         cell = stage.cells["count"]
-        if cell.by_block:
-            raise SpecError([Diagnostic("E206", "`count` has one value a stage", cell.span)])
         count = frame.whole(cell.at(0))
         count = math.ceil(count * depth) if depth != 1 else count
         counts.append(count)

@@ -127,16 +127,15 @@ class Scope:
         self.position += 1
         return number, position
 
-    def label(self, operation: Operation, number: int) -> str:
+    def label(self, label: str, kind: str, number: int) -> str:
         """The label of a bare step, the ``number``-th of its kind, or of the next number whose label is free.
 
         The sixth ``relu`` and the first ``relu6`` have one label.
         """
-        kind = operation.kind
-        found = _labelled(operation.label, kind, number)
+        found = _labelled(label, kind, number)
         while found in self.labels:
             number += 1
-            further = _labelled(operation.label, kind, number)
+            further = _labelled(label, kind, number)
             if further == found:  # a label without its number
                 break
             found = further
@@ -209,12 +208,12 @@ class Names:
         Raises:
             SpecError: E304 for a name that stands already, E305 for one that cannot be an attribute.
         """
-        written = span
-        if not name:
+        automatic = not name
+        if automatic:
             name = self._automatic(scope, operation, values)
-            written = _author(self.naming.get(operation.name) or self.naming.get("step"), span)
         if name not in self._checked:
-            self._check(name, written)
+            template = self.naming.get(operation.name) or self.naming.get("step")
+            self._check(name, _author(template, span) if automatic else span)
         path = f"{scope.path}.{name}" if scope.path else name
         if "." in name:
             self._claim_scope(path.rpartition(".")[0], span)
@@ -230,7 +229,7 @@ class Names:
                 return str(position)
             template = self.naming.get("step")
         if template is None:
-            return scope.label(operation, number)
+            return scope.label(operation.label, kind, number)
         return render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
 
     def _check(self, name: str, span: Span) -> None:

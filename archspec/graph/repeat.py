@@ -47,7 +47,8 @@ class Original:
         made = {self.source.name: value.name}
         for node in self.nodes:
             name = made[node.name] = new + node.name[old:]
-            inputs = tuple([made[source] for source in node.inputs])
+            read = node.inputs
+            inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])
             builder.nodes.append(Node(name, node.operation, inputs, node.shape, new + node.scope[old:], node.span))
             names.take(name, node.span)
         for inner in self.scopes:

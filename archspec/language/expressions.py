@@ -6,6 +6,7 @@ parse. Every expression ends: there are no loops, no definitions, and its length
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
@@ -77,6 +78,7 @@ class Expression:
         return parse, (self.text,)
 
 
+@functools.lru_cache(1024)
 def parse(text: str) -> Expression:
     """Read ``text`` as one expression; raises :class:`ExpressionFault` where it is none."""
     parser = _Parser(text, tokens(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -166,7 +167,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
     for document in imported:
         section = Cursor(document).get("naming")
         known.update({str(item.path[-1]): item for item in (section.children() if section else ())})
-    found = {str(item.path[-1]): read_template(item, faults) for item in conventions().child("torchvision").children()}
+    found = dict(_resnets())
     written = cursor if cursor is not None and isinstance(cursor.value, dict) else None
     chosen = written.get("convention") if written else cursor
     if chosen is not None and chosen.value not in known:
@@ -177,6 +178,15 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
         items = layer.children() if layer and isinstance(layer.value, dict) else ()
         kept = (item for item in items if item.value is not None and item.path[-1] != "convention")
         found.update({str(item.path[-1]): read_template(item, faults) for item in kept})
+    return found
+
+
+@functools.cache
+def _resnets() -> Mapping[str, Template]:
+    """The templates of torchvision's ResNet."""
+    faults = Faults()
+    found = {str(item.path[-1]): read_template(item, faults) for item in conventions().child("torchvision").children()}
+    faults.raise_errors()
     return found
 
 

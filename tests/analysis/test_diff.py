@@ -97,6 +97,18 @@ DIFFERENT = {
     "stages.dilation=[1, 2]": ("stages.dilation", 1, [1, 2]),
     "outputs=[layer1]": ("outputs", None, ["layer1"]),
     "naming=sequential": ("naming", "torchvision", "sequential"),
+    "stem={use: cifar, width: 8}": ("stem", "cifar", {"use": "cifar", "width": 8}),
+    "head=[flatten, linear: {out: classes}]": ("head", "classifier", ["flatten", {"linear": {"out": "classes"}}]),
+    "act=gelu": ("act", "relu", "gelu"),
+    "activation_order=pre": ("activation_order", "post", "pre"),
+    "stages.se=0.5": ("stages.se", 0, 0.5),
+    "stages.stride=[1, 1]": ("stages.stride", [1, 2], [1, 1]),
+    "stages.channels=[4, [8, 12]]": ("stages.channels", [4, 8], [4, [8, 12]]),
+    "stages.channels=4": ("stages.channels", [4, 8], 4),
+    "stages.block=basic": ("stages.block", "bottleneck", "basic"),
+    "scale={width: 2}": ("scale.width", None, 2),
+    "init.linear=xavier": ("init.linear", "torch", "xavier"),
+    "init.bias=zero": ("init.bias", "torch", "zero"),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 import archspec
 from archspec.operations.base import Shape
 from tests.equivalence import codes, compiled, spec
+from tests.timing import allowed
 
 SMALL = """
     input: [3, 32, 32]
@@ -155,7 +156,7 @@ def test_outputs_that_are_not_there(outputs: str) -> None:
 def test_a_network_past_the_limits_is_refused_before_it_is_built(old: str, new: str, code: str) -> None:
     start = time.process_time()
     assert codes(refused(changed(old, new))) == [code]
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < allowed(1)
 
 
 def test_fragments_that_double_at_each_of_thirty_levels() -> None:
@@ -164,7 +165,7 @@ def test_fragments_that_double_at_each_of_thirty_levels() -> None:
     start = time.process_time()
     for found in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
         assert set(codes(refused(found))) == {"E601"}
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < allowed(3)
 
 
 def test_a_fault_that_every_block_repeats_is_said_once_and_quickly() -> None:
@@ -174,7 +175,7 @@ def test_a_fault_that_every_block_repeats_is_said_once_and_quickly() -> None:
     error = refused(text)
     assert codes(error) == ["E503"] * len(error.diagnostics)
     assert len({(d.span, d.message) for d in error.diagnostics}) == len(error.diagnostics) <= 4
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < allowed(3)
 
 
 def test_limits_are_options() -> None:
@@ -282,7 +283,7 @@ def test_very_many_steps_that_are_left_out_are_refused_in_time() -> None:
     text = changed("{block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}", table, f"blocks: {{{block}}}")
     error = refused(text)
     assert codes(error) == ["E601"]
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < allowed(3)
 
 
 def test_layers_that_may_be_left_out_take_linear_time() -> None:
@@ -290,4 +291,4 @@ def test_layers_that_may_be_left_out_take_linear_time() -> None:
     start = time.process_time()
     graph = compiled(changed("{use: cifar, width: 4}", f"[conv: {{out: 4}}, {groups}]"))
     assert graph.nodes[1].name == "layer1.0.conv1"
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < allowed(3)

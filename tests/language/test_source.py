@@ -17,6 +17,7 @@ from archspec.diagnostics import Diagnostic, Source, SpecError
 from archspec.language import source as module
 from archspec.language.scalars import NotFinite, read_scalar
 from archspec.language.source import Document, Path, ReadLimits, decode, read, read_file
+from tests.timing import allowed
 
 SPEC = """\
 archspec: 1
@@ -484,7 +485,7 @@ class TestLimits:
     def test_nesting(self, text: str) -> None:
         started = time.process_time()
         assert [fault.code for fault in refusal(text)] == ["E103"]
-        assert time.process_time() - started < 1
+        assert time.process_time() - started < allowed(1)
 
     def test_the_deepest_nesting(self) -> None:
         parse("[" * 64 + "1" + "]" * 64, fragment=True)
@@ -504,7 +505,7 @@ class TestLimits:
         assert len(text) == 342
         started = time.process_time()
         assert places(refusal(text)) == ["E103 5:11"]
-        assert time.process_time() - started < 1
+        assert time.process_time() - started < allowed(1)
 
     def test_values(self) -> None:
         limits = ReadLimits(values=5)
@@ -525,7 +526,7 @@ class TestLimits:
     def test_a_large_file_of_faults_takes_no_time(self, unit: str) -> None:
         started = time.process_time()
         refusal("a:b\n" + unit * (262_000 // len(unit)) + "c: [")
-        assert time.process_time() - started < 3
+        assert time.process_time() - started < allowed(3)
 
 
 class TestFiles:

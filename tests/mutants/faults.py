@@ -50,24 +50,31 @@ SKIPPED_NODES = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """One difference: the ``number``-th of its file, between two lines, named by what is replaced."""
+    """One difference: the ``number``-th of its file, between two lines, named by what is replaced.
+
+    ``imported``: an import runs its lines, which stand in no function, or are a default of one.
+    """
 
     path: str
     number: int
     first: int
     last: int
+    imported: bool
     name: str
 
 
 def mutants(path: Path, root: Path) -> list[Mutant]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found, seen = [], Counter[str]()
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for number, (owner, statement, place, new) in enumerate(_differences(tree)):
         before, after = _text(_node(place)), _text(new)
         name = f"{path.relative_to(root).as_posix()} {owner}: {_shown(statement, place, before, after)}"
         seen[name] += 1
         name += f" #{seen[name]}" if seen[name] > 1 else ""
-        found.append(Mutant(str(path), number, *_lines(statement, place), name))
+        first, last = _lines(statement, place)
+        imported = not any(function.body[0].lineno <= first <= (function.end_lineno or 0) for function in functions)
+        found.append(Mutant(str(path), number, first, last, imported, name))
     return found
 
 
@@ -128,6 +135,8 @@ def _walk(node: ast.AST, owner: str, statement: ast.stmt | None) -> Iterator[tup
                 continue
             if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
                 continue
+            if isinstance(child, ast.keyword) and child.arg == "strict":  # of a zip: an assertion
+                continue
             inner = child if isinstance(child, ast.stmt) else statement
             named = isinstance(child, ast.FunctionDef | ast.ClassDef)
             below = f"{owner}.{child.name}".removeprefix("module.") if named else owner
@@ -139,6 +148,8 @@ def _walk(node: ast.AST, owner: str, statement: ast.stmt | None) -> Iterator[tup
 def _is_text(node: ast.AST) -> bool:
     """Documentation, which no test should repeat, and declarations that only typing reads."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return True
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
         return True
     return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__slots__", "summary")
 

@@ -1,0 +1,595 @@
+"""What each operation does to memory, how far it reads and how much it computes, against one run of it in torch."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from archspec.emit.modules import resolve
+from archspec.operations.act import ACTIVATIONS
+from archspec.operations.base import INIT, Operation, Shape, operations
+from archspec.operations.effects import Bytes, Everywhere
+from tests.analysis.measure import LiveStorages
+from tests.operations.test_contract import apply, module_of
+
+SIGNAL, MAP, VIDEO = (4, 6), (4, 6, 5), (4, 3, 6, 5)
+GATE = (4, 1, 1)
+
+
+class Case(NamedTuple):
+    """An operation, and the shapes that reach it."""
+
+    name: str
+    given: dict[str, Any]
+    inputs: tuple[Shape, ...]
+
+    @property
+    def operation(self) -> Operation:
+        return operations()[self.name](**self.given)
+
+    def __str__(self) -> str:
+        told = [f"{name}={value}" for name, value in self.given.items()]
+        return "-".join([self.name, *told, *("x".join(map(str, shape)) for shape in self.inputs)])
+
+
+def each(name: str, *shapes: Shape, **given: Any) -> list[Case]:
+    """One operation of one input on several."""
+    return [Case(name, given, (shape,)) for shape in shapes]
+
+
+CASES = [
+    *(case for word in ACTIVATIONS for case in each("act", (7,), SIGNAL, MAP, type=word)),
+    *(Case("add", {}, (shape,) * count) for shape in ((7,), SIGNAL, MAP) for count in (2, 3)),
+    *each("channel_shuffle", SIGNAL, MAP, groups=2),
+    Case("concat", {}, (MAP, (2, 6, 5))),
+    Case("concat", {}, (SIGNAL, (2, 6), (3, 6))),
+    Case("concat", {}, ((3,), (4,))),
+    *each("conv", SIGNAL, MAP, out=6, kernel=3, bias=True),
+    *each("conv", SIGNAL, MAP, out=6, kernel=4, stride=2, padding=1, groups=2),
+    *each("conv", MAP, out=6, kernel=(1, 3), stride=(2, 1), dilation=(1, 2)),
+    *(case for p in (0.0, 0.5, 1.0) for case in each("dropout", (7,), MAP, p=p)),
+    *(case for p in (0.0, 0.5) for case in each("drop_path", (7,), MAP, p=p)),
+    *each("flatten", (7,), SIGNAL, MAP),
+    *each("layer_scale", (7,), SIGNAL, MAP),
+    *(case for bias in (True, False) for case in each("linear", (7,), SIGNAL, MAP, out=6, bias=bias)),
+    *(Case("multiply", {}, shapes) for shapes in ((MAP, MAP), (GATE, MAP), (MAP, GATE), ((7,), (7,)))),
+    *(Case("multiply", {}, shapes) for shapes in ((MAP, GATE, MAP), (GATE, GATE, MAP), (MAP,) * 4)),
+    *(case for affine in (True, False) for case in each("norm", (4,), SIGNAL, MAP, type="batch", affine=affine)),
+    *(case for affine in (True, False) for case in each("norm", SIGNAL, MAP, type="instance", affine=affine)),
+    *(case for affine in (True, False) for case in each("norm", (4,), SIGNAL, MAP, type="layer", affine=affine)),
+    *(case for affine in (True, False) for case in each("norm", SIGNAL, MAP, type="group", groups=4, affine=affine)),
+    *each("norm", (4,), SIGNAL, MAP, type="group", groups=2),
+    *each("pad_channels", (7,), SIGNAL, MAP, out=9, at="both"),
+    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, kernel=3, stride=2, padding=1)),
+    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, output=1)),
+    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, output=3)),
+    *each("pool", MAP, type="max", kernel=(2, 3), stride=1, dilation=2),
+    *each("pool", MAP, type="avg", output=(6, 1)),
+    *each("slice", (7,), SIGNAL, MAP, start=1, stop=3),
+    *each("subsample", SIGNAL, MAP, stride=2),
+]
+BATCHES = (1, 3)
+BY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
+# What lies between the steps of a folded call is the analysis's to count.
+UNFOLDED = [case for case in CASES if len(case.inputs) < 3]
+# A flat value has no positions, and a view has no memory of its own.
+LAID_OUT = [case for case in CASES if len(case.inputs[0]) > 1 and case.name not in ("slice", "subsample", "flatten")]
+
+
+def values(case: Case, batch: int, *, last: tuple[bool, ...] = (), dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Random inputs; those that are ``last`` have their channels beside each other in memory."""
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for shape, beside in itertools.zip_longest(case.inputs, last, fillvalue=False):
+        assert isinstance(shape, tuple)
+        at = (*shape[1:], shape[0]) if beside else shape
+        value = torch.randn(batch, *at, generator=generator).to(dtype)
+        found.append(value.movedim(-1, 1) if beside else value)
+    return found
+
+
+class Applied(NamedTuple):
+    """An operation ready to run: its module, or its call and the weights that the call takes."""
+
+    case: Case
+    module: nn.Module
+    own: list[Tensor]
+
+    def __call__(self, inputs: list[Tensor]) -> Tensor:
+        call = self.case.operation.torch(self.case.inputs)
+        result: Tensor = self.module(*inputs) if call.kind == "module" else apply(call, inputs, self.own)
+        return result
+
+
+def applied(case: Case, *, train: bool, dtype: torch.dtype = torch.float32) -> Applied:
+    call = case.operation.torch(case.inputs)
+    weights = () if call.kind == "module" else case.operation.weights(case.inputs).values()
+    own = [torch.ones(weight.shape, dtype=dtype) for weight in weights]
+    return Applied(case, module_of(call).train(train).to(dtype), own)
+
+
+def storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def lies_last(tensor: Tensor) -> bool:
+    return tensor.movedim(1, -1).is_contiguous()
+
+
+def spatial(case: Case) -> bool:
+    return len(case.inputs[0]) > 1
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def rearranges(case: Case, last: bool) -> bool:
+    reads = case.operation.reads(case.inputs)
+    return bool(reads) and spatial(case) and (reads == "last") != last
+
+
+@pytest.mark.parametrize("case", UNFOLDED, ids=str)
+def test_memory_beside_the_output(case: Case) -> None:
+    """The most that is alive while it runs in eval mode: its output, and what it takes and frees beside it."""
+    operation = case.operation
+    output = operation.shape(case.inputs)
+    scratch = operation.scratch(case.inputs, output)
+    assert scratch is not None
+    run = applied(case, train=False)
+    for batch, last in itertools.product(BATCHES, (False, True) if spatial(case) else (False,)):
+        made = 0 if operation.views_input(training=False) else 4 * batch * math.prod(output)
+        copy = batch * 4 * math.prod(case.inputs[0]) if rearranges(case, last) else 0
+        if copy and operation.reads(case.inputs) == "last" and batch == 1:
+            copy = 0  # of one example a view will do
+        expected = made + copy + scratch.total(batch, 4)
+        if rearranges(case, last):
+            later = operation.scratch_rearranged(case.inputs, output)
+            expected = max(expected, made + later.total(batch, 4))
+        inputs = values(case, batch, last=(last,) * len(case.inputs))
+        with (
+            torch.no_grad(),
+            LiveStorages([*run.module.parameters(), *run.module.buffers(), *run.own, *inputs]) as live,
+        ):
+            run(inputs)
+        assert live.peak == expected, (batch, last)
+
+
+@pytest.mark.parametrize("case", LAID_OUT, ids=str)
+def test_where_the_channels_of_the_output_lie(case: Case) -> None:
+    """By the strides of what torch makes of inputs whose channels lie first, last, or the one and the other."""
+    run = applied(case, train=False)
+    layout = case.operation.layout(case.inputs)
+    for last in itertools.product((False, True), repeat=len(case.inputs)):
+        # With gradients: without, torch has a kernel for max pooling over one dimension that puts channels first.
+        output = run([value.requires_grad_() for value in values(case, 3, last=last)])
+        if output[0, 0].numel() == 1:
+            continue
+        full = [beside for beside, shape in zip(last, case.inputs, strict=True) if shape[1:] == case.inputs[-1][1:]]
+        expected = {"first": False, "last": True, "kept": last[0], "agreed": all(full)}[layout]
+        if len(case.inputs) > 1 and layout == "kept":
+            continue  # the analysis says which input is the first operand
+        assert (lies_last(output), output.is_contiguous()) == (expected, not expected), last
+
+
+def assert_saved(case: Case, needed: tuple[bool, ...], trainable: bool, dtype: torch.dtype, batch: int) -> None:
+    operation = case.operation
+    run = applied(case, train=True, dtype=dtype)
+    own = [*run.module.parameters(), *run.own]
+    for weight in own:
+        weight.requires_grad_(trainable)
+    last = (
+        operation.reads(case.inputs) == "last" and spatial(case),
+    )  # what lies otherwise is copied, and the copy kept
+    given = values(case, batch, last=last, dtype=dtype)
+    inputs = [value.requires_grad_(need) for value, need in zip(given, needed, strict=True)]
+    kept: dict[int, Tensor] = {}
+
+    def save(tensor: Tensor) -> Tensor:
+        kept[storage(tensor)] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+        output = run(inputs)
+    for tensor in (*own, *run.module.buffers()):
+        kept.pop(storage(tensor), None)
+    rule = operation.saved(case.inputs, trainable and bool(own), needed)
+    assert rule is not None
+    found = {index for index, value in enumerate(inputs) if storage(value) in kept}
+    assert found == set(rule.inputs), (needed, trainable)
+    shared = storage(output) in map(storage, inputs)
+    assert shared or rule.output == (storage(output) in kept), (needed, trainable)
+    for tensor in (*inputs, output):
+        kept.pop(storage(tensor), None)
+    beside = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert beside == rule.more.total(batch, dtype.itemsize), (needed, trainable)
+
+
+@BY_CASE
+def test_what_is_saved_for_the_backward_pass(case: Case) -> None:
+    """Whichever inputs need a gradient, and whether its own weights do."""
+    weights = bool(case.operation.weights(case.inputs))
+    for needed in itertools.product((False, True), repeat=len(case.inputs)):
+        for trainable in (False, True) if weights else (False,):
+            if trainable or any(needed):
+                assert_saved(case, needed, trainable, torch.float64 if needed[0] else torch.float32, 3)
+
+
+@pytest.mark.parametrize(
+    ("memory", "batch", "item", "total"),
+    [
+        (Bytes(), 5, 4, 0),
+        (Bytes(elements=7), 5, 2, 5 * 7 * 2),
+        (Bytes(each=8), 5, 2, 5 * 8),
+        (Bytes(statistics=3), 5, 2, 5 * 3 * 4),
+        (Bytes(statistics=3), 5, 8, 5 * 3 * 8),
+        (Bytes(shared=6), 5, 2, 6 * 4),
+        (Bytes(shared=6), 5, 8, 6 * 8),
+        (Bytes(7, 8, 3, 6), 2, 2, 2 * (7 * 2 + 8 + 3 * 4) + 6 * 4),
+    ],
+)
+def test_bytes_of_a_batch(memory: Bytes, batch: int, item: int, total: int) -> None:
+    """Statistics are numbers of four bytes where an element is shorter; what is shared does not grow with the batch."""
+    assert memory.total(batch, item) == total
+
+
+# -- how far it reads --------------------------------------------------------------------------------------------------
+
+
+def seen(run: Applied, case: Case, axis: int, position: int) -> list[tuple[int, int]]:
+    """From where to where each input is read along one axis by one position of the output, in eval mode.
+
+    By one input after the other: a number in it is made no number, and what becomes of it is none either.
+    """
+    found = []
+    for index in range(len(case.inputs)):
+        size = case.inputs[index][axis + 1]
+        touched = []
+        for place in range(size):
+            inputs = values(case, 1)
+            inputs[index].select(axis + 2, place).fill_(math.nan)
+            output = run(inputs).select(axis + 2, position)
+            if output.isnan().any():
+                touched.append(place)
+        found.append((min(touched), max(touched)))
+    return found
+
+
+LOCAL = [case for case in CASES if spatial(case) and case.given.get("type") not in ("max", "group", "instance")]
+
+
+@pytest.mark.parametrize("case", LOCAL, ids=str)
+def test_how_far_one_position_reads(case: Case) -> None:
+    """A norm reads statistics too, of the batch or of the example; what it normalises with is not its reach."""
+    operation = case.operation
+    output = operation.shape(case.inputs)
+    reach = operation.reach(case.inputs, output)
+    run = applied(case, train=False)
+    with torch.no_grad():
+        if isinstance(reach, Everywhere):
+            for axis, size in enumerate(output[1:]):
+                # To a size that does not divide the input's, windows differ; that is counted as the whole too.
+                assert size > 1 or seen(run, case, axis, 0) == [(0, case.inputs[0][axis + 1] - 1)]
+            return
+        assert reach is not None
+        assert len(reach) == len(output) - 1
+        checked: set[int] = set()
+        for axis, each_axis in enumerate(reach):
+            for position in range(output[axis + 1]):
+                first = position * each_axis.stride - each_axis.padding
+                last = first + each_axis.extent - 1
+                found = seen(run, case, axis, position)
+                sizes = [shape[axis + 1] for shape in case.inputs]
+                for span, size in zip(found, sizes, strict=True):
+                    if first >= 0 and last < size and (size > 1 or max(sizes) == 1):  # no border, and no gate
+                        assert span == (first, last), (axis, position)
+                        checked.add(axis)
+        assert checked == set(range(len(reach)))
+
+
+# -- arithmetic --------------------------------------------------------------------------------------------------------
+
+ELEMENTS = 4 * 6 * 5
+ARITHMETIC = [
+    *((Case("act", {"type": word}, (MAP,)), ELEMENTS) for word in ("relu", "gelu")),
+    *((Case("add", {}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)),
+    *((Case("multiply", {}, (GATE, *(MAP,) * count)), count * ELEMENTS) for count in (1, 2, 3)),
+    (Case("multiply", {}, (MAP, GATE)), ELEMENTS),
+    *((Case("norm", {"type": word, "groups": 2}, (MAP,)), 2 * ELEMENTS) for word in ("batch", "group", "layer")),
+    (Case("layer_scale", {}, (MAP,)), ELEMENTS),
+    (Case("pool", {"type": "max", "kernel": (2, 3), "stride": 1}, (MAP,)), 4 * (5 * 3) * (2 * 3)),
+    (Case("pool", {"type": "avg", "kernel": 3, "stride": 2, "padding": 1}, (MAP,)), 4 * (3 * 3) * 9),
+    (Case("pool", {"type": "avg", "kernel": 2}, (SIGNAL,)), 4 * 3 * 2),
+    *((Case("pool", {"type": word, "output": 2}, (MAP,)), ELEMENTS) for word in ("max", "avg")),
+    *((case, 0) for case in each("conv", MAP, out=6, kernel=3, bias=True)),
+    *((case, 0) for case in each("linear", MAP, (7,), out=6)),
+    (Case("concat", {}, (MAP, MAP, MAP)), 0),
+    *((case, 0) for case in each("channel_shuffle", MAP, groups=2)),
+    *((case, 0) for case in each("dropout", MAP)),
+    *((case, 0) for case in each("drop_path", MAP, p=0.5)),
+    *((case, 0) for case in each("flatten", MAP)),
+    *((case, 0) for case in each("pad_channels", MAP, out=9)),
+    *((case, 0) for case in each("slice", MAP, stop=2)),
+    *((case, 0) for case in each("subsample", MAP, stride=2)),
+]
+
+
+@pytest.mark.parametrize(("case", "count"), ARITHMETIC, ids=str)
+def test_arithmetic_on_single_elements(case: Case, count: int) -> None:
+    """Counted by hand: one for each element that is computed, two where it is scaled and shifted, a window's size."""
+    assert case.operation.elementwise(case.inputs, case.operation.shape(case.inputs)) == count
+
+
+@BY_CASE
+def test_what_torch_has_by_default_is_not_given(case: Case) -> None:
+    """An instance norm says always whether it is affine."""
+    call = case.operation.torch(case.inputs)
+    defaults = inspect.signature(resolve(call.target)).parameters if call.kind == "module" else {}
+    for name, value in call.kwargs.items():
+        assert name in ("affine", "p") or value != defaults[name].default
+
+
+# Over three dimensions too, and what stands in torch otherwise than by default.
+BUILT = [
+    *CASES,
+    *each("conv", (4, 9), MAP, VIDEO, out=8, kernel=3, stride=2, padding=0, dilation=1, groups=4, bias=True),
+    *each("conv", (4, 9), MAP, VIDEO, out=2, kernel=2, dilation=2),
+    *each("conv", MAP, out=2, kernel=(5, 2), stride=(1, 2), padding=(2, 0), dilation=(1, 3)),
+    *each("linear", VIDEO, out=3),
+    *(case for word in ("batch", "group", "layer", "instance") for case in each("norm", VIDEO, type=word, groups=2)),
+    *each("norm", MAP, type="batch", eps=0.25, momentum=0.5),
+    *each("norm", MAP, type="batch", eps=1e-5, momentum=0.1, affine=False),
+    *(case for word in ("group", "layer", "instance") for case in each("norm", MAP, type=word, groups=2, eps=0.25)),
+    *(case for word in ("max", "avg") for case in each("pool", VIDEO, type=word, kernel=2, stride=1, ceil=True)),
+    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, kernel=4, stride=3, ceil=True)),
+    *each("pool", MAP, type="avg", kernel=3, padding=1, count_padding=False),
+    *each("pool", MAP, type="max", kernel=(3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
+    *each("pool", VIDEO, type="avg", output=(1, 2, 3)),
+    *each("slice", VIDEO, stop=2),
+    *each("subsample", VIDEO, stride=(1, 2, 3)),
+    *each("layer_scale", VIDEO, initial=0.5),
+    *each("channel_shuffle", VIDEO, groups=4),
+    *each("flatten", VIDEO),
+]
+STARTS = {"conv": ("conv", "bias"), "linear": ("linear", "linear_bias"), "norm": ("one", "zero")}
+
+
+@pytest.mark.parametrize("case", BUILT, ids=str)
+def test_shapes_weights_and_macs_are_those_of_torch(case: Case) -> None:
+    operation, batch = case.operation, 2
+    weights, buffers = operation.weights(case.inputs), operation.buffers(case.inputs)
+    run = applied(case, train=False)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        output = run(values(case, batch))
+    assert operation.shape(case.inputs) == tuple(output.shape[1:])
+    assert 2 * batch * operation.macs(case.inputs, operation.shape(case.inputs)) == counter.get_total_flops()
+    if case.operation.torch(case.inputs).kind == "module":
+        assert {name: weight.shape for name, weight in weights.items()} == {
+            name: tuple(parameter.shape) for name, parameter in run.module.named_parameters()
+        }
+    starts = dict(zip(("weight", "bias"), STARTS.get(case.name, ()), strict=False))
+    for name, weight in weights.items():
+        assert weight.initial == (starts[name] if name else f"constant:{case.given.get('initial', 1e-06)}")
+        if weight.initial in ("bias", "linear_bias"):
+            assert weight.fan_in == nn.init._calculate_fan_in_and_fan_out(run.module.get_parameter("weight"))[0]
+    kinds = {torch.float32: "float", torch.int64: "int64"}
+    assert buffers == {
+        name: (tuple(buffer.shape), float(buffer.flatten()[0]), kinds[buffer.dtype])
+        for name, buffer in module_of(operation.torch(case.inputs)).named_buffers()
+    }
+
+
+MODULES = [
+    (Case("conv", {"out": 8}, (MAP,)), nn.Conv2d(4, 8, 1, bias=False)),
+    (Case("conv", {"out": 8, "kernel": 3, "stride": 2, "bias": True}, (SIGNAL,)), nn.Conv1d(4, 8, 3, 2, 1)),
+    (
+        Case("conv", {"out": 8, "kernel": (3, 2), "stride": (1, 2), "dilation": (2, 1), "groups": 2}, (MAP,)),
+        nn.Conv2d(4, 8, (3, 2), (1, 2), (2, 0), (2, 1), 2, bias=False),
+    ),
+    (Case("conv", {"out": 8, "kernel": 4, "padding": 2}, (VIDEO,)), nn.Conv3d(4, 8, 4, 1, 2, bias=False)),
+    (Case("linear", {"out": 3}, ((7,),)), nn.Linear(7, 3)),
+    (Case("linear", {"out": 3, "bias": False}, ((7,),)), nn.Linear(7, 3, bias=False)),
+    (Case("dropout", {"p": 0.25}, (MAP,)), nn.Dropout(0.25)),
+    (Case("dropout", {}, (MAP,)), nn.Dropout()),
+    *(
+        (Case("norm", {"eps": 0.25, "momentum": 0.5, "affine": affine}, (shape,)), cls(4, 0.25, 0.5, affine))
+        for affine in (True, False)
+        for shape, cls in (
+            ((4,), nn.BatchNorm1d),
+            (SIGNAL, nn.BatchNorm1d),
+            (MAP, nn.BatchNorm2d),
+            (VIDEO, nn.BatchNorm3d),
+        )
+    ),
+    (Case("norm", {}, (MAP,)), nn.BatchNorm2d(4)),
+    *(
+        (Case("norm", {"type": "group", "groups": 2, **given}, (MAP,)), nn.GroupNorm(2, 4, **given))
+        for given in ({}, {"eps": 0.25}, {"affine": False})
+    ),
+    (Case("norm", {"type": "layer", "eps": 0.25}, ((4,),)), nn.LayerNorm(4, 0.25)),
+    (Case("norm", {"type": "layer", "affine": False}, ((4,),)), nn.LayerNorm(4, elementwise_affine=False)),
+    *(
+        (Case("norm", {"type": "instance", **given}, (shape,)), cls(4, **{"affine": True, **given}))
+        for given in ({}, {"eps": 0.25}, {"affine": False})
+        for shape, cls in ((SIGNAL, nn.InstanceNorm1d), (MAP, nn.InstanceNorm2d), (VIDEO, nn.InstanceNorm3d))
+    ),
+    *(
+        (Case("pool", {"type": "max", **given}, (MAP,)), nn.MaxPool2d(**made))
+        for given, made in (
+            ({"kernel": 3}, {"kernel_size": 3}),
+            ({"kernel": 3, "stride": 1}, {"kernel_size": 3, "stride": 1}),
+            ({"kernel": 3, "padding": 1, "dilation": 2}, {"kernel_size": 3, "padding": 1, "dilation": 2}),
+            ({"kernel": (2, 3), "ceil": True}, {"kernel_size": (2, 3), "ceil_mode": True}),
+        )
+    ),
+    (Case("pool", {"type": "avg", "kernel": 3, "padding": 1}, (SIGNAL,)), nn.AvgPool1d(3, padding=1)),
+    (
+        Case("pool", {"type": "avg", "kernel": 2, "count_padding": False}, (SIGNAL,)),
+        nn.AvgPool1d(2, count_include_pad=False),
+    ),
+    (Case("pool", {"type": "avg", "output": 1}, (MAP,)), nn.AdaptiveAvgPool2d(1)),
+    (Case("pool", {"type": "max", "output": (3, 3)}, (MAP,)), nn.AdaptiveMaxPool2d(3)),
+    (Case("pool", {"type": "avg", "output": (1, 2)}, (MAP,)), nn.AdaptiveAvgPool2d((1, 2))),
+]
+
+
+@pytest.mark.parametrize(("case", "module"), MODULES, ids=str)
+def test_a_module_is_made_of_the_arguments(case: Case, module: nn.Module) -> None:
+    """The module as torch prints it, and what a print leaves out."""
+    found = applied(case, train=True).module
+    assert type(found) is type(module)
+    assert repr(found) == repr(module)
+    assert getattr(found, "count_include_pad", None) == getattr(module, "count_include_pad", None)
+
+
+def test_every_operation_is_here() -> None:
+    assert {case.name for case in CASES} == {case.name for case, _ in ARITHMETIC} == set(operations())
+
+
+# -- the same, run otherwise -------------------------------------------------------------------------------------------
+
+
+@BY_CASE
+def test_an_input_that_makes_the_output_zero(case: Case) -> None:
+    """Where that input is zero, so is the output, whatever the others are."""
+    at = case.operation.zero_from(case.inputs)
+    if at is None:
+        assert case.name not in ("multiply", "layer_scale", "dropout")
+        return
+    inputs = values(case, 2)
+    inputs[at].zero_()
+    assert not applied(case, train=False)(inputs).any()
+
+
+@pytest.mark.parametrize("word", ACTIVATIONS)
+def test_an_activation_of_zero(word: str) -> None:
+    case = Case("act", {"type": word}, (MAP,))
+    zero = not applied(case, train=False)([torch.zeros(1, *MAP)]).any()
+    assert case.operation.zero_from((MAP,)) == (0 if zero else None)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "gates"),
+    [
+        ((MAP, MAP), {1}),
+        ((GATE, MAP), {0}),
+        ((MAP, GATE), {1}),
+        ((GATE, MAP, MAP), {0, 2}),
+        (((7,), (7,), (7,)), {1, 2}),
+        ((GATE, GATE), {1}),
+        (((4, 1, 6), (4, 1, 1)), {1}),
+        (((4, 1, 1), (4, 1, 6)), {0}),
+    ],
+    ids=str,
+)
+def test_gates_are_all_factors_but_the_first_of_full_size(shapes: tuple[Shape, ...], gates: set[int]) -> None:
+    multiply = operations()["multiply"]()
+    assert multiply.gates(shapes) == gates
+    assert multiply.zero_from(shapes) == min(set(range(len(shapes))) - gates)
+
+
+# The words of the language, which are those of torch's functions.
+WORDS = (
+    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "hardsigmoid"),
+    *("sigmoid", "tanh", "softplus"),
+)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_activation_is_torchs_function_of_its_name(word: str) -> None:
+    function = getattr(functional, word, None) or getattr(torch, word)
+    for shape in ((7,), SIGNAL, MAP, VIDEO):
+        case = Case("act", {"type": word}, (shape,))
+        (value,) = values(case, 2)
+        assert torch.equal(applied(case, train=False)([value * 4]), function(value * 4))
+    assert operations()["act"](type=word).kind == word
+
+
+def test_what_each_operation_is() -> None:
+    """Layers of a paper's count, what counts as activations, merges, and what may be its input's storage."""
+    found = operations()
+    assert tuple(ACTIVATIONS) == WORDS
+    assert {name for name in found if found[name].weighted} == {"conv", "linear"}
+    assert {name for name in found if found[name].activation} == {"conv", "linear", "pool"}
+    assert {name for name in found if found[name].sums} == {"add"}
+    assert {name: found[name].arity for name in found} == {
+        name: "many" if name in ("add", "concat", "multiply") else "one" for name in found
+    }
+    views = {"drop_path", "dropout", "flatten", "slice", "subsample"}
+    assert {name for name in found if found[name].aliases} == views
+    assert {name: found[name].setting for name in found if found[name].setting} == {"act": "act", "norm": "norm"}
+    assert list(found) == sorted(found)
+    kinds = {(case.name, case.operation.kind) for case in CASES if case.name not in ("act", "norm", "pool")}
+    assert kinds == {(name, name) for name in found if name not in ("act", "norm", "pool")}
+    assert {word: found["norm"](type=word).kind for word in ("batch", "group", "layer", "instance")} == {
+        "batch": "bn",
+        "group": "gn",
+        "layer": "ln",
+        "instance": "inorm",
+    }
+    assert [found["pool"](type=word, output=1).kind for word in ("max", "avg")] == ["maxpool", "avgpool"]
+
+
+def test_words_of_initial_weights() -> None:
+    """As the reference of the language lists them, the default first."""
+    spreads = ("he-fan-in", "xavier", "normal", "truncated-normal")
+    assert {
+        "conv": ("he-fan-out", *spreads, "torch"),
+        "linear": ("torch", "he-fan-out", *spreads),
+        "bias": ("torch", "zero"),
+    } == INIT
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("kind", ["batch", "group", "layer", "instance"])
+def test_a_norm_that_starts_at_zero(kind: str, affine: bool) -> None:
+    """Only its scale can; the bias is zero from the start, and without either nothing changes."""
+    norm = operations()["norm"](type=kind, groups=2, eps=0.5, affine=affine)
+    zeroed = norm.zero_initialised()
+    starts = {name: weight.initial for name, weight in zeroed.weights((MAP,)).items()}
+    assert starts == ({"weight": "zero", "bias": "zero"} if affine else {})
+    plain = {name: weight.initial for name, weight in norm.weights((MAP,)).items()}
+    assert plain == ({"weight": "one", "bias": "zero"} if affine else {})
+    assert (zeroed == norm) is not affine
+    assert zeroed.torch((MAP,)) == norm.torch((MAP,))
+    assert [zeroed.zero_initialised(), zeroed.kind] == [zeroed, norm.kind]
+
+
+@pytest.mark.parametrize(("out", "before", "behind"), [(4, 0, 0), (5, 0, 1), (6, 1, 1), (7, 1, 2), (9, 2, 3)])
+@pytest.mark.parametrize("shape", [(4,), SIGNAL, MAP, VIDEO], ids=str)
+def test_zeros_on_both_sides(shape: Shape, out: int, before: int, behind: int) -> None:
+    """Where their number is odd, one more stands behind; at the end stand all."""
+    for at, first in (("both", before), ("end", 0)):
+        case = Case("pad_channels", {"out": out, "at": at}, (shape,))
+        (value,) = values(case, 2)
+        found = applied(case, train=False)([value])
+        assert tuple(found.shape[1:]) == case.operation.shape((shape,)) == (out, *shape[1:])
+        assert torch.equal(found[:, first : first + 4], value)
+        assert not found[:, :first].any()
+        assert not found[:, first + 4 :].any()
+    assert before + behind == out - 4
+
+
+def test_only_a_product_has_gates() -> None:
+    for case in CASES:
+        if case.name != "multiply":
+            assert case.operation.gates(case.inputs) == frozenset()
+
+
+@BY_CASE
+def test_nothing_is_written_over_unless_it_may(case: Case) -> None:
+    call = case.operation.torch(case.inputs)
+    assert call == case.operation.torch(case.inputs, in_place=False)
+    run, inputs = applied(case, train=False), values(case, 2)
+    before = [value.clone() for value in inputs]
+    with torch.no_grad():
+        run(inputs)
+    assert all(map(torch.equal, inputs, before))
+    assert (case.operation.torch(case.inputs, in_place=True) == call) is not case.operation.may_write_in_place()
