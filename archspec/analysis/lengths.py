@@ -142,19 +142,17 @@ def _added(values: list[_Polynomial]) -> _Polynomial:
 
 
 def _power(polynomial: _Polynomial, times: int) -> _Polynomial:
-    """A polynomial to the power of ``times``; one of two terms, as a residual block has, by the binomial theorem."""
-    terms = [(length, paths) for length, paths in enumerate(polynomial) if paths]
-    if len(terms) > 2:
-        return _product([polynomial] * times)
-    (first, one), (second, other) = terms[0], terms[-1]
-    if len(terms) == 1:
-        return [0] * (first * times) + [one**times]
-    found = [0] * (second * times + 1)
-    coefficient = one**times
-    for taken in range(times + 1):
-        found[first * (times - taken) + second * taken] = coefficient
-        coefficient = coefficient * (times - taken) * other // ((taken + 1) * one)
-    return found
+    """A polynomial to the power of ``times``, coefficient by coefficient: Euler's recurrence (Knuth, The Art of
+    Computer Programming, volume 2, section 4.7). Of two terms, as a residual block has, it is the binomial theorem.
+    """
+    first = _least(polynomial)
+    constant = polynomial[first]
+    terms = [(n, paths) for n, paths in enumerate(polynomial[first + 1 :], 1) if paths]
+    found = [constant**times]
+    for n in range(1, (len(polynomial) - 1 - first) * times + 1):
+        total = sum([(i * (times + 1) - n) * paths * found[n - i] for i, paths in terms if i <= n])
+        found.append(total // (n * constant))
+    return [0] * (first * times) + found
 
 
 def _product(factors: list[_Polynomial]) -> _Polynomial:

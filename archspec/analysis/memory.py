@@ -141,19 +141,20 @@ def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
 
 
 def _folded(network: Network, position: int, roots: list[int], over: Sequence[int], item: int) -> int:
-    """How much more is alive than inputs and output while a merge works its inputs off one after the other.
+    """How much more is alive than inputs and output while a merge works its inputs off one after the other; or less.
 
     Of two results on the way, the last and the next, both are alive; an input that nobody reads any more is not.
     """
     operation, shapes = network.nodes[position].operation, network.shapes[position]
     sources = [roots[source] for source in network.sources[position]]
     results = [0, *(item * math.prod(operation.shape(shapes[:count])) for count in range(2, len(shapes) + 1))]
-    found = freed = 0
+    found: list[int] = []
+    freed = 0
     for step in range(1, len(results)):
-        found = max(found, results[step - 1] + results[step] - results[-1] - freed)
+        found.append(results[step - 1] + results[step] - results[-1] - freed)
         read, later = set(sources[:2] if step == 1 else [sources[step]]), sources[step + 1 :]
         freed += sum(item * network.facts[root].elements for root in read if root in over and root not in later)
-    return found
+    return max(found)
 
 
 def _saved_for_backward(

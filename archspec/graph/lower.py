@@ -76,7 +76,7 @@ class _Scaling:
         scale = self.spec.scale
         exact = float(value or 0) * (scale.width if scale else 1)
         if scale is None:
-            return int(exact) if exact == int(exact) else round(exact)
+            return round(exact)
         width = make_divisible(exact, scale.divisor)
         if width != exact:
             self.rounded[exact] = width

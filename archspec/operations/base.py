@@ -253,7 +253,7 @@ def operations() -> Mapping[str, type[Operation]]:
     """Every operation by its word: each public class of each file in this folder that sets a ``name``."""
     found: dict[str, type[Operation]] = {}
     package = importlib.import_module("archspec.operations")
-    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
+    for info in pkgutil.iter_modules(package.__path__):  # in order of names
         module = importlib.import_module(f"archspec.operations.{info.name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Operation) and "name" in vars(value):
@@ -277,17 +277,17 @@ def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:
     return value
 
 
-def spatial_rank(shape: Shape, operation: str, *, code: str = "E506") -> int:
+def spatial_rank(shape: Shape, operation: str) -> int:
     """The number of spatial axes, one to three. Raises ShapeFault for a flattened value."""
     rank = len(shape) - 1
     if rank == 0:
         raise ShapeFault(
-            code, f"`{operation}` needs a spatial value, but what reaches it is flat, with {shape[0]} features"
+            "E506", f"`{operation}` needs a spatial value, but what reaches it is flat, with {shape[0]} features"
         )
     return rank
 
 
-def window(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False) -> int:
+def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:
     """How many windows fit along one axis, as torch counts them; 0 or less where the kernel does not fit.
 
     With ``ceil`` a last, partial window is counted if it starts inside the input or its left padding, even where it is

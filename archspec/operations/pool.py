@@ -140,7 +140,7 @@ class Pool(Operation):
             raise ShapeFault(
                 "E206", "`count_padding` is for `avg` pooling only", argument="count_padding", assumed=assumed
             )
-        if self.padding != 0 and any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
+        if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
             most = show_shape(tuple(k // 2 for k in kernel))
             raise ShapeFault(
                 "E205",

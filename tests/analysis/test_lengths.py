@@ -99,7 +99,7 @@ def test_a_walk_is_cut_where_all_paths_meet_and_equal_sections_are_counted() -> 
     assert_measured(steps)
 
 
-@pytest.mark.parametrize("power", [10, 100])
+@pytest.mark.parametrize("power", [10, 100, 1000])
 def test_many_blocks_of_three_ways(power: int) -> None:
     """(1 + x + x^2)^n at 1 is 3^n, it is symmetric, and its second coefficient is n."""
     steps = {n: ((n - 1, 0), (n - 1, 1), (n - 1, 2)) for n in range(power)}

@@ -37,6 +37,7 @@ STEPS = {
     "a product of four of one value": "conv: {out: 16}, multiply: [[], [], [], []], conv: {out: 4}",
     "a gate first": "multiply: [[pool: {type: avg, output: 1}, conv: {out: 4}, act: {type: sigmoid}], []]",
     "a gate last": "multiply: [[], [pool: {type: avg, output: 1}, conv: {out: 4}, act: {type: hardsigmoid}]]",
+    "two gates first": "multiply: [[pool: {type: avg, output: 1}], [pool: {type: max, output: 1}], []]",
     "a concatenation": "concat: [[], [conv: {out: 4}], []], conv: {out: 4}",
     "a wide branch first": "concat: [[conv: {out: 64}, conv: {out: 2}], [conv: {out: 2}]]",
     "a wide branch last": "concat: [[conv: {out: 2}], [conv: {out: 64}, conv: {out: 2}]]",
