@@ -108,7 +108,7 @@ def _put_parts(report: Report, parts: Sequence[Part], per: str) -> None:
     rows: list[tuple[str, ...]] = [("", "operation" if per == "layer" else "block", *figures)]
     counts = ["count"]
     for part in parts:
-        rows.append((part.name, part.block, show_shape(part.output), *_part_figures(part.costs, whole)))
+        rows.append((part.label, part.block, show_shape(part.output), *_part_figures(part.costs, whole)))
         counts.append(f"{part.count:,}" if part.count else "")
     rest = _rest(whole, parts)
     if per == "block" and (rest.params or rest.macs or rest.activations):

@@ -36,7 +36,7 @@ def _stage_table(costs: Report) -> list[tuple[str, ...]]:
         share = f"{100 * row.costs.params / whole.params:.1f}%" if whole.params else "-"
         count = str(row.count) if row.count else ""
         figures = (f"{row.costs.params:,}", share, short(row.costs.macs))
-        lines.append((row.name, row.block, count, show_shape(row.output), *figures))
+        lines.append((row.label, row.block, count, show_shape(row.output), *figures))
     lines.append(("total", "", "", show_shape(costs.output), f"{whole.params:,}", "100.0%", short(whole.macs)))
     return lines
 

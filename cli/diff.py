@@ -109,7 +109,8 @@ def _value(value: Any, *, inside: bool = False) -> str:
 
 def _stage(change: StageChange) -> Iterator[tuple[str, ...]]:
     """A row for each figure of a stage that differs."""
-    name = change.name
+    part = change.before or change.after
+    name = part.label if part else change.name
     sides = [_stage_figures(part) if part else {} for part in (change.before, change.after)]
     for figure in dict.fromkeys([*sides[0], *sides[1]]):
         one, other = (side.get(figure) for side in sides)

@@ -36,7 +36,7 @@ def as_html(report: Report) -> str:
 def _row(part: Part) -> str:
     costs = part.costs
     figures = map(_number, (costs.params, costs.macs, costs.activations))
-    return f"<tr>{_cells((part.name, part.block, str(part.count or ''), show_shape(part.output), *figures))}</tr>"
+    return f"<tr>{_cells((part.label, part.block, str(part.count or ''), show_shape(part.output), *figures))}</tr>"
 
 
 def _cells(texts: tuple[str, ...]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from archspec.analysis.network import Facts, Network, total
 from archspec.graph.graph import Region
@@ -37,7 +38,8 @@ class Part:
     """A stage, a block, an operation, or what stands outside the stages.
 
     ``block`` is what it is an instance of: a block's or fragment's name, or the operation's. ``count`` is the number of
-    blocks in a stage, and 0 for anything else.
+    blocks in a stage, and 0 for anything else. ``number`` says which it is of several of one name, from 1, as the
+    stages of VGG are, which share the scope ``features``; 0 where it is the only one.
     """
 
     name: str
@@ -45,6 +47,24 @@ class Part:
     count: int
     output: Shape
     costs: Costs
+    number: int = field(default=0, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Its name, with its number where it is one of several: ``features (2)``."""
+        return f"{self.name} ({self.number})" if self.number else self.name
+
+
+def _numbered(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts, those that share a name with their numbers."""
+    found = tuple(parts)
+    several = Counter(part.name for part in found)
+    seen: Counter[str] = Counter()
+    numbered = []
+    for part in found:
+        seen[part.name] += 1
+        numbered.append(replace(part, number=seen[part.name]) if several[part.name] > 1 else part)
+    return tuple(numbered)
 
 
 def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
@@ -77,11 +97,11 @@ class Parts:
     def stages(self) -> tuple[Part, ...]:
         """The stages in order."""
         graph = self.network.graph
-        return tuple([self._region(stage, len(graph.blocks(stage))) for stage in graph.stages])
+        return _numbered([self._region(stage, len(graph.blocks(stage))) for stage in graph.stages])
 
     def blocks(self) -> tuple[Part, ...]:
         """The blocks in order."""
-        return tuple([self._region(region, 0) for region in self.network.graph.regions if region.kind == "block"])
+        return _numbered([self._region(region, 0) for region in self.network.graph.regions if region.kind == "block"])
 
     def nodes(self) -> tuple[Part, ...]:
         """The operations in order."""
@@ -97,7 +117,7 @@ class Parts:
             found += self._outside(end, region.first, "between" if number else "stem")
             found.append(stage)
             end = region.last
-        return (*found, *self._outside(end, len(self.network.nodes), "head" if stages else "stem"))
+        return _numbered([*found, *self._outside(end, len(self.network.nodes), "head" if stages else "stem")])
 
     def _region(self, region: Region, count: int) -> Part:
         output = self.network.graph.shape(region.result)

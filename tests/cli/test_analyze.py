@@ -380,3 +380,11 @@ def test_bars_fall_back_to_ascii_where_blocks_cannot_be_shown() -> None:
     assert (found.returncode, found.stderr) == (0, b"")
     assert found.stdout.isascii()
     assert b"  0 ..=%b=.. 8" % b"#@#" in found.stdout
+
+
+@pytest.mark.parametrize("command", [("analyze", "vgg11"), ("diff", "vgg11", "vgg11_bn")])
+def test_stages_that_share_a_scope_are_told_apart(run: Run, command: tuple[str, ...]) -> None:
+    """All five of VGG's stand in `features`."""
+    found = run(*command)
+    assert re.findall(r"^ *features \((\d)\)", found.out, re.MULTILINE) == list("12345")
+    assert not re.search(r"^ *features  ", found.out, re.MULTILINE)
