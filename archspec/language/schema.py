@@ -231,7 +231,7 @@ def _definitions() -> Schema:
     return {
         "step": _step(),
         "layer": _layer(),
-        "sequence": _object({"steps": sequence, **_common()}, required=("steps",)),
+        "sequence": _object({"steps": sequence, **common()}, required=("steps",)),
         **{
             f"op-{word}": _merge() if operation.arity == "many" else _operation(operation)
             for word, operation in operations().items()
@@ -242,7 +242,8 @@ def _definitions() -> Schema:
     }
 
 
-def _common() -> Schema:
+def common() -> Schema:
+    """The keys that every step has."""
     return {
         "name": {"type": "string", "maxLength": 200, "description": "Relative name; may hold dots."},
         "when": {
@@ -290,7 +291,7 @@ def _argument(metadata: dict[str, Any]) -> Schema:
 def _operation(operation: type[Operation]) -> Schema:
     required = [name for name, field in arguments(operation).items() if _required(field)]
     found = {
-        **_object({**_arguments(operation), **_common()}, description=operation.summary),
+        **_object({**_arguments(operation), **common()}, description=operation.summary),
         "type": ["object", "null"],
     }
     return {**found, "required": required} if required else found
@@ -306,7 +307,7 @@ def _merge() -> Schema:
         "type": ["array", "object"],
         "items": branch,
         "minItems": 1,
-        "properties": _common(),
+        "properties": common(),
         "additionalProperties": branch,
     }
 
@@ -316,5 +317,5 @@ def _layer() -> Schema:
     sequence = {"type": "array", "items": {"$ref": "#/$defs/step"}, "description": "Steps in the convolution's place."}
     own = {"norm": _setting("norm"), "act": _setting("act"), "of": sequence}
     return _object(
-        {**_arguments(conv), **own, **_common()}, description="A convolution with its normalisation and activation."
+        {**_arguments(conv), **own, **common()}, description="A convolution with its normalisation and activation."
     )

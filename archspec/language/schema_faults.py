@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
-from archspec.language.schema import library_schema, read_schema
+from archspec.language.schema import common, library_schema, read_schema
 from archspec.language.source import Document, Path
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
@@ -42,6 +42,11 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
         help = f"write `archspec: {LANGUAGE_VERSION}`"
         faults.add(Diagnostic("E207", message, document.span(("archspec",)), help=help))
+        faults.raise_errors()
+    if not partial and document.value.keys().isdisjoint(_validator(library).schema["properties"]) and document.value:
+        message = f"this is no {'file of definitions' if library else 'spec'}: nothing in it is a key of one"
+        help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
+        faults.add(Diagnostic("E203", message, document.span(()), help=help))
         faults.raise_errors()
     for error in _without_echoes(_validator(library).iter_errors(document.value)):
         if not (partial and error.validator == "required" and not error.absolute_path):
@@ -159,7 +164,16 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
     quotes = set(wanted) <= {"string", "null"} and isinstance(error.instance, bool | int | float)
     help = "put quotes around it if it is meant as text" if quotes else ""
     message = f"{_last(path)} takes {expected}, not {written(error.instance)}"
-    return Diagnostic("E202", message, document.span(path), help=help)
+    return Diagnostic("E202", message, document.span(path), _as_mapping(path, error), help=help)
+
+
+def _as_mapping(path: Path, error: ValidationError) -> str:
+    """What a step such as ``conv: 64`` most likely means: its first argument, ``conv: {out: 64}``."""
+    first = next(iter([*error.schema.get("required", ()), *error.schema.get("properties", ())]), None)
+    in_list = len(path) > 1 and isinstance(path[-2], int)
+    if not in_list or first in (None, *common()) or isinstance(error.instance, bool | list | dict):
+        return ""
+    return f"did you mean `{path[-1]}: {{{first}: {cut(error.instance)}}}`?"
 
 
 def _not_one_operation(document: Document, path: Path, instance: dict[str, Any]) -> Diagnostic:

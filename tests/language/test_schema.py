@@ -175,3 +175,31 @@ def test_the_version_is_checked_alone() -> None:
 def test_the_loader_refuses_what_the_schema_refuses() -> None:
     with pytest.raises(SpecError, match="E201"):
         archspec.load(f"{HEAD}{STAGES}clases: 3\n")
+
+
+@pytest.mark.parametrize(
+    ("step", "meant"),
+    [
+        ("conv: 64", "conv: {out: 64}"),
+        ("linear: classes", "linear: {out: classes}"),
+        ("act: gelu", "act: {type: gelu}"),
+        ("pool: avg", "pool: {type: avg}"),
+        ("dropout: 0.2", "dropout: {p: 0.2}"),
+        ("layer: 64", "layer: {out: 64}"),
+    ],
+)
+def test_a_step_with_its_first_argument_alone(step: str, meant: str) -> None:
+    (found,) = faults(f"{HEAD}{STAGES}head: [{step}]\n")
+    assert (found.code, found.hint) == ("E202", f"did you mean `{meant}`?")
+
+
+@pytest.mark.parametrize("step", ["flatten: 1", "conv: [64]", "conv: true", "add: 3"])
+def test_a_step_that_suggests_nothing(step: str) -> None:
+    (found,) = faults(f"{HEAD}{STAGES}head: [{step}]\n")
+    assert (found.code[:2], found.hint) == ("E2", "")
+
+
+def test_yaml_of_something_else_is_one_fault() -> None:
+    assert places("version: 2\njobs: {build: 1}\n") == ["E203 1:1"]
+    assert places("blocks_: {}\n") == ["E203 1:1"]
+    assert [d.code for d in faults("version: 2\nname: t\n")] == ["E201", "E203", "E203"]
