@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, cut, nearest
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, Scope
 from archspec.language.expressions import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
@@ -72,13 +72,28 @@ class Table:
         if not lists:
             return None
         first = next(iter(lists))
-        for key, value in lists.items():
-            if len(value) != len(lists[first]):
-                found = f"`{key}` has {len(value)} values, but `{first}` has {len(lists[first])}"
-                message = f"{found}: a list has one value a stage"
-                label = Label(self.cursor.child(first).span, f"{len(lists[first])} stages here")
-                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+        length, start = len(lists[first]), self.cursor.child(first).span
+        odd = {key: self.cursor.child(key).span for key, value in lists.items() if len(value) != length}
+        own = self.cursor.document.source
+        inherited = {key: span for key, span in odd.items() if start.source is own is not span.source}
+        if inherited:
+            self.faults.add(self._lengths_of_the_base(first, inherited))
+        for key in [key for key in odd if key not in inherited]:
+            found = f"`{key}` has {len(lists[key])} values, but `{first}` has {length}"
+            label = Label(start, f"{length} stages here")
+            self.faults.add(Diagnostic("E311", f"{found}: a list has one value a stage", odd[key], labels=(label,)))
         return min(len(value) for value in lists.values())
+
+    def _lengths_of_the_base(self, key: str, inherited: Mapping[str, Span]) -> Diagnostic:
+        """The fault of a list that the author wrote beside others, of another length, which an extended spec has."""
+        length = len(self.cursor.value[key])
+        names = ", ".join(f"`{name}`" for name in inherited)
+        others = ", ".join(f"`{name}` has {len(self.cursor.value[name])}" for name in inherited)
+        found = f"`{key}` has {length} values, but in the spec that this one extends {others}"
+        message = f"{found}: a list has one value a stage"
+        labels = [Label(span, f"{len(self.cursor.value[name])} stages here") for name, span in inherited.items()]
+        help = f"write {names} too, with a value for each of the {length} stages"
+        return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
 
     def _generated(self) -> dict[str, list[Term]]:
         """``count`` and ``channels`` by the rule of RegNet, where the table asks for it, and the rule's group width."""

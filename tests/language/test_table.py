@@ -235,3 +235,13 @@ def test_faulty_scales(scale: str, expected: list[str]) -> None:
     found = faults(f"scale: {scale}\nstages: {{block: basic, count: 1, channels: 64}}")
     assert len(found) == 1
     assert found[0] in expected
+
+
+def test_a_list_beside_longer_ones_that_are_inherited_is_blamed_itself() -> None:
+    """The author wrote `count`; the lists that it does not fit stand in the zoo."""
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load("archspec: 1\nname: t\nextends: resnet50\nstages: {count: [3, 4, 6]}\n")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.span and found.span.line, len(found.labels)) == ("E311", 4, 2)
+    assert {label.span.source.name for label in found.labels} == {"resnet50.yaml"}
+    assert found.message.startswith("`count` has 3 values, but in the spec that this one extends `channels` has 4")
