@@ -119,7 +119,7 @@ def commands() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit status of a call with these arguments. Nothing that a command raises comes out."""
+    """The exit status of a call with these arguments. Only the end that a signal asks for is raised."""
     try:
         found = int(commands.main(arguments, prog_name="archspec", standalone_mode=False) or 0)
         for stream in filter(None, (sys.stdout, sys.stderr)):

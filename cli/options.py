@@ -104,10 +104,8 @@ def _of_folder(folder: str) -> Diagnostic:
             return Diagnostic("E803", f"`{shown}` is a folder", help=help)
         passed += 1
     if passed:
-        found = (
-            f"none of the {passed:,} files of YAML there" if passed > 1 else "the one file of YAML there is none that"
-        )
-        help = f"{found} has the key `archspec` at its top, and a network; a file that is named itself is always read"
+        files = f"{passed:,} files" if passed > 1 else "1 file"
+        help = f"{files} of YAML there without `archspec:` at the top; a file that is named itself is always read"
     else:
         help = "a spec ends in `.yaml` or `.yml`; folders below are searched too, and hidden ones are not"
     return Diagnostic("E803", f"the folder `{shown}` holds no specs", help=help)

@@ -125,9 +125,14 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
 
 
 def _without_list(message: str, width: int) -> tuple[str, list[str]]:
-    """A message without the list at its end, where that is too long for a line, and lines of the first things in it."""
+    """A message without the list at its end, where that is too long for a line, and lines of the first things in it.
+
+    A list is what the message counts, as in ``the weights lack 5 keys of `net`: `a`, `b`...``.
+    """
     head, colon, rest = message.partition(": `")
     items = _FURTHER.split(f"`{rest}") if colon else []
+    if f"{len(items):,}" not in head.split():
+        return message, []
     if len(items) <= MAX_KEYS and (len(items) < 4 or display_width(message) <= width):
         return message, []
     more = [f"  {and_more(len(items) - MAX_KEYS)}"] if len(items) > MAX_KEYS else []

@@ -53,7 +53,7 @@ class Tested:
     path: str | None = None
 
 
-class Ended(click.ClickException):
+class Lost(click.ClickException):
     """A process came to an end that archspec did not bring about, such as for want of memory."""
 
     exit_code = 3
@@ -110,7 +110,7 @@ def test_all(requests: Iterable[Request], jobs: int) -> Iterator[Tested]:
             results = pool.map(test, requests)
         yield from results
     except BrokenProcessPool:
-        raise Ended("a process that tests specs was ended from outside; try fewer --jobs") from None
+        raise Lost("a process that tests specs was ended from outside; try fewer --jobs") from None
     except BaseException:  # an interrupt, or whoever reads this has gone
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():

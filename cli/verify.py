@@ -114,11 +114,11 @@ def command(
     graph = archspec.compile(options.load(options.source(spec), overrides, allow_outside), limits=limits)
     if against is None and not graph.spec.document.value.get("reference"):
         raise click.UsageError(f"`{graph.spec.name}` names no reference; say with --against what to compare it with")
-    with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
-        talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
-        stand_somewhere()
-        try:
+    try:
+        with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
+            talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
+            stand_somewhere()
             with progress(steps=4 if "outputs" in asked else 3) as step, talk:
                 found = archspec.verify(
                     graph,
@@ -131,14 +131,14 @@ def command(
                     limits=limits,
                     step=step,
                 )
-        except SpecError as error:
-            if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
-                raise
-            end_if_asked()
-            options.refuse(error.diagnostics, spec, form)
-            return USAGE
-        if temporary:
-            _write_map(found, graph, temporary)
+            if temporary:
+                _write_map(found, graph, temporary)
+    except SpecError as error:
+        if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
+            raise
+        end_if_asked()
+        options.refuse(error.diagnostics, spec, form)
+        return USAGE
     saved = target if found.key_map else None
     held = found.holds(*asked)
     faults = [fault for fault in found.diagnostics if _level(fault) in asked]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean, nearest
 from archspec.language.schema import common, library_schema, read_schema
 from archspec.language.source import Document, Path
 from archspec.language.spec import LANGUAGE_VERSION
@@ -43,7 +44,10 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = f"write `archspec: {LANGUAGE_VERSION}`"
         faults.add(Diagnostic("E207", message, document.span(("archspec",)), help=help))
         faults.raise_errors()
-    if not partial and document.value.keys().isdisjoint(_validator(library).schema["properties"]) and document.value:
+    known = _validator(library).schema["properties"]
+    keys = list(document.value)
+    alien = bool(keys) and not partial and known.keys().isdisjoint(keys)
+    if alien and not any(nearest(str(key), known) for key in keys[:20]):
         message = f"this is no {'file of definitions' if library else 'spec'}: nothing in it is a key of one"
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.add(Diagnostic("E203", message, document.span(()), help=help))
@@ -167,11 +171,20 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
     return Diagnostic("E202", message, document.span(path), _as_mapping(path, error), help=help)
 
 
+_PLAIN = re.compile(r"[\w.+*/ -]+", re.ASCII)
+"""What means the same inside a mapping in braces."""
+
+
 def _as_mapping(path: Path, error: ValidationError) -> str:
     """What a step such as ``conv: 64`` most likely means: its first argument, ``conv: {out: 64}``."""
     first = next(iter([*error.schema.get("required", ()), *error.schema.get("properties", ())]), None)
     in_list = len(path) > 1 and isinstance(path[-2], int)
-    if not in_list or first in (None, *common()) or isinstance(error.instance, bool | list | dict):
+    if not in_list or first in (None, *common()):
+        return ""
+    kinds = error.schema["properties"][first]["type"]
+    kind = {str: "string", int: "integer", float: "number"}.get(type(error.instance))
+    fits = kind in kinds or (kind == "integer" and "number" in kinds)
+    if not fits or not _PLAIN.fullmatch(str(error.instance)):
         return ""
     return f"did you mean `{path[-1]}: {{{first}: {cut(error.instance)}}}`?"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, Span, cut, nearest
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, Scope
 from archspec.language.expressions import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
@@ -71,27 +71,31 @@ class Table:
             lists = {key: value for key, value in lists.items() if key not in ("count", "channels", "group_width")}
         if not lists:
             return None
-        first = next(iter(lists))
-        length, start = len(lists[first]), self.cursor.child(first).span
-        odd = {key: self.cursor.child(key).span for key, value in lists.items() if len(value) != length}
-        own = self.cursor.document.source
-        inherited = {key: span for key, span in odd.items() if start.source is own is not span.source}
-        if inherited:
-            self.faults.add(self._lengths_of_the_base(first, inherited))
-        for key in [key for key in odd if key not in inherited]:
-            found = f"`{key}` has {len(lists[key])} values, but `{first}` has {length}"
-            label = Label(start, f"{length} stages here")
-            self.faults.add(Diagnostic("E311", f"{found}: a list has one value a stage", odd[key], labels=(label,)))
+        own = [key for key in lists if self._is_own(key)]
+        inherited = [key for key in lists if key not in own]
+        for keys in (own, inherited):
+            for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
+                found = f"`{key}` has {len(lists[key])} values, but `{keys[0]}` has {len(lists[keys[0]])}"
+                label = Label(self.cursor.child(keys[0]).span, f"{len(lists[keys[0]])} stages here")
+                message = f"{found}: a list has one value a stage"
+                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+        others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
+        if others:
+            self.faults.add(self._unlike_the_base(own[0], others))
         return min(len(value) for value in lists.values())
 
-    def _lengths_of_the_base(self, key: str, inherited: Mapping[str, Span]) -> Diagnostic:
-        """The fault of a list that the author wrote beside others, of another length, which an extended spec has."""
-        length = len(self.cursor.value[key])
-        names = ", ".join(f"`{name}`" for name in inherited)
-        others = ", ".join(f"`{name}` has {len(self.cursor.value[name])}" for name in inherited)
-        found = f"`{key}` has {length} values, but in the spec that this one extends {others}"
-        message = f"{found}: a list has one value a stage"
-        labels = [Label(span, f"{len(self.cursor.value[name])} stages here") for name, span in inherited.items()]
+    def _is_own(self, key: str) -> bool:
+        """Whether a column is of the spec itself or of an override, and not of a spec that it extends."""
+        source = self.cursor.child(key).span.source
+        return source is self.cursor.document.span(("name",)).source or source.name.startswith("--")
+
+    def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
+        """The fault of a list that the author wrote, whose length is not that of lists in a spec that is extended."""
+        length, value = len(self.cursor.value[key]), self.cursor.value
+        told = " and ".join([f"`{name}` has {len(value[name])}" for name in others])
+        message = f"`{key}` has {length} values, but in what is extended {told}: a list has one value a stage"
+        labels = [Label(self.cursor.child(name).span, f"{len(value[name])} stages here") for name in others]
+        names = " and ".join([f"`{name}`" for name in others])
         help = f"write {names} too, with a value for each of the {length} stages"
         return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
 

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from archspec.diagnostics import Source, SpecError
 from archspec.language.locate import SUFFIXES
+from archspec.language.source import read
 
-_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?archspec[\"']?[ \t]*:", re.MULTILINE)
+_BOM = b"\xef\xbb\xbf"
+_KEYS = re.compile(rb"^([ ]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:(?=\s|$)", re.MULTILINE)
 _FLOW = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n|%[^\n]*\n|---\s)*\{")
-_KEY_IN_FLOW = re.compile(rb"[{,\s][\"']?archspec[\"']?\s*:")
-_IMPORTED = re.compile(rb"^(?:blocks|shortcuts|fragments|naming)\s*:", re.MULTILINE)
-_OF_A_SPEC = re.compile(rb"^(?:name|stages|extends)\s*:", re.MULTILINE)
+_DEFINES = frozenset({"blocks", "shortcuts", "fragments", "naming"})
+_OF_A_NETWORK = frozenset({"name", "stages", "extends"})
 MAX_BYTES = 1 << 20
 
 
@@ -21,14 +23,25 @@ def find_specs(folder: str | os.PathLike[str]) -> list[str]:
     """The paths of the specs in a folder and below it, in order; links to folders are not followed.
 
     Hidden files and folders are passed over, and so is YAML that is something else: what has no key ``archspec`` at its
-    top, and definitions that specs import.
+    top, nor two others that only a spec has, and definitions that specs import. A folder that cannot be read is in the
+    list, so that somebody hears of it.
     """
-    return [path for path in find_yaml(folder) if is_spec(path)]
+    locked: list[str] = []
+    found = [path for path in find_yaml(folder, locked) if is_spec(path)]
+    return [*found, *locked]
 
 
-def find_yaml(folder: str | os.PathLike[str]) -> Iterator[str]:
-    """The paths of the files of YAML in a folder and below it, in order, hidden ones and links to folders aside."""
-    for above, folders, files in os.walk(folder):
+def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -> Iterator[str]:
+    """The paths of the files of YAML in a folder and below it, in order, hidden ones and links to folders aside.
+
+    Folders that cannot be read are added to ``locked``.
+    """
+
+    def note(error: OSError) -> None:
+        if locked is not None:
+            locked.append(str(error.filename))
+
+    for above, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names = sorted(name for name in files if name.endswith(SUFFIXES) and not name.startswith("."))
         yield from (str(Path(above, name)) for name in names)
@@ -43,6 +56,20 @@ def is_spec(path: str | os.PathLike[str]) -> bool:
             text = stream.read(MAX_BYTES)
     except OSError:
         return True
-    if _FLOW.match(text):  # as JSON is
-        return bool(_KEY_IN_FLOW.search(text))
-    return bool(_KEY.search(text)) and not (_IMPORTED.search(text) and not _OF_A_SPEC.search(text))
+    keys = _flow_keys(text) if _FLOW.match(text) else _block_keys(text)
+    meant = "archspec" in keys or len(keys & _OF_A_NETWORK) > 1  # whose version is missing or misspelt
+    return meant and not (keys & _DEFINES and not keys & _OF_A_NETWORK)
+
+
+def _block_keys(text: bytes) -> set[str]:
+    """The keys at the top of YAML, as far as its lines tell: all that stand as far left as the first."""
+    found = [(len(match[1]), match[2].decode("ascii", "replace")) for match in _KEYS.finditer(text.removeprefix(_BOM))]
+    return {key for indent, key in found if indent == found[0][0]}
+
+
+def _flow_keys(text: bytes) -> set[str]:
+    """The keys at the top of what is written as JSON is."""
+    try:
+        return {str(key) for key in read(Source("", text.removeprefix(_BOM).decode())).value}
+    except (SpecError, UnicodeDecodeError):
+        return {"archspec"} if b"archspec" in text else set()

@@ -51,7 +51,7 @@ def raise_interrupt(error: BaseException | None) -> None:
     while error is not None:
         if not isinstance(error, Exception):
             raise error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 class _Comparison(fx.Interpreter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -210,7 +211,7 @@ def _difference(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
     place = int(apart.argmax())  # the first NaN, if there is one
     index = tuple([int(axis) for axis in torch.unravel_index(torch.tensor(place), apart.shape)])
     largest, scale = float(apart.flatten()[place]), float(other.double().abs().max())
-    if largest != largest:
+    if not (math.isfinite(largest) and math.isfinite(scale)):  # what is not a number proves nothing
         return Gap(float("inf"), float("inf"), name, index)
     return Gap(largest, largest / scale if scale else float("inf"), name, index)
 

@@ -153,7 +153,7 @@ class Outputs:
     @property
     def failing(self) -> dict[str, Gap]:
         """The gaps that are larger than is allowed."""
-        return {name: gap for name, gap in self.gaps.items() if gap.relative > self.allowed(name)}
+        return {name: gap for name, gap in self.gaps.items() if not gap.relative <= self.allowed(name)}
 
     def allowed(self, name: str) -> float:
         """How far results may be apart, relative to the largest number of the reference."""
@@ -212,13 +212,17 @@ class Verdict:
         return all(self.levels.get(level, False) for level in levels or ("graph", "outputs"))
 
     @property
+    def _known(self) -> dict[Level, bool | None]:
+        """The levels; None for outputs that could not be compared, which are neither equal nor different."""
+        unknown = self.outputs is not None and self.outputs.reason
+        return {**self.levels, "outputs": None} if unknown else {**self.levels}
+
+    @property
     def rows(self) -> list[tuple[str, str, str]]:
         """Each level that was looked at: its title, `yes`, `no` or, where it could not be compared, `-`, and why."""
         told: dict[Level, object] = {"keys": self.keys, "graph": self.graph, "outputs": self.outputs}
-        unknown = self.outputs is not None and self.outputs.reason
-        answers = {level: "yes" if held else "no" for level, held in self.levels.items()}
-        answers |= {"outputs": "-"} if unknown else {}
-        return [(TITLES[level], answers[level], str(told[level])) for level in self.levels]
+        answers = {None: "-", True: "yes", False: "no"}
+        return [(TITLES[level], answers[held], str(told[level])) for level, held in self._known.items()]
 
     def __repr__(self) -> str:
         levels = ", ".join(f"{level} {answer}" for level, (_, answer, _) in zip(self.levels, self.rows, strict=True))
@@ -245,7 +249,7 @@ class Verdict:
             "spec": self.spec,
             "hash": self.hash,
             "reference": self.reference,
-            "levels": {TITLES[level]: held for level, held in self.levels.items()},
+            "levels": {TITLES[level]: held for level, held in self._known.items()},
             "keys": {
                 "params": keys.params,
                 "reference_params": keys.reference_params,

@@ -323,3 +323,12 @@ def test_a_message_that_cannot_be_written_does_not_end_the_work(monkeypatch: pyt
 
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=full, fileno=lambda: -1))
     render.say("lost")
+
+
+@pytest.mark.parametrize(("count", "lines"), [("5", 6), ("4", 1)])
+def test_only_a_list_that_the_message_counts_is_put_below(count: str, lines: int) -> None:
+    items = ", ".join(f"`layer1.0.conv{number}.weight`" for number in range(5))
+    told = render.render(Diagnostic("E807", f"the weights lack {count} keys of `net`: {items}"), Terminal(width=80))
+    assert len(told.split("\n")) == lines
+    sentence = Diagnostic("E904", "`x` raises TypeError: `a`, `b`; `c`, `d` are not given, " + "which is what " * 6)
+    assert "\n" not in render.render(sentence, Terminal(width=80))

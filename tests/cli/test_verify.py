@@ -244,3 +244,14 @@ def test_without_torch_it_says_what_to_install(small: Path) -> None:
 def test_help_imports_no_torch() -> None:
     code = "import sys; from archspec_cli.main import run; run(['verify', '--help']); sys.exit('torch' in sys.modules)"
     assert process.python(code).returncode == 0
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_reference_that_is_not_there_leaves_the_map_alone(run: Run, small: Path, force: bool) -> None:
+    if force:
+        Path("keys.json").write_text("mine")
+    more = ["--force"] if force else []
+    found = run("verify", "small.yaml", "--against", "torchvision:resnet9000", "--map", "keys.json", *more)
+    assert (found.status, "E902" in found.err or "E90" in found.err) == (2, True)
+    assert not force or Path("keys.json").read_text() == "mine"
+    assert [path.name for path in Path().iterdir() if "keys" in path.name] == (["keys.json"] if force else [])

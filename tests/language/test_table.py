@@ -244,4 +244,16 @@ def test_a_list_beside_longer_ones_that_are_inherited_is_blamed_itself() -> None
     (found,) = caught.value.diagnostics
     assert (found.code, found.span and found.span.line, len(found.labels)) == ("E311", 4, 2)
     assert {label.span.source.name for label in found.labels} == {"resnet50.yaml"}
-    assert found.message.startswith("`count` has 3 values, but in the spec that this one extends `channels` has 4")
+    assert found.message.startswith("`count` has 3 values, but in what is extended `channels` has 4 and `stride` has 4")
+
+
+def test_overrides_beside_inherited_lists() -> None:
+    """Another override does not make the spec's own lists inherited ones."""
+    text = "archspec: 1\nname: t\nextends: resnet50\nstages: {stride: [1, 2, 2]}\n"
+    for overrides in ((), ("classes=7",), ("stages.stride=[1,2,2]", "classes=7")):
+        with pytest.raises(archspec.SpecError) as caught:
+            archspec.load(text, overrides=overrides)
+        (found,) = caught.value.diagnostics
+        assert found.span
+        assert (found.code, found.span.source.name == "resnet50.yaml") == ("E311", False)
+        assert "write `count` and `channels` too" in found.help

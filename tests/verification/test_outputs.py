@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.verification.outputs import gap, scramble
+from archspec.verification.verdict import Gap, Outputs
 from tests.verification.networks import RESIDUAL, Residual, verdict
 
 
@@ -223,6 +224,21 @@ def test_gap() -> None:
     assert gap([None], [None], "x").largest == 0
     assert gap([torch.tensor([float("nan")])], [torch.tensor([1.0])], "x").relative == math.inf
     assert gap([one.double()], [other.double()], "x").relative == 0.2
+    assert gap([torch.ones(2)], [torch.tensor([1.0, math.inf])], "x").relative == math.inf
+    assert Outputs(True, gradients=Gap(math.nan, math.nan, "x", (0,))).failing
+
+
+def test_a_gradient_that_is_infinite_proves_nothing() -> None:
+    """The reference computes the same, by a root at zero whose gradient is infinite."""
+
+    class Rooted(Untraced):
+        def head(self, x: Tensor) -> Tensor:
+            weight = next(self.parameters())
+            return super().head(x) + (weight - weight.detach()).sum().sqrt()
+
+    outputs = verdict(Rooted()).outputs
+    assert outputs is not None
+    assert (outputs.held, "of gradients" in outputs.failing) == (False, True)
 
 
 def test_scrambling_leaves_no_two_numbers_alike() -> None:
