@@ -104,8 +104,8 @@ def _of_folder(folder: str) -> Diagnostic:
             return Diagnostic("E803", f"`{shown}` is a folder", help=help)
         passed += 1
     if passed:
-        files = f"{passed:,} files" if passed > 1 else "1 file"
-        help = f"{files} of YAML there without `archspec:` at the top; a file that is named itself is always read"
+        files = f"{passed:,} files of YAML there have" if passed > 1 else "1 file of YAML there has"
+        help = f"{files} no `archspec:` at the top; a file that is named itself is always read"
     else:
         help = "a spec ends in `.yaml` or `.yml`; folders below are searched too, and hidden ones are not"
     return Diagnostic("E803", f"the folder `{shown}` holds no specs", help=help)
