@@ -181,10 +181,9 @@ def _as_mapping(path: Path, error: ValidationError) -> str:
     in_list = len(path) > 1 and isinstance(path[-2], int)
     if not in_list or first in (None, *common()):
         return ""
-    kinds = error.schema["properties"][first]["type"]
-    kind = {str: "string", int: "integer", float: "number"}.get(type(error.instance))
-    fits = kind in kinds or (kind == "integer" and "number" in kinds)
-    if not fits or not _PLAIN.fullmatch(str(error.instance)):
+    taken = error.schema["properties"].get(first, {}).get("type", ())
+    kinds = {str: {"string"}, int: {"integer", "number"}, float: {"number"}}.get(type(error.instance), set())
+    if kinds.isdisjoint([taken] if isinstance(taken, str) else taken) or not _PLAIN.fullmatch(str(error.instance)):
         return ""
     return f"did you mean `{path[-1]}: {{{first}: {cut(error.instance)}}}`?"
 

@@ -193,7 +193,9 @@ def test_a_step_with_its_first_argument_alone(step: str, meant: str) -> None:
     assert (found.code, found.hint) == ("E202", f"did you mean `{meant}`?")
 
 
-@pytest.mark.parametrize("step", ["flatten: 1", "conv: [64]", "conv: true", "add: 3"])
+@pytest.mark.parametrize(
+    "step", ["flatten: 1", "conv: [64]", "conv: true", "conv: 1.5", "act: 3", "add: 3", "sequence: 1", "conv: 'a}: {b'"]
+)
 def test_a_step_that_suggests_nothing(step: str) -> None:
     (found,) = faults(f"{HEAD}{STAGES}head: [{step}]\n")
     assert (found.code[:2], found.hint) == ("E2", "")
