@@ -100,7 +100,7 @@ def endless() -> int:
 )
 def test_time_is_a_find(run: Callable[[], int], message: str) -> None:
     with pytest.raises(Broken, match=message):
-        watched(run, memory=False, seconds=0.05 if run is endless else 0.01)
+        watched(run, memory=False, seconds=0.05 if run is endless else 0.03)
 
 
 def test_memory_is_a_find(monkeypatch: pytest.MonkeyPatch) -> None:
