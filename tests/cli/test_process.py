@@ -154,6 +154,22 @@ sys.exit(main())
 """
 
 
+def ended(program: str, ready: bytes, number: signal.Signals, folder: Path) -> tuple[int, bytes, bytes]:
+    """The status, the output after the line `ready`, and the errors of a program that then gets a signal."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=process.environment(),
+        cwd=folder,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == ready
+        running.send_signal(number)
+        out, errors = running.communicate(timeout=process.SECONDS)
+    return running.returncode, out, errors
+
+
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -signal.SIGKILL)],
@@ -163,18 +179,8 @@ def test_an_end_in_the_middle_of_a_write(number: signal.Signals, status: int, tm
     """The old file stays as it was, and no temporary one beside it, unless the process could do nothing any more."""
     (tmp_path / "small.yaml").write_text(SMALL)
     (tmp_path / "out.safetensors").write_bytes(b"old")
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=process.environment(),
-        cwd=tmp_path,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"writing\n"
-        running.send_signal(number)
-        _, errors = running.communicate(timeout=process.SECONDS)
-    assert running.returncode == status
+    found, _, errors = ended(WAITING, b"writing\n", number, tmp_path)
+    assert found == status
     assert b"Traceback" not in errors
     assert (tmp_path / "out.safetensors").read_bytes() == b"old"
     temporary = [path.name for path in tmp_path.glob(".archspec-*")]
@@ -212,18 +218,8 @@ sys.exit(main())
 def test_an_end_that_is_lost_inside_torch(number: signal.Signals, then: str, tmp_path: Path) -> None:
     """What torch imports while it computes shapes has a bare `except:` here and there. No spec is at fault for it."""
     (tmp_path / "small.yaml").write_text(SMALL)
-    with subprocess.Popen(
-        [sys.executable, "-c", LOSING.format(then=then)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=process.environment(),
-        cwd=tmp_path,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"running\n"
-        running.send_signal(number)
-        out, errors = running.communicate(timeout=process.SECONDS)
-    assert (running.returncode, out, errors) == (128 + number, b"", b"")
+    found = ended(LOSING.format(then=then), b"running\n", number, tmp_path)
+    assert found == (128 + number, b"", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 

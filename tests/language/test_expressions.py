@@ -598,12 +598,8 @@ def test_any_environment_gives_a_value_or_a_fault(text: str, env: dict[str, Valu
     ],
     ids=short,
 )
-def test_hostile_text_takes_no_time(text: str) -> None:
-    """The best of three, each read anew: a collection of garbage may fall into one."""
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        result = attempt(lambda: parse.__wrapped__(text).evaluate({"a": 10**6}))
-        taken.append(time.process_time() - start)
-    assert min(taken) < allowed(0.1)
+def test_hostile_text_takes_no_time(text: str, lasting: None) -> None:
+    start = time.process_time()
+    result = attempt(lambda: parse.__wrapped__(text).evaluate({"a": 10**6}))  # read anew
+    assert time.process_time() - start < allowed(0.1)
     assert not isinstance(result, ExpressionFault) or result.code in ("E401", "E402", "E405")
