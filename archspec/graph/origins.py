@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Label, Span
@@ -40,21 +41,20 @@ class Origins:
             current = next((n for n in above if n and n.shape[0] == channels), None)
         return self.terms[current.name] if current else None
 
-    def _above(self, node: Node) -> str:
+    def _above(self, node: Node, by_name: Mapping[str, Node]) -> Node | None:
         """The input of a node through which the chain goes: of a merge the last that is no gate, a block's residual."""
-        if len(node.inputs) < 2:
-            return node.inputs[0] if node.inputs else ""
-        shapes = {item.name: item.shape for item in self.builder.nodes}
-        inputs = tuple(shapes.get(name, self.builder.input) for name in node.inputs)
-        gates = node.operation.gates(inputs)
-        return [name for position, name in enumerate(node.inputs) if position not in gates][-1]
+        inputs = [by_name.get(name) for name in node.inputs]
+        if len(inputs) > 1:
+            gates = node.operation.gates(tuple([above.shape if above else self.builder.input for above in inputs]))
+            inputs = [above for position, above in enumerate(inputs) if position not in gates]
+        return inputs[-1] if inputs else None
 
     def _chain(self, node: Node) -> str:
         """The shapes that led to ``node``, where they change: ``input 3x224x224 > conv1 64x112x112``."""
         by_name = {node.name: node for node in self.builder.nodes}
         path = [node]
-        while (above := self._above(path[-1])) in by_name:
-            path.append(by_name[above])
+        while above := self._above(path[-1], by_name):
+            path.append(above)
         shown = [f"input {show_shape(self.builder.input)}"]
         shape = self.builder.input
         for item in reversed(path):

@@ -7,9 +7,11 @@ import time
 import pytest
 
 import archspec
+from archspec.graph.graph import NODES, Graph
 from archspec.operations.base import Shape
 from tests.equivalence import codes, compiled, spec
 from tests.timing import allowed
+from tests.work import calls
 
 SMALL = """
     input: [3, 32, 32]
@@ -154,28 +156,28 @@ def test_outputs_that_are_not_there(outputs: str) -> None:
     ],
 )
 def test_a_network_past_the_limits_is_refused_before_it_is_built(old: str, new: str, code: str) -> None:
-    start = time.process_time()
-    assert codes(refused(changed(old, new))) == [code]
-    assert time.process_time() - start < allowed(1)
+    error, work = calls(lambda: refused(changed(old, new)))
+    assert codes(error) == [code]
+    assert work < 20_000
 
 
 def test_fragments_that_double_at_each_of_thirty_levels() -> None:
     levels = "".join(f"      f{n}: {{steps: [f{n + 1}, f{n + 1}]}}\n" for n in range(30))
     text = f"{SMALL.rstrip()}\n    head: f0\n    fragments:\n{levels}      f30: {{steps: [act, act]}}\n"
-    start = time.process_time()
-    for found in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
-        assert set(codes(refused(found))) == {"E601"}
-    assert time.process_time() - start < allowed(3)
+    for written in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
+        error, work = calls(lambda written=written: refused(written))  # type: ignore[misc]
+        assert set(codes(error)) == {"E601"}
+        assert work < 200_000
 
 
 def test_a_fault_that_every_block_repeats_is_said_once_and_quickly() -> None:
     start = time.process_time()
     block = "odd: {residual: [conv: {out: channels, kernel: 3, stride: stride, groups: 3}]}"
-    text = changed("block: basic, count: [2, 3]", "block: odd, count: [2000, 3000]", f"blocks: {{{block}}}")
+    text = changed("block: basic, count: [2, 3]", "block: odd, count: [4000, 6000]", f"blocks: {{{block}}}")
     error = refused(text)
     assert codes(error) == ["E503"] * len(error.diagnostics)
     assert len({(d.span, d.message) for d in error.diagnostics}) == len(error.diagnostics) <= 4
-    assert time.process_time() - start < allowed(3)
+    assert time.process_time() - start < allowed(5)  # 11 when the chain of shapes took quadratic time
 
 
 def test_limits_are_options() -> None:
@@ -278,17 +280,18 @@ def test_no_norm_and_no_activation_as_steps() -> None:
 def test_very_many_steps_that_are_left_out_are_refused_in_time() -> None:
     steps = ", ".join(["norm: {when: 1 > 2}"] * 4000)
     block = f"wide: {{residual: [conv: {{out: channels}}, {steps}]}}"
-    start = time.process_time()
     table = "{block: wide, count: 2000, channels: 4 + 0 * index}"
     text = changed("{block: basic, count: [2, 3], channels: [4, 8], stride: [1, 2]}", table, f"blocks: {{{block}}}")
-    error = refused(text)
+    error, work = calls(lambda: refused(text))
     assert codes(error) == ["E601"]
-    assert time.process_time() - start < allowed(3)
+    assert work < 12 * 5 * NODES  # steps that may be looked at
 
 
 def test_layers_that_may_be_left_out_take_linear_time() -> None:
-    groups = ", ".join(["sequence: {steps: [layer: {out: 8, when: 1 > 2}]}"] * 2500)
-    start = time.process_time()
-    graph = compiled(changed("{use: cifar, width: 4}", f"[conv: {{out: 4}}, {groups}]"))
+    def lowered(count: int) -> Graph:
+        groups = ", ".join(["sequence: {steps: [layer: {out: 8, when: 1 > 2}]}"] * count)
+        return compiled(changed("{use: cifar, width: 4}", f"[conv: {{out: 4}}, {groups}]"))
+
+    (graph, few), (_, many) = calls(lambda: lowered(500)), calls(lambda: lowered(2000))
     assert graph.nodes[1].name == "layer1.0.conv1"
-    assert time.process_time() - start < allowed(3)
+    assert many < 4.5 * few
