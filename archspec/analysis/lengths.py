@@ -12,7 +12,6 @@ import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -83,13 +82,13 @@ def measure_lengths(found: Counter[Section], distribution: bool) -> Lengths:
     least = sum([times * _walk(section, 0, operator.add, min) for section, times in found.items()])
     most = sum([times * _walk(section, 0, operator.add, max) for section, times in found.items()])
     moments = [(times, *_walk(section, (1, 0, 0), _longer, _joined)) for section, times in found.items()]
-    mean = sum((times * Fraction(total, paths) for times, paths, total, _ in moments), Fraction(0))
+    common = math.lcm(*[paths for _, paths, _, _ in moments])  # all is exact until the last division
+    mean = sum([times * total * (common // paths) for times, paths, total, _ in moments])
     variance = sum(
-        (times * (Fraction(squares, paths) - Fraction(total, paths) ** 2) for times, paths, total, squares in moments),
-        Fraction(0),
+        [times * (squares * paths - total**2) * (common // paths) ** 2 for times, paths, total, squares in moments]
     )
     counts = tuple(_distribution(found, most)) if distribution else None
-    return Lengths(least, most, float(mean), math.sqrt(variance), counts)
+    return Lengths(least, most, mean / common, math.sqrt(variance / common**2), counts)
 
 
 def _walk(section: Section, start: T, longer: Callable[[T, int], T], join: Callable[[list[T]], T]) -> T:

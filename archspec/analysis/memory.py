@@ -14,11 +14,13 @@ counted is the copy that a group or instance norm or such a linear layer makes o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.network import SOURCE, Facts, Network
 from archspec.graph.in_place import in_place
+from archspec.operations.effects import Bytes
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of one element."""
@@ -51,20 +53,21 @@ def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, 
     """The memory of a network. ``trainable`` says of each node whether its weights are trained."""
     item = ITEM_BYTES[dtype]
     facts = network.facts
-    weights = item * sum([f.params for f in facts])
-    counters = sum([f.counters for f in facts])
-    buffers = item * (sum([f.buffers for f in facts]) - counters) + 8 * counters
+    params = sum([count * f.params for _, f, count in network.kinds])
+    counters = sum([count * f.counters for _, f, count in network.kinds])
+    buffers = sum([count * f.buffers for _, f, count in network.kinds])
     written = _written(network)
     rearranged = _rearranged(network, written)
     roots = _roots(network, written, rearranged, training=False)
     beside = _scratch(network, batch, item)
     peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
-    if any(f.views != f.views_trained for _, f in network.distinct):
+    if any(f.views != f.views_trained for _, f, _ in network.kinds):
         roots = _roots(network, written, rearranged, training=True)
     saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
     values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, beside, batch, item)
-    trained = item * sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep])
+    trained = params if all(trainable) else sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep])
+    weights, buffers, trained = item * params, item * (buffers - counters) + 8 * counters, item * trained
     training = None
     if saved is not None and values is not None:
         # Gradients, what is saved, and at most every live value beside its gradient.
@@ -100,36 +103,34 @@ def _peak(
     if beside is None:
         return None, ""
     each = batch * item
-    facts = network.facts
-    sizes = [each * fact.elements for fact in facts]
-    ends = _ends(network, roots)
+    sizes = [each * facts.elements for facts in network.facts]
+    last = _last_reads(network, roots)
+    freed = [0] * (len(last) + 1)
+    for size, end in zip(sizes, last, strict=False):  # but for the network's input
+        freed[end] += size
     live = peak = 0
     at = SOURCE
-    for position, size in enumerate(sizes):
-        over = ends.get(position, ())
-        if roots[position] == position:
-            live += size
-            needed = live + beside[position]
-            fact = facts[position]
-            if fact.folded and position not in written:
-                needed = live + _folded(network, position, roots, over, each)
-            elif position in rearranged and not fact.views:
-                needed = live + _rearranging(network, position, batch, item)
-            if needed > peak:
-                peak, at = needed, position
-        for end in over:
-            live -= sizes[end]
+    for position, (facts, root, needed) in enumerate(zip(network.facts, roots, beside, strict=False)):
+        if root == position:
+            live += sizes[position]
+            if facts.folded and position not in written:
+                needed = _folded(network, position, roots, last, each)
+            elif position in rearranged and not facts.views:
+                needed = _rearranging(network, position, batch, item)
+            if live + needed > peak:
+                peak, at = live + needed, position
+        live -= freed[position]
     return peak, network.nodes[at].name if peak else ""
 
 
 def _scratch(network: Network, batch: int, item: int) -> list[int] | None:
     """The bytes that each node takes and frees while it runs; None where an operation has no rule for it."""
     known: dict[int, int] = {}
-    for _, facts in network.distinct:
+    for _, facts, _ in network.kinds:
         if facts.scratch is None:
             return None
         known[id(facts)] = facts.scratch.total(batch, item)
-    return [known[id(facts)] for facts in network.facts]
+    return [known[key] for key in map(id, network.facts)]
 
 
 def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
@@ -140,7 +141,7 @@ def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
     return max(scratch + _copy(facts, batch, item), then.total(batch, item))
 
 
-def _folded(network: Network, position: int, roots: list[int], over: Sequence[int], item: int) -> int:
+def _folded(network: Network, position: int, roots: list[int], last: Sequence[int], item: int) -> int:
     """How much more is alive than inputs and output while a merge works its inputs off one after the other; or less.
 
     Of two results on the way, the last and the next, both are alive; an input that nobody reads any more is not.
@@ -153,7 +154,8 @@ def _folded(network: Network, position: int, roots: list[int], over: Sequence[in
     for step in range(1, len(results)):
         found.append(results[step - 1] + results[step] - results[-1] - freed)
         read, later = set(sources[:2] if step == 1 else [sources[step]]), sources[step + 1 :]
-        freed += sum(item * network.facts[root].elements for root in read if root in over and root not in later)
+        over = [root for root in read if root != SOURCE and last[root] == position and root not in later]
+        freed += sum(item * network.facts[root].elements for root in over)
     return max(found)
 
 
@@ -162,32 +164,29 @@ def _saved_for_backward(
 ) -> int | None:
     """What autograd keeps in training mode, in bytes: unique storages, without parameters and buffers."""
     kept: set[int] = set()
-    found = 0
+    more: list[Bytes] = []
+    copied = 0
     needs = [False] * len(roots)
-    nodes = network.nodes
-    known: dict[tuple[object, ...], tuple[tuple[int, ...], bool, int] | None] = {}
     for position, (sources, facts) in enumerate(zip(network.sources, network.facts, strict=True)):
-        needed = (needs[sources[0]],) if len(sources) == 1 else tuple([needs[source] for source in sources])
+        needed = [needs[source] for source in sources]
         trained = facts.params > 0 and trainable[position]
         if not trained and True not in needed:
             continue
         needs[position] = True
-        key = (id(facts), trained, needed)
-        if key not in known:
-            rule = nodes[position].operation.saved(network.shapes[position], trained, needed)
-            known[key] = rule and (rule.inputs, rule.output, rule.more.total(batch, item))
-        entry = known[key]
-        if entry is None:
+        rule = facts.saved
+        if False in needed or trained != (facts.params > 0):
+            rule = network.nodes[position].operation.saved(network.shapes[position], trained, tuple(needed))
+        if rule is None:
             return None
-        inputs, output, more = entry
-        found += more
+        inputs, output, beside = rule
+        more.append(beside)
         copy = _copy(facts, batch, item) if inputs and position in rearranged else 0
-        found += copy
+        copied += copy
         if not copy:
-            for i in inputs:
-                kept.add(roots[sources[i]])
+            kept.update([roots[sources[i]] for i in inputs])
         if output:
             kept.add(roots[position])
+    found = copied + sum([count * each.total(batch, item) for each, count in Counter(more).items()])
     elements = sum([math.prod(network.graph.input) if i == SOURCE else network.facts[i].elements for i in kept])
     return found + batch * item * elements
 
@@ -220,8 +219,8 @@ def _first(network: Network, written: Mapping[int, int], position: int) -> int:
     return shapes.index(shape) if shape in shapes else 0
 
 
-def _ends(network: Network, roots: list[int]) -> dict[int, list[int]]:
-    """For each position, the storages that are read there for the last time; outputs are read after the last node."""
+def _last_reads(network: Network, roots: list[int]) -> list[int]:
+    """For each storage, the position at which it is read for the last time; outputs are read after the last node."""
     last = [SOURCE] * len(roots)
     for position, sources in enumerate(network.sources):
         last[roots[position]] = position
@@ -229,11 +228,7 @@ def _ends(network: Network, roots: list[int]) -> dict[int, list[int]]:
             last[roots[source]] = position
     for output in network.outputs.values():
         last[roots[output]] = len(network.nodes)
-    ends: dict[int, list[int]] = {}
-    for root, end in enumerate(last[:-1]):
-        if end != SOURCE:
-            ends.setdefault(end, []).append(root)
-    return ends
+    return last
 
 
 def _copy(facts: Facts, batch: int, item: int) -> int:
@@ -247,7 +242,7 @@ def _rearranged(network: Network, written: Mapping[int, int]) -> set[int]:
     A linear layer at every position and a layer norm over channels leave them last, which others keep; flattening reads
     them first. With one channel or one position, both are the same.
     """
-    if all(facts.layout != "last" for _, facts in network.distinct):
+    if all(facts.layout != "last" for _, facts, _ in network.kinds):
         return set()
     found: set[int] = set()
     last: dict[int, bool] = {SOURCE: False}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.operations.base import Operation, Shape
-from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach
+from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
 
 SOURCE = -1
 """The position of the network's input. A list with one place more than there are nodes has it last."""
@@ -20,9 +21,10 @@ class Facts(NamedTuple):
     """What one operation costs for one example, at one size of inputs. None: the operation has no rule for it.
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
-    dict that are not trained, ``counters`` those of them that are int64. ``folded``: torch works its inputs off one
-    after the other. ``views`` and ``views_trained``: its output is its input's storage, in eval and in training mode.
-    ``local``: its reach is one position for one.
+    dict that are not trained, ``counters`` those of them that are int64. ``weighted``: it is a layer in a paper's
+    count. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
+    torch works its inputs off one after the other. ``views`` and ``views_trained``: its output is its input's storage,
+    in eval and in training mode. ``local``: its reach is one position for one.
     """
 
     elements: int
@@ -33,7 +35,9 @@ class Facts(NamedTuple):
     macs: int | None
     activations: int
     elementwise: int | None
+    weighted: bool
     scratch: Bytes | None
+    saved: Saved | None
     layout: Layout
     reads: Literal["", "first", "last"]
     folded: bool
@@ -44,13 +48,20 @@ class Facts(NamedTuple):
     gates: frozenset[int]
 
 
+class Kind(NamedTuple):
+    """An operation at one size of inputs: its facts, and how many nodes are of this kind."""
+
+    operation: Operation
+    facts: Facts
+    nodes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A graph, and by position what the analyses ask of each of its nodes.
 
     ``sources`` are the positions of a node's inputs and ``shapes`` their shapes; ``ways`` those of the inputs through
-    which a path goes, all but gates. ``outputs`` are positions by label; ``distinct`` has each operation with its facts
-    once, in order.
+    which a path goes, all but gates. ``outputs`` are positions by label; ``kinds`` are in order of their first nodes.
     """
 
     graph: Graph
@@ -59,7 +70,7 @@ class Network:
     ways: tuple[tuple[int, ...], ...]
     facts: tuple[Facts, ...]
     outputs: dict[str, int]
-    distinct: tuple[tuple[Operation, Facts], ...]
+    kinds: tuple[Kind, ...]
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -67,7 +78,7 @@ class Network:
 
     def without_rule(self, what: str) -> tuple[str, ...]:
         """The operations that have no rule for ``what``, by name."""
-        silent = [operation.name for operation, facts in self.distinct if getattr(facts, what) is None]
+        silent = [kind.operation.name for kind in self.kinds if getattr(kind.facts, what) is None]
         return tuple(dict.fromkeys(silent))
 
 
@@ -99,7 +110,16 @@ def read_network(graph: Graph) -> Network:
         index[name] = position
         output[name] = shape
     outputs = {label: index[name] for label, name in graph.outputs.items()}
-    return Network(graph, tuple(sources), tuple(shapes), tuple(ways), tuple(found), outputs, tuple(known.values()))
+    return Network(
+        graph, tuple(sources), tuple(shapes), tuple(ways), tuple(found), outputs, _kinds(known.values(), found)
+    )
+
+
+def _kinds(known: Iterable[tuple[Operation, Facts]], found: Sequence[Facts]) -> tuple[Kind, ...]:
+    """The kinds of nodes: equal operations on inputs of one size have one object of facts."""
+    counts = Counter(map(id, found))
+    each = {id(facts): (operation, facts) for operation, facts in known}
+    return tuple([Kind(operation, facts, counts[key]) for key, (operation, facts) in each.items()])
 
 
 def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
@@ -115,6 +135,7 @@ MEMORY = 4096
 @functools.lru_cache(MEMORY)
 def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Facts:
     buffers = [(math.prod(shape), dtype) for shape, _, dtype in operation.buffers(inputs).values()]
+    params = sum([math.prod(weight.shape) for weight in operation.weights(inputs).values()])
     elements = math.prod(output)
     several = len(inputs) > 1
     reach = operation.reach(inputs, output)
@@ -122,13 +143,15 @@ def _facts(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> Fa
     return Facts(
         elements=elements,
         read=sum([math.prod(shape) for shape in inputs]) if several else math.prod(inputs[0]),
-        params=sum([math.prod(weight.shape) for weight in operation.weights(inputs).values()]),
+        params=params,
         buffers=sum([size for size, _ in buffers]),
         counters=sum([size for size, dtype in buffers if dtype == "int64"]),
         macs=operation.macs(inputs, output) if ruled else None,
         activations=elements if operation.activation else 0,
         elementwise=operation.elementwise(inputs, output),
+        weighted=operation.weighted,
         scratch=operation.scratch(inputs, output),
+        saved=operation.saved(inputs, params > 0, (True,) * len(inputs)),
         layout=operation.layout(inputs),
         reads=operation.reads(inputs),
         folded=len(inputs) > 2 and type(operation).torch is not Operation.torch and operation.torch(inputs).fold,

@@ -68,13 +68,17 @@ def _numbered(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
+    counts = Counter(map(id, facts))  # many nodes are alike, and share their facts
+    kinds = [(counts[key], each) for key, each in dict(zip(map(id, facts), facts, strict=True)).items()]
+    params = sum([n * f.params for n, f in kinds])
+    frozen = 0 if all(trainable) else sum([f.params for f, keep in zip(facts, trainable, strict=True) if not keep])
     return Costs(
-        params=sum([f.params for f in facts]),
-        trainable=sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep]),
-        buffers=sum([f.buffers for f in facts]),
-        macs=total([f.macs for f in facts]),
-        activations=sum([f.activations for f in facts]),
-        elementwise=total([f.elementwise for f in facts]),
+        params=params,
+        trainable=params - frozen,
+        buffers=sum([n * f.buffers for n, f in kinds]),
+        macs=total([None if f.macs is None else n * f.macs for n, f in kinds]),
+        activations=sum([n * f.activations for n, f in kinds]),
+        elementwise=total([None if f.elementwise is None else n * f.elementwise for n, f in kinds]),
     )
 
 

@@ -151,10 +151,11 @@ def _merges(network: Network, inputs: _Inputs, output: int) -> Steps:
     """The steps from merge to merge, and to the output: chains of nodes with one way become one step."""
     reached = [(SOURCE, 0)] * (len(network.nodes) + 1)
     found: Steps = {}
-    for position, node in enumerate(network.nodes[: output + 1]):
-        ways, length = inputs[position], int(node.operation.weighted)
+    for position, facts in enumerate(network.facts[: output + 1]):
+        ways, length = inputs[position], int(facts.weighted)
         if len(ways) == 1 and position != output:
-            reached[position] = (reached[ways[0]][0], reached[ways[0]][1] + length) if length else reached[ways[0]]
+            start, before = came = reached[ways[0]]
+            reached[position] = (start, before + length) if length else came
         else:
             found[position] = tuple([(start, before + length) for start, before in [reached[way] for way in ways]])
             reached[position] = (position, 0)

@@ -179,7 +179,7 @@ def with_input(spec: Spec, input: Sequence[int]) -> Spec:
 
 def _unavailable(network: Network) -> dict[str, tuple[str, ...]]:
     """The operations that have no rule, for each cost that is unavailable because of them."""
-    silent = [operation for operation, _ in network.distinct if type(operation).saved is Operation.saved]
+    silent = [kind.operation for kind in network.kinds if type(kind.operation).saved is Operation.saved]
     found = {
         "macs": network.without_rule("macs"),
         "elementwise": network.without_rule("elementwise"),

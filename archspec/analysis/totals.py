@@ -35,11 +35,11 @@ def measure_totals(graph: Graph) -> Totals:
 def sum_up(network: Network, parts: Parts, item: int) -> Totals:
     """The totals of a network, at ``item`` bytes an element."""
     kinds: dict[str, int] = {}
-    for node, facts in zip(network.nodes, network.facts, strict=True):
+    for operation, facts, count in network.kinds:
         if facts.params:
-            kinds[node.operation.name] = kinds.get(node.operation.name, 0) + facts.params
+            kinds[operation.name] = kinds.get(operation.name, 0) + count * facts.params
     costs = parts.costs(0, len(network.nodes))
-    moved = item * (costs.params + sum([facts.elements + facts.read for facts in network.facts]))
+    moved = item * (costs.params + sum([count * (facts.elements + facts.read) for _, facts, count in network.kinds]))
     intensity = None if costs.flops is None else costs.flops / max(moved, 1)
     return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
 
@@ -51,7 +51,7 @@ def weighted_layers(network: Network) -> int:
     ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
     """
     longest = [0] * (len(network.nodes) + 1)
-    for position, (node, ways) in enumerate(zip(network.nodes, network.ways, strict=True)):
+    for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         before = longest[ways[0]] if len(ways) == 1 else max([longest[way] for way in ways])
-        longest[position] = before + node.operation.weighted
+        longest[position] = before + facts.weighted
     return max([longest[position] for position in network.outputs.values()])
