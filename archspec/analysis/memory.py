@@ -168,22 +168,23 @@ def _saved_for_backward(
     copied = 0
     needs = [False] * len(roots)
     for position, (sources, facts) in enumerate(zip(network.sources, network.facts, strict=True)):
-        needed = [needs[source] for source in sources]
+        needed = (needs[sources[0]],) if len(sources) == 1 else tuple([needs[source] for source in sources])
         trained = facts.params > 0 and trainable[position]
         if not trained and True not in needed:
             continue
         needs[position] = True
         rule = facts.saved
-        if False in needed or trained != (facts.params > 0):
-            rule = network.nodes[position].operation.saved(network.shapes[position], trained, tuple(needed))
+        if False in needed or (facts.params and not trained):
+            rule = network.nodes[position].operation.saved(network.shapes[position], trained, needed)
         if rule is None:
             return None
         inputs, output, beside = rule
         more.append(beside)
-        copy = _copy(facts, batch, item) if inputs and position in rearranged else 0
-        copied += copy
-        if not copy:
-            kept.update([roots[sources[i]] for i in inputs])
+        if inputs and position in rearranged and (copy := _copy(facts, batch, item)):
+            copied += copy
+        else:
+            for i in inputs:
+                kept.add(roots[sources[i]])
         if output:
             kept.add(roots[position])
     found = copied + sum([count * each.total(batch, item) for each, count in Counter(more).items()])

@@ -17,7 +17,8 @@ SOURCE = -1
 """The position of the network's input. A list with one place more than there are nodes has it last."""
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """What one operation costs for one example, at one size of inputs. None: the operation has no rule for it.
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state

@@ -117,8 +117,8 @@ class Graph:
     def uses(self) -> dict[str, int]:
         """How many times each value is read; an output of the model counts as a reader."""
         found = dict.fromkeys([INPUT, *self.by_name], 0)
-        for node in self.nodes:
-            for name in node.inputs:
+        for _, _, inputs, _, _, _ in self.nodes:
+            for name in inputs:
                 found[name] += 1
         for name in self.outputs.values():
             found[name] += 1

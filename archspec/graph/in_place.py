@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.graph.graph import Graph
+from archspec.graph.graph import INPUT, Graph
 
 
 def in_place(graph: Graph) -> dict[str, int]:
@@ -21,14 +21,15 @@ def in_place(graph: Graph) -> dict[str, int]:
             continue
         for position in range(len(inputs) - 1, -1, -1):
             source = inputs[position]
-            producer = by_name.get(source)
+            if uses[source] != 1 or source == INPUT:
+                continue
+            producer = by_name[source]
+            made = producer.operation
             if (
-                producer is not None
-                and uses[source] == 1
-                and producer.shape == shape
+                producer.shape == shape
                 and block.get(source) == block.get(name)
-                and not producer.operation.saves_output
-                and not producer.operation.aliases
+                and not made.saves_output
+                and not made.aliases
             ):
                 found[name] = position
                 break
