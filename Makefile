@@ -23,6 +23,7 @@ BIN := $(VENV)/bin
 # Speaks of errors only: what pip is doing is said in a line before.
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt
+PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8
 SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ SOURCES := pyproject.toml constraints.txt
 .NOTPARALLEL:
 # A step that failed has not been done.
 .DELETE_ON_ERROR:
-.PHONY: help demo test prove lint format fuzz mutants coverage bench docs wheel-check clean
+.PHONY: help demo test test-slow prove lint format fuzz mutants coverage bench docs wheel-check clean
 
 help: ## list these targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -41,9 +42,13 @@ demo: $(VENV)/.torch ## install archspec with torch into .venv, and build ResNet
 	@echo '==> archspec build $(SPEC)'
 	@$(BIN)/archspec build $(SPEC)
 
-test: $(VENV)/.dev ## run the whole test suite (PYTEST_ARGS='-k lower -x' runs a part)
-	@echo '==> pytest'
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 $(PYTEST_ARGS)
+test: $(VENV)/.dev ## run the tests (PYTEST_ARGS='-k lower -x' runs a part), but for those that take long
+	@echo '==> pytest -m "not slow"'
+	@$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev ## run the tests that take long: networks of the zoo against their references, thousands of draws
+	@echo '==> pytest -m slow'
+	@$(PYTEST) -m slow $(PYTEST_ARGS)
 
 prove: $(VENV)/.dev ## verify every spec against the library that has it, and compare docs/zoo.md (PROVE_ARGS=resnet50: one)
 	@echo '==> python -m tests.zoo'
@@ -69,9 +74,9 @@ fuzz: $(VENV)/.dev ## inputs of every kind against the compiler (FUZZ_ARGS='--co
 mutants: $(VENV)/.dev ## whether tests notice small faults; many minutes (MUTANTS_ARGS='--sample 100 --seed 1')
 	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
-coverage: $(VENV)/.dev ## the whole suite, and the branches that it does not take
+coverage: $(VENV)/.dev ## the whole suite, slow tests too, and the branches that it does not take
 	@mkdir -p build
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --cov --cov-report=json:build/coverage.json
+	@$(PYTEST) --cov --cov-report=json:build/coverage.json
 	@$(BIN)/python -m tests.branches build/coverage.json
 
 bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet machine

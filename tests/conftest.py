@@ -16,6 +16,22 @@ settings.register_profile("random", derandomize=False, deadline=None)
 settings.load_profile("random" if "ARCHSPEC_SPECS" in os.environ else "repeatable")
 
 
+LARGEST = {
+    *("resnet1202_cifar", "preact_resnet1001_cifar", "preact_resnet200", "resnext29_8x64d_cifar", "wrn28_10_cifar"),
+    *("densenet201", "efficientnet_b7", "efficientnet_v2_l", "regnet_y_128gf", "r2plus1d_18"),
+}
+"""What is asked of every network of the zoo takes seconds with these."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of one of the largest networks is a slow one."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and any(isinstance(value, str) and value in LARGEST for value in callspec.params.values()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def lasting() -> None:
     """What is imported lasts, so that looking for garbage need not look there."""

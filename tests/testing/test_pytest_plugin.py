@@ -132,6 +132,7 @@ def test_it_works_in_several_processes(suite: pytest.Pytester) -> None:
     assert outcomes(run_alone(suite, "--archspec", "nets", "-n", "2")) == ALL | {"test_own.py::test_own": "PASSED"}
 
 
+@pytest.mark.slow
 def test_torch_builds_and_runs_where_that_is_asked(suite: pytest.Pytester) -> None:
     found = outcomes(run_alone(suite, "--archspec", "nets/good.yaml", "--archspec-level", "run", "-k", "good"))
     names = ["valid", "expect.params", "expect.output", "shapes", "weights", "seed", "reload", "pass"]
