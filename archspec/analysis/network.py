@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -91,7 +90,9 @@ def read_network(graph: Graph) -> Network:
     shapes: list[tuple[Shape, ...]] = []
     ways: list[tuple[int, ...]] = []
     found: list[Facts] = []
-    known: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Facts]] = {}
+    known: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
+    kinds: dict[int, tuple[Operation, Facts]] = {}
+    counts: dict[int, int] = {}
     for position, (name, operation, names, shape, _, _) in enumerate(graph.nodes):
         if len(names) == 1:
             inputs: tuple[int, ...] = (index[names[0]],)
@@ -100,10 +101,12 @@ def read_network(graph: Graph) -> Network:
             inputs = tuple([index[each] for each in names])
             read = tuple([output[each] for each in names])
         key = (id(operation), read)
-        entry = known.get(key)
-        if entry is None:
-            entry = known[key] = operation, _facts(operation, read, shape)
-        facts = entry[1]
+        facts = known.get(key)
+        if facts is None:
+            facts = known[key] = _facts(operation, read, shape)
+            kinds.setdefault(id(facts), (operation, facts))  # equal operations share one object of facts
+            counts.setdefault(id(facts), 0)
+        counts[id(facts)] += 1
         sources.append(inputs)
         shapes.append(read)
         ways.append(_without(facts.gates, inputs) if facts.gates else inputs)
@@ -111,16 +114,8 @@ def read_network(graph: Graph) -> Network:
         index[name] = position
         output[name] = shape
     outputs = {label: index[name] for label, name in graph.outputs.items()}
-    return Network(
-        graph, tuple(sources), tuple(shapes), tuple(ways), tuple(found), outputs, _kinds(known.values(), found)
-    )
-
-
-def _kinds(known: Iterable[tuple[Operation, Facts]], found: Sequence[Facts]) -> tuple[Kind, ...]:
-    """The kinds of nodes: equal operations on inputs of one size have one object of facts."""
-    counts = Counter(map(id, found))
-    each = {id(facts): (operation, facts) for operation, facts in known}
-    return tuple([Kind(operation, facts, counts[key]) for key, (operation, facts) in each.items()])
+    every = tuple([Kind(operation, facts, counts[key]) for key, (operation, facts) in kinds.items()])
+    return Network(graph, tuple(sources), tuple(shapes), tuple(ways), tuple(found), outputs, every)
 
 
 def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
