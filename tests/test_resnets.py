@@ -140,10 +140,8 @@ ELSEWHERE = {
     *(*GROUPED, "wide_resnet50_2", "wide_resnet101_2", "seresnet50", "resnet50d"),
     *("resnext29_16x64d_cifar", "resnet152_v1", "preact_resnet101", "preact_resnet152"),  # figures and keys, below
 }
-SLOW = {
-    *("resnet1202_cifar", "preact_resnet1001_cifar", "preact_resnet200", "resnet101_v1", "wrn28_10_cifar"),
-    *("resnext29_8x64d_cifar", "r3d_18", "mc3_18", "r2plus1d_18"),
-}
+SLOW = {"resnet101_v1", "r3d_18", "mc3_18"}
+"""Beside the largest networks, which tests/conftest.py knows."""
 SIZES = {(32, 32): (16, 16), (224, 224): (64, 64), (16, 112, 112): (8, 32, 32), (5000,): (500,)}
 
 

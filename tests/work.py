@@ -1,7 +1,7 @@
 """Work, counted: the calls that an action makes, which are the same on every machine and however busy it is.
 
-A test of time fails where the machine is slow. What such a test is after is that work does not grow out of bounds, and
-that shows in calls. What one call does inside an extension, such as a regular expression, does not.
+A test of time whose bound is near fails where the machine is slow; where work is many small calls, that it does not
+grow out of bounds shows in their number. What one call does in a loop of its own, or in an extension, does not.
 """
 
 from __future__ import annotations

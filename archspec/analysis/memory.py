@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.network import SOURCE, Facts, Network
+from archspec.analysis.parts import Costs
 from archspec.graph.in_place import in_place
 from archspec.operations.effects import Bytes
 
@@ -49,25 +50,24 @@ class Memory:
     training_adam: int | None
 
 
-def measure_memory(network: Network, trainable: Sequence[bool], batch: int = 1, dtype: str = "float32") -> Memory:
-    """The memory of a network. ``trainable`` says of each node whether its weights are trained."""
+def measure_memory(
+    network: Network, costs: Costs, trainable: Sequence[bool], batch: int = 1, dtype: str = "float32"
+) -> Memory:
+    """The memory of a network, whose total costs are known. ``trainable`` says of each node whether it is trained."""
     item = ITEM_BYTES[dtype]
-    facts = network.facts
-    params = sum([count * f.params for _, f, count in network.kinds])
-    counters = sum([count * f.counters for _, f, count in network.kinds])
-    buffers = sum([count * f.buffers for _, f, count in network.kinds])
+    weights, trained = item * costs.params, item * costs.trainable
+    counters = sum([count * facts.counters for _, facts, count in network.kinds])
+    buffers = item * (costs.buffers - counters) + 8 * counters
     written = _written(network)
     rearranged = _rearranged(network, written)
     roots = _roots(network, written, rearranged, training=False)
     beside = _scratch(network, batch, item)
     peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
-    if any(f.views != f.views_trained for _, f, _ in network.kinds):
+    if any(facts.views != facts.views_trained for _, facts, _ in network.kinds):
         roots = _roots(network, written, rearranged, training=True)
     saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
-    values, _ = _peak(network, [*range(len(facts)), SOURCE], {}, rearranged, beside, batch, item)
-    trained = params if all(trainable) else sum([f.params for f, keep in zip(facts, trainable, strict=True) if keep])
-    weights, buffers, trained = item * params, item * (buffers - counters) + 8 * counters, item * trained
+    values, _ = _peak(network, [*range(len(network.nodes)), SOURCE], {}, rearranged, beside, batch, item)
     training = None
     if saved is not None and values is not None:
         # Gradients, what is saved, and at most every live value beside its gradient.
@@ -130,7 +130,7 @@ def _scratch(network: Network, batch: int, item: int) -> list[int] | None:
         if facts.scratch is None:
             return None
         known[id(facts)] = facts.scratch.total(batch, item)
-    return [known[key] for key in map(id, network.facts)]
+    return [known[id(facts)] for facts in network.facts]
 
 
 def _rearranging(network: Network, position: int, batch: int, item: int) -> int:

@@ -109,12 +109,13 @@ def report(
     paths = {label: count_paths(network, at, lengths=lengths, gates=gates) for label, at in network.outputs.items()}
     last = list(network.outputs.values())[-1]
     parts = Parts(network, trainable)
+    totals = sum_up(network, parts, ITEM_BYTES[dtype])
     return Report(
         name=graph.spec.name,
         input=graph.input,
         outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
-        totals=sum_up(network, parts, ITEM_BYTES[dtype]),
-        memory=measure_memory(network, trainable, batch, dtype),
+        totals=totals,
+        memory=measure_memory(network, totals.costs, trainable, batch, dtype),
         receptive_field=receptive_field(network, last),
         paths=list(paths.values())[-1],
         paths_by_output=paths,

@@ -24,12 +24,11 @@ def in_place(graph: Graph) -> dict[str, int]:
             if uses[source] != 1 or source == INPUT:
                 continue
             producer = by_name[source]
-            made = producer.operation
             if (
                 producer.shape == shape
                 and block.get(source) == block.get(name)
-                and not made.saves_output
-                and not made.aliases
+                and not producer.operation.saves_output
+                and not producer.operation.aliases
             ):
                 found[name] = position
                 break

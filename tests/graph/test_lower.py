@@ -156,28 +156,28 @@ def test_outputs_that_are_not_there(outputs: str) -> None:
     ],
 )
 def test_a_network_past_the_limits_is_refused_before_it_is_built(old: str, new: str, code: str) -> None:
-    error, work = calls(lambda: refused(changed(old, new)))
-    assert codes(error) == [code]
-    assert work < 20_000
+    start = time.process_time()
+    assert codes(refused(changed(old, new))) == [code]
+    assert time.process_time() - start < allowed(1)
 
 
 def test_fragments_that_double_at_each_of_thirty_levels() -> None:
     levels = "".join(f"      f{n}: {{steps: [f{n + 1}, f{n + 1}]}}\n" for n in range(30))
     text = f"{SMALL.rstrip()}\n    head: f0\n    fragments:\n{levels}      f30: {{steps: [act, act]}}\n"
-    for written in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
-        error, work = calls(lambda written=written: refused(written))  # type: ignore[misc]
-        assert set(codes(error)) == {"E601"}
-        assert work < 200_000
+    start = time.process_time()
+    for found in (text, text.replace("head: f0", "head: [f0]"), text.replace("[act, act]", "[]")):
+        assert set(codes(refused(found))) == {"E601"}
+    assert time.process_time() - start < allowed(3)
 
 
 def test_a_fault_that_every_block_repeats_is_said_once_and_quickly() -> None:
     start = time.process_time()
     block = "odd: {residual: [conv: {out: channels, kernel: 3, stride: stride, groups: 3}]}"
-    text = changed("block: basic, count: [2, 3]", "block: odd, count: [4000, 6000]", f"blocks: {{{block}}}")
+    text = changed("block: basic, count: [2, 3]", "block: odd, count: [3000, 4500]", f"blocks: {{{block}}}")
     error = refused(text)
     assert codes(error) == ["E503"] * len(error.diagnostics)
     assert len({(d.span, d.message) for d in error.diagnostics}) == len(error.diagnostics) <= 4
-    assert time.process_time() - start < allowed(5)  # 11 when the chain of shapes took quadratic time
+    assert time.process_time() - start < allowed(3)
 
 
 def test_limits_are_options() -> None:
