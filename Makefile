@@ -69,18 +69,18 @@ format: $(VENV)/.dev ## put the code into its format, and mend what ruff can men
 	@$(BIN)/ruff format .
 
 fuzz: $(VENV)/.dev ## inputs of every kind against the compiler (FUZZ_ARGS='--count 100000'; FUZZ_ARGS='specs --count 10000')
-	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+	@$(BIN)/python -m tests.tools.fuzz $(FUZZ_ARGS)
 
 mutants: $(VENV)/.dev ## whether tests notice small faults; many minutes (MUTANTS_ARGS='--sample 100 --seed 1')
-	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
+	@$(BIN)/python -m tests.tools.mutants $(MUTANTS_ARGS)
 
 coverage: $(VENV)/.dev ## the whole suite, slow tests too, and the branches that it does not take
 	@mkdir -p build
 	@$(PYTEST) --cov --cov-report=json:build/coverage.json
-	@$(BIN)/python -m tests.branches build/coverage.json
+	@$(BIN)/python -m tests.tools.branches build/coverage.json
 
 bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet machine
-	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+	@$(BIN)/python -m tests.tools.benchmarks $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/
 	@echo '==> mkdocs build'

@@ -180,7 +180,7 @@ def _confirm(graph: Graph, flat: bool, step: Step) -> None:
     step("building with torch")
     stand_somewhere()
     model = archspec.build(graph, device="meta", flat=flat)
-    from archspec.testing.torch import compare_shapes, lint
+    from archspec.testing.against_torch import compare_shapes, lint
 
     step(f"confirming the shapes of {counted(len(graph.nodes), 'node')}")
     lint(model)

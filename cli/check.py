@@ -17,7 +17,7 @@ from archspec.testing.expectations import BUDGETS, check_expectations
 
 from . import options
 from .places import Finding
-from .render import Report, Terminal, as_json, counted, put, put_json, short
+from .render import DiagnosticPrinter, Terminal, as_json, counted, put, put_json, short
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -153,7 +153,7 @@ def _once(outcomes: Iterator[Outcome]) -> Iterator[tuple[Outcome, list[Diagnosti
 def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
     aside = "; with --set, its `expect` is left out" if changed else ""
-    report, safe, valid = Report(), Terminal.of(sys.stdout).safe, 0
+    report, safe, valid = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0
     for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1

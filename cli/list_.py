@@ -11,9 +11,9 @@ import click
 
 from archspec.diagnostics import Faults
 from archspec.language.definitions import conventions, library
-from archspec.language.locate import zoo_folder, zoo_names
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
+from archspec.language.text.locate import zoo_folder, zoo_names
 from archspec.operations.base import Operation, arguments, operations
 
 from . import options

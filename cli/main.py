@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .ending import Ended, listen, status
 from .render import Terminal, discard, say
+from .signals import Ended, listen, status
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -81,7 +81,7 @@ class Commands(click.Group):
 
 def _unknown(name: str) -> str:
     from archspec.diagnostics import cut, did_you_mean
-    from archspec.language.locate import SUFFIXES, zoo_names
+    from archspec.language.text.locate import SUFFIXES, zoo_names
 
     hint = did_you_mean(name, COMMANDS)
     if name in zoo_names() or name.endswith(SUFFIXES) or name == "-":

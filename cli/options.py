@@ -15,13 +15,13 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean
 from archspec.graph.graph import Limits
-from archspec.language.files import ReadLimits, decode
-from archspec.language.locate import open_spec, zoo_names
 from archspec.language.spec import Spec
+from archspec.language.text.files import ReadLimits, decode
+from archspec.language.text.locate import open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
 
-from .ending import end_if_asked
-from .render import Report, as_json, put_json
+from .render import DiagnosticPrinter, as_json, put_json
+from .signals import end_if_asked
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -68,7 +68,7 @@ def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:
     """Diagnostics on standard error, with their count."""
-    report = Report()
+    report = DiagnosticPrinter()
     report.add(diagnostics)
     report.finish()
 

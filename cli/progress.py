@@ -6,8 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from .ending import end_if_asked
 from .render import Terminal
+from .signals import end_if_asked
 
 Step = Callable[[str], None]
 

@@ -200,7 +200,7 @@ def _place(span: Span | None) -> dict[str, Any]:
     }
 
 
-class Report:
+class DiagnosticPrinter:
     """Diagnostics on standard error as they come, at most :data:`MAX_SHOWN` of them, and their count at the end."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import click
 import archspec
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph, Limits, Node
-from archspec.language.source import Document, Path
+from archspec.language.text.document import Document, Path
 from archspec.operations.base import Operation, arguments, show_shape
 
 from . import options

@@ -13,8 +13,8 @@ import click
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
 from archspec.graph.graph import Limits
-from archspec.language.files import decode
-from archspec.language.locate import zoo_names
+from archspec.language.text.files import decode
+from archspec.language.text.locate import zoo_names
 from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
 from archspec.testing.update import Update
 
@@ -22,9 +22,9 @@ from . import options
 from .files import replacing, stand_somewhere, unwritable
 from .progress import progress
 from .render import Terminal
-from .test_run import Request, Tested, test_all
-from .test_select import Selected, selection
-from .test_text import Text, junit, put_as_json, put_github, put_sarif
+from .suite_run import Request, Tested, test_all
+from .suite_select import Selected, selection
+from .suite_text import Text, junit, put_as_json, put_github, put_sarif
 
 BOM = b"\xef\xbb\xbf"
 

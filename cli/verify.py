@@ -17,10 +17,10 @@ from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import show_shape
 
 from . import options
-from .ending import end_if_asked
 from .files import replacing, stand_somewhere
 from .progress import progress
 from .render import Terminal, as_json, counted, put, put_json, say
+from .signals import end_if_asked
 from .tables import put_keys, put_table
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """A merged spec as YAML again: one text that stands alone, with where each value came from in comments.
 
 What is written here reads back to the same values. That is why this is no general YAML writer: it knows the one
-dialect that ``archspec.language.source`` reads.
+dialect that ``archspec.language.text.document`` reads.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source
 from archspec.language.fingerprint import stands_alone
-from archspec.language.scalars import ambiguity, read_scalar
-from archspec.language.source import Document, Path, Value
 from archspec.language.spec import Spec
+from archspec.language.text.document import Document, Path, Value
+from archspec.language.text.scalars import ambiguity, read_scalar
 
 from .render import display_width
 

@@ -16,7 +16,7 @@ from torch import fx
 
 import archspec
 from archspec.diagnostics import Source
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 TEXT = spec("""
     input: [3, 16, 16]

@@ -115,14 +115,14 @@ def _meaning(graph: Graph) -> tuple[object, ...]:
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-class _Keys(NamedTuple):
+class _KeyChanges(NamedTuple):
     """The values of a spec that mean something, by dotted key: as they are written, and what others default to."""
 
     written: dict[str, Any]
     defaults: Mapping[str, Any]
 
 
-def _keys(spec: Spec) -> _Keys:
+def _keys(spec: Spec) -> _KeyChanges:
     written: dict[str, Any] = {}
     for document in (*spec.imported, spec.document):
         value = {key: item for key, item in document.value.items() if key not in NO_MEANING}
@@ -139,7 +139,7 @@ def _keys(spec: Spec) -> _Keys:
         for block in stage.blocks.entries:
             for name, term in block.params.items():
                 params.setdefault(f"stages.{name}", term.constant)
-    return _Keys(written, {**params, **DEFAULTS})
+    return _KeyChanges(written, {**params, **DEFAULTS})
 
 
 def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

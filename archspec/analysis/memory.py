@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archspec.analysis.network import SOURCE, Facts, Network
+from archspec.analysis.indexed import SOURCE, Facts, IndexedGraph
 from archspec.analysis.parts import Costs
 from archspec.graph.in_place import in_place
 from archspec.operations.effects import Bytes
@@ -51,7 +51,7 @@ class Memory:
 
 
 def measure_memory(
-    network: Network, costs: Costs, trainable: Sequence[bool], batch: int = 1, dtype: str = "float32"
+    network: IndexedGraph, costs: Costs, trainable: Sequence[bool], batch: int = 1, dtype: str = "float32"
 ) -> Memory:
     """The memory of a network, whose total costs are known. ``trainable`` says of each node whether it is trained."""
     item = ITEM_BYTES[dtype]
@@ -87,7 +87,7 @@ def measure_memory(
 
 
 def _peak(
-    network: Network,
+    network: IndexedGraph,
     roots: list[int],
     written: Mapping[int, int],
     rearranged: set[int],
@@ -123,7 +123,7 @@ def _peak(
     return peak, network.nodes[at].name if peak else ""
 
 
-def _scratch(network: Network, batch: int, item: int) -> list[int] | None:
+def _scratch(network: IndexedGraph, batch: int, item: int) -> list[int] | None:
     """The bytes that each node takes and frees while it runs; None where an operation has no rule for it."""
     known: dict[int, int] = {}
     for _, facts, _ in network.kinds:
@@ -133,7 +133,7 @@ def _scratch(network: Network, batch: int, item: int) -> list[int] | None:
     return [known[id(facts)] for facts in network.facts]
 
 
-def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
+def _rearranging(network: IndexedGraph, position: int, batch: int, item: int) -> int:
     """What a node takes beside its output that rearranges its input first: the copy, or what it takes later."""
     node, facts = network.nodes[position], network.facts[position]
     scratch = facts.scratch.total(batch, item) if facts.scratch else 0
@@ -141,7 +141,7 @@ def _rearranging(network: Network, position: int, batch: int, item: int) -> int:
     return max(scratch + _copy(facts, batch, item), then.total(batch, item))
 
 
-def _folded(network: Network, position: int, roots: list[int], last: Sequence[int], item: int) -> int:
+def _folded(network: IndexedGraph, position: int, roots: list[int], last: Sequence[int], item: int) -> int:
     """How much more is alive than inputs and output while a merge works its inputs off one after the other; or less.
 
     Of two results on the way, the last and the next, both are alive; an input that nobody reads any more is not.
@@ -160,7 +160,7 @@ def _folded(network: Network, position: int, roots: list[int], last: Sequence[in
 
 
 def _saved_for_backward(
-    network: Network, roots: list[int], rearranged: set[int], trainable: Sequence[bool], batch: int, item: int
+    network: IndexedGraph, roots: list[int], rearranged: set[int], trainable: Sequence[bool], batch: int, item: int
 ) -> int | None:
     """What autograd keeps in training mode, in bytes: unique storages, without parameters and buffers."""
     kept: set[int] = set()
@@ -195,13 +195,13 @@ def _saved_for_backward(
 # -- storages ----------------------------------------------------------------------------------------------------------
 
 
-def _written(network: Network) -> dict[int, int]:
+def _written(network: IndexedGraph) -> dict[int, int]:
     """For each node that writes over an input, which input."""
     over = in_place(network.graph)
     return {position: over[node.name] for position, node in enumerate(network.nodes) if node.name in over}
 
 
-def _roots(network: Network, written: Mapping[int, int], rearranged: set[int], *, training: bool) -> list[int]:
+def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: set[int], *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
     roots = [*range(len(network.nodes)), SOURCE]
     for position, facts in enumerate(network.facts):
@@ -212,7 +212,7 @@ def _roots(network: Network, written: Mapping[int, int], rearranged: set[int], *
     return roots
 
 
-def _first(network: Network, written: Mapping[int, int], position: int) -> int:
+def _first(network: IndexedGraph, written: Mapping[int, int], position: int) -> int:
     """Which input is the first operand: that which is written over, or else the first of the output's size."""
     shape, shapes = network.nodes[position].shape, network.shapes[position]
     if len(shapes) == 1 or position in written:
@@ -220,7 +220,7 @@ def _first(network: Network, written: Mapping[int, int], position: int) -> int:
     return shapes.index(shape) if shape in shapes else 0
 
 
-def _last_reads(network: Network, roots: list[int]) -> list[int]:
+def _last_reads(network: IndexedGraph, roots: list[int]) -> list[int]:
     """For each storage, the position at which it is read for the last time; outputs are read after the last node."""
     last = [SOURCE] * len(roots)
     for position, sources in enumerate(network.sources):
@@ -237,7 +237,7 @@ def _copy(facts: Facts, batch: int, item: int) -> int:
     return 0 if facts.reads == "last" and batch == 1 else batch * item * facts.read
 
 
-def _rearranged(network: Network, written: Mapping[int, int]) -> set[int]:
+def _rearranged(network: IndexedGraph, written: Mapping[int, int]) -> set[int]:
     """The nodes that have to rearrange their input, because its channels lie elsewhere in memory than they read them.
 
     A linear layer at every position and a layer norm over channels leave them last, which others keep; flattening reads

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from archspec.analysis.network import Facts, Network, total
+from archspec.analysis.indexed import Facts, IndexedGraph, total
 from archspec.graph.graph import Region
 from archspec.operations.base import Shape
 
@@ -86,7 +86,7 @@ def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
 class Parts:
     """The parts of a network. ``trainable`` says of each node whether its weights are trained."""
 
-    network: Network
+    network: IndexedGraph
     trainable: Sequence[bool]
 
     def costs(self, first: int, last: int) -> Costs:

@@ -23,8 +23,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
-from archspec.analysis.network import SOURCE, Network
 from archspec.analysis.numbers import exact
 
 
@@ -80,7 +80,7 @@ class Paths:
         return left / (whole * self.skip_paths)
 
 
-def count_paths(network: Network, output: int, *, lengths: bool = True, gates: bool = False) -> Paths:
+def count_paths(network: IndexedGraph, output: int, *, lengths: bool = True, gates: bool = False) -> Paths:
     """The paths from the input to the node at position ``output``.
 
     Args:
@@ -118,7 +118,7 @@ class _Ways:
     shortcut: dict[int, int]
 
 
-def _find_ways(network: Network, output: int, gates: bool) -> _Ways:
+def _find_ways(network: IndexedGraph, output: int, gates: bool) -> _Ways:
     """The ways to the node at position ``output``."""
     inputs = network.sources if gates else network.ways
     every = _merges(network, inputs, output)
@@ -147,7 +147,7 @@ def _find_ways(network: Network, output: int, gates: bool) -> _Ways:
 _Inputs = Sequence[tuple[int, ...]]
 
 
-def _merges(network: Network, inputs: _Inputs, output: int) -> Steps:
+def _merges(network: IndexedGraph, inputs: _Inputs, output: int) -> Steps:
     """The steps from merge to merge, and to the output: chains of nodes with one way become one step."""
     reached = [(SOURCE, 0)] * (len(network.nodes) + 1)
     found: Steps = {}

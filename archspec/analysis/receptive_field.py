@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archspec.analysis.network import SOURCE, Network
+from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.operations.base import Size, collapse
 from archspec.operations.effects import Everywhere, Reach
 
 
-class _Span(NamedTuple):
+class _Interval(NamedTuple):
     """What the first position of a map sees along one axis: from ``first`` to ``last``, in positions of the input.
 
     Both may lie in the padding. The next position sees ``stride`` further.
@@ -38,7 +38,7 @@ class ReceptiveField:
     gates_left_out: int
 
 
-def receptive_field(network: Network, output: int) -> ReceptiveField | None:
+def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None:
     """The receptive field on the way to the node at position ``output``; None where a rule is missing, or no map is."""
     fields, left_out = _fields(network)
     while output != SOURCE and isinstance(fields[output], Everywhere):
@@ -53,14 +53,14 @@ def receptive_field(network: Network, output: int) -> ReceptiveField | None:
     return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
 
 
-_Field = tuple[_Span, ...] | Everywhere | None
+_Field = tuple[_Interval, ...] | Everywhere | None
 
 
-def _fields(network: Network) -> tuple[list[_Field], dict[int, int]]:
+def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     left_out: dict[int, int] = {}
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
-    fields[SOURCE] = (_Span(0, 0, 1),) * (len(network.graph.input) - 1)
+    fields[SOURCE] = (_Interval(0, 0, 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
@@ -80,12 +80,12 @@ def _fields(network: Network) -> tuple[list[_Field], dict[int, int]]:
     return fields, left_out
 
 
-def _is_map(network: Network, position: int, gate: int) -> bool:
+def _is_map(network: IndexedGraph, position: int, gate: int) -> bool:
     """Whether a gate is as large as what it scales, so that each of its positions scales one."""
     return network.shapes[position][gate] == network.nodes[position].shape
 
 
-def _before(network: Network, output: int) -> set[int]:
+def _before(network: IndexedGraph, output: int) -> set[int]:
     """The positions of the nodes on a way to ``output``, which is one of them."""
     found = {output}
     for position in range(output, SOURCE, -1):
@@ -96,7 +96,7 @@ def _before(network: Network, output: int) -> set[int]:
 
 def _joined(values: list[_Field]) -> _Field:
     """The field of a merge: from the first that any way sees to the last."""
-    found: list[tuple[_Span, ...]] = []
+    found: list[tuple[_Interval, ...]] = []
     for value in values:
         if value is None or isinstance(value, Everywhere):
             return value
@@ -107,10 +107,10 @@ def _joined(values: list[_Field]) -> _Field:
     axes = []
     for spans in zip(*found, strict=True):
         firsts, lasts, strides = zip(*spans, strict=True)
-        axes.append(_Span(min(firsts), max(lasts), max(strides)))
+        axes.append(_Interval(min(firsts), max(lasts), max(strides)))
     return tuple(axes)
 
 
-def _further(span: _Span, reach: Reach) -> _Span:
+def _further(span: _Interval, reach: Reach) -> _Interval:
     first = span.first - reach.padding * span.stride
-    return _Span(first, span.last + (reach.extent - 1 - reach.padding) * span.stride, span.stride * reach.stride)
+    return _Interval(first, span.last + (reach.extent - 1 - reach.padding) * span.stride, span.stride * reach.stride)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archspec.analysis.html import as_html
+from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
-from archspec.analysis.network import Network, read_network
 from archspec.analysis.parts import Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
@@ -102,7 +102,7 @@ def report(
     """
     if batch < 1 or dtype not in ITEM_BYTES:
         raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
-    network = read_network(graph)
+    network = index_graph(graph)
     trainable = _trainable(graph, (frozen,) if isinstance(frozen, str) else tuple(frozen))
     if lengths is None:
         lengths = sum(region.shortcut for region in graph.regions) <= MANY_BLOCKS
@@ -178,7 +178,7 @@ def with_input(spec: Spec, input: Sequence[int]) -> Spec:
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help)])
 
 
-def _unavailable(network: Network) -> dict[str, tuple[str, ...]]:
+def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:
     """The operations that have no rule, for each cost that is unavailable because of them."""
     silent = [kind.operation for kind in network.kinds if type(kind.operation).saved is Operation.saved]
     found = {

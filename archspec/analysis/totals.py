@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archspec.analysis.network import Network, read_network
+from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.parts import Costs, Parts
 from archspec.graph.graph import Graph
 
@@ -28,11 +28,11 @@ class Totals:
 
 def measure_totals(graph: Graph) -> Totals:
     """The totals of a network alone, in float32 and with nothing frozen."""
-    network = read_network(graph)
+    network = index_graph(graph)
     return sum_up(network, Parts(network, (True,) * len(graph.nodes)), 4)
 
 
-def sum_up(network: Network, parts: Parts, item: int) -> Totals:
+def sum_up(network: IndexedGraph, parts: Parts, item: int) -> Totals:
     """The totals of a network, at ``item`` bytes an element."""
     kinds: dict[str, int] = {}
     for operation, facts, count in network.kinds:
@@ -44,7 +44,7 @@ def sum_up(network: Network, parts: Parts, item: int) -> Totals:
     return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
 
 
-def weighted_layers(network: Network) -> int:
+def weighted_layers(network: IndexedGraph) -> int:
     """The weighted layers in a paper's count: convolution and linear layers on the longest way through the network.
 
     Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.

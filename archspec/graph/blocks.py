@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
-from archspec.graph.binding import bind, read_setting
-from archspec.graph.cells import block_frame, given_parameters, order_in_force, setting_in_force
-from archspec.graph.frames import Frame
+from archspec.graph.block_settings import block_environment, given_parameters, order_in_force, setting_in_force
+from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region
-from archspec.graph.names import Scope
+from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
+from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions import Value
+from archspec.language.expressions.parser import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.base import operations, show_shape
 
@@ -27,14 +27,14 @@ SHORTCUT_READS = (
 
 
 @dataclass(slots=True)
-class _Place:
+class _EnteredBlock:
     """A block while it is lowered: where it stands, what it sees, and the value that reaches it."""
 
     stage: Stage
     block: Block
     index: int
-    frame: Frame
-    scope: Scope
+    env: Environment
+    scope: NameScope
     flow: Flow
     value: Node
 
@@ -57,7 +57,7 @@ class Blocks:
         self.names_repeat = names_repeat(self.spec)
 
     def stage(
-        self, stage: Stage, scope: Scope, table: Mapping[str, Value], count: int, value: Node
+        self, stage: Stage, scope: NameScope, table: Mapping[str, Value], count: int, value: Node
     ) -> Iterator[tuple[Node, Region]]:
         """The blocks of a stage in order: the result of each, and where its nodes lie.
 
@@ -72,7 +72,7 @@ class Blocks:
         repeated = count > 2 and self.names_repeat and block_repeats(stage, self.spec)
         for index in range(count):
             place = {"index": index, "number": first + index}
-            inner: Scope | None = None
+            inner: NameScope | None = None
             if original and original.source.shape == value.shape:
                 inner = names.open(scope, "block", {**original.values, **place}, stage.blocks.span)
                 if inner.fresh and inner is not scope:
@@ -88,43 +88,43 @@ class Blocks:
             if repeated and index == 1 and alone and len(self.faults.found) == faults:
                 made, scopes = tuple(nodes[start:]), tuple(names.opened[opened:])
                 weights = self.sequences.builder.weights - weights
-                original = Original(region, entered.value, made, scopes, weights, entered.frame.values)
+                original = Original(region, entered.value, made, scopes, weights, entered.env.values)
 
-    def _block(self, place: _Place, start: int) -> tuple[Node, Region]:
+    def _block(self, place: _EnteredBlock, start: int) -> tuple[Node, Region]:
         """The result of a block whose first node is at position ``start``, and where its nodes lie."""
-        value, names, frame, block = place.value, self.sequences.names, place.frame, place.block
+        value, names, env, block = place.value, self.sequences.names, place.env, place.block
         merged = False
         if block.residual:
-            body = names.open(place.scope, "residual", frame.values, place.span)
-            result = self.sequences.steps(block.steps, frame, body, place.flow, value, False)
+            body = names.open(place.scope, "residual", env.values, place.span)
+            result = self.sequences.steps(block.steps, env, body, place.flow, value, False)
             result, merged = self._merge(place, result, start)
             for part in place.flow.order.after:
-                result = self.sequences.part(part, place.flow.setting(part), frame, place.scope, place.span, result)
+                result = self.sequences.part(part, place.flow.setting(part), env, place.scope, place.span, result)
         else:
-            result = self.sequences.steps(block.steps, frame, place.scope, place.flow, value, False)
+            result = self.sequences.steps(block.steps, env, place.scope, place.flow, value, False)
         end, path = len(self.sequences.builder.nodes), place.scope.path
         return result, Region("block", path, block.name, start, end, value.name, result.name, place.span, merged)
 
     def _enter(
-        self, stage: Stage, scope: Scope, table: Mapping[str, Value], value: Node, opened: Scope | None
-    ) -> _Place:
+        self, stage: Stage, scope: NameScope, table: Mapping[str, Value], value: Node, opened: NameScope | None
+    ) -> _EnteredBlock:
         """The block's parameters and ``let`` evaluated, its scope opened unless it is already."""
         index = int(table["index"] or 0)
         block: Block = stage.blocks.at(index)
-        outer = block_frame(self.spec, stage, block, index, table, value)
+        outer = block_environment(self.spec, stage, block, index, table, value)
         given = given_parameters(stage, block, index)
         _check_given(block, given, stage)
-        frame = Frame(dict(outer.values), outer.span, None, outer.written)
-        bind(frame, block.params, given, outer, block.let)
-        order = order_in_force(self.spec, stage, block, index, frame)
+        env = Environment(dict(outer.values), outer.span, None, outer.written)
+        bind(env, block.params, given, outer, block.let)
+        order = order_in_force(self.spec, stage, block, index, env)
         self._warn_of_order(order, stage, block, index)
         settings = {key: setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act")}
-        norm, act = (read_setting(setting, key, frame) for key, setting in settings.items())
-        frame.values.update(activation_order=order, norm=norm["type"], act=act["type"])
+        norm, act = (read_setting(setting, key, env) for key, setting in settings.items())
+        env.values.update(activation_order=order, norm=norm["type"], act=act["type"])
         # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
-        inner = opened or self.sequences.names.open(scope, "block", frame.values, stage.blocks.span)
-        return _Place(stage, block, index, frame, inner, Flow(arranged, norm, act), value)
+        inner = opened or self.sequences.names.open(scope, "block", env.values, stage.blocks.span)
+        return _EnteredBlock(stage, block, index, env, inner, Flow(arranged, norm, act), value)
 
     def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:
         if order == "post" and self.previous_order == "pre" and block.has_layer:
@@ -134,7 +134,7 @@ class Blocks:
             self.faults.add(Diagnostic("W302", message, setting.term.span if setting else stage.span))
         self.previous_order = order
 
-    def _merge(self, place: _Place, result: Node, start: int) -> tuple[Node, bool]:
+    def _merge(self, place: _EnteredBlock, result: Node, start: int) -> tuple[Node, bool]:
         """The merge of a residual, lowered from node ``start`` on, with its shortcut, where there is one."""
         shortcut, span = self._shortcut(place)
         agree = slice(None) if place.block.merge.sums else slice(1, None)  # joined channels need not be equal
@@ -152,11 +152,11 @@ class Blocks:
             self._put_first(start, end)
         result = self._drop_path(place, result)
         merge = self.sequences.operation(place.block.merge, {})
-        return self.sequences.add(merge, (beside, result), place.scope, "", place.frame, place.span, {}), True
+        return self.sequences.add(merge, (beside, result), place.scope, "", place.env, place.span, {}), True
 
-    def _shortcut(self, place: _Place) -> tuple[Shortcut, Span]:
+    def _shortcut(self, place: _EnteredBlock) -> tuple[Shortcut, Span]:
         setting = setting_in_force(self.spec, "shortcut", place.stage, place.block, place.index)
-        word = place.frame.value(setting.term)
+        word = place.env.value(setting.term)
         found = setting.scope.shortcut(word) if isinstance(word, str) else None
         if found is None:
             hint = did_you_mean(str(word), setting.scope.visible("shortcuts"))
@@ -164,11 +164,13 @@ class Blocks:
         by_default = setting.term.span == self.spec.document.span(())  # then the block is the author's nearest word
         return found, place.span if by_default else setting.term.span
 
-    def _beside(self, place: _Place, side: tuple[Step, ...], result: Node, span: Span) -> Node:
+    def _beside(self, place: _EnteredBlock, side: tuple[Step, ...], result: Node, span: Span) -> Node:
         """The shortcut's value. In pre-activation orders it reads the first activated value, if it does anything."""
-        outer, value = place.frame, place.value
+        outer, value = place.env, place.value
         builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
-        inner = Frame({**self.sequences.base, **builtin, "out_channels": result.shape[0]}, span, outer, outer.written)
+        inner = Environment(
+            {**self.sequences.base, **builtin, "out_channels": result.shape[0]}, span, outer, outer.written
+        )
         live = tuple(step for step in side if step.when is None or inner.truth(step.when))
         if not live:
             return value
@@ -188,19 +190,19 @@ class Blocks:
         start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
         nodes[start:] = [*shortcut, *nodes[start:end]]
 
-    def _drop_path(self, place: _Place, result: Node) -> Node:
+    def _drop_path(self, place: _EnteredBlock, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""
         setting = setting_in_force(self.spec, "drop_path", place.stage, place.block, place.index)
-        chance = place.frame.number(setting.term)
+        chance = place.env.number(setting.term)
         if not 0 <= chance < 1:
             message = f"`drop_path` is at least 0 and below 1, not {chance}"
-            raise SpecError([place.frame.located("E501", message, setting.term)])
+            raise SpecError([place.env.located("E501", message, setting.term)])
         if chance == 0:
             return result
         operation = self.sequences.operation(operations()["drop_path"], {"p": chance})
-        return self.sequences.add(operation, (result,), place.scope, "", place.frame, place.span, {})
+        return self.sequences.add(operation, (result,), place.scope, "", place.env, place.span, {})
 
-    def _start_at_zero(self, place: _Place, result: Node, start: int) -> None:
+    def _start_at_zero(self, place: _EnteredBlock, result: Node, start: int) -> None:
         """Have a residual start as the zero function, by the scale of its last norm (Goyal et al. 2017, section 5.1).
 
         Behind the norm there may be what makes zero of zero: an activation, a gate.

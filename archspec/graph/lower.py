@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label
-from archspec.graph.binding import bind, read_setting
+from archspec.graph.block_settings import block_environment, given_parameters, order_in_force, setting_in_force
 from archspec.graph.blocks import Blocks
-from archspec.graph.cells import block_frame, given_parameters, order_in_force, setting_in_force
-from archspec.graph.frames import Frame
+from archspec.graph.environment import Environment
 from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
 from archspec.graph.names import Names, render
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs, pruned
+from archspec.graph.parameters import bind, read_setting
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions import Value, make_divisible
+from archspec.language.expressions.parser import Value, make_divisible
 from archspec.language.extent import extent
 from archspec.language.spec import Sequence, Spec, Stage, Template
 from archspec.operations.base import Operation, show_shape
@@ -96,9 +96,9 @@ def _counts(spec: Spec, base: Mapping[str, Value], faults: Faults) -> list[int]:
     depth = spec.scale.depth if spec.scale else 1
     counts = []
     for stage in spec.stages:
-        frame = Frame({**base, "stages": len(spec.stages), "stage": stage.number + 1}, stage.span)
+        env = Environment({**base, "stages": len(spec.stages), "stage": stage.number + 1}, stage.span)
         cell = stage.cells["count"]
-        count = frame.whole(cell.at(0))
+        count = env.whole(cell.at(0))
         count = math.ceil(count * depth) if depth != 1 else count
         counts.append(count)
         for key, column in (*stage.cells.items(), ("block", stage.blocks)):
@@ -134,7 +134,7 @@ def _edge_places(spec: Spec, table: Mapping[str, Value], counts: list[int]) -> l
         place = {"stage": stage.number + 1, "index": index, "number": number, "count": counts[stage.number]}
         values: dict[str, Value] = {**table, **place}
         block = stage.blocks.at(index)
-        inner, outer = Frame(dict(values), stage.span), Frame(values, stage.span)
+        inner, outer = Environment(dict(values), stage.span), Environment(values, stage.span)
         bind(inner, block.params, given_parameters(stage, block, index), outer, {}, tolerant=True)
         values["activation_order"] = order_in_force(spec, stage, block, index, inner)
         places.append(values)
@@ -158,13 +158,13 @@ class _Lowering:
         """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block."""
         names = self.sequences.names
         values: dict[str, Value] = {**place, "in_channels": value.shape[0]}
-        frame = Frame(values, sequence.span)
-        norm, act = (read_setting(self.spec.settings[name], name, frame) for name in ("norm", "act"))
+        env = Environment(values, sequence.span)
+        norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
         values.update(norm=norm["type"], act=act["type"])
         scope = names.open(names.root, key, values, sequence.span)
         left_out = LEFT_OUT.get(str(place["activation_order"]), ())
         omitted = left_out if key == "stem" and self._first_block_has_layer() else ()
-        return self.sequences.sequence(sequence, frame, scope, Flow(OUTSIDE, norm, act, omitted), value)
+        return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
 
     def _first_block_has_layer(self) -> bool:
         stages = self.spec.stages
@@ -212,8 +212,8 @@ class _Lowering:
         sequence: Sequence | None = cell.at(0) if cell else None
         if sequence is None:
             return value
-        frame = block_frame(self.spec, stage, stage.blocks.at(index), index, table, value)
-        scope = self.sequences.names.open(self.sequences.names.root, key, frame.values, sequence.span)
+        env = block_environment(self.spec, stage, stage.blocks.at(index), index, table, value)
+        scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
-        norm, act = (read_setting(setting, name, frame) for name, setting in settings.items())
-        return self.sequences.sequence(sequence, frame, scope, Flow(OUTSIDE, norm, act), value)
+        norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
+        return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.language.expressions import Expression, ExpressionFault, Value, parse
+from archspec.language.expressions.parser import Expression, ExpressionFault, Value, parse
 from archspec.language.spec import Template
 from archspec.operations.base import Operation
 
@@ -103,7 +103,7 @@ def render(template: Template, values: Mapping[str, Value]) -> str:
         raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
 
 
-class Scope:
+class NameScope:
     """A prefix of names, and how much stands in it already."""
 
     __slots__ = ("counts", "labels", "path", "position", "positional")
@@ -149,13 +149,13 @@ class Names:
 
     def __init__(self, naming: Mapping[str, Template]) -> None:
         self.naming = naming
-        self.root = Scope("")
-        self._scopes: dict[str, Scope] = {"": self.root}
-        self.opened: list[Scope] = []
+        self.root = NameScope("")
+        self._scopes: dict[str, NameScope] = {"": self.root}
+        self.opened: list[NameScope] = []
         self._taken: dict[str, Span] = {}
         self._checked: set[str] = set()
 
-    def open(self, parent: Scope, kind: str, values: Mapping[str, Value], span: Span, name: str = "") -> Scope:
+    def open(self, parent: NameScope, kind: str, values: Mapping[str, Value], span: Span, name: str = "") -> NameScope:
         """The scope that the template for ``kind`` opens in ``parent``, or that ``name`` opens where it is given.
 
         An empty template, or none, opens no scope.
@@ -169,21 +169,21 @@ class Names:
             span = _author(template, span)
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
 
-    def _scope(self, parent: Scope, name: str, positional: bool, span: Span) -> Scope:
+    def _scope(self, parent: NameScope, name: str, positional: bool, span: Span) -> NameScope:
         if not name:
             return parent
         path = f"{parent.path}.{name}" if parent.path else name
         found = self._scopes.get(path)
         if found is None:
             self._check(name, span)
-            found = self._scopes[path] = Scope(path, positional)
+            found = self._scopes[path] = NameScope(path, positional)
             self.opened.append(found)
             self._claim_scope(path, span)
         return found
 
-    def reopen(self, scope: Scope, path: str) -> None:
+    def reopen(self, scope: NameScope, path: str) -> None:
         """Open at ``path`` a scope in which as much stands as in ``scope``."""
-        copy = self._scopes.setdefault(path, Scope(path, scope.positional))
+        copy = self._scopes.setdefault(path, NameScope(path, scope.positional))
         copy.counts, copy.labels, copy.position = dict(scope.counts), set(scope.labels), scope.position
 
     def take(self, path: str, span: Span) -> None:
@@ -198,11 +198,11 @@ class Names:
             if path in self._taken:
                 raise _taken_twice(path, span, self._taken[path])
             if path not in self._scopes:
-                self._scopes[path] = scope = Scope(path)
+                self._scopes[path] = scope = NameScope(path)
                 self.opened.append(scope)
             path = path.rpartition(".")[0]
 
-    def node(self, scope: Scope, operation: Operation, name: str, values: Mapping[str, Value], span: Span) -> str:
+    def node(self, scope: NameScope, operation: Operation, name: str, values: Mapping[str, Value], span: Span) -> str:
         """The name of a new node: ``name`` where the step gives one, else by template, position or kind.
 
         Raises:
@@ -220,7 +220,7 @@ class Names:
         self.take(path, span)
         return path
 
-    def _automatic(self, scope: Scope, operation: Operation, values: Mapping[str, Value]) -> str:
+    def _automatic(self, scope: NameScope, operation: Operation, values: Mapping[str, Value]) -> str:
         kind = operation.kind
         number, position = scope.count(kind)
         template = self.naming.get(operation.name)

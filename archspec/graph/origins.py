@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Label, Span
-from archspec.graph.frames import Frame
+from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
 from archspec.language.spec import Term
 from archspec.operations.base import ShapeFault, show_shape
@@ -17,7 +17,7 @@ class Origins:
     """Remembers which term gave each node its channels."""
 
     builder: Builder
-    terms: dict[str, tuple[Term, Frame]] = field(default_factory=dict)
+    terms: dict[str, tuple[Term, Environment]] = field(default_factory=dict)
 
     def diagnostic(
         self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], place: Span, labels: tuple[Label, ...]
@@ -31,7 +31,7 @@ class Origins:
         notes = (f"in {path}", f"shapes: {self._chain(inputs[0])}")
         return Diagnostic(fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help)
 
-    def _origin(self, node: Node) -> tuple[Term, Frame] | None:
+    def _origin(self, node: Node) -> tuple[Term, Environment] | None:
         """The term that gave a value its channels, followed back through operations that keep them."""
         by_name = {node.name: node for node in self.builder.nodes}
         current: Node | None = node

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from archspec.diagnostics import Diagnostic, SpecError
-from archspec.graph.cells import PER_BLOCK, setting_in_force
+from archspec.graph.block_settings import PER_BLOCK, setting_in_force
 from archspec.graph.graph import Node, Region, too_many_nodes
-from archspec.graph.names import Scope
+from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions import Expression, Value
+from archspec.language.expressions.parser import Expression, Value
 from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
 from archspec.operations.base import ShapeFault
 
@@ -30,11 +30,11 @@ class Original:
     region: Region
     source: Node
     nodes: tuple[Node, ...]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[NameScope, ...]
     weights: int
     values: Mapping[str, Value]
 
-    def copy(self, sequences: Sequences, scope: Scope, value: Node) -> tuple[Node, Region]:
+    def copy(self, sequences: Sequences, scope: NameScope, value: Node) -> tuple[Node, Region]:
         """The copy in ``scope``, which reads ``value``: its result, and where its nodes lie."""
         builder, names = sequences.builder, sequences.names
         start, old, new = len(builder.nodes), len(self.region.scope), scope.path

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Faults, Span, SpecError
-from archspec.graph.binding import enter_fragment, read_arguments, read_setting
-from archspec.graph.following import Following
-from archspec.graph.frames import Frame
+from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
-from archspec.graph.names import Names, Scope
+from archspec.graph.lookahead import Following
+from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.origins import Origins
-from archspec.language.expressions import Value
+from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
+from archspec.language.expressions.parser import Value
 from archspec.language.spec import NONE, Fragment, Sequence, Step, Term
 from archspec.operations.base import Operation, ShapeFault, operations
 
@@ -38,102 +38,104 @@ class Sequences:
         self.origins = Origins(self.builder)
         self.following = Following(self.builder, self.base)
 
-    def sequence(self, sequence: Sequence, frame: Frame, scope: Scope, flow: Flow, value: Node) -> Node:
+    def sequence(self, sequence: Sequence, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """A stem, a head, or an edge of a stage."""
         if sequence.call is None:
-            return self.steps(sequence.steps, frame, scope, flow, value, False)
+            return self.steps(sequence.steps, env, scope, flow, value, False)
         call = sequence.call
         assert call.definition
-        inner = self.enter(call.definition, call, frame, value)
+        inner = self.enter(call.definition, call, env, value)
         return self.steps(call.definition.steps, inner, scope, flow, value, False)
 
-    def steps(self, steps: tuple[Step, ...], frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def steps(
+        self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
+    ) -> Node:
         """The value after ``steps``. ``after``: whether a layer follows them in the data's flow."""
-        self.builder.expand(len(steps), frame.span)
+        self.builder.expand(len(steps), env.span)
         last: int | None = None
         for index, step in enumerate(steps):
-            if step.when is not None and not frame.truth(step.when):
+            if step.when is not None and not env.truth(step.when):
                 continue
             if step.has_layer and last is None:
-                last = len(steps) if after else self.following.last_layer(steps, index, frame)
+                last = len(steps) if after else self.following.last_layer(steps, index, env)
             follows = last is not None and index < last
-            value = _LOWER[step.kind](self, step, frame, scope, flow, value, follows)
+            value = _LOWER[step.kind](self, step, env, scope, flow, value, follows)
         return value
 
-    def _operation(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def _operation(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         operation = step.operation
         assert operation
         given: Mapping[str, Any] = {}
         if operation.setting:
             setting = flow.setting(operation.setting)
-            word = frame.value(step.arguments["type"]) if "type" in step.arguments else setting["type"]
+            word = env.value(step.arguments["type"]) if "type" in step.arguments else setting["type"]
             if word == NONE:
                 return value
             given = setting if word == setting["type"] else {}
-        values = {**given, **read_arguments(operation, step.arguments, frame)}
-        return self.add(self.operation(operation, values), (value,), scope, step.name, frame, step.span, step.arguments)
+        values = {**given, **read_arguments(operation, step.arguments, env)}
+        return self.add(self.operation(operation, values), (value,), scope, step.name, env, step.span, step.arguments)
 
-    def _group(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def _group(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = (
-            self.names.open(scope, "sequence", frame.values, frame.author_of(step.span), step.name)
-            if step.name
-            else scope
+            self.names.open(scope, "sequence", env.values, env.author_of(step.span), step.name) if step.name else scope
         )
-        return self.steps(step.steps or (), frame, inner, flow, value, after)
+        return self.steps(step.steps or (), env, inner, flow, value, after)
 
-    def _merge(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def _merge(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         results = []
         for branch in step.branches:
             inner = (
-                self.names.open(scope, "branch", frame.values, frame.author_of(step.span), branch.name)
+                self.names.open(scope, "branch", env.values, env.author_of(step.span), branch.name)
                 if branch.name
                 else scope
             )
-            results.append(self.steps(branch.steps, frame, inner, flow, value, after))
+            results.append(self.steps(branch.steps, env, inner, flow, value, after))
         assert step.operation
-        return self.add(self.operation(step.operation, {}), tuple(results), scope, step.name, frame, step.span, {})
+        return self.add(self.operation(step.operation, {}), tuple(results), scope, step.name, env, step.span, {})
 
-    def _call(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def _call(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         fragment = step.definition
         assert fragment
-        values = {**frame.values, "name": fragment.name}
-        inner = self.names.open(scope, "fragment", values, frame.author_of(step.span), step.name)
-        entered = self.enter(fragment, step, frame, value)
+        values = {**env.values, "name": fragment.name}
+        inner = self.names.open(scope, "fragment", values, env.author_of(step.span), step.name)
+        entered = self.enter(fragment, step, env, value)
         return self.steps(fragment.steps, entered, inner, flow, value, after)
 
-    def _layer(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
-        inner = self.names.open(scope, "layer", frame.values, frame.author_of(step.span), step.name)
+    def _layer(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
+        inner = self.names.open(scope, "layer", env.values, env.author_of(step.span), step.name)
         last = not after
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
                 if flow.activated is None:
                     flow.activated = value
-                value = self._weights_of(step, frame, inner, flow, value, after)
+                value = self._weights_of(step, env, inner, flow, value, after)
             elif not (last and part in flow.omit_last):
-                value = self._part(part, step, frame, inner, flow, value)
+                value = self._part(part, step, env, inner, flow, value)
         return value
 
-    def _weights_of(self, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node, after: bool) -> Node:
+    def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or what stands in its place."""
         if step.steps is not None:
-            return self.steps(step.steps, frame, scope, flow, value, after)
+            return self.steps(step.steps, env, scope, flow, value, after)
         assert step.operation
-        values = read_arguments(step.operation, step.arguments, frame)
-        return self.add(self.operation(step.operation, values), (value,), scope, "", frame, step.span, step.arguments)
+        values = read_arguments(step.operation, step.arguments, env)
+        return self.add(self.operation(step.operation, values), (value,), scope, "", env, step.span, step.arguments)
 
-    def _part(self, key: str, step: Step, frame: Frame, scope: Scope, flow: Flow, value: Node) -> Node:
+    def _part(self, key: str, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """The norm or the activation of a layer, by the layer's own setting or the one in force."""
         own = step.settings.get(key) if step.settings else None
-        values = read_setting(own, key, frame) if own else flow.setting(key)
+        values = read_setting(own, key, env) if own else flow.setting(key)
         if own and values["type"] == flow.setting(key)["type"]:
             values = {**flow.setting(key), **values}
-        return self.part(key, values, frame, scope, step.span, value)
+        return self.part(key, values, env, scope, step.span, value)
 
-    def part(self, key: str, values: Mapping[str, Any], frame: Frame, scope: Scope, span: Span, value: Node) -> Node:
+    def part(
+        self, key: str, values: Mapping[str, Any], env: Environment, scope: NameScope, span: Span, value: Node
+    ) -> Node:
         """A norm or an activation by its evaluated setting; the value itself where the word is ``none``."""
         if values["type"] == NONE:
             return value
-        return self.add(self.operation(operations()[key], values), (value,), scope, "", frame, span, {})
+        return self.add(self.operation(operations()[key], values), (value,), scope, "", env, span, {})
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. Equal ones are one object: a deep network repeats few of them."""
@@ -143,30 +145,30 @@ class Sequences:
             made = self.made[key] = operation(**values)
         return made
 
-    def enter(self, fragment: Fragment, call: Step, frame: Frame, value: Node) -> Frame:
-        """The frame inside a fragment, whose input is ``value``."""
-        return enter_fragment(fragment, call, frame, self.base, value.shape[0])
+    def enter(self, fragment: Fragment, call: Step, env: Environment, value: Node) -> Environment:
+        """The env inside a fragment, whose input is ``value``."""
+        return enter_fragment(fragment, call, env, self.base, value.shape[0])
 
     def add(
         self,
         operation: Operation,
         inputs: tuple[Node, ...],
-        scope: Scope,
+        scope: NameScope,
         name: str,
-        frame: Frame,
+        env: Environment,
         span: Span,
         terms: Mapping[str, Term],
     ) -> Node:
         """A node, named in its scope. A shape that does not fit becomes a diagnostic with the chain that led to it."""
-        author = frame.author_of(span)
-        path = self.names.node(scope, operation, name, frame.values, author)
+        author = env.author_of(span)
+        path = self.names.node(scope, operation, name, env.values, author)
         parent = path.rpartition(".")[0]
         if "out" in terms:
-            self.origins.terms[path] = (terms["out"], frame)
+            self.origins.terms[path] = (terms["out"], env)
         try:
             return self.builder.add(path, operation, inputs, parent, author)
         except ShapeFault as fault:
-            place, labels = frame.blame(terms.get(fault.argument) or Term(span))
+            place, labels = env.blame(terms.get(fault.argument) or Term(span))
             if (fault.code, place, fault.message) not in self.faults.found:  # every block may repeat it
                 self.faults.add(self.origins.diagnostic(fault, path, inputs, place, labels))
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
@@ -174,7 +176,7 @@ class Sequences:
             return self.builder.place(path, operation, inputs, fault.assumed, parent, author)
 
 
-Lower = Callable[[Sequences, Step, Frame, Scope, Flow, Node, bool], Node]
+Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]
 
 _LOWER: Mapping[str, Lower] = {
     "operation": Sequences._operation,

@@ -12,11 +12,11 @@ Tensor = Weight | Buffer
 
 
 @dataclass(slots=True)
-class _Scope:
+class _ModuleTensors:
     """A module: the tensors that are its own, and the modules in it, each in the order of the graph."""
 
     own: dict[str, Tensor] = field(default_factory=dict)
-    inside: dict[str, _Scope] = field(default_factory=dict)
+    inside: dict[str, _ModuleTensors] = field(default_factory=dict)
 
     def tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """As ``torch.nn.Module.state_dict`` goes through a model: a module's own tensors, then those inside it."""
@@ -28,7 +28,7 @@ class _Scope:
 
 def state(graph: Graph) -> dict[str, Tensor]:
     """The tensors of the state dict, by key."""
-    root = _Scope()
+    root = _ModuleTensors()
     for node in graph.nodes:
         inputs = graph.input_shapes(node)
         tensors: dict[str, Tensor] = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
@@ -36,6 +36,6 @@ def state(graph: Graph) -> dict[str, Tensor]:
             *scopes, last = (f"{node.name}.{name}" if name else node.name).split(".")
             scope = root
             for each in scopes:
-                scope = scope.inside.setdefault(each, _Scope())
+                scope = scope.inside.setdefault(each, _ModuleTensors())
             scope.own[last] = tensor
     return dict(root.tensors())

@@ -7,13 +7,13 @@ import importlib.resources
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Source, cut
-from archspec.language.expression_tokens import KEYWORDS, TRUTHS
-from archspec.language.expressions import FUNCTIONS
+from archspec.language.expressions.parser import FUNCTIONS
+from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.extent import bounded, extent, has_layer
-from archspec.language.source import Document, read
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import Context, read_steps
 from archspec.language.terms import Cursor
+from archspec.language.text.document import Document, read
 from archspec.operations.base import arguments, operations
 
 FRAGMENT_NAMES = frozenset({"in_channels", "classes", "norm", "act", "activation_order"})
@@ -31,18 +31,23 @@ def reserved_words() -> frozenset[str]:
     return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
 
 
-class Scope:
+class DefinitionScope:
     """The definitions of one document, then of its imports, then of the library.
 
     A definition is read when it is first looked up; :meth:`read_all` reads the rest, for their faults.
     """
 
-    def __init__(self, document: Document, parents: tuple[Scope, ...], names: frozenset[str], faults: Faults) -> None:
+    def __init__(
+        self, document: Document, parents: tuple[DefinitionScope, ...], names: frozenset[str], faults: Faults
+    ) -> None:
         self.document = document
         self.names = names
         self.faults = faults
         above = [scope for parent in parents for scope in parent.sight]
-        self.sight: tuple[Scope, ...] = (self, *dict.fromkeys(above))  # each once, however many files import it
+        self.sight: tuple[DefinitionScope, ...] = (
+            self,
+            *dict.fromkeys(above),
+        )  # each once, however many files import it
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Fragment | Block | Shortcut] = {}
         self._open: list[str] = []
@@ -55,7 +60,7 @@ class Scope:
         """Every name in sight, the nearest definitions first."""
         return list(dict.fromkeys(name for scope in self.sight for name in scope.written(section)))
 
-    def _nearest(self, section: str, name: str) -> Scope | None:
+    def _nearest(self, section: str, name: str) -> DefinitionScope | None:
         """The scope whose definition of ``name`` holds here."""
         return next((scope for scope in self.sight if name in scope.written(section)), None)
 
@@ -104,7 +109,7 @@ class Scope:
             self._read[key] = self._shortcut(self._root.child("shortcuts").child(name))
         return self._read[key]  # type: ignore[return-value]
 
-    def read_all(self) -> Scope:
+    def read_all(self) -> DefinitionScope:
         """This scope, with every definition of its document read."""
         for name in self.written("fragments"):
             self.fragment(name, self._root.child("fragments").child(name), self.faults)
@@ -242,7 +247,7 @@ def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
             faults.add(Diagnostic("E314", message, let.child(name).key_span, labels=(label,)))
 
 
-def setting_words(key: str, scope: Scope) -> list[str]:
+def setting_words(key: str, scope: DefinitionScope) -> list[str]:
     """The words that a setting may be."""
     if key == "shortcut":
         return scope.visible("shortcuts")
@@ -261,15 +266,15 @@ def _circle(waiting: Mapping[str, Term]) -> list[str]:
 
 
 @functools.cache
-def library() -> Scope:
+def library() -> DefinitionScope:
     """The language's own library. It ships with the package and is the one thing read only once."""
-    scope: Scope | None = None
+    scope: DefinitionScope | None = None
     folder = importlib.resources.files("archspec.language.library")
     faults = Faults()
     for name in ("fragments.yaml", "shortcuts.yaml", "blocks.yaml"):
         text = folder.joinpath(name).read_text(encoding="utf-8")
         document = read(Source(f"archspec library: {name}", text, library=True))
-        scope = Scope(document, (scope,) if scope else (), frozenset(), faults)
+        scope = DefinitionScope(document, (scope,) if scope else (), frozenset(), faults)
     assert scope
     return scope
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
-from archspec.language.locate import open_beside, open_spec
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.overrides import with_overrides
 from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
-from archspec.language.source import Document, read
 from archspec.language.spec import Spec
+from archspec.language.text.document import Document, read
+from archspec.language.text.locate import open_beside, open_spec
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from archspec.language.source import Document, Path
+from archspec.language.text.document import Document, Path
 
 
 def overlay(base: Document, over: Document) -> Document:

@@ -8,8 +8,8 @@ from typing import Any
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
-from archspec.language.source import Document, Path, Place, read
 from archspec.language.terms import written
+from archspec.language.text.document import Document, Path, Place, read
 
 MAX_PARTS = 32
 

@@ -11,17 +11,17 @@ from archspec.language.definitions import (
     BLOCK_NAMES,
     FRAGMENT_NAMES,
     SHORTCUT_NAMES,
-    Scope,
+    DefinitionScope,
     check_parameter_names,
     conventions,
     library,
 )
-from archspec.language.expressions import ExpressionFault, Value
-from archspec.language.source import Document
+from archspec.language.expressions.parser import ExpressionFault, Value
 from archspec.language.spec import Scale, Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
+from archspec.language.text.document import Document
 
 
 class Import(NamedTuple):
@@ -55,16 +55,16 @@ def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
     root = Cursor(document)
     params = _params(root.get("params"), faults)
     names = frozenset(params)
-    scopes: list[Scope] = []
+    scopes: list[DefinitionScope] = []
 
-    def parents(uses: tuple[int, ...]) -> tuple[Scope, ...]:
+    def parents(uses: tuple[int, ...]) -> tuple[DefinitionScope, ...]:
         return (*(scopes[number] for number in reversed(uses)), library())
 
     for item in imports:
         visible = parents(item.uses)
-        scopes.append(Scope(item.document, visible, names, faults).read_all())
+        scopes.append(DefinitionScope(item.document, visible, names, faults).read_all())
     own = tuple(number for number, item in enumerate(imports) if item.by_spec)
-    scope = Scope(document, parents(own), names, faults).read_all()
+    scope = DefinitionScope(document, parents(own), names, faults).read_all()
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
     stages = _stages(root, scope, params, faults)
@@ -126,7 +126,7 @@ def _sequence(root: Cursor, key: str, default: str, context: Context) -> Sequenc
     return read_sequence(Cursor(root.document, (key,), default), context)
 
 
-def _stages(root: Cursor, scope: Scope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
+def _stages(root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
         faults.add(Diagnostic("E203", "`stages` is missing", root.span, help="write a stage table"))

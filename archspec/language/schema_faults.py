@@ -9,9 +9,9 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean, nearest
 from archspec.language.schema import common, library_schema, read_schema
-from archspec.language.source import Document, Path
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
+from archspec.language.text.document import Document, Path
 
 ValidationError = Any
 """What jsonschema reports; imported only with the validator, and typed there with unions that no report has."""

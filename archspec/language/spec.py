@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
-from archspec.language.expressions import Expression, Value
+from archspec.language.expressions.parser import Expression, Value
 from archspec.language.fingerprint import fingerprint
-from archspec.language.source import Document
+from archspec.language.text.document import Document
 from archspec.operations.base import Operation
 
 LANGUAGE_VERSION = 1

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
-from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, Scope
-from archspec.language.expressions import Value, make_divisible
+from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
+from archspec.language.expressions.parser import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import Context, parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
@@ -30,7 +30,7 @@ QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
 class Table:
     """What reading one stage table needs: its columns, the definitions in sight, the spec's parameters, the faults."""
 
-    def __init__(self, cursor: Cursor, scope: Scope, params: Mapping[str, Value], faults: Faults) -> None:
+    def __init__(self, cursor: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> None:
         self.cursor = cursor
         self.scope = scope
         self.params = params

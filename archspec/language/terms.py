@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
-from archspec.language.expressions import Expression, ExpressionFault, Value, integer, number, parse
-from archspec.language.source import Document, Path
+from archspec.language.expressions.parser import Expression, ExpressionFault, Value, integer, number, parse
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
+from archspec.language.text.document import Document, Path
 
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 

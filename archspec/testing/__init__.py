@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archspec.strategies import Mutation, SpecText, graphs, mutations, specs
     from archspec.testing.harness import Case, Level, Outcome, check, examine
-    from archspec.testing.strategies import Mutation, SpecText, graphs, mutations, specs
 
 __all__ = ["Case", "Level", "Mutation", "Outcome", "SpecText", "check", "examine", "graphs", "mutations", "specs"]
 
@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(harness, name)
     try:
-        from archspec.testing import strategies
+        from archspec import strategies
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise

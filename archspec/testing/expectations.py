@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from archspec.analysis.network import read_network
+from archspec.analysis.indexed import index_graph
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Parts
 from archspec.analysis.totals import weighted_layers
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
-from archspec.language.source import Document, Path
+from archspec.language.text.document import Document, Path
 from archspec.operations.base import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
 
@@ -168,7 +168,7 @@ class Measures:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.network = read_network(graph)
+        self.network = index_graph(graph)
         self.parts = Parts(self.network, [True] * len(graph.nodes))
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
         self.output = list(self.network.outputs.values())[-1]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archspec.diagnostics import Source, SpecError
-from archspec.language.locate import SUFFIXES
-from archspec.language.source import read
+from archspec.language.text.document import read
+from archspec.language.text.locate import SUFFIXES
 
 _BOM = b"\xef\xbb\xbf"
 _KEYS = re.compile(rb"^([ ]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:(?=\s|$)", re.MULTILINE)

@@ -17,15 +17,15 @@ from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
 from archspec.language.load import load
-from archspec.language.locate import open_spec
 from archspec.language.schema_faults import validate
-from archspec.language.source import read
 from archspec.language.spec import Spec
+from archspec.language.text.document import read
+from archspec.language.text.locate import open_spec
 from archspec.testing.expectations import Compared, claims_of, compare_claims
 from archspec.testing.update import edit_of, replaced
 
 if TYPE_CHECKING:
-    from archspec.testing.run import Step
+    from archspec.testing.run import RunStep
 
 Level = Literal["check", "build", "run"]
 LEVELS: tuple[Level, ...] = ("check", "build", "run")
@@ -42,7 +42,7 @@ NO_TORCH = "torch is not installed"
 SpecLike = Spec | Source | str | os.PathLike[str]
 
 
-class Change(NamedTuple):
+class SpecEdit(NamedTuple):
     """The lines of an expectation as they are written, and with the measured value."""
 
     before: tuple[str, ...]
@@ -63,7 +63,7 @@ class Case:
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: float = 0.0
     left_out: str = ""
-    change: Change | None = None
+    change: SpecEdit | None = None
     note: str = ""
 
     @property
@@ -179,7 +179,7 @@ def expected(graph: Graph) -> Iterator[Case]:
         yield Case(name, claim.span, (fault,) if fault else (), change=_change(compared) if fault else None)
 
 
-def _change(compared: Compared) -> Change | None:
+def _change(compared: Compared) -> SpecEdit | None:
     """How the lines of an expectation would read with the measured value."""
     edit = edit_of(compared)
     if edit is None:
@@ -188,7 +188,7 @@ def _change(compared: Compared) -> Change | None:
     before = source.text.splitlines()
     after = replaced(source.text, edit).splitlines()
     last = edit.span.end_line
-    return Change(tuple(before[first:last]), tuple(after[first : last + len(after) - len(before)]))
+    return SpecEdit(tuple(before[first:last]), tuple(after[first : last + len(after) - len(before)]))
 
 
 def has_torch() -> bool:
@@ -222,7 +222,7 @@ def _built(graph: Graph, span: Span, level: Level, largest: int, wanted: Callabl
             yield _timed(step, span)
 
 
-def _timed(step: Step, span: Span) -> Case:
+def _timed(step: RunStep, span: Span) -> Case:
     begun = time.perf_counter()
     found = tuple(step.faults())
     return Case(step.name, span, found, time.perf_counter() - begun, note=step.note)

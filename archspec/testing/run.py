@@ -21,7 +21,7 @@ from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
 from archspec.graph.state import state
 from archspec.operations.base import show_shape
-from archspec.testing.torch import compare_shapes, lint, raise_interrupt
+from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
 from archspec.weights import build, save
 
 BATCH = 2
@@ -40,7 +40,7 @@ def keep_to_one_core() -> None:
     torch.set_num_threads(1)
 
 
-class Step(NamedTuple):
+class RunStep(NamedTuple):
     """One thing that is tested: its name, what finds its faults, and how it is tested, where that is to be said."""
 
     name: str
@@ -48,13 +48,13 @@ class Step(NamedTuple):
     note: str = ""
 
 
-def on_meta(graph: Graph) -> Iterator[Step]:
+def on_meta(graph: Graph) -> Iterator[RunStep]:
     """What needs no storage: every inferred shape, and the weights."""
-    yield Step("shapes", lambda: compare_shapes(graph))
-    yield Step("weights", lambda: compare_weights(graph, emit(graph)))
+    yield RunStep("shapes", lambda: compare_shapes(graph))
+    yield RunStep("weights", lambda: compare_weights(graph, emit(graph)))
 
 
-def with_storage(graph: Graph, *, largest: int, seed: int = 0) -> tuple[Iterator[Step], str]:
+def with_storage(graph: Graph, *, largest: int, seed: int = 0) -> tuple[Iterator[RunStep], str]:
     """What needs weights and values, on as small an input as the network is the same on; and why nothing is, if so.
 
     Args:
@@ -72,15 +72,17 @@ def with_storage(graph: Graph, *, largest: int, seed: int = 0) -> tuple[Iterator
     return _with_storage(small, seed, collect=params > MANY), ""
 
 
-def _with_storage(graph: Graph, seed: int, collect: bool) -> Iterator[Step]:
+def _with_storage(graph: Graph, seed: int, collect: bool) -> Iterator[RunStep]:
     model = build(graph, seed=seed)
-    yield Step("seed", lambda: compare_states(graph, model, build(graph, seed=seed), f"built again with seed {seed}"))
+    yield RunStep(
+        "seed", lambda: compare_states(graph, model, build(graph, seed=seed), f"built again with seed {seed}")
+    )
     if collect:
         gc.collect()
-    yield Step("reload", lambda: reload(graph, model))
+    yield RunStep("reload", lambda: reload(graph, model))
     if collect:
         gc.collect()
-    yield Step("pass", lambda: run(graph, model, seed), f"{BATCH}x{show_shape(graph.input)}")
+    yield RunStep("pass", lambda: run(graph, model, seed), f"{BATCH}x{show_shape(graph.input)}")
 
 
 def smallest(graph: Graph) -> Graph:
@@ -209,7 +211,7 @@ RANGE = "numbers grow from step to step where no `norm` holds them; see also `in
 
 def _first_not_finite(graph: Graph, seed: int) -> Diagnostic:
     """E706 at the first node whose value is not finite."""
-    search = _Search(build(graph, seed=seed, flat=True))
+    search = _SizeSearch(build(graph, seed=seed, flat=True))
     with torch.no_grad(), _own_randomness(seed):
         search.run(_example(graph, seed))
     node = graph.by_name.get(search.found)
@@ -218,7 +220,7 @@ def _first_not_finite(graph: Graph, seed: int) -> Diagnostic:
     return Diagnostic("E706", message, span, notes=notes, help=RANGE)
 
 
-class _Search(fx.Interpreter):
+class _SizeSearch(fx.Interpreter):
     """Interprets a flat graph, and remembers the scope of the first value that is not finite."""
 
     found = ""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from archspec.analysis.numbers import MAX_BITS
 from archspec.diagnostics import Source, Span, SpecError
 from archspec.graph.graph import Graph
-from archspec.language.source import Document, Path, read
+from archspec.language.text.document import Document, Path, read
 from archspec.operations.base import Shape
 from archspec.testing.expectations import Compared, Measures, claims_of
 from archspec.testing.figures import UNITS, BadExpectation, read_expectation

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.operations.base import Weight
-from archspec.verification.form import Form, Slot
-from archspec.verification.trace import weightless
+from archspec.tracing.canonical_form import Canonical, Slot
+from archspec.tracing.trace import weightless
 from archspec.verification.verdict import Keys
 
 
@@ -47,7 +47,7 @@ def _size(shape: tuple[int, ...]) -> int:
     return torch.Size(shape).numel()
 
 
-def by_order(form: Form, reference: nn.Module, example: Tensor) -> dict[str, str]:
+def by_order(form: Canonical, reference: nn.Module, example: Tensor) -> dict[str, str]:
     """Keys paired in the order in which the weights are used; empty where the shapes do not agree.
 
     Of the reference, every module that has weights of its own is heard when its ``forward`` returns.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archspec.verification.trace import reason
+from archspec.tracing.trace import reason
 from archspec.verification.verdict import Gap, Outputs
 
 Results = list[tuple[str, Tensor]]

@@ -23,8 +23,8 @@ from torch import nn
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean
 from archspec.language.spec import Spec
+from archspec.tracing.trace import reason
 from archspec.verification import importing
-from archspec.verification.trace import reason
 
 LIBRARIES = ("torchvision", "timm")
 LONGEST = 2000

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from archspec.diagnostics import Diagnostic, Label, SpecError
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
-from archspec.verification.canonical import canonical
-from archspec.verification.form import Form
+from archspec.tracing.canonical_form import Canonical
+from archspec.tracing.canonicalize import canonicalize
+from archspec.tracing.trace import Untraceable, reason, trace
+from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import by_order, compare_keys, with_crossed
 from archspec.verification.match import key_pairs, match, random_order
 from archspec.verification.outputs import compare_outputs, scramble
-from archspec.verification.parting import Parting, parting
 from archspec.verification.reference import make, own_reference
-from archspec.verification.trace import Untraceable, reason, trace
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
 
-Step = Callable[[str], None]
+CanonicalStep = Callable[[str], None]
 
 
 def verify(
@@ -34,7 +34,7 @@ def verify(
     seed: int = 0,
     tolerance: float = 0.0,
     levels: Collection[Level] = LEVELS,
-    step: Step = lambda text: None,
+    step: CanonicalStep = lambda text: None,
 ) -> Verdict:
     """Whether a compiled network is the same as a reference; see :func:`archspec.verify`."""
     step("making the reference")
@@ -92,7 +92,7 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     pairs_of_steps = match(form, theirs)
     sizes = len(form.steps), len(theirs.steps)
     if pairs_of_steps is None:
-        found = _difference(graph, parting(form, theirs))
+        found = _difference(graph, find_divergence(form, theirs))
         return Graphs(False, *sizes, difference=found), {}, ""
     numbers = {id(step): number for number, step in enumerate(form.steps)}
     others = [theirs.steps[pairs_of_steps[numbers[id(step)]]] for step in random_order(form)]
@@ -100,8 +100,8 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     return Graphs(True, *sizes), key_pairs(form, theirs, pairs_of_steps), random
 
 
-def _form(module: nn.Module, example: Tensor) -> Form:
-    return canonical(trace(module, example), frozenset(module.state_dict()))
+def _form(module: nn.Module, example: Tensor) -> Canonical:
+    return canonicalize(trace(module, example), frozenset(module.state_dict()))
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
@@ -110,7 +110,7 @@ def _dtype(module: nn.Module) -> torch.dtype:
     return next(found, torch.get_default_dtype())
 
 
-def _difference(graph: Graph, parted: Parting) -> Diagnostic:
+def _difference(graph: Graph, parted: Divergence) -> Diagnostic:
     node = graph.by_name.get(parted.place)
     if node is None:
         node = graph.by_name.get(list(graph.outputs.values())[-1])
@@ -119,7 +119,7 @@ def _difference(graph: Graph, parted: Parting) -> Diagnostic:
     return Diagnostic("E906", parted.message, span, labels=_labels(graph, parted), notes=notes)
 
 
-def _labels(graph: Graph, parted: Parting) -> tuple[Label, ...]:
+def _labels(graph: Graph, parted: Divergence) -> tuple[Label, ...]:
     """Where the stage table says what differs, if the place is inside a stage."""
     names = [node.name for node in graph.nodes]
     index = names.index(parted.place) if parted.place in graph.by_name else -1

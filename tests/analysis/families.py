@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import archspec
-from tests.equivalence import compiled
-from tests.test_families import DENSENET
-from tests.test_families_of_torchvision import MOBILENET, REGNET
+from tests.networks.test_families import DENSENET
+from tests.networks.test_families_of_torchvision import MOBILENET, REGNET
+from tests.support.equivalence import compiled
 
 DENSENET121 = (
     DENSENET.replace("[3, 64, 64]", "[3, 224, 224]")

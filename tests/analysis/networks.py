@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.operations.act import ACTIVATIONS
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 Step = dict[str, Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,12 +16,13 @@ from archspec.graph.graph import Graph, Node
 from archspec.operations.base import Operation, Shape, Weight
 from archspec.operations.effects import HERE, NOTHING, Bytes, Reach, Saved
 from tests.analysis.families import family
-from tests.equivalence import compiled
-from tests.reference import torchvision_model
+from tests.support.equivalence import compiled
+from tests.support.paths import SPECS
+from tests.support.reference import torchvision_model
 
 pytestmark = pytest.mark.usefixtures("freed")
 
-ZOO = sorted(path.stem for path in (Path(__file__).parents[2] / "specs").glob("*.yaml"))
+ZOO = sorted(path.stem for path in SPECS.glob("*.yaml"))
 
 # -- the references' figures -------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import archspec
 from archspec.analysis.data import as_data, difference_data, part_data
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 TWO_OUTPUTS = """
     input: [3, 16, 12]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import archspec
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 PAIRS = [
     ("resnet18", "resnet34", []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import archspec
 from archspec.analysis import data
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 
 def test_totals_before_and_after() -> None:

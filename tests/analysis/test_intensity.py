@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 
 class Traffic(fx.Interpreter):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
@@ -14,15 +12,16 @@ import archspec
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.report import report
 from archspec.operations.act import ACTIVATIONS
-from tests import test_families as families
-from tests import test_families_of_torchvision as more_families
 from tests.analysis.measure import inference_peak, saved_for_backward, training_peak
 from tests.analysis.networks import CHANNELS_LAST, CONVOLUTIONS, LEAVES, Step, network, sequences
-from tests.equivalence import compiled
+from tests.networks import test_families as families
+from tests.networks import test_families_of_torchvision as more_families
+from tests.support.equivalence import compiled
+from tests.support.paths import SPECS
 
 pytestmark = pytest.mark.usefixtures("freed")
 
-ZOO = sorted(path.stem for path in (Path(__file__).parents[2] / "specs").glob("*.yaml"))
+ZOO = sorted(path.stem for path in SPECS.glob("*.yaml"))
 CONV = CONVOLUTIONS[0]
 
 FAMILIES = {

@@ -8,7 +8,7 @@ import torch
 import archspec
 from archspec.analysis.report import report
 from tests.analysis.test_memory import assert_measured
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 pytestmark = pytest.mark.usefixtures("freed")
 

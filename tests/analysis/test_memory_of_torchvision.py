@@ -10,7 +10,7 @@ import archspec
 from archspec.analysis.report import report
 from tests.analysis.families import family
 from tests.analysis.measure import inference_peak, saved_for_backward
-from tests.reference import torchvision_model
+from tests.support.reference import torchvision_model
 
 pytestmark = pytest.mark.usefixtures("freed")
 

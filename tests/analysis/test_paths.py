@@ -11,7 +11,7 @@ import archspec
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import MANY_BLOCKS, report
 from tests.analysis.families import family
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 
 def paths_of(text: str) -> Paths:

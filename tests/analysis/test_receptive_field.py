@@ -12,7 +12,7 @@ import archspec
 from archspec.analysis.receptive_field import ReceptiveField
 from archspec.analysis.report import report
 from tests.analysis.families import family
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 FIGURES = {
     "resnet18": 435,

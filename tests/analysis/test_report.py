@@ -17,7 +17,7 @@ from archspec.analysis.data import as_data, difference_data, path_data
 from archspec.analysis.numbers import exact, powers, shown
 from archspec.analysis.paths import Lengths
 from archspec.operations.base import Operation
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 # Parameters, MACs, layers, receptive field, blocks with a shortcut; from the papers and from torchvision.
 FIGURES = {

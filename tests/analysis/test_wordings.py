@@ -15,7 +15,7 @@ from archspec.analysis.parts import Costs
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import CONVENTION, with_input
 from archspec.diagnostics import Diagnostic
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 SMALL = """
     input: [3, 8, 8]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archspec.language.locate import zoo_names
+from archspec.language.text.locate import zoo_names
 
 from . import process
 from .conftest import SMALL, Run

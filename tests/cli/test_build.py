@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import archspec
-from archspec.language.locate import zoo_names
-from archspec.testing.torch import compare_shapes
-from tests.reference import torchvision_model
+from archspec.language.text.locate import zoo_names
+from archspec.testing.against_torch import compare_shapes
+from tests.support.reference import torchvision_model
 
 from .conftest import SMALL, Run
 

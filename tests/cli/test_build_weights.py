@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import archspec
-from tests.equivalence import scramble
-from tests.reference import torchvision_model
+from tests.support.equivalence import scramble
+from tests.support.reference import torchvision_model
 
 from . import process
 from .conftest import SMALL, Run

@@ -13,7 +13,7 @@ from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec_cli.github import as_annotation
 from archspec_cli.places import Finding
 from archspec_cli.render import Terminal
-from tests.test_bad_specs import FOLDER
+from tests.language.test_bad_specs import FOLDER
 
 from .conftest import SMALL, Run
 

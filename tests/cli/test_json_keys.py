@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import archspec
-from tests.pages import prose
+from tests.support.pages import prose
 
 from .conftest import SMALL, Run
 

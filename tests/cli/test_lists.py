@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 import archspec
 from archspec.codes import CODES
 from archspec.operations.base import arguments, operations
+from tests.support.paths import ROOT
 
 from . import process
 from .conftest import Run
 
-ROOT = Path(__file__).parent.parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 LIBRARY = ROOT / "archspec" / "language" / "library"
 SECTIONS = ("zoo", "blocks", "shortcuts", "fragments", "operations", "namings")

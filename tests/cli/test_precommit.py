@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pages import ROOT, blocks
+from tests.support.pages import ROOT, blocks
 
 from . import process
 from .conftest import SMALL, Run

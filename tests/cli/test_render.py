@@ -10,7 +10,7 @@ import pytest
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec_cli import render
-from archspec_cli.render import Report, Terminal, as_json, counted, display_width, short
+from archspec_cli.render import DiagnosticPrinter, Terminal, as_json, counted, display_width, short
 from archspec_cli.tables import plain, put_table
 
 PIPE = Terminal()
@@ -238,7 +238,7 @@ def test_colours_do_not_move_the_marks() -> None:
 def test_a_report_shows_fifty_and_counts_all(
     errors: int, warnings: int, verdict: str, last: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = Report()
+    report = DiagnosticPrinter()
     report.add([Diagnostic("E201", f"wrong {number}") for number in range(errors)])
     report.add([Diagnostic("W301", "odd") for _ in range(warnings)])
     report.finish(verdict)

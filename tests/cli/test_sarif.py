@@ -14,7 +14,7 @@ from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec_cli.places import Finding
 from archspec_cli.sarif import as_sarif
-from tests.test_bad_specs import FILES, FOLDER, stated
+from tests.language.test_bad_specs import FILES, FOLDER, stated
 
 from . import process
 from .conftest import SMALL, Run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.language.locate import zoo_names
+from archspec.language.text.locate import zoo_names
 from archspec_cli.yaml_text import scalar
 
 from .conftest import SMALL, Run

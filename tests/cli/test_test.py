@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from archspec.language.locate import zoo_names
-from archspec_cli.test_select import selection
+from archspec.language.text.locate import zoo_names
+from archspec_cli.suite_select import selection
+from tests.support.paths import SPECS
 
 from . import process
 from .conftest import SMALL, Run
@@ -70,7 +71,7 @@ def test_a_network_that_overflows_fails_in_its_pass(here: Path, run: Run) -> Non
 
 
 def test_the_whole_zoo_holds(run: Run) -> None:
-    zoo = str(Path(__file__).parents[2] / "specs")
+    zoo = str(SPECS)
     found = run("test", zoo, "--level", "check", "--format", "json")
     assert (found.status, found.err) == (0, "")
     assert sorted(Path(each["file"]).stem for each in found.json["specs"]) == sorted(zoo_names())

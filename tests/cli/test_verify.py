@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import archspec
-from tests.reference import torchvision_models
+from tests.support.reference import torchvision_models
 
 from . import process
 from .conftest import Run

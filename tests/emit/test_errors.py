@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import archspec
-from tests.equivalence import spec
+from tests.support.equivalence import spec
 
 NESTED_AND_FLAT = pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
 

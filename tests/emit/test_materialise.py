@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import archspec
 from archspec.language.load import load
-from tests.equivalence import spec
-from tests.reference import torchvision_model
+from tests.support.equivalence import spec
+from tests.support.reference import torchvision_model
 
 DRAWS = ("normal_", "uniform_", "bernoulli_", "random_", "rand", "randn", "normal", "uniform")
 

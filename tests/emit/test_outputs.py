@@ -12,8 +12,8 @@ from torch.nn import functional
 
 import archspec
 from archspec.language.load import load
-from tests.equivalence import assert_network
-from tests.reference import torchvision_model
+from tests.support.equivalence import assert_network
+from tests.support.reference import torchvision_model
 
 NESTED_AND_FLAT = pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
 

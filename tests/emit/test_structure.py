@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from torch.utils.checkpoint import checkpoint
 
 import archspec
 from archspec.operations.base import Operation
-from tests.equivalence import assert_network, scramble, spec
-from tests.reference import torchvision_model
+from tests.support.equivalence import assert_network, scramble, spec
+from tests.support.paths import SPECS
+from tests.support.reference import torchvision_model
 
 NAMES = ("resnet18", "resnet50", "preact_resnet110_cifar")
 
@@ -227,7 +227,7 @@ def graph_modules(model: nn.Module) -> Iterator[tuple[str, fx.GraphModule]]:
 def test_every_node_says_what_it_stands_for(name: str, flat: bool) -> None:
     """Scope, operation, shape and a place in the spec, or in what it extends, that exists."""
     model = archspec.build(name, device="meta", flat=flat)
-    texts = {path.name: path.read_text().splitlines() for path in (Path(__file__).parents[2] / "specs").glob("*.yaml")}
+    texts = {path.name: path.read_text().splitlines() for path in SPECS.glob("*.yaml")}
     count = 0
     for path, module in graph_modules(model):
         module.graph.lint()

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 import archspec
 from archspec.emit.modules import Network
-from tests.equivalence import scramble, spec
+from tests.support.equivalence import scramble, spec
 
 NESTED_AND_FLAT = pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
 

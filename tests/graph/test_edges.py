@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 # By He et al. 2016, figure 4, for a block of two layers; the shortcut is the identity.
 BLOCKS = {

@@ -8,7 +8,7 @@ import networkx
 import pytest
 
 import archspec
-from tests.equivalence import compiled
+from tests.support.equivalence import compiled
 
 NAMES = ["resnet18", "resnet50", "resnext50_32x4d", "resnet56_cifar", "plain56_cifar", "preact_resnet110_cifar"]
 

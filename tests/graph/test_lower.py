@@ -9,9 +9,9 @@ import pytest
 import archspec
 from archspec.graph.graph import NODES, Graph
 from archspec.operations.base import Shape
-from tests.equivalence import codes, compiled, spec
-from tests.timing import allowed
-from tests.work import calls
+from tests.support.equivalence import codes, compiled, spec
+from tests.support.timing import allowed
+from tests.support.work import calls
 
 SMALL = """
     input: [3, 32, 32]

@@ -8,7 +8,7 @@ from torch import fx
 
 import archspec
 from archspec.graph.names import RESERVED
-from tests.equivalence import codes, compiled
+from tests.support.equivalence import codes, compiled
 
 SMALL = """
     input: [3, 8, 8]

@@ -8,7 +8,7 @@ import pytest
 
 import archspec
 from archspec.diagnostics import Diagnostic
-from tests.equivalence import codes, compiled, spec
+from tests.support.equivalence import codes, compiled, spec
 
 # Two stages of 2 and 3 blocks; outside them stands a norm in each place, whose `eps` is the value of an expression.
 EVERYWHERE = """

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.graph.graph import Graph
-from archspec.language.locate import zoo_names
-from tests.equivalence import codes, compiled, spec
+from archspec.language.text.locate import zoo_names
+from tests.support.equivalence import codes, compiled, spec
+from tests.support.paths import ROOT
 
 FAMILIES = [
     path
-    for path in sorted((Path(__file__).parents[1] / "specs" / "good").glob("*.yaml"))
+    for path in sorted((ROOT / "tests" / "specs" / "good").glob("*.yaml"))
     if "\nname:" in path.read_text(encoding="utf-8")
 ]
 

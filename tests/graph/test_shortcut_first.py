@@ -12,9 +12,9 @@ from torch.nn import functional
 
 import archspec
 from archspec.graph.graph import Graph
-from tests.equivalence import assert_network, codes, compiled, spec
-from tests.reference import torchvision_models
-from tests.test_families_of_torchvision import REGNET
+from tests.networks.test_families_of_torchvision import REGNET
+from tests.support.equivalence import assert_network, codes, compiled, spec
+from tests.support.reference import torchvision_models
 
 FIRST_REGNET = REGNET.replace("channels: output width", "channels: output width\n        first: shortcut")
 

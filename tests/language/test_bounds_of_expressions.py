@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archspec.language.expressions import ExpressionFault, Value, parse
+from archspec.language.expressions.parser import ExpressionFault, Value, parse
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import archspec
 from archspec.diagnostics import Faults, Source
 from archspec.graph.graph import Graph
 from archspec.language.load import load
-from archspec.language.source import read
 from archspec.language.terms import Cursor, read_template
+from archspec.language.text.document import read
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
 STAGES = "stages: {block: basic, count: 1, channels: 8}\n"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archspec.codes import CODES
-from archspec.language.expressions import (
+from archspec.language.expressions.parser import (
     FUNCTIONS,
     Expression,
     ExpressionFault,
@@ -27,7 +27,7 @@ from archspec.language.expressions import (
     truth,
     word,
 )
-from tests.timing import allowed
+from tests.support.timing import allowed
 
 LIMIT = 10**15
 BLOCK: dict[str, Value] = {

@@ -14,7 +14,7 @@ import pytest
 import archspec
 from archspec.diagnostics import Source
 from archspec.language.load import load
-from tests.timing import allowed
+from tests.support.timing import allowed
 
 HEAD = "archspec: 1\nname: t\n"
 STAGES = "stages: {block: basic, count: 1, channels: 8}\n"

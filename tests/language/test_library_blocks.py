@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from torch import nn
 
-from tests.equivalence import assert_network, codes, compiled
-from tests.reference import torchvision_models
+from tests.support.equivalence import assert_network, codes, compiled
+from tests.support.reference import torchvision_models
 
 MBCONV = """
     input: [3, 64, 64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import archspec
-from tests.equivalence import codes, compiled, spec
 from tests.language.test_table import REGNETS, regnet
+from tests.support.equivalence import codes, compiled, spec
 
 SCALED = """
     input: [3, 32, 32]

@@ -13,11 +13,11 @@ import archspec
 from archspec.diagnostics import Diagnostic, Source, SpecError
 from archspec.language.schema import library_schema, read_schema
 from archspec.language.schema_faults import validate
-from archspec.language.source import read
 from archspec.language.spec import SETTINGS
+from archspec.language.text.document import read
 from archspec.operations.base import arguments, operations
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "tests/specs/good").glob("*.yaml"))]
 LIBRARY = sorted((ROOT / "archspec/language/library").glob("*.yaml"))
 HEAD = "archspec: 1\nname: t\n"

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archspec.diagnostics import Diagnostic, Source, SpecError
-from archspec.language import source as module
-from archspec.language.scalars import NotFinite, read_scalar
-from archspec.language.source import Document, Path, ReadLimits, decode, read, read_file
-from tests.timing import allowed
+from archspec.language.text import document as module
+from archspec.language.text.document import Document, Path, ReadLimits, decode, read, read_file
+from archspec.language.text.scalars import NotFinite, read_scalar
+from tests.support.timing import allowed
 
 SPEC = """\
 archspec: 1

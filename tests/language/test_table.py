@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import archspec
 from archspec.graph.graph import Graph
 from archspec.language.table import quantized_linear
-from tests.reference import torchvision_models
+from tests.support.reference import torchvision_models
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
 WIDTHS = """\

@@ -15,7 +15,7 @@ from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear, r
 from archspec.operations.base import Shape, operations
 from archspec.operations.channel_shuffle import ChannelShuffle
 from archspec.operations.pad_channels import PadChannels
-from tests.reference import torchvision_models
+from tests.support.reference import torchvision_models
 
 
 @pytest.fixture(scope="module")

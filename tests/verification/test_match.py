@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archspec.verification.form import Form, Slot, Step
+from archspec.tracing.canonical_form import Canonical, CanonicalStep, Slot
 from archspec.verification.match import agrees, match
-from tests.timing import allowed
+from tests.support.timing import allowed
 
 
-def brute_force(one: Form, other: Form) -> bool:
+def brute_force(one: Canonical, other: Canonical) -> bool:
     """Whether two forms are isomorphic: every operand is a node labelled by its position, every tensor one node."""
 
-    def expanded(form: Form) -> networkx.DiGraph:
+    def expanded(form: Canonical) -> networkx.DiGraph:
         graph = networkx.DiGraph()
         for number, step in enumerate(form.steps):
             shapes = tuple((slot.role, slot.shape) for slot in step.state)
@@ -39,22 +39,22 @@ def brute_force(one: Form, other: Form) -> bool:
 
 
 @st.composite
-def forms(draw: st.DrawFn) -> Form:
+def forms(draw: st.DrawFn) -> Canonical:
     """Small forms with few kinds of steps, so that many have symmetries; all steps lead to the output."""
-    steps = [Step("input", (), (), (), (2, 4), "input")]
+    steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
     for number in range(draw(st.integers(1, 6))):
         kind = draw(st.sampled_from(["relu", "add", "cat", "conv", "conv", "conv"]))
         earlier = st.integers(0, len(steps) - 1)
         inputs = (draw(earlier),) if kind in ("relu", "conv") else (draw(earlier), draw(earlier))
         key = draw(st.sampled_from([f"{number}", "shared", "shared too"]))
         state = (Slot("weight", key, (4,)),) if kind == "conv" else ()
-        steps.append(Step(kind, inputs, (), state, (2, 4), f"step{number}"))
+        steps.append(CanonicalStep(kind, inputs, (), state, (2, 4), f"step{number}"))
     used = {source for step in steps for source in step.inputs}
     ends = tuple(number for number in range(len(steps)) if number not in used)
-    return Form((*steps, Step("output", ends, (), (), (), "output")))
+    return Canonical((*steps, CanonicalStep("output", ends, (), (), (), "output")))
 
 
-def shuffled(form: Form, chance: random.Random) -> Form:
+def shuffled(form: Canonical, chance: random.Random) -> Canonical:
     """The same network: steps in another order, operands of additions swapped, everything renamed."""
     order: list[int] = []
     left = set(range(len(form.steps)))
@@ -72,12 +72,12 @@ def shuffled(form: Form, chance: random.Random) -> Form:
             chance.shuffle(inputs)
         state = tuple(slot._replace(key=keys.setdefault(slot.key, f"other{len(keys)}")) for slot in step.state)
         steps.append(step._replace(inputs=tuple(inputs), state=state, place=f"other.{step.place}"))
-    return Form(tuple(steps))
+    return Canonical(tuple(steps))
 
 
 @given(forms(), st.randoms(use_true_random=False))
 @settings(max_examples=300)
-def test_the_same_network_in_another_order_matches(form: Form, chance: random.Random) -> None:
+def test_the_same_network_in_another_order_matches(form: Canonical, chance: random.Random) -> None:
     other = shuffled(form, chance)
     pairs = match(form, other)
     assert pairs is not None
@@ -87,12 +87,12 @@ def test_the_same_network_in_another_order_matches(form: Form, chance: random.Ra
 
 @given(forms(), forms(), st.randoms(use_true_random=False))
 @settings(max_examples=300)
-def test_what_matches_is_isomorphic(one: Form, other: Form, chance: random.Random) -> None:
+def test_what_matches_is_isomorphic(one: Canonical, other: Canonical, chance: random.Random) -> None:
     for second in (other, shuffled(one, chance), changed(one, chance)):
         assert (match(one, second) is not None) == brute_force(one, second)
 
 
-def changed(form: Form, chance: random.Random) -> Form:
+def changed(form: Canonical, chance: random.Random) -> Canonical:
     """A form with one operand, or one key, that is another; it may be the same network all the same."""
     number = chance.randrange(1, len(form.steps))
     step = form.steps[number]
@@ -104,18 +104,18 @@ def changed(form: Form, chance: random.Random) -> Form:
         inputs = list(step.inputs)
         inputs[place] = chance.randrange(number)
         step = step._replace(inputs=tuple(inputs))
-    return Form((*form.steps[:number], step, *form.steps[number + 1 :]))
+    return Canonical((*form.steps[:number], step, *form.steps[number + 1 :]))
 
 
 @pytest.mark.parametrize("keys", ["aabb", "abab", "abba"])
 def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
     """In each of the three every tensor is used twice."""
 
-    def chain(keys: str) -> Form:
-        steps = [Step("input", (), (), (), (2, 4), "input")]
+    def chain(keys: str) -> Canonical:
+        steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
         for number, key in enumerate(keys):
-            steps.append(Step("conv", (number,), (), (Slot("weight", key, (4,)),), (2, 4), f"step{number}"))
-        return Form((*steps, Step("output", (len(keys),), (), (), (), "output")))
+            steps.append(CanonicalStep("conv", (number,), (), (Slot("weight", key, (4,)),), (2, 4), f"step{number}"))
+        return Canonical((*steps, CanonicalStep("output", (len(keys),), (), (), (), "output")))
 
     others = {"aabb", "abab", "abba"} - {keys}
     assert match(chain(keys), chain(keys.translate(str.maketrans("ab", "yz")))) is not None
@@ -123,15 +123,15 @@ def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
 
 
 def test_ten_thousand_steps_take_seconds() -> None:
-    steps = [Step("input", (), (), (), (2, 4), "input")]
+    steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
     for number in range(5000):
         slot = Slot("weight", f"{number}", (4,))
-        steps.append(Step("conv", (len(steps) - 1,), (), (slot,), (2, 4), f"{number}"))
-        steps.append(Step("add", (max(len(steps) - 3, 0), len(steps) - 1), (), (), (2, 4), f"{number}.add"))
-    form = Form((*steps, Step("output", (len(steps) - 1,), (), (), (), "output")))
+        steps.append(CanonicalStep("conv", (len(steps) - 1,), (), (slot,), (2, 4), f"{number}"))
+        steps.append(CanonicalStep("add", (max(len(steps) - 3, 0), len(steps) - 1), (), (), (2, 4), f"{number}.add"))
+    form = Canonical((*steps, CanonicalStep("output", (len(steps) - 1,), (), (), (), "output")))
     renamed = [
         step._replace(inputs=step.inputs[::-1] if step.operation == "add" else step.inputs) for step in form.steps
     ]
     start = time.process_time()
-    assert match(form, Form(tuple(renamed))) is not None
+    assert match(form, Canonical(tuple(renamed))) is not None
     assert time.process_time() - start < allowed(5)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archspec.verification.outputs import gap, scramble
 from archspec.verification.verdict import Gap, Outputs
-from tests.verification.networks import RESIDUAL, Residual, verdict
+from tests.support.networks import RESIDUAL, Residual, verdict
 
 
 class Untraced(Residual):

@@ -16,7 +16,7 @@ from torch import nn
 
 import archspec
 from archspec.verification.reference import Reference, make, parse
-from tests.verification.networks import RESIDUAL, Residual, verdict
+from tests.support.networks import RESIDUAL, Residual, verdict
 
 MINE = """
 import torch

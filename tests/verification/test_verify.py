@@ -18,10 +18,10 @@ from torch import Tensor, nn
 import archspec
 from archspec.verification.outputs import scramble
 from archspec.verification.verdict import Keys, key_map
-from tests import test_families_of_torchvision
-from tests.equivalence import spec
-from tests.reference import torchvision_model, torchvision_models
-from tests.verification.networks import MODULES, OURS, RESIDUAL, Residual, changed, verdict
+from tests.networks import test_families_of_torchvision
+from tests.support.equivalence import spec
+from tests.support.networks import MODULES, OURS, RESIDUAL, Residual, changed, verdict
+from tests.support.reference import torchvision_model, torchvision_models
 
 
 def wanted_map(names: dict[str, str]) -> dict[str, str]:
@@ -284,11 +284,11 @@ def test_convnext_differs_in_rounding_alone() -> None:
 
 def test_the_form_is_a_graph_of_networkx() -> None:
     from archspec.emit.fx import emit
-    from archspec.verification.canonical import canonical
-    from archspec.verification.trace import trace
+    from archspec.tracing.canonicalize import canonicalize
+    from archspec.tracing.trace import trace
 
     model = emit(archspec.compile(spec(RESIDUAL)), flat=True)
-    form = canonical(trace(model, torch.empty(2, 3, 16, 16, device="meta")), frozenset(model.state_dict()))
+    form = canonicalize(trace(model, torch.empty(2, 3, 16, 16, device="meta")), frozenset(model.state_dict()))
     graph = form.to_networkx(range(len(form.steps)))
     assert networkx.is_directed_acyclic_graph(graph)
     last = len(form.steps) - 1

@@ -11,12 +11,11 @@ import difflib
 import gc
 import sys
 import time
-from pathlib import Path
 
 import archspec
+from tests.support.paths import ROOT
 from tests.zoo.table import BEGIN, END, Row, row_of, table
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "zoo.md"
 
 

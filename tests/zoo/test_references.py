@@ -6,23 +6,22 @@ Here keys and graphs are compared, on the meta device; `make prove` also compare
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import archspec
-from tests.equivalence import assert_equivalent, scramble
-from tests.reference import torchvision_models
-from tests.test_resnets import REFERENCES as BY_HAND
+from tests.support.equivalence import assert_equivalent, scramble
+from tests.support.paths import ROOT
+from tests.support.reference import torchvision_models
 from tests.zoo.table import BEGIN, END, row_of, table
+from tests.zoo.test_resnets import REFERENCES as BY_HAND
 
 pytestmark = pytest.mark.usefixtures("freed")
 
 torchvision_models()
 
-ROOT = Path(__file__).parents[2]
 SPECS = {path.stem: path for path in sorted((ROOT / "specs").glob("*.yaml"))}
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in SPECS.items()}
 CLAIMED = {name: found[1] for name, text in TEXTS.items() if (found := re.search(r"^reference: (.+)$", text, re.M))}
@@ -44,7 +43,7 @@ def test_all_convolutional_classifiers_of_torchvision_are_here() -> None:
 
 
 def test_every_spec_is_compared_with_something() -> None:
-    """With the reference that it names, or in tests/test_resnets.py or below with one that is written by hand."""
+    """With the reference that it names, or in tests/zoo/test_resnets.py or below with one that is written by hand."""
     assert set(SPECS) == {*CLAIMED, *BY_HAND, "densenet_bc_100_12_cifar"}
 
 

@@ -1,0 +1,142 @@
+"""What the names in an expression stand for at one place of the network, and where their values were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import Field
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.language.expressions.parser import ExpressionFault, Value, integer, number, truth
+from archspec.language.spec import Term
+from archspec.language.terms import expression_fault
+
+
+class Environment:
+    """The values of the names that one block, fragment or shortcut sees.
+
+    ``written`` maps a name to the term that gave its value, and the env in which that term was evaluated; ``span`` is
+    where the block or fragment was asked for, and ``outer`` the env there. Both are read only to point at a fault.
+    """
+
+    __slots__ = ("outer", "span", "values", "written")
+
+    def __init__(
+        self,
+        values: dict[str, Value],
+        span: Span,
+        outer: Environment | None = None,
+        written: dict[str, tuple[Term, Environment | None]] | None = None,
+    ) -> None:
+        self.values = values
+        self.span = span
+        self.outer = outer
+        self.written = {} if written is None else written
+
+    def value(self, term: Term) -> Value:
+        """The value of a scalar term. Raises SpecError, at the author's line, where it has none."""
+        if term.expression is None:
+            constant = term.constant
+            return self.values.get(constant, constant) if type(constant) is str else constant
+        try:
+            return term.expression.evaluate(self.values)
+        except ExpressionFault as fault:
+            raise SpecError([self.fault(fault, term)]) from None
+
+    def truth(self, term: Term) -> bool:
+        """The value of ``when``."""
+        value = self.value(term)
+        return value if type(value) is bool else bool(self._converted(truth, value, term))
+
+    def number(self, term: Term) -> int | float:
+        """The value of a term that is a number."""
+        return number(self._converted(number, self.value(term), term))
+
+    def whole(self, term: Term, minimum: int = 1) -> int:
+        """The value of a term that is a whole number of at least ``minimum``."""
+        value = self.value(term)
+        found: int = value if type(value) is int else self._converted(integer, value, term)
+        if found < minimum:
+            raise SpecError([self.located("E501", f"this must be at least {minimum}, not {found}", term)])
+        return found
+
+    def argument(self, term: Term, name: str, field: Field[Any]) -> Any:
+        """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
+        if term.items is not None:
+            return tuple([self.argument(item, name, field) for item in term.items])
+        metadata = field.metadata
+        kind = metadata["kind"]
+        value: Any = self.value(term)
+        if kind in ("integer", "size"):
+            value = value if type(value) is int else self._converted(integer, value, term)
+        elif kind == "number":
+            value = self._converted(number, value, term)
+        elif kind == "boolean":
+            value = value if type(value) is bool else self._converted(truth, value, term)
+        elif value not in metadata["words"]:
+            words = ", ".join(f"`{word}`" for word in metadata["words"])
+            raise SpecError([self.located("E204", f"`{name}` is one of {words}, not `{cut(value)}`", term)])
+        minimum, maximum = metadata["minimum"], metadata["maximum"]
+        if minimum is not None and value < minimum:
+            raise SpecError([self.located("E501", f"`{name}` must be at least {minimum}, not {value}", term)])
+        if maximum is not None and value > maximum:
+            raise SpecError([self.located("E501", f"`{name}` must be at most {maximum}, not {value}", term)])
+        return value
+
+    def _converted(self, convert: Any, value: Value, term: Term) -> Any:
+        try:
+            return convert(value)
+        except ExpressionFault as fault:
+            raise SpecError([self.fault(fault, term)]) from None
+
+    def fault(self, fault: ExpressionFault, term: Term) -> Diagnostic:
+        """The diagnostic for a fault of ``term``'s value."""
+        if term.expression is None:
+            return self.located(fault.code, fault.message, term, fault.help)
+        found = expression_fault(fault, term.expression.text, term.span, self.values)
+        author, _ = self.blame(term)
+        if author == term.span:
+            return found
+        label = Label(found.span or term.span, "evaluated here")
+        return Diagnostic(found.code, found.message, author, found.hint, (label,), help=found.help)
+
+    def located(self, code: str, message: str, term: Term, help: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
+        """A diagnostic at the author's line for ``term``, and at the library's second."""
+        author, labels = self.blame(term)
+        return Diagnostic(code, message, author, labels=labels, notes=notes, help=help)
+
+    def blame(self, term: Term) -> tuple[Span, tuple[Label, ...]]:
+        """The author's place for ``term``: its own, that of a value which it reads, or of the call that expands it."""
+        if not term.span.source.library:
+            return term.span, ()
+        label = Label(term.span, "used here in the library")
+        return self._author(term.names, set()) or self.author(), (label,)
+
+    def author_of(self, span: Span) -> Span:
+        """The author's place for what stands at ``span``: itself, or where the author asked for what is expanded."""
+        return self.author() if span.source.library else span
+
+    def author(self) -> Span:
+        """Where the author asked for what is being expanded."""
+        env = self
+        while env.span.source.library and env.outer:
+            env = env.outer
+        return env.span
+
+    def _author(self, names: Iterable[str], seen: set[str]) -> Span | None:
+        """Where the author wrote the value of one of ``names``, followed through ``let``, parameters and calls."""
+        # Where a whole number is needed, a fraction is the likelier slip.
+        for name in sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name)):
+            term, env = self.written.get(name, (None, None))
+            if term is None or name in seen:
+                continue
+            if not term.span.source.library:
+                return term.span
+            followed = env._author(term.names | _word(term), set()) if env else self._author(term.names, seen | {name})
+            if followed:
+                return followed
+        return None
+
+
+def _word(term: Term) -> frozenset[str]:
+    return frozenset({term.constant}) if isinstance(term.constant, str) else frozenset()

@@ -1,0 +1,269 @@
+"""Expressions as closures: for every form of the grammar, the function that computes it and refuses wrong values.
+
+Kinds are compared by ``type(...)`` and not by ``isinstance``: a truth value is no number here, and this is the
+compiler's innermost loop.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from archspec.diagnostics import cut
+from archspec.language.expressions.values import (
+    LIMIT,
+    NUMBERS,
+    SEVERAL,
+    TRUTH_HELP,
+    UNARY,
+    ExpressionFault,
+    Number,
+    Value,
+    integer,
+    number,
+    out_of_bounds,
+    wrong_kind,
+)
+
+SCALED = "scaled()"
+
+Environment = Mapping[str, Value]
+Run = Callable[[Environment], Value]
+Node = tuple[Run, int, int]  # what it computes, and where it stands in the text
+Check = Callable[[Value, Value], bool]
+
+ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+ORDER: dict[str, Callable[[Number, Number], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def read(name: str, start: int, end: int) -> Run:
+    """A name, looked up when the expression is evaluated."""
+
+    def run(env: Environment) -> Value:
+        try:
+            return env[name]
+        except KeyError:
+            message = f"`{cut(name)}` is not defined here"
+            raise ExpressionFault("E402", message, start, end, name=name) from None
+
+    return run
+
+
+def arithmetic(symbol: str, left: Node, right: Node) -> Node:
+    """An operator between two numbers."""
+    apply = ARITHMETIC[symbol]
+    first, start, _ = left
+    second, _, end = right
+
+    def run(env: Environment) -> Value:
+        a = first(env)
+        b = second(env)
+        if type(a) in NUMBERS and type(b) in NUMBERS:
+            try:
+                result = apply(a, b)  # type: ignore[arg-type]
+            except (ZeroDivisionError, OverflowError) as error:
+                raise _no_result(symbol, error, left, right) from None
+            if -LIMIT <= result <= LIMIT:
+                return result
+            raise out_of_bounds(f"the result of `{symbol}`", result, start, end)
+        raise _not_numbers(f"`{symbol}` takes numbers", a, b, left, right)
+
+    return run, start, end
+
+
+def _no_result(symbol: str, error: ArithmeticError, left: Node, right: Node) -> ExpressionFault:
+    if isinstance(error, ZeroDivisionError):
+        return ExpressionFault("E404", f"`{symbol}` divides by zero", right[1], right[2])
+    return ExpressionFault("E405", f"the result of `{symbol}` is larger than 10^15", left[1], right[2])
+
+
+def _not_numbers(wanted: str, a: Value, b: Value, left: Node, right: Node) -> ExpressionFault:
+    value, (_, start, end) = (a, left) if type(a) not in NUMBERS else (b, right)
+    return wrong_kind(value, wanted, start, end)
+
+
+def signed(symbol: str, node: Node, start: int) -> Node:
+    """A sign before a number; ``start`` is the sign's place."""
+    inner, inner_start, end = node
+    apply: Callable[[Number], Number] = operator.neg if symbol == "-" else operator.pos
+
+    def run(env: Environment) -> Value:
+        value = inner(env)
+        if type(value) not in NUMBERS:
+            raise wrong_kind(value, f"`{symbol}` takes a number", inner_start, end)
+        result = apply(value)  # type: ignore[arg-type]
+        if -LIMIT <= result <= LIMIT:
+            return result
+        raise out_of_bounds(f"the result of `{symbol}`", result, start, end)
+
+    return run, start, end
+
+
+def negated(node: Node, start: int) -> Node:
+    """``not``; ``start`` is its place."""
+    inner, inner_start, end = node
+
+    def run(env: Environment) -> Value:
+        value = inner(env)
+        if value is True or value is False:
+            return not value
+        raise wrong_kind(value, "`not` takes a truth value", inner_start, end, TRUTH_HELP)
+
+    return run, start, end
+
+
+def junction(symbol: str, left: Node, right: Node) -> Node:
+    """``and`` or ``or``; the right side is evaluated only where it matters."""
+    first, start, first_end = left
+    second, second_start, end = right
+    decisive = symbol == "or"
+
+    def run(env: Environment) -> Value:
+        value = first(env)
+        if value is decisive:
+            return value
+        if value is not True and value is not False:
+            raise wrong_kind(value, f"`{symbol}` takes truth values", start, first_end, TRUTH_HELP)
+        value = second(env)
+        if value is True or value is False:
+            return value
+        raise wrong_kind(value, f"`{symbol}` takes truth values", second_start, end, TRUTH_HELP)
+
+    return run, start, end
+
+
+def conditional(chosen: Node, condition: Node, other: Node) -> Node:
+    """``chosen if condition else other``."""
+    first, start, _ = chosen
+    test, test_start, test_end = condition
+    second, _, end = other
+
+    def run(env: Environment) -> Value:
+        value = test(env)
+        if value is True:
+            return first(env)
+        if value is False:
+            return second(env)
+        raise wrong_kind(value, "the condition of `if` is a truth value", test_start, test_end, TRUTH_HELP)
+
+    return run, start, end
+
+
+def compared(first: Run, steps: list[tuple[Run, Check]]) -> Run:
+    """A comparison, or a chain of them as in ``0 < a < b``."""
+    second, only = steps[0]
+    if len(steps) == 1:
+        return lambda env: only(first(env), second(env))
+
+    def run(env: Environment) -> Value:
+        a = first(env)
+        for right, check in steps:
+            b = right(env)
+            if not check(a, b):
+                return False
+            a = b
+        return True
+
+    return run
+
+
+def ordered(symbol: str, left: Node, right: Node) -> Check:
+    """One of ``<``, ``<=``, ``>``, ``>=``, between numbers."""
+    apply = ORDER[symbol]
+
+    def check(a: Value, b: Value) -> bool:
+        if type(a) in NUMBERS and type(b) in NUMBERS:
+            return apply(a, b)  # type: ignore[arg-type]
+        raise _not_numbers(f"`{symbol}` compares numbers", a, b, left, right)
+
+    return check
+
+
+def equal(symbol: str, left: Node, right: Node) -> Check:
+    """``==`` or ``!=``: values of different kinds differ, but a truth value beside a number is a slip."""
+    wanted = symbol == "=="
+    message = f"`{symbol}` compares a number with a number"
+
+    def check(a: Value, b: Value) -> bool:
+        if type(a) is bool and type(b) in NUMBERS:
+            raise wrong_kind(a, message, left[1], left[2])
+        if type(b) is bool and type(a) in NUMBERS:
+            raise wrong_kind(b, message, right[1], right[2])
+        return (a == b) is wanted
+
+    return check
+
+
+def called(name: str, argument: Node) -> Run:
+    """A function of one argument."""
+    function = UNARY[name]
+    inner, start, end = argument
+
+    def run(env: Environment) -> Value:
+        value = inner(env)
+        if type(value) in NUMBERS and -LIMIT <= value <= LIMIT:  # type: ignore[operator]
+            try:
+                return function(value)  # type: ignore[arg-type]
+            except ExpressionFault as fault:
+                raise fault.at(start, end) from None
+        raise _refused(name, value, start, end)
+
+    return run
+
+
+def called_with(name: str, arguments: list[Node], start: int, end: int) -> Run:
+    """A function of several arguments."""
+    function = SEVERAL[name]
+
+    def run(env: Environment) -> Value:
+        values = []
+        for inner, inner_start, inner_end in arguments:
+            value = inner(env)
+            if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
+                raise _refused(name, value, inner_start, inner_end)
+            values.append(value)
+        try:
+            result = function(*values)
+        except ExpressionFault as fault:  # about the divisor of `make_divisible`
+            raise fault.at(inner_start, inner_end) from None
+        if -LIMIT <= result <= LIMIT:
+            return result
+        raise out_of_bounds(f"the result of `{name}`", result, start, end)
+
+    return run
+
+
+def scaled(argument: Node) -> Run:
+    """``scaled``: whatever function the environment has for it."""
+    inner, start, end = argument
+
+    def run(env: Environment) -> Value:
+        value = inner(env)
+        if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
+            raise _refused("scaled", value, start, end)
+        function = cast(object, env.get(SCALED))
+        try:
+            return number(function(value)) if callable(function) else integer(value)
+        except ExpressionFault as fault:
+            raise fault.at(start, end) from None
+
+    return run
+
+
+def _refused(name: str, value: Value, start: int, end: int) -> ExpressionFault:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return out_of_bounds(f"the argument of `{name}`", value, start, end)
+    return wrong_kind(value, f"`{name}` takes numbers", start, end)

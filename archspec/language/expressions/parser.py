@@ -1,0 +1,233 @@
+"""The expressions of the language: text to a closure, in one pass.
+
+The grammar is a small part of Python's, with Python's precedence and meaning, and nothing is handed to Python to
+parse. Every expression ends: there are no loops, no definitions, and its length, depth and magnitudes are bounded.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn, cast
+
+from archspec.diagnostics import cut, did_you_mean
+from archspec.language.expressions.closures import (
+    ORDER,
+    SCALED,
+    Check,
+    Node,
+    Run,
+    arithmetic,
+    called,
+    called_with,
+    compared,
+    conditional,
+    equal,
+    junction,
+    negated,
+    ordered,
+    read,
+    scaled,
+    signed,
+)
+from archspec.language.expressions.tokens import Token, tokens
+from archspec.language.expressions.values import (
+    ARGUMENTS,
+    FUNCTIONS,
+    ExpressionFault,
+    Value,
+    describe,
+    integer,
+    make_divisible,
+    number,
+    truth,
+    word,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "Expression",
+    "ExpressionFault",
+    "Value",
+    "describe",
+    "integer",
+    "make_divisible",
+    "number",
+    "parse",
+    "truth",
+    "word",
+]
+
+DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression. ``evaluate`` raises :class:`ExpressionFault` where it has no value.
+
+    ``names`` are the free names it reads; a call of ``scaled`` adds ``scaled()``, the key of the environment under
+    which the function is looked up.
+    """
+
+    text: str
+    names: frozenset[str] = field(compare=False)
+    evaluate: Run = field(compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
+        return parse, (self.text,)
+
+
+@functools.lru_cache(1024)
+def parse(text: str) -> Expression:
+    """Read ``text`` as one expression; raises :class:`ExpressionFault` where it is none."""
+    parser = _ExpressionParser(text, tokens(text))
+    run = parser.whole()
+    return Expression(text, frozenset(parser.names), run)
+
+
+# How tightly an operator binds what stands before it; the tables below follow Python's precedence.
+_TERNARY, _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _SIGN = range(1, 9)
+_COMPARISONS = frozenset(("==", "!=", *ORDER))
+_POWERS = {"if": _TERNARY, "or": _OR, "and": _AND, "+": _SUM, "-": _SUM}
+_POWERS |= dict.fromkeys(_COMPARISONS, _COMPARISON) | dict.fromkeys(("*", "/", "//", "%"), _PRODUCT)
+_MISPLACED = {
+    ")": "`)` closes nothing",
+    ",": "`,` stands only between the arguments of a function",
+    "else": "`else` without an `if` before it",
+}
+_FLOW_HELP = "inside `{...}` of YAML, an expression with a comma, colon or brace needs quotes"
+
+
+class _ExpressionParser:
+    """Precedence climbing over the tokens of one expression; nodes are closures from the start."""
+
+    __slots__ = ("depth", "names", "place", "text", "tokens")
+
+    def __init__(self, text: str, found: list[Token]) -> None:
+        self.text = text
+        self.tokens = found
+        self.place = 0
+        self.depth = -1
+        self.names: set[str] = set()
+
+    def whole(self) -> Run:
+        run, _, _ = self.expression(0)
+        if self.tokens[self.place][0] != "end":
+            self.unexpected()
+        return run
+
+    def expression(self, power: int) -> Node:
+        """What binds tighter than ``power``, from the current token on."""
+        self.depth += 1
+        if self.depth > DEPTH:
+            _, _, start, end = self.tokens[self.place - 1]
+            raise ExpressionFault("E405", f"the expression is nested deeper than {DEPTH} levels", start, end)
+        node = self.operand(power)
+        while (binding := _POWERS.get(self.tokens[self.place][0], 0)) > power:
+            node = self.operation(node, binding)
+        self.depth -= 1
+        return node
+
+    def operand(self, power: int) -> Node:
+        kind, value, start, end = self.tokens[self.place]
+        self.place += 1
+        if kind == "name":
+            name = cast(str, value)
+            if self.tokens[self.place][0] == "(":
+                return self.call(name, start, end)
+            return self.name(name, start, end)
+        if kind in ("number", "word", "truth"):
+            return (lambda env: value), start, end
+        if kind == "(":
+            run, _, _ = self.expression(0)
+            return run, start, self.close(start)
+        if kind in ("-", "+"):
+            return signed(kind, self.expression(_SIGN), start)
+        if kind == "not" and power <= _NOT:
+            return negated(self.expression(_NOT), start)
+        if kind == "not":
+            raise ExpressionFault("E401", "`not` needs parentheses here", start, end, "write `(not ...)`")
+        if kind == "end":
+            message = "the expression ends where a value is expected" if start else "the expression is empty"
+            raise ExpressionFault("E401", message, start, end)
+        raise ExpressionFault("E401", f"`{kind}` stands where a value is expected", start, end)
+
+    def operation(self, left: Node, binding: int) -> Node:
+        symbol = self.tokens[self.place][0]
+        if binding == _COMPARISON:
+            return self.comparison(left)
+        self.place += 1
+        if binding >= _SUM:
+            return arithmetic(symbol, left, self.expression(binding))
+        if binding == _TERNARY:
+            return self.conditional(left)
+        return junction(symbol, left, self.expression(binding))
+
+    def conditional(self, chosen: Node) -> Node:
+        condition = self.expression(_TERNARY)
+        kind, _, start, end = self.tokens[self.place]
+        if kind != "else":
+            raise ExpressionFault("E401", "`else` is expected here: `a if c else b`", start, end)
+        self.place += 1
+        return conditional(chosen, condition, self.expression(0))
+
+    def comparison(self, left: Node) -> Node:
+        steps: list[tuple[Run, Check]] = []
+        first, start, end = left
+        while (symbol := self.tokens[self.place][0]) in _COMPARISONS:
+            self.place += 1
+            right = self.expression(_COMPARISON)
+            check = ordered(symbol, left, right) if symbol in ORDER else equal(symbol, left, right)
+            steps.append((right[0], check))
+            left = right
+            end = right[2]
+        return compared(first, steps), start, end
+
+    def name(self, name: str, start: int, end: int) -> Node:
+        if name in FUNCTIONS:
+            message = f"`{name}` is a function of the language, not a value"
+            raise ExpressionFault("E401", message, start, end, f"call it: `{name}(...)`")
+        self.names.add(name)
+        return read(name, start, end), start, end
+
+    def call(self, name: str, start: int, end: int) -> Node:
+        if name not in FUNCTIONS:
+            advice = did_you_mean(name, FUNCTIONS) or f"the functions are {', '.join(FUNCTIONS)}"
+            raise ExpressionFault("E402", f"`{cut(name)}` is not a function of the language", start, end, advice, name)
+        arguments, stop = self.arguments()
+        least, greatest, wanted = ARGUMENTS[name]
+        if not least <= len(arguments) <= greatest:
+            raise ExpressionFault("E401", f"`{name}` takes {wanted}, not {len(arguments)}", start, end)
+        if name == "scaled":
+            self.names.add(SCALED)
+            return scaled(arguments[0]), start, stop
+        if len(arguments) == 1:
+            return called(name, arguments[0]), start, stop
+        return called_with(name, arguments, start, stop), start, stop
+
+    def arguments(self) -> tuple[list[Node], int]:
+        opened = self.tokens[self.place][2]
+        self.place += 1
+        found: list[Node] = []
+        if self.tokens[self.place][0] != ")":
+            found.append(self.expression(0))
+        while self.tokens[self.place][0] == ",":
+            self.place += 1
+            found.append(self.expression(0))
+        return found, self.close(opened)
+
+    def close(self, opened: int) -> int:
+        """Pass the parenthesis that closes the one at ``opened``, and give the place after it."""
+        kind, _, _, end = self.tokens[self.place]
+        if kind == "end":
+            raise ExpressionFault("E401", "the `(` is never closed", opened, opened + 1, _FLOW_HELP)
+        if kind != ")":
+            self.unexpected()
+        self.place += 1
+        return end
+
+    def unexpected(self) -> NoReturn:
+        kind, _, start, end = self.tokens[self.place]
+        missing = f"an operator is missing before `{cut(self.text[start:end])}`"
+        raise ExpressionFault("E401", _MISPLACED.get(kind, missing), start, end)

@@ -1,0 +1,121 @@
+"""Which file a spec's name means, and which files a spec may read."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import os
+from pathlib import Path
+
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
+from archspec.language.text.document import read_file
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@functools.cache
+def zoo_folder() -> Path:
+    """The folder of the zoo's specs, wherever the package is installed."""
+    return Path(str(importlib.resources.files("archspec_specs")))
+
+
+def zoo_names() -> list[str]:
+    """The names of the zoo's specs, sorted as people count: resnet18 before resnet101."""
+    names = [path.stem for path in zoo_folder().glob("*.yaml")]
+    return sorted(names, key=lambda name: [part.zfill(8) if part.isdecimal() else part for part in _parts(name)])
+
+
+def _parts(name: str) -> list[str]:
+    parts: list[str] = []
+    for character in name:
+        if parts and parts[-1][-1].isdecimal() == character.isdecimal():
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return parts
+
+
+def open_spec(reference: str) -> Source:
+    """The source of a path, or of a name of the zoo.
+
+    Raises:
+        SpecError: E801 with the nearest name, or what :func:`read_file` says of the file.
+    """
+    path = Path(reference)
+    looks_like_path = reference.endswith(SUFFIXES) or os.sep in reference or "/" in reference
+    if looks_like_path and not _exists(path) and path.stem in zoo_names():
+        hint = f"did you mean `{path.stem}`, which ships with archspec?"
+        raise SpecError([Diagnostic("E801", f"there is no file `{cut(reference)}`", hint=hint)])
+    if looks_like_path or (_exists(path) and path.is_file()):
+        return _source(path, reference)
+    if reference in zoo_names():
+        return _source(zoo_folder() / f"{reference}.yaml", f"{reference}.yaml")
+    raise SpecError([_unknown(reference, None, zoo_names())])
+
+
+def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, definitions: bool = False) -> Source:
+    """The source that ``extends`` or ``import`` names in the text at ``span``.
+
+    A bare name is looked up beside the file, then in the zoo. ``root`` is the folder of the spec that was asked for:
+    nothing outside it and the zoo is read unless ``outside`` allows it. ``definitions`` looks for an ``import``.
+    """
+    folder = str(Path(span.source.path).parent) if span.source.path else root
+    if reference.endswith(SUFFIXES) or "/" in reference:
+        if folder is None:
+            message = f"`{cut(reference)}` is a path, but this spec is not in a file"
+            raise SpecError([Diagnostic("E801", message, span, help="name a spec of the zoo, or save the spec first")])
+        return _allowed(Path(folder, reference), reference, span, root, outside)
+    beside = [Path(folder, reference + suffix) for suffix in SUFFIXES] if folder else []
+    own = os.path.realpath(span.source.path) if span.source.path else ""
+    for path in beside:
+        if _exists(path) and os.path.realpath(path) != own:
+            return _allowed(path, path.name, span, root, outside)
+    if reference in zoo_names() and not definitions:
+        return _source(zoo_folder() / f"{reference}.yaml", f"{reference}.yaml")
+    if any(map(_exists, beside)):
+        return _allowed(next(filter(_exists, beside)), reference, span, root, outside)
+    near = [path.stem for path in Path(folder).glob("*.yaml")] if folder else []
+    raise SpecError([_unknown(reference, span, [*near, *([] if definitions else zoo_names())])])
+
+
+def _allowed(path: Path, shown: str, span: Span, root: str | None, outside: bool) -> Source:
+    real = os.path.realpath(path)
+    roots = [os.path.realpath(folder) for folder in (root, zoo_folder()) if folder]
+    if not outside and not any(os.path.commonpath([real, folder]) == folder for folder in roots):
+        message = f"`{cut(shown)}` lies outside the spec's folder"
+        help = "move it beside the spec, or pass --allow-outside if you trust the file"
+        raise SpecError([Diagnostic("E802", message, span, help=help)])
+    try:
+        return _source(path, _display(path, span))
+    except SpecError as error:
+        raise SpecError([_at(diagnostic, span) for diagnostic in error.diagnostics]) from None
+
+
+def _display(path: Path, span: Span) -> str:
+    """The path as a person would write it from where the spec was named."""
+    beside = Path(span.source.path or "./.").parent
+    return os.path.normpath(Path(span.source.name).parent / os.path.relpath(path, beside))
+
+
+def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+    """A file that cannot be read is a fault of the line that names it."""
+    if diagnostic.span and diagnostic.span.source.text:
+        return diagnostic
+    return Diagnostic(diagnostic.code, diagnostic.message, span, diagnostic.hint, help=diagnostic.help)
+
+
+def _source(path: Path, name: str) -> Source:
+    source = read_file(path, name=name)
+    return Source(source.name, source.text, source.library, str(Path(path).absolute()))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
+    message = f"there is no spec `{cut(name)}`, neither a file nor in the zoo"
+    return Diagnostic("E801", message, span, did_you_mean(name, names), help="`archspec list` shows the zoo")

@@ -1,0 +1,132 @@
+"""What the parts of one spec are drawn with, and where: the choose, the width of a value, the place of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+Step = str | dict[str, Any]
+
+UNIT = 8
+"""Every width is a multiple of this, so that halves and quarters of it split into groups too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How many channels a value has, in the ways in which an author may write it; all of them mean the same.
+
+    ``parts`` divides it, and ``number`` is it where it is known.
+    """
+
+    words: tuple[int | str, ...]
+    parts: int = UNIT
+    number: int | None = None
+
+    def times(self, factor: int) -> Width:
+        """A multiple of it."""
+        words = tuple(w * factor if isinstance(w, int) else f"{factor} * {_bracketed(w)}" for w in self.words)
+        return Width(words, self.parts * factor, self.number and self.number * factor)
+
+    def half(self) -> Width:
+        """Half of it."""
+        words = tuple(word // 2 if isinstance(word, int) else f"{_bracketed(word)} // 2" for word in self.words)
+        return Width(words, self.parts // 2, self.number and self.number // 2)
+
+    def __add__(self, other: Width) -> Width:
+        number = self.number + other.number if self.number and other.number else None
+        both = f"{_bracketed(str(self.words[0]))} + {_bracketed(str(other.words[0]))}"
+        return Width((both,) if number is None else (number,), min(self.parts, other.parts), number)
+
+
+def _bracketed(word: str) -> str:
+    return word if word.replace("_", "a").isalnum() else f"({word})"
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A fragment that steps may call: its parameters with values that fit, and whether it takes ``out``.
+
+    ``required`` are those without a default. One without ``out`` keeps the shape of what reaches it; ``layered`` says
+    that layers stand in it.
+    """
+
+    name: str
+    params: dict[str, tuple[Any, ...]]
+    takes_out: bool
+    layered: bool
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepSite:
+    """Where steps are drawn, and what they may say there.
+
+    ``rank`` is the number of spatial axes, 0 for a flat value. ``many`` says that there is more than one position.
+    ``acts``, ``kernels`` and ``conditions`` are what the names in scope offer; ``layers`` whether layers may stand
+    here.
+    """
+
+    width: Width
+    rank: int
+    many: bool = True
+    acts: tuple[str, ...] = ()
+    kernels: tuple[Any, ...] = ()
+    conditions: tuple[str | bool, ...] = (True, False)
+    fragments: tuple[Called, ...] = ()
+    layers: bool = True
+    depth: int = 2
+
+    def deeper(self, **changes: Any) -> StepSite:
+        """The place inside a merge or a group that stands here."""
+        return replace(self, **{"depth": self.depth - 1, **changes})
+
+    def plain(self) -> StepSite:
+        """The same without layers."""
+        return replace(self, layers=False, fragments=tuple(f for f in self.fragments if not f.layered))
+
+
+@dataclass(slots=True)
+class Chooser:
+    """Draws the parts of one spec. Choices stand with the plainest first, towards which Hypothesis shrinks."""
+
+    draw: st.DrawFn
+    rank: int = 2
+    params: dict[str, Any] = field(default_factory=dict)
+    named: int = 0
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of them."""
+        return self.draw(st.sampled_from(options))
+
+    def chance(self, of: int) -> bool:
+        """True once in about ``of`` times."""
+        return self.pick((False,) * (of - 1) + (True,))
+
+    def count(self, least: int, most: int) -> int:
+        """A whole number."""
+        return self.draw(st.integers(least, most))
+
+    def name(self) -> str:
+        """A name that no other step of the spec has."""
+        self.named += 1
+        return f"{self.pick(('part', 'extra.op', 'u-v'))}{self.named}"
+
+    def word(self, width: Width) -> int | str:
+        """A width as it may be written."""
+        return self.pick(width.words)
+
+    def known(self, number: int) -> Width:
+        """A width that is known, also by the spec's parameters where it has the right one."""
+        words: tuple[int | str, ...] = (number,)
+        wide = self.params.get("wide")
+        if wide and number % wide == 0:
+            words += (f"{number // wide} * wide" if number != wide else "wide",)
+        return Width((*words, f"max({number}, 4)"), UNIT, number)
+
+    def size(self, number: int) -> int | list[int]:
+        """A number for every axis, or the same as a list."""
+        return [number] * self.rank if self.chance(4) else number

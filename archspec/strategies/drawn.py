@@ -1,0 +1,51 @@
+"""The strategies themselves: a spec as text with its document at hand, and as a compiled graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+import archspec.language.load
+from archspec.diagnostics import Source
+from archspec.graph.graph import Graph
+from archspec.graph.lower import lower
+from archspec.strategies.chooser import Chooser
+from archspec.strategies.text import Written, write
+from archspec.strategies.whole import document as drawn_document
+
+
+class SpecText(str):
+    """The YAML text of a spec; ``document`` is what it says, as Python values. It shows itself as it is written."""
+
+    document: dict[str, Any]
+    written: Written
+
+    def __new__(cls, document: dict[str, Any]) -> SpecText:
+        written = write(document)
+        found = super().__new__(cls, written.text)
+        found.document, found.written = document, written
+        return found
+
+    def __repr__(self) -> str:
+        return f'SpecText("""\\\n{self}""")'
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> SpecText:
+    """Valid specs over the whole language, each small enough to be built: a :class:`SpecText`.
+
+    Tables by row and by column, lists for single blocks, expressions, blocks, fragments and shortcuts of the spec's own
+    and of the library, every operation, merge and activation order, one to three spatial axes, scaling, ``extends``
+    over the zoo, naming and outputs. Every one compiles; it may be warned about.
+    """
+    return SpecText(drawn_document(Chooser(draw)))
+
+
+def graphs() -> st.SearchStrategy[Graph]:
+    """The compiled graphs of :func:`specs`."""
+    return specs().map(_compiled)
+
+
+def _compiled(spec: SpecText) -> Graph:
+    return lower(archspec.language.load.load(Source("drawn.yaml", str(spec))))

@@ -1,0 +1,82 @@
+"""Valid specs with exactly one fault, and what must be reported of it: for tests of whoever reads specs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from archspec.diagnostics import Source
+from archspec.language.text.document import read
+from archspec.strategies.drawn import SpecText
+from archspec.strategies.faults import GENERAL, Document, Fault
+from archspec.strategies.table_faults import TABLE_FAULTS
+from archspec.strategies.text import write
+
+__all__ = ["CODES", "Mutation", "mutations"]
+
+FAULTS: tuple[Fault, ...] = (*GENERAL, *TABLE_FAULTS)
+CODES: tuple[str, ...] = tuple(sorted({fault.code for fault in FAULTS}))
+"""The codes for which there are faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A spec with one fault: its text, the code that must be reported, and the line.
+
+    A few faults need more than the text: ``overrides`` as ``--set`` takes them, whose line 1 is then meant, and
+    ``files`` beside the spec, by name; None stands for a folder. :meth:`save` puts all of it into a folder.
+    """
+
+    text: str
+    code: str
+    line: int
+    overrides: tuple[str, ...] = ()
+    files: Mapping[str, str | None] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> Path:
+        """The path of the spec, which is called ``drawn.yaml``, in ``folder`` with what it needs beside it."""
+        for name, text in self.files.items():
+            if text is None:
+                (folder / name).mkdir(exist_ok=True)
+            else:
+                (folder / name).write_text(text, encoding="utf-8")
+        path = folder / "drawn.yaml"
+        path.write_text(self.text, encoding="utf-8")
+        return path
+
+    def __repr__(self) -> str:
+        more = f", overrides={self.overrides}" if self.overrides else ""
+        return f'Mutation("""\\\n{self.text}""", {self.code!r}, line={self.line}{more})'
+
+
+@st.composite
+def mutations(draw: st.DrawFn, spec: str, *codes: str) -> Mutation:
+    """``spec`` with one fault put in, somewhere: a :class:`Mutation`.
+
+    Args:
+        spec: the text of a valid spec that :func:`archspec.testing.specs` drew, or of any other, which is then written
+            anew; its expectations should hold.
+        codes: which faults; by default all for which there are faults (:data:`CODES`).
+
+    The code is the only error that is reported. Of one that begins with ``W``, a warning, the spec may have more.
+    """
+    document = read(Source("drawn.yaml", str(spec))).value if not isinstance(spec, SpecText) else spec.document
+    fitting = [fault for fault in FAULTS if (not codes or fault.code in codes) and fault.fits(document)]
+    fault = draw(st.sampled_from(fitting))
+    return made(draw, fault, document)
+
+
+def made(draw: st.DrawFn, fault: Fault, document: Document) -> Mutation:
+    """A mutation by one kind of fault."""
+    found = fault.make(draw, copy.deepcopy(document))
+    written = write(found.document)
+    line = (written.keys if found.key else written.values).get(found.path, 1)
+    if found.tail:
+        line = written.text.count("\n") + 1
+    if found.overrides:
+        line = 1
+    return Mutation(written.text + found.tail, fault.code, line, found.overrides, found.files)

@@ -1,0 +1,222 @@
+"""The stage table: blocks, their cells in every form, and shortcuts that fit what each block does to the shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archspec.language.expressions.parser import make_divisible
+from archspec.language.table import quantized_linear
+from archspec.strategies.chooser import Called, Chooser
+from archspec.strategies.definitions import ORDERS, Known
+from archspec.strategies.edges import Reached, edge, halved
+
+Row = dict[str, Any]
+CHANGING = ("projection", "none", "projection-all", "avg-projection", "inverted")
+"""Shortcuts of the library that fit every change of shape."""
+
+SHORTCUTS = ("projection", "identity", "zero-pad", *CHANGING[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class WidthScale:
+    """The spec's ``scale``, as far as the table depends on it."""
+
+    width: float = 1
+    depth: float = 1
+    divisor: int | None = None
+
+    def channels(self, number: int) -> int:
+        """A width after scaling."""
+        return number if self.divisor is None else make_divisible(number * self.width, self.divisor)
+
+    def count(self, number: int) -> int:
+        """A number of blocks after scaling."""
+        return math.ceil(number * self.depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the rows of a table are drawn in sight of: definitions, the spec's own settings, its scale."""
+
+    blocks: tuple[Known, ...]
+    fragments: tuple[Called, ...]
+    shortcuts: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Any]
+    scale: WidthScale
+
+
+def table(choose: Chooser, around: Around, value: Reached) -> tuple[dict[str, Any] | list[Row], Reached, list[Row]]:
+    """A stage table by row or by column, what leaves the last stage, and the same table by row."""
+    rule = _rule(choose) if choose.chance(8) else None
+    lengths = rule[1] if rule else [(None, None)] * choose.count(1, 3)
+    rows: list[Row] = []
+    number = 0
+    for place, generated in enumerate(lengths, 1):
+        row, value, count = _row(choose, around, value, place, number, generated)
+        number += count
+        rows.append(row)
+    if rule:
+        kept = [{key: cell for key, cell in row.items() if key not in ("count", "channels")} for row in rows]
+        return {"quantized_linear": rule[0], **columns(choose, kept)}, value, rows
+    return (rows if choose.chance(2) else columns(choose, rows)), value, rows
+
+
+def _rule(choose: Chooser) -> tuple[dict[str, Any], list[tuple[int | None, int | None]]]:
+    """RegNet's rule with few blocks, and the counts and widths that it gives."""
+    depth = choose.count(1, 4)
+    rule: dict[str, Any] = {"depth": depth, "w_0": 8, "w_a": choose.pick((8, 4.5)), "w_m": choose.pick((2, 2.5))}
+    group = choose.pick((None, None, 8, 16))
+    widths, counts = quantized_linear(depth, 8, rule["w_a"], rule["w_m"])
+    if group:
+        rule["group_width"] = group
+        widths = [make_divisible(width, min(group, width)) for width in widths]
+    return rule, list(zip(counts, widths, strict=True))
+
+
+def columns(choose: Chooser, rows: Sequence[Row]) -> dict[str, Any]:
+    """The table by column, where all stages say the same sometimes by one value."""
+    found: dict[str, Any] = {}
+    for key in dict.fromkeys(key for row in rows for key in row):
+        cells = [row.get(key) for row in rows]
+        scalar = not isinstance(cells[0], list | dict) and all(cell == cells[0] for cell in cells)
+        one = scalar and (len(rows) == 1 or key != "count") and choose.chance(2)
+        found[key] = cells[0] if one else cells
+    return found
+
+
+# -- one row -----------------------------------------------------------------------------------------------------------
+
+
+def _row(
+    choose: Chooser, around: Around, value: Reached, place: int, number: int, generated: tuple[int | None, int | None]
+) -> tuple[Row, Reached, int]:
+    """One stage from block ``number`` of the network on, what leaves it, and how many blocks it has."""
+    block = choose.pick(around.blocks)
+    written = generated[0] or choose.pick((1, 1, 2, 3))
+    count = around.scale.count(written)
+    row: Row = {
+        "block": block.name,
+        "count": written if written > 1 or choose.chance(4) else choose.pick((1, "stages // stages")),
+    }
+    if choose.chance(6):
+        steps, value = edge(choose, value, around.fragments, names=("index == 0", "stride > 1"))
+        row["before"] = steps
+    widths = [0] * count
+    if generated[1]:
+        widths = [around.scale.channels(generated[1])] * count
+    elif block.reads_channels:
+        row["channels"], numbers = _channels(choose, count)
+        widths = [around.scale.channels(width) for width in numbers]
+    strides = _strides(choose, row, block, value, count)
+    params = _params(choose, row, block)
+    _settings(choose, row, block, number, count)
+    outs = _outs(block, params, widths, value.channels, count)
+    value = _shortcut(choose, row, around, block, value, outs, strides)
+    if choose.chance(6):
+        row["after"], value = edge(choose, value, around.fragments)
+        if not row["after"]:
+            row["after"] = choose.pick(([], None, [{"act": {"type": "tanh"}}]))
+    if choose.chance(8):
+        row["name"] = choose.pick((f"zone{place}", "{letter(stage - 1)}", "trunk.s{stage}"))
+    return row, value, count
+
+
+def _channels(choose: Chooser, count: int) -> tuple[Any, list[int]]:
+    """A cell of channels, and the width of each block."""
+    first = choose.pick((8, 16, 24))
+    second = choose.pick((16, 8))
+    match choose.pick(("one", "one", "blocks", "index")):
+        case "blocks" if count < 4:
+            widths = [first, *[second] * (count - 1)]
+            return list(widths), widths
+        case "index":
+            return f"{first} if index == 0 else {second}", [first, *[second] * (count - 1)]
+        case _:
+            return choose.word(choose.known(first)), [first] * count
+
+
+def _strides(choose: Chooser, row: Row, block: Known, value: Reached, count: int) -> list[int]:
+    """What each block does to the size. Where it does nothing, a shortcut with a stride would not fit it."""
+    strides = [1] * count
+    if block.strided and value.halves and choose.chance(2):
+        strides[0] = 2
+        listed = [[2, *[1] * (count - 1)]] if count < 4 else []
+        row["stride"] = choose.pick((2, "2", "2 if index == 0 else 1", *listed))
+    elif choose.chance(6):
+        row["stride"] = 1
+    if choose.chance(8):
+        row["dilation"] = choose.pick((2, [2] * count if count < 4 else 1, "1 + index % 2"))
+    return strides
+
+
+def _params(choose: Chooser, row: Row, block: Known) -> dict[str, Any]:
+    """Cells for some of the block's parameters, and for all that it needs; one value for every block of the stage."""
+    given: dict[str, Any] = {}
+    for key, values in block.params.items():
+        if key in block.required or choose.chance(4):
+            given[key] = row[key] = choose.pick(values)
+    return given
+
+
+def _settings(choose: Chooser, row: Row, block: Known, number: int, count: int) -> None:
+    """Settings of this stage alone; what the block fixes is left to it."""
+    offered: dict[str, Any] = {
+        "activation_order": ORDERS,
+        "norm": ("layer", {"type": "group", "groups": 4}, "none", "instance"),
+        "act": ("silu", "none", "'gelu' if index == 0 else 'relu'"),
+        "drop_path": (0.1, "0.2 * number / blocks", 0),
+    }
+    for key, values in offered.items():
+        if key not in block.fixed and choose.chance(6):
+            row[key] = choose.pick(values)
+    if row.get("act") == "silu" and 1 < count < 4 and choose.chance(2):
+        row["act"] = ["silu", *[None] * (count - 1)]
+
+
+def _outs(block: Known, params: Mapping[str, Any], widths: Sequence[int], before: int, count: int) -> list[int]:
+    """What each block's steps give, by what reaches the first; where channels are joined, what each adds."""
+    found = []
+    for index in range(count):
+        before = block.out(before, widths[index], params)
+        found.append(before)
+    return found
+
+
+def _shortcut(
+    choose: Chooser, row: Row, around: Around, block: Known, value: Reached, outs: Sequence[int], strides: Sequence[int]
+) -> Reached:
+    """A shortcut that fits, written only where none that fits is in force; what leaves the stage."""
+    size = value
+    for stride in strides:
+        size = halved(size) if stride > 1 else size
+    size = replace(size, channels=outs[-1])
+    if not block.residual:
+        return size
+    befores = [value.channels, *outs[:-1]]
+    changes = [stride > 1 or b != o for stride, b, o in zip(strides, befores, outs, strict=True)]
+    fitting: list[str] = [*CHANGING, *around.shortcuts]
+    if block.joins or not any(changes):
+        fitting = ["identity", *fitting]
+    if block.joins or all(out >= before for before, out in zip(befores, outs, strict=True)):
+        fitting.append("zero-pad")
+    written = block.fixed.get("shortcut")
+    if written is None:
+        written = around.settings.get("shortcut") or block.settings.get("shortcut", "projection")
+        if written not in fitting or choose.chance(5):
+            written = row["shortcut"] = choose.pick(fitting)
+    if not block.joins:
+        return size
+    beside = value.channels
+    for out in outs:
+        beside = _joined(beside, out, around.shortcuts.get(written, {}).get("same", written))
+    return replace(size, channels=beside)
+
+
+def _joined(before: int, added: int, shortcut: Any) -> int:
+    """Channels after a block that joins what it adds to its shortcut's."""
+    if shortcut == "none":
+        return added
+    return 2 * added if shortcut == "projection-all" else before + added

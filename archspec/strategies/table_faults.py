@@ -1,0 +1,205 @@
+"""Faults of the stage table: in a cell that is there, or in a small table of their own in its place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+from archspec.strategies.faults import Document, Fault, Made
+from archspec.strategies.text import Path
+
+# -- a cell that is there ----------------------------------------------------------------------------------------------
+
+
+def cells(document: Document, column: str) -> list[Path]:
+    """The paths of all scalars in a column of the table."""
+    table = document.get("stages") or {}
+    if isinstance(table, dict):
+        return list(_scalars(table.get(column), ("stages", column)))
+    return [path for number, row in enumerate(table) for path in _scalars(row.get(column), ("stages", number, column))]
+
+
+def _scalars(value: Any, path: Path) -> Iterator[Path]:
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _scalars(item, (*path, number))
+    elif value is not None:
+        yield path
+
+
+def _cell(column: str, value: Any) -> Callable[[st.DrawFn, Document], Made]:
+    def make(draw: st.DrawFn, document: Document) -> Made:
+        path = draw(st.sampled_from(cells(document, column)))
+        *outer, last = path
+        inside: Any = document
+        for part in outer:
+            inside = inside[part]
+        inside[last] = value
+        return Made(document, path)
+
+    return make
+
+
+def _has(column: str) -> Callable[[Document], bool]:
+    return lambda document: bool(cells(document, column))
+
+
+def _exact(column: str) -> Callable[[Document], bool]:
+    """Cells whose numbers are taken as they are: no scaling, which rounds, and one value for a stage."""
+    return lambda document: (
+        _has(column)(document) and not document.get("scale") and not _by_block(document) and "extends" not in document
+    )
+
+
+def _by_block(document: Document) -> bool:
+    table = document.get("stages") or {}
+    if isinstance(table, list):
+        return any(
+            isinstance(cell, list) and key not in ("before", "after") for row in table for key, cell in row.items()
+        )
+    columns = [column for key, column in table.items() if isinstance(column, list) and key not in ("before", "after")]
+    return any(isinstance(cell, list) for column in columns for cell in column)
+
+
+IN_CELLS: tuple[tuple[str, str, Any], ...] = (
+    ("E202", "channels", 64.5),
+    ("E202", "count", True),
+    ("E302", "block", "botleneck"),
+    ("E401", "channels", "8 +"),
+    ("E402", "channels", "chanels"),
+    ("E402", "count", "index"),
+    ("E403", "count", "7 / 2"),
+    ("E404", "count", "1 // 0"),
+    ("E405", "channels", "10000000000 * 10000000000"),
+    ("E406", "count", "'three'"),
+    ("E501", "count", 0),
+)
+IN_EXACT_CELLS: tuple[tuple[str, str, Any], ...] = (
+    ("E403", "channels", "9 / 2"),
+    ("E501", "channels", 0),
+    ("E601", "count", 1_000_000_000),
+)
+
+
+def _unknown_column(draw: st.DrawFn, document: Document) -> Made:
+    """A parameter that no block of the table has."""
+    table, name = document["stages"], draw(st.sampled_from(["chanels", "base_widht", "anything"]))
+    if isinstance(table, dict):
+        table[name] = 8
+        return Made(document, ("stages", name), True)
+    number = draw(st.integers(0, len(table) - 1))
+    table[number][name] = 8
+    return Made(document, ("stages", number, name), True)
+
+
+def _length(draw: st.DrawFn, document: Document) -> Made:
+    """A cell for more blocks than its stage has."""
+    path = draw(st.sampled_from(cells(document, "channels")))
+    *outer, last = path
+    inside: Any = document
+    for part in outer:
+        inside = inside[part]
+    inside[last] = [8] * 50
+    return Made(document, path)
+
+
+def _empty_cell(draw: st.DrawFn, document: Document) -> Made:
+    """A stage without its block or its count."""
+    table = document["stages"]
+    column = draw(st.sampled_from(["block", "count"]))
+    number = draw(st.integers(0, len(table) - 1))
+    table[number][column] = None
+    return Made(document, ("stages", number, column))
+
+
+# -- a table of their own ----------------------------------------------------------------------------------------------
+
+KEPT = ("archspec", "name", "summary", "params", "input", "classes", "blocks", "shortcuts", "fragments", "init")
+
+OWN = {"blocks": {"b": {"steps": [{"layer": {"out": "channels"}}]}}}
+NEEDY = {"blocks": {"b": {"params": {"a": None}, "steps": []}}}
+LATE = {
+    "fragments": {"late": {"steps": [{"layer": {"out": 8, "when": "in_channels > 8"}}]}},
+    "blocks": {"b": {"residual": [{"layer": {"out": "channels"}}, "late"]}},
+}
+RULE = {"depth": 1, "w_0": 8, "w_a": 8, "w_m": 2}
+
+
+def basic(**cells: Any) -> dict[str, Any]:
+    """A row, or a table of one row, of basic blocks."""
+    return {"block": "basic", "count": 1, "channels": 8, **cells}
+
+
+def rows(*found: dict[str, Any]) -> dict[str, Any]:
+    return {"stages": list(found)}
+
+
+def labelled(**claims: Any) -> dict[str, Any]:
+    return {"expect": {"stages": {"layer1": claims}}}
+
+
+PRE_POST = (basic(activation_order="pre"), basic(activation_order="post"))
+TABLES: tuple[tuple[str, dict[str, Any], Path, bool], ...] = (
+    ("E505", rows(basic(), basic(channels=16, shortcut="identity")), ("stages", 1, "shortcut"), False),
+    ("E505", {**rows(basic(stride=2)), "shortcut": "identity"}, ("shortcut",), False),
+    ("E507", rows(basic(), basic(channels=4, shortcut="zero-pad")), ("stages", 1, "shortcut"), False),
+    ("E602", rows(basic(), basic(channels=10**12)), ("stages", 1, "channels"), False),
+    ("E311", {"stages": basic(count=[1, 2], stride=[1, 2, 2])}, ("stages", "stride"), False),
+    ("E309", rows(basic(block="mbconv", activation_order="pre")), ("stages", 0, "activation_order"), False),
+    ("E407", {**LATE, **rows(basic(block="b"))}, ("fragments", "late", "steps", 0, "layer", "when"), False),
+    ("E306", {**NEEDY, **rows({"block": "b", "count": 1})}, ("stages", 0, "block"), False),
+    ("E702", {**rows(basic()), **labelled(skip_paths=2)}, ("expect", "stages", "layer1", "skip_paths"), True),
+    ("E701", {**rows(basic()), **labelled(output=[8, 1])}, ("expect", "stages", "layer1", "output"), False),
+    ("W301", {**rows(basic(block="mbconv")), "shortcut": "projection"}, ("shortcut",), True),
+    ("W301", {**OWN, "stages": basic(block="b", stride=2)}, ("stages", "stride"), True),
+    ("W302", rows(*PRE_POST), ("stages", 1, "activation_order"), False),
+    ("W303", {"stages": basic(block=["basic", "bottleneck"])}, ("stages", "channels"), True),
+    ("W304", {"stages": basic(quantized_linear=RULE)}, ("stages", "count"), True),
+    ("W501", {**rows(basic()), "input": [3, 32, 32], "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),
+    ("W502", {**rows(basic()), "scale": {"width": 1.3}}, ("scale",), False),
+)
+"""A table in place of the spec's own, and what else it takes. Definitions and parameters stay."""
+
+
+def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
+    def make(draw: st.DrawFn, document: Document) -> Made:
+        kept = {name: document[name] for name in KEPT if name in document}
+        found = {**kept, "stem": {"use": "cifar", "width": 8}, "classes": 5}
+        for name, value in copy.deepcopy(values).items():
+            found[name] = {**(found.get(name) or {}), **value} if name in ("blocks", "fragments") else value
+        if "input" in found:
+            found["input"] = [3, *(32 for _ in found["input"][1:])]
+        return Made(found, path, key)
+
+    return make
+
+
+def _doubling(draw: st.DrawFn, document: Document) -> Made:
+    """Fragments that each call the next twice."""
+    levels = draw(st.integers(16, 30))
+    chain: dict[str, Any] = {f"f{n}": {"steps": [f"f{n + 1}"] * 2} for n in range(levels)}
+    chain[f"f{levels}"] = {"steps": ["act"]}
+    document["fragments"] = {**(document.get("fragments") or {}), **chain}
+    return Made(document, ("fragments", f"f{levels - 13}", "steps"), True)
+
+
+def _rows(document: Document) -> bool:
+    return isinstance(document.get("stages"), list)
+
+
+def _own_table(document: Document) -> bool:
+    return bool(document.get("stages")) and "extends" not in document
+
+
+TABLE_FAULTS: tuple[Fault, ...] = (
+    *(Fault(code, _cell(column, value), _has(column)) for code, column, value in IN_CELLS),
+    *(Fault(code, _cell(column, value), _exact(column)) for code, column, value in IN_EXACT_CELLS),
+    Fault("E301", _unknown_column, _own_table),
+    Fault("E311", _length, _exact("channels")),
+    Fault("E203", _empty_cell, lambda document: _rows(document) and _own_table(document)),
+    *(Fault(code, _table(values, path, key)) for code, values, path, key in TABLES),
+    Fault("E601", _doubling),
+)

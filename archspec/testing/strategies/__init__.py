@@ -1,8 +1,0 @@
-"""Hypothesis strategies for specs, for compiled graphs, and for specs with one fault."""
-
-from __future__ import annotations
-
-from archspec.testing.strategies.drawn import SpecText, graphs, specs
-from archspec.testing.strategies.mutated import Mutation, mutations
-
-__all__ = ["Mutation", "SpecText", "graphs", "mutations", "specs"]

@@ -1,0 +1,247 @@
+"""The table of what torch calls an operation: functions, methods of tensors, and modules with the attributes they read.
+
+What is not here stays in the form by its own name and arguments, so that two equal unknown calls still match.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from archspec.tracing import activations as act
+from archspec.tracing import arithmetic as a
+from archspec.tracing import layers as l
+from archspec.tracing import rearranging as r
+from archspec.tracing.activations import unary
+from archspec.tracing.layers import Rule
+
+F = functional
+
+_leaky_relu = unary("leaky_relu", negative_slope=0.01)
+_elu, _celu = unary("elu", alpha=1.0), unary("celu", alpha=1.0)
+_gelu = unary("gelu", approximate="none")
+_softplus = unary("softplus", beta=1.0, threshold=20.0)
+_max, _avg = l.adaptive("adaptive_max_pool"), l.adaptive("adaptive_avg_pool")
+_dropout, _alpha_dropout = act.dropout("dropout"), act.dropout("alpha_dropout")
+_softmax, _log_softmax = act.softmax("softmax"), act.softmax("log_softmax")
+
+UNARY: Mapping[str, Rule] = {
+    **{
+        name: unary(name)
+        for name in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "logsigmoid")
+    },
+    **{
+        name: unary(name)
+        for name in ("softsign", "tanhshrink", "sigmoid", "tanh", "exp", "sqrt", "rsqrt", "abs", "neg")
+    },
+    **{name: unary(name) for name in ("log", "square", "reciprocal", "erf", "sin", "cos")},
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "celu": _celu,
+    "gelu": _gelu,
+    "softplus": _softplus,
+}
+"""Functions of each element. torch has them as functions, some also as methods, and most with a form in place."""
+
+BINARY: Mapping[str, Rule] = {name: a.binary(name) for name in ("add", "mul", "sub", "div")}
+
+METHODS: Mapping[str, Rule] = {
+    **UNARY,
+    **BINARY,
+    "multiply": BINARY["mul"],
+    "divide": BINARY["div"],
+    "true_divide": BINARY["div"],
+    "subtract": BINARY["sub"],
+    "clamp": act.clamp,
+    "clip": act.clamp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "mean": r.mean,
+    "chunk": r.chunk,
+    "split": r.chunk,
+    "tensor_split": r.chunk,
+    "narrow": r.narrow,
+    "permute": r.permute,
+    "transpose": r.transpose,
+    "swapaxes": r.transpose,
+    "swapdims": r.transpose,
+    "movedim": r.movedim,
+    "moveaxis": r.movedim,
+    **dict.fromkeys(
+        ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "view_as", "reshape_as"), r.reshape
+    ),
+    "expand": r.expand,
+    "contiguous": r.same,
+    "clone": r.copy,
+    "prelu": act.prelu,
+}
+"""Methods of tensors. One whose name ends with an underline writes over its tensor and is otherwise the same."""
+
+FUNCTIONS: Mapping[Any, Rule] = {
+    **{getattr(torch, name): rule for name, rule in METHODS.items() if hasattr(torch, name)},
+    **{getattr(torch, f"{name}_"): rule for name, rule in METHODS.items() if hasattr(torch, f"{name}_")},
+    **{getattr(F, name): rule for name, rule in UNARY.items() if hasattr(F, name)},
+    **{getattr(F, f"{name}_"): rule for name, rule in UNARY.items() if hasattr(F, f"{name}_")},
+    operator.add: BINARY["add"],
+    operator.iadd: BINARY["add"],
+    operator.mul: BINARY["mul"],
+    operator.imul: BINARY["mul"],
+    operator.sub: BINARY["sub"],
+    operator.truediv: BINARY["div"],
+    operator.neg: UNARY["neg"],
+    operator.getitem: r.item,
+    **dict.fromkeys((torch.cat, torch.concat, torch.concatenate), r.concat),
+    **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d), l.conv),
+    F.linear: l.linear,
+    F.batch_norm: l.batch_norm,
+    F.group_norm: l.group_norm,
+    F.layer_norm: l.layer_norm,
+    F.instance_norm: l.instance_norm,
+    **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d, torch.max_pool1d, torch.max_pool2d), l.max_pool),
+    **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d), l.avg_pool),
+    **dict.fromkeys((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d), _max),
+    **dict.fromkeys((F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d), _avg),
+    F.hardtanh: act.hardtanh,
+    F.prelu: act.prelu,
+    F.softmax: _softmax,
+    F.log_softmax: _log_softmax,
+    F.dropout: _dropout,
+    torch.dropout: _dropout,
+    F.alpha_dropout: _alpha_dropout,
+    **dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), act.feature_dropout),
+    F.pad: r.pad,
+    F.channel_shuffle: r.channel_shuffle,
+    "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,
+    "timm.layers.drop.drop_path": act.drop_path,
+    "archspec.emit.modules.drop_path": act.drop_path,
+}
+
+_CONV = (l.conv, "weight bias stride padding dilation groups padding_mode")
+_BATCH = (l.batch_norm, "running_mean running_var weight bias training momentum eps")
+_MAX_POOL = (l.max_pool, "kernel_size stride padding dilation ceil_mode return_indices")
+_AVG_POOL = (l.avg_pool, "kernel_size stride padding ceil_mode count_include_pad")
+_FEATURES = (act.feature_dropout, "p training")
+
+
+def _instance_norm(b: Any, input: Any, mean: Any, var: Any, weight: Any, bias: Any, momentum: Any, eps: Any) -> Any:
+    return l.instance_norm(b, input, mean, var, weight, bias, momentum=momentum, eps=eps)
+
+
+MODULES: Mapping[Any, tuple[Rule, str]] = {
+    **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), _CONV),
+    nn.Linear: (l.linear, "weight bias"),
+    **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _BATCH),
+    **dict.fromkeys(
+        (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+        (_instance_norm, "running_mean running_var weight bias momentum eps"),
+    ),
+    nn.GroupNorm: (l.group_norm, "num_groups weight bias eps"),
+    nn.LayerNorm: (l.layer_norm, "normalized_shape weight bias eps"),
+    **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _MAX_POOL),
+    nn.AvgPool1d: _AVG_POOL,
+    **dict.fromkeys((nn.AvgPool2d, nn.AvgPool3d), (l.avg_pool, f"{_AVG_POOL[1]} divisor_override")),
+    **dict.fromkeys(
+        (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d), (_max, "output_size return_indices")
+    ),
+    **dict.fromkeys((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), (_avg, "output_size")),
+    nn.ReLU: (UNARY["relu"], ""),
+    nn.ReLU6: (UNARY["relu6"], ""),
+    nn.Hardtanh: (act.hardtanh, "min_val max_val"),
+    nn.LeakyReLU: (_leaky_relu, "negative_slope"),
+    nn.PReLU: (act.prelu, "weight"),
+    nn.ELU: (_elu, "alpha"),
+    nn.CELU: (_celu, "alpha"),
+    nn.SELU: (UNARY["selu"], ""),
+    nn.GELU: (_gelu, "approximate"),
+    nn.SiLU: (UNARY["silu"], ""),
+    nn.Mish: (UNARY["mish"], ""),
+    nn.Hardswish: (UNARY["hardswish"], ""),
+    nn.Hardsigmoid: (UNARY["hardsigmoid"], ""),
+    nn.LogSigmoid: (UNARY["logsigmoid"], ""),
+    nn.Softsign: (UNARY["softsign"], ""),
+    nn.Tanhshrink: (UNARY["tanhshrink"], ""),
+    nn.Sigmoid: (UNARY["sigmoid"], ""),
+    nn.Tanh: (UNARY["tanh"], ""),
+    nn.Softplus: (_softplus, "beta threshold"),
+    nn.Softmax: (_softmax, "dim"),
+    nn.LogSoftmax: (_log_softmax, "dim"),
+    nn.Dropout: (_dropout, "p training"),
+    nn.AlphaDropout: (_alpha_dropout, "p training"),
+    **dict.fromkeys((nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), _FEATURES),
+    nn.Flatten: (r.reshape, ""),
+    nn.Unflatten: (r.reshape, ""),
+    nn.Identity: (r.same, ""),
+    nn.ChannelShuffle: (r.channel_shuffle, "groups"),
+    "archspec.emit.modules.DropPath": (act.drop_path, "p training"),
+    "archspec.emit.modules.ChannelLayerNorm": (l.channel_norm, "weight bias eps"),
+    "archspec.emit.modules.PointwiseGELU": (_gelu, "approximate"),
+    "archspec.emit.modules.PointwiseLinear": (l.pointwise_linear, "weight bias"),
+    "torchvision.ops.stochastic_depth.StochasticDepth": (act.stochastic_depth, "p mode training"),
+    "timm.layers.drop.DropPath": (act.drop_path, "drop_prob training scale_by_keep"),
+}
+"""Module classes: the rule, and the attributes that it takes after the input."""
+
+
+def qualified(thing: Any) -> str:
+    """The name under which a class or a function is known, for the table and for messages."""
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or type(thing).__qualname__
+    return f"{getattr(thing, '__module__', None) or 'torch'}.{name}"
+
+
+def module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
+    """The rule of a module class, also of one that inherits its ``forward`` from a class of the table."""
+    key: Any = kind  # mypy calls the class of a module unhashable
+    return _module_rule(key)
+
+
+@functools.cache
+def _module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
+    for base in kind.__mro__:
+        found = MODULES.get(base) or MODULES.get(qualified(base))
+        if found is not None:
+            return found
+        if "forward" in vars(base):
+            return None
+    return None
+
+
+def function_rule(target: Any) -> Rule | None:
+    """The rule of a function."""
+    try:
+        return FUNCTIONS.get(target) or FUNCTIONS.get(qualified(target))
+    except TypeError:  # not hashable
+        return None
+
+
+def method_rule(name: str) -> Rule | None:
+    """The rule of a method of a tensor, in place or not."""
+    return METHODS.get(name) or METHODS.get(name.removesuffix("_"))
+
+
+def writes(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call writes over its first argument."""
+    if isinstance(target, nn.Module):
+        return bool(getattr(target, "inplace", False))
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if (name.endswith("_") and not name.endswith("__")) or target in (operator.iadd, operator.imul):
+        return True
+    if isinstance(target, str):
+        return False
+    return bool(kwargs.get("inplace")) or bool(_arguments(target, args).get("inplace"))
+
+
+def _arguments(target: Any, args: tuple[Any, ...]) -> Mapping[str, Any]:
+    """Positional arguments by name, of a function that Python can look into."""
+    if len(args) < 2 or not any(arg is True for arg in args):
+        return {}
+    try:
+        return inspect.signature(target).bind_partial(*args).arguments
+    except (TypeError, ValueError):
+        return {}

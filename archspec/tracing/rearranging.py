@@ -1,0 +1,180 @@
+"""Rules for what only moves elements, and for the mean, which is a pool where it spans all positions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from archspec.tracing.canonical_form import Recorder, State, Traced, Unknown
+from archspec.tracing.layers import Tensor, reshaped
+
+
+def same(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """What gives its input back."""
+    return input
+
+
+def copy(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Traced:
+    """What gives the same value in a storage of its own."""
+    return b.copied(b.value(input))
+
+
+def reshape(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """``flatten``, ``view``, ``squeeze`` and the like: torch has said what comes out."""
+    return reshaped(b, input, tuple(b.result.shape))
+
+
+def permute(b: Recorder, input: Tensor, *dims: Any) -> Traced:
+    order = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    return _ordered(b.value(input), [axis % len(order) for axis in order])
+
+
+def transpose(b: Recorder, input: Tensor, dim0: int, dim1: int) -> Traced:
+    x = b.value(input)
+    order = list(range(len(x.axes)))
+    order[dim0], order[dim1] = order[dim1], order[dim0]
+    return _ordered(x, order)
+
+
+def movedim(b: Recorder, input: Tensor, source: Any, destination: Any) -> Traced:
+    x = b.value(input)
+    if not isinstance(source, int) or not isinstance(destination, int):
+        raise Unknown
+    order = list(range(len(x.axes)))
+    order.insert(destination % len(order), order.pop(source))
+    return _ordered(x, order)
+
+
+def _ordered(x: Traced, order: list[int]) -> Traced:
+    return x._replace(axes=tuple([x.axes[axis] for axis in order]))
+
+
+def channel_shuffle(b: Recorder, input: Tensor, groups: int) -> Tensor:
+    """As the view, transposition and view that it is."""
+    x = b.plain(input)
+    batch, channels, *size = x.shape
+    parted = b.value(reshaped(b, x, (batch, groups, channels // groups, *size)))
+    return reshaped(b, transpose(b, parted, 1, 2), x.shape)
+
+
+def concat(b: Recorder, tensors: Any, dim: int = 0, axis: int | None = None) -> Traced:
+    """A concatenation within another is part of it, so that networks that collect their features either way agree."""
+    values = [b.value(tensor) for tensor in tensors]
+    if len({value.axes for value in values}) != 1:
+        values = [b.plain(value) for value in values]
+    if len(values) == 1:
+        return b.copied(values[0])
+    axes = values[0].axes
+    over = axes[dim if axis is None else axis]
+    parts = []
+    for value in values:
+        step = b.steps[value.step]
+        inside = step.operation == "concat" and step.attributes == (("axis", over),)
+        numbers = step.inputs if inside else (value.step,)
+        parts += [Traced(number, b.steps[number].shape, axes, number) for number in numbers]
+    total = sum(value.shape[over] for value in values)
+    shape = tuple([total if place == over else size for place, size in enumerate(values[0].shape)])
+    return b.add("concat", parts, shape, axes=axes, axis=over)
+
+
+def pad(b: Recorder, input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Traced:
+    """torch lists the axes from the last to the first."""
+    x = b.value(input)
+    added = {}
+    shape = list(x.shape)
+    for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        axis = x.axes[-1 - place]
+        shape[axis] += before + after
+        if before or after:
+            added[axis] = (before, after)
+    if not added:
+        return b.copied(x)
+    filled = float(value or 0) if mode == "constant" else 0.0
+    return b.add("pad", (x,), tuple(shape), axes=x.axes, added=tuple(sorted(added.items())), mode=mode, filled=filled)
+
+
+def chunk(b: Recorder, input: Tensor, *args: Any, dim: int = 0, **kwargs: Any) -> tuple[Traced, ...]:
+    """``chunk`` and ``split``: slices along one axis, whose lengths torch has said."""
+    x = b.value(input)
+    dim = args[1] if len(args) > 1 else dim
+    parts, start = [], 0
+    for part in b.result:
+        stop = start + part.shape[dim]
+        parts.append(sliced(b, x, {x.axes[dim]: slice(start, stop)}))
+        start = stop
+    return tuple(parts)
+
+
+def narrow(b: Recorder, input: Tensor, dim: int, start: int, length: int) -> Traced:
+    x = b.value(input)
+    return sliced(b, x, {x.axes[dim]: slice(start, start + length)})
+
+
+def item(b: Recorder, input: Any, index: Any) -> Any:
+    """``x[...]`` of a value, or one of several results."""
+    if not isinstance(input, Traced | State):
+        return input[index]
+    wanted = list(index) if isinstance(index, tuple) else [index]
+    if isinstance(input, State) and all(part is None or part is Ellipsis or part == slice(None) for part in wanted):
+        return reshaped(b, input, tuple(b.result.shape))
+    x = b.value(input)
+    if any(part is not None and part is not Ellipsis and not isinstance(part, int | slice) for part in wanted):
+        raise Unknown
+    if any(isinstance(part, bool) for part in wanted):
+        raise Unknown
+    missing = len(x.axes) - sum(part is not None and part is not Ellipsis for part in wanted)
+    if Ellipsis not in wanted:
+        wanted.append(Ellipsis)
+    place = wanted.index(Ellipsis)
+    wanted[place : place + 1] = [slice(None)] * missing
+    ranges: dict[int, slice] = {}
+    axes = iter(x.axes)
+    for part in wanted:
+        if part is not None:
+            axis = next(axes)
+            start = part % x.shape[axis] if isinstance(part, int) else 0
+            ranges[axis] = slice(start, start + 1) if isinstance(part, int) else part
+    return b.value(reshaped(b, sliced(b, x, ranges), tuple(b.result.shape)))
+
+
+def sliced(b: Recorder, x: Traced, ranges: dict[int, slice]) -> Traced:
+    """Parts of a value by the form's axes; a slice that takes everything is no step."""
+    taken = {}
+    shape = list(x.shape)
+    for axis, part in ranges.items():
+        start, stop, step = part.indices(shape[axis])
+        length = len(range(start, stop, step))
+        if length != shape[axis]:
+            taken[axis] = (start, start + (length - 1) * step + 1, step if length > 1 else 1)
+            shape[axis] = length
+    if not taken:
+        return x
+    return b.add("slice", (x,), tuple(shape), axes=x.axes, taken=tuple(sorted(taken.items())))
+
+
+def mean(b: Recorder, input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Traced:
+    """Over all positions it is global average pooling."""
+    x = b.value(input)
+    if dtype is not None or dim is None:
+        raise Unknown
+    over = tuple(sorted(x.axes[axis] for axis in ((dim,) if isinstance(dim, int) else dim)))
+    shape = tuple([1 if axis in over else size for axis, size in enumerate(x.shape)])
+    if over == tuple(range(2, len(shape))):
+        pooled = b.add("adaptive_avg_pool", (x,), shape, axes=x.axes, output=(1,) * len(over))
+    else:
+        pooled = b.add("mean", (x,), shape, axes=x.axes, over=over)
+    if keepdim:
+        return pooled
+    kept = [axis for axis in x.axes if axis not in over]
+    if kept != sorted(kept):
+        return b.value(reshaped(b, pooled, tuple(b.result.shape)))
+    straight = pooled._replace(axes=tuple(range(len(shape))))
+    return b.value(reshaped(b, straight, tuple([size for axis, size in enumerate(shape) if axis not in over])))
+
+
+def expand(b: Recorder, input: Tensor, *sizes: Any) -> Traced:
+    """To its own shape it is nothing."""
+    x = b.value(input)
+    if math.prod(b.result.shape) != math.prod(x.shape):
+        raise Unknown
+    return b.value(reshaped(b, x, tuple(b.result.shape)))

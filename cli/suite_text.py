@@ -1,0 +1,177 @@
+"""What ``archspec test`` shows: a line a spec with what failed below, the same as JSON, and in the forms of others."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from archspec.diagnostics import Diagnostic
+from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
+
+from .places import Finding
+from .render import DiagnosticPrinter, Terminal, as_json, counted, put, put_json, render, say
+from .suite_run import Tested
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Text:
+    """Each spec on standard output as it comes, what failed on standard error, and the count at the end."""
+
+    def __init__(self) -> None:
+        self.report = DiagnosticPrinter()
+        self.tested: list[Outcome] = []
+
+    def put(self, tested: Tested) -> None:
+        outcome = tested.outcome
+        self.tested.append(outcome)
+        put(Terminal.of(sys.stdout).safe(f"{outcome.file}: {_verdict(outcome)}"))
+        if tested.update and tested.update.changed:
+            _put_diff(tested.update.diff())
+        for case, new in _told_once(outcome):
+            self.report.add(new)
+            if new and case.change:
+                safe = Terminal.of(sys.stderr).safe
+                lines = [*(f"  - {line.strip()}" for line in case.change.before)]
+                lines += [f"  + {line.strip()}" for line in case.change.after]
+                say("\n".join(safe(line) for line in lines))
+        for name, reason in (tested.update.left if tested.update else {}).items():
+            say(Terminal.of(sys.stderr).safe(f"{outcome.file}: {name} is left as it is: {reason}"))
+
+    def finish(self, seconds: float) -> None:
+        passed = sum(outcome.passed for outcome in self.tested)
+        self.report.finish(f"{passed} of {counted(len(self.tested), 'spec')} passed in {seconds:.1f} s")
+        if any(case.left_out == NO_TORCH for outcome in self.tested for case in outcome.left_out):
+            say("torch is not installed: nothing was built or run; pip install 'archspec-compiler[torch]'")
+
+
+def _told_once(outcome: Outcome) -> Iterator[tuple[Case, list[Diagnostic]]]:
+    """Each case of a spec, and what it has to say that none before it has said."""
+    told: set[Diagnostic] = set()
+    for case in outcome.cases:
+        yield case, [diagnostic for diagnostic in case.diagnostics if diagnostic not in told]
+        told.update(case.diagnostics)
+
+
+def _put_diff(diff: str) -> None:
+    terminal = Terminal.of(sys.stdout)
+    for line in diff.splitlines():
+        style = {"+": "32", "-": "31"}.get(line[:1], "")
+        put(terminal.paint(terminal.safe(line), style) if style else terminal.safe(line))
+
+
+def _verdict(outcome: Outcome) -> str:
+    """What was found, in a line."""
+    failed = [case.name for case in outcome.cases if case.failed]
+    if failed:
+        return f"failed: {', '.join(failed)}"
+    expected = sum(case.name.startswith("expect.") for case in outcome.cases)
+    words = ["ok", counted(expected, "expectation") if expected else "no expectations"]
+    done = {case.name: case for case in outcome.cases if case.passed}
+    if done.keys() >= {*CASES["build"]}:
+        words.append("built as inferred")
+    if "pass" in done:
+        words.append(f"run on {done['pass'].note}")
+    left = {case.left_out for case in outcome.left_out} - {NO_TORCH}
+    return ", ".join([*words, *(f"not run: {reason}" for reason in left)])
+
+
+# -- for programs ------------------------------------------------------------------------------------------------------
+
+
+def put_as_json(found: Sequence[Tested]) -> None:
+    put_json(
+        {
+            "passed": all(tested.outcome.passed for tested in found),
+            "torch": has_torch(),
+            "specs": [_as_json(tested) for tested in found],
+        }
+    )
+
+
+def _as_json(tested: Tested) -> dict[str, Any]:
+    outcome, update = tested.outcome, tested.update
+    data: dict[str, Any] = {
+        "spec": tested.reference,
+        "file": outcome.file,
+        "passed": outcome.passed,
+        "seconds": round(outcome.seconds, 3),
+        "cases": [_case(case) for case in outcome.cases],
+    }
+    return data | ({"update": {"diff": update.diff(), "left": dict(update.left)}} if update else {})
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "line": case.span.line if case.span else None,
+        "status": _status(case),
+        "left_out": case.left_out,
+        "seconds": round(case.seconds, 3),
+        "diagnostics": [as_json(diagnostic) for diagnostic in case.diagnostics],
+    }
+
+
+def _status(case: Case) -> str:
+    return "left out" if case.left_out else "failed" if case.failed else "passed"
+
+
+def put_sarif(found: Iterable[Tested]) -> None:
+    """Print what failed as a log of SARIF."""
+    from .sarif import put_log
+
+    put_log(_findings(found))
+
+
+def put_github(found: Iterable[Tested]) -> None:
+    """Print what failed as annotations."""
+    from .github import put_annotations
+
+    put_annotations(_findings(found))
+
+
+def _findings(found: Iterable[Tested]) -> Iterator[Finding]:
+    for tested in found:
+        for _, new in _told_once(tested.outcome):
+            yield from (Finding(diagnostic, tested.path) for diagnostic in new)
+
+
+def junit(found: Iterable[Tested]) -> None:
+    """Print the XML that continuous integration reads: a suite a spec, a test case each."""
+    root = ElementTree.Element("testsuites", name="archspec")
+    for tested in found:
+        _suite(root, tested.outcome)
+    ElementTree.indent(root)
+    put(f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}')
+
+
+def _suite(root: ElementTree.Element, outcome: Outcome) -> None:
+    cases = outcome.cases
+    counts = {
+        "tests": len(cases),
+        "failures": sum(case.failed for case in cases),
+        "errors": 0,
+        "skipped": sum(bool(case.left_out) for case in cases),
+    }
+    suite = ElementTree.SubElement(root, "testsuite", {"name": _xml(outcome.file), "time": f"{outcome.seconds:.3f}"})
+    suite.attrib.update({key: str(value) for key, value in counts.items()})
+    for case in cases:
+        attributes = {"classname": _xml(outcome.file), "name": _xml(case.name), "time": f"{case.seconds:.3f}"}
+        made = ElementTree.SubElement(suite, "testcase", attributes)
+        if case.span:
+            made.attrib.update({"file": _xml(case.span.source.name), "line": str(case.span.line)})
+        if case.left_out:
+            ElementTree.SubElement(made, "skipped", {"message": _xml(case.left_out)})
+        if case.failed:
+            errors = [diagnostic for diagnostic in case.diagnostics if diagnostic.severity == "error"]
+            failure = ElementTree.SubElement(made, "failure", {"message": _xml(errors[0].message)})
+            failure.set("type", errors[0].code)
+            failure.text = _xml("\n\n".join(render(each, Terminal(encoding="ascii")) for each in case.diagnostics))
+
+
+def _xml(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return _NOT_XML.sub("?", text)

@@ -1,0 +1,85 @@
+"""Any spec against torch: shapes, parameters, buffers, multiply-adds, keys, and what a pass gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archspec
+from archspec.graph.state import state
+from archspec.strategies import specs
+from archspec.testing.against_torch import compare_shapes, lint
+from tests.support.properties import compiled, tries
+
+torch.set_num_threads(1)
+
+
+def results(model: nn.Module, *size: int, device: str) -> dict[str, Tensor]:
+    """What a model returns for a batch of noise, by label."""
+    torch.manual_seed(0)
+    found = model(torch.randn(*size, device=device))
+    return found if isinstance(found, dict) else {"output": found}
+
+
+@tries(40)
+@given(spec=specs())
+def test_inference_agrees_with_torch(spec: str) -> None:
+    """On the meta device, node by node; torch's own counter of FLOPs counts twice the multiply-adds."""
+    graph = compiled(spec)
+    assert compare_shapes(graph) == []
+    model = archspec.build(graph, device="meta").eval()
+    lint(model)
+    with FlopCounterMode(display=False) as counter:
+        found = results(model, 2, *graph.input, device="meta")
+    report = archspec.analyze(graph, lengths=False)
+    assert [tuple(value.shape[1:]) for value in found.values()] == list(report.outputs.values())
+    assert graph.single or list(found) == list(report.outputs)
+    assert report.totals.costs.params == sum(parameter.numel() for parameter in model.parameters())
+    assert report.totals.costs.macs == counter.get_total_flops() // 4
+
+
+@tries(40)
+@given(spec=specs())
+def test_keys_are_torchs_and_unique(spec: str) -> None:
+    """The analyser's state dict has the model's keys, each once, in order, with shapes; nested and flat alike."""
+    graph = compiled(spec)
+    known = state(graph)
+    for flat in (False, True):
+        model = archspec.build(graph, device="meta", flat=flat)
+        tensors = model.state_dict()
+        assert {key: tuple(value.shape) for key, value in tensors.items()} == {k: t.shape for k, t in known.items()}
+        assert list(tensors) == list(known) or flat
+        buffers = {name for name, _ in model.named_buffers()}
+        assert buffers == {key for key, tensor in known.items() if not hasattr(tensor, "fan_in")}
+    assert len(set(known)) == len(known)
+    assert len({node.name for node in graph.nodes}) == len(graph.nodes)
+
+
+@tries(25)
+@given(spec=specs())
+def test_a_built_model_runs(spec: str) -> None:
+    """Forward and backward, nested as flat, again with the same seed; every tensor of the state dict can be loaded."""
+    graph = compiled(spec)
+    model, flat = (archspec.build(graph, seed=0, flat=flat) for flat in (False, True))
+    flat.load_state_dict(model.state_dict())
+    for value in model.state_dict().values():
+        assert value.isfinite().all()
+    found, other = (results(each, 2, *graph.input, device="cpu") for each in (model, flat))
+    for label, name in zip(found, graph.outputs.values(), strict=True):
+        value = found[label]
+        assert tuple(value.shape) == (2, *graph.shape(name))
+        torch.testing.assert_close(other[label], value, rtol=0, atol=0, equal_nan=True)
+    sum(value.sum() for value in found.values()).backward()
+    wanted = {name for name, parameter in model.named_parameters() if parameter.grad is None}
+    assert not wanted, f"nothing reaches {wanted}"
+
+
+@pytest.mark.slow
+@tries(400)
+@given(spec=specs())
+def test_inference_agrees_with_torch_over_many(spec: str) -> None:
+    graph = compiled(spec)
+    assert compare_shapes(graph) == []

@@ -1,1 +1,0 @@
-"""Fuzzing: whatever the input, a result or coded diagnostics, within a second and 300 MiB. ``python -m tests.fuzz``."""

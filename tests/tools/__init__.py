@@ -1,0 +1,1 @@
+"""What one runs by hand: fuzzing, mutants, benchmarks, the report of branches."""

@@ -1,0 +1,204 @@
+"""The promise, checked for one input: each function gives how far the input came, or raises :class:`Broken`."""
+
+from __future__ import annotations
+
+import math
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import archspec
+from archspec.codes import CODES
+from archspec.diagnostics import Diagnostic, Source, Span
+from archspec.language.expressions.parser import FUNCTIONS, ExpressionFault, parse
+from archspec.language.schema_faults import validate
+from archspec.language.text.document import decode, read
+from archspec.testing.expectations import check_expectations
+
+SECONDS = 1.0
+"""Of the processor, for one input: what else runs on the machine does not count."""
+MEBIBYTES = 300
+"""The most that the process may ever have held, Python and archspec included."""
+
+PHASES = ("read", "validate", "resolve", "lower", "check")
+EXPRESSION_PHASES = ("parse", "evaluate")
+
+
+class Broken(Exception):
+    """An input that broke the promise, and how."""
+
+
+# -- specs -------------------------------------------------------------------------------------------------------------
+
+
+def survive_spec(data: bytes, path: str | None = None) -> int:
+    """Decode, compile and check a spec; how many of :data:`PHASES` it passed. Limits are those of the command line."""
+    try:
+        source = decode(data, "fuzzed")
+    except archspec.SpecError as error:
+        check_refusal(error)
+        return 0
+    return survive_source(Source(source.name, source.text, path=path))
+
+
+def survive_source(source: Source, overrides: tuple[str, ...] = ()) -> int:
+    """Compile and check a spec; how many of :data:`PHASES` it passed."""
+    passed = 0
+    try:
+        document = read(source)
+        passed = 1
+        validate(document)
+        passed = 2
+        spec = archspec.load(source, overrides=overrides)
+        passed = 3
+        graph = archspec.compile(spec)
+        passed = 4
+        found = [*graph.warnings, *check_expectations(graph)]
+    except archspec.SpecError as error:
+        check_refusal(error)
+        return passed
+    check_diagnostics(found)
+    return 4 if any(d.severity == "error" for d in found) else 5
+
+
+def check_refusal(error: archspec.SpecError) -> None:
+    require(any(d.severity == "error" for d in error.diagnostics), "a refusal without an error")
+    check_diagnostics(error.diagnostics)
+
+
+def check_diagnostics(found: Iterable[Diagnostic]) -> None:
+    """The codes are known, the sentences can be printed, and every place lies inside its source."""
+    for diagnostic in found:
+        require(diagnostic.code in CODES, f"no such code: {diagnostic.code}")
+        require(len(diagnostic.message) < 1000, f"a long message: {diagnostic.message[:100]}")
+        for text in (diagnostic.message, diagnostic.hint, diagnostic.help, *diagnostic.notes):
+            require(text.isprintable(), f"unprintable: {text!r}")
+        for span in (diagnostic.span, *(label.span for label in diagnostic.labels)):
+            if span is not None:
+                check_place(span)
+
+
+def check_place(span: Span) -> None:
+    lines = (span.source.text + ".").splitlines()  # the stop keeps a line break at the end
+    lines[-1] = lines[-1][:-1]
+    where = tuple(span[1:])
+    require((span.line, span.column) <= (span.end_line, span.end_column), f"an end before its start: {where}")
+    for line, column in ((span.line, span.column), (span.end_line, span.end_column)):
+        require(1 <= line <= max(len(lines), 1), f"no such line: {where}")
+        # One past the end is where something is missing, and a caret under an empty stretch is one column wide.
+        require(1 <= column <= len(lines[line - 1]) + 2, f"no such column: {where}")
+
+
+def require(holds: bool, message: str) -> None:
+    if not holds:
+        raise Broken(message)
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+NAMES: dict[str, Any] = {"a": 3, "b": 64, "c": 0.5, "zero": 0, "yes": True, "no": False, "act": "relu", "order": "pre"}
+
+
+def survive_expression(text: str) -> int:
+    """Parse and evaluate; how many of :data:`EXPRESSION_PHASES` it passed. A value must be the one of Python."""
+    try:
+        expression = parse(text)
+    except ExpressionFault as fault:
+        check_fault(fault, text)
+        return 0
+    try:
+        value = expression.evaluate({**NAMES, "scaled()": doubled})
+    except ExpressionFault as fault:
+        check_fault(fault, text)
+        return 1
+    check_value(text, value)
+    return 2
+
+
+def check_fault(fault: ExpressionFault, text: str) -> None:
+    require(fault.code in CODES, f"no such code: {fault.code}")
+    require(0 <= fault.start <= fault.end <= len(text) + 1, f"no such place: {fault.start}, {fault.end}")
+
+
+def check_value(text: str, value: object) -> None:
+    """archspec accepted ``text``, so that it holds nothing but arithmetic: Python must read it alike."""
+    require(type(value) in (bool, int, float, str), f"no value of the language: {value!r}")
+    if isinstance(value, int | float):
+        require(math.isfinite(value) and abs(value) <= 1e15, f"out of bounds: {value!r}")
+    expected = eval(text.strip(), {"__builtins__": {}}, {**NAMES, **PYTHON})
+    require(type(value) is type(expected) and value == expected, f"{value!r} where Python has {expected!r}")
+
+
+def doubled(value: Any) -> int:
+    return int(2 * value)
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """As torchvision and timm have it, with the divisor as the least."""
+    divisor = int(divisor)  # 8 and 8.0 are one number in the language
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+PYTHON: dict[str, Any] = {
+    "int": int,
+    "round": round,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "min": min,
+    "max": max,
+    "abs": abs,
+    "make_divisible": make_divisible,
+    "scaled": doubled,
+    "letter": lambda index: "abcdefghijklmnopqrstuvwxyz"[int(index)],
+    "true": True,
+    "false": False,
+}
+assert PYTHON.keys() >= FUNCTIONS.keys()
+
+
+# -- time and memory ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def stopped_after(seconds: float) -> Iterator[None]:
+    """Raises :class:`Broken` in what runs longer than so many seconds of the processor."""
+
+    def stop(*_: object) -> None:
+        raise Broken(f"not done after {seconds:g} s")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def watched(run: Callable[[], int], *, memory: bool = True, seconds: float = SECONDS) -> tuple[int, float]:
+    """What ``run`` gives and the seconds that it took.
+
+    Raises:
+        Broken: any exception but its own, too much time, or (``memory``) a process that has grown too large.
+    """
+    start = time.process_time()
+    try:
+        with stopped_after(10 * seconds):
+            result = run()
+    except Broken:
+        raise
+    except Exception as error:
+        raise Broken(f"{type(error).__name__}: {error}") from error
+    taken = time.process_time() - start
+    require(taken <= seconds, f"{taken:.1f} s of the processor")
+    require(not memory or peak() <= MEBIBYTES, f"{peak():.0f} MiB")
+    return result, taken
+
+
+def peak() -> float:
+    """The most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
