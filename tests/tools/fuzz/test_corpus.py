@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.language.expressions.parser import parser as expressions
+from archspec.language.expressions import parser as expressions
 from tests.support.paths import ROOT
 from tests.tools.fuzz import promise
 from tests.tools.fuzz.harness import HARNESSES
