@@ -1,4 +1,4 @@
-"""Building a model, with weights or initialised, and saving its state dict."""
+"""Building a model, with weights or initialized, and saving its state dict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from archspec.diagnostics import Diagnostic
 from archspec.emit.fx import emit
-from archspec.emit.initialise import materialise
+from archspec.emit.initialize import materialize
 from archspec.graph.graph import Graph
 from archspec.weights.fitting import fit
 
@@ -47,9 +47,9 @@ def build(
     if target.type == "meta":
         return module if dtype is None else module.to(dtype)
     generator = torch.Generator(target).manual_seed(seed) if seed is not None else None
-    # In a transfer all is initialised first: what is left of it is then what the seed gives without any weights.
-    initialised = found is None or transfer
-    materialise(module, graph, device=target, dtype=dtype, generator=generator, initialised=initialised)
+    # In a transfer all is initialized first: what is left of it is then what the seed gives without any weights.
+    initialized = found is None or transfer
+    materialize(module, graph, device=target, dtype=dtype, generator=generator, initialized=initialized)
     if found is not None:
         # As a plain dict: with the versions that torch keeps beside its own, a counter of batches may not be missing.
         module.load_state_dict(found.tensors, strict=not transfer)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec.codes import CODES
-from archspec.emit.initialise import initialise
+from archspec.emit.initialize import initialize
 from archspec.emit.modules import resolve
 from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, Weight, arguments, operations
 
@@ -238,7 +238,7 @@ def check_agreement(operation: Operation, inputs: tuple[Shape, ...], shape: Shap
     for name, tensor in module.named_buffers():
         assert torch.all(tensor == buffers[name].initial)
     for weight in weights.values():
-        initialise(torch.empty(weight.shape, device="meta"), weight, {})
+        initialize(torch.empty(weight.shape, device="meta"), weight, {})
     check_storage(operation, inputs, live)
 
 
@@ -320,5 +320,5 @@ def test_gates_are_what_scales_another(data: st.DataObject) -> None:
 
 
 def test_every_weight_says_how_it_starts() -> None:
-    with pytest.raises(ValueError, match="no initialiser"):
-        initialise(torch.empty(1), Weight((1,), "nonsense"), {})
+    with pytest.raises(ValueError, match="no initializer"):
+        initialize(torch.empty(1), Weight((1,), "nonsense"), {})

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archspec.emit.initialise import INITIALISERS, initialise
+from archspec.emit.initialize import INITIALIZERS, initialize
 from archspec.operations.base import INIT, Shape, Weight, operations
 
 REFERENCES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -30,7 +30,7 @@ def test_weight_is_torchs_under_the_same_seed(kind: str, word: str) -> None:
     torch.manual_seed(7)
     REFERENCES[word](expected)
     torch.manual_seed(7)
-    initialise(found, Weight(SHAPES[kind], kind), {kind: word})
+    initialize(found, Weight(SHAPES[kind], kind), {kind: word})
     assert torch.equal(found, expected)
 
 
@@ -39,9 +39,9 @@ def test_a_generator_takes_the_place_of_the_global_one(word: str) -> None:
     weight = Weight((16, 8), "linear")
     expected, found = torch.empty(16, 8), torch.empty(16, 8)
     torch.manual_seed(7)
-    initialise(expected, weight, {"linear": word})
+    initialize(expected, weight, {"linear": word})
     before = torch.get_rng_state()
-    initialise(found, weight, {"linear": word}, torch.Generator().manual_seed(7))
+    initialize(found, weight, {"linear": word}, torch.Generator().manual_seed(7))
     assert torch.equal(found, expected)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -63,7 +63,7 @@ def test_torch_words_are_what_torchs_own_layers_do(name: str, arguments: dict[st
     torch.manual_seed(3)
     for key, weight in operation.weights((shape,)).items():
         found = torch.empty(weight.shape)
-        initialise(found, weight, {"conv": "torch", "linear": "torch", "bias": "torch"})
+        initialize(found, weight, {"conv": "torch", "linear": "torch", "bias": "torch"})
         assert torch.equal(found, layer.get_parameter(key)), key
 
 
@@ -71,7 +71,7 @@ def test_what_init_leaves_out_has_the_default() -> None:
     for kind, shape in SHAPES.items():
         found = torch.empty(shape)
         torch.manual_seed(5)
-        initialise(found, Weight(shape, kind), {})
+        initialize(found, Weight(shape, kind), {})
         expected = torch.empty(shape)
         torch.manual_seed(5)
         REFERENCES[{"conv": "he-fan-out", "linear": "torch"}[kind]](expected)
@@ -90,22 +90,22 @@ def test_what_init_leaves_out_has_the_default() -> None:
 )
 def test_constants(weight: Weight, init: dict[str, str], value: float) -> None:
     found = torch.full(weight.shape, 5.0)
-    initialise(found, weight, init)
+    initialize(found, weight, init)
     assert torch.equal(found, torch.full(weight.shape, value))
 
 
 def test_a_parameter_that_needs_gradients_can_be_filled() -> None:
     for weight in (Weight((4, 4), "linear"), Weight((4,), "bias", fan_in=4), Weight((4,), "one")):
         parameter = nn.Parameter(torch.empty(weight.shape))
-        initialise(parameter, weight, {})
+        initialize(parameter, weight, {})
         assert parameter.grad_fn is None
 
 
 @pytest.mark.parametrize("init", [{"conv": "zero"}, {"conv": "kaiming"}, {"conv": 3}])
 def test_an_unknown_word_is_refused(init: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="no initialiser for `conv`"):
-        initialise(torch.empty(4, 4), Weight((4, 4), "conv"), init)
+    with pytest.raises(ValueError, match="no initializer for `conv`"):
+        initialize(torch.empty(4, 4), Weight((4, 4), "conv"), init)
 
 
 def test_the_words_of_the_language_are_the_words_of_the_table() -> None:
-    assert set(INIT["conv"]) == set(INIT["linear"]) == set(INITIALISERS) == set(REFERENCES)
+    assert set(INIT["conv"]) == set(INIT["linear"]) == set(INITIALIZERS) == set(REFERENCES)

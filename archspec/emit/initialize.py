@@ -13,9 +13,9 @@ from torch.nn import init as torch_init
 from archspec.graph.graph import Graph, Node
 from archspec.operations.base import INIT, Weight
 
-Initialiser = Callable[[Tensor, Generator | None], Tensor]
+Initializer = Callable[[Tensor, Generator | None], Tensor]
 
-INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
+INITIALIZERS: Mapping[str, Initializer] = MappingProxyType(
     {
         # He et al. 2015: the variance keeps its size in the backward pass, or in the forward pass.
         "he-fan-out": lambda t, g: torch_init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu", generator=g),
@@ -28,17 +28,17 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
         "torch": lambda t, g: torch_init.kaiming_uniform_(t, a=math.sqrt(5), generator=g),
     }
 )
-"""The initialisers of convolutions and linear layers, by the words of :data:`archspec.operations.base.INIT`."""
+"""The initializers of convolutions and linear layers, by the words of :data:`archspec.operations.base.INIT`."""
 
 
-def materialise(
+def materialize(
     module: nn.Module,
     graph: Graph,
     *,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     generator: Generator | None = None,
-    initialised: bool = True,
+    initialized: bool = True,
 ) -> None:
     """Give the weights of an emitted model storage and, unless they are to be loaded, their initial values."""
     dtype = dtype or torch.get_default_dtype()
@@ -47,8 +47,8 @@ def materialise(
         for name, weight in node.operation.weights(inputs).items():
             owner, attribute = _owner(module, node, name)
             parameter = nn.Parameter(torch.empty(weight.shape, device=device, dtype=dtype))
-            if initialised:
-                initialise(parameter, weight, graph.spec.init, generator)
+            if initialized:
+                initialize(parameter, weight, graph.spec.init, generator)
             owner._parameters[attribute] = parameter
         for name, buffer in node.operation.buffers(inputs).items():
             owner, attribute = _owner(module, node, name)
@@ -63,7 +63,7 @@ def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
     return module.get_submodule(parent), attribute
 
 
-def initialise(tensor: Tensor, weight: Weight, init: Mapping[str, object], generator: Generator | None = None) -> None:
+def initialize(tensor: Tensor, weight: Weight, init: Mapping[str, object], generator: Generator | None = None) -> None:
     """Fill ``tensor`` as ``weight`` says.
 
     Args:
@@ -74,14 +74,14 @@ def initialise(tensor: Tensor, weight: Weight, init: Mapping[str, object], gener
         generator: where random numbers come from; by default torch's global generator.
 
     Raises:
-        ValueError: a word that no initialiser has.
+        ValueError: a word that no initializer has.
     """
     kind, _, value = weight.initial.partition(":")
     key = "bias" if kind == "linear_bias" else kind
     word = init.get(key, INIT[key][0]) if key in INIT else ""
     with torch.no_grad():
-        if key in ("conv", "linear") and word in INITIALISERS:
-            INITIALISERS[str(word)](tensor, generator)
+        if key in ("conv", "linear") and word in INITIALIZERS:
+            INITIALIZERS[str(word)](tensor, generator)
         elif key == "bias" and word == "torch":
             bound = 1 / math.sqrt(weight.fan_in)
             tensor.uniform_(-bound, bound, generator=generator)
@@ -92,4 +92,4 @@ def initialise(tensor: Tensor, weight: Weight, init: Mapping[str, object], gener
         elif key == "constant":
             tensor.fill_(float(value))
         else:
-            raise ValueError(f"no initialiser for `{weight.initial}` is called `{word}`")
+            raise ValueError(f"no initializer for `{weight.initial}` is called `{word}`")
