@@ -1,1 +1,1 @@
-"""The command line: one thin file a command, and `render` for everything that a terminal sees."""
+"""The command line: one thin file a command. It installs as ``archspec_cli``."""

@@ -1,0 +1,1 @@
+"""Figures about a graph: costs, memory, paths, and how two graphs differ."""

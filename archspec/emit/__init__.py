@@ -1,0 +1,1 @@
+"""Graph to a torch.fx model."""

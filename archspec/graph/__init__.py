@@ -1,0 +1,1 @@
+"""Spec to Graph: lowering, names and shapes."""

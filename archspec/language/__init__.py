@@ -1,0 +1,1 @@
+"""Text to Spec: schema, merging, definitions and the stage table."""

@@ -1,0 +1,1 @@
+"""One operation a file: shape, weights, costs, and its form in torch as data."""

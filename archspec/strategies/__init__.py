@@ -1,4 +1,4 @@
-"""Hypothesis strategies for specs, for compiled graphs, and for specs with one fault."""
+"""Hypothesis strategies that draw specs, graphs, and specs with one fault."""
 
 from __future__ import annotations
 

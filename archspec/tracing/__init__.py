@@ -1,0 +1,1 @@
+"""A torch module, traced and brought into one canonical form."""

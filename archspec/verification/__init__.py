@@ -1,1 +1,1 @@
-"""Whether a compiled network is the same as a reference: one form for both graphs, matching, and equal outputs."""
+"""Whether a network and a reference are the same: matching and comparing."""

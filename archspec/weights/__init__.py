@@ -1,4 +1,4 @@
-"""State dicts: reading and writing files of them, fitting them to a network, and building a model with them."""
+"""Files of weights: reading them, fitting them to a network, building it with them, saving them."""
 
 from archspec.weights.building import build, save
 from archspec.weights.files import read

@@ -1,0 +1,1 @@
+"""The language's expressions: tokens, parser, values."""

@@ -1,0 +1,1 @@
+"""The blocks, shortcuts, fragments and namings that ship, written in the language."""

@@ -1,0 +1,1 @@
+"""Files and YAML: reading text with the place of every value."""
