@@ -17,14 +17,15 @@ import archspec
 from archspec.analysis.report import report
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph, Limits
+from archspec.language.standalone import standalone
+from archspec.language.text.yaml_writer import to_yaml
 from archspec.testing.expectations import check_expectations
 
 from . import options
 from .build_text import build_json, put_loaded, put_report
 from .files import replacing, stand_somewhere, unwritable
 from .progress import Step, progress
-from .render import Terminal, counted, put, put_json, short
-from .yaml_text import standalone, to_yaml
+from .render import Terminal, counted, display_width, put, put_json, short
 
 if TYPE_CHECKING:
     from torch import fx
@@ -206,7 +207,7 @@ def _save(model: fx.GraphModule, graph: Graph, source: Source, output: Path, tem
 
     step(f"writing {output.name}")
     try:
-        weights.save(model, graph, to_yaml(standalone(graph.spec, source)), str(temporary))
+        weights.save(model, graph, to_yaml(standalone(graph.spec, source), width=display_width), str(temporary))
     except ImportError as error:
         help = "pip install 'archspec-compiler[torch]'"
         message = f"saving weights needs safetensors, which cannot be imported ({error})"

@@ -15,12 +15,12 @@ from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
 from archspec.graph.graph import Graph, Limits
+from archspec.language.text.yaml_writer import flow
 from archspec.operations.base import show_shape
 
 from . import options
 from .render import Terminal, counted, put, put_json, short
 from .tables import put_keys, put_table
-from .yaml_text import scalar
 
 TOTALS = {
     "params": "parameters",
@@ -94,17 +94,9 @@ def _put_text(found: Difference, before: str, after: str) -> None:
     _put_transfer(found)
 
 
-def _value(value: Any, *, inside: bool = False) -> str:
+def _value(value: Any) -> str:
     """A value of a spec as YAML in one line, cut where it is long."""
-    if value is None and not inside:
-        return "not set"
-    text = scalar(value, inside=inside) if not isinstance(value, list | dict) else ""
-    if isinstance(value, list):
-        text = f"[{', '.join(_value(item, inside=True) for item in value)}]"
-    elif isinstance(value, dict):
-        pairs = (f"{scalar(key, inside=True)}: {_value(item, inside=True)}" for key, item in value.items())
-        text = f"{{{', '.join(pairs)}}}"
-    return text if inside else cut(text, 80)
+    return "not set" if value is None else cut(flow(value), 80)
 
 
 def _stage(change: StageChange) -> Iterator[tuple[str, ...]]:

@@ -12,13 +12,14 @@ import click
 import archspec
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph, Limits, Node
+from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
+from archspec.language.text.yaml_writer import to_yaml
 from archspec.operations.base import Operation, arguments, show_shape
 
 from . import options
-from .render import as_json, put_json, write
+from .render import as_json, display_width, put_json, write
 from .tables import put_table
-from .yaml_text import standalone, to_yaml
 
 
 @click.command("show", cls=options.SpecCommand)
@@ -49,7 +50,7 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
     if nodes:
         put_table(_node_table(graph), header=True)
     else:
-        write(to_yaml(document), sys.stdout)
+        write(to_yaml(document, width=display_width), sys.stdout)
     return 0
 
 

@@ -10,8 +10,8 @@ import archspec.language.load
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph
 from archspec.graph.lower import lower
+from archspec.language.text.yaml_writer import Written, write
 from archspec.strategies.chooser import Chooser
-from archspec.strategies.text import Written, write
 from archspec.strategies.whole import document as drawn_document
 
 

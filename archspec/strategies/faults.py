@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from archspec.strategies.text import Path, Raw
+from archspec.language.text.yaml_writer import Path, Raw
 
 Document = dict[str, Any]
 

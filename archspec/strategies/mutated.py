@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics import Source
 from archspec.language.text.document import read
+from archspec.language.text.yaml_writer import write
 from archspec.strategies.drawn import SpecText
 from archspec.strategies.faults import GENERAL, Document, Fault
 from archspec.strategies.table_faults import TABLE_FAULTS
-from archspec.strategies.text import write
 
 __all__ = ["CODES", "Mutation", "mutations"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from archspec.language.text.yaml_writer import Path
 from archspec.strategies.faults import Document, Fault, Made
-from archspec.strategies.text import Path
 
 # -- a cell that is there ----------------------------------------------------------------------------------------------
 

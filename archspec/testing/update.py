@@ -18,6 +18,7 @@ from archspec.analysis.numbers import MAX_BITS
 from archspec.diagnostics import Source, Span, SpecError
 from archspec.graph.graph import Graph
 from archspec.language.text.document import Document, Path, read
+from archspec.language.text.yaml_writer import Raw, flow
 from archspec.operations.base import Shape
 from archspec.testing.expectations import Compared, Measures, claims_of
 from archspec.testing.figures import UNITS, BadExpectation, read_expectation
@@ -126,12 +127,10 @@ def _fillings(measures: Measures, document: Document) -> Iterator[Edit]:
 def _with_expect(source: Source, measures: Measures) -> str | None:
     """The text with an ``expect`` at its end; None where that is not the end of the spec."""
     found = {key: measured for key in ADDED if (measured := measures.measure("", key)) is not None}
-    values = (
-        f"{key}: {_list('', each) if isinstance(each, tuple) else figure('', each)}" for key, each in found.items()
-    )
+    values = {key: Raw(_list("", each) if isinstance(each, tuple) else figure("", each)) for key, each in found.items()}
     line_break = "\r\n" if "\r\n" in source.text else "\n"
     before = source.text if source.text.endswith(("\n", "\r")) else source.text + line_break
-    text = f"{before}expect: {{{', '.join(values)}}}{line_break}"
+    text = f"{before}expect: {flow(values)}{line_break}"
     try:
         added = read(Source(source.name, text)).value
     except SpecError:

@@ -9,7 +9,7 @@ import pytest
 
 import archspec
 from archspec.language.text.locate import zoo_names
-from archspec_cli.yaml_text import scalar
+from archspec.language.text.yaml_writer import scalar
 
 from .conftest import SMALL, Run
 

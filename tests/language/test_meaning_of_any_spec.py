@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.diagnostics import Source
+from archspec.language.standalone import standalone
+from archspec.language.text.yaml_writer import to_yaml
 from archspec.strategies import SpecText, specs
-from archspec_cli.yaml_text import standalone, to_yaml
 from tests.support.properties import compiled, meaning, tries
 
 # Written by hand: the columns that every table has, and the parameters of the library's blocks.
