@@ -18,10 +18,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archspec.analysis.indexed import SOURCE, Facts, IndexedGraph
+from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.analysis.parts import Costs
 from archspec.graph.in_place import in_place
 from archspec.operations.effects import Bytes
+from archspec.operations.facts import Facts
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of one element."""

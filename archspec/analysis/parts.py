@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from archspec.analysis.indexed import Facts, IndexedGraph, total
+from archspec.analysis.indexed import IndexedGraph, total
 from archspec.graph.graph import Region
 from archspec.operations.base import Shape
+from archspec.operations.facts import Facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,6 @@ A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferr
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation, Shape, ShapeFault
+from archspec.operations.facts import applied
 
 if TYPE_CHECKING:
     import networkx
@@ -142,14 +141,13 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows. ``known`` has an operation's output shape and how many weights it has, by its inputs."""
+    """A graph while it grows."""
 
     input: Shape
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
     expanded: int = 0
-    known: dict[tuple[int, tuple[Shape, ...]], tuple[Shape, int]] = field(default_factory=dict)
     most: int = field(init=False)
     """Steps to expand: five for each node of the limit, or of the limit's default."""
 
@@ -177,16 +175,12 @@ class Builder:
         """
         self.expand(STEPS_OF_A_NODE, span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
-        key = (id(operation), shapes)
-        found = self.known.get(key)
-        if found is None:
-            found = self.known[key] = _extent(operation, shapes)
-            if math.prod(found[0]) > self.limits.elements:
-                raise self._too_many_elements()
-        shape, weights = found
-        if weights:
-            self.grow(weights)
-        return self.place(name, operation, inputs, shape, scope, span)
+        found = applied(operation, shapes)
+        if found.elements > self.limits.elements:
+            raise self._too_many_elements()
+        if found.params:
+            self.grow(found.params)
+        return self.place(name, operation, inputs, found.shape, scope, span)
 
     def grow(self, weights: int) -> None:
         """Count elements of weights.
@@ -213,12 +207,6 @@ class Builder:
         node = Node(name, operation, names, shape, scope, span)
         self.nodes.append(node)
         return node
-
-
-@functools.lru_cache(4096)
-def _extent(operation: Operation, inputs: tuple[Shape, ...]) -> tuple[Shape, int]:
-    """An operation's output shape, and how many elements its weights have."""
-    return operation.shape(inputs), sum([math.prod(weight.shape) for weight in operation.weights(inputs).values()])
 
 
 def too_many_nodes(limit: int, span: Span) -> SpecError:
