@@ -96,11 +96,11 @@ class Canonical:
                 found[slot.key] = found.get(slot.key, 0) + 1
         return found
 
-    def to_networkx(self, colours: Iterable[int]) -> networkx.MultiDiGraph:
-        """The graph for networkx: a node a step with its ``step`` and its ``colour``, an edge an operand."""
+    def to_networkx(self, colors: Iterable[int]) -> networkx.MultiDiGraph:
+        """The graph for networkx: a node a step with its ``step`` and its ``color``, an edge an operand."""
         graph = networkx.MultiDiGraph()
-        for number, (step, colour) in enumerate(zip(self.steps, colours, strict=True)):
-            graph.add_node(number, step=step, colour=colour)
+        for number, (step, color) in enumerate(zip(self.steps, colors, strict=True)):
+            graph.add_node(number, step=step, color=color)
             for position, source in enumerate(step.inputs):
                 graph.add_edge(source, number, position=position)
         return graph

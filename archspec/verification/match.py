@@ -15,7 +15,7 @@ Pairs = Mapping[int, int]
 """Steps of the one form to steps of the other."""
 
 ATTEMPTS = 200
-"""How many isomorphisms of the coloured graphs are tried where the walk meets a symmetry that it cannot resolve."""
+"""How many isomorphisms of the colored graphs are tried where the walk meets a symmetry that it cannot resolve."""
 
 
 def match(ours: Canonical, theirs: Canonical) -> Pairs | None:
@@ -66,6 +66,8 @@ def _walk(ours: Canonical, theirs: Canonical, one: Sequence[int], other: Sequenc
         for color in dict.fromkeys(one[number] for number in step.inputs):
             mine = [number for number in step.inputs if one[number] == color]
             yours = [number for number in reference.inputs if other[number] == color]
+            if len(mine) != len(yours):
+                return None
             if len(mine) == 1:
                 certain.append((mine[0], yours[0]))
             else:

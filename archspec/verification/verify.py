@@ -23,8 +23,6 @@ from archspec.verification.outputs import compare_outputs, scramble
 from archspec.verification.reference import make, own_reference
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
 
-CanonicalStep = Callable[[str], None]
-
 
 def verify(
     graph: Graph,
@@ -34,7 +32,7 @@ def verify(
     seed: int = 0,
     tolerance: float = 0.0,
     levels: Collection[Level] = LEVELS,
-    step: CanonicalStep = lambda text: None,
+    step: Callable[[str], None] = lambda text: None,
 ) -> Verdict:
     """Whether a compiled network is the same as a reference; see :func:`archspec.verify`."""
     step("making the reference")

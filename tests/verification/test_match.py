@@ -122,6 +122,25 @@ def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
     assert all(match(chain(keys), chain(other)) is None for other in others)
 
 
+def test_a_symmetry_that_the_walk_resolves_wrongly() -> None:
+    """The walk contradicts itself, and of the thousands of isomorphisms without colors few respect the branches."""
+    kinds = [f"kind{number}" for number in range(7)]
+
+    def network(name: str, sums: list[tuple[int, int]], ends: tuple[int, int], kinds: list[str]) -> Canonical:
+        """Sums of sums of the input, and beside them seven branches, each of its own kind."""
+        steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
+        steps += [CanonicalStep("add", read, (), (), (2, 4), f"{name}{number}") for number, read in enumerate(sums)]
+        steps += [CanonicalStep(kind, (0,), (), (), (2, 4), kind) for kind in kinds]
+        branches = sorted(range(len(sums) + 1, len(steps)), key=lambda number: steps[number].operation)
+        return Canonical((*steps, CanonicalStep("output", (*ends, *branches), (), (), (), "output")))
+
+    one = network("a", [(0, 0), (0, 0), (0, 2), (1, 0), (1, 0), (3, 5)], (4, 6), kinds)
+    other = network("b", [(0, 0), (0, 0), (0, 1), (2, 0), (0, 2), (4, 3)], (5, 6), kinds[::-1])
+    pairs = match(one, other)
+    assert pairs is not None
+    assert agrees(one, other, pairs)
+
+
 def test_ten_thousand_steps_take_seconds() -> None:
     steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
     for number in range(5000):
