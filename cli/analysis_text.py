@@ -15,7 +15,7 @@ from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Costs, Part
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import MANY_BLOCKS, Report
-from archspec.operations.base import Size, show_shape
+from archspec.operations.shapes import Size, show_shape
 
 from .render import Terminal, counted, put, short
 from .tables import put_table

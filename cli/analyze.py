@@ -17,7 +17,7 @@ from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Limits
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 
 from . import options
 from .analysis_text import exact_comparison, put_comparison, put_report

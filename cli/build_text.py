@@ -11,7 +11,7 @@ from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic
 from archspec.graph.graph import Graph
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 
 from .render import Terminal, as_json, counted, put, short
 from .tables import put_keys, put_table

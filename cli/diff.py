@@ -16,7 +16,7 @@ from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
 from archspec.graph.graph import Graph, Limits
 from archspec.language.text.yaml_writer import flow
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 
 from . import options
 from .render import Terminal, counted, put, put_json, short

@@ -14,7 +14,8 @@ from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
 from archspec.language.text.locate import zoo_folder, zoo_names
-from archspec.operations.base import Operation, arguments, operations
+from archspec.operations.base import Operation, arguments
+from archspec.operations.discovery import operations
 
 from . import options
 from .render import put, put_json

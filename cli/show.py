@@ -15,7 +15,8 @@ from archspec.graph.graph import Graph, Limits, Node
 from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
 from archspec.language.text.yaml_writer import to_yaml
-from archspec.operations.base import Operation, arguments, show_shape
+from archspec.operations.base import Operation, arguments
+from archspec.operations.shapes import show_shape
 
 from . import options
 from .render import as_json, display_width, put_json, write

@@ -14,7 +14,7 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 
 from . import options
 from .files import replacing, stand_somewhere

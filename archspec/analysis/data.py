@@ -10,7 +10,7 @@ from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import Report
-from archspec.operations.base import Size
+from archspec.operations.shapes import Size
 
 BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_for_backward_bytes"}
 """How costs are called in the data, if not as in a report."""

@@ -13,7 +13,8 @@ from archspec.graph.state import state
 from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
 from archspec.language.spec import Spec
-from archspec.operations.base import INIT, Shape
+from archspec.operations.base import INIT
+from archspec.operations.shapes import Shape
 
 DEFAULTS: Mapping[str, Any] = {
     "input": list(DEFAULT_INPUT),

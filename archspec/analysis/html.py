@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from archspec.analysis.numbers import shown
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 
 if TYPE_CHECKING:
     from archspec.analysis.parts import Part

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from archspec.analysis.indexed import IndexedGraph, total
 from archspec.graph.graph import Region
-from archspec.operations.base import Shape
 from archspec.operations.facts import Facts
+from archspec.operations.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)

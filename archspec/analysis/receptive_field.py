@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from archspec.analysis.indexed import SOURCE, IndexedGraph
-from archspec.operations.base import Size, collapse
 from archspec.operations.effects import Everywhere, Reach
+from archspec.operations.shapes import Size, collapse
 
 
 class _Interval(NamedTuple):

@@ -15,7 +15,8 @@ from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
-from archspec.operations.base import Operation, Shape, show_shape
+from archspec.operations.base import Operation
+from archspec.operations.shapes import Shape, show_shape
 
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "

@@ -18,7 +18,8 @@ from archspec.emit.modules import Network, make, resolve
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.in_place import in_place
 from archspec.language.spec import LANGUAGE_VERSION
-from archspec.operations.base import Operation, Shape, TorchCall
+from archspec.operations.base import Operation, TorchCall
+from archspec.operations.shapes import Shape
 
 
 def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:

@@ -17,7 +17,8 @@ from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.parser import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
-from archspec.operations.base import operations, show_shape
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import show_shape
 
 SHORTCUT_READS = (
     *("stage", "stages", "index", "number", "count", "blocks"),

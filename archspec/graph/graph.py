@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.language.spec import Spec
-from archspec.operations.base import Operation, Shape, ShapeFault
+from archspec.operations.base import Operation
 from archspec.operations.facts import applied
+from archspec.operations.shapes import Shape, ShapeFault
 
 if TYPE_CHECKING:
     import networkx

@@ -19,7 +19,8 @@ from archspec.graph.sequences import Sequences
 from archspec.language.expressions.parser import Value, make_divisible
 from archspec.language.extent import extent
 from archspec.language.spec import Sequence, Spec, Stage, Template
-from archspec.operations.base import Operation, show_shape
+from archspec.operations.base import Operation
+from archspec.operations.shapes import show_shape
 
 LEFT_OUT = {"pre": ("norm", "act"), "act-only-pre": ("act",)}
 """What a block begins with, and so what the stem's last layer omits and the head begins with."""

@@ -9,7 +9,7 @@ from archspec.diagnostics import Diagnostic, Label, Span
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
 from archspec.language.spec import Term
-from archspec.operations.base import ShapeFault, show_shape
+from archspec.operations.shapes import ShapeFault, show_shape
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ from typing import Any
 from archspec.graph.environment import Environment
 from archspec.language.expressions.parser import Value
 from archspec.language.spec import NONE, Fragment, Setting, Step, Term
-from archspec.operations.base import Operation, arguments, operations
+from archspec.operations.base import Operation, arguments
+from archspec.operations.discovery import operations
 
 INHERITED = ("norm", "act", "activation_order", "classes")
 """The names that a fragment sees of the place where it is called, beside its parameters and the spec's."""

@@ -16,7 +16,7 @@ from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.parser import Expression, Value
 from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
-from archspec.operations.base import ShapeFault
+from archspec.operations.shapes import ShapeFault
 
 
 @dataclass(frozen=True, slots=True)

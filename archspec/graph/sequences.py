@@ -16,7 +16,9 @@ from archspec.graph.origins import Origins
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
 from archspec.language.expressions.parser import Value
 from archspec.language.spec import NONE, Fragment, Sequence, Step, Term
-from archspec.operations.base import Operation, ShapeFault, operations
+from archspec.operations.base import Operation
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import ShapeFault
 
 MAX_FAULTS = 200
 """After so many faults of shapes, the rest of the network is not looked at."""

@@ -14,7 +14,8 @@ from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fra
 from archspec.language.steps import Context, read_steps
 from archspec.language.terms import Cursor
 from archspec.language.text.document import Document, read
-from archspec.operations.base import arguments, operations
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
 
 FRAGMENT_NAMES = frozenset({"in_channels", "classes", "norm", "act", "activation_order"})
 STAGE_NAMES = frozenset({"stage", "stages", "count", "blocks", "in_channels", "classes"})

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archspec.operations.base import operations
+from archspec.operations.discovery import operations
 
 if TYPE_CHECKING:
     from archspec.language.spec import Spec

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any
 
 from archspec.language.spec import SETTINGS
-from archspec.operations.base import Operation, arguments, operations
+from archspec.operations.base import Operation, arguments
+from archspec.operations.discovery import operations
 
 Schema = dict[str, Any]
 

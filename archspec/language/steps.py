@@ -12,7 +12,8 @@ from archspec.language.expressions.tokens import tokens
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Definitions, Fragment, Sequence, Setting, Step, Term
 from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written
-from archspec.operations.base import Operation, arguments, operations
+from archspec.operations.base import Operation, arguments
+from archspec.operations.discovery import operations
 
 COMMON_ARGUMENTS = ("name", "when")
 GROUPS = ("layer", "sequence")

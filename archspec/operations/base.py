@@ -1,4 +1,4 @@
-"""What an operation is, and the window arithmetic that convolution and pooling share.
+"""What an operation is.
 
 An operation is one frozen dataclass in one file of this folder. Its fields are its arguments as a spec writes them;
 from them come the JSON Schema of the step, the shape, the weights, the MACs, and the torch module or function it stands
@@ -9,20 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
-import math
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
-
-Shape = tuple[int, ...]
-"""Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
-
-Size = int | tuple[int, ...]
-"""One number for every spatial axis, or one number an axis."""
+from archspec.operations.shapes import Shape
 
 Kind = Literal["integer", "number", "boolean", "word", "size"]
 """What an argument takes. A ``size`` is an integer, or a list with one integer a spatial axis."""
@@ -76,29 +68,6 @@ class TorchCall:
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     fold: bool = False
     packed: bool = False
-
-
-class ShapeFault(Exception):
-    """An operation does not fit its inputs.
-
-    ``argument`` names the argument at fault, written or not (empty: the step as a whole); ``help`` says what would do;
-    ``assumed`` is the shape with which inference may go on to find more faults, or None; ``channels`` says that the
-    input's channel count is part of the fault, so that the place it comes from is worth showing.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        argument: str = "",
-        help: str = "",
-        assumed: Shape | None = None,
-        channels: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.code, self.message, self.argument = code, message, argument
-        self.help, self.assumed, self.channels = help, assumed, channels
 
 
 def argument(
@@ -246,119 +215,3 @@ def arguments(operation: type[Operation]) -> dict[str, dataclasses.Field[Any]]:
 @functools.cache
 def _arguments(operation: type[Operation]) -> dict[str, dataclasses.Field[Any]]:
     return {f.name: f for f in dataclasses.fields(operation) if "kind" in f.metadata}
-
-
-@functools.cache
-def operations() -> Mapping[str, type[Operation]]:
-    """Every operation by its word: each public class of each file in this folder that sets a ``name``."""
-    found: dict[str, type[Operation]] = {}
-    package = importlib.import_module("archspec.operations")
-    for info in pkgutil.iter_modules(package.__path__):  # in order of names
-        module = importlib.import_module(f"archspec.operations.{info.name}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Operation) and "name" in vars(value):
-                found[value.name] = value
-    return found
-
-
-def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:
-    """``value`` for each of ``rank`` spatial axes. Raises ShapeFault where a list has another length."""
-    if isinstance(value, int):
-        return (value,) * rank
-    if len(value) != rank:
-        numbers = "1 number" if len(value) == 1 else f"{len(value)} numbers"
-        axes = "axis" if rank == 1 else "axes"
-        raise ShapeFault(
-            "E506",
-            f"`{name}` has {numbers}, but the value here has {rank} spatial {axes}",
-            argument=name,
-            help=f"write one number for every axis, or a list of {rank}",
-        )
-    return value
-
-
-def spatial_rank(shape: Shape, operation: str) -> int:
-    """The number of spatial axes, one to three. Raises ShapeFault for a flattened value."""
-    rank = len(shape) - 1
-    if rank == 0:
-        raise ShapeFault(
-            "E506", f"`{operation}` needs a spatial value, but what reaches it is flat, with {shape[0]} features"
-        )
-    return rank
-
-
-def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:
-    """How many windows fit along one axis, as torch counts them; 0 or less where the kernel does not fit.
-
-    With ``ceil`` a last, partial window is counted if it starts inside the input or its left padding, even where it is
-    the only one.
-    """
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if not ceil:
-        return room // stride + 1
-    count = -(-room // stride) + 1
-    return count - 1 if (count - 1) * stride >= size + padding else count
-
-
-def collapse(values: tuple[int, ...]) -> Size:
-    """One number where all axes agree, as a person would write it; else the tuple."""
-    return values[0] if len(set(values)) == 1 else values
-
-
-def show_shape(shape: Shape) -> str:
-    """``64x56x56``, as messages and reports write a shape."""
-    return "x".join(map(str, shape))
-
-
-def window_fault(
-    kernel: tuple[int, ...], size: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
-) -> ShapeFault:
-    """The fault of a window that does not fit even once."""
-    spread = f" dilated by {show_shape(dilation)}" if any(d > 1 for d in dilation) else ""
-    padded = f" padded by {show_shape(padding)}" if any(padding) else ""
-    return ShapeFault(
-        "E502",
-        f"a kernel of {show_shape(kernel)}{spread} does not fit an input of {show_shape(size)}{padded}",
-        argument="kernel",
-        help="use a larger `input`, fewer strides before this step, or a smaller kernel",
-    )
-
-
-def groups_fault(channels: int, groups: int, assumed: Shape) -> ShapeFault:
-    """The fault of an input whose channels do not split into groups."""
-    return ShapeFault(
-        "E503",
-        f"{channels} channels do not split into {groups} groups",
-        argument="groups",
-        help=f"`groups` must divide {channels}; {math.gcd(channels, groups)} does",
-        assumed=assumed,
-        channels=True,
-    )
-
-
-def merge_fault(verb: str, first: Shape, other: Shape, assumed: Shape | None, *, channels: bool = True) -> ShapeFault:
-    """The fault of a merge whose inputs disagree: ``64x56x56 and 128x28x28 cannot be added``.
-
-    Args:
-        verb: what cannot be done, as a participle.
-        first, other: two shapes that disagree.
-        assumed: the shape with which inference goes on.
-        channels: whether the channels have to agree too.
-    """
-    channels = channels and first[0] != other[0]
-    advice = []
-    if len(first) != len(other):
-        advice.append("`flatten` both or neither")
-    else:
-        if channels:
-            means = "a 1x1 `conv` or `pad_channels`" if len(first) > 1 else "a `linear`"
-            advice.append(f"give both the same channels, with {means}")
-        if first[1:] != other[1:]:
-            advice.append("give both the same size, with equal strides and padding")
-    return ShapeFault(
-        "E504",
-        f"{show_shape(first)} and {show_shape(other)} cannot be {verb}",
-        help="; ".join(advice),
-        assumed=assumed,
-        channels=channels,
-    )

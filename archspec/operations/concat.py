@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, Shape, TorchCall, merge_fault
+from archspec.operations.base import Operation, TorchCall
 from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape, merge_fault
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from archspec.operations.base import (
-    Operation,
-    Shape,
-    ShapeFault,
-    Size,
-    TorchCall,
-    Weight,
-    argument,
-    collapse,
-    per_axis,
-    spatial_rank,
-    window,
-    window_fault,
-)
+from archspec.operations.base import Operation, TorchCall, Weight, argument
 from archspec.operations.effects import NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, spatial_rank
+from archspec.operations.windows import window, window_fault
 
 
 @dataclass(frozen=True)

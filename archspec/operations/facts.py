@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from archspec.operations.base import Operation, Shape
+from archspec.operations.base import Operation
 from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape
 
 MEMORY = 4096
 """How many operations at a size a process remembers: variants of a network have most of theirs in common."""

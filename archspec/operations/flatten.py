@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from archspec.operations.base import Operation, Shape, TorchCall
+from archspec.operations.base import Operation, TorchCall
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from archspec.operations.base import Operation, Shape, TorchCall, Weight, argument
+from archspec.operations.base import Operation, TorchCall, Weight, argument
 from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from archspec.operations.base import (
-    Buffer,
-    Operation,
-    Shape,
-    ShapeFault,
-    TorchCall,
-    Weight,
-    argument,
-    groups_fault,
-    spatial_rank,
-)
+from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument
 from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape, ShapeFault, groups_fault, spatial_rank
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""

@@ -6,21 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from archspec.operations.base import (
-    Operation,
-    Shape,
-    ShapeFault,
-    Size,
-    TorchCall,
-    argument,
-    collapse,
-    per_axis,
-    show_shape,
-    spatial_rank,
-    window,
-    window_fault,
-)
+from archspec.operations.base import Operation, TorchCall, argument
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
+from archspec.operations.windows import window, window_fault
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, argument
+from archspec.operations.base import Operation, TorchCall, argument
 from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.shapes import Shape, ShapeFault
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, Shape, Size, TorchCall, argument, per_axis, spatial_rank
+from archspec.operations.base import Operation, TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.shapes import Shape, Size, per_axis, spatial_rank
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import fx, nn
 from archspec.diagnostics import Diagnostic
 from archspec.emit.fx import emit
 from archspec.graph.graph import Graph, Node
-from archspec.operations.base import Shape, show_shape
+from archspec.operations.shapes import Shape, show_shape
 
 BATCH = 2
 """More than one, so that a shape that took the batch for a channel would not pass."""

@@ -16,7 +16,7 @@ from archspec.analysis.totals import weighted_layers
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.text.document import Document, Path
-from archspec.operations.base import Shape
+from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
 
 __all__ = [

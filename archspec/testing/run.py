@@ -20,7 +20,7 @@ from archspec.emit.fx import emit
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
 from archspec.graph.state import state
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
 from archspec.weights import build, save
 

@@ -19,7 +19,7 @@ from archspec.diagnostics import Source, Span, SpecError
 from archspec.graph.graph import Graph
 from archspec.language.text.document import Document, Path, read
 from archspec.language.text.yaml_writer import Raw, flow
-from archspec.operations.base import Shape
+from archspec.operations.shapes import Shape
 from archspec.testing.expectations import Compared, Measures, claims_of
 from archspec.testing.figures import UNITS, BadExpectation, read_expectation
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archspec.operations.base import show_shape
+from archspec.operations.shapes import show_shape
 from archspec.tracing.canonical_form import Canonical, CanonicalStep, Slot
 from archspec.verification.colors import Palette, forward, label, operands
 

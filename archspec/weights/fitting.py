@@ -13,7 +13,8 @@ from torch import Tensor
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
-from archspec.operations.base import Buffer, Shape, Weight, show_shape
+from archspec.operations.base import Buffer, Weight
+from archspec.operations.shapes import Shape, show_shape
 from archspec.weights.files import COUNTER, common_prefix, read, unwrap
 from archspec.weights.keymap import KeyMap, read_map
 from archspec.weights.loaded import Loaded

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspec.diagnostics import Diagnostic
-from archspec.operations.base import Shape
+from archspec.operations.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import archspec
 from archspec.analysis.report import report
 from archspec.graph.graph import Graph, Node
-from archspec.operations.base import Operation, Shape, Weight
+from archspec.operations.base import Operation, Weight
 from archspec.operations.effects import HERE, NOTHING, Bytes, Reach, Saved
+from archspec.operations.shapes import Shape
 from tests.analysis.families import family
 from tests.support.equivalence import compiled
 from tests.support.paths import SPECS

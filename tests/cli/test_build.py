@@ -252,7 +252,7 @@ def test_warnings_stand_beside_the_result(small: Path, run: Run) -> None:
 
 def test_a_shape_that_torch_contradicts_is_said(small: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only a defect of archspec can cause, so a pool of no other test is made to promise other rows."""
-    from archspec.operations.base import operations
+    from archspec.operations.discovery import operations
 
     pool = operations()["pool"]
     shape = pool.shape

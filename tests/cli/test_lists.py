@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 import archspec
 from archspec.codes import CODES
-from archspec.operations.base import arguments, operations
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
 from tests.support.paths import ROOT
 
 from . import process

@@ -24,7 +24,8 @@ from archspec.language.schema import EXPECTATIONS, SCOPES, read_schema
 from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.steps import MAX_LEVELS
 from archspec.language.table import COLUMNS
-from archspec.operations.base import INIT, Operation, arguments, operations
+from archspec.operations.base import INIT, Operation, arguments
+from archspec.operations.discovery import operations
 from archspec.testing.expectations import NAMES, check_expectations
 from archspec.testing.harness import LEVELS
 from archspec_cli.main import COMMANDS, run

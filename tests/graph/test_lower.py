@@ -8,7 +8,7 @@ import pytest
 
 import archspec
 from archspec.graph.graph import NODES, Graph
-from archspec.operations.base import Shape
+from archspec.operations.shapes import Shape
 from tests.support.equivalence import codes, compiled, spec
 from tests.support.timing import allowed
 from tests.support.work import calls

@@ -15,7 +15,8 @@ from archspec.language.schema import library_schema, read_schema
 from archspec.language.schema_faults import validate
 from archspec.language.spec import SETTINGS
 from archspec.language.text.document import read
-from archspec.operations.base import arguments, operations
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
 from tests.support.paths import ROOT
 
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "tests/specs/good").glob("*.yaml"))]

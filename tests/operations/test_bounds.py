@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import archspec
-from archspec.operations.base import operations
+from archspec.operations.discovery import operations
 
 # An operation and an argument; what is taken, what is refused, and the arguments beside it. Sizes are of a 3x8x8 input.
 BOUNDS = [

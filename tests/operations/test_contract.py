@@ -20,7 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from archspec.codes import CODES
 from archspec.emit.initialize import initialize
 from archspec.emit.modules import resolve
-from archspec.operations.base import Operation, Shape, ShapeFault, TorchCall, Weight, arguments, operations
+from archspec.operations.base import Operation, TorchCall, Weight, arguments
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import Shape, ShapeFault
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 

@@ -15,8 +15,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archspec.emit.modules import resolve
 from archspec.operations.act import ACTIVATIONS
-from archspec.operations.base import INIT, Operation, Shape, operations
+from archspec.operations.base import INIT, Operation
+from archspec.operations.discovery import operations
 from archspec.operations.effects import Bytes, Everywhere
+from archspec.operations.shapes import Shape
 from tests.analysis.measure import LiveStorages
 from tests.operations.test_contract import apply, module_of
 

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from archspec.emit.initialize import INITIALIZERS, initialize
-from archspec.operations.base import INIT, Shape, Weight, operations
+from archspec.operations.base import INIT, Weight
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import Shape
 
 REFERENCES: dict[str, Callable[[Tensor], Tensor]] = {
     "he-fan-out": lambda t: nn.init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from archspec.operations.base import Operation, Shape, ShapeFault, operations
+from archspec.operations.base import Operation
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import Shape, ShapeFault
 
 MAP = (64, 56, 56)
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear, resolve
-from archspec.operations.base import Shape, operations
 from archspec.operations.channel_shuffle import ChannelShuffle
+from archspec.operations.discovery import operations
 from archspec.operations.pad_channels import PadChannels
+from archspec.operations.shapes import Shape
 from tests.support.reference import torchvision_models
 
 

@@ -9,8 +9,9 @@ import torch
 from torch.nn import functional
 
 from archspec.emit.modules import resolve
-from archspec.operations.base import ShapeFault, window
 from archspec.operations.pool import Pool
+from archspec.operations.shapes import ShapeFault
+from archspec.operations.windows import window
 
 
 def torch_window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool, pooled: bool) -> int:

@@ -18,7 +18,7 @@ from archspec.language.schema import read_schema
 from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.text.yaml_writer import flow, write
 from archspec.operations.act import ACTIVATIONS
-from archspec.operations.base import operations
+from archspec.operations.discovery import operations
 from archspec.strategies import SpecText, graphs, specs
 from archspec.testing.expectations import check_expectations
 from tests.support.properties import SLOW_DRAWS, compiled, tries

@@ -17,7 +17,7 @@ from archspec.graph.block_settings import setting_in_force
 from archspec.graph.graph import Graph
 from archspec.graph.orders import ORDERS
 from archspec.language.definitions import library
-from archspec.operations.base import operations
+from archspec.operations.discovery import operations
 from archspec.strategies import SpecText, specs
 from archspec.testing.against_torch import compare_shapes
 from tests.tools.fuzz.promise import Broken

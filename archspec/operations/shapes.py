@@ -1,0 +1,110 @@
+"""Shapes of values, and the faults of shapes that do not fit."""
+
+from __future__ import annotations
+
+import math
+
+Shape = tuple[int, ...]
+"""Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
+
+Size = int | tuple[int, ...]
+"""One number for every spatial axis, or one number an axis."""
+
+
+class ShapeFault(Exception):
+    """An operation does not fit its inputs.
+
+    ``argument`` names the argument at fault, written or not (empty: the step as a whole); ``help`` says what would do;
+    ``assumed`` is the shape with which inference may go on to find more faults, or None; ``channels`` says that the
+    input's channel count is part of the fault, so that the place it comes from is worth showing.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        argument: str = "",
+        help: str = "",
+        assumed: Shape | None = None,
+        channels: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.argument = code, message, argument
+        self.help, self.assumed, self.channels = help, assumed, channels
+
+
+def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:
+    """``value`` for each of ``rank`` spatial axes. Raises ShapeFault where a list has another length."""
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        numbers = "1 number" if len(value) == 1 else f"{len(value)} numbers"
+        axes = "axis" if rank == 1 else "axes"
+        raise ShapeFault(
+            "E506",
+            f"`{name}` has {numbers}, but the value here has {rank} spatial {axes}",
+            argument=name,
+            help=f"write one number for every axis, or a list of {rank}",
+        )
+    return value
+
+
+def spatial_rank(shape: Shape, operation: str) -> int:
+    """The number of spatial axes, one to three. Raises ShapeFault for a flattened value."""
+    rank = len(shape) - 1
+    if rank == 0:
+        raise ShapeFault(
+            "E506", f"`{operation}` needs a spatial value, but what reaches it is flat, with {shape[0]} features"
+        )
+    return rank
+
+
+def collapse(values: tuple[int, ...]) -> Size:
+    """One number where all axes agree, as a person would write it; else the tuple."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def show_shape(shape: Shape) -> str:
+    """``64x56x56``, as messages and reports write a shape."""
+    return "x".join(map(str, shape))
+
+
+def groups_fault(channels: int, groups: int, assumed: Shape) -> ShapeFault:
+    """The fault of an input whose channels do not split into groups."""
+    return ShapeFault(
+        "E503",
+        f"{channels} channels do not split into {groups} groups",
+        argument="groups",
+        help=f"`groups` must divide {channels}; {math.gcd(channels, groups)} does",
+        assumed=assumed,
+        channels=True,
+    )
+
+
+def merge_fault(verb: str, first: Shape, other: Shape, assumed: Shape | None, *, channels: bool = True) -> ShapeFault:
+    """The fault of a merge whose inputs disagree: ``64x56x56 and 128x28x28 cannot be added``.
+
+    Args:
+        verb: what cannot be done, as a participle.
+        first, other: two shapes that disagree.
+        assumed: the shape with which inference goes on.
+        channels: whether the channels have to agree too.
+    """
+    channels = channels and first[0] != other[0]
+    advice = []
+    if len(first) != len(other):
+        advice.append("`flatten` both or neither")
+    else:
+        if channels:
+            means = "a 1x1 `conv` or `pad_channels`" if len(first) > 1 else "a `linear`"
+            advice.append(f"give both the same channels, with {means}")
+        if first[1:] != other[1:]:
+            advice.append("give both the same size, with equal strides and padding")
+    return ShapeFault(
+        "E504",
+        f"{show_shape(first)} and {show_shape(other)} cannot be {verb}",
+        help="; ".join(advice),
+        assumed=assumed,
+        channels=channels,
+    )
