@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
 from archspec.graph.graph import Graph, Limits
 from archspec.graph.lower import lower
 from archspec.language.load import load
@@ -138,7 +138,7 @@ def diff(
 def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | None, limits: Limits | None) -> Graph:
     if input is None:
         return spec if isinstance(spec, Graph) else compile(spec, limits=limits)
-    loaded = spec.spec if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
+    loaded = spec.origin if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
     from archspec.analysis.report import with_input
 
     return compile(with_input(loaded, input), limits=limits)
@@ -236,7 +236,18 @@ def verify(
     _backend()
     from archspec.verification.verify import verify as verified
 
-    return verified(graph, against, batch=batch, seed=seed, tolerance=tolerance, levels=levels, step=step)
+    place = None
+    if against is None:
+        against, place = _own_reference(graph)
+    return verified(graph, against, place=place, batch=batch, seed=seed, tolerance=tolerance, levels=levels, step=step)
+
+
+def _own_reference(graph: Graph) -> tuple[str, Span]:
+    """What a graph's spec names as its reference, and where."""
+    text = graph.origin.document.value.get("reference") if graph.origin else None
+    if graph.origin is None or not isinstance(text, str):
+        raise ValueError(f"there is nothing to compare `{graph.name}` with: it names no reference")
+    return text, graph.origin.document.span(("reference",))
 
 
 def _backend() -> ModuleType:

@@ -15,8 +15,9 @@ import click
 
 import archspec
 from archspec.analysis.report import report
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.graph.graph import Graph, Limits
+from archspec.language.spec import Spec
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import to_yaml
 from archspec.testing.expectations import check_expectations
@@ -114,11 +115,12 @@ def command(
     source = options.source(spec)
     with progress(steps=3 + (2 if output else 1 if how else 0)) as step:
         step("compiling")
-        graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
+        resolved = options.load(source, overrides, allow_outside)
+        graph = archspec.compile(resolved, limits=limits)
         found = (*graph.warnings, *check_expectations(graph))
         if any(diagnostic.severity == "error" for diagnostic in found):
             raise SpecError(found)
-        inputs = _files(graph)
+        inputs = _files(resolved)
         _check_not_read(output, (weights, key_map))
         loaded = None
         with replacing(output, force=force, inputs=inputs) if output else contextlib.nullcontext() as temporary:
@@ -126,7 +128,7 @@ def command(
             if output or how:
                 model, loaded = _model(graph, how, seed, flat, step)
             if output and temporary:
-                _save(model, graph, source, output, temporary, step)
+                _save(model, graph, to_yaml(standalone(resolved, source), width=display_width), output, temporary, step)
     found += tuple(map(_of_this_command, loaded.remarks)) if loaded else ()
     costs = report(graph, lengths=False)
     if form == "json":
@@ -153,9 +155,9 @@ def _of_this_command(remark: Diagnostic) -> Diagnostic:
     return replace(remark, help=help)
 
 
-def _files(graph: Graph) -> set[str]:
+def _files(spec: Spec) -> set[str]:
     """The paths of the files that the spec was read from."""
-    documents = (graph.spec.document, *graph.spec.imported)
+    documents = (spec.document, *spec.imported)
     sources = {place.value.source for document in documents for place in document.places.values()}
     return {source.path for source in sources if source.path}
 
@@ -201,13 +203,13 @@ def _model(
     return model, model.meta.get("weights")
 
 
-def _save(model: fx.GraphModule, graph: Graph, source: Source, output: Path, temporary: Path, step: Step) -> None:
-    """Write the model's weights to ``temporary``, which becomes ``output``."""
+def _save(model: fx.GraphModule, graph: Graph, text: str, output: Path, temporary: Path, step: Step) -> None:
+    """Write the model's weights, and the spec's ``text``, to ``temporary``, which becomes ``output``."""
     from archspec import weights
 
     step(f"writing {output.name}")
     try:
-        weights.save(model, graph, to_yaml(standalone(graph.spec, source), width=display_width), str(temporary))
+        weights.save(model, graph, text, str(temporary))
     except ImportError as error:
         help = "pip install 'archspec-compiler[torch]'"
         message = f"saving weights needs safetensors, which cannot be imported ({error})"
@@ -235,7 +237,7 @@ def _next(
         call = _python(spec, overrides, allow_outside, {"weights": str(output)} if output else how)
         return f"Next: `{call}` gives the model with them."
     changes = _options(overrides, allow_outside, limits)
-    again = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.spec.name}{SUFFIX}"])
+    again = shlex.join(["archspec", "build", spec, *changes, "-o", f"{graph.name}{SUFFIX}"])
     return f"Next: `{again}` saves initialised weights."
 
 

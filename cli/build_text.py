@@ -76,8 +76,8 @@ def build_json(
     return {
         "spec": spec,
         "valid": True,
-        "name": graph.spec.name,
-        "hash": graph.spec.hash,
+        "name": graph.name,
+        "hash": graph.fingerprint,
         "input": list(graph.input),
         "output": list(graph.output),
         "params": costs.totals.costs.params,

@@ -84,8 +84,8 @@ class Outcome:
         found: dict[str, Any] = {"spec": self.spec, "file": self.name, "valid": self.valid}
         if self.graph and self.totals:
             found |= {
-                "name": self.graph.spec.name,
-                "hash": self.graph.spec.hash,
+                "name": self.graph.name,
+                "hash": self.graph.fingerprint,
                 "params": self.totals.costs.params,
                 "macs": self.totals.costs.macs,
                 "layers": self.totals.layers,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import archspec
-from archspec.diagnostics import Source
+from archspec.diagnostics import Source, Span
 from archspec.graph.graph import Graph, Limits, Node
 from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
@@ -56,10 +56,10 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
 
 
 def _spec_json(graph: Graph, document: Document) -> dict[str, Any]:
-    places = {".".join(map(str, path)): _place(document, path) for path in _paths(document.value, ())}
+    places = {".".join(map(str, path)): _place(document.span(path)) for path in _paths(document.value, ())}
     return {
-        "name": graph.spec.name,
-        "hash": graph.spec.hash,
+        "name": graph.name,
+        "hash": graph.fingerprint,
         "spec": document.value,
         "places": places,
         "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
@@ -73,15 +73,15 @@ def _paths(value: Any, path: Path) -> Iterator[Path]:
         yield from _paths(item, (*path, key))
 
 
-def _place(document: Document, path: Path) -> dict[str, Any]:
-    span = document.span(path)
-    return {"file": span.source.name, "line": span.line, "column": span.column}
+def _place(span: Span | None) -> dict[str, Any]:
+    file, line, column = (span.source.name, span.line, span.column) if span else (None, None, None)
+    return {"file": file, "line": line, "column": column}
 
 
 def _graph_json(graph: Graph) -> dict[str, Any]:
     return {
-        "name": graph.spec.name,
-        "hash": graph.spec.hash,
+        "name": graph.name,
+        "hash": graph.fingerprint,
         "input": list(graph.input),
         "outputs": dict(graph.outputs),
         "nodes": [_node_json(node) for node in graph.nodes],
@@ -107,9 +107,7 @@ def _node_json(node: Node) -> dict[str, Any]:
         "inputs": list(node.inputs),
         "shape": list(node.shape),
         "scope": node.scope,
-        "file": node.span.source.name,
-        "line": node.span.line,
-        "column": node.span.column,
+        **_place(node.span),
     }
 
 
@@ -129,7 +127,7 @@ def _node_table(graph: Graph) -> list[tuple[str, ...]]:
     for node in graph.nodes:
         given = ", ".join(f"{key}={_value(value)}" for key, value in _set_arguments(node.operation).items())
         operation = f"{node.operation.name}({given})" if given else node.operation.name
-        place = f"{_short_name(node.span.source)}:{node.span.line}"
+        place = f"{_short_name(node.span.source)}:{node.span.line}" if node.span else ""
         rows.append((node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place))
     return rows
 

@@ -14,6 +14,7 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.graph import Graph, Limits
+from archspec.language.spec import Spec
 from archspec.operations.shapes import show_shape
 
 from . import options
@@ -111,12 +112,13 @@ def command(
       archspec verify mine.yaml --against models.mine:build --map keys.json
     """
     asked: tuple[Level, ...] = levels or ("graph", "outputs")  # a network may have names of its own and be the same
-    graph = archspec.compile(options.load(options.source(spec), overrides, allow_outside), limits=limits)
-    if against is None and not graph.spec.document.value.get("reference"):
-        raise click.UsageError(f"`{graph.spec.name}` names no reference; say with --against what to compare it with")
+    loaded = options.load(options.source(spec), overrides, allow_outside)
+    graph = archspec.compile(loaded, limits=limits)
+    if against is None and not loaded.document.value.get("reference"):
+        raise click.UsageError(f"`{graph.name}` names no reference; say with --against what to compare it with")
     try:
         with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
-            temporary = stack.enter_context(replacing(target, force=force, inputs=_files(graph))) if target else None
+            temporary = stack.enter_context(replacing(target, force=force, inputs=_files(loaded))) if target else None
             talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
             stand_somewhere()
             with progress(steps=4 if "outputs" in asked else 3) as step, talk:
@@ -156,9 +158,9 @@ def command(
     return int(not held)
 
 
-def _files(graph: Graph) -> set[str]:
+def _files(spec: Spec) -> set[str]:
     """The paths of the files that the spec was read from, which no map replaces."""
-    documents = (graph.spec.document, *graph.spec.imported)
+    documents = (spec.document, *spec.imported)
     sources = {place.value.source for document in documents for place in document.places.values()}
     return {source.path for source in sources if source.path}
 
@@ -173,7 +175,7 @@ def _write_map(found: Verdict, graph: Graph, temporary: Path) -> None:
 
     if not found.key_map:
         raise _Unpaired
-    data = {**key_map(found, archspec=archspec.__version__), "hash": graph.spec.hash}
+    data = {**key_map(found, archspec=archspec.__version__), "hash": graph.fingerprint}
     temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
 
 

@@ -73,8 +73,9 @@ class Difference:
     """What differs between two networks, and true where anything does.
 
     ``keys`` are those of the merged specs, dotted, as they are written or else with their default; a key that makes no
-    difference to the network is left out where nothing else does. ``totals`` has every figure of the networks as a
-    whole, whether it differs or not: elements, counts, and bytes for one example in float32.
+    difference to the network is left out where nothing else does, and the tuple is empty where a graph has no spec.
+    ``totals`` has every figure of the networks as a whole, whether it differs or not: elements, counts, and bytes for
+    one example in float32.
     """
 
     before: Report
@@ -97,7 +98,7 @@ def compare(before: Graph, after: Graph) -> Difference:
     return Difference(
         before=reports[0],
         after=reports[1],
-        keys=() if same else tuple(_key_changes(before.spec, after.spec)),
+        keys=() if same else tuple(_key_changes(before.origin, after.origin)),
         stages=() if same else tuple(_stages(*reports)),
         totals=tuple(_totals(*reports)),
         transfer=_transfer(before, after),
@@ -107,7 +108,7 @@ def compare(before: Graph, after: Graph) -> Difference:
 
 def _meaning(graph: Graph) -> tuple[object, ...]:
     """Everything of a network that makes a difference when it is built, whatever its spec looks like."""
-    init = {kind: graph.spec.init.get(kind, words[0]) for kind, words in INIT.items()}
+    init = {kind: graph.init.get(kind, words[0]) for kind, words in INIT.items()}
     nodes = [(node.name, node.operation, node.inputs, node.shape) for node in graph.nodes]
     stages = [stage.scope for stage in graph.stages]
     return graph.input, graph.outputs, graph.single, init, stages, nodes
@@ -152,7 +153,10 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield name, item
 
 
-def _key_changes(before: Spec, after: Spec) -> Iterator[Change]:
+def _key_changes(before: Spec | None, after: Spec | None) -> Iterator[Change]:
+    """The keys whose values differ. Keys are those of a spec, so a graph without one has no changes of keys."""
+    if before is None or after is None:
+        return
     one, other = _keys(before), _keys(after)
     for key in dict.fromkeys([*one.written, *other.written]):
         values = [keys.written.get(key, keys.defaults.get(key)) for keys in (one, other)]

@@ -57,7 +57,7 @@ def index_graph(graph: Graph) -> IndexedGraph:
     shapes: list[tuple[Shape, ...]] = []
     ways: list[tuple[int, ...]] = []
     found: list[Applied] = []
-    for position, (name, operation, names, shape, _, _) in enumerate(graph.nodes):
+    for position, (name, operation, names, shape, _) in enumerate(graph.nodes):
         inputs: tuple[int, ...]
         read: tuple[Shape, ...]
         if len(names) == 1:

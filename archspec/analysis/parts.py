@@ -132,7 +132,6 @@ class Parts:
         """The part of the nodes outside any stage; none where there are no nodes."""
         if first == last:
             return []
-        spec = self.network.graph.spec
-        call = {"stem": spec.stem.call, "head": spec.head.call}.get(name)
+        calls = {"stem": self.network.graph.stem, "head": self.network.graph.head}
         output = self.network.nodes[last - 1].shape
-        return [Part(name, call.word if call else "", 0, output, self.costs(first, last))]
+        return [Part(name, calls.get(name, ""), 0, output, self.costs(first, last))]

@@ -112,7 +112,7 @@ def report(
     parts = Parts(network, trainable)
     totals = sum_up(network, parts, ITEM_BYTES[dtype])
     return Report(
-        name=graph.spec.name,
+        name=graph.name,
         input=graph.input,
         outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
         totals=totals,
@@ -133,7 +133,7 @@ def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     known = {scope for node in graph.nodes for scope in _scopes(node.name)}
     unknown = [scope for scope in frozen if scope not in known]
     if unknown:
-        raise SpecError([_no_scope(scope, known, graph.spec.name) for scope in unknown])
+        raise SpecError([_no_scope(scope, known, graph.name) for scope in unknown])
     return tuple([not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
 
 
@@ -156,13 +156,19 @@ def _argument(name: str, text: str) -> Span:
     return Span(Source(name, text), 1, 1, 1, len(text) + 1)
 
 
-def with_input(spec: Spec, input: Sequence[int]) -> Spec:
+def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     """The spec of the same network for another input: channels and sizes.
+
+    Args:
+        spec: where the network comes from, such as a graph's ``origin``.
+        input: channels, and as many sizes as the spec's.
 
     Raises:
         SpecError: E506, the input has not as many sizes as the spec's.
-        ValueError: it is not channels and one to three sizes of at least 1.
+        ValueError: it is not channels and one to three sizes of at least 1; or there is no spec to compile again.
     """
+    if spec is None:
+        raise ValueError("another input needs a spec to compile again, and this graph has no spec")
     sizes = tuple(input)
     if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")

@@ -30,8 +30,7 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
         flat: one graph for the whole network, in place of one for each block.
     """
     module = _Emitter(graph, flat).model()
-    spec = graph.spec
-    module.meta["archspec"] = {"language": LANGUAGE_VERSION, "name": spec.name, "hash": spec.hash}
+    module.meta["archspec"] = {"language": LANGUAGE_VERSION, "name": graph.name, "hash": graph.fingerprint}
     return module
 
 
@@ -76,8 +75,7 @@ class _Emitter:
         items: list[Node | _Call] = list(nodes) if self.flat else self._items(0, len(nodes), "")
         outputs = self.graph.outputs
         result = next(iter(outputs.values())) if self.graph.single else dict(outputs)
-        spec = self.graph.spec
-        return self._graph_module(items, "", INPUT, result, spec.name, spec.document.span(("input",)))
+        return self._graph_module(items, "", INPUT, result, self.graph.name, self.graph.written_at("input"))
 
     def _torch(self, node: Node) -> TorchCall:
         return node.operation.torch(self.graph.input_shapes(node), in_place=node.name in self.in_place)
@@ -169,7 +167,13 @@ class _Emitter:
         return make(resolve(call.target), call.args, call.kwargs, has_weights=_has_weights(node))
 
     def _graph_module(
-        self, items: list[Node | _Call], path: str, source: str, result: str | dict[str, str], name: str, span: Span
+        self,
+        items: list[Node | _Call],
+        path: str,
+        source: str,
+        result: str | dict[str, str],
+        name: str,
+        span: Span | None,
     ) -> fx.GraphModule:
         """A GraphModule of its own for ``items``, with names relative to ``path``."""
         made: fx.Graph = fx.Graph()
@@ -230,10 +234,10 @@ class _Emitter:
 
 
 def _describe(
-    node: fx.Node, scope: str, operation: Operation | str, shape: Shape | Mapping[str, Shape], span: Span
+    node: fx.Node, scope: str, operation: Operation | str, shape: Shape | Mapping[str, Shape], span: Span | None
 ) -> fx.Node:
     """Say in the meta of ``node`` what it stands for: a part of the spec, or a word where it is no operation."""
-    node.meta.update(scope=scope, operation=operation, shape=shape, span=str(span))
+    node.meta.update(scope=scope, operation=operation, shape=shape, span=str(span or ""))
     return node
 
 

@@ -48,7 +48,7 @@ def materialize(
             owner, attribute = _owner(module, node, name)
             parameter = nn.Parameter(torch.empty(weight.shape, device=device, dtype=dtype))
             if initialized:
-                initialize(parameter, weight, graph.spec.init, generator)
+                initialize(parameter, weight, graph.init, generator)
             owner._parameters[attribute] = parameter
         for name, buffer in node.operation.buffers(inputs).items():
             owner, attribute = _owner(module, node, name)

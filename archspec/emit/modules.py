@@ -74,7 +74,8 @@ class Network(fx.GraphModule):
             if not any(note.startswith("in ") for note in getattr(error, "__notes__", ())):
                 node = _failing_node(self, error)
                 if node is not None and "scope" in node.meta:
-                    error.add_note(f"in {node.meta['scope']}, from {node.meta['span']}")
+                    place = f", from {node.meta['span']}" if node.meta["span"] else ""
+                    error.add_note(f"in {node.meta['scope']}{place}")
             raise
 
     def __reduce__(self) -> tuple[Any, ...]:

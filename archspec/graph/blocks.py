@@ -239,5 +239,5 @@ def _refused(shortcut: Shortcut, span: Span, same: bool, value: Node, result: No
     message = f"the shortcut `{shortcut.name}` says nothing {case}, and {turned}"
     advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep channels and stride"
     notes = (f"in {result.scope or result.name}",)
-    labels = (Label(result.span, "in this block"),)
+    labels = (Label(result.span, "in this block"),) if result.span else ()
     return Diagnostic("E505", message, span, labels=labels, notes=notes, help="" if same else advice)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, SpecError
+from archspec.language.expressions.parser import Value
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
@@ -26,16 +27,21 @@ INPUT = "input"
 class Node(NamedTuple):
     """One operation on named values.
 
-    ``name`` is unique and is the prefix of the node's state-dict keys; ``scope`` is the name without its last part;
-    ``inputs`` name earlier nodes or :data:`INPUT`; ``shape`` is the output's, channels first, without the batch.
+    ``name`` is unique and is the prefix of the node's state-dict keys; ``inputs`` name earlier nodes or :data:`INPUT`;
+    ``shape`` is the output's, channels first, without the batch; ``span`` is the author's line that asked for it, None
+    where no spec did.
     """
 
     name: str
     operation: Operation
     inputs: tuple[str, ...]
     shape: Shape
-    scope: str
-    span: Span
+    span: Span | None = None
+
+    @property
+    def scope(self) -> str:
+        """The name without its last part."""
+        return self.name.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Region:
     last: int
     source: str
     result: str
-    span: Span
+    span: Span | None = None
     shortcut: bool = False
 
 
@@ -72,19 +78,53 @@ class Limits:
 
 @dataclass(frozen=True)
 class Graph:
-    """A compiled network.
+    """A network: it can be analyzed, built, saved, compared and verified, wherever it comes from.
 
-    ``input`` is the shape of one example. ``outputs`` maps a label to the node it names; ``single`` says that the model
-    returns that one value rather than a mapping. ``regions`` are stages and blocks in order, a stage before its blocks.
+    ``input`` is the shape of one example: channels, then sizes. ``nodes`` are in topological order. ``outputs`` maps a
+    label to the node it names; ``single`` says that the model returns that one value rather than a mapping. ``regions``
+    are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
+    kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
+    call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere.
+
+    A small graph can be made by hand:
+
+    >>> from archspec.operations.base import operations
+    >>> conv, relu = operations()["conv"](out=8, kernel=3), operations()["act"](type="relu")
+    >>> nodes = (
+    ...     Node("conv", conv, (INPUT,), conv.shape(((3, 32, 32),))),
+    ...     Node("relu", relu, ("conv",), (8, 32, 32)),
+    ... )
+    >>> graph = Graph("tiny", (3, 32, 32), nodes, {"output": "relu"})
+    >>> graph.output, graph.by_name["relu"].inputs, graph.stages
+    ((8, 32, 32), ('conv',), ())
     """
 
-    spec: Spec
+    name: str
     input: Shape
     nodes: tuple[Node, ...]
     outputs: Mapping[str, str]
-    single: bool
-    regions: tuple[Region, ...]
+    single: bool = True
+    regions: tuple[Region, ...] = ()
+    init: Mapping[str, Value] = field(default_factory=dict)
+    stem: str = ""
+    head: str = ""
+    origin: Spec | None = field(default=None, repr=False)
     warnings: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what the network means: the hash of the spec where there is one, else of the nodes and weights."""
+        if self.origin:
+            return self.origin.hash
+        import hashlib  # it loads OpenSSL, and few commands ask for the hash
+
+        nodes = [(node.name, node.operation, node.inputs) for node in self.nodes]
+        meaning = (self.name, self.input, nodes, dict(self.outputs), self.single, sorted(self.init.items()))
+        return hashlib.sha256(repr(meaning).encode()).hexdigest()
+
+    def written_at(self, key: str) -> Span | None:
+        """Where the spec writes the value of ``key``; None without a spec."""
+        return self.origin.document.span((key,)) if self.origin else None
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -117,7 +157,7 @@ class Graph:
     def uses(self) -> dict[str, int]:
         """How many times each value is read; an output of the model counts as a reader."""
         found = dict.fromkeys([INPUT, *self.by_name], 0)
-        for _, _, inputs, _, _, _ in self.nodes:
+        for _, _, inputs, _, _ in self.nodes:
             for name in inputs:
                 found[name] += 1
         for name in self.outputs.values():
@@ -129,9 +169,9 @@ class Graph:
 
         It is a multigraph, because a merge may read one value twice.
         """
-        import networkx
+        import networkx  # it takes a tenth of a second, and no command needs it
 
-        graph = networkx.MultiDiGraph(name=self.spec.name)
+        graph = networkx.MultiDiGraph(name=self.name)
         graph.add_node(INPUT, operation=None, shape=self.input)
         for node in self.nodes:
             graph.add_node(node.name, operation=node.operation, shape=node.shape)
@@ -167,7 +207,7 @@ class Builder:
             help = "lower `count`, or write fewer steps that `when` leaves out, or raise `--limit nodes=N`"
             raise SpecError([Diagnostic("E601", message, span, help=help)])
 
-    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], scope: str, span: Span) -> Node:
+    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], span: Span) -> Node:
         """A new node, its shape inferred from its inputs'.
 
         Raises:
@@ -181,7 +221,7 @@ class Builder:
             raise self._too_many_elements()
         if found.params:
             self.grow(found.params)
-        return self.place(name, operation, inputs, found.shape, scope, span)
+        return self.place(name, operation, inputs, found.shape, span)
 
     def grow(self, weights: int) -> None:
         """Count elements of weights.
@@ -198,19 +238,17 @@ class Builder:
         help = "lower channels or sizes, or raise `--limit elements=N`"
         return ShapeFault("E602", message, argument="out", help=help)
 
-    def place(
-        self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, scope: str, span: Span
-    ) -> Node:
+    def place(self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, span: Span) -> Node:
         """A new node with a shape that is known, or that is assumed so that more faults can be found."""
         if len(self.nodes) >= self.limits.nodes:
             raise too_many_nodes(self.limits.nodes, span)
         names = (inputs[0].name,) if len(inputs) == 1 else tuple([node.name for node in inputs])
-        node = Node(name, operation, names, shape, scope, span)
+        node = Node(name, operation, names, shape, span)
         self.nodes.append(node)
         return node
 
 
-def too_many_nodes(limit: int, span: Span) -> SpecError:
+def too_many_nodes(limit: int, span: Span | None) -> SpecError:
     """The refusal of a network with more nodes than ``limit``."""
     message = f"the network would have more than {limit:,} nodes"
     return SpecError([Diagnostic("E601", message, span, help="lower `count`, or raise `--limit nodes=N`")])

@@ -16,7 +16,7 @@ def in_place(graph: Graph) -> dict[str, int]:
     blocks = [region for region in graph.regions if region.kind == "block"]
     block = {node.name: region.scope for region in blocks for node in graph.nodes[region.first : region.last]}
     found: dict[str, int] = {}
-    for name, operation, inputs, shape, _, _ in graph.nodes:
+    for name, operation, inputs, shape, _ in graph.nodes:
         if not operation.may_write_in_place():
             continue
         for position in range(len(inputs) - 1, -1, -1):

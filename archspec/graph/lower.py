@@ -47,7 +47,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     table = {**base, "stages": len(spec.stages), "blocks": sum(counts)}
     edges = _edge_places(spec, table, counts)
     network = _Lowering(spec, sequences, Blocks(spec, sequences, faults), faults)
-    value = Node(INPUT, Operation(), (), spec.input, "", spec.document.span(()))
+    value = Node(INPUT, Operation(), (), spec.input, spec.document.span(()))
     value = network.edge("stem", spec.stem, edges[0], value)
     network.warn_of_coarse_stem(value)
     number = 0
@@ -62,7 +62,19 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     if spec.outputs:
         nodes, regions = pruned(nodes, regions, outputs)
     single = not isinstance(spec.document.value.get("outputs"), list)
-    return Graph(spec, spec.input, nodes, outputs, single, regions, (*spec.warnings, *faults.warnings))
+    return Graph(
+        name=spec.name,
+        input=spec.input,
+        nodes=nodes,
+        outputs=outputs,
+        single=single,
+        regions=regions,
+        init=spec.init,
+        stem=spec.stem.call.word if spec.stem.call else "",
+        head=spec.head.call.word if spec.head.call else "",
+        origin=spec,
+        warnings=(*spec.warnings, *faults.warnings),
+    )
 
 
 @dataclass(slots=True)

@@ -152,7 +152,7 @@ class Names:
         self.root = NameScope("")
         self._scopes: dict[str, NameScope] = {"": self.root}
         self.opened: list[NameScope] = []
-        self._taken: dict[str, Span] = {}
+        self._taken: dict[str, Span | None] = {}
         self._checked: set[str] = set()
 
     def open(self, parent: NameScope, kind: str, values: Mapping[str, Value], span: Span, name: str = "") -> NameScope:
@@ -186,7 +186,7 @@ class Names:
         copy = self._scopes.setdefault(path, NameScope(path, scope.positional))
         copy.counts, copy.labels, copy.position = dict(scope.counts), set(scope.labels), scope.position
 
-    def take(self, path: str, span: Span) -> None:
+    def take(self, path: str, span: Span | None) -> None:
         """Give a node the name ``path``. Raises SpecError, E304, where it stands already."""
         if path in self._taken or path in self._scopes:
             raise _taken_twice(path, span, self._taken.get(path))
@@ -248,7 +248,7 @@ def _author(template: Template | None, span: Span) -> Span:
     return span if template is None or template.span.source.library else template.span
 
 
-def _taken_twice(path: str, span: Span, first: Span | None) -> SpecError:
+def _taken_twice(path: str, span: Span | None, first: Span | None) -> SpecError:
     labels = (Label(first, "the first stands here"),) if first and first != span else ()
     help = "give one a `name:`, or change the `naming` template"
     return SpecError([Diagnostic("E304", f"two nodes would be called `{cut(path)}`", span, labels=labels, help=help)])

@@ -49,7 +49,7 @@ class Original:
             name = made[node.name] = new + node.name[old:]
             read = node.inputs
             inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])
-            builder.nodes.append(Node(name, node.operation, inputs, node.shape, new + node.scope[old:], node.span))
+            builder.nodes.append(Node(name, node.operation, inputs, node.shape, node.span))
             names.take(name, node.span)
         for inner in self.scopes:
             names.reopen(inner, new + inner.path[old:])

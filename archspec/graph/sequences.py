@@ -164,18 +164,17 @@ class Sequences:
         """A node, named in its scope. A shape that does not fit becomes a diagnostic with the chain that led to it."""
         author = env.author_of(span)
         path = self.names.node(scope, operation, name, env.values, author)
-        parent = path.rpartition(".")[0]
         if "out" in terms:
             self.origins.terms[path] = (terms["out"], env)
         try:
-            return self.builder.add(path, operation, inputs, parent, author)
+            return self.builder.add(path, operation, inputs, author)
         except ShapeFault as fault:
             place, labels = env.blame(terms.get(fault.argument) or Term(span))
             if (fault.code, place, fault.message) not in self.faults.found:  # every block may repeat it
                 self.faults.add(self.origins.diagnostic(fault, path, inputs, place, labels))
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
-            return self.builder.place(path, operation, inputs, fault.assumed, parent, author)
+            return self.builder.place(path, operation, inputs, fault.assumed, author)
 
 
 Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]

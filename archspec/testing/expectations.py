@@ -30,6 +30,7 @@ __all__ = [
     "check_expectations",
     "claims_of",
     "compare_claims",
+    "own_claims",
     "read_expectation",
 ]
 
@@ -57,7 +58,7 @@ def check_expectations(graph: Graph, budgets: Iterable[str] = ()) -> list[Diagno
     Codes: E701 for one that fails, E702 for one that cannot be measured, E703, E201 and E310 for faulty ones.
     """
     refused: list[Diagnostic] = []
-    claims = list(claims_of(graph.spec.document))
+    claims = list(own_claims(graph))
     for text in budgets:
         try:
             claims.append(_budget(text))
@@ -101,6 +102,11 @@ class Compared(NamedTuple):
     claim: Claim
     measured: int | Shape | None
     fault: Diagnostic | None
+
+
+def own_claims(graph: Graph) -> Iterator[Claim]:
+    """What the spec of a graph claims; nothing where there is none."""
+    return claims_of(graph.origin.document) if graph.origin else iter(())
 
 
 def claims_of(document: Document) -> Iterator[Claim]:
@@ -198,7 +204,7 @@ class Measures:
 
     def _network(self, claim: Claim) -> str:
         """How the network is called: by its name where the place of the claim is not the spec."""
-        return f"`{self.graph.spec.name}`" if claim.span.source.name == BUDGETS else "the network"
+        return f"`{self.graph.name}`" if claim.span.source.name == BUDGETS else "the network"
 
     def _compare_output(self, claim: Claim, output: Shape) -> Diagnostic | None:
         if tuple(claim.value) == output:

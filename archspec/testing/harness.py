@@ -21,7 +21,7 @@ from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
 from archspec.language.text.document import read
 from archspec.language.text.locate import open_spec
-from archspec.testing.expectations import Compared, claims_of, compare_claims
+from archspec.testing.expectations import Compared, claims_of, compare_claims, own_claims
 from archspec.testing.update import edit_of, replaced
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def names_of(spec: str) -> list[tuple[str, int]]:
 
 def expected(graph: Graph) -> Iterator[Case]:
     """A case for each expectation of a spec."""
-    for compared in compare_claims(graph, claims_of(graph.spec.document)):
+    for compared in compare_claims(graph, own_claims(graph)):
         claim, fault = compared.claim, compared.fault
         name = f"expect.{claim.name}"
         yield Case(name, claim.span, (fault,) if fault else (), change=_change(compared) if fault else None)

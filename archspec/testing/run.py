@@ -88,13 +88,13 @@ def _with_storage(graph: Graph, seed: int, collect: bool) -> Iterator[RunStep]:
 def smallest(graph: Graph) -> Graph:
     """The same network for the smallest input that halving gives: equal weights, and no map that becomes one position.
 
-    Where no smaller input will do, the graph itself.
+    Where no smaller input will do, or there is no spec to compile for it, the graph itself.
     """
     expected, found, limits = _shapes(graph), graph, Limits()
-    while max(found.input[1:]) > 1:
+    while graph.origin and max(found.input[1:]) > 1:
         sizes = [max(1, (size + 1) // 2) for size in found.input[1:]]
         try:
-            smaller = lower(with_input(graph.spec, (graph.input[0], *sizes)), limits)
+            smaller = lower(with_input(graph.origin, (graph.input[0], *sizes)), limits)
         except SpecError:
             break
         if _shapes(smaller) != expected or _lost(graph, smaller):
@@ -266,13 +266,13 @@ def _own_randomness(seed: int) -> Iterator[None]:
         yield
 
 
-def _of_network(graph: Graph) -> Span:
-    return graph.spec.document.key_span(("name",))
+def _of_network(graph: Graph) -> Span | None:
+    return graph.origin.document.key_span(("name",)) if graph.origin else None
 
 
-def _defect(message: str, span: Span) -> Diagnostic:
+def _defect(message: str, span: Span | None) -> Diagnostic:
     return Diagnostic("E705", message, span, help=OURS)
 
 
-def _fault(message: str, span: Span, help: str = "") -> Diagnostic:
+def _fault(message: str, span: Span | None, help: str = "") -> Diagnostic:
     return Diagnostic("E706", message, span, help=help)

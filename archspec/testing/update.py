@@ -60,8 +60,13 @@ def update(graph: Graph) -> Update:
 
     What holds is left as it is, and so are bounds, which are decisions and not measurements. A key without a value is
     filled in. A spec without ``expect`` gets one, of :data:`ADDED`.
+
+    Raises:
+        ValueError: the graph has no spec.
     """
-    document, measures = graph.spec.document, Measures(graph)
+    if graph.origin is None:
+        raise ValueError(f"`{graph.name}` has no spec, so there is no text to update")
+    document, measures = graph.origin.document, Measures(graph)
     text = document.source.text
     left: dict[str, str] = {}
     if "expect" not in document.value:

@@ -21,8 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean
-from archspec.language.spec import Spec
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Span, SpecError, cut, did_you_mean
 from archspec.tracing.trace import reason
 from archspec.verification import importing
 
@@ -98,8 +97,8 @@ def _literal(text: str, node: ast.expr) -> Any:
         raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
 
 
-def own_reference(spec: Spec, seed: int = 0) -> tuple[nn.Module, str]:
-    """The network that a spec itself names as its ``reference``.
+def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str]:
+    """The network that a spec itself names as its ``reference``, at ``place``.
 
     A spec never runs code, so that only networks of the libraries are made, with numbers and truth values for
     arguments: text could be a file to read or an address.
@@ -107,11 +106,7 @@ def own_reference(spec: Spec, seed: int = 0) -> tuple[nn.Module, str]:
     Raises:
         SpecError: E901 to E905, with the place in the spec.
         EnvironmentFault: E809, its library is not installed.
-        ValueError: the spec names none.
     """
-    text = spec.document.value.get("reference")
-    if not isinstance(text, str):
-        raise ValueError(f"there is nothing to compare `{spec.name}` with: it names no reference")
     try:
         found = parse(text)
         plain = all(value is None or isinstance(value, int | float) for value in (*found.args, *found.kwargs.values()))
@@ -121,7 +116,6 @@ def own_reference(spec: Spec, seed: int = 0) -> tuple[nn.Module, str]:
             raise _fault("E901", message, help=help)
         return make(text, seed)
     except SpecError as error:
-        place = spec.document.span(("reference",))
         raise SpecError([replace(fault, span=place) for fault in error.diagnostics]) from None
 
 

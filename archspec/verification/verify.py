@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import Diagnostic, Label, SpecError
+from archspec.diagnostics import Diagnostic, Label, Span, SpecError
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import Canonical
@@ -26,17 +26,21 @@ from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, 
 
 def verify(
     graph: Graph,
-    against: str | nn.Module | Callable[[], Any] | None,
+    against: str | nn.Module | Callable[[], Any],
     *,
+    place: Span | None = None,
     batch: int = 2,
     seed: int = 0,
     tolerance: float = 0.0,
     levels: Collection[Level] = LEVELS,
     step: Callable[[str], None] = lambda text: None,
 ) -> Verdict:
-    """Whether a compiled network is the same as a reference; see :func:`archspec.verify`."""
+    """Whether a compiled network is the same as a reference; see :func:`archspec.verify`.
+
+    ``place`` is where the spec itself names the reference, which then may only be one of the libraries'.
+    """
     step("making the reference")
-    reference, name = own_reference(graph.spec, seed) if against is None else make(against, seed)
+    reference, name = make(against, seed) if place is None else own_reference(str(against), place, seed)
     if isinstance(against, nn.Module):
         reference = _copied(reference, name)
     reference.train()
@@ -54,8 +58,8 @@ def verify(
         step("comparing outputs")
         outputs = _outputs(graph, ours, reference, keys, pairs, random, batch, seed, tolerance)
     return Verdict(
-        spec=graph.spec.name,
-        hash=graph.spec.hash,
+        spec=graph.name,
+        hash=graph.fingerprint,
         reference=name,
         keys=keys,
         graph=graphs,
@@ -112,7 +116,7 @@ def _difference(graph: Graph, parted: Divergence) -> Diagnostic:
     node = graph.by_name.get(parted.place)
     if node is None:
         node = graph.by_name.get(list(graph.outputs.values())[-1])
-    span = graph.spec.document.span(("input",)) if node is None or parted.place == INPUT else node.span
+    span = graph.written_at("input") if node is None or parted.place == INPUT else node.span
     notes = (f"in {parted.place}",) if parted.place in graph.by_name else ()
     return Diagnostic("E906", parted.message, span, labels=_labels(graph, parted), notes=notes)
 
@@ -121,7 +125,7 @@ def _labels(graph: Graph, parted: Divergence) -> tuple[Label, ...]:
     """Where the stage table says what differs, if the place is inside a stage."""
     names = [node.name for node in graph.nodes]
     index = names.index(parted.place) if parted.place in graph.by_name else -1
-    for stage, region in zip(graph.spec.stages, graph.stages, strict=False):
+    for stage, region in zip(graph.origin.stages if graph.origin else (), graph.stages, strict=False):
         if region.first <= index < region.last:
             cells = ((name, stage.cells[name]) for name in parted.arguments if name in stage.cells)
             return tuple([Label(cell.span, f"the stage's {name}") for name, cell in cells])

@@ -90,5 +90,5 @@ def save(module: nn.Module, graph: Graph, text: str, path: str) -> None:
     """Write a model's state dict as safetensors, with the spec's text, its name and its hash in the metadata."""
     from safetensors.torch import save_file
 
-    metadata = {"archspec": text, "name": graph.spec.name, "hash": graph.spec.hash}
+    metadata = {"archspec": text, "name": graph.name, "hash": graph.fingerprint}
     save_file({key: value.contiguous() for key, value in module.state_dict().items()}, path, metadata)

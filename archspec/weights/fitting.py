@@ -62,7 +62,7 @@ def fit(
     names = key_map.keys if key_map else {key: key for key in wanted}
     given, wrappers = unwrap(found, names.values())
     values = {key: given[names[key]] for key in wanted if key in names and names[key] in given}
-    match = _Match(graph.spec.name, wanted, names, given, values)
+    match = _Match(graph.name, wanted, names, given, values)
     _check_some(match) if transfer else _check_all(match)
     reshaped = _reshaped(match)  # none but in a transfer
     tensors = {key: tensor for key, tensor in values.items() if key not in reshaped}
@@ -105,10 +105,10 @@ class _Match:
 def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], transfer: bool) -> None:
     """Refuse a map with keys that are not the network's, unless it is of another spec, and a transfer is asked for."""
     strange = [f"`{cut(key)}`" for key in key_map.keys if key not in wanted]
-    of_another = key_map.hash not in (None, graph.spec.hash)
+    of_another = key_map.hash not in (None, graph.fingerprint)
     if not strange or (transfer and of_another):
         return
-    message = f"the key map has {_counted(strange, 'key')} that `{graph.spec.name}` has not: {', '.join(strange)}"
+    message = f"the key map has {_counted(strange, 'key')} that `{graph.name}` has not: {', '.join(strange)}"
     help = f"it was written for `{cut(key_map.spec or 'another spec')}`, which has another hash" if of_another else ""
     raise SpecError([Diagnostic("E821", message, help=help)])
 
@@ -197,9 +197,9 @@ def _remarks(graph: Graph, key_map: KeyMap | None, wrappers: tuple[str, ...]) ->
     if wrappers:
         listed = ", ".join(f"`{cut(wrapper)}`" for wrapper in wrappers)
         yield Diagnostic("W820", f"what wraps the weights was taken off: {listed}")
-    if key_map and key_map.hash not in (None, graph.spec.hash):
+    if key_map and key_map.hash not in (None, graph.fingerprint):
         of = f"`{cut(key_map.spec)}`" if key_map.spec else "another spec"
-        message = f"the key map was written for {of}, and its hash is not that of this `{graph.spec.name}`"
+        message = f"the key map was written for {of}, and its hash is not that of this `{graph.name}`"
         yield Diagnostic("W823", message, help="check that the keys mean the same here, or write the map again")
 
 

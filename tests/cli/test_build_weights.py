@@ -126,7 +126,7 @@ def test_a_map(state: State, run: Run) -> None:
     torch.save({"state_dict": wrapped, "epoch": 1}, "theirs.pth")
     keys = {key: f"their_{key.replace('.', '_')}" for key in state}
     graph = archspec.compile("small.yaml")
-    whole = {"archspec": "0.1.0", "spec": "small", "hash": graph.spec.hash, "reference": "x:y", "keys": keys}
+    whole = {"archspec": "0.1.0", "spec": "small", "hash": graph.fingerprint, "reference": "x:y", "keys": keys}
     Path("map.json").write_text(json.dumps(whole))
     command = ["build", "small.yaml", "--weights", "theirs.pth", "--map", "map.json"]
     found = run(*command, "-o", "ours.safetensors")

@@ -45,7 +45,7 @@ def mystery(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile(*arguments: Any, **options: Any) -> archspec.Graph:
         graph = compiled(*arguments, **options)
         nodes = [n._replace(operation=Mystery()) if n.name == "layer1.0.relu" else n for n in graph.nodes]
-        return dataclasses.replace(graph, nodes=tuple(nodes)) if graph.spec.name == "resnet18" else graph
+        return dataclasses.replace(graph, nodes=tuple(nodes)) if graph.name == "resnet18" else graph
 
     monkeypatch.setattr(archspec, "compile", compile)
 

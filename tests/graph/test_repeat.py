@@ -33,7 +33,7 @@ def copied(text: str, counts: list[int]) -> Graph:
 
 
 def same(one: Graph, other: Graph) -> None:
-    assert [node[:5] for node in one.nodes] == [node[:5] for node in other.nodes]
+    assert [node[:4] for node in one.nodes] == [node[:4] for node in other.nodes]
     places = [[(r.kind, r.scope, r.name, r.first, r.last, r.source, r.result) for r in g.regions] for g in (one, other)]
     assert places[0] == places[1]
 

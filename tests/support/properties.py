@@ -33,6 +33,6 @@ def meaning(graph: archspec.Graph) -> dict[str, Any]:
         "outputs": dict(graph.outputs),
         "single": graph.single,
         "regions": [(r.kind, r.scope, r.name, r.first, r.last, r.source, r.result, r.shortcut) for r in graph.regions],
-        "init": {key: value for key, value in graph.spec.init.items() if value is not None},
-        "hash": graph.spec.hash,
+        "init": {key: value for key, value in graph.init.items() if value is not None},
+        "hash": graph.fingerprint,
     }

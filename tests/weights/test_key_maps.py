@@ -73,7 +73,7 @@ def keys() -> dict[str, str]:
 def written(**changes: Any) -> dict[str, Any]:
     """What `archspec verify --map` writes."""
     graph = archspec.compile(SMALL)
-    whole = {"archspec": "0.1.0", "spec": graph.spec.name, "hash": graph.spec.hash, "reference": "own:Own"}
+    whole = {"archspec": "0.1.0", "spec": graph.name, "hash": graph.fingerprint, "reference": "own:Own"}
     return {**whole, "keys": keys(), **changes}
 
 

@@ -120,7 +120,7 @@ def test_what_build_saves_it_loads(state: State, tmp_path: Path) -> None:
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         metadata = file.metadata()
     assert archspec.load(metadata["archspec"]).name == metadata["name"] == "tested"
-    assert metadata["hash"] == graph.spec.hash
+    assert metadata["hash"] == graph.fingerprint
 
 
 def test_memory_layouts_and_shared_storage(state: State, tmp_path: Path) -> None:

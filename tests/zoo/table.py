@@ -50,7 +50,7 @@ def row_of(path: Path, *, proved: bool = True) -> Row:
     graph = archspec.compile(path)
     costs = archspec.analyze(graph).totals.costs
     lines = sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    reference = str(graph.spec.document.value.get("reference") or "")
+    reference = str(graph.origin.document.value.get("reference") or "")
     assert costs.macs is not None
     if not reference or not proved:
         return Row(path.stem, lines, reference, "", "", "", costs.params, costs.macs, True)

@@ -259,11 +259,11 @@ def test_spec_holds_and_torch_confirms_it(name: str) -> None:
     through torch's graph.
     """
     graph = archspec.compile(name)
-    expected = graph.spec.document.value["expect"]
+    expected = graph.origin.document.value["expect"]
     assert expected.keys() >= {"params", "output"}
     assert check_expectations(graph) == []
-    assert graph.spec.name == name
-    assert graph.spec.summary
+    assert graph.name == name
+    assert graph.origin.summary
     assert graph.warnings == ()
     assert compare_shapes(graph) == []
 
@@ -302,7 +302,7 @@ def test_macs_are_torchvisions(name: str) -> None:
         model = torchvision_model(name).eval()
     with FlopCounterMode(display=False) as counter:
         model(torch.empty(1, 3, 224, 224, device="meta"))
-    assert archspec.compile(name).spec.document.value["expect"]["macs"] == counter.get_total_flops() // 2
+    assert archspec.compile(name).origin.document.value["expect"]["macs"] == counter.get_total_flops() // 2
 
 
 MEASURED = {

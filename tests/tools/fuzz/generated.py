@@ -50,10 +50,10 @@ def differs(graph: Graph) -> str:
 def parts(graph: Graph) -> set[str]:
     """The parts of the language that a spec uses."""
     found = {f"rank {len(graph.input) - 1}"} | {f"operation {node.operation.name}" for node in graph.nodes}
-    for stage in graph.spec.stages:
+    for stage in graph.origin.stages:
         for index, block in enumerate(stage.blocks.entries):
             for key in ("activation_order", "shortcut"):
-                word = setting_in_force(graph.spec, key, stage, block, index).term.constant
+                word = setting_in_force(graph.origin, key, stage, block, index).term.constant
                 found.add(f"{key} {word}")
     return found
 
