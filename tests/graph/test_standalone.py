@@ -78,7 +78,7 @@ def test_the_fingerprint_of_a_graph_alone_follows_what_it_means() -> None:
         graph,
     ]
     assert len({alone(graph).fingerprint, *(each.fingerprint for each in changed)}) == len(changed) + 1
-    assert graph == graph  # noqa: PLR0124  # what is computed once is no part of what is compared
+    assert graph == graph  # what is computed once is no part of what is compared
 
 
 def test_weights_are_the_same_for_one_seed_and_are_saved_and_loaded(tmp_path: Path) -> None:
