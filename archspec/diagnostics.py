@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from archspec.codes import CODES
 
@@ -80,10 +80,29 @@ class Diagnostic:
     def severity(self) -> Severity:
         return "warning" if self.code.startswith("W") else "error"
 
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON. Lines and columns count from 1, ends are exclusive; all are None without a place."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            **_place(self.span),
+            "hint": self.hint,
+            "labels": [{**_place(label.span), "text": label.text} for label in self.labels],
+            "notes": list(self.notes),
+            "help": self.help,
+        }
+
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{place}{self.severity}[{self.code}]: {self.message}{hint}"
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    names = ("line", "column", "end_line", "end_column")
+    numbers = span[1:] if span else (None,) * len(names)
+    return {"file": span.source.name if span else None, **dict(zip(names, numbers, strict=True))}
 
 
 class SpecError(Exception):

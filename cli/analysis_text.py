@@ -15,9 +15,10 @@ from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Costs, Part
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import MANY_BLOCKS, Report
+from archspec.display import counted
 from archspec.operations.shapes import Size, show_shape
 
-from .render import Terminal, counted, put, short
+from .render import Terminal, put, short
 from .tables import put_table
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.data import as_data, part_data
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
@@ -21,7 +20,7 @@ from archspec.operations.shapes import show_shape
 
 from . import options
 from .analysis_text import exact_comparison, put_comparison, put_report
-from .render import Terminal, as_json, put, put_json
+from .render import Terminal, put, put_json
 
 PER = ("stage", "block", "layer")
 
@@ -118,10 +117,10 @@ def _put_text(reports: Sequence[Report], per: str | None) -> None:
 def _put_json(reports: Sequence[Report], per: str | None) -> None:
     data = []
     for found in reports:
-        entry: dict[str, Any] = as_data(found)
+        entry: dict[str, Any] = found.as_data()
         if per in ("block", "layer"):
-            entry[f"{per}s"] = [part_data(part) for part in _rows(found, per)]
-        data.append({**entry, "diagnostics": [as_json(warning) for warning in found.warnings]})
+            entry[f"{per}s"] = [part.as_data() for part in _rows(found, per)]
+        data.append({**entry, "diagnostics": [warning.as_data() for warning in found.warnings]})
     put_json(data[0] if len(data) == 1 else data)
 
 
@@ -162,7 +161,7 @@ def _figures(reports: Sequence[Report], per: str | None) -> list[list[Any]]:
     rows: list[dict[str, Any]] = []
     for found in reports:
         for part in _rows(found, per or "stage"):
-            data = {**part_data(part), "output": show_shape(part.output)}
+            data = {**part.as_data(), "output": show_shape(part.output)}
             rows.append({**({"spec": found.name} if several else {}), **data})
     columns = list(rows[0]) if rows else []
     return [columns, *(["" if cell is None else cell for cell in row.values()] for row in rows)]

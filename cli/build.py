@@ -16,6 +16,7 @@ import click
 import archspec
 from archspec.analysis.report import report
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
+from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
 from archspec.language.spec import Spec
 from archspec.language.standalone import standalone
@@ -26,7 +27,7 @@ from . import options
 from .build_text import build_json, put_loaded, put_report
 from .files import replacing, stand_somewhere, unwritable
 from .progress import Step, progress
-from .render import Terminal, counted, display_width, put, put_json, short
+from .render import Terminal, display_width, put, put_json, short
 
 if TYPE_CHECKING:
     from torch import fx

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic
+from archspec.display import counted, plain
 from archspec.graph.graph import Graph
 from archspec.operations.shapes import show_shape
 
-from .render import Terminal, as_json, counted, put, short
+from .render import Terminal, put, short
 from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
@@ -73,46 +73,21 @@ def build_json(
     loaded: Loaded | None,
     diagnostics: Iterable[Diagnostic],
 ) -> dict[str, Any]:
+    totals = costs.totals
+    stages = [(row.name, row.as_data()) for row in costs.rows]
     return {
         "spec": spec,
         "valid": True,
         "name": graph.name,
         "hash": graph.fingerprint,
-        "input": list(graph.input),
-        "output": list(graph.output),
-        "params": costs.totals.costs.params,
-        "macs": costs.totals.costs.macs,
-        "layers": costs.totals.layers,
-        "nodes": costs.totals.nodes,
-        "stages": [_part(row) for row in costs.rows],
-        "weights": _loaded(loaded) if loaded else None,
+        **plain(graph, "input", "output"),
+        **plain(totals.costs, "params", "macs"),
+        **plain(totals, "layers", "nodes"),
+        "stages": [
+            {"scope": scope, **{name: data[name] for name in ("block", "count", "output", "params", "macs")}}
+            for scope, data in stages
+        ],
+        "weights": loaded.as_data() if loaded else None,
         "saved": str(output) if output else None,
-        "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "scope": part.name,
-        "block": part.block,
-        "count": part.count,
-        "output": list(part.output),
-        "params": part.costs.params,
-        "macs": part.costs.macs,
-    }
-
-
-def _loaded(loaded: Loaded) -> dict[str, Any]:
-    """The record as JSON, without the remarks, which are diagnostics of the whole."""
-    return {
-        "file": loaded.file,
-        "map": loaded.map,
-        "transfer": loaded.transfer,
-        "unwrapped": list(loaded.unwrapped),
-        "loaded": list(loaded.loaded),
-        "initialised": list(loaded.initialised),
-        "reshaped": {
-            key: {"before": list(theirs), "after": list(ours)} for key, (theirs, ours) in loaded.reshaped.items()
-        },
-        "unused": list(loaded.unused),
+        "diagnostics": [diagnostic.as_data() for diagnostic in diagnostics],
     }

@@ -12,12 +12,13 @@ import click
 import archspec
 from archspec.analysis.totals import Totals, measure_totals
 from archspec.diagnostics import Diagnostic, SpecError
+from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
 from archspec.testing.expectations import BUDGETS, check_expectations
 
 from . import options
 from .places import Finding
-from .render import DiagnosticPrinter, Terminal, as_json, counted, put, put_json, short
+from .render import DiagnosticPrinter, Terminal, put, put_json, short
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -92,7 +93,7 @@ class Outcome:
                 "nodes": self.totals.nodes,
                 "output": list(self.graph.output),
             }
-        return {**found, "diagnostics": [as_json(diagnostic) for diagnostic in self.diagnostics]}
+        return {**found, "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics]}
 
 
 def examine(

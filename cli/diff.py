@@ -9,17 +9,17 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.data import difference_data
 from archspec.analysis.diff import Change, Difference, StageChange
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
+from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
 from archspec.language.text.yaml_writer import flow
 from archspec.operations.shapes import show_shape
 
 from . import options
-from .render import Terminal, counted, put, put_json, short
+from .render import Terminal, put, put_json, short
 from .tables import put_keys, put_table
 
 TOTALS = {
@@ -71,7 +71,7 @@ def command(
 
     found = archspec.diff(compiled(spec, ()), compiled(other or spec, overrides))
     if form == "json":
-        put_json(difference_data(found))
+        put_json(found.as_data())
     else:
         _put_text(found, spec, " ".join([other or spec, *(f"--set {setting}" for setting in overrides)]))
     return int(exit_code and bool(found))

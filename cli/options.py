@@ -20,7 +20,7 @@ from archspec.language.text.files import ReadLimits, decode
 from archspec.language.text.locate import open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
 
-from .render import DiagnosticPrinter, as_json, put_json
+from .render import DiagnosticPrinter, put_json
 from .signals import end_if_asked
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SpecCommand(click.Command):
 def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
     """Say why there is no result: on standard error, or as JSON on standard output."""
     if form == "json":
-        put_json({"spec": spec, "valid": False, "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics]})
+        put_json({"spec": spec, "valid": False, "diagnostics": [diagnostic.as_data() for diagnostic in diagnostics]})
     else:
         show(diagnostics)
 

@@ -15,10 +15,12 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
+
+from archspec.display import counted
 
 if TYPE_CHECKING:
-    from archspec.diagnostics import Diagnostic, Label, Span
+    from archspec.diagnostics import Diagnostic, Span
 
 MAX_SHOWN = 50
 """How many diagnostics one call prints; the rest is counted."""
@@ -174,32 +176,6 @@ def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -
     return text, start, max(1, starts[min(last, max(end, first))] - starts[first])
 
 
-def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """A diagnostic as JSON. Places are null where it has none; lines and columns count from 1, ends are exclusive."""
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "message": diagnostic.message,
-        **_place(diagnostic.span),
-        "hint": diagnostic.hint,
-        "labels": [_label(label) for label in diagnostic.labels],
-        "notes": list(diagnostic.notes),
-        "help": diagnostic.help,
-    }
-
-
-def _label(label: Label) -> dict[str, Any]:
-    return {**_place(label.span), "text": label.text}
-
-
-def _place(span: Span | None) -> dict[str, Any]:
-    keys = ("line", "column", "end_line", "end_column")
-    return {
-        "file": span.source.name if span else None,
-        **dict(zip(keys, span[1:] if span else [None] * 4, strict=True)),
-    }
-
-
 class DiagnosticPrinter:
     """Diagnostics on standard error as they come, at most :data:`MAX_SHOWN` of them, and their count at the end."""
 
@@ -270,11 +246,6 @@ def discard(stream: IO[str]) -> None:
     """Let a stream that cannot be written take everything from now on, also what Python flushes when it ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def counted(number: int, word: str) -> str:
-    """``1 error``, ``2 errors``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def short(number: int | None) -> str:

@@ -11,6 +11,7 @@ import click
 
 import archspec
 from archspec.diagnostics import Source, Span
+from archspec.display import plain
 from archspec.graph.graph import Graph, Limits, Node
 from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
@@ -19,7 +20,7 @@ from archspec.operations.base import Operation, arguments
 from archspec.operations.shapes import show_shape
 
 from . import options
-from .render import as_json, display_width, put_json, write
+from .render import display_width, put_json, write
 from .tables import put_table
 
 
@@ -62,7 +63,7 @@ def _spec_json(graph: Graph, document: Document) -> dict[str, Any]:
         "hash": graph.fingerprint,
         "spec": document.value,
         "places": places,
-        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+        "diagnostics": [diagnostic.as_data() for diagnostic in graph.warnings],
     }
 
 
@@ -82,20 +83,10 @@ def _graph_json(graph: Graph) -> dict[str, Any]:
     return {
         "name": graph.name,
         "hash": graph.fingerprint,
-        "input": list(graph.input),
-        "outputs": dict(graph.outputs),
+        **plain(graph, "input", "outputs"),
         "nodes": [_node_json(node) for node in graph.nodes],
-        "regions": [
-            {
-                "kind": region.kind,
-                "scope": region.scope,
-                "name": region.name,
-                "first": region.first,
-                "last": region.last,
-            }
-            for region in graph.regions
-        ],
-        "diagnostics": [as_json(diagnostic) for diagnostic in graph.warnings],
+        "regions": [plain(region, "kind", "scope", "name", "first", "last") for region in graph.regions],
+        "diagnostics": [diagnostic.as_data() for diagnostic in graph.warnings],
     }
 
 
@@ -104,9 +95,7 @@ def _node_json(node: Node) -> dict[str, Any]:
         "name": node.name,
         "operation": node.operation.name,
         "arguments": _set_arguments(node.operation),
-        "inputs": list(node.inputs),
-        "shape": list(node.shape),
-        "scope": node.scope,
+        **plain(node, "inputs", "shape", "scope"),
         **_place(node.span),
     }
 

@@ -9,10 +9,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from archspec.diagnostics import Diagnostic
+from archspec.display import counted
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 
 from .places import Finding
-from .render import DiagnosticPrinter, Terminal, as_json, counted, put, put_json, render, say
+from .render import DiagnosticPrinter, Terminal, put, put_json, render, say
 from .suite_run import Tested
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -111,7 +112,7 @@ def _case(case: Case) -> dict[str, Any]:
         "status": _status(case),
         "left_out": case.left_out,
         "seconds": round(case.seconds, 3),
-        "diagnostics": [as_json(diagnostic) for diagnostic in case.diagnostics],
+        "diagnostics": [diagnostic.as_data() for diagnostic in case.diagnostics],
     }
 
 

@@ -13,6 +13,7 @@ import click
 
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
+from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
 from archspec.language.spec import Spec
 from archspec.operations.shapes import show_shape
@@ -20,7 +21,7 @@ from archspec.operations.shapes import show_shape
 from . import options
 from .files import replacing, stand_somewhere
 from .progress import progress
-from .render import Terminal, as_json, counted, put, put_json, say
+from .render import Terminal, put, put_json, say
 from .signals import end_if_asked
 from .tables import put_keys, put_table
 
@@ -194,7 +195,7 @@ def _json(
         "asked": list(asked),
         "held": held,
         "saved": str(target) if target else None,
-        "diagnostics": [as_json(fault) for fault in faults],
+        "diagnostics": [fault.as_data() for fault in faults],
     }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report, report
+from archspec.display import before_and_after, plain
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
@@ -89,6 +91,37 @@ class Difference:
     def __bool__(self) -> bool:
         """Whether anything differs."""
         return not self.same
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON, with the whole plan for the weights."""
+        plan = self.transfer
+        return {
+            "before": self.before.name,
+            "after": self.after.name,
+            "differs": bool(self),
+            "keys": [{"key": change.name, **plain(change, "before", "after")} for change in self.keys],
+            "stages": [
+                {
+                    "name": change.name,
+                    "before": change.before and change.before.as_data(),
+                    "after": change.after and change.after.as_data(),
+                }
+                for change in self.stages
+            ],
+            "totals": before_and_after(
+                {change.name: (_exact(change.before), _exact(change.after)) for change in self.totals}
+            ),
+            "weights": {
+                "kept": list(plan.kept),
+                "reshaped": before_and_after(plan.reshaped),
+                "dropped": list(plan.dropped),
+                "new": list(plan.new),
+            },
+        }
+
+
+def _exact(figure: Any) -> Any:
+    return exact(figure) if isinstance(figure, int) else figure
 
 
 def compare(before: Graph, after: Graph) -> Difference:

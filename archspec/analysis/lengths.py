@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from archspec.analysis.numbers import exact
 
 Steps = dict[int, tuple[tuple[int, int], ...]]
 """For each node, in order, the inputs through which paths come, and by how much each makes a path longer."""
@@ -43,6 +45,11 @@ class Lengths:
         if self.counts is None:
             raise ValueError("the distribution was not computed: ask for `lengths`")
         return sum(self.counts[max(low, 0) : high + 1]) / sum(self.counts)
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON; ``counts`` begin at length 0, and are None where they were not computed."""
+        counts = None if self.counts is None else [exact(count) for count in self.counts]
+        return {"min": self.least, "max": self.most, "mean": self.mean, "std": self.std, "counts": counts}
 
     def middle(self, share: float = 0.98) -> tuple[int, int]:
         """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie."""

@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.analysis.parts import Costs
@@ -49,6 +50,12 @@ class Memory:
     saved_for_backward: int | None
     training_sgd: int | None
     training_adam: int | None
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON; the unit is in the names."""
+        names = {name: f"{name}_bytes" for name in self.__dataclass_fields__}
+        names |= {"batch": "batch", "dtype": "dtype", "peak_at": "inference_peak_at"}
+        return {names[name]: getattr(self, name) for name in names}
 
 
 def measure_memory(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph, total
+from archspec.display import plain
 from archspec.graph.graph import Region
 from archspec.operations.facts import Facts
 from archspec.operations.shapes import Shape
@@ -33,6 +35,10 @@ class Costs:
         """Floating-point operations: twice the MACs."""
         return None if self.macs is None else 2 * self.macs
 
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return plain(self, "params", "trainable", "buffers", "macs", "flops", "activations", "elementwise")
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -54,6 +60,10 @@ class Part:
     def label(self) -> str:
         """Its name, with its number where it is one of several: ``features (2)``."""
         return f"{self.name} ({self.number})" if self.number else self.name
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON; shapes are channels first, without the batch."""
+        return {**plain(self, "name", "block", "count", "output"), **self.costs.as_data()}
 
 
 def _numbered(parts: Iterable[Part]) -> tuple[Part, ...]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
@@ -55,6 +56,19 @@ class Paths:
     def log2_skip_paths(self) -> float:
         """The number of skip paths as a power of two."""
         return math.log2(self.skip_paths)
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON. Counts are exact, or products of powers where they are very long."""
+        power = self.log2_skip_paths
+        return {
+            "residual_blocks": self.residual_blocks,
+            "skip_paths": exact(self.skip_paths),
+            "log2_skip_paths": int(power) if power.is_integer() else power,
+            "graph_paths": exact(self.graph_paths),
+            "gates_counted": self.gates_counted,
+            "length_in_blocks": self.in_blocks.as_data(),
+            "length_in_layers": self.in_layers.as_data(),
+        }
 
     def surviving(self, deleted: int, length: int | None = None) -> float:
         """The share of the paths that is left, on average, when ``deleted`` of the residual branches are removed.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from archspec.analysis.html import as_html
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
-from archspec.analysis.parts import Part, Parts
+from archspec.analysis.numbers import shown
+from archspec.analysis.parts import Costs, Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
+from archspec.display import html_table, plain
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
@@ -23,6 +25,9 @@ CONVENTION = (
     "for one example"
 )
 """How MACs and FLOPs are counted; every report says so."""
+
+BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_for_backward_bytes"}
+"""How costs are called in data, if not as in a report."""
 
 MANY_BLOCKS = 2000
 """Above so many residual blocks, distributions of path lengths are computed only where they are asked for."""
@@ -75,8 +80,52 @@ class Report:
         """The stages, and in order what stands before, between and behind them: ``stem``, ``between``, ``head``."""
         return self.parts.rows()
 
+    def as_data(self) -> dict[str, Any]:
+        """Everything but the blocks and nodes as plain data, for JSON; lengths of paths begin at 0."""
+        totals, field = self.totals, self.receptive_field
+        found: dict[str, Any] = {
+            **plain(self, "name", "input", "output", "convention"),
+            "totals": {
+                **totals.costs.as_data(),
+                **plain(totals, "layers", "nodes", "params_by_operation"),
+                "flops_per_byte": totals.intensity,
+            },
+            "memory": self.memory.as_data(),
+            "receptive_field": field
+            and {**plain(field, "size", "stride", "centre"), "at": field.scope, **plain(field, "gates_left_out")},
+            "paths": self.paths.as_data(),
+            "stages": [stage.as_data() for stage in self.stages],
+            "outside": [row.as_data() for row in self.rows if not row.count],
+            "unavailable": {BYTES.get(cost, cost): list(names) for cost, names in self.unavailable.items()},
+        }
+        if len(self.outputs) > 1:
+            found["outputs"] = {
+                label: {"shape": list(shape), "paths": self.paths_by_output[label].as_data()}
+                for label, shape in self.outputs.items()
+            }
+        return found
+
     def _repr_html_(self) -> str:
-        return as_html(self)
+        blocks, paths = self.paths.residual_blocks, shown(self.paths.skip_paths)
+        silent = [f"{cost} is unavailable: no rule in {', '.join(names)}" for cost, names in self.unavailable.items()]
+        return html_table(
+            (
+                f"{self.name}: {show_shape(self.input)} to {show_shape(self.output)}",
+                f"{self.totals.layers:,} layers, {blocks:,} residual blocks, {paths} skip paths",
+            ),
+            [
+                (part.label, part.block, str(part.count or ""), show_shape(part.output), *_figures(part.costs))
+                for part in self.rows
+            ],
+            head=("stage", "block", "count", "output", "params", "MACs", "activations"),
+            foot=("total", "", "", show_shape(self.output), *_figures(self.totals.costs)),
+            notes=(f"{note}." for note in (self.convention, *silent)),
+        )
+
+
+def _figures(costs: Costs) -> tuple[str, ...]:
+    figures = (costs.params, costs.macs, costs.activations)
+    return tuple("unavailable" if figure is None else f"{figure:,}" for figure in figures)
 
 
 def report(

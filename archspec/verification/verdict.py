@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Literal
 
 from archspec.diagnostics import Diagnostic
+from archspec.display import counted, html_table, plain
 
 Level = Literal["keys", "graph", "outputs"]
 LEVELS: tuple[Level, ...] = ("keys", "graph", "outputs")
 
 TITLES: Mapping[str, str] = {"keys": "identical keys", "graph": "isomorphic graph", "outputs": "equal outputs"}
+
+KEYS = (
+    *("params", "reference_params", "count", "reference_count", "in_order"),
+    *("missing", "extra", "misshapen", "crossed"),
+)
+"""What of :class:`Keys` is data."""
 
 Shape = tuple[int, ...]
 
@@ -70,7 +76,7 @@ class Keys:
 
     def __str__(self) -> str:
         """A line: how many there are, and how they differ."""
-        count, params = _counted(self.count, "key"), f"{self.params:,} parameters"
+        count, params = counted(self.count, "key"), f"{self.params:,} parameters"
         if self.params != self.reference_params:
             params += f", the reference {self.reference_params:,}"
         if self.same:
@@ -98,7 +104,7 @@ class Graphs:
         if self.untraceable:
             by_order = "; weights paired by the order of execution" if self.by_order else ""
             return f"the reference cannot be traced{by_order}"
-        steps = _counted(self.steps, "operation")
+        steps = counted(self.steps, "operation")
         return steps if self.held else f"{steps}, the reference {self.reference_steps:,}"
 
 
@@ -237,50 +243,28 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         title, *_ = str(self).partition("\n")
-        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
-        rows = "".join(f"<tr>{row}</tr>" for row in cells)
-        faults = "".join(f"<p>{escape(str(fault))}</p>" for fault in self.diagnostics)
-        return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>{faults}"
+        return html_table((title,), self.rows, notes=map(str, self.diagnostics))
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
-        keys, graph = self.keys, self.graph
+        graph, outputs = self.graph, self.outputs
         return {
-            "spec": self.spec,
-            "hash": self.hash,
-            "reference": self.reference,
+            **plain(self, "spec", "hash", "reference"),
             "levels": {TITLES[level]: held for level, held in self._known.items()},
-            "keys": {
-                "params": keys.params,
-                "reference_params": keys.reference_params,
-                "count": keys.count,
-                "reference_count": keys.reference_count,
-                "in_order": keys.in_order,
-                "missing": list(keys.missing),
-                "extra": list(keys.extra),
-                "misshapen": {key: [list(one), list(other)] for key, (one, other) in keys.misshapen.items()},
-                "crossed": list(keys.crossed),
-            },
+            "keys": plain(self.keys, *KEYS),
             "graph": {
-                "steps": graph.steps,
-                "reference_steps": graph.reference_steps,
+                **plain(graph, "steps", "reference_steps"),
                 "difference": graph.difference.message if graph.difference else None,
                 "untraceable": graph.untraceable or None,
                 "by_order": graph.by_order,
             },
-            "outputs": self.outputs
+            "outputs": outputs
             and {
-                "reason": self.outputs.reason or None,
-                "eval": _gap(self.outputs.eval),
-                "train": _gap(self.outputs.train),
-                "gradients": _gap(self.outputs.gradients),
-                "buffers": _gap(self.outputs.buffers),
-                "random": self.outputs.random or None,
+                "reason": outputs.reason or None,
+                **{name: _gap(getattr(outputs, name)) for name in ("eval", "train", "gradients", "buffers")},
+                "random": outputs.random or None,
             },
-            "input": list(self.input),
-            "batch": self.batch,
-            "seed": self.seed,
-            "tolerance": self.tolerance,
+            **plain(self, "input", "batch", "seed", "tolerance"),
         }
 
 
@@ -288,11 +272,7 @@ def _gap(gap: Gap | None) -> dict[str, Any] | None:
     if gap is None:
         return None
     index = list(gap.index) if gap.at else None
-    return {"largest": gap.largest, "relative": gap.relative, "at": gap.at or None, "index": index}
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    return {**plain(gap, "largest", "relative"), "at": gap.at or None, "index": index}
 
 
 def key_map(verdict: Verdict, *, archspec: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.diagnostics import Diagnostic
+from archspec.display import before_and_after, plain
 from archspec.operations.shapes import Shape
 
 
@@ -43,3 +45,11 @@ class Loaded:
 
     remarks: tuple[Diagnostic, ...] = ()
     """What was warned about: wrappers, casts, numbers that are not finite, a map of another spec."""
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON, without the remarks, which are diagnostics of the whole."""
+        return {
+            **plain(self, "file", "map", "transfer", "unwrapped", "loaded", "initialised"),
+            "reshaped": before_and_after(self.reshaped),
+            "unused": list(self.unused),
+        }

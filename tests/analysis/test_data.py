@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 import archspec
-from archspec.analysis.data import as_data, difference_data, part_data
 from tests.support.equivalence import spec
 
 TWO_OUTPUTS = """
@@ -40,7 +39,7 @@ def test_every_figure_of_a_small_network() -> None:
     A stem of 5x3 over 3 channels, 5 blocks' convolutions, a linear layer. A block reads 2 positions further at each of
     its two convolutions, at the stride it stands at.
     """
-    data = as_data(archspec.analyze(spec(PLAIN), batch=2, frozen="conv1"))
+    data = archspec.analyze(spec(PLAIN), batch=2, frozen="conv1").as_data()
     first, wide, narrow = 4 * 3 * 5 * 3, 4 * 4 * 9, 8 * 8 * 9
     convolutions = first + 2 * wide + (8 * 4 * 9 + narrow) + 8 * 4 + 2 * narrow
     norms = 2 * (4 + 2 * 4 + 2 * 8 + 8 + 2 * 8)
@@ -89,7 +88,7 @@ def test_every_figure_of_a_small_network() -> None:
 
 def test_paths_of_a_small_network() -> None:
     """Three blocks, of which one has a projection: 1 + x^2 twice and x + x^2, with the stem and the classifier x^2."""
-    paths = as_data(archspec.analyze(spec(PLAIN)))["paths"]
+    paths = archspec.analyze(spec(PLAIN)).as_data()["paths"]
     assert paths == {
         "residual_blocks": 3,
         "skip_paths": 8,
@@ -106,14 +105,14 @@ def test_paths_of_a_small_network() -> None:
         },
     }
     assert type(paths["log2_skip_paths"]) is int
-    without = as_data(archspec.analyze(spec(PLAIN), lengths=False))["paths"]
+    without = archspec.analyze(spec(PLAIN), lengths=False).as_data()["paths"]
     assert (without["length_in_blocks"]["counts"], without["length_in_layers"]["counts"]) == (None, None)
-    three = as_data(archspec.analyze(spec(PLAIN.replace("[layer:", "[add: [[], [act], [act: {type: silu}]], layer:"))))
+    three = archspec.analyze(spec(PLAIN.replace("[layer:", "[add: [[], [act], [act: {type: silu}]], layer:"))).as_data()
     assert three["paths"]["log2_skip_paths"] == pytest.approx(3 + math.log2(3))
 
 
 def test_the_rows_of_the_data_in_order() -> None:
-    data = as_data(archspec.analyze(spec(PLAIN), frozen=["layer1"]))
+    data = archspec.analyze(spec(PLAIN), frozen=["layer1"]).as_data()
     assert [(row["name"], row["block"], row["count"], row["output"]) for row in data["stages"]] == [
         ("layer1", "basic", 1, [4, 8, 12]),
         ("layer2", "basic", 2, [8, 4, 6]),
@@ -137,7 +136,7 @@ def test_the_rows_of_the_data_in_order() -> None:
 
 
 def test_the_data_of_two_outputs() -> None:
-    data = as_data(archspec.analyze(spec(TWO_OUTPUTS), gates=True))
+    data = archspec.analyze(spec(TWO_OUTPUTS), gates=True).as_data()
     assert list(data["outputs"]) == ["layer1", "layer2"]
     assert [each["shape"] for each in data["outputs"].values()] == [[4, 16, 12], [8, 8, 6]]
     assert [each["paths"]["residual_blocks"] for each in data["outputs"].values()] == [1, 1 + 2 + 2]
@@ -167,7 +166,7 @@ def test_the_rows_of_a_report() -> None:
 def test_every_row_of_a_difference() -> None:
     other = PLAIN.replace("classes: 5", "classes: 7").replace("count: [1, 2]", "count: [1, 1]")
     found = archspec.diff(spec(PLAIN), spec(other).replace("name: tested", "name: other"))
-    data = difference_data(found)
+    data = found.as_data()
     assert (data["before"], data["after"], data["differs"]) == ("tested", "other", True)
     assert data["keys"] == [
         {"key": "classes", "before": 5, "after": 7},
@@ -175,7 +174,7 @@ def test_every_row_of_a_difference() -> None:
     ]
     assert [row["name"] for row in data["stages"]] == ["layer2", "head"]
     for row, change in zip(data["stages"], found.stages, strict=True):
-        assert (row["before"], row["after"]) == (part_data(change.before), part_data(change.after))
+        assert (row["before"], row["after"]) == (change.before.as_data(), change.after.as_data())
     assert [row["before"]["count"] - row["after"]["count"] for row in data["stages"]] == [1, 0]
     block = 2 * (8 * 8 * 9 + 2 * 8)
     assert data["totals"]["params"]["before"] - data["totals"]["params"]["after"] == block - 2 * (8 + 1)
@@ -205,7 +204,7 @@ def test_a_difference_of_stages_that_one_side_has_not() -> None:
     )
     more = more.replace("null]}", "null, null]}")
     for texts, missing in (((PLAIN, more), "before"), ((more, PLAIN), "after")):
-        rows: list[dict[str, Any]] = difference_data(archspec.diff(*map(spec, texts)))["stages"]
+        rows: list[dict[str, Any]] = archspec.diff(*map(spec, texts)).as_data()["stages"]
         (row,) = [row for row in rows if row["name"] == "layer3"]
         present = {"before": "after", "after": "before"}[missing]
         assert (row[missing], row[present]["count"]) == (None, 1)

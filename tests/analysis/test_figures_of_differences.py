@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import archspec
-from archspec.analysis import data
 from tests.support.equivalence import spec
 
 
@@ -17,7 +16,7 @@ def test_totals_before_and_after() -> None:
         """)
         for wide, classes in ((16, 10), (24, 7))
     ]
-    totals = data.difference_data(archspec.diff(*texts))["totals"]
+    totals = archspec.diff(*texts).as_data()["totals"]
     for side, text in zip(("before", "after"), texts, strict=True):
         model = archspec.build(text)
         assert totals["params"][side] == sum(weight.numel() for weight in model.parameters())

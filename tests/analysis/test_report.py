@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archspec
-from archspec.analysis.data import as_data, difference_data, path_data
 from archspec.analysis.numbers import exact, powers, shown
 from archspec.analysis.paths import Lengths
 from archspec.operations.base import Operation
@@ -51,7 +50,7 @@ def test_the_zoo_has_the_figures_of_the_references(name: str) -> None:
 
 def test_resnet50_in_detail() -> None:
     """Its maps by the paper's table; its memory as torch measures it; its paths by the polynomial of its blocks."""
-    data = as_data(archspec.analyze("resnet50"))
+    data = archspec.analyze("resnet50").as_data()
     assert [data["input"], data["output"]] == [[3, 224, 224], [1000]]
     assert data["totals"]["flops"] == 2 * 4_089_184_256
     assert [(s["name"], s["block"], s["count"], s["output"]) for s in data["stages"]] == [
@@ -133,8 +132,8 @@ def test_another_input_is_as_if_the_spec_had_it() -> None:
     assert larger.input == (3, 320, 256)
     assert larger.stages[-1].output == (512, 10, 8)
     written = archspec.load("resnet18", overrides=["input=[3, 320, 256]"])
-    assert as_data(larger) == as_data(archspec.analyze(written))
-    assert as_data(archspec.analyze(archspec.compile("resnet18"), input=[3, 320, 256])) == as_data(larger)
+    assert larger.as_data() == archspec.analyze(written).as_data()
+    assert archspec.analyze(archspec.compile("resnet18"), input=[3, 320, 256]).as_data() == larger.as_data()
 
 
 @pytest.mark.parametrize("shape", [(320, 320), (3, 8, 224, 224)])
@@ -209,14 +208,14 @@ def test_a_spec_with_outputs_is_analysed_to_each() -> None:
     }
     assert found.totals.layers == 49
     assert found.totals.costs.params == 25_557_032 - 2_049_000
-    data = as_data(found)
+    data = found.as_data()
     assert {label: (o["shape"], o["paths"]["log2_skip_paths"]) for label, o in data["outputs"].items()} == {
         "layer2": ([512, 28, 28], 7),
         "layer3": ([1024, 14, 14], 13),
         "layer4": ([2048, 7, 7], 16),
     }
     assert (data["output"], data["paths"]) == ([2048, 7, 7], data["outputs"]["layer4"]["paths"])
-    assert "outputs" not in as_data(archspec.analyze("resnet18"))
+    assert "outputs" not in archspec.analyze("resnet18").as_data()
 
 
 def deep(blocks: int) -> str:
@@ -244,7 +243,7 @@ def test_counts_that_python_cannot_print_are_products_of_powers() -> None:
     """2^14300 has 4,305 digits."""
     graph = archspec.compile(deep(14_300))
     found = archspec.analyze(graph)
-    data = json.loads(json.dumps(as_data(found)))
+    data = json.loads(json.dumps(found.as_data()))
     assert [data["paths"][key] for key in ("skip_paths", "log2_skip_paths", "graph_paths")] == [
         *("2^14300", 14_300, "2^14300")
     ]
@@ -252,9 +251,9 @@ def test_counts_that_python_cannot_print_are_products_of_powers() -> None:
     assert "2^14300 skip paths" in found._repr_html_()
     lengths = Lengths(0, 14_300, 7150.0, 1.0, (1, 3**9000, 14_300 * 2**14_000))
     paths = dataclasses.replace(found.paths, in_blocks=lengths)
-    told = json.loads(json.dumps(path_data(paths)))["length_in_blocks"]["counts"]
+    told = json.loads(json.dumps(paths.as_data()))["length_in_blocks"]["counts"]
     assert told == [1, "3^9000", "2^14002 * 5^2 * 11 * 13"]
-    differing = difference_data(archspec.diff(deep(3), graph))
+    differing = archspec.diff(deep(3), graph).as_data()
     assert json.loads(json.dumps(differing))["totals"]["skip_paths"] == {"before": 8, "after": "2^14300"}
 
 
@@ -312,7 +311,7 @@ def test_an_operation_without_rules_makes_their_costs_unavailable_by_name() -> N
     assert [memory.inference_peak, memory.saved_for_backward, memory.training_sgd, memory.training_adam] == [None] * 4
     assert (found.receptive_field, found.totals.costs.elementwise) == (None, None)
     assert (found.totals.costs.macs, found.paths.skip_paths) == (1_814_073_344, 256)
-    data = json.loads(json.dumps(as_data(found)))
+    data = json.loads(json.dumps(found.as_data()))
     assert data["unavailable"] == {
         **{key: ["mystery"] for key in ("elementwise", "receptive_field")},
         **{key: ["mystery"] for key in ("inference_peak_bytes", "saved_for_backward_bytes")},

@@ -10,7 +10,7 @@ import pytest
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec_cli import render
-from archspec_cli.render import DiagnosticPrinter, Terminal, as_json, counted, display_width, short
+from archspec_cli.render import DiagnosticPrinter, Terminal, counted, display_width, short
 from archspec_cli.tables import plain, put_table
 
 PIPE = Terminal()
@@ -254,7 +254,7 @@ def test_json_has_every_part_of_a_diagnostic() -> None:
         "W301", "m", Span(source, 1, 1, 1, 4), "h", (Label(Span(source, 1, 2, 1, 3), "l"),), ("n",), "do"
     )
     place = {"file": "a.yaml", "line": 1, "end_line": 1}
-    assert as_json(diagnostic) == {
+    assert diagnostic.as_data() == {
         **place,
         "code": "W301",
         "severity": "warning",
@@ -266,7 +266,7 @@ def test_json_has_every_part_of_a_diagnostic() -> None:
         "notes": ["n"],
         "help": "do",
     }
-    nowhere = as_json(Diagnostic("E801", "m"))
+    nowhere = Diagnostic("E801", "m").as_data()
     assert [nowhere[key] for key in ("file", "line", "column", "end_line", "end_column")] == [None] * 5
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import archspec
 from archspec import testing
-from archspec.analysis.data import difference_data
 from archspec.codes import CODES
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.parser import FUNCTIONS
@@ -301,7 +300,7 @@ def keys_of_a_row(rows: Rows) -> None:
 
 @analysis_table("Keys of a difference")
 def keys_of_a_difference(rows: Rows) -> None:
-    data = difference_data(archspec.diff("resnet18", "resnet34"))
+    data = archspec.diff("resnet18", "resnet34").as_data()
     assert sorted(firsts(rows)) == sorted(paths(data, {"reshaped", "totals"}))
     told = {row[0]: {*words(row[1])} for row in rows}
     assert told["`keys`"] == data["keys"][0].keys()

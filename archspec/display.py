@@ -1,0 +1,64 @@
+"""How results are shown outside a terminal: plain data for JSON, a table for a notebook, counts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+def plain(thing: object, *names: str) -> dict[str, Any]:
+    """These attributes as JSON has them: sequences as lists, mappings as objects.
+
+    >>> plain(2.5 + 1j, "real", "imag")
+    {'real': 2.5, 'imag': 1.0}
+    """
+    return {name: _plain(getattr(thing, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def before_and_after(values: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Pairs, by name, as JSON has them.
+
+    >>> before_and_after({"fc.bias": ((1000,), (10,))})
+    {'fc.bias': {'before': [1000], 'after': [10]}}
+    """
+    return {name: {"before": _plain(before), "after": _plain(after)} for name, (before, after) in values.items()}
+
+
+def html_table(
+    caption: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    head: Sequence[str] = (),
+    foot: Sequence[str] = (),
+    notes: Iterable[str] = (),
+) -> str:
+    """A table for a notebook, with a paragraph for each note below it. Every text is escaped.
+
+    >>> html_table(["one < two"], [["1", "2"]])
+    '<table><caption>one &lt; two</caption><tbody><tr><td>1</td><td>2</td></tr></tbody></table>'
+    """
+    titles = f"<thead>{_row(head, 'th')}</thead>" if head else ""
+    total = f"<tfoot>{_row(foot)}</tfoot>" if foot else ""
+    body = f"<tbody>{''.join(map(_row, rows))}</tbody>"
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<table><caption>{'<br>'.join(map(escape, caption))}</caption>{titles}{body}{total}</table>{below}"
+
+
+def _row(cells: Sequence[str], tag: str = "td") -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def counted(number: int, word: str) -> str:
+    """A count in words.
+
+    >>> counted(1, "key"), counted(1200, "key")
+    ('1 key', '1,200 keys')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
