@@ -88,7 +88,7 @@ class Graph:
 
     A small graph can be made by hand:
 
-    >>> from archspec.operations.base import operations
+    >>> from archspec.operations.discovery import operations
     >>> conv, relu = operations()["conv"](out=8, kernel=3), operations()["act"](type="relu")
     >>> nodes = (
     ...     Node("conv", conv, (INPUT,), conv.shape(((3, 32, 32),))),

@@ -17,7 +17,7 @@ from archspec.analysis.report import report
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import state
-from archspec.operations.base import operations
+from archspec.operations.discovery import operations
 from archspec.testing import graphs
 from archspec.testing.expectations import check_expectations
 from archspec.testing.run import with_storage
