@@ -42,7 +42,7 @@ def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:
         "file": file,
         "line": span and str(span.line),
         "col": span and str(span.column),
-        "title": f"{diagnostic.code} {CODES[diagnostic.code].title}",
+        "title": f"{diagnostic.code} {CODES[diagnostic.code]}",
     }
     written = ",".join(f"{name}={_property(safe(value))}" for name, value in properties.items() if value)
     return f"::{diagnostic.severity} {written}::{_data(chr(10).join(map(safe, lines)))}"

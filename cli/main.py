@@ -34,7 +34,7 @@ COMMANDS = {
     "list": ("list_", "List specs, blocks, shortcuts, fragments, operations and namings."),
     "show": ("show", "Show a spec after `extends`, with where each value came from."),
     "schema": ("schema", "Print the JSON Schema of a spec, with which editors complete and check one."),
-    "explain": ("explain", "Say at more length what a diagnostic's code means."),
+    "explain": ("explain", "Explain a diagnostic's code, with an example and its correction."),
     "completion": ("completion", "Print the script with which a shell completes archspec."),
 }
 """Each command's module, and what it does in a line, so that `--help` need not import it."""

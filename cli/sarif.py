@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import archspec
 from archspec.codes import CODES
+from archspec.explanations import read_page
 
 from .places import Finding
 from .render import put_json
@@ -41,13 +42,14 @@ def as_sarif(findings: Iterable[Finding]) -> dict[str, Any]:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    title, explanation = CODES[code]
+    page = read_page(code)
+    meaning = page.partition("\n\nExample:")[0]
     level = "warning" if code.startswith("W") else "error"
     return {
         "id": code,
-        "shortDescription": {"text": _literal(title)},
-        "fullDescription": {"text": _literal(explanation)},
-        "help": {"text": _literal(explanation), "markdown": _literal(explanation)},
+        "shortDescription": {"text": _literal(CODES[code])},
+        "fullDescription": {"text": _literal(meaning)},
+        "help": {"text": _literal(meaning), "markdown": _literal(page)},
         "defaultConfiguration": {"level": level},
     }
 

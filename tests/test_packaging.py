@@ -48,15 +48,15 @@ def test_the_list_of_packages_is_the_tree() -> None:
 
 
 def test_no_file_stands_outside_the_packages() -> None:
-    for path in [*files("*.py"), *files("*.yaml")]:
+    for path in [*files("*.py"), *files("*.yaml"), *files("*.md")]:
         assert (path.parent / "__init__.py").exists(), (
             f"{path.parent} has no __init__.py, so {path.name} is not installed"
         )
 
 
-def test_every_yaml_file_is_package_data() -> None:
-    found = files("*.yaml")
-    assert {path.parent.name for path in found} == {"library", "specs"}
+def test_every_data_file_is_package_data() -> None:
+    found = [*files("*.yaml"), *files("*.md")]
+    assert {path.parent.name for path in found} == {"explanations", "library", "specs"}
     for path in found:
         globs = SETUPTOOLS["package-data"].get(package_of(path.parent), [])
         assert any(fnmatch(path.name, glob) for glob in globs), f"{path} is not installed"
@@ -65,12 +65,13 @@ def test_every_yaml_file_is_package_data() -> None:
 def test_no_file_of_another_kind_is_left_behind() -> None:
     """A data file of a new kind would work in a checkout, and be missing from the wheel."""
     kinds = {path.suffix or path.name for path in files("*") if "__pycache__" not in path.parts}
-    assert kinds <= {".py", ".yaml", ".typed"}
+    assert kinds <= {".md", ".py", ".yaml", ".typed"}
 
 
-@pytest.mark.parametrize("package", ["archspec_specs", "archspec.language.library"])
+@pytest.mark.parametrize("package", ["archspec_specs", "archspec.explanations", "archspec.language.library"])
 def test_an_installed_package_shows_its_data(package: str) -> None:
-    assert [entry.name for entry in resources.files(package).iterdir() if entry.name.endswith(".yaml")]
+    (pattern,) = SETUPTOOLS["package-data"][package]
+    assert [entry.name for entry in resources.files(package).iterdir() if fnmatch(entry.name, pattern)]
 
 
 @pytest.mark.parametrize("package", ["archspec", "archspec_cli"])

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from archspec.codes import CODES
-
 from .conftest import SMALL, Run
 
 COMMANDS = (
@@ -177,20 +175,6 @@ def test_the_version_is_the_installed_one(run: Run) -> None:
     from importlib.metadata import version
 
     assert run("--version").out == f"archspec {version('archspec-compiler')}\n"
-
-
-# -- explain -----------------------------------------------------------------------------------------------------------
-
-
-def test_explain_knows_every_code(run: Run) -> None:
-    listed = run("explain").out
-    assert re.findall(r"^([EW]\d{3})  \S", listed, re.MULTILINE) == list(CODES)
-    for code in CODES:
-        found = run("explain", code.lower())
-        assert (found.status, found.err) == (0, "")
-        title, _, text = found.out.partition("\n\n")
-        assert title == f"{code}: {CODES[code].title}"
-        assert " ".join(text.split()) == CODES[code].explanation
 
 
 # -- specs that are not there ------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
+from archspec.explanations import read_page
 from archspec_cli.places import Finding
 from archspec_cli.sarif import as_sarif
 from tests.language.test_bad_specs import FILES, FOLDER, stated
@@ -120,8 +121,9 @@ def test_rules_are_the_table_of_codes(run: Run) -> None:
     assert (driver["name"], driver["version"]) == ("archspec", run("--version").out.split()[-1])
     assert [rule["id"] for rule in driver["rules"]] == list(CODES)
     for rule in driver["rules"]:
-        assert rule["shortDescription"]["text"] == CODES[rule["id"]].title
-        assert rule["help"]["text"] == rule["help"]["markdown"] == CODES[rule["id"]].explanation
+        assert rule["shortDescription"]["text"] == CODES[rule["id"]]
+        meaning = read_page(rule["id"]).partition("\n\nExample:")[0]
+        assert rule["help"] == {"text": meaning, "markdown": read_page(rule["id"])}
         assert rule["defaultConfiguration"] == {"level": "warning" if rule["id"][0] == "W" else "error"}
 
 

@@ -128,7 +128,12 @@ def matches(shown: list[str], printed: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.slow) if page == "docs/strategies.md" else page for page in PAGES]
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if page == "docs/strategies.md" else page
+        for page in PAGES
+        if page != "docs/codes.md"  # tests/cli/test_explain.py runs its blocks, each code in a folder of its own
+    ],
 )
 def test_what_a_page_shows_is_so(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page == "README.md":  # its reader stands in a checkout
