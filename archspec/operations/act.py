@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import Saved
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import Elementwise
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -29,7 +29,7 @@ ACTIVATIONS = {
 
 
 @dataclass(frozen=True)
-class Act(Operation):
+class Act(Elementwise):
     """An activation function, element by element."""
 
     name = "act"
@@ -47,17 +47,8 @@ class Act(Operation):
         # The derivatives of these three are functions of the result; torch computes the others' from the input.
         return self.type in ("relu", "sigmoid", "tanh")
 
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return math.prod(output)
-
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(output=True) if self.saves_output else Saved((0,))
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         if self.type == "gelu" and len(inputs[0]) > 1:

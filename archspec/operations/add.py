@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.traits import Merge
 
 
 @dataclass(frozen=True)
-class Add(Operation):
+class Add(Merge):
     """``a + b``, of values of one shape: an addition never broadcasts."""
 
     name = "add"
     summary = "Adds branches of one shape."
-    arity = "many"
     sums = True
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -29,18 +27,6 @@ class Add(Operation):
                 fault.help += "; or `multiply`, which lets a 1x1 map scale a larger one"
             raise fault
         return first
-
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return (len(inputs) - 1) * math.prod(output)
-
-    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved()
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         if in_place:

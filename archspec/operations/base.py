@@ -70,6 +70,14 @@ class TorchCall:
     packed: bool = False
 
 
+def module_call(
+    target: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> TorchCall:
+    """A module, given only those keyword arguments that differ from torch's ``defaults``."""
+    given = {name: value for name, value in kwargs.items() if defaults.get(name) != value}
+    return TorchCall("module", target, args, given)
+
+
 def argument(
     kind: Kind,
     doc: str,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.base import TorchCall
+from archspec.operations.effects import Layout
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.traits import Rearranging
 
 
 @dataclass(frozen=True)
-class Concat(Operation):
+class Concat(Rearranging):
     """``torch.cat([a, b], 1)``: the branches' channels one after another, at equal spatial sizes."""
 
     name = "concat"
@@ -26,20 +27,8 @@ class Concat(Operation):
                 raise merge_fault("concatenated", first, shape, assumed, channels=False)
         return (channels, *first[1:])
 
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return 0
-
-    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved()
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "agreed" if len(inputs[0]) > 2 else "first"
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.cat", (1,), packed=True)

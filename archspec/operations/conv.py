@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, Weight, argument
-from archspec.operations.effects import NOTHING, Bytes, Everywhere, Layout, Reach, Saved
-from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, spatial_rank
-from archspec.operations.windows import window, window_fault
+from archspec.operations.base import TorchCall, Weight, argument, module_call
+from archspec.operations.effects import Saved
+from archspec.operations.shapes import Shape, ShapeFault, Size, per_axis, spatial_rank
+from archspec.operations.windows import Windowed, Windows
 
 
 @dataclass(frozen=True)
-class Conv(Operation):
+class Conv(Windowed):
     """``torch.nn.Conv1d``, ``Conv2d`` or ``Conv3d``, by the rank of what reaches it.
 
     Odd kernels are padded by ``dilation * (kernel - 1) // 2`` at any stride, even kernels by 0, axis by axis.
@@ -38,10 +38,10 @@ class Conv(Operation):
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         channels, *size = inputs[0]
-        kernel, stride, padding, dilation = self._window(inputs[0])
-        output = tuple(map(window, size, kernel, stride, padding, dilation))
+        windows = self.windows(inputs[0])
+        output = windows.counts(tuple(size))
         if min(output) < 1:
-            raise window_fault(kernel, tuple(size), padding, dilation)
+            raise windows.fault(tuple(size))
         if channels % self.groups or self.out % self.groups:
             culprit, by_input = (channels, True) if channels % self.groups else (self.out, False)
             divisor = math.gcd(channels, self.out)
@@ -57,49 +57,29 @@ class Conv(Operation):
 
     def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
         channels = inputs[0][0]
-        kernel = self._window(inputs[0])[0]
+        kernel = self.windows(inputs[0]).kernel
         found = {"weight": Weight((self.out, channels // self.groups, *kernel), "conv")}
         if self.bias:
             found["bias"] = Weight((self.out,), "bias", fan_in=channels // self.groups * math.prod(kernel))
         return found
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        kernel = self._window(inputs[0])[0]
+        kernel = self.windows(inputs[0]).kernel
         return math.prod(output) * (inputs[0][0] // self.groups) * math.prod(kernel)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,))  # though only the gradient of the weights reads it, torch keeps it where they are frozen too
 
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
-        return "kept" if len(inputs[0]) > 2 else "first"
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        axes = zip(*self._window(inputs[0]), strict=True)
-        return tuple([Reach(dilation * (kernel - 1) + 1, stride, pad) for kernel, stride, pad, dilation in axes])
-
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
-        kernel, stride, padding, dilation = map(collapse, self._window(inputs[0]))
-        kwargs = {
-            "kernel_size": kernel,
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": self.groups,
-            "bias": self.bias,
-        }
+        kwargs = {**self.windows(inputs[0]).arguments(), "groups": self.groups, "bias": self.bias}
         defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
-        given = {name: value for name, value in kwargs.items() if defaults.get(name) != value}
-        return TorchCall("module", f"torch.nn.Conv{len(inputs[0]) - 1}d", (inputs[0][0], self.out), given)
+        return module_call(f"torch.nn.Conv{len(inputs[0]) - 1}d", (inputs[0][0], self.out), kwargs, defaults)
 
-    def _window(self, shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Kernel, stride, padding and dilation for each spatial axis."""
+    def windows(self, shape: Shape) -> Windows:
         rank = spatial_rank(shape, self.name)
         kernel = per_axis(self.kernel, rank, "kernel")
         dilation = per_axis(self.dilation, rank, "dilation")
         padding = self.padding
         if padding is None:
             padding = tuple([d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True)])
-        return kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation
+        return Windows(kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import View
 
 
 @dataclass(frozen=True)
-class DropPath(Operation):
+class DropPath(View):
     """In training a whole example is zero with probability ``p``, and scaled up otherwise (Huang et al. 2016)."""
 
     name = "drop_path"
     summary = "Stochastic depth: drops a branch for single examples, in training only."
-    aliases = True
 
     p: float = argument("number", "Probability of dropping an example.", minimum=0, maximum=1)
 
@@ -24,12 +24,6 @@ class DropPath(Operation):
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(more=Bytes(1 if self.p else 0))  # a number for each example
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "archspec.emit.modules.DropPath", (), {"p": self.p})

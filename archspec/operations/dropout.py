@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import View
 
 
 @dataclass(frozen=True)
-class Dropout(Operation):
+class Dropout(View):
     """``torch.nn.Dropout``: in training each element is zero with probability ``p`` (Srivastava et al. 2014)."""
 
     name = "dropout"
     summary = "Dropout of single elements, in training only."
-    aliases = True
 
     p: float = argument("number", "Probability of dropping an element.", default=0.5, minimum=0, maximum=1)
 
@@ -27,12 +27,6 @@ class Dropout(Operation):
         if self.p == 1:
             return Saved(more=Bytes(shared=1))  # one zero, by which everything is multiplied
         return Saved(more=Bytes(math.prod(inputs[0]) if self.p else 0))  # the mask
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p})

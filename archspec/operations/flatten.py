@@ -6,27 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from archspec.operations.base import Operation, TorchCall
-from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.base import TorchCall
+from archspec.operations.effects import EVERYWHERE, Everywhere, Layout, Reach
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import View
 
 
 @dataclass(frozen=True)
-class Flatten(Operation):
+class Flatten(View):
     """``torch.flatten(x, 1)``: channels and positions become features, channel by channel."""
 
     name = "flatten"
     summary = "Channels and positions become one list of features."
-    aliases = True
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (math.prod(inputs[0]),)
-
-    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved()
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "first"

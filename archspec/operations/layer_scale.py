@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, Weight, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall, Weight, argument
+from archspec.operations.effects import Saved
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import Elementwise
 
 
 @dataclass(frozen=True)
-class LayerScale(Operation):
+class LayerScale(Elementwise):
     """Multiplies each channel by a parameter that starts small (Touvron et al. 2021).
 
     The parameter stands at the node's own name, as torchvision's ConvNeXt has it.
@@ -26,17 +26,8 @@ class LayerScale(Operation):
         channels, *size = inputs[0]
         return {"": Weight((channels, *(1 for _ in size)), f"constant:{self.initial}")}
 
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return math.prod(output)
-
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,) if trainable else ())
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from archspec.operations.base import Operation, TorchCall, Weight, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.base import TorchCall, Weight, argument
+from archspec.operations.effects import NOTHING, Bytes, Layout, Saved
 from archspec.operations.shapes import Shape
+from archspec.operations.traits import Local
 
 
 @dataclass(frozen=True)
-class Linear(Operation):
+class Linear(Local):
     """``torch.nn.Linear``; over the channels, at every position, where the value is spatial."""
 
     name = "linear"
@@ -40,9 +41,6 @@ class Linear(Operation):
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,) if trainable else ())
 
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
     def scratch_rearranged(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes:
         return Bytes(math.prod(output)) if self.bias else NOTHING  # the product, to which the bias is then added
 
@@ -51,9 +49,6 @@ class Linear(Operation):
 
     def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
         return "last"
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"

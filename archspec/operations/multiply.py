@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall
+from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.traits import Merge
 
 
 @dataclass(frozen=True)
-class Multiply(Operation):
+class Multiply(Merge):
     """``a * b``, of values of one shape, or with a gate: one number for each channel of a larger map.
 
     Its backward pass reads every input.
@@ -19,7 +20,6 @@ class Multiply(Operation):
 
     name = "multiply"
     summary = "Multiplies branches; a 1x1 map scales the channels of a larger one."
-    arity = "many"
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         largest = max(inputs, key=_positions)
@@ -28,9 +28,6 @@ class Multiply(Operation):
             if other not in (largest, gate):
                 raise merge_fault("multiplied", largest, other, assumed=largest)
         return largest
-
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return (len(inputs) - 1) * math.prod(output)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         """Each factor where the other's gradient is needed; of three and more, the products on the way are factors."""
@@ -44,12 +41,6 @@ class Multiply(Operation):
             elif needed[i]:
                 products += math.prod(self.shape(inputs[:i]))
         return Saved(tuple(sorted(read)), more=Bytes(products))
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "operator.mul", fold=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument
-from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
+from archspec.operations.effects import Bytes, Layout, Saved
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, spatial_rank
+from archspec.operations.traits import Local
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
 
 
 @dataclass(frozen=True)
-class Norm(Operation):
+class Norm(Local):
     """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm`` or ``InstanceNorm1d`` to ``3d``.
 
     ``layer`` normalises over the channels at each position, as ConvNeXt does, and not over the positions.
@@ -91,9 +92,6 @@ class Norm(Operation):
     def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
         return "first" if self.type == "instance" or (self.type == "group" and len(inputs[0]) == 2) else ""
 
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
-
     def _statistics(self, shape: Shape) -> int:
         """How many means and inverse deviations one example has; running statistics are no part of an example."""
         groups = {"group": self.groups, "layer": math.prod(shape[1:]), "instance": shape[0]}
@@ -101,21 +99,17 @@ class Norm(Operation):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, rank = inputs[0][0], len(inputs[0]) - 1
-        kwargs: dict[str, Any] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = self.eps
-        if self.type == "batch" and self.momentum != 0.1:
-            kwargs["momentum"] = self.momentum
-        if self.type == "instance":
-            return TorchCall("module", f"torch.nn.InstanceNorm{rank}d", (channels,), {**kwargs, "affine": self.affine})
-        if not self.affine:
-            kwargs["elementwise_affine" if self.type == "layer" else "affine"] = False
-        if self.type == "group":
-            return TorchCall("module", "torch.nn.GroupNorm", (self.groups, channels), kwargs)
-        if self.type == "layer":
-            target = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
-            return TorchCall("module", target, (channels,), kwargs)
-        return TorchCall("module", f"torch.nn.BatchNorm{max(rank, 1)}d", (channels,), kwargs)
+        layer_norm = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
+        target, args = {
+            "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", (channels,)),
+            "group": ("torch.nn.GroupNorm", (self.groups, channels)),
+            "layer": (layer_norm, (channels,)),
+            "instance": (f"torch.nn.InstanceNorm{rank}d", (channels,)),
+        }[self.type]
+        momentum = {"momentum": self.momentum} if self.type == "batch" else {}
+        affine = "elementwise_affine" if self.type == "layer" else "affine"
+        defaults = {"eps": 1e-5, "momentum": 0.1, affine: None if self.type == "instance" else True}
+        return module_call(target, args, {"eps": self.eps, **momentum, affine: self.affine}, defaults)
 
     def zero_initialised(self) -> Operation:
         return replace(self, zero_init=True) if self.affine else self

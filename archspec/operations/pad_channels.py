@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.base import TorchCall, argument
 from archspec.operations.shapes import Shape, ShapeFault
+from archspec.operations.traits import Rearranging
 
 
 @dataclass(frozen=True)
-class PadChannels(Operation):
+class PadChannels(Rearranging):
     """``torch.nn.functional.pad`` of the channels: part of He et al.'s parameter-free shortcut (2015, option A)."""
 
     name = "pad_channels"
@@ -31,21 +31,6 @@ class PadChannels(Operation):
                 channels=True,
             )
         return shape
-
-    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        return 0
-
-    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved()
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
-        return "kept" if len(inputs[0]) > 2 else "first"
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, *size = inputs[0]

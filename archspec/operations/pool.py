@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from archspec.operations.base import Operation, TorchCall, argument
+from archspec.operations.base import TorchCall, argument, arguments, module_call
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
-from archspec.operations.windows import window, window_fault
+from archspec.operations.windows import Windowed, Windows
 
 
 @dataclass(frozen=True)
-class Pool(Operation):
+class Pool(Windowed):
     """``torch.nn.MaxPool1d`` to ``3d`` and ``AvgPool1d`` to ``3d``; with ``output``, the adaptive forms.
 
     Pools have no padding unless they say so. ``{type: avg, output: 1}`` is global average pooling.
@@ -43,15 +42,14 @@ class Pool(Operation):
             shape = (channels, *per_axis(self.output, rank, "output"))
             self._check_adaptive(rank, shape)
             return shape
-        kernel, stride, padding, dilation = self._window(rank)
-        axes = zip(size, kernel, stride, padding, dilation, strict=True)
-        shape = (channels, *[window(*axis, ceil=self.ceil) for axis in axes])
+        windows = self.windows(inputs[0])
+        shape = (channels, *windows.counts(tuple(size), ceil=self.ceil))
         fits = min(shape) > 0
-        self._check_windows(kernel, padding, dilation, shape if fits else None)
+        self._check_windows(windows, shape if fits else None)
         if not fits:
-            raise window_fault(kernel, tuple(size), padding, dilation)
-        if self.type == "avg" and rank == 3 and any(s < k for s, k in zip(size, kernel, strict=True)):
-            fault = window_fault(kernel, tuple(size), (0,), (1,))
+            raise windows.fault(tuple(size))
+        if self.type == "avg" and rank == 3 and any(s < k for s, k in zip(size, windows.kernel, strict=True)):
+            fault = windows._replace(padding=(0,)).fault(tuple(size))
             fault.help = "average pooling over three dimensions takes no kernel larger than its input, padded or not"
             raise fault
         return shape
@@ -60,7 +58,7 @@ class Pool(Operation):
         """Every element that a window reads."""
         if self.output is not None:
             return math.prod(inputs[0])
-        return math.prod(output) * math.prod(self._window(len(output) - 1)[0])
+        return math.prod(output) * math.prod(self.windows(inputs[0]).kernel)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         if self.type == "max":
@@ -81,8 +79,7 @@ class Pool(Operation):
             if self._is_global(rank) or any(rest for _, rest in split):
                 return EVERYWHERE
             return tuple(Reach(size, size) for size, _ in split)
-        axes = zip(*self._window(rank), strict=True)
-        return tuple(Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes)
+        return super().reach(inputs, output)
 
     def _is_global(self, rank: int) -> bool:
         return self.output is not None and set(per_axis(self.output, rank, "output")) == {1}
@@ -97,64 +94,46 @@ class Pool(Operation):
         name = f"{self.type.capitalize()}Pool{rank}d"
         if self.output is not None:
             return TorchCall("module", f"torch.nn.Adaptive{name}", (collapse(per_axis(self.output, rank, "output")),))
-        kernel, stride, padding, dilation = map(collapse, self._window(rank))
-        kwargs: dict[str, Any] = {"kernel_size": kernel}
-        if stride != kernel:
-            kwargs["stride"] = stride
-        if padding:
-            kwargs["padding"] = padding
-        if dilation != 1:
-            kwargs["dilation"] = dilation
-        if self.ceil:
-            kwargs["ceil_mode"] = True
-        if not self.count_padding:
-            kwargs["count_include_pad"] = False
-        return TorchCall("module", f"torch.nn.{name}", (), kwargs)
+        kwargs = self.windows(inputs[0]).arguments()
+        defaults = {"stride": kwargs["kernel_size"], "padding": 0, "dilation": 1, "ceil_mode": False}
+        kwargs |= {"ceil_mode": self.ceil, "count_include_pad": self.count_padding}
+        return module_call(f"torch.nn.{name}", (), kwargs, {**defaults, "count_include_pad": True})
 
-    def _window(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Kernel, stride, padding and dilation for each spatial axis."""
+    def windows(self, shape: Shape) -> Windows:
+        rank = len(shape) - 1
         if self.kernel is None:
             raise ShapeFault("E206", "`pool` needs `kernel`, or `output` for a given output size", argument="kernel")
         kernel = per_axis(self.kernel, rank, "kernel")
         stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
-        return kernel, stride, per_axis(self.padding, rank, "padding"), per_axis(self.dilation, rank, "dilation")
+        padding, dilation = (per_axis(getattr(self, name), rank, name) for name in ("padding", "dilation"))
+        return Windows(kernel, stride, padding, dilation)
 
-    def _check_windows(
-        self, kernel: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...], assumed: Shape | None
-    ) -> None:
+    def _check_windows(self, windows: Windows, assumed: Shape | None) -> None:
         """Refuse what only the other type reads, and a padding that torch refuses."""
-        if self.type == "avg" and max(dilation) > 1:
+        if self.type == "avg" and max(windows.dilation) > 1:
             raise ShapeFault("E206", "`dilation` is for `max` pooling only", argument="dilation", assumed=assumed)
         if self.type == "max" and not self.count_padding:
             raise ShapeFault(
                 "E206", "`count_padding` is for `avg` pooling only", argument="count_padding", assumed=assumed
             )
-        if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
-            most = show_shape(tuple(k // 2 for k in kernel))
+        if any(p > k // 2 for p, k in zip(windows.padding, windows.kernel, strict=True)):
+            padding, kernel = show_shape(windows.padding), show_shape(windows.kernel)
             raise ShapeFault(
                 "E205",
-                f"a padding of {show_shape(padding)} is more than half of the kernel, {show_shape(kernel)}",
+                f"a padding of {padding} is more than half of the kernel, {kernel}",
                 argument="padding",
-                help=f"use at most {most}",
+                help=f"use at most {show_shape(tuple(k // 2 for k in windows.kernel))}",
                 assumed=assumed,
             )
 
     def _check_adaptive(self, rank: int, shape: Shape) -> None:
         """Refuse what means nothing where the output's size is given."""
-        given = {
-            "kernel": self.kernel is not None,
-            "stride": self.stride is not None,
-            "padding": self.padding not in (0, (0,) * rank),
-            "dilation": self.dilation not in (1, (1,) * rank),
-            "ceil": self.ceil,
-            "count_padding": not self.count_padding,
-        }
-        for argument_name, written in given.items():
-            if written:
+        for name, field in arguments(type(self)).items():
+            if name not in ("type", "output") and getattr(self, name) not in (field.default, (field.default,) * rank):
                 raise ShapeFault(
                     "E206",
-                    f"`pool` takes `output` or `{argument_name}`, not both",
-                    argument=argument_name,
+                    f"`pool` takes `output` or `{name}`, not both",
+                    argument=name,
                     help="`output` sets the windows itself",
                     assumed=shape,
                 )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspec.operations.base import Operation, TorchCall, argument
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Reach, Saved
+from archspec.operations.base import TorchCall, argument
 from archspec.operations.shapes import Shape, ShapeFault
+from archspec.operations.traits import View
 
 
 @dataclass(frozen=True)
-class Slice(Operation):
+class Slice(View):
     """``x[:, start:stop]``: ShuffleNet-v2's split."""
 
     name = "slice"
     summary = "Takes a range of channels."
-    aliases = True
 
     start: int = argument("integer", "The first channel taken, from 0.", default=0, minimum=0)
     stop: int | None = argument("integer", "The channel before which it ends; by default all.", default=None, minimum=1)
@@ -34,15 +33,6 @@ class Slice(Operation):
                 channels=past_end,
             )
         return (stop - self.start, *size)
-
-    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved()
-
-    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return NOTHING
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        return HERE * (len(output) - 1)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, self.stop)),))

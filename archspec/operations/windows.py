@@ -2,7 +2,53 @@
 
 from __future__ import annotations
 
-from archspec.operations.shapes import ShapeFault, show_shape
+from typing import Any, NamedTuple
+
+from archspec.operations.effects import Everywhere, Reach
+from archspec.operations.shapes import Shape, ShapeFault, collapse, show_shape
+from archspec.operations.traits import KeepsFormat, Lean
+
+
+class Windows(NamedTuple):
+    """The windows of an operation, each field for every spatial axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def counts(self, size: tuple[int, ...], *, ceil: bool = False) -> tuple[int, ...]:
+        """How many windows fit along each axis; 0 or less where the kernel does not fit."""
+        return tuple([window(*axis, ceil=ceil) for axis in zip(size, *self, strict=True)])
+
+    def arguments(self) -> dict[str, Any]:
+        """They as the keyword arguments of torch's modules."""
+        return dict(zip(("kernel_size", "stride", "padding", "dilation"), map(collapse, self), strict=True))
+
+    def fault(self, size: tuple[int, ...]) -> ShapeFault:
+        """The fault of a window that does not fit even once."""
+        spread = f" dilated by {show_shape(self.dilation)}" if max(self.dilation) > 1 else ""
+        padded = f" padded by {show_shape(self.padding)}" if any(self.padding) else ""
+        return ShapeFault(
+            "E502",
+            f"a kernel of {show_shape(self.kernel)}{spread} does not fit an input of {show_shape(size)}{padded}",
+            argument="kernel",
+            help="use a larger `input`, fewer strides before this step, or a smaller kernel",
+        )
+
+
+class Windowed(Lean, KeepsFormat):
+    """Each position of the output reads a window of its input."""
+
+    def windows(self, shape: Shape) -> Windows:
+        """Its windows over an input of this shape. Raises ShapeFault where they cannot be."""
+        raise NotImplementedError
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        axes = zip(*self.windows(inputs[0]), strict=True)
+        return tuple(
+            [Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes]
+        )
 
 
 def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:
@@ -16,17 +62,3 @@ def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, 
         return room // stride + 1
     count = -(-room // stride) + 1
     return count - 1 if (count - 1) * stride >= size + padding else count
-
-
-def window_fault(
-    kernel: tuple[int, ...], size: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
-) -> ShapeFault:
-    """The fault of a window that does not fit even once."""
-    spread = f" dilated by {show_shape(dilation)}" if any(d > 1 for d in dilation) else ""
-    padded = f" padded by {show_shape(padding)}" if any(padding) else ""
-    return ShapeFault(
-        "E502",
-        f"a kernel of {show_shape(kernel)}{spread} does not fit an input of {show_shape(size)}{padded}",
-        argument="kernel",
-        help="use a larger `input`, fewer strides before this step, or a smaller kernel",
-    )

@@ -1,0 +1,62 @@
+"""What operations have in common. An operation names its traits as its bases, and overrides only what differs."""
+
+from __future__ import annotations
+
+import math
+
+from archspec.operations.base import Operation
+from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.shapes import Shape
+
+
+class Lean(Operation):
+    """Takes no memory beside its output, and its backward pass reads no value."""
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return NOTHING
+
+
+class Local(Lean):
+    """Each position of the output reads the same position of its inputs."""
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return HERE * (len(output) - 1)
+
+
+class Elementwise(Local):
+    """Computes each element from the same element of its input, and keeps the shape."""
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return math.prod(output)
+
+
+class Merge(Local):
+    """Computes each element from the same element of all its branches, two at a time."""
+
+    arity = "many"
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return (len(inputs) - 1) * math.prod(output)
+
+
+class View(Local):
+    """Its output may be its input's storage, and nothing is computed."""
+
+    aliases = True
+
+
+class KeepsFormat(Operation):
+    """Its output has its input's memory format. Torch has formats from two spatial axes on; else channels are first."""
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "kept" if len(inputs[0]) > 2 else "first"
+
+
+class Rearranging(Local, KeepsFormat):
+    """Copies elements to another place, and computes nothing."""
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 0
