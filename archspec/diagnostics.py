@@ -8,26 +8,29 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from archspec.codes import CODES
 
 Severity = Literal["error", "warning"]
+Kind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
 MAX_HINTS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A text that diagnostics point into: a file, standard input, a ``--set`` argument.
+    """A text that diagnostics point into.
 
-    ``library`` marks what ships inside the package, so that a fault in an expanded block shows the author's line first.
-    ``path`` is the file's absolute path, beside which ``extends`` and ``import`` look; None where there is no file.
+    ``kind`` says where the text is from: a ``file``, a ``text`` that Python code gave, ``standard input``; the
+    ``library`` that ships with the package; or what a caller passed beside a spec, which is an ``override``, a
+    ``budget`` or another ``argument``. ``path`` is the absolute path of a file; ``extends`` and ``import`` look in its
+    folder.
     """
 
     name: str
     text: str = field(repr=False)
-    library: bool = False
+    kind: Kind = "file"
     path: str | None = None
 
     def line(self, number: int) -> str:
@@ -56,12 +59,24 @@ class Label(NamedTuple):
     text: str
 
 
+class Mention(NamedTuple):
+    """An argument of a Python function that a ``help`` mentions, so that another interface can show its own name.
+
+    ``text`` is what the help says, ``name`` the argument, and ``value`` what to pass, if that varies.
+    """
+
+    name: str
+    text: str
+    value: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One fault or warning.
 
-    ``message`` is a sentence without a final stop; ``hint`` stands beside the caret; ``labels`` are second places;
-    ``notes`` are lines of context such as the chain of shapes; ``help`` says what to do.
+    ``message`` is a sentence without a final stop; if it ends in a list, ``items`` has the entries. ``hint`` is shown
+    beside the caret; ``labels`` are second places; ``notes`` are lines of context such as the chain of shapes; ``help``
+    says what to do, and ``mentions`` are the arguments of Python functions in it.
     """
 
     code: str
@@ -71,6 +86,14 @@ class Diagnostic:
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: str = ""
+    items: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+
+    @classmethod
+    def listing(cls, code: str, message: str, items: Iterable[str], separator: str = ", ", **more: Any) -> Self:
+        """A diagnostic whose message ends in a list of ``items``; ``more`` are further fields."""
+        items = tuple(items)
+        return cls(code, f"{message}: {separator.join(items)}", items=items, **more)
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
@@ -91,6 +114,7 @@ class Diagnostic:
             "labels": [{**_place(label.span), "text": label.text} for label in self.labels],
             "notes": list(self.notes),
             "help": self.help,
+            "items": list(self.items),
         }
 
     def __str__(self) -> str:

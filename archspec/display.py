@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -62,3 +63,18 @@ def counted(number: int, word: str) -> str:
     ('1 key', '1,200 keys')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def display_width(text: str) -> int:
+    """How many columns ``text`` takes: two for a wide character, 0 for one that combines with the one before.
+
+    >>> display_width("abc"), display_width("東京")
+    (3, 4)
+    """
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me") or "\u1160" <= character <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -21,6 +21,7 @@ from archspec.operations.shapes import show_shape
 from . import options
 from .analysis_text import exact_comparison, put_comparison, put_report
 from .render import Terminal, put, put_json
+from .spelling import as_json
 
 PER = ("stage", "block", "layer")
 
@@ -120,7 +121,7 @@ def _put_json(reports: Sequence[Report], per: str | None) -> None:
         entry: dict[str, Any] = found.as_data()
         if per in ("block", "layer"):
             entry[f"{per}s"] = [part.as_data() for part in _rows(found, per)]
-        data.append({**entry, "diagnostics": [warning.as_data() for warning in found.warnings]})
+        data.append({**entry, "diagnostics": as_json(found.warnings)})
     put_json(data[0] if len(data) == 1 else data)
 
 

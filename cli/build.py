@@ -27,7 +27,7 @@ from . import options
 from .build_text import build_json, put_loaded, put_report
 from .files import replacing, stand_somewhere, unwritable
 from .progress import Step, progress
-from .render import Terminal, display_width, put, put_json, short
+from .render import Terminal, put, put_json, short
 
 if TYPE_CHECKING:
     from torch import fx
@@ -129,7 +129,7 @@ def command(
             if output or how:
                 model, loaded = _model(graph, how, seed, flat, step)
             if output and temporary:
-                _save(model, graph, to_yaml(standalone(resolved, source), width=display_width), output, temporary, step)
+                _save(model, graph, to_yaml(standalone(resolved)), output, temporary, step)
     found += tuple(map(_of_this_command, loaded.remarks)) if loaded else ()
     costs = report(graph, lengths=False)
     if form == "json":

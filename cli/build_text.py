@@ -14,6 +14,7 @@ from archspec.graph.graph import Graph
 from archspec.operations.shapes import show_shape
 
 from .render import Terminal, put, short
+from .spelling import as_json
 from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
@@ -89,5 +90,5 @@ def build_json(
         ],
         "weights": loaded.as_data() if loaded else None,
         "saved": str(output) if output else None,
-        "diagnostics": [diagnostic.as_data() for diagnostic in diagnostics],
+        "diagnostics": as_json(diagnostics),
     }

@@ -11,14 +11,15 @@ import click
 
 import archspec
 from archspec.analysis.totals import Totals, measure_totals
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import Diagnostic, Source, SpecError
 from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
-from archspec.testing.expectations import BUDGETS, check_expectations
+from archspec.testing.expectations import check_expectations
 
 from . import options
 from .places import Finding
 from .render import DiagnosticPrinter, Terminal, put, put_json, short
+from .spelling import as_json
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -93,7 +94,7 @@ class Outcome:
                 "nodes": self.totals.nodes,
                 "output": list(self.graph.output),
             }
-        return {**found, "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics]}
+        return {**found, "diagnostics": as_json(self.diagnostics)}
 
 
 def examine(
@@ -105,7 +106,7 @@ def examine(
         source = options.source(reference)
         name, path = source.name, source.path
         graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
-        found = (*graph.warnings, *check_expectations(graph, budgets))
+        found = (*graph.warnings, *check_expectations(graph, [Source("--expect", text, "budget") for text in budgets]))
     except SpecError as error:
         return Outcome(reference, name, path, error.diagnostics)
     return Outcome(reference, name, path, found, graph, measure_totals(graph))
@@ -143,12 +144,16 @@ def _findings(outcomes: Iterator[Outcome]) -> tuple[int, list[Finding]]:
     return sum(outcome.valid for outcome, _ in found), findings
 
 
+def _in_budget(diagnostic: Diagnostic) -> bool:
+    return diagnostic.span is not None and diagnostic.span.source.kind == "budget"
+
+
 def _once(outcomes: Iterator[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
     """Each outcome, and what is to be said of it: of a budget that is none, each spec says the same."""
     told: set[str] = set()
     for outcome in outcomes:
         yield outcome, [diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told]
-        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and str(each).startswith(BUDGETS))
+        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and _in_budget(each))
 
 
 def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:

@@ -9,6 +9,7 @@ from archspec.codes import CODES
 
 from .places import Finding
 from .render import MAX_SHOWN, Terminal, put, say
+from .spelling import with_options
 
 
 def put_annotations(findings: Iterable[Finding]) -> None:
@@ -28,7 +29,7 @@ def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:
         finding: the diagnostic, and its spec.
         safe: makes visible whatever could break a line, and so begin a command of its own.
     """
-    diagnostic = finding.diagnostic
+    diagnostic = with_options(finding.diagnostic)
     file, span = finding.place(diagnostic.span)
     hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
     lines = [f"{finding.elsewhere(diagnostic.span)}{diagnostic.message}{hint}"]

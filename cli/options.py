@@ -22,6 +22,7 @@ from archspec.testing.find import find_specs, find_yaml, is_spec
 
 from .render import DiagnosticPrinter, put_json
 from .signals import end_if_asked
+from .spelling import as_json
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -61,7 +62,7 @@ class SpecCommand(click.Command):
 def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
     """Say why there is no result: on standard error, or as JSON on standard output."""
     if form == "json":
-        put_json({"spec": spec, "valid": False, "diagnostics": [diagnostic.as_data() for diagnostic in diagnostics]})
+        put_json({"spec": spec, "valid": False, "diagnostics": as_json(diagnostics)})
     else:
         show(diagnostics)
 
@@ -119,7 +120,7 @@ def _standard_input() -> Source:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SpecError([Diagnostic("E804", f"standard input cannot be read: {reason}")]) from None
-    return decode(data, "<stdin>")
+    return decode(data, "<stdin>", kind="standard input")
 
 
 def references(specs: Iterable[str]) -> Iterator[str]:
@@ -141,7 +142,12 @@ def _is_folder(reference: str) -> bool:
 
 
 def load(source: Source, overrides: Iterable[str], allow_outside: bool) -> Spec:
-    return archspec.load(source, overrides=overrides, allow_outside=allow_outside)
+    return archspec.load(source, overrides=settings(overrides), allow_outside=allow_outside)
+
+
+def settings(overrides: Iterable[str]) -> list[Source]:
+    """The values of ``--set``, as diagnostics point into them."""
+    return [Source("--set", text, "override") for text in overrides]
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

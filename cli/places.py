@@ -21,7 +21,7 @@ class Finding(NamedTuple):
 
         What points into an option, or into the language's library, is shown at the spec without a line.
         """
-        if span is None or span.source.library or span.source.name.startswith("--"):
+        if span is None or span.source.kind not in ("file", "standard input"):
             return self.file and address(self.file), None
         if span.source.path is None and self.file is None:
             return None, span

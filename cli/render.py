@@ -10,14 +10,14 @@ import contextlib
 import io
 import json
 import os
-import re
 import sys
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from archspec.display import counted
+from archspec.display import counted, display_width
+
+from .spelling import with_options
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic, Span
@@ -32,7 +32,6 @@ TAB = 4
 PIPE_WIDTH = 160
 """How wide an excerpt may be where there is no terminal."""
 
-_FURTHER = re.compile(r"[,;] (?=`)")
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "31;1", "33;1", "34", "36", "1"
 
 
@@ -87,28 +86,18 @@ class Terminal:
         return shown, starts
 
 
-def display_width(text: str) -> int:
-    """How many columns ``text`` takes: two for a wide character, none for one that combines with the one before."""
-    return len(text) if text.isascii() else sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me") or "\u1160" <= character <= "\u11ff":
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
 # -- diagnostics -----------------------------------------------------------------------------------------------------
 
 
 def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
     """A diagnostic as text, its lines joined, without a line break at the end."""
+    diagnostic = with_options(diagnostic)
     safe = terminal.safe
     style = _RED if diagnostic.severity == "error" else _YELLOW
     span = diagnostic.span
     place = f"{safe(str(span))}: " if span else ""
     title = terminal.paint(f"{diagnostic.severity}[{diagnostic.code}]", style)
-    message, listed = _without_list(safe(diagnostic.message), terminal.width)
+    message, listed = _without_list(diagnostic, terminal)
     lines = [f"{terminal.paint(place, _BOLD)}{title}: {terminal.paint(message, _BOLD)}", *listed]
     spans = [*([span] if span else []), *(label.span for label in diagnostic.labels)]
     gutter = max((len(str(each.line)) for each in spans), default=1)
@@ -126,19 +115,13 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
     return "\n".join(lines)
 
 
-def _without_list(message: str, width: int) -> tuple[str, list[str]]:
-    """A message without the list at its end, where that is too long for a line, and lines of the first things in it.
-
-    A list is what the message counts, as in ``the weights lack 5 keys of `net`: `a`, `b`...``.
-    """
-    head, colon, rest = message.partition(": `")
-    items = _FURTHER.split(f"`{rest}") if colon else []
-    if f"{len(items):,}" not in head.split():
-        return message, []
-    if len(items) <= MAX_KEYS and (len(items) < 4 or display_width(message) <= width):
+def _without_list(diagnostic: Diagnostic, terminal: Terminal) -> tuple[str, list[str]]:
+    """The message without the list at its end, if that is too long for a line, and lines with the first entries."""
+    message, items = terminal.safe(diagnostic.message), [terminal.safe(item) for item in diagnostic.items]
+    if len(items) <= MAX_KEYS and (len(items) < 4 or display_width(message) <= terminal.width):
         return message, []
     more = [f"  {and_more(len(items) - MAX_KEYS)}"] if len(items) > MAX_KEYS else []
-    return f"{head}:", [*(f"  {item}" for item in items[:MAX_KEYS]), *more]
+    return f"{message.partition(f': {items[0]}')[0]}:", [*(f"  {item}" for item in items[:MAX_KEYS]), *more]
 
 
 def and_more(number: int) -> str:

@@ -14,6 +14,7 @@ from archspec.explanations import read_page
 
 from .places import Finding
 from .render import put_json
+from .spelling import with_options
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Span
@@ -56,7 +57,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 def _result(finding: Finding) -> dict[str, Any]:
     """A result has one location always: a code host refuses a log with a result that has none."""
-    diagnostic = finding.diagnostic
+    diagnostic = with_options(finding.diagnostic)
     related = [label for label in diagnostic.labels if finding.place(label.span)[1]]
     hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
     lines = [_literal(f"{finding.elsewhere(diagnostic.span)}{diagnostic.message}{hint}")]

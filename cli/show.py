@@ -20,7 +20,8 @@ from archspec.operations.base import Operation, arguments
 from archspec.operations.shapes import show_shape
 
 from . import options
-from .render import display_width, put_json, write
+from .render import put_json, write
+from .spelling import as_json
 from .tables import put_table
 
 
@@ -41,10 +42,9 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
       archspec show resnext50_32x4d
       archspec show resnet50 --set stages.groups=32 --graph
     """
-    source = options.source(spec)
-    loaded = options.load(source, overrides, allow_outside)
+    loaded = options.load(options.source(spec), overrides, allow_outside)
     graph = archspec.compile(loaded, limits=limits)
-    document = standalone(loaded, source)
+    document = standalone(loaded)
     if form == "json":
         put_json(_graph_json(graph) if nodes else _spec_json(graph, document))
         return 0
@@ -52,7 +52,7 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
     if nodes:
         put_table(_node_table(graph), header=True)
     else:
-        write(to_yaml(document, width=display_width), sys.stdout)
+        write(to_yaml(document), sys.stdout)
     return 0
 
 
@@ -63,7 +63,7 @@ def _spec_json(graph: Graph, document: Document) -> dict[str, Any]:
         "hash": graph.fingerprint,
         "spec": document.value,
         "places": places,
-        "diagnostics": [diagnostic.as_data() for diagnostic in graph.warnings],
+        "diagnostics": as_json(graph.warnings),
     }
 
 
@@ -86,7 +86,7 @@ def _graph_json(graph: Graph) -> dict[str, Any]:
         **plain(graph, "input", "outputs"),
         "nodes": [_node_json(node) for node in graph.nodes],
         "regions": [plain(region, "kind", "scope", "name", "first", "last") for region in graph.regions],
-        "diagnostics": [diagnostic.as_data() for diagnostic in graph.warnings],
+        "diagnostics": as_json(graph.warnings),
     }
 
 

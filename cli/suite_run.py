@@ -78,7 +78,7 @@ def test(request: Request) -> Tested:
     outcome = examine(
         source,
         level=request.level,
-        overrides=request.overrides,
+        overrides=options.settings(request.overrides),
         allow_outside=request.allow_outside,
         limits=request.limits,
         largest=request.largest,

@@ -14,6 +14,7 @@ from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 
 from .places import Finding
 from .render import DiagnosticPrinter, Terminal, put, put_json, render, say
+from .spelling import as_json
 from .suite_run import Tested
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -112,7 +113,7 @@ def _case(case: Case) -> dict[str, Any]:
         "status": _status(case),
         "left_out": case.left_out,
         "seconds": round(case.seconds, 3),
-        "diagnostics": [diagnostic.as_data() for diagnostic in case.diagnostics],
+        "diagnostics": as_json(case.diagnostics),
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 
-from .render import MAX_KEYS, Terminal, and_more, display_width, put
+from archspec.display import display_width
+
+from .render import MAX_KEYS, Terminal, and_more, put
 
 Rows = Sequence[Sequence[str]]
 

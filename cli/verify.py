@@ -23,6 +23,7 @@ from .files import replacing, stand_somewhere
 from .progress import progress
 from .render import Terminal, put, put_json, say
 from .signals import end_if_asked
+from .spelling import as_json
 from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _json(
         "asked": list(asked),
         "held": held,
         "saved": str(target) if target else None,
-        "diagnostics": [fault.as_data() for fault in faults],
+        "diagnostics": as_json(faults),
     }
 
 

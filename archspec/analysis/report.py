@@ -16,6 +16,7 @@ from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.display import html_table, plain
 from archspec.graph.graph import Graph
+from archspec.language.overrides import mention
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
@@ -195,14 +196,12 @@ def _scopes(name: str) -> list[str]:
 def _no_scope(scope: str, known: Iterable[str], name: str) -> Diagnostic:
     hint = did_you_mean(scope, known)
     help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
-    return Diagnostic(
-        "E310", f"`{cut(name)}` has no scope `{cut(scope)}`", _argument("--frozen", scope), hint, help=help
-    )
+    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", _argument("frozen", scope), hint, help=help)
 
 
 def _argument(name: str, text: str) -> Span:
     """The place of an argument that stands in no spec."""
-    return Span(Source(name, text), 1, 1, 1, len(text) + 1)
+    return Span(Source(name, text, "argument"), 1, 1, 1, len(text) + 1)
 
 
 def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
@@ -228,10 +227,11 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     )
     written = ("input",) in spec.document.places
     labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
-    help = f"`--set 'input={list(sizes)}'` makes it a network of another rank, if that is meant"
-    place = _argument("--input", show_shape(sizes))
+    rank = mention(f"input={list(sizes)}")
+    help = f"{rank.text} makes it a network of another rank, if that is meant"
+    place = _argument("input", show_shape(sizes))
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
-    raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help)])
+    raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
 
 
 def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:

@@ -107,19 +107,19 @@ class Environment:
 
     def blame(self, term: Term) -> tuple[Span, tuple[Label, ...]]:
         """The author's place for ``term``: its own, that of a value which it reads, or of the call that expands it."""
-        if not term.span.source.library:
+        if term.span.source.kind != "library":
             return term.span, ()
         label = Label(term.span, "used here in the library")
         return self._author(term.names, set()) or self.author(), (label,)
 
     def author_of(self, span: Span) -> Span:
         """The author's place for what stands at ``span``: itself, or where the author asked for what is expanded."""
-        return self.author() if span.source.library else span
+        return self.author() if span.source.kind == "library" else span
 
     def author(self) -> Span:
         """Where the author asked for what is being expanded."""
         env = self
-        while env.span.source.library and env.outer:
+        while env.span.source.kind == "library" and env.outer:
             env = env.outer
         return env.span
 
@@ -130,7 +130,7 @@ class Environment:
             term, env = self.written.get(name, (None, None))
             if term is None or name in seen:
                 continue
-            if not term.span.source.library:
+            if term.span.source.kind != "library":
                 return term.span
             followed = env._author(term.names | _word(term), set()) if env else self._author(term.names, seen | {name})
             if followed:

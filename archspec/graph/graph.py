@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Span, SpecError
+from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 from archspec.language.expressions.parser import Value
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
@@ -74,6 +74,10 @@ class Limits:
 
     nodes: int = NODES
     elements: int = 100_000_000_000
+
+
+MAX_NODES = Mention("limits.nodes", "`limits.nodes`")
+MAX_ELEMENTS = Mention("limits.elements", "`limits.elements`")
 
 
 @dataclass(frozen=True)
@@ -204,8 +208,8 @@ class Builder:
         self.expanded += steps
         if self.expanded > self.most:
             message = f"the network takes more than {self.most:,} steps to expand"
-            help = "lower `count`, or write fewer steps that `when` leaves out, or raise `--limit nodes=N`"
-            raise SpecError([Diagnostic("E601", message, span, help=help)])
+            help = f"lower `count`, or write fewer steps that `when` leaves out, or raise {MAX_NODES.text}"
+            raise SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], span: Span) -> Node:
         """A new node, its shape inferred from its inputs'.
@@ -235,8 +239,8 @@ class Builder:
 
     def _too_many_elements(self) -> ShapeFault:
         message = f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
-        help = "lower channels or sizes, or raise `--limit elements=N`"
-        return ShapeFault("E602", message, argument="out", help=help)
+        help = f"lower channels or sizes, or raise {MAX_ELEMENTS.text}"
+        return ShapeFault("E602", message, argument="out", help=help, mentions=(MAX_ELEMENTS,))
 
     def place(self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, span: Span) -> Node:
         """A new node with a shape that is known, or that is assumed so that more faults can be found."""
@@ -251,4 +255,5 @@ class Builder:
 def too_many_nodes(limit: int, span: Span | None) -> SpecError:
     """The refusal of a network with more nodes than ``limit``."""
     message = f"the network would have more than {limit:,} nodes"
-    return SpecError([Diagnostic("E601", message, span, help="lower `count`, or raise `--limit nodes=N`")])
+    help = f"lower `count`, or raise {MAX_NODES.text}"
+    return SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])

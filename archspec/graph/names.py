@@ -245,7 +245,7 @@ class Names:
 
 def _author(template: Template | None, span: Span) -> Span:
     """Where a name was written: in the spec's own template, else at the step that got it."""
-    return span if template is None or template.span.source.library else template.span
+    return span if template is None or template.span.source.kind == "library" else template.span
 
 
 def _taken_twice(path: str, span: Span | None, first: Span | None) -> SpecError:

@@ -29,7 +29,9 @@ class Origins:
             if shown != place:
                 labels = (Label(shown, f"the {inputs[0].shape[0]} channels come from here"), *labels)
         notes = (f"in {path}", f"shapes: {self._chain(inputs[0])}")
-        return Diagnostic(fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help)
+        return Diagnostic(
+            fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help, mentions=fault.mentions
+        )
 
     def _origin(self, node: Node) -> tuple[Term, Environment] | None:
         """The term that gave a value its channels, followed back through operations that keep them."""

@@ -43,7 +43,9 @@ class Original:
         try:
             builder.grow(self.weights)
         except ShapeFault as fault:
-            raise SpecError([Diagnostic(fault.code, fault.message, self.region.span, help=fault.help)]) from None
+            raise SpecError(
+                [Diagnostic(fault.code, fault.message, self.region.span, help=fault.help, mentions=fault.mentions)]
+            ) from None
         made = {self.source.name: value.name}
         for node in self.nodes:
             name = made[node.name] = new + node.name[old:]

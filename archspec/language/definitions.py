@@ -78,7 +78,7 @@ class DefinitionScope:
             message = f"fragments call each other in a circle: {cut(circle, 200)}"
             faults.add(Diagnostic("E307", message, wanted.key_span))
             return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
-        return scope._own_fragment(name, 0 if scope.document.source.library else level)
+        return scope._own_fragment(name, 0 if scope.document.source.kind == "library" else level)
 
     def block(self, name: str) -> Block | None:
         """The block called ``name``; None where there is none."""
@@ -274,7 +274,7 @@ def library() -> DefinitionScope:
     faults = Faults()
     for name in ("fragments.yaml", "shortcuts.yaml", "blocks.yaml"):
         text = folder.joinpath(name).read_text(encoding="utf-8")
-        document = read(Source(f"archspec library: {name}", text, library=True))
+        document = read(Source(f"archspec library: {name}", text, "library"))
         scope = DefinitionScope(document, (scope,) if scope else (), frozenset(), faults)
     assert scope
     return scope
@@ -285,4 +285,4 @@ def conventions() -> Cursor:
     """The naming conventions of the library, a mapping from a convention's name to its templates."""
     folder = importlib.resources.files("archspec.language.library")
     text = folder.joinpath("naming.yaml").read_text(encoding="utf-8")
-    return Cursor(read(Source("archspec library: naming.yaml", text, library=True))).child("naming")
+    return Cursor(read(Source("archspec library: naming.yaml", text, "library"))).child("naming")

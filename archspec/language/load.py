@@ -19,12 +19,14 @@ MAX_CHAIN = 32
 MAX_IMPORTS = 64
 
 
-def load(spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str] = (), allow_outside: bool = False) -> Spec:
+def load(
+    spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str | Source] = (), allow_outside: bool = False
+) -> Spec:
     """Read, validate and resolve a spec.
 
     Args:
         spec: a path, the name of a spec of the zoo, or the YAML text itself (anything with a line break).
-        overrides: settings as ``--set`` takes them, such as ``stages.groups=32``.
+        overrides: what to set in the spec, such as ``stages.groups=32``.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder and the zoo.
 
     Returns:
@@ -44,7 +46,7 @@ def _source_of(spec: str | os.PathLike[str] | Source) -> Source:
     if isinstance(spec, Source):
         return spec
     text = str(os.fspath(spec))  # of a subclass too: PyYAML takes nothing else
-    return Source("<text>", text) if isinstance(spec, str) and "\n" in text else open_spec(text)
+    return Source("<text>", text, "text") if isinstance(spec, str) and "\n" in text else open_spec(text)
 
 
 def merged(source: Source, root: str | None, allow_outside: bool = False) -> Document:

@@ -31,7 +31,7 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 OF_ITSELF = frozenset({"expect", "reference"})
-"""What a spec says of itself and of no other: not of those that extend it, nor of what `--set` changes it into."""
+"""What a spec says of itself and of no other: not of those that extend it, nor of what an override makes of it."""
 
 
 def without_claims(document: Document) -> Document:

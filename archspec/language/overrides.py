@@ -1,11 +1,12 @@
-"""``--set key.path=value``: values laid over a merged document, each at its place in the argument."""
+"""Overrides, ``key.path=value``: values merged over a document, each with its place in the override."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, did_you_mean
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
@@ -14,7 +15,15 @@ from archspec.language.text.document import Document, Path, Place, read
 MAX_PARTS = 32
 
 
-def with_overrides(document: Document, settings: Iterable[str]) -> Document:
+def mention(setting: str) -> Mention:
+    """How a help mentions an override."""
+    return Mention("overrides", f"`overrides=[{setting!r}]`", setting)
+
+
+FORM = mention("key.path=value")
+
+
+def with_overrides(document: Document, settings: Iterable[str | Source]) -> Document:
     """``document`` with each setting laid over it, the later over the earlier.
 
     Raises:
@@ -26,7 +35,9 @@ def with_overrides(document: Document, settings: Iterable[str]) -> Document:
         document = without_claims(document)
     for setting in settings:
         try:
-            document = overlay(document, columns(validate(override(document, setting), partial=True)))
+            over = override(document, setting)
+            merged = overlay(document, columns(validate(over, partial=True)))
+            document = dataclasses.replace(merged, source=document.source)
         except SpecError as error:
             faults.extend(error.diagnostics)
     if faults:
@@ -34,19 +45,20 @@ def with_overrides(document: Document, settings: Iterable[str]) -> Document:
     return document
 
 
-def override(base: Document, setting: str) -> Document:
-    """The document that ``--set key.path=value`` lays over ``base``.
+def override(base: Document, setting: str | Source) -> Document:
+    """The document that an override, ``key.path=value``, lays over ``base``.
 
     The value is YAML; a number in the path is an index.
 
     Raises:
         SpecError: the setting has no ``=``, its value is not YAML, or its path leads through what is no mapping.
     """
+    source = setting if isinstance(setting, Source) else Source("overrides", setting, "override")
+    setting = source.text
     key, equals, text = setting.partition("=")
-    source = Source("--set", setting)
     if not equals or not key.strip() or not key.isprintable():
-        message, help = f"`{cut(setting)}` sets nothing", "write `--set key.path=value`"
-        raise SpecError([Diagnostic("E313", message, _line(source, 0, len(setting)), help=help)])
+        message, help = f"`{cut(setting)}` sets nothing", f"write {FORM.text}"
+        raise SpecError([Diagnostic("E313", message, _line(source, 0, len(setting)), help=help, mentions=(FORM,))])
     parts = _parts(key, source)
     value = _read(text, source, len(key) + 1)
     path: Path = tuple(part for part, _ in parts)
@@ -75,8 +87,8 @@ def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
         found.append((int(part) if index else part, span))
         if not part or len(found) > MAX_PARTS:
             what = f"has more than {MAX_PARTS} parts" if part else "has an empty part"
-            help = "write `--set key.path=value`, the keys joined by dots"
-            raise SpecError([Diagnostic("E313", f"the key `{cut(key)}` {what}", span, help=help)])
+            message, help = f"the key `{cut(key)}` {what}", f"write {FORM.text}, the keys joined by dots"
+            raise SpecError([Diagnostic("E313", message, span, help=help, mentions=(FORM,))])
     return found
 
 
@@ -103,7 +115,8 @@ def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any)
         return [_at(item, (*above, i), rest, value) if i == part else item for i, item in enumerate(base)]
     if isinstance(base, dict) or (base is None and isinstance(part, str)):
         if above == ("stages",) and isinstance(part, int):
-            raise _nowhere("the stage table is by column", span, f"write `--set stages.KEY.{part}=...`")
+            form = mention(f"stages.KEY.{part}=...")
+            raise _nowhere("the stage table is by column", span, f"write {form.text}", form)
         return {str(part): _at((base or {}).get(str(part)), (*above, str(part)), rest, value)}
     if base is None:
         raise _nowhere(f"the spec does not write `{dotted(above)}`, so it has no entry {part}", span)
@@ -112,14 +125,14 @@ def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any)
     raise _nowhere(f"`{dotted(above)}` is {written(base)}, which has no `{cut(part)}`", span)
 
 
-def _nowhere(message: str, span: Span, help: str = "set the whole value instead") -> SpecError:
-    return SpecError([Diagnostic("E313", message, span, help=help)])
+def _nowhere(message: str, span: Span, help: str = "set the whole value instead", *mentions: Mention) -> SpecError:
+    return SpecError([Diagnostic("E313", message, span, help=help, mentions=mentions)])
 
 
 def _read(text: str, source: Source, by: int) -> Document:
     """The value after the equals sign, with its places in the whole argument."""
     try:
-        found = read(Source(source.name, text), fragment=True)
+        found = read(dataclasses.replace(source, text=text), fragment=True)
     except SpecError as error:
         raise SpecError([_moved(diagnostic, source, by) for diagnostic in error.diagnostics]) from None
     places = {
@@ -132,7 +145,7 @@ def _read(text: str, source: Source, by: int) -> Document:
 def _moved(fault: Diagnostic, source: Source, by: int) -> Diagnostic:
     span = fault.span and _shifted(fault.span, source, by)
     labels = tuple(Label(_shifted(label.span, source, by), label.text) for label in fault.labels)
-    return Diagnostic(fault.code, fault.message, span, fault.hint, labels, fault.notes, fault.help)
+    return dataclasses.replace(fault, span=span, labels=labels)
 
 
 def _shifted(span: Span, source: Source, by: int) -> Span:

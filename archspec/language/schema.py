@@ -83,7 +83,7 @@ def _spec_keys() -> Schema:
                 "propertyNames": {"pattern": IDENTIFIER},
                 "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
             },
-            "Named numbers or words for every expression; `--set params.width=2` changes one.",
+            "Named numbers or words for every expression; the override `params.width=2` changes one.",
         ),
         "input": _nullable(
             {"type": "array", "items": size, "minItems": 2, "maxItems": 4}, "Channels, then one to three spatial sizes."

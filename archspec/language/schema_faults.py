@@ -32,7 +32,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
 
     Args:
         library: the document is a file of definitions.
-        partial: the document is an override (``--set``), where nothing is required.
+        partial: the document is an override, where nothing is required.
 
     Raises:
         SpecError: with every fault, each at its place.

@@ -6,13 +6,12 @@ import dataclasses
 import os
 from pathlib import PurePath
 
-from archspec.diagnostics import Source
 from archspec.language.fingerprint import DEFINITIONS, stands_alone
 from archspec.language.spec import Spec
 from archspec.language.text.document import Document
 
 
-def standalone(spec: Spec, main: Source) -> Document:
+def standalone(spec: Spec) -> Document:
     """The document of a spec without ``extends``, and with the imported definitions written out.
 
     Definitions stay in their files, under ``import``, if one of them has the name of another or of one in the library:
@@ -22,7 +21,7 @@ def standalone(spec: Spec, main: Source) -> Document:
     value = {key: item for key, item in document.value.items() if key not in ("extends", "import")}
     places = dict(document.places)
     if spec.imported and not stands_alone(spec):
-        value["import"] = _relative(spec, main) or document.value["import"]
+        value["import"] = _relative(spec) or document.value["import"]
     elif spec.imported:
         for section in DEFINITIONS:
             found = dict(value.get(section) or {})
@@ -32,11 +31,12 @@ def standalone(spec: Spec, main: Source) -> Document:
                 value[section] = found
         for imported in spec.imported:
             places.update({path: place for path, place in imported.places.items() if len(path) > 1})
-    return dataclasses.replace(document, source=main, value=value, places=places)
+    return dataclasses.replace(document, value=value, places=places)
 
 
-def _relative(spec: Spec, main: Source) -> list[str]:
-    """The imported files as seen from the folder of ``main``; empty if one of the two is not a file."""
+def _relative(spec: Spec) -> list[str]:
+    """The imported files as seen from the folder of the spec; empty if one of the two is not a file."""
+    main = spec.document.source
     paths = [imported.source.path for imported in spec.imported]
     if main.path is None or None in paths:
         return []

@@ -87,7 +87,7 @@ class Table:
     def _is_own(self, key: str) -> bool:
         """Whether a column is of the spec itself or of an override, and not of a spec that it extends."""
         source = self.cursor.child(key).span.source
-        return source is self.cursor.document.span(("name",)).source or source.name.startswith("--")
+        return source is self.cursor.document.span(("name",)).source or source.kind == "override"
 
     def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
         """The fault of a list that the author wrote, whose length is not that of lists in a spec that is extended."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from archspec.diagnostics import Mention
+
 Shape = tuple[int, ...]
 """Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
 
@@ -14,7 +16,8 @@ Size = int | tuple[int, ...]
 class ShapeFault(Exception):
     """An operation does not fit its inputs.
 
-    ``argument`` names the argument at fault, written or not (empty: the step as a whole); ``help`` says what would do;
+    ``argument`` names the argument at fault, written or not (empty: the step as a whole); ``help`` says what would do,
+    and ``mentions`` are the arguments of Python functions in it;
     ``assumed`` is the shape with which inference may go on to find more faults, or None; ``channels`` says that the
     input's channel count is part of the fault, so that the place it comes from is worth showing.
     """
@@ -28,10 +31,11 @@ class ShapeFault(Exception):
         help: str = "",
         assumed: Shape | None = None,
         channels: bool = False,
+        mentions: tuple[Mention, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.argument = code, message, argument
-        self.help, self.assumed, self.channels = help, assumed, channels
+        self.help, self.assumed, self.channels, self.mentions = help, assumed, channels, mentions
 
 
 def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:

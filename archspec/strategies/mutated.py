@@ -27,7 +27,7 @@ CODES: tuple[str, ...] = tuple(sorted({fault.code for fault in FAULTS}))
 class Mutation:
     """A spec with one fault: its text, the code that must be reported, and the line.
 
-    A few faults need more than the text: ``overrides`` as ``--set`` takes them, whose line 1 is then meant, and
+    A few faults need more than the text: ``overrides``, whose line 1 is then meant, and
     ``files`` beside the spec, by name; None stands for a folder. :meth:`save` puts all of it into a folder.
     """
 

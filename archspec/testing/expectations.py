@@ -20,7 +20,6 @@ from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
 
 __all__ = [
-    "BUDGETS",
     "NAMES",
     "BadExpectation",
     "Claim",
@@ -44,11 +43,8 @@ NAMES = {
 }
 """What can be expected of a network as a number, and how it is called."""
 
-BUDGETS = "--expect"
-"""The source in which a budget stands."""
 
-
-def check_expectations(graph: Graph, budgets: Iterable[str] = ()) -> list[Diagnostic]:
+def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> list[Diagnostic]:
     """A diagnostic for each expectation that does not hold, that cannot be measured, or that is none.
 
     Args:
@@ -59,9 +55,10 @@ def check_expectations(graph: Graph, budgets: Iterable[str] = ()) -> list[Diagno
     """
     refused: list[Diagnostic] = []
     claims = list(own_claims(graph))
-    for text in budgets:
+    for budget in budgets:
+        source = budget if isinstance(budget, Source) else Source("budgets", budget, "budget")
         try:
-            claims.append(_budget(text))
+            claims.append(_budget(source))
         except SpecError as error:
             refused.extend(error.diagnostics)
     found = (each.fault for each in compare_claims(graph, claims) if each.fault)
@@ -128,13 +125,13 @@ def _claims(expect: Mapping[str, Any], path: Path, document: Document) -> Iterat
 _BUDGET = re.compile(r"\s*(?:(?P<stage>[\w.-]+)\.)?(?P<key>\w+)\s*(?P<sign><=|>=|==|=|<|>)\s*(?P<figure>\S.*?)\s*")
 
 
-def _budget(text: str) -> Claim:
-    """A budget as it stands on a command line.
+def _budget(source: Source) -> Claim:
+    """The claim that a budget makes.
 
     Raises:
         SpecError: E703, it does not parse.
     """
-    source = Source(BUDGETS, text)
+    text = source.text
     match = _BUDGET.fullmatch(text)
     if match is None:
         message = f"`{cut(text)}` is no budget, which compares a figure of the network with a number"
@@ -204,7 +201,7 @@ class Measures:
 
     def _network(self, claim: Claim) -> str:
         """How the network is called: by its name where the place of the claim is not the spec."""
-        return f"`{self.graph.name}`" if claim.span.source.name == BUDGETS else "the network"
+        return f"`{self.graph.name}`" if claim.span.source.kind == "budget" else "the network"
 
     def _compare_output(self, claim: Claim, output: Shape) -> Diagnostic | None:
         if tuple(claim.value) == output:

@@ -128,7 +128,7 @@ def examine(
     spec: SpecLike,
     *,
     level: Level = "run",
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str | Source] = (),
     allow_outside: bool = False,
     limits: Limits | None = None,
     largest: int = LARGEST,
@@ -139,7 +139,7 @@ def examine(
     Args:
         spec: a spec, or what :func:`archspec.load` takes.
         level: how far it is tested.
-        overrides: settings as ``--set`` takes them.
+        overrides: what to set in the spec, as for :func:`archspec.load`.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
         limits: how large the network may become.
         largest: parameters up to which it is run.
@@ -149,7 +149,7 @@ def examine(
     name = spec.name if isinstance(spec, Source) else spec if isinstance(spec, str) and "\n" not in spec else "<spec>"
     try:
         loaded = spec if isinstance(spec, Spec) else load(spec, overrides=overrides, allow_outside=allow_outside)
-        name = name if overrides else loaded.document.source.name  # the source of an overridden spec is the override
+        name = loaded.document.source.name
         graph = lower(loaded, limits)
     except SpecError as error:
         places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]

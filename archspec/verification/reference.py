@@ -21,10 +21,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, Span, SpecError, cut, did_you_mean
 from archspec.tracing.trace import reason
 from archspec.verification import importing
 
+AGAINST = Mention("against", "`against`")
 LIBRARIES = ("torchvision", "timm")
 LONGEST = 2000
 """Characters of a reference: enough for any arguments, and little enough for the parser."""
@@ -112,8 +113,8 @@ def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str
         plain = all(value is None or isinstance(value, int | float) for value in (*found.args, *found.kwargs.values()))
         if found.origin not in LIBRARIES or not plain or "pretrained" in found.kwargs:
             message = f"`{cut(text)}` would let the spec run code or read files"
-            help = "a spec names networks of torchvision or timm, with numbers for arguments; `--against` names any"
-            raise _fault("E901", message, help=help)
+            help = f"a spec names networks of torchvision or timm, with numbers for arguments; {AGAINST.text} names any"
+            raise SpecError([Diagnostic("E901", message, help=help, mentions=(AGAINST,))])
         return make(text, seed)
     except SpecError as error:
         raise SpecError([replace(fault, span=place) for fault in error.diagnostics]) from None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import Diagnostic, Label, Span, SpecError
+from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import Canonical
@@ -22,6 +22,12 @@ from archspec.verification.match import key_pairs, match, random_order
 from archspec.verification.outputs import compare_outputs, scramble
 from archspec.verification.reference import make, own_reference
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
+
+KEYS = Mention("levels", '`levels=["keys"]`', "keys")
+OUTPUTS = Mention("levels", '`levels=["outputs"]`', "outputs")
+TOLERANCE = Mention("tolerance", "`tolerance=X`")
+KEY_MAP = Mention("key_map", "`key_map` of the verdict says")
+MAP = Mention("map", "`archspec.build(map=...)`")
 
 
 def verify(
@@ -161,9 +167,9 @@ def _diagnostics(
     Outputs that could not be compared because of what a diagnostic of the graph says are a note there.
     """
     if not keys.held:
-        help = "`--map FILE` writes which key of the reference each is, and `archspec build --map` reads its weights"
+        help = f"{KEY_MAP.text} which key of the reference each is, and {MAP.text} reads its weights"
         message = f"the keys are not those of the reference: {keys.difference}"
-        yield Diagnostic("E908", message, help=help if pairs and not keys.same else "")
+        yield Diagnostic("E908", message, help=help if pairs and not keys.same else "", mentions=(KEY_MAP, MAP))
     found = graphs.difference or (_untraced(graphs, keys, pairs) if graphs.untraceable else None)
     implied = found is not None and outputs is not None and not outputs.paired and "graph" in levels
     if found is not None:
@@ -175,11 +181,11 @@ def _diagnostics(
 
 def _untraced(graphs: Graphs, keys: Keys, pairs: Mapping[str, str]) -> Diagnostic:
     """E907, with the levels that can hold all the same."""
-    help = "`--level keys` looks at the state dicts alone"
+    help = f"{KEYS.text} looks at the state dicts alone"
     if pairs:
         how = "in the order of execution" if graphs.by_order else "by their keys"
-        help = f"weights are paired {how}, so `--level outputs` compares what both compute, and {help}"
-    return Diagnostic("E907", graphs.untraceable, help=help)
+        help = f"weights are paired {how}, so {OUTPUTS.text} compares what both compute, and {help}"
+    return Diagnostic("E907", graphs.untraceable, help=help, mentions=(KEYS, OUTPUTS))
 
 
 def _apart(outputs: Outputs, cause: tuple[str, ...]) -> Diagnostic:
@@ -187,5 +193,5 @@ def _apart(outputs: Outputs, cause: tuple[str, ...]) -> Diagnostic:
     if outputs.reason:
         return Diagnostic("E909", outputs.difference, notes=cause)
     notes = tuple([f"{name}: {gap if gap.largest else 'no difference'}" for name, gap in outputs.gaps.items()])
-    help = "`--tolerance X` allows differences of X times the largest number of the reference; indices count from 0"
-    return Diagnostic("E909", outputs.difference, notes=notes, help=help)
+    help = f"{TOLERANCE.text} allows differences of X times the largest number of the reference; indices count from 0"
+    return Diagnostic("E909", outputs.difference, notes=notes, help=help, mentions=(TOLERANCE,))

@@ -176,14 +176,7 @@ def _entries(found: Mapping[Any, Any]) -> dict[str, Mapping[Any, Any]]:
 
 
 def _several(entries: Collection[str]) -> SpecError:
-    listed = ", ".join(f"`{cut(entry)}`" for entry in entries)
     first = cut(repr(next(iter(entries))))
-    return SpecError(
-        [
-            Diagnostic(
-                "E823",
-                f"the checkpoint has {len(entries)} state dicts, and which is meant is not known: {listed}",
-                help=f"save one alone: `torch.save(torch.load(FILE, weights_only=True)[{first}], NEW_FILE)`",
-            )
-        ]
-    )
+    message = f"the checkpoint has {len(entries)} state dicts, and which is meant is not known"
+    help = f"save one alone: `torch.save(torch.load(FILE, weights_only=True)[{first}], NEW_FILE)`"
+    return SpecError([Diagnostic.listing("E823", message, [f"`{cut(entry)}`" for entry in entries], help=help)])

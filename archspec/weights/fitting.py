@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archspec.diagnostics import Diagnostic, SpecError, cut
+from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.operations.base import Buffer, Weight
@@ -20,6 +20,9 @@ from archspec.weights.keymap import KeyMap, read_map
 from archspec.weights.loaded import Loaded
 
 State = Mapping[str, Tensor]
+
+
+TRANSFER = Mention("transfer", "`transfer=True`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,9 @@ def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], tran
     of_another = key_map.hash not in (None, graph.fingerprint)
     if not strange or (transfer and of_another):
         return
-    message = f"the key map has {_counted(strange, 'key')} that `{graph.name}` has not: {', '.join(strange)}"
+    message = f"the key map has {_counted(strange, 'key')} that `{graph.name}` has not"
     help = f"it was written for `{cut(key_map.spec or 'another spec')}`, which has another hash" if of_another else ""
-    raise SpecError([Diagnostic("E821", message, help=help)])
+    raise SpecError([Diagnostic.listing("E821", message, strange, help=help)])
 
 
 def _check_all(match: _Match) -> None:
@@ -118,27 +121,32 @@ def _check_all(match: _Match) -> None:
     missing = [match.shown(key) for key in match.wanted if key not in match.values and not key.endswith(COUNTER)]
     extra = [f"`{cut(key)}`" for key in match.without(match.values)]
     misfits = list(_misfits(match, shapes=True))
+    fits = any(_fits(match, key) for key in match.values)
+    help = "build the spec that they were saved from"
+    help += f"; or {TRANSFER.text} takes what fits and initializes the rest" if fits else ""
+    more: dict[str, Any] = {"help": _under(match) or help, "mentions": (TRANSFER,)}
     found = []
     if missing:
-        found.append(f"the weights lack {_counted(missing, 'key')} of `{match.network}`: {', '.join(missing)}")
+        message = f"the weights lack {_counted(missing, 'key')} of `{match.network}`"
+        found.append(Diagnostic.listing("E807", message, missing, **more))
     if extra:
-        found.append(f"the weights have {_counted(extra, 'key')} that `{match.network}` has not: {', '.join(extra)}")
+        message = f"the weights have {_counted(extra, 'key')} that `{match.network}` has not"
+        found.append(Diagnostic.listing("E807", message, extra, **more))
     if misfits:
-        counted = _counted(misfits, "value")
-        found.append(f"the weights have {counted} that `{match.network}` cannot take: {'; '.join(misfits)}")
+        found.append(_cannot_take(match, misfits, **more))
     if found:
-        fits = any(_fits(match, key) for key in match.values)
-        help = "build the spec that they were saved from"
-        help += "; or `--transfer`, in Python `transfer=True`, takes what fits and initialises the rest" if fits else ""
-        raise SpecError([Diagnostic("E807", message, help=_under(match) or help) for message in found])
+        raise SpecError(found)
+
+
+def _cannot_take(match: _Match, misfits: list[str], **more: Any) -> Diagnostic:
+    message = f"the weights have {_counted(misfits, 'value')} that `{match.network}` cannot take"
+    return Diagnostic.listing("E807", message, misfits, "; ", **more)
 
 
 def _check_some(match: _Match) -> None:
     """Refuse weights of which nothing fits, and values that are no tensors of numbers."""
     if misfits := list(_misfits(match, shapes=False)):
-        counted = _counted(misfits, "value")
-        message = f"the weights have {counted} that `{match.network}` cannot take: {'; '.join(misfits)}"
-        raise SpecError([Diagnostic("E807", message)])
+        raise SpecError([_cannot_take(match, misfits)])
     if not any(_fits(match, key) for key in match.values):
         message = f"none of the {len(match.given)} keys of the weights fits `{match.network}` by name and shape"
         help = "compare `archspec show SPEC --graph` with the keys of the weights; a key map brings them together"

@@ -85,7 +85,7 @@ def _checked(value: Any, name: str, file: str | None) -> KeyMap:
         raise _no_map(f"{name} {missing}")
     found = [Diagnostic("E820", f"{name} {reason}", help=HELP) for reason in _wrong(value, keys)]
     if not found:
-        found = [Diagnostic("E822", f"{name} {reason}") for reason in _several(keys)]
+        found = list(_several(keys, name))
     if found:
         raise SpecError(found)
     return KeyMap(dict(keys), file, value.get("spec"), value.get("hash"))
@@ -102,13 +102,13 @@ def _wrong(value: Mapping[str, Any], keys: Mapping[Any, Any]) -> Iterator[str]:
             yield f"has {_kind(theirs)} for `{cut(ours)}`, not text"
 
 
-def _several(keys: Mapping[str, str]) -> Iterator[str]:
+def _several(keys: Mapping[str, str], name: str) -> Iterator[Diagnostic]:
     owners: dict[str, list[str]] = {}
     for ours, theirs in keys.items():
         owners.setdefault(theirs, []).append(f"`{cut(ours)}`")
     for theirs, several in owners.items():
         if len(several) > 1:
-            yield f"gives `{cut(theirs)}` to {len(several)} keys: {', '.join(several)}"
+            yield Diagnostic.listing("E822", f"{name} gives `{cut(theirs)}` to {len(several)} keys", several)
 
 
 def _kind(value: object) -> str:

@@ -123,7 +123,7 @@ def test_a_frozen_scope_that_is_not_there_is_said_with_the_nearest() -> None:
     with pytest.raises(archspec.SpecError) as error:
         archspec.analyze("resnet18", frozen=["layr1", "stem", "layer1"])
     found = error.value.diagnostics
-    assert [(d.code, str(d.span)) for d in found] == [("E310", "--frozen:1:1")] * 2
+    assert [(d.code, str(d.span)) for d in found] == [("E310", "frozen:1:1")] * 2
     assert found[0].hint == "did you mean `layer1`?"
 
 
@@ -141,7 +141,7 @@ def test_an_input_of_another_rank_is_refused_at_the_line_of_the_specs(shape: tup
     with pytest.raises(archspec.SpecError) as error:
         archspec.analyze("resnet18", input=shape)
     (found,) = error.value.diagnostics
-    assert (found.code, str(found.span)) == ("E506", "--input:1:1")
+    assert (found.code, str(found.span)) == ("E506", "input:1:1")
     assert [str(label.span) for label in found.labels] == ["resnet18.yaml:5:8"]
     without = "stem: cifar\nstages: {block: basic, count: 1, channels: 4}"
     with pytest.raises(archspec.SpecError) as error:

@@ -36,7 +36,7 @@ def test_a_scope_that_is_not_there() -> None:
     for found, scope in ((near, "layer2.0.conv"), (far, "elsewhere")):
         assert (found.code, found.message) == ("E310", f"`tested` has no scope `{scope}`")
         assert found.help.startswith("a scope is the beginning of names that `archspec show --graph` prints")
-        assert (found.span.source.name, found.span.source.text) == ("--frozen", scope)
+        assert (found.span.source.name, found.span.source.text) == ("frozen", scope)
         assert (found.span.line, found.span.column) == (1, 1)
         assert (found.span.end_line, found.span.end_column) == (1, len(scope) + 1)
     assert near.hint in ("did you mean `layer2.0.conv1`?", "did you mean `layer2.0.conv2`?")
@@ -70,8 +70,8 @@ def test_an_input_of_another_rank() -> None:
     assert found.code == "E506"
     assert found.message == "the input 3x8 has 2 numbers, and that of `tested` has 3"
     assert found.hint == "channels come first, as in `3x8x8`"
-    assert found.help == "`--set 'input=[3, 8]'` makes it a network of another rank, if that is meant"
-    assert (found.span.source.name, found.span.source.text) == ("--input", "3x8")
+    assert found.help == "`overrides=['input=[3, 8]']` makes it a network of another rank, if that is meant"
+    assert (found.span.source.name, found.span.source.text) == ("input", "3x8")
     assert [(label.text, label.span.line) for label in found.labels] == [("3x8x8", 3)]
 
 

@@ -64,7 +64,7 @@ def test_json_tells_of_every_spec(here: Path, run: Run) -> None:
     (fault,) = bad["diagnostics"]
     assert set(fault) == {
         *("code", "severity", "message", "file", "line", "column", "end_line", "end_column"),
-        *("hint", "labels", "notes", "help"),
+        *("hint", "labels", "notes", "help", "items"),
     }
     assert [fault[key] for key in ("code", "file", "line", "column", "end_line", "end_column")] == [
         *("E301", "bad.yaml"),

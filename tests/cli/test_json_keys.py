@@ -16,7 +16,7 @@ from .conftest import SMALL, Run
 
 DIAGNOSTIC = {
     *("code", "severity", "message", "file", "line", "column", "end_line", "end_column"),
-    *("hint", "labels", "notes", "help"),
+    *("hint", "labels", "notes", "help", "items"),
 }
 
 

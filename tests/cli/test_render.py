@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span
+from archspec.display import counted, display_width
 from archspec_cli import render
-from archspec_cli.render import DiagnosticPrinter, Terminal, counted, display_width, short
+from archspec_cli.render import DiagnosticPrinter, Terminal, short
 from archspec_cli.tables import plain, put_table
 
 PIPE = Terminal()
@@ -265,6 +266,7 @@ def test_json_has_every_part_of_a_diagnostic() -> None:
         "labels": [{**place, "column": 2, "end_column": 3, "text": "l"}],
         "notes": ["n"],
         "help": "do",
+        "items": [],
     }
     nowhere = Diagnostic("E801", "m").as_data()
     assert [nowhere[key] for key in ("file", "line", "column", "end_line", "end_column")] == [None] * 5
@@ -325,10 +327,15 @@ def test_a_message_that_cannot_be_written_does_not_end_the_work(monkeypatch: pyt
     render.say("lost")
 
 
-@pytest.mark.parametrize(("count", "lines"), [("5", 6), ("4", 1)])
-def test_only_a_list_that_the_message_counts_is_put_below(count: str, lines: int) -> None:
-    items = ", ".join(f"`layer1.0.conv{number}.weight`" for number in range(5))
-    told = render.render(Diagnostic("E807", f"the weights lack {count} keys of `net`: {items}"), Terminal(width=80))
-    assert len(told.split("\n")) == lines
+def test_only_a_long_list_of_items_is_put_below() -> None:
+    items = [f"`layer1.0.conv{number}.weight`" for number in range(5)]
+    long = Diagnostic.listing("E807", "the weights lack 5 keys of `net`", items)
+    assert render.render(long, Terminal(width=80)).split("\n") == [
+        "error[E807]: the weights lack 5 keys of `net`:",
+        *(f"  {item}" for item in items),
+    ]
+    assert render.render(long, Terminal(width=500)) == str(long)
+    short = Diagnostic.listing("E807", "the weights lack 3 keys of `net`", items[:3])
+    assert render.render(short, Terminal(width=20)) == str(short)
     sentence = Diagnostic("E904", "`x` raises TypeError: `a`, `b`; `c`, `d` are not given, " + "which is what " * 6)
     assert "\n" not in render.render(sentence, Terminal(width=80))

@@ -344,7 +344,7 @@ def test_a_network_of_just_the_limit_is_compiled() -> None:
     assert len(archspec.compile(spec(STEPS), limits=archspec.Limits(nodes=NODES)).nodes) == NODES
     (found,) = refused(STEPS, nodes=NODES - 1)
     assert (found.code, found.message) == ("E601", f"the network would have more than {NODES - 1} nodes")
-    assert found.help == "lower `count`, or raise `--limit nodes=N`"
+    assert found.help == "lower `count`, or raise `limits.nodes`"
 
 
 @pytest.mark.parametrize(

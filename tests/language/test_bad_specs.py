@@ -5,7 +5,7 @@ A file's comments, anywhere in it:
 ``# expect: E301 5:3`` for each diagnostic, all of them; ``parts/base.yaml:5:3`` for a place in another file, and no
 place for a fault without one. What follows belongs to it: ``# label: 7:20`` for each second place, if any is given,
 and ``library`` for one in the language's library; ``# hint: channels`` for the word that it must suggest.
-``# set: classes=0`` gives the spec an override; places in it are ``--set:1:9``.
+``# set: classes=0`` gives the spec an override; places in it are ``overrides:1:9``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def placed(span: Span | None, path: Path) -> str:
     """``5:3`` in the file itself, ``parts/base.yaml:5:3`` in another, ``library`` in the language's own."""
     if span is None:
         return ""
-    if span.source.library:
+    if span.source.kind == "library":
         return "library"
     name = span.source.name
     if span.source.path:

@@ -250,7 +250,7 @@ def test_faults_of_overrides(settings: list[str], expected: list[str]) -> None:
         load("resnet50", overrides=settings)
     found = [f"{d.code} {d.span.line}:{d.span.column}" for d in caught.value.diagnostics if d.span]
     assert found == expected
-    assert all(d.span and d.span.source.name == "--set" for d in caught.value.diagnostics)
+    assert all(d.span and d.span.source.kind == "override" for d in caught.value.diagnostics)
 
 
 def test_a_source_without_a_file_extends_the_zoo_only() -> None:

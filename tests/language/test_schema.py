@@ -141,7 +141,7 @@ def test_messages_are_cut() -> None:
 
 
 def test_only_the_root_of_an_override_may_be_partial() -> None:
-    validate(read(Source("--set", "classes: 3")), partial=True)
+    validate(read(Source("overrides", "classes: 3", "override")), partial=True)
     assert [f.code for f in faults("stem: [conv: {kernel: 3}]", partial=True)] == ["E203"]
 
 

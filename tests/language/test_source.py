@@ -133,8 +133,8 @@ class TestDocument:
         assert parse("\ufeffa: b\n").source.line(1) == "a: b"
 
     def test_the_name_and_the_kind_of_the_source_stay(self) -> None:
-        found = read(Source("x.yaml", "\ufeffa: 1", library=True)).source
-        assert (found.name, found.library) == ("x.yaml", True)
+        found = read(Source("x.yaml", "\ufeffa: 1", "library")).source
+        assert (found.name, found.kind) == ("x.yaml", "library")
 
     @pytest.mark.parametrize(
         ("text", "shown"),
@@ -540,8 +540,8 @@ class TestFiles:
         path = tmp_path / "spec.yaml"
         path.write_bytes(b"\xef\xbb\xbfa: \xc3\xa9\r\n")
         assert read_file(path).name == str(path)
-        found = read_file(path, name="spec", library=True)
-        assert (found.name, found.text, found.library) == ("spec", "a: é\r\n", True)
+        found = read_file(path, name="spec")
+        assert (found.name, found.text, found.path) == ("spec", "a: é\r\n", str(path))
 
     def test_a_link(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / "spec.yaml").write_text("a: 1")

@@ -263,7 +263,7 @@ def test_a_budget_that_is_kept(budget: str) -> None:
 def test_a_budget_that_is_not_kept_or_is_none(budget: str, code: str, columns: tuple[int, int], hint: str) -> None:
     (found,) = budgets(budget)
     assert found.span is not None
-    assert (found.code, found.span.source.name, found.hint) == (code, "--expect", hint)
+    assert (found.code, found.span.source.name, found.hint) == (code, "budgets", hint)
     assert (found.span.column, found.span.end_column) == columns
 
 

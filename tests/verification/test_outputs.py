@@ -103,7 +103,7 @@ def test_where_the_largest_difference_is() -> None:
     assert fault.notes[1:] == tuple(
         f"{name}: no difference" for name in ("in training", "of gradients", "of statistics")
     )
-    assert "--tolerance" in fault.help
+    assert "`tolerance=X`" in fault.help
 
 
 def test_the_weight_and_the_statistic_that_differ_are_named() -> None:

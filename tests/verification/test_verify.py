@@ -207,8 +207,8 @@ def test_a_reference_that_cannot_be_traced(reference: type[Residual]) -> None:
     assert "control flow" in found.graph.untraceable
     assert found.key_map == wanted_map({name: name for name in MODULES})
     assert [d.code for d in found.diagnostics] == ["E908", "E907"]
-    assert "`--level outputs` compares what both compute" in found.diagnostics[1].help
-    assert "`--level keys`" in found.diagnostics[1].help
+    assert '`levels=["outputs"]` compares what both compute' in found.diagnostics[1].help
+    assert '`levels=["keys"]`' in found.diagnostics[1].help
 
 
 def test_the_order_of_execution_can_be_another() -> None:

@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass
 
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Kind, Source, Span, SpecError, cut
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -29,9 +29,7 @@ class ReadLimits:
 _LIMITS = ReadLimits()
 
 
-def read_file(
-    path: pathlib.Path, *, name: str | None = None, library: bool = False, limits: ReadLimits = _LIMITS
-) -> Source:
+def read_file(path: pathlib.Path, *, name: str | None = None, limits: ReadLimits = _LIMITS) -> Source:
     """The text of a regular file, called ``name`` in diagnostics.
 
     Raises:
@@ -48,7 +46,7 @@ def read_file(
             data = stream.read(limits.bytes + 1) or b""
     except (OSError, ValueError) as error:  # ValueError: NUL, or a name that the file system cannot express
         raise SpecError([_no_file(name, error)]) from None
-    return decode(data, name, library=library, limits=limits)
+    return decode(data, name, limits=limits, path=str(path.absolute()))
 
 
 def _check_regular(status: os.stat_result, name: str, limits: ReadLimits) -> None:
@@ -67,7 +65,9 @@ def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
     return Diagnostic("E804", f"`{cut(name)}` cannot be read: {(error.strerror or 'unknown reason').lower()}")
 
 
-def decode(data: bytes, name: str, *, library: bool = False, limits: ReadLimits = _LIMITS) -> Source:
+def decode(
+    data: bytes, name: str, *, kind: Kind = "file", path: str | None = None, limits: ReadLimits = _LIMITS
+) -> Source:
     """The text of ``data``, which is UTF-8, a byte order mark allowed.
 
     Raises:
@@ -77,10 +77,10 @@ def decode(data: bytes, name: str, *, library: bool = False, limits: ReadLimits 
         raise SpecError([_too_many_bytes(name, len(data), limits)])
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return Source(name, data.decode("utf-8"), library)
+        return Source(name, data.decode("utf-8"), kind, path)
     except UnicodeDecodeError as error:
         line, column = after(1, 1, data[: error.start].decode("utf-8"))
-        span = Span(Source(name, data.decode("utf-8", "replace"), library), line, column, line, column + 1)
+        span = Span(Source(name, data.decode("utf-8", "replace"), kind, path), line, column, line, column + 1)
         utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         message = f"the byte 0x{data[error.start]:02X} is not UTF-8 text"
         help = f"{'this looks like UTF-16; ' if utf16 else ''}save the file as UTF-8"

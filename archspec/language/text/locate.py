@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.resources
 import os
 from pathlib import Path
 
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
-from archspec.language.text.document import read_file
+from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, cut, did_you_mean
+from archspec.language.text.files import read_file
 
 SUFFIXES = (".yaml", ".yml")
+ALLOW_OUTSIDE = Mention("allow_outside", "`allow_outside=True`")
 
 
 @functools.cache
@@ -47,9 +49,9 @@ def open_spec(reference: str) -> Source:
         hint = f"did you mean `{path.stem}`, which ships with archspec?"
         raise SpecError([Diagnostic("E801", f"there is no file `{cut(reference)}`", hint=hint)])
     if looks_like_path or (_exists(path) and path.is_file()):
-        return _source(path, reference)
+        return read_file(path, name=reference)
     if reference in zoo_names():
-        return _source(zoo_folder() / f"{reference}.yaml", f"{reference}.yaml")
+        return read_file(zoo_folder() / f"{reference}.yaml", name=f"{reference}.yaml")
     raise SpecError([_unknown(reference, None, zoo_names())])
 
 
@@ -71,7 +73,7 @@ def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, 
         if _exists(path) and os.path.realpath(path) != own:
             return _allowed(path, path.name, span, root, outside)
     if reference in zoo_names() and not definitions:
-        return _source(zoo_folder() / f"{reference}.yaml", f"{reference}.yaml")
+        return read_file(zoo_folder() / f"{reference}.yaml", name=f"{reference}.yaml")
     if any(map(_exists, beside)):
         return _allowed(next(filter(_exists, beside)), reference, span, root, outside)
     near = [path.stem for path in Path(folder).glob("*.yaml")] if folder else []
@@ -83,10 +85,10 @@ def _allowed(path: Path, shown: str, span: Span, root: str | None, outside: bool
     roots = [os.path.realpath(folder) for folder in (root, zoo_folder()) if folder]
     if not outside and not any(os.path.commonpath([real, folder]) == folder for folder in roots):
         message = f"`{cut(shown)}` lies outside the spec's folder"
-        help = "move it beside the spec, or pass --allow-outside if you trust the file"
-        raise SpecError([Diagnostic("E802", message, span, help=help)])
+        help = f"move it beside the spec, or pass {ALLOW_OUTSIDE.text} if you trust the file"
+        raise SpecError([Diagnostic("E802", message, span, help=help, mentions=(ALLOW_OUTSIDE,))])
     try:
-        return _source(path, _display(path, span))
+        return read_file(path, name=_display(path, span))
     except SpecError as error:
         raise SpecError([_at(diagnostic, span) for diagnostic in error.diagnostics]) from None
 
@@ -101,12 +103,7 @@ def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
     """A file that cannot be read is a fault of the line that names it."""
     if diagnostic.span and diagnostic.span.source.text:
         return diagnostic
-    return Diagnostic(diagnostic.code, diagnostic.message, span, diagnostic.hint, help=diagnostic.help)
-
-
-def _source(path: Path, name: str) -> Source:
-    source = read_file(path, name=name)
-    return Source(source.name, source.text, source.library, str(Path(path).absolute()))
+    return dataclasses.replace(diagnostic, span=span)
 
 
 def _exists(path: Path) -> bool:

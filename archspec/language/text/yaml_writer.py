@@ -7,10 +7,11 @@ same values.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from archspec.display import display_width
 from archspec.language.text.document import Document
 from archspec.language.text.scalars import ambiguity, read_scalar
 
@@ -58,14 +59,11 @@ def write(value: Mapping[Any, Any]) -> Written:
     return Written("".join(f"{line.text}\n" for line in lines), keys, values)
 
 
-def to_yaml(document: Document, *, comments: bool = True, width: Callable[[str], int] = len) -> str:
-    """The text of a document. A comment names the origin of each value that ``document.source`` does not contain.
-
-    ``width`` says how many columns a text takes; comments are aligned by it.
-    """
+def to_yaml(document: Document, *, comments: bool = True) -> str:
+    """The text of a document. A comment names the origin of each value that ``document.source`` does not contain."""
     lines = list(_mapping(document.value, (), 0))
     shown = [_origins(document, line.leaves) if comments else "" for line in lines]
-    widths = [width(line.text) if comment else 0 for line, comment in zip(lines, shown, strict=True)]
+    widths = [display_width(line.text) if comment else 0 for line, comment in zip(lines, shown, strict=True)]
     column = max((each for each in widths if each <= MARGIN), default=0)
     padded = (
         f"{line.text}{' ' * max(2, column + 2 - each)}# {comment}" if comment else line.text
@@ -79,7 +77,7 @@ def _origins(document: Document, leaves: Iterable[Path]) -> str:
     found: dict[tuple[str, str | None], str] = {}
     for span in map(document.span, leaves):
         name = span.source.name
-        found.setdefault((name, span.source.path), name if name == "--set" else f"{name}:{span.line}")
+        found.setdefault((name, span.source.path), name if span.source.kind == "override" else f"{name}:{span.line}")
     if set(found) <= {(document.source.name, document.source.path)}:
         return ""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in ", ".join(found.values()))
