@@ -10,8 +10,8 @@ differs from another, all without torch; ``build`` makes the model, and ``verify
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
@@ -186,11 +186,11 @@ def build(
         TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without ``weights``.
     """
     graph = spec if isinstance(spec, Graph) else compile(spec)
-    backend = _backend()
-    model: fx.GraphModule = backend.build(
+    with _torch_needed():
+        from archspec.weights import building
+    return building.build(
         graph, weights=weights, map=map, transfer=transfer, device=device, dtype=dtype, seed=seed, flat=flat
     )
-    return model
 
 
 def verify(
@@ -233,8 +233,8 @@ def verify(
     if not set(levels) <= {"keys", "graph", "outputs"}:
         raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {', '.join(levels)}")
     graph = _graph(spec, input, limits)
-    _backend()
-    from archspec.verification.verify import verify as verified
+    with _torch_needed():
+        from archspec.verification.verify import verify as verified
 
     place = None
     if against is None:
@@ -250,12 +250,12 @@ def _own_reference(graph: Graph) -> tuple[str, Span]:
     return text, graph.origin.document.span(("reference",))
 
 
-def _backend() -> ModuleType:
-    """The fx backend; says what to install where torch is missing."""
+@contextmanager
+def _torch_needed() -> Iterator[None]:
+    """Around the imports that import torch: says what to install where it is missing."""
     try:
-        from archspec import weights
+        yield
     except ImportError as error:
         help = "pip install 'archspec-compiler[torch]'"
         fault = Diagnostic("E809", f"building a model needs torch, which cannot be imported ({error})", help=help)
         raise EnvironmentFault(fault) from None
-    return weights

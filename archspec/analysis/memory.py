@@ -21,7 +21,6 @@ from typing import Any
 
 from archspec.analysis.indexed import SOURCE, IndexedGraph
 from archspec.analysis.parts import Costs
-from archspec.graph.in_place import in_place
 from archspec.operations.effects import Bytes
 from archspec.operations.facts import Facts
 
@@ -205,7 +204,7 @@ def _saved_for_backward(
 
 def _written(network: IndexedGraph) -> dict[int, int]:
     """For each node that writes over an input, which input."""
-    over = in_place(network.graph)
+    over = network.graph.in_place
     return {position: over[node.name] for position, node in enumerate(network.nodes) if node.name in over}
 
 

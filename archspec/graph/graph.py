@@ -168,6 +168,35 @@ class Graph:
             found[name] += 1
         return found
 
+    @cached_property
+    def in_place(self) -> Mapping[str, int]:
+        """For each node that may write over an input, as ``x.add_(y)`` does, the input's position.
+
+        The input must be read by nobody else, neither be a view of another value nor be saved by its producer for the
+        backward pass, and come from the same block, so that a hook on a block or a stage sees what the block returned.
+        """
+        uses = self.uses()
+        blocks = [region for region in self.regions if region.kind == "block"]
+        block = {node.name: region.scope for region in blocks for node in self.nodes[region.first : region.last]}
+        found: dict[str, int] = {}
+        for name, operation, inputs, shape, _ in self.nodes:
+            if not operation.may_write_in_place():
+                continue
+            for position in range(len(inputs) - 1, -1, -1):
+                source = inputs[position]
+                if uses[source] != 1 or source == INPUT:
+                    continue
+                producer = self.by_name[source]
+                if (
+                    producer.shape == shape
+                    and block.get(source) == block.get(name)
+                    and not producer.operation.saves_output
+                    and not producer.operation.aliases
+                ):
+                    found[name] = position
+                    break
+        return found
+
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The graph for networkx: nodes by name with ``operation`` and ``shape``, an edge an input.
 

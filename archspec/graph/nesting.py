@@ -1,0 +1,209 @@
+"""Which scopes of a network become modules: the plan that every emitter walks. It needs no torch.
+
+A block is a module with a forward of its own. A stage, or a scope whose parts are numbered, is a sequence where its
+parts follow each other. Any other scope is written out in the module around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from archspec.diagnostics import Span
+from archspec.graph.graph import INPUT, Graph, Node, Region
+from archspec.operations.base import TorchCall
+
+
+class Call(NamedTuple):
+    """A node as its module runs it: ``inputs`` are the values in the order in which torch takes them.
+
+    ``result`` is the value that it gives, which is the node's name.
+    """
+
+    node: Node
+    torch: TorchCall
+    path: str
+    inputs: tuple[str, ...]
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A scope that becomes a module, with its members in the order in which they run.
+
+    ``kind``: a ``sequential`` has modules only, each of which reads what the one before gives; a ``block`` or a stage
+    that is not so simple, and the whole ``model``, have a forward. ``path`` is the scope, empty for the model, and the
+    prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
+    ``inputs`` has the one value that it reads, and ``result`` is the one that it gives. Where the model returns several
+    values, ``outputs`` has them by label.
+    """
+
+    kind: Literal["sequential", "block", "model"]
+    path: str
+    name: str
+    members: tuple[Call | Module, ...]
+    inputs: tuple[str]
+    result: str
+    span: Span | None = None
+    outputs: Mapping[str, str] | None = None
+
+    @property
+    def class_name(self) -> str:
+        """The name of its class where it has a forward: ``Bottleneck``."""
+        return re.sub(r"\W", "", self.name.title()) or "Network"
+
+    def relative(self, member: Call | Module) -> str:
+        """The path of a member inside this module."""
+        return member.path[len(self.path) + 1 :] if self.path else member.path
+
+    def modules(self) -> Iterator[Module]:
+        """This module and those inside it, each before its members."""
+        yield self
+        for member in self.members:
+            if isinstance(member, Module):
+                yield from member.modules()
+
+
+def nest(graph: Graph, *, flat: bool = False) -> Module:
+    """The plan of a network's modules.
+
+    Args:
+        graph: the compiled network.
+        flat: one module for the whole network, in place of one for each block.
+
+        >>> import archspec
+        >>> model = nest(archspec.compile("resnet18"))
+        >>> [(member.path, type(member).__name__) for member in model.members][3:6]
+        [('maxpool', 'Call'), ('layer1', 'Module'), ('layer2', 'Module')]
+        >>> block = model.members[4].members[1]
+        >>> block.kind, block.path, block.class_name, block.inputs, block.result
+        ('block', 'layer1.1', 'Basic', ('layer1.0.relu2',), 'layer1.1.relu2')
+        >>> [block.relative(member) for member in block.members]
+        ['conv1', 'bn1', 'relu', 'conv2', 'bn2', 'add', 'relu2']
+    """
+    calls = [_call(graph, node) for node in graph.nodes]
+    members = calls if flat else _Nesting(graph, calls).members(0, len(calls), "")
+    result = list(graph.outputs.values())[-1]
+    outputs = None if graph.single else graph.outputs
+    return Module("model", "", graph.name, tuple(members), (INPUT,), result, graph.written_at("input"), outputs)
+
+
+def _call(graph: Graph, node: Node) -> Call:
+    over = graph.in_place.get(node.name)
+    call = node.operation.torch(graph.input_shapes(node), in_place=over is not None)
+    inputs = node.inputs
+    if over and call.kind != "module":  # torch writes over the first
+        inputs = (inputs[over], *inputs[:over], *inputs[over + 1 :])
+    return Call(node, call, node.name, inputs, node.name)
+
+
+class _Nesting:
+    """The planning of one network: what each scope covers, and where each value is read for the last time."""
+
+    def __init__(self, graph: Graph, calls: list[Call]) -> None:
+        self.by_name = graph.by_name
+        self.calls = calls
+        self.regions: dict[str, Region] = {region.scope: region for region in reversed(graph.regions)}
+        self.extents: dict[str, list[int]] = {}
+        """The first and the last node of each scope, and how many nodes it has."""
+        self.last_use = dict.fromkeys(graph.outputs.values(), len(calls))
+        for index in range(len(calls) - 1, -1, -1):
+            node = calls[index].node
+            for name in node.inputs:
+                self.last_use.setdefault(name, index)
+            path = node.scope
+            while path:
+                extent = self.extents.setdefault(path, [index, index, 0])
+                extent[0] = index
+                extent[2] += 1
+                path = path.rpartition(".")[0]
+
+    def members(self, first: int, end: int, path: str) -> list[Call | Module]:
+        """Nodes ``first`` up to ``end`` as their module sees them, with the modules in it as one member each."""
+        found: list[Call | Module] = []
+        prefix = len(path) + 1 if path else 0
+        index = first
+        while index < end:
+            call = self.calls[index]
+            dot = call.path.find(".", prefix)
+            scope = call.path[:dot] if dot > 0 else ""
+            start, last, count = self.extents[scope] if scope else (index, index, 0)
+            if start == index and last - index + 1 == count:
+                found += self._scope(scope, index, last + 1)
+                index = last + 1
+            else:
+                found.append(call)
+                index += 1
+        return found
+
+    def _scope(self, path: str, first: int, end: int) -> list[Call | Module]:
+        """A scope as one module where it can be one, else its members."""
+        members = self.members(first, end, path)
+        ends = self._ends(first, end)
+        if ends is None:
+            return members
+        source, result = ends
+        region = self.regions.get(path)
+        kind: Literal["sequential", "block"] = "block"
+        if not (region and region.kind == "block") and _follow(members, path, source, region is not None):
+            kind = "sequential"
+        elif not region or (region.first, region.last) != (first, end):
+            return members
+        name, span = (region.name, region.span) if region else ("sequence", self.by_name[result].span)
+        return [Module(kind, path, name, tuple(members), (source,), result, span)]
+
+    def _ends(self, first: int, end: int) -> tuple[str, str] | None:
+        """The one value that nodes read from before them, and the one that others read; None where there are more."""
+        calls = self.calls[first:end]
+        inside = {call.path for call in calls}
+        sources = {name for call in calls for name in call.inputs if name not in inside}
+        results = [call.path for call in calls if self.last_use.get(call.path, -1) >= end]
+        return (sources.pop(), results[0]) if len(sources) == 1 and len(results) == 1 else None
+
+
+def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool) -> bool:
+    """Whether the members of a scope are modules, numbered or blocks of a stage, each of which reads the one before."""
+    for member in members:
+        name = member.path[len(path) + 1 :]
+        nested = isinstance(member, Module)
+        if member.inputs != (source,) or "." in name or not (name.isdecimal() or (is_stage and nested)):
+            return False
+        if isinstance(member, Call) and member.torch.kind != "module":
+            return False
+        source = member.result
+    return True
+
+
+def alike(graph: Graph, model: Module) -> dict[str, int]:
+    """A number for each module of a plan, by path; those with one number differ only in the scopes they stand in.
+
+    They have the same members by relative path, wired in the same way, and the same operations on values of the same
+    shapes. Numbers count from 0 in the order in which modules end.
+
+        >>> import archspec
+        >>> graph = archspec.compile("resnet18")
+        >>> numbers = alike(graph, nest(graph))
+        >>> [numbers[f"layer2.{block}"] for block in (0, 1)], [numbers[f"layer1.{block}"] for block in (0, 1)]
+        ([3, 4], [0, 0])
+    """
+    found: dict[str, int] = {}
+    numbers: dict[tuple[object, ...], int] = {}
+
+    def number(module: Module) -> int:
+        values = {module.inputs[0]: 0}
+        key: list[object] = [module.kind, module.name, graph.shape(module.inputs[0])]
+        for position, member in enumerate(module.members, start=1):
+            if isinstance(member, Module):
+                same: tuple[object, ...] = (number(member),)
+            else:
+                same = (member.node.operation, member.torch.target, *member.torch.kwargs.items(), member.node.shape)
+            key.append((module.relative(member), same, tuple([values[name] for name in member.inputs])))
+            values[member.result] = position
+        key.append(values[module.result])
+        found[module.path] = numbers.setdefault(tuple(key), len(numbers))
+        return found[module.path]
+
+    number(model)
+    return found
