@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 from archspec.language.expressions.parser import Value
+from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
@@ -119,7 +120,7 @@ class Graph:
     def fingerprint(self) -> str:
         """SHA-256 of what the network means: the hash of the spec where there is one, else of the nodes and weights."""
         if self.origin:
-            return self.origin.hash
+            return fingerprint(self.origin)
         import hashlib  # it loads OpenSSL, and few commands ask for the hash
 
         nodes = [(node.name, node.operation, node.inputs) for node in self.nodes]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from archspec.language.definitions import library
+from archspec.language.spec import LANGUAGE_VERSION, Spec
 from archspec.operations.discovery import operations
-
-if TYPE_CHECKING:
-    from archspec.language.spec import Spec
 
 FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect", "reference"})
 RESOLVED = frozenset({"archspec", "extends", "import", "stages", "input", "classes"})
@@ -25,7 +24,7 @@ DEFAULTS = {"stride": 1, "dilation": 1}
 """What a cell means that is not written."""
 
 
-def fingerprint(spec: Spec, version: int) -> str:
+def fingerprint(spec: Spec) -> str:
     """SHA-256 of what a spec means: its merged values, the table by row, and the definitions that it imports."""
     import hashlib  # it loads OpenSSL, and few commands ask for the hash
 
@@ -36,7 +35,7 @@ def fingerprint(spec: Spec, version: int) -> str:
             found = {name: body for each in (own, *imported) for name, body in (each.get(section) or {}).items()}
             own = {**own, section: found} if found else own
         imported = []
-    values = [version, spec.input, spec.classes, own, _rows(spec), imported]
+    values = [LANGUAGE_VERSION, spec.input, spec.classes, own, _rows(spec), imported]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -45,8 +44,6 @@ def stands_alone(spec: Spec) -> bool:
 
     They may not where one has the name of another, or of one of the library's, or where a naming is imported.
     """
-    from archspec.language.definitions import library
-
     documents = (spec.document, *spec.imported)
     for section in DEFINITIONS:
         names = [name for document in documents for name in document.value.get(section) or ()]

@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
 from archspec.language.expressions.parser import Expression, Value
-from archspec.language.fingerprint import fingerprint
 from archspec.language.text.document import Document
 from archspec.operations.base import Operation
 
@@ -243,8 +242,3 @@ class Spec:
     document: Document
     imported: tuple[Document, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of what the spec means, however it is written, without the text that is for people."""
-        return fingerprint(self, LANGUAGE_VERSION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archspec
+from archspec.language.fingerprint import fingerprint
 from tests.language.test_table import REGNETS, regnet
 from tests.support.equivalence import codes, compiled, spec
 
@@ -77,5 +78,7 @@ def test_a_group_width_that_is_none(value: str, code: str) -> None:
 
 
 def test_it_is_part_of_what_a_spec_means() -> None:
-    eight, sixteen, product = (archspec.load(spec(ruled(f", group_width: {group}"))).hash for group in (8, 16, "8 * 2"))
+    eight, sixteen, product = (
+        fingerprint(archspec.load(spec(ruled(f", group_width: {group}")))) for group in (8, 16, "8 * 2")
+    )
     assert eight != sixteen == product
