@@ -17,6 +17,7 @@ import pytest
 
 from archspec.codes import CODES
 from archspec.explanations import read_page
+from tests.language.test_bad_specs import FILES
 from tests.support.pages import Block, blocks
 from tests.support.paths import ROOT
 from tests.tools import codes_page
@@ -27,8 +28,8 @@ FOLDER = ROOT / "archspec" / "explanations"
 
 NOT_RUN = {
     **dict.fromkeys(("E704", "E705", "E707"), "a defect of archspec, which no input is known to provoke"),
-    "E804": "a superuser can read every file; tests/language/test_source.py",
-    "E809": "needs an environment without torch; tests/cli/test_process.py",
+    "E804": "the superuser can read every file; tests/cli/test_process.py",
+    "E809": "needs an environment without torch; tests/cli/test_imports.py",
 }
 """Codes whose example a test cannot run, and why."""
 
@@ -104,6 +105,14 @@ def test_a_page_has_its_parts(code: str) -> None:
     assert all(halves(code))
 
 
+def test_an_example_is_no_copy_of_a_bad_spec() -> None:
+    """So that `tests/specs/bad` and the pages provoke a code in two ways."""
+    comment = re.compile(r"^#.*\n", re.MULTILINE)
+    bad = {comment.sub("", path.read_text(encoding="utf-8")).strip() for path in FILES}
+    shown = {comment.sub("", block.text).strip() for code in CODES for block in halves(code)[0]}
+    assert not bad & shown
+
+
 def test_explain_knows_every_code(run: Run) -> None:
     listed = run("explain").out
     assert re.findall(r"^([EW]\d{3})  \S", listed, re.MULTILINE) == list(CODES)
@@ -124,10 +133,10 @@ def test_a_block_is_indented_and_can_be_copied(run: Run) -> None:
 Corrected:
 
     archspec: 1
-    name: wide
+    name: grouped
     extends: resnet50
     stages:
-      channels: [64, 128, 256, 512]
+      groups: 32
 """
     )
 
