@@ -205,3 +205,13 @@ def cut(text: object, length: int = 60) -> str:
     """``text`` shortened for a message, with control and direction characters made visible."""
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(text)[: length * 4])
     return shown if len(shown) <= length else shown[: length - 3] + "..."
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception for a message: its class, and the first line of its text.
+
+    >>> in_one_line(ValueError("shapes differ:\\n(2, 3)"))
+    'ValueError: shapes differ:'
+    """
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {cut(text, 200)}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Rules for arithmetic of two values, of a value and a parameter, or of a value and a number."""
+"""Rules for arithmetic between two values, a value and a parameter, or a value and a number."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import torch
 
-from archspec.tracing.canonical_form import Recorder, Shape, State, Traced, Unknown
-from archspec.tracing.layers import Rule, Tensor
+from archspec.tracing.canonical_form import Shape
+from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
 
 
 def binary(operation: str) -> Rule:
-    """The rule of an operation of two operands, either of which may be a number or a parameter."""
+    """The rule for an operation with two operands, each of which may be a number or a parameter."""
 
-    def rule(b: Recorder, input: Any, other: Any, *, alpha: Any = 1, rounding_mode: str | None = None) -> Traced:
+    def rule(b: FormBuilder, input: Any, other: Any, *, alpha: Any = 1, rounding_mode: str | None = None) -> Value:
         further: dict[str, Any] = {}
         if alpha != 1:
             further["alpha"] = alpha
         if rounding_mode is not None:
             further["rounding_mode"] = rounding_mode
-        if not isinstance(input, Traced | State) or not isinstance(other, Traced | State):
+        if not isinstance(input, Operand) or not isinstance(other, Operand):
             return _with_number(b, operation, input, other, further)
-        if isinstance(input, State) != isinstance(other, State):
+        if isinstance(input, StateTensor) != isinstance(other, StateTensor):
             found = _with_parameter(b, operation, input, other, further)
             if found is not None:
                 return found
@@ -35,11 +35,11 @@ def binary(operation: str) -> Rule:
     return rule
 
 
-def _with_number(b: Recorder, operation: str, input: Any, other: Any, further: dict[str, Any]) -> Traced:
-    first = isinstance(input, Traced | State)
+def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further: dict[str, Any]) -> Value:
+    first = isinstance(input, Operand)
     tensor, number = (input, other) if first else (other, input)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise Unknown
+        raise UnknownCall
     x = b.value(tensor)
     if not further and number == (1 if operation in ("mul", "div") else 0) and (first or operation in ("add", "mul")):
         return b.copied(x)
@@ -50,12 +50,12 @@ def _with_number(b: Recorder, operation: str, input: Any, other: Any, further: d
 
 
 def _with_parameter(
-    b: Recorder, operation: str, input: Tensor, other: Tensor, further: dict[str, Any]
-) -> Traced | None:
-    """A value and a parameter that is broadcast over it, described by the axes along which it differs."""
-    value, state = (input, other) if isinstance(other, State) else (other, input)
-    assert isinstance(value, Traced)
-    assert isinstance(state, State)
+    b: FormBuilder, operation: str, input: Operand, other: Operand, further: dict[str, Any]
+) -> Value | None:
+    """A parameter that is broadcast over a value: the step says along which axes it varies. None if it does not fit."""
+    value, state = (input, other) if isinstance(other, StateTensor) else (other, input)
+    assert isinstance(value, Value)
+    assert isinstance(state, StateTensor)
     if len(state.shape) > len(value.axes):
         return None
     seen = zip(value.axes[len(value.axes) - len(state.shape) :], state.shape, strict=True)
@@ -71,6 +71,6 @@ def _with_parameter(
         (value,),
         value.shape,
         axes=value.axes,
-        state={"parameter": State(state.key, shape)},
+        state={"parameter": StateTensor(state.key, shape)},
         **attributes,
     )

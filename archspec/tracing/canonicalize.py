@@ -1,4 +1,4 @@
-"""A trace in the one form: each fx node by its rule, what has none by its own name and arguments."""
+"""From a trace to the canonical form: each fx node by its rule, or else by its own name and arguments."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archspec.tracing import calls
-from archspec.tracing.canonical_form import ALIASES, Canonical, Recorder, State, Traced, Unknown
+from archspec.tracing import rules
+from archspec.tracing.canonical_form import CanonicalForm
+from archspec.tracing.form_builder import ALIASES, FormBuilder, Operand, StateTensor, UnknownCall, Value
 from archspec.tracing.trace import Trace
 
 
-def canonicalize(trace: Trace, keys: frozenset[str]) -> Canonical:
-    """The one form of a traced network.
+def canonicalize(trace: Trace, keys: frozenset[str]) -> CanonicalForm:
+    """The canonical form of a traced network.
 
     Args:
         trace: the network.
-        keys: those of its state dict.
+        keys: the keys of its state dict.
     """
     return _TraceReader(trace, keys).form()
 
@@ -29,32 +30,33 @@ class _TraceReader:
 
     def __init__(self, trace: Trace, keys: frozenset[str]) -> None:
         self.trace = trace
-        self.build = Recorder(keys=keys)
+        self.builder = FormBuilder(keys=keys)
         self.values: dict[fx.Node, Any] = {}
         self.owners = _first_names(trace.root, keys)
         self.order = {node: number for number, node in enumerate(trace.nodes)}
         self.roots: list[int] = []
         self.holders: dict[int, list[fx.Node]] = {}
+        """The nodes whose value lies in a storage."""
 
-    def form(self) -> Canonical:
+    def form(self) -> CanonicalForm:
         for number, node in enumerate(self.trace.nodes):
-            self.build.place = place(node)
-            self.build.source = number
-            self.build.result = self.trace.results.get(node)
+            self.builder.place = place(node)
+            self.builder.source = number
+            self.builder.result = self.trace.results.get(node)
             if node.op == "output":
                 results = list(_tensors(self.argument(node.args[0])))
-                return self.build.finish(self.build.value(result) for result in results)
+                return self.builder.finish(self.builder.value(result) for result in results)
             self.values[node] = self.value(node)
-            if isinstance(self.values[node], Traced):
+            if isinstance(self.values[node], Value):
                 self.holders.setdefault(self.root(self.values[node]), []).append(node)
         raise AssertionError("a trace ends with its output")
 
     def value(self, node: fx.Node) -> Any:
-        """What a node gives in the form; a number or the like where it gives no tensor."""
-        result = self.build.result
+        """The value of a node in the form. A result without tensors, such as a size, stays as it is."""
+        result = self.builder.result
         if node.op == "placeholder":
             return (
-                self.build.add("input", (), tuple(result.shape), shape=tuple(result.shape)) if _is(result) else result
+                self.builder.add("input", (), tuple(result.shape), shape=tuple(result.shape)) if _is(result) else result
             )
         if node.op == "get_attr":
             return self.attribute(str(node.target), result)
@@ -64,67 +66,67 @@ class _TraceReader:
         target: Any = node.target
         if node.op == "call_module":
             target = self.trace.root.get_submodule(str(node.target))
-        before = len(self.build.steps)
+        before = len(self.builder.steps)
         try:
             found = self.known(node, target, args, kwargs)
-        except (Unknown, TypeError, ValueError, IndexError, AttributeError):
-            del self.build.steps[before:]
-            self.build.views = {key: view for key, view in self.build.views.items() if view.step < before}
+        except (UnknownCall, TypeError, ValueError, IndexError, AttributeError):
+            del self.builder.steps[before:]
+            self.builder.views = {key: view for key, view in self.builder.views.items() if view.step < before}
             found = self.unknown(node, target, args, kwargs)
         if (
             args
-            and isinstance(args[0], Traced)
-            and isinstance(found, Traced)
-            and calls.writes(target, node.args, node.kwargs)
+            and isinstance(args[0], Value)
+            and isinstance(found, Value)
+            and rules.writes(target, node.args, node.kwargs)
         ):
             found = self.written(args[0], found)
         return found
 
     def argument(self, argument: Any) -> Any:
-        """An argument with nodes replaced by what they give."""
+        """An argument with nodes replaced by their values."""
         return fx.node.map_aggregate(argument, lambda a: self.values[a] if isinstance(a, fx.Node) else a)
 
     def attribute(self, target: str, result: Any) -> Any:
-        """A parameter or buffer by its first key; the values themselves where a tensor is no part of the state dict."""
+        """A parameter or buffer by its first key. A tensor outside the state dict is a constant, with its values."""
         key = self.owners.get(target)
         if key is not None:
-            return State(key, tuple(result.shape))
+            return StateTensor(key, tuple(result.shape))
         found: Any = self.trace.root
         for part in target.split("."):
             found = getattr(found, part)
         if not isinstance(found, Tensor):
             return found
-        return self.build.add("constant", (), tuple(found.shape), values=_values(found))
+        return self.builder.add("constant", (), tuple(found.shape), values=_values(found))
 
     def known(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
-        """By the rule of the table."""
+        """The value of a call by its rule."""
         if isinstance(target, nn.Module):
-            rule = calls.module_rule(type(target))
+            rule = rules.module_rule(type(target))
             if rule is None or target._forward_hooks or target._forward_pre_hooks:
-                raise Unknown
-            return rule[0](self.build, *args, *[self.held(node, target, name) for name in rule[1].split()], **kwargs)
-        function = calls.method_rule(target) if isinstance(target, str) else calls.function_rule(target)
+                raise UnknownCall
+            return rule[0](self.builder, *args, *[self.held(node, target, name) for name in rule[1].split()], **kwargs)
+        function = rules.method_rule(target) if isinstance(target, str) else rules.function_rule(target)
         if function is None:
-            raise Unknown
-        return function(self.build, *args, **kwargs)
+            raise UnknownCall
+        return function(self.builder, *args, **kwargs)
 
     def held(self, node: fx.Node, module: nn.Module, name: str) -> Any:
-        """An attribute that a module's rule takes."""
+        """An attribute of a module, for its rule."""
         found = getattr(module, name)
         if not isinstance(found, Tensor):
             return found
         key = self.owners.get(f"{node.target}.{name}")
         if key is None:
-            raise Unknown
-        return State(key, tuple(found.shape))
+            raise UnknownCall
+        return StateTensor(key, tuple(found.shape))
 
     def unknown(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
-        """A call that has no rule: its name, its arguments, and of a module what it says of itself and its tensors."""
-        operands: list[Traced] = []
+        """A call without a rule: its name and arguments, and for a module its ``extra_repr`` and state dict too."""
+        operands: list[Value] = []
 
         def frozen(argument: Any) -> Any:
-            if isinstance(argument, Traced | State):
-                operands.append(self.build.plain(argument))
+            if isinstance(argument, Operand):
+                operands.append(self.builder.plain(argument))
                 return "operand"
             if isinstance(argument, tuple | list):
                 return tuple([frozen(item) for item in argument])
@@ -133,40 +135,40 @@ class _TraceReader:
             return argument if isinstance(argument, int | float | str | None) else repr(argument)
 
         arguments: tuple[Any, ...] = (frozen(args), frozen(dict(kwargs)))
-        state: dict[str, State] = {}
-        name = target if isinstance(target, str) else calls.qualified(target)
+        state: dict[str, StateTensor] = {}
+        name = target if isinstance(target, str) else rules.qualified(target)
         if isinstance(target, nn.Module):
-            name = calls.qualified(type(target))
+            name = rules.qualified(type(target))
             arguments = (*arguments, target.extra_repr(), target.training)
             for role, tensor in target.state_dict(keep_vars=True).items():
-                state[role] = State(self.owners[f"{node.target}.{role}"], tuple(tensor.shape))
-        result = self.build.result
+                state[role] = StateTensor(self.owners[f"{node.target}.{role}"], tuple(tensor.shape))
+        result = self.builder.result
         shape = tuple(result.shape) if _is(result) else ()
-        found = self.build.add(name, operands, shape, state=state, arguments=arguments)
+        found = self.builder.add(name, operands, shape, state=state, arguments=arguments)
         return found if _is(result) else self.parts(found, result, ())
 
-    def parts(self, whole: Traced, result: Any, path: tuple[Any, ...]) -> Any:
-        """The tensors among the results of a call that gives several."""
+    def parts(self, whole: Value, result: Any, path: tuple[Any, ...]) -> Any:
+        """The tensors among the results of a call that returns several."""
         if _is(result):
-            return self.build.add("part", (whole,), tuple(result.shape), path=path)
+            return self.builder.add("part", (whole,), tuple(result.shape), path=path)
         if isinstance(result, dict):
             return {key: self.parts(whole, item, (*path, str(key))) for key, item in result.items()}
         if isinstance(result, tuple | list):
             return tuple([self.parts(whole, item, (*path, number)) for number, item in enumerate(result)])
         return result
 
-    def root(self, value: Traced) -> int:
-        """The step in whose storage a value lies, seen through views; a copy lies in its own."""
-        while len(self.roots) < len(self.build.steps):
-            step = self.build.steps[len(self.roots)]
+    def root(self, value: Value) -> int:
+        """The step that owns a value's storage, which views share; a copy has its own, a negative number."""
+        while len(self.roots) < len(self.builder.steps):
+            step = self.builder.steps[len(self.roots)]
             aliased = step.operation in ALIASES
             self.roots.append(self.roots[step.inputs[0]] if aliased else len(self.roots))
         return value.storage if value.storage < 0 else self.roots[value.step]
 
-    def written(self, target: Traced, found: Traced) -> Traced:
-        """After a call that writes over ``target``, all who hold that value read what was written.
+    def written(self, target: Value, found: Value) -> Value:
+        """After a call that writes over ``target``, all nodes that hold the same value get the new one.
 
-        Where somebody reads another view of that storage later, the step says so, as no rule follows it there.
+        If another view of that storage is read later, the step is marked, because no rule tracks the effect on it.
         """
         later = False
         for node in self.holders.get(self.root(target), []):
@@ -174,16 +176,16 @@ class _TraceReader:
             if value.step == target.step:
                 self.values[node] = found._replace(axes=value.axes) if len(value.axes) == len(found.axes) else found
             else:
-                later = later or any(self.order[user] > self.build.source for user in node.users)
-        if later and found.step == len(self.build.steps) - 1:
-            step = self.build.steps[found.step]
+                later = later or any(self.order[user] > self.builder.source for user in node.users)
+        if later and found.step == len(self.builder.steps) - 1:
+            step = self.builder.steps[found.step]
             marked = step._replace(attributes=(*step.attributes, ("effect on other views", True)))
-            self.build.steps[found.step] = marked
+            self.builder.steps[found.step] = marked
         return found
 
 
 def place(node: fx.Node) -> str:
-    """Where a node stands, as its own network calls it: of ours the node of the graph, else the module."""
+    """The network's own name for a call: the ``scope`` in the node's ``meta`` if any, else the module's path."""
     if "scope" in node.meta:
         return str(node.meta["scope"])
     if node.op == "call_module":
@@ -194,7 +196,7 @@ def place(node: fx.Node) -> str:
 
 
 def _first_names(root: nn.Module, keys: frozenset[str]) -> dict[str, str]:
-    """Every path of a parameter or buffer in the state dict, to the first path of the same tensor."""
+    """Every key of the state dict, to the first key of the same tensor: tied weights have several keys."""
     first: dict[int, str] = {}
     found = {}
     for named in (root.named_parameters(remove_duplicate=False), root.named_buffers(remove_duplicate=False)):
@@ -214,11 +216,11 @@ def _leaves(result: Any) -> list[Any]:
     return found
 
 
-def _tensors(result: Any) -> list[Traced | State]:
-    found: list[Traced | State] = []
+def _tensors(result: Any) -> list[Operand]:
+    found: list[Operand] = []
 
     def visit(item: Any) -> None:
-        if isinstance(item, Traced | State):
+        if isinstance(item, Operand):
             found.append(item)
         elif isinstance(item, dict):
             for each in item.values():
@@ -232,7 +234,7 @@ def _tensors(result: Any) -> list[Traced | State]:
 
 
 def _values(tensor: Tensor) -> Any:
-    """The values of a constant, or what stands for them where they are many."""
+    """The values of a constant; of a large one, their hash."""
     if tensor.is_meta:
         return repr(tensor)
     if tensor.numel() <= 16:

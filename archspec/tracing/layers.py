@@ -1,77 +1,55 @@
-"""Rules for layers: each takes what torch's function takes, in its order, and adds the step of the one form."""
+"""Rules for layers with weights and for pooling.
+
+A rule has the signature of the torch function that it converts, and adds the equivalent step to the form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-from archspec.tracing.canonical_form import Recorder, Shape, State, Traced, Unknown
-
-Rule: TypeAlias = Callable[..., Any]
-Tensor: TypeAlias = Traced | State
+from archspec.tracing.canonical_form import Shape
+from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
+from archspec.tracing.rearranging import reshaped
 
 
 def each(value: Any, rank: int) -> tuple[int, ...]:
-    """One number for every spatial axis."""
+    """One number for each spatial axis."""
     numbers = (value,) * rank if isinstance(value, int) else tuple(value)
     numbers = numbers * rank if len(numbers) == 1 else numbers
     if len(numbers) != rank or not all(isinstance(number, int) for number in numbers):
-        raise Unknown
+        raise UnknownCall
     return numbers
 
 
-def spatial(b: Recorder, input: Tensor) -> tuple[Traced, int]:
-    """A value with its axes straight, and the number of its spatial axes."""
+def spatial(b: FormBuilder, input: Operand) -> tuple[Value, int]:
+    """A value as torch sees it, and the number of its spatial axes."""
     value = b.plain(input)
     if len(value.shape) < 3:
-        raise Unknown
+        raise UnknownCall
     return value, len(value.shape) - 2
 
 
-def reshaped(b: Recorder, input: Tensor, shape: Shape) -> Tensor:
-    """A value in another shape. One reshape after another is one."""
-    if isinstance(input, State):
-        if _long(input.shape) == _long(shape):
-            return State(input.key, shape)
-        input = b.value(input)
-    if input.seen == shape:
-        return input
-    source = b.plain(input)
-    step = b.steps[source.step]
-    while step.operation == "reshape":
-        number = step.inputs[0]
-        step = b.steps[number]
-        source = Traced(number, step.shape, tuple(range(len(step.shape))), number)
-    if source.shape == shape:
-        return source
-    return b.add("reshape", (source,), shape, shape=shape)
-
-
-def _long(shape: Shape) -> list[int]:
-    return [size for size in shape if size != 1]
-
-
 def conv(
-    b: Recorder,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
+    b: FormBuilder,
+    input: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> Traced:
+) -> Value:
     x, rank = spatial(b, input)
     dilation = each(dilation, rank)
     if padding == "same":
         span = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         if any(s % 2 for s in span):
-            raise Unknown
+            raise UnknownCall
         padding = tuple([s // 2 for s in span])
     padding = each(0 if padding == "valid" else padding, rank)
     one_position = {*weight.shape[2:], *x.shape[2:]} == {1} and not any(padding)
-    if one_position and groups == 1 and isinstance(weight, State):
+    if one_position and groups == 1 and isinstance(weight, StateTensor):
         return _linear_at_one_position(b, x, weight, bias)
     return b.add(
         "conv",
@@ -86,17 +64,17 @@ def conv(
     )
 
 
-def _linear_at_one_position(b: Recorder, x: Traced, weight: State, bias: Tensor | None) -> Traced:
-    """A 1x1 convolution of a single position, as many heads and gates have it, is a linear layer."""
+def _linear_at_one_position(b: FormBuilder, x: Value, weight: StateTensor, bias: Operand | None) -> Value:
+    """Many heads and gates have a 1x1 convolution of a single position, which computes what a linear layer does."""
     shape: Shape = tuple(b.result.shape)
     flat = b.value(reshaped(b, x, x.shape[:2]))
-    state = {"weight": State(weight.key, weight.shape[:2]), "bias": bias}
+    state = {"weight": StateTensor(weight.key, weight.shape[:2]), "bias": bias}
     found = b.add("linear", (flat,), shape[:2], state=state, axis=1)
     return b.value(reshaped(b, found, shape))
 
 
-def linear(b: Recorder, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Traced:
-    """Over the last axis that torch sees: at every position where that is the channels."""
+def linear(b: FormBuilder, input: Operand, weight: Operand, bias: Operand | None = None) -> Value:
+    """The last axis that torch sees may be any axis of the form; in a channels-last value it is the channels."""
     x = b.value(input)
     axis = x.axes[-1]
     size = b.result.shape[-1]
@@ -104,69 +82,69 @@ def linear(b: Recorder, input: Tensor, weight: Tensor, bias: Tensor | None = Non
     return b.add("linear", (x,), shape, axes=x.axes, state={"weight": weight, "bias": bias}, axis=axis)
 
 
-def pointwise_linear(b: Recorder, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Traced:
-    """A linear layer over the channels at each position."""
+def pointwise_linear(b: FormBuilder, input: Operand, weight: Operand, bias: Operand | None = None) -> Value:
+    """A linear layer over the channels, at each position."""
     x = b.plain(input)
     return b.add("linear", (x,), tuple(b.result.shape), state={"weight": weight, "bias": bias}, axis=1)
 
 
 def batch_norm(
-    b: Recorder,
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
+    b: FormBuilder,
+    input: Operand,
+    running_mean: Operand | None,
+    running_var: Operand | None,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
     training: bool = False,
     momentum: float | None = 0.1,
     eps: float = 1e-5,
-) -> Traced:
+) -> Value:
     x = b.plain(input)
     state = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    if isinstance(running_mean, State):
+    if isinstance(running_mean, StateTensor):
         counter = f"{running_mean.key.rpartition('.')[0]}.num_batches_tracked".lstrip(".")
-        state["num_batches_tracked"] = State(counter, ()) if counter in b.keys else None
+        state["num_batches_tracked"] = StateTensor(counter, ()) if counter in b.keys else None
     operation = "batch_norm" if training else "frozen_batch_norm"
     return b.add(operation, (x,), x.shape, state=state, momentum=momentum, eps=eps)
 
 
 def group_norm(
-    b: Recorder,
-    input: Tensor,
+    b: FormBuilder,
+    input: Operand,
     num_groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
     eps: float = 1e-5,
-) -> Traced:
+) -> Value:
     x = b.plain(input)
     return b.add("group_norm", (x,), x.shape, state={"weight": weight, "bias": bias}, groups=num_groups, eps=eps)
 
 
 def instance_norm(
-    b: Recorder,
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
+    b: FormBuilder,
+    input: Operand,
+    running_mean: Operand | None = None,
+    running_var: Operand | None = None,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Traced:
+) -> Value:
     if running_mean is not None or not use_input_stats:
-        raise Unknown
+        raise UnknownCall
     x = b.plain(input)
     return b.add("instance_norm", (x,), x.shape, state={"weight": weight, "bias": bias}, eps=eps)
 
 
 def layer_norm(
-    b: Recorder,
-    input: Tensor,
+    b: FormBuilder,
+    input: Operand,
     normalized_shape: Any,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
     eps: float = 1e-5,
-) -> Traced:
+) -> Value:
     x = b.value(input)
     count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
     axes = x.axes[len(x.axes) - count :]
@@ -177,31 +155,31 @@ def layer_norm(
 
 
 def channel_norm(
-    b: Recorder, input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Traced:
-    """Layer normalisation over the channels at each position."""
+    b: FormBuilder, input: Operand, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5
+) -> Value:
+    """Layer normalization over the channels, at each position."""
     return _layer_norm(b, b.plain(input), (1,), weight, bias, eps)
 
 
 def _layer_norm(
-    b: Recorder, x: Traced, axes: tuple[int, ...], weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Traced:
+    b: FormBuilder, x: Value, axes: tuple[int, ...], weight: Operand | None, bias: Operand | None, eps: float
+) -> Value:
     state = {"weight": weight, "bias": bias}
     return b.add("layer_norm", (x,), x.shape, axes=x.axes, state=state, over=axes, eps=eps)
 
 
 def max_pool(
-    b: Recorder,
-    input: Tensor,
+    b: FormBuilder,
+    input: Operand,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Traced:
+) -> Value:
     if return_indices:
-        raise Unknown
+        raise UnknownCall
     x, rank = spatial(b, input)
     return b.add(
         "max_pool",
@@ -216,15 +194,15 @@ def max_pool(
 
 
 def avg_pool(
-    b: Recorder,
-    input: Tensor,
+    b: FormBuilder,
+    input: Operand,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Traced:
+) -> Value:
     x, rank = spatial(b, input)
     padding = each(padding, rank)
     return b.add(
@@ -241,11 +219,11 @@ def avg_pool(
 
 
 def adaptive(kind: str) -> Rule:
-    """The rule of adaptive pooling of one kind."""
+    """The rule for one kind of adaptive pooling."""
 
-    def rule(b: Recorder, input: Tensor, output_size: Any, return_indices: bool = False) -> Traced:
+    def rule(b: FormBuilder, input: Operand, output_size: Any, return_indices: bool = False) -> Value:
         if return_indices:
-            raise Unknown
+            raise UnknownCall
         x, rank = spatial(b, input)
         wanted = (output_size,) * rank if output_size is None or isinstance(output_size, int) else tuple(output_size)
         shape: Shape = tuple(b.result.shape)

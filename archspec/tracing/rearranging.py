@@ -1,64 +1,87 @@
-"""Rules for what only moves elements, and for the mean, which is a pool where it spans all positions."""
+"""Rules for calls that only move elements, and for the mean, which over all positions is global average pooling."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from archspec.tracing.canonical_form import Recorder, State, Traced, Unknown
-from archspec.tracing.layers import Tensor, reshaped
+from archspec.tracing.canonical_form import Shape
+from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
 
 
-def same(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """What gives its input back."""
+def reshaped(b: FormBuilder, input: Operand, shape: Shape) -> Operand:
+    """A value in another shape. Reshaping a reshaped value starts from the original."""
+    if isinstance(input, StateTensor):
+        if _long(input.shape) == _long(shape):
+            return StateTensor(input.key, shape)
+        input = b.value(input)
+    if input.seen == shape:
+        return input
+    source = b.plain(input)
+    step = b.steps[source.step]
+    while step.operation == "reshape":
+        number = step.inputs[0]
+        step = b.steps[number]
+        source = Value(number, step.shape, tuple(range(len(step.shape))), number)
+    if source.shape == shape:
+        return source
+    return b.add("reshape", (source,), shape, shape=shape)
+
+
+def _long(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def same(b: FormBuilder, input: Operand, *args: Any, **kwargs: Any) -> Operand:
+    """A call that returns its input."""
     return input
 
 
-def copy(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Traced:
-    """What gives the same value in a storage of its own."""
+def copy(b: FormBuilder, input: Operand, *args: Any, **kwargs: Any) -> Value:
+    """A call that returns its input in a storage of its own."""
     return b.copied(b.value(input))
 
 
-def reshape(b: Recorder, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """``flatten``, ``view``, ``squeeze`` and the like: torch has said what comes out."""
+def reshape(b: FormBuilder, input: Operand, *args: Any, **kwargs: Any) -> Operand:
+    """``flatten``, ``view``, ``squeeze`` and the like: the shape of the result says all."""
     return reshaped(b, input, tuple(b.result.shape))
 
 
-def permute(b: Recorder, input: Tensor, *dims: Any) -> Traced:
+def permute(b: FormBuilder, input: Operand, *dims: Any) -> Value:
     order = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
     return _ordered(b.value(input), [axis % len(order) for axis in order])
 
 
-def transpose(b: Recorder, input: Tensor, dim0: int, dim1: int) -> Traced:
+def transpose(b: FormBuilder, input: Operand, dim0: int, dim1: int) -> Value:
     x = b.value(input)
     order = list(range(len(x.axes)))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return _ordered(x, order)
 
 
-def movedim(b: Recorder, input: Tensor, source: Any, destination: Any) -> Traced:
+def movedim(b: FormBuilder, input: Operand, source: Any, destination: Any) -> Value:
     x = b.value(input)
     if not isinstance(source, int) or not isinstance(destination, int):
-        raise Unknown
+        raise UnknownCall
     order = list(range(len(x.axes)))
     order.insert(destination % len(order), order.pop(source))
     return _ordered(x, order)
 
 
-def _ordered(x: Traced, order: list[int]) -> Traced:
+def _ordered(x: Value, order: list[int]) -> Value:
     return x._replace(axes=tuple([x.axes[axis] for axis in order]))
 
 
-def channel_shuffle(b: Recorder, input: Tensor, groups: int) -> Tensor:
-    """As the view, transposition and view that it is."""
+def channel_shuffle(b: FormBuilder, input: Operand, groups: int) -> Operand:
+    """Expressed as the view, transposition and view that many networks write by hand."""
     x = b.plain(input)
     batch, channels, *size = x.shape
     parted = b.value(reshaped(b, x, (batch, groups, channels // groups, *size)))
     return reshaped(b, transpose(b, parted, 1, 2), x.shape)
 
 
-def concat(b: Recorder, tensors: Any, dim: int = 0, axis: int | None = None) -> Traced:
-    """A concatenation within another is part of it, so that networks that collect their features either way agree."""
+def concat(b: FormBuilder, tensors: Any, dim: int = 0, axis: int | None = None) -> Value:
+    """Nested concatenations are flattened: some networks collect features in one call, others one by one."""
     values = [b.value(tensor) for tensor in tensors]
     if len({value.axes for value in values}) != 1:
         values = [b.plain(value) for value in values]
@@ -71,14 +94,14 @@ def concat(b: Recorder, tensors: Any, dim: int = 0, axis: int | None = None) -> 
         step = b.steps[value.step]
         inside = step.operation == "concat" and step.attributes == (("axis", over),)
         numbers = step.inputs if inside else (value.step,)
-        parts += [Traced(number, b.steps[number].shape, axes, number) for number in numbers]
+        parts += [Value(number, b.steps[number].shape, axes, number) for number in numbers]
     total = sum(value.shape[over] for value in values)
     shape = tuple([total if place == over else size for place, size in enumerate(values[0].shape)])
     return b.add("concat", parts, shape, axes=axes, axis=over)
 
 
-def pad(b: Recorder, input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Traced:
-    """torch lists the axes from the last to the first."""
+def pad(b: FormBuilder, input: Operand, pad: Any, mode: str = "constant", value: float | None = None) -> Value:
+    """torch lists the padding from the last axis to the first."""
     x = b.value(input)
     added = {}
     shape = list(x.shape)
@@ -93,8 +116,8 @@ def pad(b: Recorder, input: Tensor, pad: Any, mode: str = "constant", value: flo
     return b.add("pad", (x,), tuple(shape), axes=x.axes, added=tuple(sorted(added.items())), mode=mode, filled=filled)
 
 
-def chunk(b: Recorder, input: Tensor, *args: Any, dim: int = 0, **kwargs: Any) -> tuple[Traced, ...]:
-    """``chunk`` and ``split``: slices along one axis, whose lengths torch has said."""
+def chunk(b: FormBuilder, input: Operand, *args: Any, dim: int = 0, **kwargs: Any) -> tuple[Value, ...]:
+    """``chunk`` and ``split``: slices along one axis, with the lengths of the parts that torch returned."""
     x = b.value(input)
     dim = args[1] if len(args) > 1 else dim
     parts, start = [], 0
@@ -105,23 +128,25 @@ def chunk(b: Recorder, input: Tensor, *args: Any, dim: int = 0, **kwargs: Any) -
     return tuple(parts)
 
 
-def narrow(b: Recorder, input: Tensor, dim: int, start: int, length: int) -> Traced:
+def narrow(b: FormBuilder, input: Operand, dim: int, start: int, length: int) -> Value:
     x = b.value(input)
     return sliced(b, x, {x.axes[dim]: slice(start, start + length)})
 
 
-def item(b: Recorder, input: Any, index: Any) -> Any:
-    """``x[...]`` of a value, or one of several results."""
-    if not isinstance(input, Traced | State):
+def item(b: FormBuilder, input: Any, index: Any) -> Any:
+    """Indexing: a slice of a value, or one result of a call that returns several."""
+    if not isinstance(input, Operand):
         return input[index]
     wanted = list(index) if isinstance(index, tuple) else [index]
-    if isinstance(input, State) and all(part is None or part is Ellipsis or part == slice(None) for part in wanted):
+    if isinstance(input, StateTensor) and all(
+        part is None or part is Ellipsis or part == slice(None) for part in wanted
+    ):
         return reshaped(b, input, tuple(b.result.shape))
     x = b.value(input)
     if any(part is not None and part is not Ellipsis and not isinstance(part, int | slice) for part in wanted):
-        raise Unknown
+        raise UnknownCall
     if any(isinstance(part, bool) for part in wanted):
-        raise Unknown
+        raise UnknownCall
     missing = len(x.axes) - sum(part is not None and part is not Ellipsis for part in wanted)
     if Ellipsis not in wanted:
         wanted.append(Ellipsis)
@@ -137,8 +162,8 @@ def item(b: Recorder, input: Any, index: Any) -> Any:
     return b.value(reshaped(b, sliced(b, x, ranges), tuple(b.result.shape)))
 
 
-def sliced(b: Recorder, x: Traced, ranges: dict[int, slice]) -> Traced:
-    """Parts of a value by the form's axes; a slice that takes everything is no step."""
+def sliced(b: FormBuilder, x: Value, ranges: dict[int, slice]) -> Value:
+    """A slice of a value, by the form's axes. A slice that takes everything adds no step."""
     taken = {}
     shape = list(x.shape)
     for axis, part in ranges.items():
@@ -152,11 +177,10 @@ def sliced(b: Recorder, x: Traced, ranges: dict[int, slice]) -> Traced:
     return b.add("slice", (x,), tuple(shape), axes=x.axes, taken=tuple(sorted(taken.items())))
 
 
-def mean(b: Recorder, input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Traced:
-    """Over all positions it is global average pooling."""
+def mean(b: FormBuilder, input: Operand, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
     x = b.value(input)
     if dtype is not None or dim is None:
-        raise Unknown
+        raise UnknownCall
     over = tuple(sorted(x.axes[axis] for axis in ((dim,) if isinstance(dim, int) else dim)))
     shape = tuple([1 if axis in over else size for axis, size in enumerate(x.shape)])
     if over == tuple(range(2, len(shape))):
@@ -172,9 +196,9 @@ def mean(b: Recorder, input: Tensor, dim: Any = None, keepdim: bool = False, dty
     return b.value(reshaped(b, straight, tuple([size for axis, size in enumerate(shape) if axis not in over])))
 
 
-def expand(b: Recorder, input: Tensor, *sizes: Any) -> Traced:
-    """To its own shape it is nothing."""
+def expand(b: FormBuilder, input: Operand, *sizes: Any) -> Value:
+    """Only an expansion that repeats nothing has a rule."""
     x = b.value(input)
     if math.prod(b.result.shape) != math.prod(x.shape):
-        raise Unknown
+        raise UnknownCall
     return b.value(reshaped(b, x, tuple(b.result.shape)))

@@ -1,4 +1,4 @@
-"""Tracing a network with ``torch.fx``, and what every node of the trace gives on the meta device."""
+"""Tracing a network with ``torch.fx``, and running the trace on the meta device for the shape of every result."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archspec.diagnostics import cut
-from archspec.tracing.calls import module_rule
-
-Shape = tuple[int, ...]
+from archspec.diagnostics import in_one_line
+from archspec.tracing.rules import module_rule
 
 
 class Untraceable(Exception):
-    """Why ``torch.fx`` cannot trace a network, or why its trace does not run."""
+    """A network cannot be traced, or its trace does not run. The message is a clause whose subject is the network."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A traced network: its fx nodes, and the result of each, with meta tensors in place of tensors."""
+    """A traced network: its fx nodes in order, and the result of each, whose tensors are on the meta device."""
 
     root: nn.Module
     nodes: tuple[fx.Node, ...]
@@ -32,7 +30,7 @@ class Trace:
 
 
 class _Tracer(fx.Tracer):
-    """A tracer that stops at every module that the table knows, and sees buffers as it sees parameters."""
+    """A tracer that does not enter modules that have a rule, and that treats buffers like parameters."""
 
     proxy_buffer_attributes = True
 
@@ -41,14 +39,14 @@ class _Tracer(fx.Tracer):
 
 
 def trace(module: nn.Module, example: Tensor) -> Trace:
-    """Trace a network in the mode in which it is.
+    """Trace a network in its current mode, training or eval.
 
     Args:
-        module: the network. One that is a flat GraphModule already is taken as it is.
-        example: an input on the meta device.
+        module: the network. A GraphModule that calls only leaf modules is not traced again.
+        example: an input on the meta device, (N, C, *spatial).
 
     Raises:
-        Untraceable: with the reason in a sentence.
+        Untraceable: ``torch.fx`` or the meta device fails on the network, or it needs more than one input.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,28 +55,22 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
         except Untraceable:
             raise
         except (Exception, SystemExit) as error:  # whatever the network's own code raises when it meets a proxy
-            raise Untraceable(f"torch.fx cannot trace the reference: {reason(error)}") from None
-        recorder = _Recorder(module, garbage_collect_values=False, graph=graph)
+            raise Untraceable(f"cannot be traced by torch.fx: {in_one_line(error)}") from None
+        run = _Run(module, garbage_collect_values=False, graph=graph)
         try:
             with weightless(module):
-                recorder.run(example)
+                run.run(example)
         except (Exception, SystemExit) as error:  # whatever a kernel raises on shapes that do not fit
             shape = "x".join(map(str, example.shape))
-            raise Untraceable(f"the reference cannot be run on an input of {shape}: {reason(error)}") from None
-    return Trace(module, tuple(graph.nodes), recorder.env)
+            raise Untraceable(f"cannot run on an input of {shape}: {in_one_line(error)}") from None
+    return Trace(module, tuple(graph.nodes), run.env)
 
 
 def _flat(module: fx.GraphModule) -> bool:
-    """Whether all that a graph calls is an operation by itself."""
+    """Whether a graph calls no module that would have to be traced itself."""
     called = [module.get_submodule(str(node.target)) for node in module.graph.nodes if node.op == "call_module"]
     tracer = _Tracer()
     return all(tracer.is_leaf_module(part, "") for part in called)
-
-
-def reason(error: BaseException) -> str:
-    """An exception in one line: its class and the beginning of its text."""
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {cut(text, 200)}" if text else type(error).__name__
 
 
 def _traced(module: nn.Module) -> fx.Graph:
@@ -89,12 +81,12 @@ def _traced(module: nn.Module) -> fx.Graph:
     ]
     if not parameters or needed:
         count = len(needed) + 1 if parameters else "no"
-        raise Untraceable(f"the reference takes {count} inputs, where the spec's network takes one")
+        raise Untraceable(f"takes {count} inputs, not one")
     return _Tracer().trace(module, concrete_args=given or None)
 
 
-class _Recorder(fx.Interpreter):
-    """Runs a trace and keeps what every node gives; inputs that have a default were traced with it."""
+class _Run(fx.Interpreter):
+    """Runs a trace and keeps every result. Inputs with a default value were traced with that, and are not given."""
 
     def placeholder(self, target: Any, args: Any, kwargs: Any) -> Any:
         return next(self.args_iter, None)
@@ -102,7 +94,7 @@ class _Recorder(fx.Interpreter):
 
 @contextlib.contextmanager
 def weightless(module: nn.Module) -> Iterator[None]:
-    """The network with its parameters and buffers on the meta device, while the body runs: nothing is computed."""
+    """Keep the parameters and buffers of a network on the meta device, so that running it computes no values."""
     kept = []
     empty: dict[int, Tensor] = {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.operations.shapes import show_shape
-from archspec.tracing.canonical_form import Canonical, CanonicalStep, Slot
+from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
 from archspec.verification.colors import Palette, forward, label, operands
 
 WORDS = {
@@ -47,7 +47,7 @@ class Divergence:
     arguments: tuple[str, ...] = ()
 
 
-def find_divergence(ours: Canonical, theirs: Canonical) -> Divergence:
+def find_divergence(ours: CanonicalForm, theirs: CanonicalForm) -> Divergence:
     """Where two forms part that are not the same."""
     return _DivergenceSearch(ours, theirs).found()
 
@@ -55,7 +55,7 @@ def find_divergence(ours: Canonical, theirs: Canonical) -> Divergence:
 class _DivergenceSearch:
     """Looks for the first step that has no counterpart, and for what the reference has instead."""
 
-    def __init__(self, ours: Canonical, theirs: Canonical) -> None:
+    def __init__(self, ours: CanonicalForm, theirs: CanonicalForm) -> None:
         self.ours, self.theirs = ours, theirs
         palette = Palette()
         self.one, self.other = forward(ours, palette), forward(theirs, palette)
@@ -167,7 +167,7 @@ class _DivergenceSearch:
         return ""
 
     @staticmethod
-    def more(form: Canonical, other: Canonical, step: CanonicalStep) -> int:
+    def more(form: CanonicalForm, other: CanonicalForm, step: CanonicalStep) -> int:
         """How many more steps of a kind one form has than another."""
         counts = [sum(_kind(each) == _kind(step) for each in steps) for steps in (form.steps, other.steps)]
         return counts[0] - counts[1]
@@ -188,12 +188,12 @@ class _DivergenceSearch:
         return _listed([_the(self.theirs.steps[source]) for source in self.theirs.steps[other].inputs])
 
     @staticmethod
-    def sharing(form: Canonical, step: CanonicalStep) -> str:
+    def sharing(form: CanonicalForm, step: CanonicalStep) -> str:
         uses = form.uses()
         return "are shared with another" if any(uses[slot.key] > 1 for slot in step.state) else "are its own"
 
 
-def _readers(form: Canonical) -> list[list[int]]:
+def _readers(form: CanonicalForm) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in form.steps]
     for number, step in enumerate(form.steps):
         for source in step.inputs:

@@ -1,4 +1,4 @@
-"""Matching two forms: colors first, a walk back from the outputs, and a check of what was found, edge by edge."""
+"""Matching two forms: color the steps, walk back from the outputs, and check the pairs that were found."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import networkx
 
-from archspec.tracing.canonical_form import RANDOM, Canonical, CanonicalStep
+from archspec.tracing.canonical_form import RANDOM, CanonicalForm, CanonicalStep, Slot
 from archspec.verification.colors import Palette, colors, label
 
 Pairs = Mapping[int, int]
-"""Steps of the one form to steps of the other."""
+"""Steps of one form to steps of the other, by number."""
 
 ATTEMPTS = 200
-"""How many isomorphisms of the colored graphs are tried where the walk meets a symmetry that it cannot resolve."""
+"""How many isomorphisms of the colored graphs are tried if the walk meets a symmetry that it cannot resolve."""
 
 
-def match(ours: Canonical, theirs: Canonical) -> Pairs | None:
-    """The steps of one network paired with those of another that is the same; None where it is not."""
+def match(ours: CanonicalForm, theirs: CanonicalForm) -> Pairs | None:
+    """Pair the steps of two forms so that each reads what its partner reads; None if they are not isomorphic.
+
+    >>> from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep
+    >>> def sum_of(*order):
+    ...     steps = [CanonicalStep(name, (), (), (), (2, 4), name) for name in order]
+    ...     last = [CanonicalStep("add", (0, 1), (), (), (2, 4), "sum"), CanonicalStep("output", (2,), (), (), (), "")]
+    ...     return CanonicalForm((*steps, *last))
+    >>> sorted(match(sum_of("a", "b"), sum_of("b", "a")).items())
+    [(0, 1), (1, 0), (2, 2), (3, 3)]
+    >>> match(sum_of("a", "b"), sum_of("a", "c")) is None
+    True
+    """
     if len(ours.steps) != len(theirs.steps):
         return None
     palette = Palette()
@@ -32,17 +43,19 @@ def match(ours: Canonical, theirs: Canonical) -> Pairs | None:
     return None
 
 
-def _candidates(ours: Canonical, theirs: Canonical, one: Sequence[int], other: Sequence[int]) -> Iterable[Pairs | None]:
+def _candidates(
+    ours: CanonicalForm, theirs: CanonicalForm, one: Sequence[int], other: Sequence[int]
+) -> Iterable[Pairs | None]:
     yield _walk(ours, theirs, one, other)
     graphs = ours.to_networkx(one), theirs.to_networkx(other)
     yield from itertools.islice(networkx.vf2pp_all_isomorphisms(*graphs, node_label="color"), ATTEMPTS)
 
 
-def _walk(ours: Canonical, theirs: Canonical, one: Sequence[int], other: Sequence[int]) -> Pairs | None:
-    """Pairs from the outputs backwards: operands by position, and those of a commutative step by color.
+def _walk(ours: CanonicalForm, theirs: CanonicalForm, one: Sequence[int], other: Sequence[int]) -> Pairs | None:
+    """Pair steps from the outputs backwards: operands by position, and those of a commutative step by color.
 
-    Where operands have one color, the networks have a symmetry there; those of one name are paired. None where that
-    choice contradicts another.
+    Operands of the same color are a symmetry of the network. They are paired by name, once all certain pairs are
+    known. None if such a guess contradicts another pair.
     """
     pairs: dict[int, int] = {}
     taken: dict[int, int] = {}
@@ -76,9 +89,9 @@ def _walk(ours: Canonical, theirs: Canonical, one: Sequence[int], other: Sequenc
 
 
 def _by_name(
-    mine: list[int], yours: list[int], ours: Canonical, theirs: Canonical, pairs: Pairs
+    mine: list[int], yours: list[int], ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs
 ) -> list[tuple[int, int]]:
-    """Operands that nothing tells apart: as they are paired already, then by name, then in order."""
+    """Pair operands of the same color: as they are paired already, then by name, then in order."""
     left = list(yours)
     found = []
     for number in sorted(mine, key=lambda number: number not in pairs):
@@ -89,10 +102,9 @@ def _by_name(
     return found
 
 
-def agrees(ours: Canonical, theirs: Canonical, pairs: Pairs) -> bool:
-    """Whether pairs are an isomorphism: one to one, equal steps on paired operands, weights one to one too."""
-    everything = len(ours.steps)
-    if len(theirs.steps) != everything or len(pairs) != everything or len(set(pairs.values())) != everything:
+def agrees(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> bool:
+    """Whether pairs are an isomorphism: one to one, equal steps on paired operands, and weights one to one too."""
+    if not len(ours.steps) == len(theirs.steps) == len(pairs) == len(set(pairs.values())):
         return False
     for left, right in pairs.items():
         step, reference = ours.steps[left], theirs.steps[right]
@@ -105,18 +117,37 @@ def agrees(ours: Canonical, theirs: Canonical, pairs: Pairs) -> bool:
     return len(set(keys)) == len({key for key, _ in keys}) == len({key for _, key in keys})
 
 
-def _keys(ours: Canonical, theirs: Canonical, pairs: Pairs) -> Iterable[tuple[str, str]]:
+def _keys(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> Iterable[tuple[str, str]]:
     for left, right in sorted(pairs.items()):
         step, reference = ours.steps[left], theirs.steps[right]
         for slot, other in zip(step.state, reference.state, strict=True):
             yield slot.key, other.key
 
 
-def key_pairs(ours: Canonical, theirs: Canonical, pairs: Pairs) -> dict[str, str]:
-    """State-dict keys of the one network to those of the other, over an isomorphism."""
+def key_pairs(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> dict[str, str]:
+    """State-dict keys of one network to those of the other, for pairs that are an isomorphism."""
     return dict(_keys(ours, theirs, pairs))
 
 
-def random_order(form: Canonical) -> list[CanonicalStep]:
-    """The steps that draw random numbers, in the order in which they are executed."""
+def pair_by_order(form: CanonicalForm, executed: Sequence[Slot]) -> dict[str, str]:
+    """Pair the keys of two networks in the order of execution; empty if roles or shapes disagree.
+
+    Args:
+        form: one network.
+        executed: the tensors of the other network's state dict, in the order in which it uses them.
+    """
+    ours = [slot for step in sorted(form.steps, key=lambda step: step.source) for slot in step.state]
+    if [_comparable(slot) for slot in ours] != [_comparable(slot) for slot in executed]:
+        return {}
+    return {slot.key: other.key for slot, other in zip(ours, executed, strict=True)}
+
+
+def _comparable(slot: Slot) -> tuple[str, tuple[int, ...]]:
+    """What a slot must share with its partner: the kind of buffer, and the shape without axes of length 1."""
+    kind = slot.role if slot.role.startswith(("running_", "num_")) else ""
+    return kind, tuple([size for size in slot.shape if size != 1])
+
+
+def random_order(form: CanonicalForm) -> list[CanonicalStep]:
+    """The steps that draw random numbers, in the order of execution."""
     return sorted((step for step in form.steps if step.operation in RANDOM), key=lambda step: step.source)

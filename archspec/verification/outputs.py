@@ -1,4 +1,4 @@
-"""Comparing what two networks compute with equal weights: in training with its gradients, and in eval mode."""
+"""Comparing what two networks compute with equal weights: in training, with gradients, and in eval mode."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archspec.tracing.trace import reason
+from archspec.diagnostics import in_one_line
+from archspec.operations.shapes import show_shape
 from archspec.verification.verdict import Gap, Outputs
 
 Results = list[tuple[str, Tensor]]
-"""The tensors that a network returns, each with what it is called."""
+"""The tensors that a network returns, each with its name."""
 
 
 class Incomparable(Exception):
-    """Why results cannot be compared, in a sentence."""
+    """Results cannot be compared. The message is a sentence that says why."""
 
 
 def scramble(module: nn.Module, seed: int) -> None:
-    """Give random values to what starts with the same one everywhere, so that none can be mistaken for another.
+    """Randomize the tensors that start out constant, so that swapping two of them changes the outputs.
 
-    Scales and running variances lie between 0.5 and 1.5, so that values keep their size through many layers. Weights
-    that are random already stay, as drawing them again would take as long as making them.
+    Scales and running variances lie between 0.5 and 1.5, so that activations keep their size through many layers.
+    Weights that are random already are kept, because drawing them again takes as long as making them.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
-            if not tensor.is_floating_point() or not tensor.dim() or not _monotonous(tensor):
+            if not tensor.is_floating_point() or not tensor.dim() or not _constant(tensor):
                 continue
             values = torch.empty(tensor.shape, dtype=tensor.dtype)
             if key.endswith("running_var") or (key.endswith("weight") and tensor.dim() == 1):
@@ -42,19 +43,17 @@ def scramble(module: nn.Module, seed: int) -> None:
             tensor.copy_(values)
 
 
-def _monotonous(tensor: Tensor) -> bool:
-    """Whether a tensor may well be the same everywhere; all that is one-dimensional counts."""
-    if tensor.dim() == 1:
-        return True
+def _constant(tensor: Tensor) -> bool:
+    """Whether a tensor may be constant, as far as its first values show; a vector always may."""
     first = tensor.flatten()[:64]
-    return bool((first == first[:1]).all())
+    return tensor.dim() == 1 or bool((first == first[:1]).all())
 
 
 def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
     """Give our network the reference's parameters, in the same storage, and copies of its buffers.
 
     Raises:
-        Incomparable: tensors that are paired differ in more than axes of length one, or some of ours have no pair.
+        Incomparable: one of our tensors has no partner, or one with another number of elements.
     """
     given = theirs.state_dict(keep_vars=True)
     for path, module in ours.named_modules():
@@ -66,9 +65,9 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
                     continue
                 source = given.get(pairs.get(key, ""))
                 if source is None:
-                    raise Incomparable(f"`{key}` has no counterpart among the reference's weights")
+                    raise Incomparable(f"`{key}` has no counterpart in the reference's state dict")
                 if source.numel() != tensor.numel():
-                    raise Incomparable(f"`{key}` has another shape than the reference's `{pairs[key]}`")
+                    raise Incomparable(f"`{key}` and the reference's `{pairs[key]}` have different shapes")
                 values = source.detach().reshape(tensor.shape)
                 held[name] = nn.Parameter(values) if isinstance(tensor, nn.Parameter) else values.clone()
 
@@ -83,19 +82,19 @@ def compare_outputs(
     tolerance: float,
     random: str,
 ) -> Outputs:
-    """Run both networks with equal weights.
+    """Run both networks with equal weights, and compare the results.
 
-    Training comes first: it moves the running statistics towards what the values are, and so keeps the numbers of deep
+    Training comes first. It moves the running statistics toward the activations', which keeps the outputs of deep
     networks finite in eval mode.
 
     Args:
-        ours: without values on the meta device.
-        theirs: the reference; its parameters are shared, and its statistics change.
+        ours: the spec's network, on the meta device.
+        theirs: the reference. Its parameters are shared with ours, and its running statistics change.
         pairs: our keys to the reference's.
-        example: the input.
-        seed: of what is drawn in training, and of the loss.
-        tolerance: how far results may be apart, relative to the reference's largest number.
-        random: why training cannot be compared number by number; empty where it can.
+        example: the input, (N, C, *spatial).
+        seed: the seed of random operations in training, and of the loss.
+        tolerance: the largest difference allowed, relative to the reference's largest absolute value.
+        random: why training cannot be compared value by value; empty if it can.
     """
     try:
         share(ours, theirs, pairs)
@@ -122,14 +121,12 @@ def _training(
     wanted, slopes = _step(theirs.train(), example, seed, "the reference")
     found, own = _step(ours.train(), example, seed, "the spec's network")
     train = _compared(found, wanted)
-    gaps = [gap([own[""]], [slopes[""]], "input")]
-    parameters = {key: slope for key, slope in own.items() if key}
-    gaps += [gap([slope], [slopes.get(pairs[key])], key) for key, slope in parameters.items()]
+    gaps = [gap(slope, slopes.get(pairs[key] if key else ""), key or "input") for key, slope in own.items()]
     return train, _worst(gaps)
 
 
 def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[Results, dict[str, Tensor | None]]:
-    """Outputs in training mode, and the gradients of a random sum of them by parameter; the input's has no name."""
+    """Outputs in training mode, and the gradients of a randomly weighted sum of them, by parameter; "" is the input."""
     example = example.clone().requires_grad_()
     parameters = {key: tensor for key, tensor in module.named_parameters() if tensor.requires_grad}
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
@@ -141,7 +138,7 @@ def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[Res
     with torch.enable_grad():
         loss = sum((out * factor).sum() for out, factor in zip(tensors, factors, strict=True))
     if not isinstance(loss, Tensor) or not loss.requires_grad:
-        raise Incomparable(f"the outputs of {name} have no gradient")
+        raise Incomparable(f"the outputs of {name} do not require gradients")
     slopes = torch.autograd.grad(loss, [example, *parameters.values()], allow_unused=True)
     detached = [(label, out.detach()) for label, out in outputs]
     return detached, dict(zip(["", *parameters], slopes, strict=True))
@@ -151,14 +148,16 @@ def _run(module: nn.Module, example: Tensor, name: str) -> Results:
     try:
         found = _tensors(module(example))
     except (Exception, SystemExit) as error:  # whatever a network raises on this input
-        raise Incomparable(f"{name} cannot be run on an input of {_shown(example.shape)}: {reason(error)}") from None
+        raise Incomparable(
+            f"{name} cannot run on an input of {show_shape(example.shape)}: {in_one_line(error)}"
+        ) from None
     if not all(bool(out.isfinite().all()) for _, out in found):
-        raise Incomparable(f"the outputs of {name} are not finite, so that they prove nothing")
+        raise Incomparable(f"the outputs of {name} are not finite (NaN or infinity)")
     return found
 
 
 def _tensors(result: Any, name: str = "output") -> Results:
-    """The tensors of an output, in order, each with what it is called."""
+    """The tensors of an output, in order, each with its name."""
     if isinstance(result, Tensor):
         return [(name, result)]
     items: Iterable[tuple[Any, Any]] = ()
@@ -170,36 +169,31 @@ def _tensors(result: Any, name: str = "output") -> Results:
 
 
 def _compared(found: Results, wanted: Results) -> Gap:
-    """The largest gap between results, which are paired in order, and are called as the spec's network calls them."""
+    """The largest gap between results, which are paired in order and named as in the spec's network."""
     if [out.shape for _, out in found] != [out.shape for _, out in wanted]:
-        shapes = [" and ".join(_shown(out.shape) for _, out in outs) or "nothing" for outs in (found, wanted)]
-        raise Incomparable(f"the spec's network gives {shapes[0]}, the reference {shapes[1]}")
+        shapes = [" and ".join(show_shape(out.shape) for _, out in outs) or "nothing" for outs in (found, wanted)]
+        raise Incomparable(f"the spec's network returns {shapes[0]}, and the reference {shapes[1]}")
     pairs = zip(found, wanted, strict=True)
-    return _worst(gap([one], [other], name) for (name, one), (_, other) in pairs)
-
-
-def _shown(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
+    return _worst(gap(one, other, name) for (name, one), (_, other) in pairs)
 
 
 def _buffers(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> Gap:
-    """The gap between running statistics after training, which then become the same for what follows."""
+    """The gap between running statistics after training. Ours are then set to the reference's."""
     given = dict(theirs.named_buffers(remove_duplicate=False))
     gaps = []
     for key, tensor in ours.named_buffers():
         source = given[pairs[key]].reshape(tensor.shape)
-        gaps.append(gap([tensor], [source], key))
+        gaps.append(gap(tensor, source, key))
         tensor.copy_(source)
     return _worst(gaps)
 
 
-def gap(found: Sequence[Tensor | None], wanted: Sequence[Tensor | None], name: str) -> Gap:
-    """The largest difference between two lists of tensors. None stands for zeros, as an unused weight's gradient."""
-    gaps = [_difference(one, other, name) for one, other in zip(found, wanted, strict=True)]
-    return _worst(gaps)
+def gap(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
+    """The largest difference between two tensors; None, which is the gradient of an unused weight, counts as zeros.
 
-
-def _difference(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
+    >>> str(gap(torch.tensor([1.0, -4.0]), torch.tensor([1.0, -5.0]), "output"))
+    '1 (0.2 of the largest), at [1] of `output`'
+    """
     present = [tensor for tensor in (found, wanted) if tensor is not None]
     if not present:
         return Gap()
@@ -211,7 +205,7 @@ def _difference(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
     place = int(apart.argmax())  # the first NaN, if there is one
     index = tuple([int(axis) for axis in torch.unravel_index(torch.tensor(place), apart.shape)])
     largest, scale = float(apart.flatten()[place]), float(other.double().abs().max())
-    if not (math.isfinite(largest) and math.isfinite(scale)):  # what is not a number proves nothing
+    if not (math.isfinite(largest) and math.isfinite(scale)):  # NaN and infinity prove nothing
         return Gap(float("inf"), float("inf"), name, index)
     return Gap(largest, largest / scale if scale else float("inf"), name, index)
 

@@ -1,6 +1,6 @@
-"""What a network is compared with: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory``, with arguments.
+"""References, the networks to compare with: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory(...)``.
 
-The arguments are Python literals; nothing of the text is evaluated.
+The arguments are Python literals. The text is parsed, never evaluated.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, Span, SpecError, cut, did_you_mean
-from archspec.tracing.trace import reason
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, Span, SpecError, cut, did_you_mean, in_one_line
 from archspec.verification import importing
 
 AGAINST = Mention("against", "`against`")
 LIBRARIES = ("torchvision", "timm")
 LONGEST = 2000
-"""Characters of a reference: enough for any arguments, and little enough for the parser."""
+"""The most characters of a reference: more than arguments need, and few enough for Python's parser."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference as it is written: where it comes from, what it is called there, and the arguments of its factory."""
+    """A parsed reference: a library or module, a name in it, and the arguments of the factory with that name."""
 
     origin: str
     name: str
@@ -42,10 +41,13 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """A reference from its text, such as ``torchvision:googlenet(aux_logits=False)``.
+    """Parse the text of a reference.
 
     Raises:
-        SpecError: E901, it is not written like one.
+        SpecError: E901, the text is not a reference.
+
+    >>> parse("torchvision:googlenet(aux_logits=False)")
+    Reference(origin='torchvision', name='googlenet', args=(), kwargs={'aux_logits': False})
     """
     origin, colon, rest = text.partition(":")
     name, bracket, _ = rest.partition("(")
@@ -61,7 +63,7 @@ def _dotted(text: str) -> bool:
 
 
 def _is_timm_name(origin: str, name: str) -> bool:
-    """timm's names may have a tag behind a dot, which begins as it likes: ``resnet50.a1_in1k``."""
+    """A name in timm may have a tag, which need not be an identifier: ``resnet50.a1_in1k``."""
     return origin == "timm" and name.isascii() and name.replace(".", "").replace("-", "").isidentifier()
 
 
@@ -72,17 +74,15 @@ def _arguments(text: str, written: str) -> tuple[tuple[Any, ...], dict[str, Any]
             call = ast.parse(f"f{written}", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _fault(
-            "E901", f"the arguments of `{cut(text)}` are not Python's", help="write `(name=value, ...)`"
+            "E901", f"the arguments of `{cut(text)}` are not valid Python", help="write `(name=value, ...)`"
         ) from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise _fault(
-            "E901", f"the arguments of `{cut(text)}` are not those of one call", help="write `(name=value, ...)`"
-        )
+        raise _fault("E901", f"the arguments of `{cut(text)}` are not a single call", help="write `(name=value, ...)`")
     args = tuple([_literal(text, argument) for argument in call.args])
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
-            raise _fault("E901", f"`{cut(text)}` has an argument without a name", help="write each as `name=value`")
+            raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help="write each as `name=value`")
         if keyword.arg in kwargs:
             raise _fault("E901", f"`{cut(text)}` gives `{cut(keyword.arg)}` twice")
         kwargs[keyword.arg] = _literal(text, keyword.value)
@@ -94,26 +94,28 @@ def _literal(text: str, node: ast.expr) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         shown = cut(ast.unparse(node))
-        help = "only numbers, texts, True, False, None, and lists, tuples and dictionaries of them are read"
+        help = "use numbers, strings, True, False, None, and lists, tuples, sets or dictionaries of these"
         raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
 
 
 def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str]:
-    """The network that a spec itself names as its ``reference``, at ``place``.
+    """Make the network that a spec names as its ``reference``, at ``place``; see :func:`make`.
 
-    A spec never runs code, so that only networks of the libraries are made, with numbers and truth values for
-    arguments: text could be a file to read or an address.
+    A spec must not run code. Therefore only networks of the two libraries are made, and their arguments are numbers
+    and booleans: a string might be a file to read or an address.
 
     Raises:
-        SpecError: E901 to E905, with the place in the spec.
-        EnvironmentFault: E809, its library is not installed.
+        SpecError: E901 to E905, at ``place``.
+        EnvironmentFault: E809, the library is not installed.
     """
     try:
         found = parse(text)
         plain = all(value is None or isinstance(value, int | float) for value in (*found.args, *found.kwargs.values()))
         if found.origin not in LIBRARIES or not plain or "pretrained" in found.kwargs:
-            message = f"`{cut(text)}` would let the spec run code or read files"
-            help = f"a spec names networks of torchvision or timm, with numbers for arguments; {AGAINST.text} names any"
+            message = f"the reference `{cut(text)}` could make the spec run code or read files"
+            help = (
+                f"name a network of torchvision or timm, with numbers as arguments; {AGAINST.text} may name any network"
+            )
             raise SpecError([Diagnostic("E901", message, help=help, mentions=(AGAINST,))])
         return make(text, seed)
     except SpecError as error:
@@ -121,15 +123,21 @@ def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
-    """The network of a reference, and what it is called.
+    """Make the network of a reference, and return it with its name.
 
     Args:
-        against: a reference's text, a factory without arguments, or a network, which is taken as it is.
-        seed: of the initial weights of what is made here.
+        against: the text of a reference, a factory without arguments, or a network, which is returned unchanged.
+        seed: the seed of the initial weights of networks that are made here.
 
     Raises:
-        SpecError: E901 to E905.
-        EnvironmentFault: E809, its library is not installed.
+        SpecError: E901, the text is not a reference; E902, there is no such module or name; E903, the module cannot
+            be imported; E904, the factory raises an exception; E905, the result is not a ``torch.nn.Module``.
+        EnvironmentFault: E809, the library is not installed.
+
+    >>> def small():
+    ...     return nn.Linear(4, 2)
+    >>> make(small)
+    (Linear(in_features=4, out_features=2, bias=True), 'small')
     """
     if isinstance(against, nn.Module):
         return against, type(against).__name__
@@ -144,7 +152,7 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
 
 @contextlib.contextmanager
 def _here() -> Iterator[None]:
-    """Modules of the current folder can be imported."""
+    """Let modules in the current folder be imported."""
     try:
         folder = str(Path.cwd())
     except OSError:  # it is gone
@@ -176,20 +184,19 @@ def _library(load: Callable[[], ModuleType]) -> ModuleType:
         return load()
     except Exception as error:
         help = "pip install 'archspec-compiler[reference]'"
-        message = (
-            f"the reference needs {load.__name__.removesuffix('_models')}, which cannot be imported ({reason(error)})"
-        )
+        library = load.__name__.removesuffix("_models")
+        message = f"the reference needs {library}, which cannot be imported ({in_one_line(error)})"
         raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
 
 
 def _of_library(reference: Reference, names: list[str], factory: Callable[..., Any]) -> Callable[..., Any]:
     if reference.name not in names:
-        message = f"{reference.origin} has no network `{cut(reference.name)}`"
+        message = f"{reference.origin} does not have a network `{cut(reference.name)}`"
         hint = did_you_mean(reference.name, names)
         raise SpecError([Diagnostic("E902", message, hint=hint, help=f"`{reference.origin}.list_models()` lists them")])
     if reference.args:
         raise _fault(
-            "E901", f"networks of {reference.origin} take arguments by name", help="write each as `name=value`"
+            "E901", f"networks of {reference.origin} take only named arguments", help="write each as `name=value`"
         )
     return factory
 
@@ -200,20 +207,17 @@ def _module(reference: Reference) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise _fault("E903", f"`{cut(name)}` cannot be imported: {reason(error)}", help=_install(error)) from None
+            help = f"install the package that provides `{cut(error.name)}`"
+            raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
         found = [path.stem for path in Path.cwd().glob("*.py")]
         hint = did_you_mean(name, [*LIBRARIES, *found])
         message = f"there is no module `{cut(error.name)}`"
-        help = "a module is looked up in the current folder, then among the installed packages"
+        help = "modules are looked up in the current folder, then among the installed packages"
         raise SpecError([Diagnostic("E902", message, hint=hint, help=help)]) from None
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a module may do anything when it is imported, even exit
-        raise _fault("E903", f"`{cut(name)}` cannot be imported: {reason(error)}", help=_line(error)) from None
-
-
-def _install(error: ModuleNotFoundError) -> str:
-    return f"install what provides `{cut(error.name)}`"
+        raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=_line(error)) from None
 
 
 def _attribute(module: ModuleType, reference: Reference) -> Any:
@@ -221,12 +225,14 @@ def _attribute(module: ModuleType, reference: Reference) -> Any:
     for part in reference.name.split("."):
         if not hasattr(found, part):
             public = [name for name in vars(found) if not name.startswith("_")] if hasattr(found, "__dict__") else []
-            message = f"`{cut(reference.origin)}` has no `{cut(reference.name)}`"
+            message = f"`{cut(reference.origin)}` does not have `{cut(reference.name)}`"
             raise SpecError([Diagnostic("E902", message, hint=did_you_mean(part, public))])
         found = getattr(found, part)
     if not callable(found):
         kind = cut(type(found).__name__)
-        raise _fault("E905", f"`{cut(reference.name)}` is {kind}, not a network or what makes one")
+        raise _fault(
+            "E905", f"`{cut(reference.name)}` has type {kind}; it must be a network or a callable that makes one"
+        )
     return found
 
 
@@ -240,23 +246,23 @@ def _called(factory: Callable[..., Any], reference: Reference, seed: int) -> nn.
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a factory may do anything
-        raise _fault("E904", f"`{name}` raises {reason(error)}", help=_line(error)) from None
+        raise _fault("E904", f"`{name}` raises {in_one_line(error)}", help=_line(error)) from None
     if not isinstance(made, nn.Module):
-        raise _fault("E905", f"`{name}` returns {cut(type(made).__name__)}, not a torch.nn.Module")
+        raise _fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module")
     return made
 
 
 def _line(error: BaseException) -> str:
-    """Where in somebody's code an exception was raised."""
+    """The file and line in which an exception was raised; empty if that is not in a file."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is None:
         return ""
     file = trace.tb_frame.f_code.co_filename
-    if file == __file__ or not Path(file).is_file():  # the call itself does not fit, or there is nothing to look at
+    if file == __file__ or not Path(file).is_file():  # the arguments do not fit the factory, or no file exists
         return ""
-    return f"it is raised in {cut(Path(file).name)}, line {trace.tb_lineno}"
+    return f"the exception was raised in {cut(Path(file).name)}, line {trace.tb_lineno}"
 
 
 def _fault(code: str, message: str, *, help: str = "") -> SpecError:

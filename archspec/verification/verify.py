@@ -1,4 +1,4 @@
-"""Verifying a compiled network against a reference: keys, graph, outputs."""
+"""Comparing a compiled network with a reference at three levels: keys, graph, outputs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError
+from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError, in_one_line
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
-from archspec.tracing.canonical_form import Canonical
+from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
-from archspec.tracing.trace import Untraceable, reason, trace
+from archspec.tracing.execution import executed
+from archspec.tracing.trace import Untraceable, trace
 from archspec.verification.divergence import Divergence, find_divergence
-from archspec.verification.keys import by_order, compare_keys, with_crossed
-from archspec.verification.match import key_pairs, match, random_order
+from archspec.verification.keys import compare_keys, with_crossed
+from archspec.verification.match import key_pairs, match, pair_by_order, random_order
 from archspec.verification.outputs import compare_outputs, scramble
 from archspec.verification.reference import make, own_reference
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
@@ -26,7 +27,7 @@ from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, 
 KEYS = Mention("levels", '`levels=["keys"]`', "keys")
 OUTPUTS = Mention("levels", '`levels=["outputs"]`', "outputs")
 TOLERANCE = Mention("tolerance", "`tolerance=X`")
-KEY_MAP = Mention("key_map", "`key_map` of the verdict says")
+KEY_MAP = Mention("key_map", "`key_map` of the verdict has")
 MAP = Mention("map", "`archspec.build(map=...)`")
 
 
@@ -41,9 +42,9 @@ def verify(
     levels: Collection[Level] = LEVELS,
     step: Callable[[str], None] = lambda text: None,
 ) -> Verdict:
-    """Whether a compiled network is the same as a reference; see :func:`archspec.verify`.
+    """Compare a compiled network with a reference; see :func:`archspec.verify`.
 
-    ``place`` is where the spec itself names the reference, which then may only be one of the libraries'.
+    ``place`` is given if the spec names the reference. Then only networks of the libraries are allowed.
     """
     step("making the reference")
     reference, name = make(against, seed) if place is None else own_reference(str(against), place, seed)
@@ -80,23 +81,24 @@ def verify(
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
-    """A copy: what somebody holds is left as it is."""
+    """A copy, because verification changes the mode, the weights and the statistics."""
     try:
         return copy.deepcopy(module)
     except Exception as error:  # a module may hold what cannot be copied
-        raise SpecError([Diagnostic("E904", f"`{name}` cannot be copied: {reason(error)}")]) from None
+        raise SpecError([Diagnostic("E904", f"`{name}` cannot be copied: {in_one_line(error)}")]) from None
 
 
 def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> tuple[Graphs, Mapping[str, str], str]:
-    """Whether the graphs are one, the keys that belong together, and why training cannot be compared, if it cannot."""
+    """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
     shape = (batch, *graph.input)
     form = _form(ours, torch.empty(shape, device="meta"))
     example = torch.empty(shape, device="meta", dtype=_dtype(reference))
     try:
         theirs = _form(reference, example)
     except Untraceable as error:
-        pairs = by_order(form, reference, example)
-        return Graphs(False, len(form.steps), untraceable=str(error), by_order=bool(pairs)), pairs, ""
+        pairs = pair_by_order(form, executed(reference, example))
+        reason = f"the reference {error}"
+        return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs)), pairs, ""
     pairs_of_steps = match(form, theirs)
     sizes = len(form.steps), len(theirs.steps)
     if pairs_of_steps is None:
@@ -108,12 +110,12 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     return Graphs(True, *sizes), key_pairs(form, theirs, pairs_of_steps), random
 
 
-def _form(module: nn.Module, example: Tensor) -> Canonical:
+def _form(module: nn.Module, example: Tensor) -> CanonicalForm:
     return canonicalize(trace(module, example), frozenset(module.state_dict()))
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
-    """The dtype of a network's weights, in which its input comes."""
+    """The dtype of a network's weights, which its input must have too."""
     found = (parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
     return next(found, torch.get_default_dtype())
 
@@ -128,7 +130,7 @@ def _difference(graph: Graph, parted: Divergence) -> Diagnostic:
 
 
 def _labels(graph: Graph, parted: Divergence) -> tuple[Label, ...]:
-    """Where the stage table says what differs, if the place is inside a stage."""
+    """The cells of the stage table that set the arguments that differ, if the place is inside a stage."""
     names = [node.name for node in graph.nodes]
     index = names.index(parted.place) if parted.place in graph.by_name else -1
     for stage, region in zip(graph.origin.stages if graph.origin else (), graph.stages, strict=False):
@@ -150,7 +152,7 @@ def _outputs(
     tolerance: float,
 ) -> Outputs:
     if not pairs:
-        reason = "neither the graphs nor the keys say which weights belong together"
+        reason = "neither the graphs nor the keys show which weights belong together"
         return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
     scramble(reference, seed)
     generator = torch.Generator().manual_seed(seed)
@@ -162,36 +164,36 @@ def _outputs(
 def _diagnostics(
     keys: Keys, graphs: Graphs, outputs: Outputs | None, pairs: Mapping[str, str], levels: Collection[Level]
 ) -> Iterator[Diagnostic]:
-    """What differs: a diagnostic for each level that does not hold.
+    """A diagnostic for each level that does not hold.
 
-    Outputs that could not be compared because of what a diagnostic of the graph says are a note there.
+    If the outputs could not be compared because the graphs differ, the graph's diagnostic has a note, and that is all.
     """
     if not keys.held:
-        help = f"{KEY_MAP.text} which key of the reference each is, and {MAP.text} reads its weights"
-        message = f"the keys are not those of the reference: {keys.difference}"
+        help = f"{KEY_MAP.text} the pairs of keys, with which {MAP.text} loads the reference's weights"
+        message = f"the keys differ from the reference's: {keys.difference}"
         yield Diagnostic("E908", message, help=help if pairs and not keys.same else "", mentions=(KEY_MAP, MAP))
     found = graphs.difference or (_untraced(graphs, keys, pairs) if graphs.untraceable else None)
     implied = found is not None and outputs is not None and not outputs.paired and "graph" in levels
     if found is not None:
-        yield replace(found, notes=(*found.notes, "so outputs are not compared")) if implied else found
+        yield replace(found, notes=(*found.notes, "therefore the outputs are not compared")) if implied else found
     if outputs is not None and not outputs.held and not implied:
         cause = (found.message,) if found is not None and not outputs.paired else ()
         yield _apart(outputs, cause)
 
 
 def _untraced(graphs: Graphs, keys: Keys, pairs: Mapping[str, str]) -> Diagnostic:
-    """E907, with the levels that can hold all the same."""
-    help = f"{KEYS.text} looks at the state dicts alone"
+    """E907, with the levels that can still be compared."""
+    help = f"{KEYS.text} compares only the state dicts"
     if pairs:
         how = "in the order of execution" if graphs.by_order else "by their keys"
-        help = f"weights are paired {how}, so {OUTPUTS.text} compares what both compute, and {help}"
+        help = f"the weights are paired {how}, so {OUTPUTS.text} can compare what both compute; {help}"
     return Diagnostic("E907", graphs.untraceable, help=help, mentions=(KEYS, OUTPUTS))
 
 
 def _apart(outputs: Outputs, cause: tuple[str, ...]) -> Diagnostic:
-    """E909, with the largest difference of all that was compared, or why nothing was."""
+    """E909, with the largest difference of everything that was compared, or with the reason why nothing was."""
     if outputs.reason:
         return Diagnostic("E909", outputs.difference, notes=cause)
     notes = tuple([f"{name}: {gap if gap.largest else 'no difference'}" for name, gap in outputs.gaps.items()])
-    help = f"{TOLERANCE.text} allows differences of X times the largest number of the reference; indices count from 0"
+    help = f"{TOLERANCE.text} allows differences up to X times the reference's largest value; indices count from 0"
     return Diagnostic("E909", outputs.difference, notes=notes, help=help, mentions=(TOLERANCE,))

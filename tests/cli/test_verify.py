@@ -126,7 +126,7 @@ def test_json(run: Run, reference: Path) -> None:
     found = run("verify", "small.yaml", "--against", f"{BUILD}(stride=1)", "--format", "json")
     assert (found.status, found.err) == (1, "")
     (fault,) = found.json["diagnostics"]
-    assert (fault["code"], fault["notes"][-1]) == ("E906", "so outputs are not compared")
+    assert (fault["code"], fault["notes"][-1]) == ("E906", "therefore the outputs are not compared")
     assert found.json["outputs"]["reason"]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear
-from archspec.tracing.canonical_form import Canonical
+from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
 from archspec.tracing.trace import trace
 from archspec.verification.importing import timm, torchvision_models
@@ -33,7 +33,7 @@ class Written(nn.Module):
         return self.written(self, x)
 
 
-def form(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> Canonical:
+def form(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> CanonicalForm:
     module = module if isinstance(module, Written | nn.Sequential) else nn.Sequential(module)  # as a part of a network
     traced = trace(module.train(), torch.empty(shape, device="meta"))
     return canonicalize(traced, frozenset(module.state_dict()))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archspec.tracing.canonical_form import Canonical
+from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
 from archspec.tracing.trace import trace
 from archspec.verification.match import match
@@ -35,7 +35,7 @@ class Network(nn.Module):
         return self.function(self, x)
 
 
-def form(network: nn.Module) -> Canonical:
+def form(network: nn.Module) -> CanonicalForm:
     return canonicalize(trace(network.train(), torch.empty(SHAPE, device="meta")), frozenset(network.state_dict()))
 
 

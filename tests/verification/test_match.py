@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archspec.tracing.canonical_form import Canonical, CanonicalStep, Slot
+from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
 from archspec.verification.match import agrees, match
 from tests.support.timing import allowed
 
 
-def brute_force(one: Canonical, other: Canonical) -> bool:
+def brute_force(one: CanonicalForm, other: CanonicalForm) -> bool:
     """Whether two forms are isomorphic: every operand is a node labelled by its position, every tensor one node."""
 
-    def expanded(form: Canonical) -> networkx.DiGraph:
+    def expanded(form: CanonicalForm) -> networkx.DiGraph:
         graph = networkx.DiGraph()
         for number, step in enumerate(form.steps):
             shapes = tuple((slot.role, slot.shape) for slot in step.state)
@@ -39,7 +39,7 @@ def brute_force(one: Canonical, other: Canonical) -> bool:
 
 
 @st.composite
-def forms(draw: st.DrawFn) -> Canonical:
+def forms(draw: st.DrawFn) -> CanonicalForm:
     """Small forms with few kinds of steps, so that many have symmetries; all steps lead to the output."""
     steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
     for number in range(draw(st.integers(1, 6))):
@@ -51,10 +51,10 @@ def forms(draw: st.DrawFn) -> Canonical:
         steps.append(CanonicalStep(kind, inputs, (), state, (2, 4), f"step{number}"))
     used = {source for step in steps for source in step.inputs}
     ends = tuple(number for number in range(len(steps)) if number not in used)
-    return Canonical((*steps, CanonicalStep("output", ends, (), (), (), "output")))
+    return CanonicalForm((*steps, CanonicalStep("output", ends, (), (), (), "output")))
 
 
-def shuffled(form: Canonical, chance: random.Random) -> Canonical:
+def shuffled(form: CanonicalForm, chance: random.Random) -> CanonicalForm:
     """The same network: steps in another order, operands of additions swapped, everything renamed."""
     order: list[int] = []
     left = set(range(len(form.steps)))
@@ -72,12 +72,12 @@ def shuffled(form: Canonical, chance: random.Random) -> Canonical:
             chance.shuffle(inputs)
         state = tuple(slot._replace(key=keys.setdefault(slot.key, f"other{len(keys)}")) for slot in step.state)
         steps.append(step._replace(inputs=tuple(inputs), state=state, place=f"other.{step.place}"))
-    return Canonical(tuple(steps))
+    return CanonicalForm(tuple(steps))
 
 
 @given(forms(), st.randoms(use_true_random=False))
 @settings(max_examples=300)
-def test_the_same_network_in_another_order_matches(form: Canonical, chance: random.Random) -> None:
+def test_the_same_network_in_another_order_matches(form: CanonicalForm, chance: random.Random) -> None:
     other = shuffled(form, chance)
     pairs = match(form, other)
     assert pairs is not None
@@ -87,12 +87,12 @@ def test_the_same_network_in_another_order_matches(form: Canonical, chance: rand
 
 @given(forms(), forms(), st.randoms(use_true_random=False))
 @settings(max_examples=300)
-def test_what_matches_is_isomorphic(one: Canonical, other: Canonical, chance: random.Random) -> None:
+def test_what_matches_is_isomorphic(one: CanonicalForm, other: CanonicalForm, chance: random.Random) -> None:
     for second in (other, shuffled(one, chance), changed(one, chance)):
         assert (match(one, second) is not None) == brute_force(one, second)
 
 
-def changed(form: Canonical, chance: random.Random) -> Canonical:
+def changed(form: CanonicalForm, chance: random.Random) -> CanonicalForm:
     """A form with one operand, or one key, that is another; it may be the same network all the same."""
     number = chance.randrange(1, len(form.steps))
     step = form.steps[number]
@@ -104,18 +104,18 @@ def changed(form: Canonical, chance: random.Random) -> Canonical:
         inputs = list(step.inputs)
         inputs[place] = chance.randrange(number)
         step = step._replace(inputs=tuple(inputs))
-    return Canonical((*form.steps[:number], step, *form.steps[number + 1 :]))
+    return CanonicalForm((*form.steps[:number], step, *form.steps[number + 1 :]))
 
 
 @pytest.mark.parametrize("keys", ["aabb", "abab", "abba"])
 def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
     """In each of the three every tensor is used twice."""
 
-    def chain(keys: str) -> Canonical:
+    def chain(keys: str) -> CanonicalForm:
         steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
         for number, key in enumerate(keys):
             steps.append(CanonicalStep("conv", (number,), (), (Slot("weight", key, (4,)),), (2, 4), f"step{number}"))
-        return Canonical((*steps, CanonicalStep("output", (len(keys),), (), (), (), "output")))
+        return CanonicalForm((*steps, CanonicalStep("output", (len(keys),), (), (), (), "output")))
 
     others = {"aabb", "abab", "abba"} - {keys}
     assert match(chain(keys), chain(keys.translate(str.maketrans("ab", "yz")))) is not None
@@ -126,13 +126,13 @@ def test_a_symmetry_that_the_walk_resolves_wrongly() -> None:
     """The walk contradicts itself, and of the thousands of isomorphisms without colors few respect the branches."""
     kinds = [f"kind{number}" for number in range(7)]
 
-    def network(name: str, sums: list[tuple[int, int]], ends: tuple[int, int], kinds: list[str]) -> Canonical:
+    def network(name: str, sums: list[tuple[int, int]], ends: tuple[int, int], kinds: list[str]) -> CanonicalForm:
         """Sums of sums of the input, and beside them seven branches, each of its own kind."""
         steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
         steps += [CanonicalStep("add", read, (), (), (2, 4), f"{name}{number}") for number, read in enumerate(sums)]
         steps += [CanonicalStep(kind, (0,), (), (), (2, 4), kind) for kind in kinds]
         branches = sorted(range(len(sums) + 1, len(steps)), key=lambda number: steps[number].operation)
-        return Canonical((*steps, CanonicalStep("output", (*ends, *branches), (), (), (), "output")))
+        return CanonicalForm((*steps, CanonicalStep("output", (*ends, *branches), (), (), (), "output")))
 
     one = network("a", [(0, 0), (0, 0), (0, 2), (1, 0), (1, 0), (3, 5)], (4, 6), kinds)
     other = network("b", [(0, 0), (0, 0), (0, 1), (2, 0), (0, 2), (4, 3)], (5, 6), kinds[::-1])
@@ -147,10 +147,10 @@ def test_ten_thousand_steps_take_seconds() -> None:
         slot = Slot("weight", f"{number}", (4,))
         steps.append(CanonicalStep("conv", (len(steps) - 1,), (), (slot,), (2, 4), f"{number}"))
         steps.append(CanonicalStep("add", (max(len(steps) - 3, 0), len(steps) - 1), (), (), (2, 4), f"{number}.add"))
-    form = Canonical((*steps, CanonicalStep("output", (len(steps) - 1,), (), (), (), "output")))
+    form = CanonicalForm((*steps, CanonicalStep("output", (len(steps) - 1,), (), (), (), "output")))
     renamed = [
         step._replace(inputs=step.inputs[::-1] if step.operation == "add" else step.inputs) for step in form.steps
     ]
     start = time.process_time()
-    assert match(form, Canonical(tuple(renamed))) is not None
+    assert match(form, CanonicalForm(tuple(renamed))) is not None
     assert time.process_time() - start < allowed(5)

@@ -126,7 +126,7 @@ def test_what_the_graph_explains_is_no_second_error() -> None:
 
     found = verdict(Tanh())
     assert [d.code for d in found.diagnostics] == ["E908", "E906"]
-    assert found.diagnostics[1].notes[-1] == "so outputs are not compared"
+    assert found.diagnostics[1].notes[-1] == "therefore the outputs are not compared"
     assert not found.holds("outputs")
     (alone,) = [d for d in verdict(Tanh(), levels=("outputs",)).diagnostics if d.code == "E909"]
     assert alone.message.startswith("outputs cannot be compared: ")
@@ -167,7 +167,7 @@ def test_what_raises_is_no_traceback() -> None:
 
     outputs = verdict(Broken()).outputs
     assert outputs is not None
-    assert outputs.reason == "the reference cannot be run on an input of 2x3x16x16: RuntimeError: no"
+    assert outputs.reason == "the reference cannot run on an input of 2x3x16x16: RuntimeError: no"
 
 
 def test_numbers_that_are_none_prove_nothing() -> None:
@@ -215,16 +215,16 @@ def test_random_numbers_in_another_order() -> None:
 
 def test_gap() -> None:
     one, other = torch.tensor([1.0, -4.0, 2.0]), torch.tensor([1.0, -5.0, 2.5])
-    assert gap([one], [other], "x") == (found := gap([one], [other], "x"))
+    assert gap(one, other, "x") == (found := gap(one, other, "x"))
     assert (found.largest, found.relative, found.at, found.index) == (1.0, 0.2, "x", (1,))
-    assert gap([torch.tensor(1.0)], [torch.tensor(2.0)], "x").index == ()
-    assert gap([torch.zeros(2, 3, 4)], [torch.zeros(2, 3, 4).index_fill(2, torch.tensor(3), 1)], "x").index == (0, 0, 3)
-    assert gap([one], [one.clone()], "x").largest == 0
-    assert gap([None], [other], "x").largest == 5
-    assert gap([None], [None], "x").largest == 0
-    assert gap([torch.tensor([float("nan")])], [torch.tensor([1.0])], "x").relative == math.inf
-    assert gap([one.double()], [other.double()], "x").relative == 0.2
-    assert gap([torch.ones(2)], [torch.tensor([1.0, math.inf])], "x").relative == math.inf
+    assert gap(torch.tensor(1.0), torch.tensor(2.0), "x").index == ()
+    assert gap(torch.zeros(2, 3, 4), torch.zeros(2, 3, 4).index_fill(2, torch.tensor(3), 1), "x").index == (0, 0, 3)
+    assert gap(one, one.clone(), "x").largest == 0
+    assert gap(None, other, "x").largest == 5
+    assert gap(None, None, "x").largest == 0
+    assert gap(torch.tensor([float("nan")]), torch.tensor([1.0]), "x").relative == math.inf
+    assert gap(one.double(), other.double(), "x").relative == 0.2
+    assert gap(torch.ones(2), torch.tensor([1.0, math.inf]), "x").relative == math.inf
     assert Outputs(True, gradients=Gap(math.nan, math.nan, "x", (0,))).failing
 
 

@@ -153,7 +153,7 @@ def test_a_bad_reference_is_refused(mine: Path, text: str, code: str, hint: str)
 def test_what_a_factory_raises_is_told(mine: Path) -> None:
     found = refused("mine_for_tests:fails")
     assert found.message == "`mine_for_tests:fails` raises ValueError: too few"
-    assert found.help == "it is raised in mine_for_tests.py, line 14"
+    assert found.help == "the exception was raised in mine_for_tests.py, line 14"
     assert "a_package_that_nobody_has" in refused("needy_for_tests:x").help
 
 

@@ -207,7 +207,7 @@ def test_a_reference_that_cannot_be_traced(reference: type[Residual]) -> None:
     assert "control flow" in found.graph.untraceable
     assert found.key_map == wanted_map({name: name for name in MODULES})
     assert [d.code for d in found.diagnostics] == ["E908", "E907"]
-    assert '`levels=["outputs"]` compares what both compute' in found.diagnostics[1].help
+    assert '`levels=["outputs"]` can compare what both compute' in found.diagnostics[1].help
     assert '`levels=["keys"]`' in found.diagnostics[1].help
 
 

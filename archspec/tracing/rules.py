@@ -1,6 +1,6 @@
-"""The table of what torch calls an operation: functions, methods of tensors, and modules with the attributes they read.
+"""The rule for each call of torch: for functions, for methods of tensors, and for modules.
 
-What is not here stays in the form by its own name and arguments, so that two equal unknown calls still match.
+A call without a rule keeps its own name and arguments in the form, so that two equal ones still match.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
+from torch.nn import functional as F
 
 from archspec.tracing import activations as act
 from archspec.tracing import arithmetic as a
 from archspec.tracing import layers as l
 from archspec.tracing import rearranging as r
 from archspec.tracing.activations import unary
-from archspec.tracing.layers import Rule
-
-F = functional
+from archspec.tracing.form_builder import Rule
 
 _leaky_relu = unary("leaky_relu", negative_slope=0.01)
 _elu, _celu = unary("elu", alpha=1.0), unary("celu", alpha=1.0)
@@ -32,23 +30,23 @@ _max, _avg = l.adaptive("adaptive_max_pool"), l.adaptive("adaptive_avg_pool")
 _dropout, _alpha_dropout = act.dropout("dropout"), act.dropout("alpha_dropout")
 _softmax, _log_softmax = act.softmax("softmax"), act.softmax("log_softmax")
 
+_PLAIN: tuple[type[nn.Module], ...] = (
+    *(nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.LogSigmoid),
+    *(nn.Softsign, nn.Tanhshrink, nn.Sigmoid, nn.Tanh),
+)
+"""Elementwise modules without arguments. Their functions have the same names in lower case."""
+
+_FURTHER = ("exp", "sqrt", "rsqrt", "abs", "neg", "log", "square", "reciprocal", "erf", "sin", "cos")
+
 UNARY: Mapping[str, Rule] = {
-    **{
-        name: unary(name)
-        for name in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "logsigmoid")
-    },
-    **{
-        name: unary(name)
-        for name in ("softsign", "tanhshrink", "sigmoid", "tanh", "exp", "sqrt", "rsqrt", "abs", "neg")
-    },
-    **{name: unary(name) for name in ("log", "square", "reciprocal", "erf", "sin", "cos")},
+    **{name: unary(name) for name in (*(kind.__name__.lower() for kind in _PLAIN), *_FURTHER)},
     "leaky_relu": _leaky_relu,
     "elu": _elu,
     "celu": _celu,
     "gelu": _gelu,
     "softplus": _softplus,
 }
-"""Functions of each element. torch has them as functions, some also as methods, and most with a form in place."""
+"""Elementwise functions. torch has them as functions, some also as methods, and most also in place."""
 
 BINARY: Mapping[str, Rule] = {name: a.binary(name) for name in ("add", "mul", "sub", "div")}
 
@@ -82,7 +80,7 @@ METHODS: Mapping[str, Rule] = {
     "clone": r.copy,
     "prelu": act.prelu,
 }
-"""Methods of tensors. One whose name ends with an underline writes over its tensor and is otherwise the same."""
+"""Methods of tensors. A name that ends in an underscore is the same method in place."""
 
 FUNCTIONS: Mapping[Any, Rule] = {
     **{getattr(torch, name): rule for name, rule in METHODS.items() if hasattr(torch, name)},
@@ -151,24 +149,13 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
         (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d), (_max, "output_size return_indices")
     ),
     **dict.fromkeys((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), (_avg, "output_size")),
-    nn.ReLU: (UNARY["relu"], ""),
-    nn.ReLU6: (UNARY["relu6"], ""),
+    **{kind: (UNARY[kind.__name__.lower()], "") for kind in _PLAIN},
     nn.Hardtanh: (act.hardtanh, "min_val max_val"),
     nn.LeakyReLU: (_leaky_relu, "negative_slope"),
     nn.PReLU: (act.prelu, "weight"),
     nn.ELU: (_elu, "alpha"),
     nn.CELU: (_celu, "alpha"),
-    nn.SELU: (UNARY["selu"], ""),
     nn.GELU: (_gelu, "approximate"),
-    nn.SiLU: (UNARY["silu"], ""),
-    nn.Mish: (UNARY["mish"], ""),
-    nn.Hardswish: (UNARY["hardswish"], ""),
-    nn.Hardsigmoid: (UNARY["hardsigmoid"], ""),
-    nn.LogSigmoid: (UNARY["logsigmoid"], ""),
-    nn.Softsign: (UNARY["softsign"], ""),
-    nn.Tanhshrink: (UNARY["tanhshrink"], ""),
-    nn.Sigmoid: (UNARY["sigmoid"], ""),
-    nn.Tanh: (UNARY["tanh"], ""),
     nn.Softplus: (_softplus, "beta threshold"),
     nn.Softmax: (_softmax, "dim"),
     nn.LogSoftmax: (_log_softmax, "dim"),
@@ -186,18 +173,18 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     "torchvision.ops.stochastic_depth.StochasticDepth": (act.stochastic_depth, "p mode training"),
     "timm.layers.drop.DropPath": (act.drop_path, "drop_prob training scale_by_keep"),
 }
-"""Module classes: the rule, and the attributes that it takes after the input."""
+"""The rule for each module class, and the module's attributes that the rule takes after the input."""
 
 
 def qualified(thing: Any) -> str:
-    """The name under which a class or a function is known, for the table and for messages."""
+    """The full name of a class or function, for the tables and for messages."""
     name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or type(thing).__qualname__
     return f"{getattr(thing, '__module__', None) or 'torch'}.{name}"
 
 
 def module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
-    """The rule of a module class, also of one that inherits its ``forward`` from a class of the table."""
-    key: Any = kind  # mypy calls the class of a module unhashable
+    """The rule for a module class, or for the class in ``MODULES`` from which it inherits its ``forward``."""
+    key: Any = kind  # mypy considers the class of a module unhashable
     return _module_rule(key)
 
 
@@ -213,7 +200,7 @@ def _module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
 
 
 def function_rule(target: Any) -> Rule | None:
-    """The rule of a function."""
+    """The rule for a function."""
     try:
         return FUNCTIONS.get(target) or FUNCTIONS.get(qualified(target))
     except TypeError:  # not hashable
@@ -221,7 +208,7 @@ def function_rule(target: Any) -> Rule | None:
 
 
 def method_rule(name: str) -> Rule | None:
-    """The rule of a method of a tensor, in place or not."""
+    """The rule for a method of a tensor, in place or not."""
     return METHODS.get(name) or METHODS.get(name.removesuffix("_"))
 
 
@@ -238,7 +225,7 @@ def writes(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> boo
 
 
 def _arguments(target: Any, args: tuple[Any, ...]) -> Mapping[str, Any]:
-    """Positional arguments by name, of a function that Python can look into."""
+    """Positional arguments by name, where Python knows the function's signature."""
     if len(args) < 2 or not any(arg is True for arg in args):
         return {}
     try:
