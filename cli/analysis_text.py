@@ -16,7 +16,7 @@ from archspec.analysis.parts import Costs, Part
 from archspec.analysis.paths import Paths
 from archspec.analysis.report import MANY_BLOCKS, Report
 from archspec.display import counted
-from archspec.operations.shapes import Size, show_shape
+from archspec.operations.shapes import show_shape
 
 from .render import Terminal, put, short
 from .tables import put_table
@@ -269,5 +269,5 @@ def _bytes(number: int | None) -> str:
     return short(number) if number is None else f"{short(number)}{'B' if number >= 1000 else ' B'}"
 
 
-def _size(size: Size) -> str:
-    return f"{size:,}" if isinstance(size, int) else show_shape(size)
+def _size(size: float | tuple[float, ...]) -> str:
+    return show_shape(size) if isinstance(size, tuple) else f"{size:,}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import sub
 from typing import NamedTuple
 
 from archspec.analysis.indexed import SOURCE, IndexedGraph
@@ -10,15 +13,16 @@ from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 
 
-class _Interval(NamedTuple):
-    """What the first position of a map sees along one axis: from ``first`` to ``last``, in positions of the input.
+class _Span(NamedTuple):
+    """What the positions of a map see along one axis: each from a first to a last position of the input.
 
-    Both may lie in the padding. The next position sees ``stride`` further.
+    The first ``len(firsts)`` positions see from ``firsts`` to ``lasts``, which may lie in the padding; every further
+    such number of positions sees ``shift`` further. It is 1 until an operation enlarges.
     """
 
-    first: int
-    last: int
-    stride: int
+    firsts: tuple[int, ...]
+    lasts: tuple[int, ...]
+    shift: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,15 @@ class ReceptiveField:
 
     ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``centre`` is where the field
     of the first position is centred, in pixels from the first. The field is that of a position away from the borders:
-    it may be larger than the input, and in the padding. ``gates_left_out`` counts the gates on the way that were not
-    followed: a squeeze-and-excitation gate sees the whole input. A gate that is a map of its own is followed.
+    it may be larger than the input, and in the padding. Behind an operation that enlarges, positions may see fields of
+    different sizes: ``size`` is the largest, and ``stride`` the mean, which may be a fraction. ``gates_left_out``
+    counts the gates on the way that were not followed: a squeeze-and-excitation gate sees the whole input. A gate that
+    is a map of its own is followed.
     """
 
     scope: str
     size: Size
-    stride: Size
+    stride: float | tuple[float, ...]
     centre: tuple[float, ...]
     gates_left_out: int
 
@@ -47,20 +53,20 @@ def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None
     if output == SOURCE or found is None or isinstance(found, Everywhere):
         return None
     gates = sum([left_out.get(position, 0) for position in _before(network, output)]) if left_out else 0
-    size = collapse(tuple(span.last - span.first + 1 for span in found))
-    stride = collapse(tuple(span.stride for span in found))
-    centre = tuple((span.first + span.last) / 2 for span in found)
+    size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in found))
+    stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in found))
+    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in found)
     return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
 
 
-_Field = tuple[_Interval, ...] | Everywhere | None
+_Field = tuple[_Span, ...] | Everywhere | None
 
 
 def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     left_out: dict[int, int] = {}
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
-    fields[SOURCE] = (_Interval(0, 0, 1),) * (len(network.graph.input) - 1)
+    fields[SOURCE] = (_Span((0,), (0,), 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
@@ -76,7 +82,7 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
         elif isinstance(value, Everywhere) or isinstance(facts.reach, Everywhere):
             fields[position] = Everywhere()
         else:
-            fields[position] = tuple(map(_further, value, facts.reach))
+            fields[position] = _further(value, facts.reach)
     return fields, left_out
 
 
@@ -96,7 +102,7 @@ def _before(network: IndexedGraph, output: int) -> set[int]:
 
 def _joined(values: list[_Field]) -> _Field:
     """The field of a merge: from the first that any way sees to the last."""
-    found: list[tuple[_Interval, ...]] = []
+    found: list[tuple[_Span, ...]] = []
     for value in values:
         if value is None or isinstance(value, Everywhere):
             return value
@@ -104,13 +110,55 @@ def _joined(values: list[_Field]) -> _Field:
             found.append(value)
     if len(found) == 1:
         return found[0]
-    axes = []
-    for spans in zip(*found, strict=True):
-        firsts, lasts, strides = zip(*spans, strict=True)
-        axes.append(_Interval(min(firsts), max(lasts), max(strides)))
-    return tuple(axes)
+    return tuple([_union(spans) for spans in zip(*found, strict=True)])
 
 
-def _further(span: _Interval, reach: Reach) -> _Interval:
-    first = span.first - reach.padding * span.stride
-    return _Interval(first, span.last + (reach.extent - 1 - reach.padding) * span.stride, span.stride * reach.stride)
+def _union(spans: Sequence[_Span]) -> _Span:
+    length = math.lcm(*[len(span.firsts) for span in spans])
+    firsts, lasts, shifts = zip(*[_repeated(span, length) for span in spans], strict=True)
+    return _Span(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
+
+
+def _repeated(span: _Span, length: int) -> _Span:
+    """The same, with ``length`` positions until it repeats."""
+    times = length // len(span.firsts)
+    if times == 1:
+        return span
+    firsts, lasts = ([_seen(ends, span.shift, at) for at in range(length)] for ends in (span.firsts, span.lasts))
+    return _Span(tuple(firsts), tuple(lasts), span.shift * times)
+
+
+def _further(field: tuple[_Span, ...], reaches: tuple[Reach, ...]) -> tuple[_Span, ...]:
+    """The field behind an operation of these reaches; axes are mostly alike."""
+    found: list[_Span] = []
+    for span, reach in zip(field, reaches, strict=True):
+        alike = found and span == field[0] and reach == reaches[0]
+        found.append(found[0] if alike else _behind(span, reach))
+    return tuple(found)
+
+
+def _behind(span: _Span, reach: Reach) -> _Span:
+    firsts, lasts, shift = span
+    extent, stride, padding = reach
+    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int):
+        first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
+        return _Span((first,), (last,), shift * stride)
+    period = stride.denominator * len(firsts)
+    length = period // math.gcd(stride.numerator, period)
+    starts = [math.floor(position * stride - padding) for position in range(length)]
+    return _Span(
+        tuple([_seen(firsts, shift, start) for start in starts]),
+        tuple([_seen(lasts, shift, start + extent - 1) for start in starts]),
+        length * stride.numerator // period * shift,
+    )
+
+
+def _seen(ends: tuple[int, ...], shift: int, position: int) -> int:
+    """The first or the last that a position sees."""
+    turns, phase = divmod(position, len(ends))
+    return ends[phase] + turns * shift
+
+
+def _quotient(number: int, by: int) -> float:
+    """An integer where it is one."""
+    return number // by if number % by == 0 else number / by

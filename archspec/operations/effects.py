@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 Layout = Literal["first", "last", "kept", "agreed"]
@@ -42,12 +43,13 @@ NOTHING = Bytes()
 class Reach(NamedTuple):
     """What one output position reads along one spatial axis: ``extent`` positions, from ``padding`` before on.
 
-    Neighbours read ``stride`` positions apart.
+    Neighbors read ``stride`` positions apart: position ``p`` reads from ``floor(p * stride - padding)`` on. For an
+    operation that enlarges, the stride is a fraction: 1/2 for nearest-neighbor upsampling by 2.
     """
 
     extent: int = 1
-    stride: int = 1
-    padding: int = 0
+    stride: int | Fraction = 1
+    padding: int | Fraction = 0
 
 
 HERE = (Reach(),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 from archspec.diagnostics import Mention
 
@@ -11,6 +12,9 @@ Shape = tuple[int, ...]
 
 Size = int | tuple[int, ...]
 """One number for every spatial axis, or one number an axis."""
+
+
+Number = TypeVar("Number", bound=float)
 
 
 class ShapeFault(Exception):
@@ -64,12 +68,12 @@ def spatial_rank(shape: Shape, operation: str) -> int:
     return rank
 
 
-def collapse(values: tuple[int, ...]) -> Size:
+def collapse(values: tuple[Number, ...]) -> Number | tuple[Number, ...]:
     """One number where all axes agree, as a person would write it; else the tuple."""
     return values[0] if len(set(values)) == 1 else values
 
 
-def show_shape(shape: Shape) -> str:
+def show_shape(shape: tuple[float, ...]) -> str:
     """``64x56x56``, as messages and reports write a shape."""
     return "x".join(map(str, shape))
 
