@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import click
 
 import archspec
-from archspec.diagnostics import Source, Span
+from archspec.diagnostics import Span
 from archspec.display import plain
 from archspec.graph.graph import Graph, Limits, Node
+from archspec.graph.text import set_arguments, table
 from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
 from archspec.language.text.yaml_writer import to_yaml
-from archspec.operations.base import Operation, arguments
-from archspec.operations.shapes import show_shape
 
 from . import options
 from .render import put_json, write
@@ -50,7 +48,7 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
         return 0
     options.show(graph.warnings)
     if nodes:
-        put_table(_node_table(graph), header=True)
+        put_table(table(graph), header=True)
     else:
         write(to_yaml(document), sys.stdout)
     return 0
@@ -94,38 +92,7 @@ def _node_json(node: Node) -> dict[str, Any]:
     return {
         "name": node.name,
         "operation": node.operation.name,
-        "arguments": _set_arguments(node.operation),
+        "arguments": set_arguments(node.operation),
         **plain(node, "inputs", "shape", "scope"),
         **_place(node.span),
     }
-
-
-def _set_arguments(operation: Operation) -> dict[str, Any]:
-    """The arguments that differ from their defaults."""
-    found = {}
-    for name, field in arguments(type(operation)).items():
-        value = getattr(operation, name)
-        if field.default is dataclasses.MISSING or value != field.default:
-            found[name] = list(value) if isinstance(value, tuple) else value
-    return found
-
-
-def _node_table(graph: Graph) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("name", "operation", "inputs", "shape", "written at")]
-    rows.append(("input", "", "", show_shape(graph.input), ""))
-    for node in graph.nodes:
-        given = ", ".join(f"{key}={_value(value)}" for key, value in _set_arguments(node.operation).items())
-        operation = f"{node.operation.name}({given})" if given else node.operation.name
-        place = f"{_short_name(node.span.source)}:{node.span.line}" if node.span else ""
-        rows.append((node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place))
-    return rows
-
-
-def _short_name(source: Source) -> str:
-    return source.name.removeprefix("archspec library: ")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return show_shape(tuple(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,12 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+from archspec.graph.in_place import writable
+from archspec.graph.text import text
 from archspec.language.expressions.parser import Value
 from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
-from archspec.operations.shapes import Shape, ShapeFault
+from archspec.operations.shapes import Shape, ShapeFault, show_shape
 
 if TYPE_CHECKING:
     import networkx
@@ -81,7 +83,7 @@ MAX_NODES = Mention("limits.nodes", "`limits.nodes`")
 MAX_ELEMENTS = Mention("limits.elements", "`limits.elements`")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """A network: it can be analyzed, built, saved, compared and verified, wherever it comes from.
 
@@ -102,6 +104,11 @@ class Graph:
     >>> graph = Graph("tiny", (3, 32, 32), nodes, {"output": "relu"})
     >>> graph.output, graph.by_name["relu"].inputs, graph.stages
     ((8, 32, 32), ('conv',), ())
+    >>> print(graph)
+    name   operation              inputs  shape    written at
+    input                                 3x32x32
+    conv   conv(out=8, kernel=3)  input   8x32x32
+    relu   act                    conv    8x32x32
     """
 
     name: str
@@ -113,8 +120,16 @@ class Graph:
     init: Mapping[str, Value] = field(default_factory=dict)
     stem: str = ""
     head: str = ""
-    origin: Spec | None = field(default=None, repr=False)
+    origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
+
+    def __str__(self) -> str:
+        """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""
+        return text(self)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(show_shape(self.shape(name)) for name in self.outputs.values())
+        return f"<Graph {self.name}: {show_shape(self.input)} to {shapes}, {len(self.nodes)} nodes>"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -171,32 +186,8 @@ class Graph:
 
     @cached_property
     def in_place(self) -> Mapping[str, int]:
-        """For each node that may write over an input, as ``x.add_(y)`` does, the input's position.
-
-        The input must be read by nobody else, neither be a view of another value nor be saved by its producer for the
-        backward pass, and come from the same block, so that a hook on a block or a stage sees what the block returned.
-        """
-        uses = self.uses()
-        blocks = [region for region in self.regions if region.kind == "block"]
-        block = {node.name: region.scope for region in blocks for node in self.nodes[region.first : region.last]}
-        found: dict[str, int] = {}
-        for name, operation, inputs, shape, _ in self.nodes:
-            if not operation.may_write_in_place():
-                continue
-            for position in range(len(inputs) - 1, -1, -1):
-                source = inputs[position]
-                if uses[source] != 1 or source == INPUT:
-                    continue
-                producer = self.by_name[source]
-                if (
-                    producer.shape == shape
-                    and block.get(source) == block.get(name)
-                    and not producer.operation.saves_output
-                    and not producer.operation.aliases
-                ):
-                    found[name] = position
-                    break
-        return found
+        """For each node that may write over an input, as ``x.add_(y)`` does, the input's position."""
+        return writable(self)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The graph for networkx: nodes by name with ``operation`` and ``shape``, an edge an input.

@@ -1,0 +1,49 @@
+"""A graph as text: a line a node."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from archspec.operations.base import Operation, arguments
+from archspec.operations.shapes import show_shape
+
+if TYPE_CHECKING:
+    from archspec.graph.graph import Graph, Node
+
+
+def text(graph: Graph) -> str:
+    """The rows of a graph in aligned columns, two spaces apart."""
+    rows = table(graph)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def table(graph: Graph) -> list[tuple[str, ...]]:
+    """A row for the input and for each node, below the names of the columns."""
+    rows: list[tuple[str, ...]] = [("name", "operation", "inputs", "shape", "written at")]
+    rows.append(("input", "", "", show_shape(graph.input), ""))
+    return rows + [_row(node) for node in graph.nodes]
+
+
+def _row(node: Node) -> tuple[str, ...]:
+    given = ", ".join(f"{key}={_value(value)}" for key, value in set_arguments(node.operation).items())
+    operation = f"{node.operation.name}({given})" if given else node.operation.name
+    place = f"{node.span.source.name.removeprefix('archspec library: ')}:{node.span.line}" if node.span else ""
+    return node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place
+
+
+def set_arguments(operation: Operation) -> dict[str, Any]:
+    """The arguments that differ from their defaults."""
+    found = {}
+    for name, field in arguments(type(operation)).items():
+        value = getattr(operation, name)
+        if field.default is dataclasses.MISSING or value != field.default:
+            found[name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return show_shape(tuple(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
