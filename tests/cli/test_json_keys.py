@@ -96,4 +96,4 @@ def test_what_is_refused(command: tuple[str, ...], page: str, small: Path, run: 
     name, *options = command
     data = run(name, "small.yaml", *options, "--format", "json").json
     assert data.keys() == {"spec", "valid", "diagnostics"}
-    assert "the object has `spec`, `valid`, which is false, and `diagnostics` alone" in section(page)
+    assert "the object has only `spec`, `valid`, which is false, and `diagnostics`" in section(page)
