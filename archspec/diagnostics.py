@@ -157,6 +157,10 @@ class Faults:
     def add(self, diagnostic: Diagnostic) -> None:
         self.found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
 
+    def record(self, code: str, message: str, span: Span | None, hint: str = "", **more: Any) -> None:
+        """Add a diagnostic made of these fields."""
+        self.add(Diagnostic(code, message, span, hint, **more))
+
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.found.values())
 

@@ -6,7 +6,7 @@ import functools
 import importlib.resources
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Faults, Label, Source, cut
+from archspec.diagnostics import Faults, Label, Source, cut
 from archspec.language.expressions.parser import FUNCTIONS
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.extent import bounded, extent, has_layer
@@ -76,7 +76,7 @@ class DefinitionScope:
         if name in scope._open:
             circle = " > ".join(map(cut, [*scope._open[scope._open.index(name) :], name]))
             message = f"fragments call each other in a circle: {cut(circle, 200)}"
-            faults.add(Diagnostic("E307", message, wanted.key_span))
+            faults.record("E307", message, wanted.key_span)
             return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
         return scope._own_fragment(name, 0 if scope.document.source.kind == "library" else level)
 
@@ -126,7 +126,7 @@ class DefinitionScope:
         steps: tuple[Step, ...] = ()
         if inner is None:
             message = f"the fragment `{cut(cursor.path[-1])}` needs `steps`"
-            self.faults.add(Diagnostic("E203", message, cursor.key_span, help="write a list of steps; `[]` is none"))
+            self.faults.record("E203", message, cursor.key_span, help="write a list of steps; `[]` is none")
         else:
             steps = bounded(
                 read_steps(inner, Context(self, names, self.faults, level=level)), inner.key_span, self.faults
@@ -142,16 +142,14 @@ class DefinitionScope:
         body = cursor.get("residual") or cursor.get("steps")
         if body is None or (cursor.get("residual") and cursor.get("steps")):
             message = f"the block `{cut(cursor.path[-1])}` has either `residual` or `steps`"
-            self.faults.add(
-                Diagnostic(
-                    "E206", message, cursor.key_span, help="`residual` is merged with a shortcut, `steps` stand alone"
-                )
+            self.faults.record(
+                "E206", message, cursor.key_span, help="`residual` is merged with a shortcut, `steps` stand alone"
             )
         residual = cursor.get("residual") is not None
         first = cursor.get("first")
         if first and body and not residual:
             message = f"the block `{cut(cursor.path[-1])}` has no shortcut, so nothing stands `first`"
-            self.faults.add(Diagnostic("E206", message, first.key_span, help="`first` is for a block with `residual`"))
+            self.faults.record("E206", message, first.key_span, help="`first` is for a block with `residual`")
         shortcut_first = bool(first and first.value == "shortcut")
         steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
         merge = operations()[str(cursor.value.get("merge") or "add")]
@@ -192,8 +190,8 @@ class DefinitionScope:
             message = f"{what.get(key, f'no {key} is called')} `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
             hint = context.faults.hint(word, words)
-            context.faults.add(
-                Diagnostic(code, message, setting.term.span, hint, help=f"there are {cut(', '.join(words), 400)}")
+            context.faults.record(
+                code, message, setting.term.span, hint, help=f"there are {cut(', '.join(words), 400)}"
             )
         return setting
 
@@ -223,7 +221,7 @@ class DefinitionScope:
                 circle = _circle(waiting)
                 message = f"`let` depends on itself: {cut(' > '.join(circle), 200)}"
                 labels = tuple(Label(waiting[name].span, f"`{name}` stands here") for name in circle[1:-1][:3])
-                self.faults.add(Diagnostic("E308", message, waiting[circle[0]].span, labels=labels))
+                self.faults.record("E308", message, waiting[circle[0]].span, labels=labels)
                 break
             for name in ready:
                 ordered[name] = waiting.pop(name)
@@ -236,7 +234,7 @@ def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faul
         if name in reserved_words() or name in builtin:
             what = "word of the language" if name in reserved_words() else "name that expressions have here already"
             message = f"a parameter may not be called `{name}`: it is a {what}"
-            faults.add(Diagnostic("E312", message, section.child(name).key_span))
+            faults.record("E312", message, section.child(name).key_span)
 
 
 def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
@@ -245,7 +243,7 @@ def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
         if name in let.value:
             label = Label(params.child(name).key_span, "a parameter here")
             message = f"`{cut(name)}` is a parameter already, and `let` would hide it"
-            faults.add(Diagnostic("E314", message, let.child(name).key_span, labels=(label,)))
+            faults.record("E314", message, let.child(name).key_span, labels=(label,))
 
 
 def setting_words(key: str, scope: DefinitionScope) -> list[str]:

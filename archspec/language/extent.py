@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.diagnostics import Faults, Span
 from archspec.language.spec import Extent, Step
 
 MAX_STEPS = 20_000
@@ -24,7 +24,7 @@ def bounded(steps: tuple[Step, ...], span: Span, faults: Faults) -> tuple[Step, 
         return ()
     message = f"these steps expand to more than {MAX_STEPS:,}, with those of the fragments that they call"
     help = "call each fragment fewer times; blocks are repeated by the stage table"
-    faults.add(Diagnostic("E601", message, span, help=help))
+    faults.record("E601", message, span, help=help)
     return ()
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from archspec.diagnostics import Diagnostic, Faults, cut, did_you_mean
+from archspec.diagnostics import Faults, cut, did_you_mean
 from archspec.language.definitions import (
     BLOCK_NAMES,
     FRAGMENT_NAMES,
@@ -129,7 +129,7 @@ def _sequence(root: Cursor, key: str, default: str, context: Context) -> Sequenc
 def _stages(root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
-        faults.add(Diagnostic("E203", "`stages` is missing", root.span, help="write a stage table"))
+        faults.record("E203", "`stages` is missing", root.span, help="write a stage table")
         return ()
     return Table(cursor, scope, params, faults).read()
 
@@ -143,7 +143,7 @@ def _check_settings_are_read(
         if blocks and all(key in block.fixed for block in blocks):
             names = ", ".join(dict.fromkeys(f"`{block.name}`" for block in blocks))
             message = f"no block reads `{key}` from here: {names} {'fix' if ',' in names else 'fixes'} it"
-            faults.add(Diagnostic("W301", message, root.child(key).key_span))
+            faults.record("W301", message, root.child(key).key_span)
 
 
 def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> Scale | None:
@@ -155,7 +155,7 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
     numbers = {key: real(term, params, faults) for key, term in terms.items()}
     for key, value in numbers.items():
         if value <= 0:
-            faults.add(Diagnostic("E205", f"`scale.{key}` is above 0, not {value}", terms[key].span))
+            faults.record("E205", f"`scale.{key}` is above 0, not {value}", terms[key].span)
     asked = "divisor" in terms
     divisor = whole(terms["divisor"], params, faults) if asked else 8
     return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
@@ -173,7 +173,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
     if chosen is not None and chosen.value not in known:
         hint = did_you_mean(str(chosen.value), known)
         message = f"no naming convention is called `{cut(chosen.value)}`"
-        faults.add(Diagnostic("E302", message, chosen.span, hint, help=f"there are {', '.join(known)}"))
+        faults.record("E302", message, chosen.span, hint, help=f"there are {', '.join(known)}")
     for layer in (known.get(chosen.value) if chosen else None, written):
         items = layer.children() if layer and isinstance(layer.value, dict) else ()
         kept = (item for item in items if item.value is not None and item.path[-1] != "convention")

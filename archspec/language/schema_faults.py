@@ -42,7 +42,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     if "archspec" in document.value and version != LANGUAGE_VERSION:
         message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
         help = f"write `archspec: {LANGUAGE_VERSION}`"
-        faults.add(Diagnostic("E207", message, document.span(("archspec",)), help=help))
+        faults.record("E207", message, document.span(("archspec",)), help=help)
         faults.raise_errors()
     known = _validator(library).schema["properties"]
     keys = list(document.value)
@@ -50,7 +50,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     if alien and not any(nearest(str(key), known) for key in keys[:20]):
         message = f"this is no {'file of definitions' if library else 'spec'}: nothing in it is a key of one"
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
-        faults.add(Diagnostic("E203", message, document.span(()), help=help))
+        faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
     for error in _without_echoes(_validator(library).iter_errors(document.value)):
         if not (partial and error.validator == "required" and not error.absolute_path):
@@ -61,7 +61,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
             faults.add(ambiguous(document, path))
     if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
         help = "write a stage table, or `extends: NAME` to build on a spec"
-        faults.add(Diagnostic("E203", "`stages` is missing", document.span(()), help=help))
+        faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
     return document
 

@@ -71,7 +71,7 @@ def _unknown(name: str, term: Term, names: Iterable[str]) -> Diagnostic:
 def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:
     """The steps of a list. Faulty ones are left out, with their faults in the context."""
     if not isinstance(cursor.value, list):
-        context.faults.add(Diagnostic("E202", "a sequence is a list of steps", cursor.span))
+        context.faults.record("E202", "a sequence is a list of steps", cursor.span)
         return ()
     if context.level >= MAX_LEVELS:
         context.faults.add(_too_deep(cursor.span))
@@ -91,9 +91,7 @@ def read_step(cursor: Cursor, context: Context) -> Step | None:
     if isinstance(cursor.value, str):
         return _read_named(cursor.value, cursor, None, context)
     if not (isinstance(cursor.value, dict) and len(cursor.value) == 1):
-        context.faults.add(
-            Diagnostic("E206", "a step is one operation: a name, or a mapping with one key", cursor.span)
-        )
+        context.faults.record("E206", "a step is one operation: a name, or a mapping with one key", cursor.span)
         return None
     (word,) = cursor.value
     body = cursor.child(word)
@@ -114,7 +112,7 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
     if fragment is None:
         span = at.key_span if body is not None or at.value is None else at.span
         message = f"no operation or fragment is called `{cut(word)}`"
-        context.faults.add(Diagnostic("E302", message, span, context.faults.hint(word, _callable(context))))
+        context.faults.record("E302", message, span, context.faults.hint(word, _callable(context)))
         return None
     if context.level + fragment.extent.levels > MAX_LEVELS:
         context.faults.add(_too_deep(at.key_span))
@@ -134,7 +132,7 @@ def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
     name = body.get("name") if body and isinstance(body.value, dict) else None
     when = body.get("when") if body and isinstance(body.value, dict) else None
     if name and not isinstance(name.value, str):
-        context.faults.add(Diagnostic("E202", "`name` takes text", name.span))
+        context.faults.record("E202", "`name` takes text", name.span)
         name = None
     if name:
         check_name(str(name.value), name.span, context.faults)
@@ -147,9 +145,7 @@ def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None,
     missing = _missing(operation, terms)
     if missing:
         message = f"`{operation.name}` needs `{missing}`"
-        context.faults.add(
-            Diagnostic("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
-        )
+        context.faults.record("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
         return None
     return Step("operation", operation.name, at.key_span, terms, when, name, operation)
 
@@ -174,9 +170,7 @@ def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) 
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
         shown = ", ".join(f"`{word}`" for word in words)
         hint = context.faults.hint(term.constant, (*words, *context.names))
-        context.faults.add(
-            Diagnostic("E204", f"`{key}` is one of {shown}, not `{cut(term.constant)}`", term.span, hint)
-        )
+        context.faults.record("E204", f"`{key}` is one of {shown}, not `{cut(term.constant)}`", term.span, hint)
 
 
 def _missing(operation: type[Operation], terms: Mapping[str, Term]) -> str:
@@ -196,12 +190,10 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
     if of and terms:
         first = next(iter(terms.values()))
         message = "a layer has either `of` or the arguments of a convolution"
-        context.faults.add(
-            Diagnostic("E206", message, first.span, help="move the convolution into `of`, or leave `of` out")
-        )
+        context.faults.record("E206", message, first.span, help="move the convolution into `of`, or leave `of` out")
     if not of and "out" not in terms:
         help = "write `- layer: {out: ..., kernel: ...}`, or `- layer: {of: [...]}` for other steps"
-        context.faults.add(Diagnostic("E203", "a layer needs `out`, or `of` with steps", at.key_span, help=help))
+        context.faults.record("E203", "a layer needs `out`, or `of` with steps", at.key_span, help=help)
         return None
     settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
     steps = read_steps(of, context) if of else None
@@ -211,7 +203,7 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
 def _read_group(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     steps = body.get("steps") if body else None
     if steps is None:
-        context.faults.add(Diagnostic("E203", "`sequence` needs `steps`", at.key_span))
+        context.faults.record("E203", "`sequence` needs `steps`", at.key_span)
         return None
     name, when = _common(body, context)
     inner = read_steps(steps, context)
@@ -221,14 +213,14 @@ def _read_group(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
 def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is None:
         help = f"write `- {operation.name}: [[], [...]]`; `[]` is the identity"
-        context.faults.add(Diagnostic("E203", f"`{operation.name}` needs branches", at.key_span, help=help))
+        context.faults.record("E203", f"`{operation.name}` needs branches", at.key_span, help=help)
         return None
     named = isinstance(body.value, dict)
     name, when = _common(body if named else None, context)
     cursors = [item for item in body.children() if not (named and item.path[-1] in COMMON_ARGUMENTS)]
     if not cursors:
         message = f"`{operation.name}` needs at least one branch"
-        context.faults.add(Diagnostic("E203", message, at.key_span, help="write `name: [...]` for each branch"))
+        context.faults.record("E203", message, at.key_span, help="write `name: [...]` for each branch")
         return None
     for item in cursors if named else ():
         check_name(str(item.path[-1]), item.key_span, context.faults)
@@ -240,9 +232,7 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is not None and not isinstance(body.value, dict):
         message = f"`{fragment.name}` takes a mapping of its parameters"
-        context.faults.add(
-            Diagnostic("E202", message, body.span, help=f"write `- {fragment.name}: {{{_example(fragment)}}}`")
-        )
+        context.faults.record("E202", message, body.span, help=f"write `- {fragment.name}: {{{_example(fragment)}}}`")
         return None
     name, when = _common(body, context)
     terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)
@@ -269,14 +259,14 @@ def call_arguments(
             meant.add(nearest(key, fragment.params))
             hint = context.faults.hint(key, (*fragment.params, *reserved))
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
-            context.faults.add(Diagnostic("E301", message, item.key_span, hint))
+            context.faults.record("E301", message, item.key_span, hint)
         elif item.value is not None:
             found[key] = context.term(item, parameter_kind(fragment.params[key]))
     for key, default in fragment.params.items():
         if default.constant is None and default.expression is None and key not in meant | found.keys():
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.add(Diagnostic("E306", message, at, help=help))
+            context.faults.record("E306", message, at, help=help)
     return found
 
 
@@ -303,15 +293,15 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     named = cursor.get("use") if body else cursor
     if named is None:
         help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
-        context.faults.add(Diagnostic("E203", f"`use` is missing in `{cursor.path[-1]}`", cursor.key_span, help=help))
+        context.faults.record("E203", f"`use` is missing in `{cursor.path[-1]}`", cursor.key_span, help=help)
         return Sequence((), cursor.span)
     if not isinstance(named.value, str):
-        context.faults.add(Diagnostic("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span))
+        context.faults.record("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span)
         return Sequence((), cursor.span)
     fragment = context.lookup.fragment(named.value, named, context.faults, context.level)
     if fragment is None:
         hint = context.faults.hint(named.value, context.lookup.visible("fragments"))
-        context.faults.add(Diagnostic("E302", f"no fragment is called `{cut(named.value)}`", named.span, hint))
+        context.faults.record("E302", f"no fragment is called `{cut(named.value)}`", named.span, hint)
         return Sequence((), cursor.span)
     terms = call_arguments(fragment, body, ("use",), named.span, context)
     call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)

@@ -61,7 +61,7 @@ class Table:
             if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
                 message = f"`{key}` has {len(value)} values, but `quantized_linear` generates {length} stages"
                 label = Label(self.cursor.child("quantized_linear").span, f"{length} stages here")
-                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+                self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
         return length
 
     def _length(self) -> int | None:
@@ -78,7 +78,7 @@ class Table:
                 found = f"`{key}` has {len(lists[key])} values, but `{keys[0]}` has {len(lists[keys[0]])}"
                 label = Label(self.cursor.child(keys[0]).span, f"{len(lists[keys[0]])} stages here")
                 message = f"{found}: a list has one value a stage"
-                self.faults.add(Diagnostic("E311", message, self.cursor.child(key).span, labels=(label,)))
+                self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
         others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
         if others:
             self.faults.add(self._unlike_the_base(own[0], others))
@@ -112,7 +112,7 @@ class Table:
         missing = [key for key in ("depth", "w_0", "w_a", "w_m") if key not in values]
         if missing:
             message = f"`quantized_linear` needs {', '.join(f'`{key}`' for key in missing)}"
-            self.faults.add(Diagnostic("E203", message, rule.key_span))
+            self.faults.record("E203", message, rule.key_span)
             return {}
         beside = self.cursor.get("group_width") if own is None else None
         term = values.get("group_width") or (read_term(beside, "number", self.faults) if beside else None)
@@ -120,19 +120,19 @@ class Table:
         for key in sorted(self.generated):
             if self.cursor.get(key):
                 message = f"`quantized_linear` generates `{key}`; what is written here is not used"
-                self.faults.add(Diagnostic("W304", message, self.cursor.child(key).key_span))
+                self.faults.record("W304", message, self.cursor.child(key).key_span)
         depth = whole(values["depth"], self.params, self.faults)
         faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]
         for key in faulty:
             message = f"`quantized_linear.{key}` is {QUANTIZED[key][1]}, not {cut(numbers[key])}"
-            self.faults.add(Diagnostic("E205", message, values[key].span))
+            self.faults.record("E205", message, values[key].span)
         if faulty:
             return {}
         widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
         fitting = [make_divisible(width, min(group, width)) for width in widths]
         if fitting != widths and own is None:  # what the rule itself says, it was asked for
             message = f"widths {widths} become {fitting}, multiples of the group width {group}"
-            self.faults.add(Diagnostic("W502", message, rule.key_span))
+            self.faults.record("W502", message, rule.key_span)
         span = rule.span
         found = {"count": counts, "channels": fitting} | ({"group_width": [group] * len(counts)} if own else {})
         return {key: [Term(span, value) for value in column] for key, column in found.items()}
@@ -165,7 +165,7 @@ class Table:
             names = self.scope.visible("blocks")
             hint = self.faults.hint(str(name), names)
             help = f"there are {cut(', '.join(names[:12]), 400)}"
-            self.faults.add(Diagnostic("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help))
+            self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)
         return block
 
     def _known(self, key: str) -> bool:
@@ -187,11 +187,11 @@ class Table:
             words = (*COLUMNS, *sorted(declared))
             meant.add(nearest(key, words))
             message = f"no block in this table has a parameter `{cut(key)}`"
-            self.faults.add(Diagnostic("E301", message, self.cursor.child(key).key_span, self.faults.hint(key, words)))
+            self.faults.record("E301", message, self.cursor.child(key).key_span, self.faults.hint(key, words))
         for key in ("stride", "dilation"):
             cursor = self.cursor.get(key)
             if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):
-                self.faults.add(Diagnostic("W301", f"no block in this table reads `{key}`", cursor.key_span))
+                self.faults.record("W301", f"no block in this table reads `{key}`", cursor.key_span)
         return frozenset(meant)
 
     def _check_meanings(self, cells: list[Cell]) -> None:
@@ -199,7 +199,7 @@ class Table:
         if len(meanings) > 1 and self.cursor.get("channels"):
             told = "; ".join(f"{name}: {meaning}" for meaning, name in meanings.items())
             message = f"`channels` means different things in this table ({cut(told, 160)})"
-            self.faults.add(Diagnostic("W303", message, self.cursor.child("channels").key_span))
+            self.faults.record("W303", message, self.cursor.child("channels").key_span)
 
     def _stage(self, number: int, blocks: Cell, generated: Mapping[str, list[Term]]) -> Stage:
         params = {name: term for block in reversed(blocks.entries) for name, term in block.params.items()}
@@ -217,7 +217,7 @@ class Table:
                 names = ", ".join(dict.fromkeys(block.name for block in blocks.entries))
                 message = f"stage {number + 1} sets `{cut(key)}`, but its block `{names}` has no such parameter"
                 help = "write `null` for the stages that have none"
-                self.faults.add(Diagnostic("E301", message, cursor.span, help=help))
+                self.faults.record("E301", message, cursor.span, help=help)
         for key, terms in generated.items():
             cells[key] = Cell((terms[number],), False, terms[number].span)
         for key in ("count", "channels"):
@@ -236,10 +236,10 @@ class Table:
         column = self.cursor.get(key)
         if column is None:
             message = f"`{key}` is missing from the stage table"
-            self.faults.add(Diagnostic("E203", message, self.cursor.key_span, help=f"write a column `{key}`"))
+            self.faults.record("E203", message, self.cursor.key_span, help=f"write a column `{key}`")
         elif number < len(column.value):
             message = f"`{key}` is missing from stage {number + 1}"
-            self.faults.add(Diagnostic("E203", message, column.child(number).span))
+            self.faults.record("E203", message, column.child(number).span)
 
     def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:
         by_block = isinstance(cursor.value, list) and key not in (*SEQUENCES, "count", "name")
@@ -261,7 +261,7 @@ class Table:
 
     def _name(self, cursor: Cursor) -> Template | None:
         if not isinstance(cursor.value, str):
-            self.faults.add(Diagnostic("E202", "a stage's `name` is text", cursor.span, help="put quotes around it"))
+            self.faults.record("E202", "a stage's `name` is text", cursor.span, help="put quotes around it")
             return None
         return read_template(cursor, self.faults)
 

@@ -76,7 +76,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     if isinstance(value, list | dict):
         if kind != "size" or isinstance(value, dict):
             message = f"a number, a word or an expression belongs here, not {written(value)}"
-            faults.add(Diagnostic("E202", message, span))
+            faults.record("E202", message, span)
             return Term(span, 1)
         return Term(span, items=tuple(read_term(item, kind, faults) for item in cursor.children()))
     if not isinstance(value, str):
@@ -145,10 +145,10 @@ def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: i
     try:
         number = integer(found)
     except ExpressionFault as fault:
-        faults.add(Diagnostic(fault.code, fault.message, term.span, help=fault.help))
+        faults.record(fault.code, fault.message, term.span, help=fault.help)
         return minimum
     if number < minimum:
-        faults.add(Diagnostic("E501", f"this must be at least {minimum}, not {number}", term.span))
+        faults.record("E501", f"this must be at least {minimum}, not {number}", term.span)
         return minimum
     return number
 
@@ -170,11 +170,11 @@ def check_name(name: str, span: Span, faults: Faults) -> None:
     """Refuse a name that could not stand in a model: ``torch.fx`` writes names into source, which Python executes."""
     for part in name.split("."):
         if keyword.iskeyword(part):
-            faults.add(Diagnostic("E305", f"`{part}` cannot be a name: it is a Python keyword", span))
+            faults.record("E305", f"`{part}` cannot be a name: it is a Python keyword", span)
         elif not _NAME.fullmatch(part):
             message = f"`{cut(name)}` cannot be a name in a model"
             help = "use ASCII letters, digits and underscores, in parts joined by dots"
-            faults.add(Diagnostic("E305", message, span, help=help))
+            faults.record("E305", message, span, help=help)
 
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -191,5 +191,5 @@ def read_template(cursor: Cursor, faults: Faults) -> Template:
         end = match.end()
     parts.append(text[end:])
     if any(isinstance(part, str) and ("{" in part or "}" in part) for part in parts):
-        faults.add(Diagnostic("E401", f"the braces of `{cut(text)}` do not pair", cursor.span))
+        faults.record("E401", f"the braces of `{cut(text)}` do not pair", cursor.span)
     return Template(tuple(part for part in parts if part != ""), cursor.span)

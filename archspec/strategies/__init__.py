@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.strategies.drawn import SpecText, graphs, specs
 from archspec.strategies.mutated import Mutation, mutations
+from archspec.strategies.specs import SpecText, graphs, specs
 
 __all__ = ["Mutation", "SpecText", "graphs", "mutations", "specs"]

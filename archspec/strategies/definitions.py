@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.strategies.chooser import Called, Chooser, Step, StepSite, Width
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
 from archspec.strategies.steps import branches, call, conv_arguments, keeper, keepers, layer
 
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
 NUMBERS: Mapping[str, tuple[Any, ...]] = {"squeeze": (4, 8, 1), "size": (3, 1, 5), "expand": (1, 2)}
-SE = Called(
+SE = FragmentFacts(
     "se",
     {"squeeze": (4, 1), "gate": ("sigmoid", "hardsigmoid"), "activation": ("relu", "silu")},
     False,
@@ -23,21 +23,21 @@ SE = Called(
 # -- fragments ---------------------------------------------------------------------------------------------------------
 
 
-def fragment(choose: Chooser, name: str, known: tuple[Called, ...]) -> tuple[dict[str, Any], Called]:
+def fragment(draw: Draw, name: str, known: tuple[FragmentFacts, ...]) -> tuple[dict[str, Any], FragmentFacts]:
     """A fragment's definition, and what a caller has to know of it."""
-    takes_out = choose.chance(2)
+    takes_out = draw.chance(2)
     params: dict[str, tuple[Any, ...]] = {}
-    if choose.chance(2):
+    if draw.chance(2):
         params["deep"] = (True, False)
-    if choose.chance(3):
+    if draw.chance(3):
         params["gating"] = ("sigmoid", "tanh")
-    if choose.chance(3):
+    if draw.chance(3):
         params["size"] = (3, 1)
     entry = Width(("in_channels",))
-    layers = choose.chance(2)
-    place = StepSite(
+    layers = draw.chance(2)
+    site = StepSite(
         entry,
-        choose.rank,
+        draw.rank,
         acts=("gating",) if "gating" in params else (),
         kernels=("size",) if "size" in params else (),
         conditions=("deep", "not deep") if "deep" in params else ("classes > 1", "norm == 'batch'"),
@@ -45,29 +45,29 @@ def fragment(choose: Chooser, name: str, known: tuple[Called, ...]) -> tuple[dic
         layers=layers,
         depth=1,
     )
-    place = place if layers else place.plain()
-    steps = keepers(choose, place, 2)
+    site = site if layers else site.plain()
+    steps = keepers(draw, site, 2)
     written: dict[str, Any] = {key: values[0] for key, values in params.items()}
     if takes_out:
         written = {"out": None, "step": 1, **written}
         wide = Width(("out",))
-        kind = "layer" if layers and choose.chance(2) else "conv"
-        steps.append({kind: conv_arguments(choose, place, wide, stride="step")})
-        steps += keepers(choose, place.deeper(width=wide), 1)
+        kind = "layer" if layers and draw.chance(2) else "conv"
+        steps.append({kind: conv_arguments(draw, site, wide, stride="step")})
+        steps += keepers(draw, site.deeper(width=wide), 1)
     elif not steps:
         steps = ["act"]
     definition: dict[str, Any] = {"params": written} if written else {}
-    if choose.chance(4):
+    if draw.chance(4):
         definition["let"] = {"twice": "2 * in_channels"}
         steps.insert(0, {"sequence": {"steps": [{"conv": {"out": "twice"}}, {"conv": {"out": "in_channels"}}]}})
-    if choose.chance(4):
+    if draw.chance(4):
         definition["summary"] = "Steps of this spec."
     definition["steps"] = steps
     layered = holds_layers(steps, known)
-    return definition, Called(name, params, takes_out, layered)
+    return definition, FragmentFacts(name, params, takes_out, layered)
 
 
-def holds_layers(value: Any, known: tuple[Called, ...]) -> bool:
+def holds_layers(value: Any, known: tuple[FragmentFacts, ...]) -> bool:
     """Whether layers stand in steps, or in the fragments that they call."""
     if isinstance(value, str):
         return any(value == called.name and called.layered for called in known)
@@ -84,7 +84,7 @@ Out = Callable[[int, int, Mapping[str, Any]], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BlockFacts:
     """What the table has to know of a block.
 
     ``params`` has values that fit, ``required`` those without a default. ``out`` counts the residual's channels, or for
@@ -103,14 +103,14 @@ class Known:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-LIBRARY: tuple[Known, ...] = (
-    Known("basic", {}, lambda before, channels, params: channels),
-    Known(
+LIBRARY: tuple[BlockFacts, ...] = (
+    BlockFacts("basic", {}, lambda before, channels, params: channels),
+    BlockFacts(
         "bottleneck",
         {"expansion": (1, 2, 4), "groups": (1, 2, 4), "base_width": (64, 128), "stride_at": (2, 1), "se": (0, 0.25)},
         lambda before, channels, params: channels * params.get("expansion", 4),
     ),
-    Known(
+    BlockFacts(
         "mbconv",
         {"expand": (6, 1, 2), "kernel": (3, 5), "se": (0.25, 0)},
         lambda before, channels, params: channels,
@@ -120,45 +120,45 @@ LIBRARY: tuple[Known, ...] = (
 
 
 def block(
-    choose: Chooser, name: str, known: tuple[Called, ...], shortcuts: tuple[str, ...]
-) -> tuple[dict[str, Any], Known]:
+    draw: Draw, name: str, known: tuple[FragmentFacts, ...], shortcuts: tuple[str, ...]
+) -> tuple[dict[str, Any], BlockFacts]:
     """A block's definition, and what the table has to know of it."""
-    residual = not choose.chance(3)
-    joins = residual and choose.chance(4)
+    residual = not draw.chance(3)
+    joins = residual and draw.chance(4)
     written: dict[str, Any] = {}
     offered: dict[str, tuple[Any, ...]] = {}
     for key, values in (("size", (3, 1)), ("gating", ("sigmoid", "relu6")), ("deep", (False, True))):
-        if choose.chance(3):
+        if draw.chance(3):
             written[key], offered[key] = values[0], values
-    required = choose.chance(4)
+    required = draw.chance(4)
     if required:
         written["inner"], offered["inner"] = None, (8, 16)
     entry, channels = Width(("in_channels",)), Width(("channels",))
     let: dict[str, Any] = {}
-    if choose.chance(3):
-        let["hidden"] = choose.pick(("2 * channels", "in_channels * 2", "16"))
+    if draw.chance(3):
+        let["hidden"] = draw.pick(("2 * channels", "in_channels * 2", "16"))
     middle = [channels, entry, *([Width(("hidden",))] if let else []), *([Width(("inner",))] if required else [])]
-    place = StepSite(
+    site = StepSite(
         entry,
-        choose.rank,
+        draw.rank,
         acts=("gating",) if "gating" in written else (),
         kernels=("size",) if "size" in written else (),
         conditions=("deep", *CONDITIONS) if "deep" in written else CONDITIONS,
         fragments=known,
     )
-    strided = not joins and not choose.chance(4)
-    out, count = _out(choose, keeps=not strided and not joins)
-    steps = _body(choose, place, choose.pick(middle), out, "stride" if strided else None)
-    definition: dict[str, Any] = {"channels": choose.pick(("output width", None))} if choose.chance(3) else {}
+    strided = not joins and not draw.chance(4)
+    out, count = _out(draw, keeps=not strided and not joins)
+    steps = _body(draw, site, draw.pick(middle), out, "stride" if strided else None)
+    definition: dict[str, Any] = {"channels": draw.pick(("output width", None))} if draw.chance(3) else {}
     if written:
         definition["params"] = written
     if let:
         definition["let"] = let
     if joins:
         definition["merge"] = "concat"
-    if residual and choose.chance(4):
-        definition["first"] = choose.pick(("shortcut", "residual"))
-    fixed, settings = _settings(choose, residual, shortcuts)
+    if residual and draw.chance(4):
+        definition["first"] = draw.pick(("shortcut", "residual"))
+    fixed, settings = _settings(draw, residual, shortcuts)
     if fixed:
         definition["fixed"] = fixed
     definition |= settings
@@ -167,7 +167,7 @@ def block(
     reads = "channels" in str(out.words) or "channels" in str([steps, let]).replace("in_channels", "").replace(
         "pad_channels", ""
     )
-    return definition, Known(name, offered, count, strided, reads, residual, joins, needs, fixed, settings)
+    return definition, BlockFacts(name, offered, count, strided, reads, residual, joins, needs, fixed, settings)
 
 
 CONDITIONS: tuple[str | bool, ...] = (
@@ -176,9 +176,9 @@ CONDITIONS: tuple[str | bool, ...] = (
 )
 
 
-def _out(choose: Chooser, *, keeps: bool) -> tuple[Width, Out]:
+def _out(draw: Draw, *, keeps: bool) -> tuple[Width, Out]:
     """What a block's steps end with, as a width and as a rule."""
-    kind = choose.pick(("channels", "twice", "same") if keeps else ("channels", "channels", "twice"))
+    kind = draw.pick(("channels", "twice", "same") if keeps else ("channels", "channels", "twice"))
     if kind == "same":
         return Width(("in_channels",)), lambda before, channels, params: before
     if kind == "twice":
@@ -186,86 +186,86 @@ def _out(choose: Chooser, *, keeps: bool) -> tuple[Width, Out]:
     return Width(("channels",)), lambda before, channels, params: channels
 
 
-def _settings(choose: Chooser, residual: bool, shortcuts: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a block fixes, and the settings of its own; shortcuts among these fit every change of shape."""
     offered: dict[str, tuple[Any, ...]] = {"activation_order": ORDERS, "act": ("silu", "none"), "norm": ("layer",)}
     if residual:
         offered["shortcut"] = shortcuts
-    fixed = {key: choose.pick(values) for key, values in offered.items() if choose.chance(8)}
-    own = {key: choose.pick(values) for key, values in offered.items() if key not in fixed and choose.chance(8)}
+    fixed = {key: draw.pick(values) for key, values in offered.items() if draw.chance(8)}
+    own = {key: draw.pick(values) for key, values in offered.items() if key not in fixed and draw.chance(8)}
     return fixed, own
 
 
-def _body(choose: Chooser, place: StepSite, middle: Width, out: Width, stride: str | None) -> list[Step]:
+def _body(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """Steps from ``in_channels`` to ``out``; ``stride`` is applied once on every way through them.
 
     In the pre-activation orders a shortcut reads what the first layer's convolution reads. So before that layer nothing
     changes the shape.
     """
-    before = [keeper(choose, place.plain())] if choose.chance(4) else []
+    before = [keeper(draw, site.plain())] if draw.chance(4) else []
     makers = [_layers, _layers, _plain, _branched]
-    if any(called.takes_out for called in place.fragments):
+    if any(called.takes_out for called in site.fragments):
         makers.append(_called)
-    made = choose.pick(makers)(choose, place, middle, out, stride)
-    after = place.deeper(width=out) if holds_layers(made, place.fragments) else place.deeper(width=out).plain()
-    return [*before, *made, *([keeper(choose, after)] if choose.chance(3) else [])]
+    made = draw.pick(makers)(draw, site, middle, out, stride)
+    after = site.deeper(width=out) if holds_layers(made, site.fragments) else site.deeper(width=out).plain()
+    return [*before, *made, *([keeper(draw, after)] if draw.chance(3) else [])]
 
 
-def _layers(choose: Chooser, place: StepSite, middle: Width, out: Width, stride: str | None) -> list[Step]:
-    if choose.chance(3):
-        return [layer(choose, place, out, stride=stride)]
-    first, second = (stride, None) if choose.chance(2) else (None, stride)
-    inside = place.deeper(width=middle)
+def _layers(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
+    if draw.chance(3):
+        return [layer(draw, site, out, stride=stride)]
+    first, second = (stride, None) if draw.chance(2) else (None, stride)
+    inside = site.deeper(width=middle)
     return [
-        layer(choose, place, middle, stride=first),
-        *keepers(choose, inside, 1),
-        layer(choose, inside, out, stride=second),
+        layer(draw, site, middle, stride=first),
+        *keepers(draw, inside, 1),
+        layer(draw, inside, out, stride=second),
     ]
 
 
-def _plain(choose: Chooser, place: StepSite, middle: Width, out: Width, stride: str | None) -> list[Step]:
+def _plain(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """No layers: what stands where is up to the author."""
-    steps: list[Step] = [{"conv": conv_arguments(choose, place, out, stride=stride)}]
-    return [*steps, *keepers(choose, place.deeper(width=out).plain(), 2)]
+    steps: list[RawStep] = [{"conv": conv_arguments(draw, site, out, stride=stride)}]
+    return [*steps, *keepers(draw, site.deeper(width=out).plain(), 2)]
 
 
-def _branched(choose: Chooser, place: StepSite, middle: Width, out: Width, stride: str | None) -> list[Step]:
+def _branched(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """Branches side by side, each of which has the stride: Inception's, or a sum of two kernels."""
-    merge = choose.pick(("concat", "add"))
+    merge = draw.pick(("concat", "add"))
     width = out.half() if merge == "concat" else out
     window: dict[str, Any] = {"kernel": 3, "stride": stride or 1, "padding": 1}
-    second: list[Step] = [{"pool": {"type": "max", **window}}] if choose.chance(2) else []
+    second: list[RawStep] = [{"pool": {"type": "max", **window}}] if draw.chance(2) else []
     parts = [
-        [layer(choose, place, width, stride=stride)],
-        [*second, layer(choose, place, width, stride=None if second else stride)],
+        [layer(draw, site, width, stride=stride)],
+        [*second, layer(draw, site, width, stride=None if second else stride)],
     ]
-    return [{merge: branches(choose, parts)}]
+    return [{merge: branches(draw, parts)}]
 
 
-def _called(choose: Chooser, place: StepSite, middle: Width, out: Width, stride: str | None) -> list[Step]:
+def _called(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """A fragment that changes the width, alone or in a convolution's place."""
-    wide = choose.pick([called for called in place.fragments if called.takes_out])
-    step = call(choose, wide, out=choose.word(out), **({"step": stride} if stride else {}))
-    return [step] if wide.layered or choose.chance(2) else [{"layer": {"of": [step]}}]
+    wide = draw.pick([called for called in site.fragments if called.takes_out])
+    step = call(draw, wide, out=draw.word(out), **({"step": stride} if stride else {}))
+    return [step] if wide.layered or draw.chance(2) else [{"layer": {"of": [step]}}]
 
 
 # -- shortcuts ---------------------------------------------------------------------------------------------------------
 
 
-def shortcut(choose: Chooser) -> dict[str, Any]:
+def shortcut(draw: Draw) -> dict[str, Any]:
     """A shortcut that fits every change of shape."""
-    beside = StepSite(Width(("in_channels",)), choose.rank, conditions=("stride > 1", "index == 0"), depth=0)
-    same: Any = keepers(choose, beside, 2)
-    if choose.chance(6):
+    beside = StepSite(Width(("in_channels",)), draw.rank, conditions=("stride > 1", "index == 0"), depth=0)
+    same: Any = keepers(draw, beside, 2)
+    if draw.chance(6):
         same = "none"
     change: Any = "none"
-    if not choose.chance(5):
-        down = choose.pick(("conv", "pool", "subsample"))
+    if not draw.chance(5):
+        down = draw.pick(("conv", "pool", "subsample"))
         change = {
-            "conv": [{"conv": conv_arguments(choose, beside, Width(("out_channels",)), stride="stride")}],
+            "conv": [{"conv": conv_arguments(draw, beside, Width(("out_channels",)), stride="stride")}],
             "pool": [{"pool": {"type": "avg", "kernel": "stride", "ceil": True}}, {"conv": {"out": "out_channels"}}],
             "subsample": [{"subsample": {"stride": "stride"}}, {"linear": {"out": "out_channels"}}],
         }[down]
-        if choose.chance(2):
-            change = [*change, choose.pick(("norm", {"norm": {"when": "activation_order != 'pre'"}}))]
+        if draw.chance(2):
+            change = [*change, draw.pick(("norm", {"norm": {"when": "activation_order != 'pre'"}}))]
     return {"same": same, "change": change}

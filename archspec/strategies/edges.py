@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.strategies.chooser import Called, Chooser, Step, StepSite, Width
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
 from archspec.strategies.steps import call, conv_arguments, keeper, keepers, layer, norm_arguments
 
 SMALLEST = 4
@@ -14,7 +14,7 @@ SMALLEST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class FeatureMap:
     """What reaches a place: channels, and a size for each spatial axis."""
 
     channels: int
@@ -25,7 +25,7 @@ class Reached:
         return min(self.size) >= SMALLEST
 
 
-def halved(value: Reached, *, up: bool = True) -> Reached:
+def halved(value: FeatureMap, *, up: bool = True) -> FeatureMap:
     """Every size halved, rounded up or down."""
     return replace(value, size=tuple(-(-n // 2) if up else n // 2 for n in value.size))
 
@@ -34,55 +34,55 @@ def halved(value: Reached, *, up: bool = True) -> Reached:
 
 
 def stem(
-    choose: Chooser, value: Reached, fragments: tuple[Called, ...], scaled: Mapping[int, int]
-) -> tuple[Any, Reached]:
+    draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...], scaled: Mapping[int, int]
+) -> tuple[Any, FeatureMap]:
     """A stem, None where none is written, and what leaves it. ``scaled`` is what ``scaled(n)`` gives."""
     kinds = ["cifar", "list"]
     if min(value.size) >= 2 * SMALLEST:
-        kinds += ["imagenet", "deep", *(["default"] if choose.rank < 3 else [])]
+        kinds += ["imagenet", "deep", *(["default"] if draw.rank < 3 else [])]
     wide = [called for called in fragments if called.takes_out]
     if value.channels % 8 == 0:
         kinds += ["empty", *(["own"] if wide else [])]
-    kind = choose.pick(kinds)
-    width, number = _scalable(choose, scaled)
+    kind = draw.pick(kinds)
+    width, number = _scalable(draw, scaled)
     match kind:
         case "cifar":
             return {"use": "cifar", "width": width}, replace(value, channels=number)
         case "imagenet":
             return {"use": "imagenet", "width": width}, halved(halved(replace(value, channels=number)))
         case "deep":
-            narrow = {"narrow": 8} if choose.chance(2) else {"narrow": "max(classes // classes * 8, 8)"}
+            narrow = {"narrow": 8} if draw.chance(2) else {"narrow": "max(classes // classes * 8, 8)"}
             return {"use": "deep", "width": width, **narrow}, halved(halved(replace(value, channels=number)))
         case "default":
-            return choose.pick((None, "imagenet")), halved(halved(replace(value, channels=64)))
+            return draw.pick((None, "imagenet")), halved(halved(replace(value, channels=64)))
         case "own":
-            chosen = choose.pick(wide)
-            ((name, given),) = call(choose, chosen, out=width).items()  # type: ignore[union-attr]
+            chosen = draw.pick(wide)
+            ((name, given),) = call(draw, chosen, out=width).items()  # type: ignore[union-attr]
             return {"use": name, **given}, replace(value, channels=number)
         case "empty":
             return [], value
         case _:
-            return _own_stem(choose, value, fragments, width, number)
+            return _own_stem(draw, value, fragments, width, number)
 
 
-def _scalable(choose: Chooser, scaled: Mapping[int, int]) -> tuple[int | str, int]:
-    number = choose.pick((8, 16))
-    if scaled and choose.chance(2):
+def _scalable(draw: Draw, scaled: Mapping[int, int]) -> tuple[int | str, int]:
+    number = draw.pick((8, 16))
+    if scaled and draw.chance(2):
         return f"scaled({number})", scaled[number]
-    return choose.word(choose.known(number)), number
+    return draw.word(draw.known(number)), number
 
 
 def _own_stem(
-    choose: Chooser, value: Reached, fragments: tuple[Called, ...], width: int | str, number: int
-) -> tuple[list[Step], Reached]:
-    first: Step = choose.pick(
+    draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...], width: int | str, number: int
+) -> tuple[list[RawStep], FeatureMap]:
+    first: RawStep = draw.pick(
         ({"layer": {"out": width, "kernel": 3}}, {"conv": {"out": width}}, {"linear": {"out": width}})
     )
-    if choose.chance(6):
-        first, number = {"pad_channels": {"out": 8, "at": choose.pick(("both", "end"))}}, 8
+    if draw.chance(6):
+        first, number = {"pad_channels": {"out": 8, "at": draw.pick(("both", "end"))}}, 8
         if value.channels > 8:
             number, first = value.channels, {"pad_channels": {"out": "in_channels"}}
-    steps, value = edge(choose, replace(value, channels=number), fragments, entered=False)
+    steps, value = edge(draw, replace(value, channels=number), fragments, entered=False)
     return [first, *steps], value
 
 
@@ -90,124 +90,122 @@ def _own_stem(
 
 
 def edge(
-    choose: Chooser,
-    value: Reached,
-    fragments: tuple[Called, ...],
+    draw: Draw,
+    value: FeatureMap,
+    fragments: tuple[FragmentFacts, ...],
     *,
     entered: bool = True,
     names: tuple[str, ...] = (),
-) -> tuple[list[Step], Reached]:
+) -> tuple[list[RawStep], FeatureMap]:
     """A few steps on a known shape. ``entered``: ``in_channels`` is the width here."""
-    steps: list[Step] = []
-    for _ in range(choose.count(0, 2)):
-        width = choose.known(value.channels)
+    steps: list[RawStep] = []
+    for _ in range(draw.count(0, 2)):
+        width = draw.known(value.channels)
         if entered and not steps:
             width = replace(width, words=(*width.words, "in_channels"))
-        place = StepSite(
-            width, choose.rank, fragments=fragments, conditions=(True, False, "classes > 1", *names), depth=1
-        )
-        kind = choose.pick(("keep", "width", "size") if value.halves else ("keep", "width"))
+        site = StepSite(width, draw.rank, fragments=fragments, conditions=(True, False, "classes > 1", *names), depth=1)
+        kind = draw.pick(("keep", "width", "size") if value.halves else ("keep", "width"))
         if kind == "keep":
-            steps.append(keeper(choose, place))
+            steps.append(keeper(draw, site))
         elif kind == "width":
-            step, value = _widened(choose, place, value)
+            step, value = _widened(draw, site, value)
             steps.append(step)
         else:
-            step, value = _shrunk(choose, place, value)
+            step, value = _shrunk(draw, site, value)
             steps.append(step)
     return steps, value
 
 
-def _widened(choose: Chooser, place: StepSite, value: Reached) -> tuple[Step, Reached]:
+def _widened(draw: Draw, site: StepSite, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
     """Another number of channels."""
-    out = choose.known(choose.pick((16, 8, 24)))
+    out = draw.known(draw.pick((16, 8, 24)))
     number = out.number or 0
     kinds = ["conv", "layer", "linear", "concat", *(["pad"] if number >= value.channels else ["slice"])]
-    wide = [called for called in place.fragments if called.takes_out]
+    wide = [called for called in site.fragments if called.takes_out]
     kinds += ["call"] if wide else []
-    kind, word = choose.pick(kinds), choose.word(out)
-    step: Step
+    kind, word = draw.pick(kinds), draw.word(out)
+    step: RawStep
     match kind:
         case "conv":
-            step = {"conv": conv_arguments(choose, place, out)}
+            step = {"conv": conv_arguments(draw, site, out)}
         case "layer":
-            step = layer(choose, place, out)
+            step = layer(draw, site, out)
         case "linear":
             step = {"linear": {"out": word}}
         case "pad":
-            step = {"pad_channels": {"out": word, **({"at": "both"} if choose.chance(2) else {})}}
+            step = {"pad_channels": {"out": word, **({"at": "both"} if draw.chance(2) else {})}}
         case "slice":
             step = {"slice": {"stop": word}}
         case "call":
-            step = call(choose, choose.pick(wide), out=word)
+            step = call(draw, draw.pick(wide), out=word)
         case _:
             step = {"concat": [[], [{"conv": {"out": word}}]]}
             return step, replace(value, channels=value.channels + number)
     return step, replace(value, channels=number)
 
 
-def _shrunk(choose: Chooser, place: StepSite, value: Reached) -> tuple[Step, Reached]:
+def _shrunk(draw: Draw, site: StepSite, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
     """A smaller map."""
-    kind, word = choose.pick(("pool", "conv", "even", "subsample", "output", "branches")), choose.word(place.width)
-    window: dict[str, Any] = {"kernel": 3, "stride": choose.size(2), "padding": 1}
+    kind, word = draw.pick(("pool", "conv", "even", "subsample", "output", "branches")), draw.word(site.width)
+    window: dict[str, Any] = {"kernel": 3, "stride": draw.size(2), "padding": 1}
     match kind:
         case "pool":
-            return _pooled(choose, value)
+            return _pooled(draw, value)
         case "conv":
-            return {"conv": conv_arguments(choose, place, place.width, stride=2)}, halved(value)
+            return {"conv": conv_arguments(draw, site, site.width, stride=2)}, halved(value)
         case "even":
             return {"conv": {"out": word, "kernel": 2, "stride": 2}}, halved(value, up=False)
         case "subsample":
-            return {"subsample": {"stride": choose.size(2)}}, halved(value)
+            return {"subsample": {"stride": draw.size(2)}}, halved(value)
         case "branches":
-            parts: list[list[Step]] = [[{"conv": {"out": word, **window}}], [{"pool": {"type": "max", **window}}]]
+            parts: list[list[RawStep]] = [[{"conv": {"out": word, **window}}], [{"pool": {"type": "max", **window}}]]
             return {"add": parts}, halved(value)
-    size = tuple(choose.count(2, n) for n in value.size)
-    step: Step = {"pool": {"type": choose.pick(("avg", "max")), "output": list(size)}}
+    size = tuple(draw.count(2, n) for n in value.size)
+    step: RawStep = {"pool": {"type": draw.pick(("avg", "max")), "output": list(size)}}
     return step, replace(value, size=size)
 
 
-def _pooled(choose: Chooser, value: Reached) -> tuple[Step, Reached]:
-    found: dict[str, Any] = {"type": choose.pick(("max", "avg")), "kernel": choose.size(2)}
-    if choose.chance(4):  # windows that leave gaps: of the last, partial one some start past the end
+def _pooled(draw: Draw, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
+    found: dict[str, Any] = {"type": draw.pick(("max", "avg")), "kernel": draw.size(2)}
+    if draw.chance(4):  # windows that leave gaps: of the last, partial one some start past the end
         return {"pool": {**found, "stride": 3, "ceil": True}}, replace(
             value, size=tuple(-(-n // 3) for n in value.size)
         )
-    if choose.chance(2):
+    if draw.chance(2):
         return {"pool": {**found, "ceil": True}}, halved(value)
-    if choose.chance(2):
-        return {"pool": {**found, "kernel": 3, "stride": 2, "padding": choose.size(1)}}, halved(value)
+    if draw.chance(2):
+        return {"pool": {**found, "kernel": 3, "stride": 2, "padding": draw.size(1)}}, halved(value)
     return {"pool": found}, halved(value, up=False)
 
 
 # -- head --------------------------------------------------------------------------------------------------------------
 
 
-def head(choose: Chooser, value: Reached, fragments: tuple[Called, ...]) -> Any:
+def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) -> Any:
     """A head; None where none is written."""
-    kind = choose.pick(("default", "own", "wide", "map", "empty", "fragment"))
+    kind = draw.pick(("default", "own", "wide", "map", "empty", "fragment"))
     if kind == "default":
-        return choose.pick((None, "classifier", {"use": "classifier"}))
+        return draw.pick((None, "classifier", {"use": "classifier"}))
     if kind == "empty":
         return []
-    steps, value = edge(choose, value, fragments, names=("in_channels > 8",)) if choose.chance(3) else ([], value)
+    steps, value = edge(draw, value, fragments, names=("in_channels > 8",)) if draw.chance(3) else ([], value)
     if kind == "map":
         return [*steps, {"conv": {"out": "classes"}}, {"pool": {"type": "avg", "output": 1}}, "flatten"]
     keeping = [called for called in fragments if not called.takes_out]
     if kind == "fragment" and keeping and not steps:
-        step = call(choose, choose.pick(keeping))
+        step = call(draw, draw.pick(keeping))
         ((name, given),) = ({step: {}} if isinstance(step, str) else step).items()
         return {"use": name, **given}
-    steps += [{"pool": {"type": choose.pick(("avg", "max")), "output": choose.size(1)}}, "flatten"]
-    flat = StepSite(choose.known(value.channels), 0, many=False, depth=1)
+    steps += [{"pool": {"type": draw.pick(("avg", "max")), "output": draw.size(1)}}, "flatten"]
+    flat = StepSite(draw.known(value.channels), 0, many=False, depth=1)
     if kind == "wide":
         steps += [
-            *keepers(choose, flat, 2),
+            *keepers(draw, flat, 2),
             {"linear": {"out": 16}},
-            {"norm": norm_arguments(choose, many=False)},
+            {"norm": norm_arguments(draw, many=False)},
             "act",
         ]
         flat = replace(flat, width=Width((16,), 8, 16))
-    steps += keepers(choose, flat, 1)
-    last: Step = {"linear": {"out": "classes", **({"bias": False} if choose.chance(4) else {})}}
-    return [*steps, *(["dropout"] if choose.chance(3) else []), last]
+    steps += keepers(draw, flat, 1)
+    last: RawStep = {"linear": {"out": "classes", **({"bias": False} if draw.chance(4) else {})}}
+    return [*steps, *(["dropout"] if draw.chance(3) else []), last]

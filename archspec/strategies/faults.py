@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from archspec.language.text.yaml_writer import Path, Raw
 
-Document = dict[str, Any]
+RawSpec = dict[str, Any]
+"""A spec as plain values, before it is YAML."""
 
 
 class Made(NamedTuple):
@@ -21,7 +22,7 @@ class Made(NamedTuple):
     it takes beside the text; None stands for a folder.
     """
 
-    document: Document
+    document: RawSpec
     path: Path = ()
     key: bool = False
     tail: str = ""
@@ -34,8 +35,8 @@ class Fault:
     """One kind of fault: its code, and how it is put into a copy of a document."""
 
     code: str
-    make: Callable[[st.DrawFn, Document], Made]
-    fits: Callable[[Document], bool] = field(default=lambda document: True)
+    make: Callable[[st.DrawFn, RawSpec], Made]
+    fits: Callable[[RawSpec], bool] = field(default=lambda document: True)
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------
@@ -110,8 +111,8 @@ Of two steps of a kind one has a name: the spec's naming may not number them.
 """
 
 
-def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
-    def make(draw: st.DrawFn, document: Document) -> Made:
+def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+    def make(draw: st.DrawFn, document: RawSpec) -> Made:
         places = list(sequences(document, ())) or [("head",)]
         path = draw(st.sampled_from(places))
         if path == ("head",) and not isinstance(document.get("head"), list):
@@ -124,8 +125,8 @@ def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, Document], 
     return make
 
 
-def _head(steps: list[Any], inner: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
-    def make(draw: st.DrawFn, document: Document) -> Made:
+def _head(steps: list[Any], inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+    def make(draw: st.DrawFn, document: RawSpec) -> Made:
         document["head"] = copy.deepcopy(steps)
         return Made(document, ("head", *inner), key)
 
@@ -231,8 +232,8 @@ VALUES: tuple[tuple[str, dict[Any, Any], Path, bool], ...] = (
 ADDED = frozenset({"params", "fragments", "blocks"})
 
 
-def _values(values: Mapping[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
-    def make(draw: st.DrawFn, document: Document) -> Made:
+def _values(values: Mapping[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+    def make(draw: st.DrawFn, document: RawSpec) -> Made:
         for name, value in copy.deepcopy(dict(values)).items():
             document[name] = {**(document.get(name) or {}), **value} if name in ADDED else value
         return Made(document, path, key)
@@ -240,7 +241,7 @@ def _values(values: Mapping[str, Any], path: Path, key: bool) -> Callable[[st.Dr
     return make
 
 
-def _twice(draw: st.DrawFn, document: Document) -> Made:
+def _twice(draw: st.DrawFn, document: RawSpec) -> Made:
     """A key a second time, in the spec or in one of its mappings."""
     inside = [key for key, value in document.items() if isinstance(value, dict) and value]
     path: Path = draw(st.sampled_from([(), *((key,) for key in inside)]))
@@ -250,16 +251,16 @@ def _twice(draw: st.DrawFn, document: Document) -> Made:
     return Made(document, (*path, key), True)
 
 
-def _second(draw: st.DrawFn, document: Document) -> Made:
+def _second(draw: st.DrawFn, document: RawSpec) -> Made:
     return Made(document, tail=draw(st.sampled_from(["---\nname: second\n", "--- {}\n"])))
 
 
-def _override(draw: st.DrawFn, document: Document) -> Made:
+def _override(draw: st.DrawFn, document: RawSpec) -> Made:
     """The place is line 1 of the override."""
     return Made(document, overrides=(draw(st.sampled_from(["classes", "name.first=3", "extends=resnet18"])),))
 
 
-def _folder(draw: st.DrawFn, document: Document) -> Made:
+def _folder(draw: st.DrawFn, document: RawSpec) -> Made:
     key = draw(st.sampled_from(["import", "extends"]))
     document[key] = "folder.yaml"
     return Made(document, (key,), files={"folder.yaml": None})

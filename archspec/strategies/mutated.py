@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from archspec.diagnostics import Source
 from archspec.language.text.document import read
 from archspec.language.text.yaml_writer import write
-from archspec.strategies.drawn import SpecText
-from archspec.strategies.faults import GENERAL, Document, Fault
+from archspec.strategies.faults import GENERAL, Fault, RawSpec
+from archspec.strategies.specs import SpecText
 from archspec.strategies.table_faults import TABLE_FAULTS
 
 __all__ = ["CODES", "Mutation", "mutations"]
@@ -70,7 +70,7 @@ def mutations(draw: st.DrawFn, spec: str, *codes: str) -> Mutation:
     return made(draw, fault, document)
 
 
-def made(draw: st.DrawFn, fault: Fault, document: Document) -> Mutation:
+def made(draw: st.DrawFn, fault: Fault, document: RawSpec) -> Mutation:
     """A mutation by one kind of fault."""
     found = fault.make(draw, copy.deepcopy(document))
     written = write(found.document)

@@ -9,9 +9,9 @@ from typing import Any
 
 from archspec.language.expressions.parser import make_divisible
 from archspec.language.table import quantized_linear
-from archspec.strategies.chooser import Called, Chooser
-from archspec.strategies.definitions import ORDERS, Known
-from archspec.strategies.edges import Reached, edge, halved
+from archspec.strategies.definitions import ORDERS, BlockFacts
+from archspec.strategies.draw import Draw, FragmentFacts
+from archspec.strategies.edges import FeatureMap, edge, halved
 
 Row = dict[str, Any]
 CHANGING = ("projection", "none", "projection-all", "avg-projection", "inverted")
@@ -38,37 +38,39 @@ class WidthScale:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class TableContext:
     """What the rows of a table are drawn in sight of: definitions, the spec's own settings, its scale."""
 
-    blocks: tuple[Known, ...]
-    fragments: tuple[Called, ...]
+    blocks: tuple[BlockFacts, ...]
+    fragments: tuple[FragmentFacts, ...]
     shortcuts: Mapping[str, Mapping[str, Any]]
     settings: Mapping[str, Any]
     scale: WidthScale
 
 
-def table(choose: Chooser, around: Around, value: Reached) -> tuple[dict[str, Any] | list[Row], Reached, list[Row]]:
+def table(
+    draw: Draw, context: TableContext, value: FeatureMap
+) -> tuple[dict[str, Any] | list[Row], FeatureMap, list[Row]]:
     """A stage table by row or by column, what leaves the last stage, and the same table by row."""
-    rule = _rule(choose) if choose.chance(8) else None
-    lengths = rule[1] if rule else [(None, None)] * choose.count(1, 3)
+    rule = _rule(draw) if draw.chance(8) else None
+    lengths = rule[1] if rule else [(None, None)] * draw.count(1, 3)
     rows: list[Row] = []
     number = 0
     for place, generated in enumerate(lengths, 1):
-        row, value, count = _row(choose, around, value, place, number, generated)
+        row, value, count = _row(draw, context, value, place, number, generated)
         number += count
         rows.append(row)
     if rule:
         kept = [{key: cell for key, cell in row.items() if key not in ("count", "channels")} for row in rows]
-        return {"quantized_linear": rule[0], **columns(choose, kept)}, value, rows
-    return (rows if choose.chance(2) else columns(choose, rows)), value, rows
+        return {"quantized_linear": rule[0], **columns(draw, kept)}, value, rows
+    return (rows if draw.chance(2) else columns(draw, rows)), value, rows
 
 
-def _rule(choose: Chooser) -> tuple[dict[str, Any], list[tuple[int | None, int | None]]]:
+def _rule(draw: Draw) -> tuple[dict[str, Any], list[tuple[int | None, int | None]]]:
     """RegNet's rule with few blocks, and the counts and widths that it gives."""
-    depth = choose.count(1, 4)
-    rule: dict[str, Any] = {"depth": depth, "w_0": 8, "w_a": choose.pick((8, 4.5)), "w_m": choose.pick((2, 2.5))}
-    group = choose.pick((None, None, 8, 16))
+    depth = draw.count(1, 4)
+    rule: dict[str, Any] = {"depth": depth, "w_0": 8, "w_a": draw.pick((8, 4.5)), "w_m": draw.pick((2, 2.5))}
+    group = draw.pick((None, None, 8, 16))
     widths, counts = quantized_linear(depth, 8, rule["w_a"], rule["w_m"])
     if group:
         rule["group_width"] = group
@@ -76,13 +78,13 @@ def _rule(choose: Chooser) -> tuple[dict[str, Any], list[tuple[int | None, int |
     return rule, list(zip(counts, widths, strict=True))
 
 
-def columns(choose: Chooser, rows: Sequence[Row]) -> dict[str, Any]:
+def columns(draw: Draw, rows: Sequence[Row]) -> dict[str, Any]:
     """The table by column, where all stages say the same sometimes by one value."""
     found: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row):
         cells = [row.get(key) for row in rows]
         scalar = not isinstance(cells[0], list | dict) and all(cell == cells[0] for cell in cells)
-        one = scalar and (len(rows) == 1 or key != "count") and choose.chance(2)
+        one = scalar and (len(rows) == 1 or key != "count") and draw.chance(2)
         found[key] = cells[0] if one else cells
     return found
 
@@ -91,77 +93,82 @@ def columns(choose: Chooser, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _row(
-    choose: Chooser, around: Around, value: Reached, place: int, number: int, generated: tuple[int | None, int | None]
-) -> tuple[Row, Reached, int]:
+    draw: Draw,
+    context: TableContext,
+    value: FeatureMap,
+    place: int,
+    number: int,
+    generated: tuple[int | None, int | None],
+) -> tuple[Row, FeatureMap, int]:
     """One stage from block ``number`` of the network on, what leaves it, and how many blocks it has."""
-    block = choose.pick(around.blocks)
-    written = generated[0] or choose.pick((1, 1, 2, 3))
-    count = around.scale.count(written)
+    block = draw.pick(context.blocks)
+    written = generated[0] or draw.pick((1, 1, 2, 3))
+    count = context.scale.count(written)
     row: Row = {
         "block": block.name,
-        "count": written if written > 1 or choose.chance(4) else choose.pick((1, "stages // stages")),
+        "count": written if written > 1 or draw.chance(4) else draw.pick((1, "stages // stages")),
     }
-    if choose.chance(6):
-        steps, value = edge(choose, value, around.fragments, names=("index == 0", "stride > 1"))
+    if draw.chance(6):
+        steps, value = edge(draw, value, context.fragments, names=("index == 0", "stride > 1"))
         row["before"] = steps
     widths = [0] * count
     if generated[1]:
-        widths = [around.scale.channels(generated[1])] * count
+        widths = [context.scale.channels(generated[1])] * count
     elif block.reads_channels:
-        row["channels"], numbers = _channels(choose, count)
-        widths = [around.scale.channels(width) for width in numbers]
-    strides = _strides(choose, row, block, value, count)
-    params = _params(choose, row, block)
-    _settings(choose, row, block, number, count)
+        row["channels"], numbers = _channels(draw, count)
+        widths = [context.scale.channels(width) for width in numbers]
+    strides = _strides(draw, row, block, value, count)
+    params = _params(draw, row, block)
+    _settings(draw, row, block, number, count)
     outs = _outs(block, params, widths, value.channels, count)
-    value = _shortcut(choose, row, around, block, value, outs, strides)
-    if choose.chance(6):
-        row["after"], value = edge(choose, value, around.fragments)
+    value = _shortcut(draw, row, context, block, value, outs, strides)
+    if draw.chance(6):
+        row["after"], value = edge(draw, value, context.fragments)
         if not row["after"]:
-            row["after"] = choose.pick(([], None, [{"act": {"type": "tanh"}}]))
-    if choose.chance(8):
-        row["name"] = choose.pick((f"zone{place}", "{letter(stage - 1)}", "trunk.s{stage}"))
+            row["after"] = draw.pick(([], None, [{"act": {"type": "tanh"}}]))
+    if draw.chance(8):
+        row["name"] = draw.pick((f"zone{place}", "{letter(stage - 1)}", "trunk.s{stage}"))
     return row, value, count
 
 
-def _channels(choose: Chooser, count: int) -> tuple[Any, list[int]]:
+def _channels(draw: Draw, count: int) -> tuple[Any, list[int]]:
     """A cell of channels, and the width of each block."""
-    first = choose.pick((8, 16, 24))
-    second = choose.pick((16, 8))
-    match choose.pick(("one", "one", "blocks", "index")):
+    first = draw.pick((8, 16, 24))
+    second = draw.pick((16, 8))
+    match draw.pick(("one", "one", "blocks", "index")):
         case "blocks" if count < 4:
             widths = [first, *[second] * (count - 1)]
             return list(widths), widths
         case "index":
             return f"{first} if index == 0 else {second}", [first, *[second] * (count - 1)]
         case _:
-            return choose.word(choose.known(first)), [first] * count
+            return draw.word(draw.known(first)), [first] * count
 
 
-def _strides(choose: Chooser, row: Row, block: Known, value: Reached, count: int) -> list[int]:
+def _strides(draw: Draw, row: Row, block: BlockFacts, value: FeatureMap, count: int) -> list[int]:
     """What each block does to the size. Where it does nothing, a shortcut with a stride would not fit it."""
     strides = [1] * count
-    if block.strided and value.halves and choose.chance(2):
+    if block.strided and value.halves and draw.chance(2):
         strides[0] = 2
         listed = [[2, *[1] * (count - 1)]] if count < 4 else []
-        row["stride"] = choose.pick((2, "2", "2 if index == 0 else 1", *listed))
-    elif choose.chance(6):
+        row["stride"] = draw.pick((2, "2", "2 if index == 0 else 1", *listed))
+    elif draw.chance(6):
         row["stride"] = 1
-    if choose.chance(8):
-        row["dilation"] = choose.pick((2, [2] * count if count < 4 else 1, "1 + index % 2"))
+    if draw.chance(8):
+        row["dilation"] = draw.pick((2, [2] * count if count < 4 else 1, "1 + index % 2"))
     return strides
 
 
-def _params(choose: Chooser, row: Row, block: Known) -> dict[str, Any]:
+def _params(draw: Draw, row: Row, block: BlockFacts) -> dict[str, Any]:
     """Cells for some of the block's parameters, and for all that it needs; one value for every block of the stage."""
     given: dict[str, Any] = {}
     for key, values in block.params.items():
-        if key in block.required or choose.chance(4):
-            given[key] = row[key] = choose.pick(values)
+        if key in block.required or draw.chance(4):
+            given[key] = row[key] = draw.pick(values)
     return given
 
 
-def _settings(choose: Chooser, row: Row, block: Known, number: int, count: int) -> None:
+def _settings(draw: Draw, row: Row, block: BlockFacts, number: int, count: int) -> None:
     """Settings of this stage alone; what the block fixes is left to it."""
     offered: dict[str, Any] = {
         "activation_order": ORDERS,
@@ -170,13 +177,13 @@ def _settings(choose: Chooser, row: Row, block: Known, number: int, count: int) 
         "drop_path": (0.1, "0.2 * number / blocks", 0),
     }
     for key, values in offered.items():
-        if key not in block.fixed and choose.chance(6):
-            row[key] = choose.pick(values)
-    if row.get("act") == "silu" and 1 < count < 4 and choose.chance(2):
+        if key not in block.fixed and draw.chance(6):
+            row[key] = draw.pick(values)
+    if row.get("act") == "silu" and 1 < count < 4 and draw.chance(2):
         row["act"] = ["silu", *[None] * (count - 1)]
 
 
-def _outs(block: Known, params: Mapping[str, Any], widths: Sequence[int], before: int, count: int) -> list[int]:
+def _outs(block: BlockFacts, params: Mapping[str, Any], widths: Sequence[int], before: int, count: int) -> list[int]:
     """What each block's steps give, by what reaches the first; where channels are joined, what each adds."""
     found = []
     for index in range(count):
@@ -186,8 +193,14 @@ def _outs(block: Known, params: Mapping[str, Any], widths: Sequence[int], before
 
 
 def _shortcut(
-    choose: Chooser, row: Row, around: Around, block: Known, value: Reached, outs: Sequence[int], strides: Sequence[int]
-) -> Reached:
+    draw: Draw,
+    row: Row,
+    context: TableContext,
+    block: BlockFacts,
+    value: FeatureMap,
+    outs: Sequence[int],
+    strides: Sequence[int],
+) -> FeatureMap:
     """A shortcut that fits, written only where none that fits is in force; what leaves the stage."""
     size = value
     for stride in strides:
@@ -197,21 +210,21 @@ def _shortcut(
         return size
     befores = [value.channels, *outs[:-1]]
     changes = [stride > 1 or b != o for stride, b, o in zip(strides, befores, outs, strict=True)]
-    fitting: list[str] = [*CHANGING, *around.shortcuts]
+    fitting: list[str] = [*CHANGING, *context.shortcuts]
     if block.joins or not any(changes):
         fitting = ["identity", *fitting]
     if block.joins or all(out >= before for before, out in zip(befores, outs, strict=True)):
         fitting.append("zero-pad")
     written = block.fixed.get("shortcut")
     if written is None:
-        written = around.settings.get("shortcut") or block.settings.get("shortcut", "projection")
-        if written not in fitting or choose.chance(5):
-            written = row["shortcut"] = choose.pick(fitting)
+        written = context.settings.get("shortcut") or block.settings.get("shortcut", "projection")
+        if written not in fitting or draw.chance(5):
+            written = row["shortcut"] = draw.pick(fitting)
     if not block.joins:
         return size
     beside = value.channels
     for out in outs:
-        beside = _joined(beside, out, around.shortcuts.get(written, {}).get("same", written))
+        beside = _joined(beside, out, context.shortcuts.get(written, {}).get("same", written))
     return replace(size, channels=beside)
 
 

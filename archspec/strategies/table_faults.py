@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from archspec.language.text.yaml_writer import Path
-from archspec.strategies.faults import Document, Fault, Made
+from archspec.strategies.faults import Fault, Made, RawSpec
 
 # -- a cell that is there ----------------------------------------------------------------------------------------------
 
 
-def cells(document: Document, column: str) -> list[Path]:
+def cells(document: RawSpec, column: str) -> list[Path]:
     """The paths of all scalars in a column of the table."""
     table = document.get("stages") or {}
     if isinstance(table, dict):
@@ -30,8 +30,8 @@ def _scalars(value: Any, path: Path) -> Iterator[Path]:
         yield path
 
 
-def _cell(column: str, value: Any) -> Callable[[st.DrawFn, Document], Made]:
-    def make(draw: st.DrawFn, document: Document) -> Made:
+def _cell(column: str, value: Any) -> Callable[[st.DrawFn, RawSpec], Made]:
+    def make(draw: st.DrawFn, document: RawSpec) -> Made:
         path = draw(st.sampled_from(cells(document, column)))
         *outer, last = path
         inside: Any = document
@@ -43,18 +43,18 @@ def _cell(column: str, value: Any) -> Callable[[st.DrawFn, Document], Made]:
     return make
 
 
-def _has(column: str) -> Callable[[Document], bool]:
+def _has(column: str) -> Callable[[RawSpec], bool]:
     return lambda document: bool(cells(document, column))
 
 
-def _exact(column: str) -> Callable[[Document], bool]:
+def _exact(column: str) -> Callable[[RawSpec], bool]:
     """Cells whose numbers are taken as they are: no scaling, which rounds, and one value for a stage."""
     return lambda document: (
         _has(column)(document) and not document.get("scale") and not _by_block(document) and "extends" not in document
     )
 
 
-def _by_block(document: Document) -> bool:
+def _by_block(document: RawSpec) -> bool:
     table = document.get("stages") or {}
     if isinstance(table, list):
         return any(
@@ -84,7 +84,7 @@ IN_EXACT_CELLS: tuple[tuple[str, str, Any], ...] = (
 )
 
 
-def _unknown_column(draw: st.DrawFn, document: Document) -> Made:
+def _unknown_column(draw: st.DrawFn, document: RawSpec) -> Made:
     """A parameter that no block of the table has."""
     table, name = document["stages"], draw(st.sampled_from(["chanels", "base_widht", "anything"]))
     if isinstance(table, dict):
@@ -95,7 +95,7 @@ def _unknown_column(draw: st.DrawFn, document: Document) -> Made:
     return Made(document, ("stages", number, name), True)
 
 
-def _length(draw: st.DrawFn, document: Document) -> Made:
+def _length(draw: st.DrawFn, document: RawSpec) -> Made:
     """A cell for more blocks than its stage has."""
     path = draw(st.sampled_from(cells(document, "channels")))
     *outer, last = path
@@ -106,7 +106,7 @@ def _length(draw: st.DrawFn, document: Document) -> Made:
     return Made(document, path)
 
 
-def _empty_cell(draw: st.DrawFn, document: Document) -> Made:
+def _empty_cell(draw: st.DrawFn, document: RawSpec) -> Made:
     """A stage without its block or its count."""
     table = document["stages"]
     column = draw(st.sampled_from(["block", "count"]))
@@ -164,8 +164,8 @@ TABLES: tuple[tuple[str, dict[str, Any], Path, bool], ...] = (
 """A table in place of the spec's own, and what else it takes. Definitions and parameters stay."""
 
 
-def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, Document], Made]:
-    def make(draw: st.DrawFn, document: Document) -> Made:
+def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+    def make(draw: st.DrawFn, document: RawSpec) -> Made:
         kept = {name: document[name] for name in KEPT if name in document}
         found = {**kept, "stem": {"use": "cifar", "width": 8}, "classes": 5}
         for name, value in copy.deepcopy(values).items():
@@ -177,7 +177,7 @@ def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn
     return make
 
 
-def _doubling(draw: st.DrawFn, document: Document) -> Made:
+def _doubling(draw: st.DrawFn, document: RawSpec) -> Made:
     """Fragments that each call the next twice."""
     levels = draw(st.integers(16, 30))
     chain: dict[str, Any] = {f"f{n}": {"steps": [f"f{n + 1}"] * 2} for n in range(levels)}
@@ -186,11 +186,11 @@ def _doubling(draw: st.DrawFn, document: Document) -> Made:
     return Made(document, ("fragments", f"f{levels - 13}", "steps"), True)
 
 
-def _rows(document: Document) -> bool:
+def _rows(document: RawSpec) -> bool:
     return isinstance(document.get("stages"), list)
 
 
-def _own_table(document: Document) -> bool:
+def _own_table(document: RawSpec) -> bool:
     return bool(document.get("stages")) and "extends" not in document
 
 

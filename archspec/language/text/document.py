@@ -113,7 +113,7 @@ class _EventReader:
         raise AssertionError("a warning cannot stop a reading")
 
     def fault(self, code: str, message: str, span: Span, **more: Any) -> None:
-        self.faults.add(Diagnostic(code, message, span, **more))
+        self.faults.record(code, message, span, **more)
 
     def document(self, fragment: bool) -> Value:
         self.next = _Parser(self.source.text).get_event

@@ -11,7 +11,7 @@ from archspec.diagnostics import Source
 from archspec.graph.graph import Graph
 from archspec.graph.lower import lower
 from archspec.language.text.yaml_writer import Written, write
-from archspec.strategies.chooser import Chooser
+from archspec.strategies.draw import Draw
 from archspec.strategies.whole import document as drawn_document
 
 
@@ -39,7 +39,7 @@ def specs(draw: st.DrawFn) -> SpecText:
     and of the library, every operation, merge and activation order, one to three spatial axes, scaling, ``extends``
     over the zoo, naming and outputs. Every one compiles; it may be warned about.
     """
-    return SpecText(drawn_document(Chooser(draw)))
+    return SpecText(drawn_document(Draw(draw)))
 
 
 def graphs() -> st.SearchStrategy[Graph]:

@@ -1,4 +1,4 @@
-"""What the parts of one spec are drawn with, and where: the choose, the width of a value, the place of a step."""
+"""What the parts of one spec are drawn with: the draws, the width of a value, the site of a step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
-Step = str | dict[str, Any]
+RawStep = str | dict[str, Any]
 
 UNIT = 8
 """Every width is a multiple of this, so that halves and quarters of it split into groups too."""
@@ -47,7 +47,7 @@ def _bracketed(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class FragmentFacts:
     """A fragment that steps may call: its parameters with values that fit, and whether it takes ``out``.
 
     ``required`` are those without a default. One without ``out`` keeps the shape of what reaches it; ``layered`` says
@@ -76,7 +76,7 @@ class StepSite:
     acts: tuple[str, ...] = ()
     kernels: tuple[Any, ...] = ()
     conditions: tuple[str | bool, ...] = (True, False)
-    fragments: tuple[Called, ...] = ()
+    fragments: tuple[FragmentFacts, ...] = ()
     layers: bool = True
     depth: int = 2
 
@@ -90,17 +90,17 @@ class StepSite:
 
 
 @dataclass(slots=True)
-class Chooser:
+class Draw:
     """Draws the parts of one spec. Choices stand with the plainest first, towards which Hypothesis shrinks."""
 
-    draw: st.DrawFn
+    from_strategy: st.DrawFn
     rank: int = 2
     params: dict[str, Any] = field(default_factory=dict)
     named: int = 0
 
     def pick(self, options: Sequence[T]) -> T:
         """One of them."""
-        return self.draw(st.sampled_from(options))
+        return self.from_strategy(st.sampled_from(options))
 
     def chance(self, of: int) -> bool:
         """True once in about ``of`` times."""
@@ -108,7 +108,7 @@ class Chooser:
 
     def count(self, least: int, most: int) -> int:
         """A whole number."""
-        return self.draw(st.integers(least, most))
+        return self.from_strategy(st.integers(least, most))
 
     def name(self) -> str:
         """A name that no other step of the spec has."""
