@@ -8,7 +8,7 @@ from typing import cast
 from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.spec import ACTIVATION_ORDERS, Block, Setting, Spec, Stage, Term
 
 PER_BLOCK = frozenset({"index", "number"})

@@ -15,7 +15,7 @@ from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape

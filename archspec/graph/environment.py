@@ -7,7 +7,7 @@ from dataclasses import Field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.language.expressions.parser import ExpressionFault, Value, integer, number, truth
+from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Term
 from archspec.language.terms import expression_fault
 

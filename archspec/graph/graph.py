@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 from archspec.graph.in_place import writable
 from archspec.graph.text import text
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation

@@ -9,7 +9,7 @@ from archspec.diagnostics import Span, SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder
 from archspec.graph.parameters import enter_fragment
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.spec import Step, Term
 
 

@@ -16,7 +16,7 @@ from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs, pruned
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.parser import Value, make_divisible
+from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.extent import extent
 from archspec.language.spec import Sequence, Spec, Stage, Template
 from archspec.operations.base import Operation

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.language.expressions.parser import Expression, ExpressionFault, Value, parse
+from archspec.language.expressions.parser import Expression, parse
+from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
 from archspec.operations.base import Operation
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspec.graph.environment import Environment
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.spec import NONE, Fragment, Setting, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations

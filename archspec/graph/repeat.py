@@ -14,7 +14,8 @@ from archspec.graph.block_settings import PER_BLOCK, setting_in_force
 from archspec.graph.graph import Node, Region, too_many_nodes
 from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.parser import Expression, Value
+from archspec.language.expressions.parser import Expression
+from archspec.language.expressions.values import Value
 from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
 from archspec.operations.shapes import ShapeFault
 

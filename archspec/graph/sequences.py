@@ -14,7 +14,7 @@ from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.origins import Origins
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
-from archspec.language.expressions.parser import Value
+from archspec.language.expressions.values import Value
 from archspec.language.spec import NONE, Fragment, Sequence, Step, Term
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations

@@ -7,8 +7,8 @@ import importlib.resources
 from collections.abc import Mapping
 
 from archspec.diagnostics import Faults, Label, Source, cut
-from archspec.language.expressions.parser import FUNCTIONS
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
+from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import Context, read_steps

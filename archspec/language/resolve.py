@@ -16,7 +16,7 @@ from archspec.language.definitions import (
     conventions,
     library,
 )
-from archspec.language.expressions.parser import ExpressionFault, Value
+from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Scale, Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
-from archspec.language.expressions.parser import Expression, Value
+from archspec.language.expressions.parser import Expression
+from archspec.language.expressions.values import Value
 from archspec.language.text.document import Document
 from archspec.operations.base import Operation
 

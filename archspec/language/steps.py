@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Span, cut, nearest
-from archspec.language.expressions.parser import ExpressionFault
 from archspec.language.expressions.tokens import tokens
+from archspec.language.expressions.values import ExpressionFault
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Definitions, Fragment, Sequence, Setting, Step, Term
 from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
-from archspec.language.expressions.parser import Value, make_divisible
+from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import Context, parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole

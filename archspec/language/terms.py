@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
-from archspec.language.expressions.parser import Expression, ExpressionFault, Value, integer, number, parse
+from archspec.language.expressions.parser import Expression, parse
+from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
 from archspec.language.text.document import Document, Path
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.language.expressions.parser import make_divisible
+from archspec.language.expressions.values import make_divisible
 from archspec.language.table import quantized_linear
 from archspec.strategies.definitions import ORDERS, BlockFacts
 from archspec.strategies.draw import Draw, FragmentFacts

@@ -15,7 +15,7 @@ import archspec
 from archspec import testing
 from archspec.codes import CODES
 from archspec.language.definitions import conventions, library
-from archspec.language.expressions.parser import FUNCTIONS
+from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
 from archspec.language.load import MAX_CHAIN
 from archspec.language.resolve import DEFAULT_SETTINGS

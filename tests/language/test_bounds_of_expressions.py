@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archspec.language.expressions.parser import ExpressionFault, Value, parse
+from archspec.language.expressions.parser import parse
+from archspec.language.expressions.values import ExpressionFault, Value
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archspec.codes import CODES
-from archspec.language.expressions.parser import (
+from archspec.language.expressions.parser import Expression, parse
+from archspec.language.expressions.values import (
     FUNCTIONS,
-    Expression,
     ExpressionFault,
     Value,
     integer,
     make_divisible,
     number,
-    parse,
     truth,
     word,
 )

@@ -28,9 +28,9 @@ from archspec.language.expressions.values import (
 
 SCALED = "scaled()"
 
-Environment = Mapping[str, Value]
-Run = Callable[[Environment], Value]
-Node = tuple[Run, int, int]  # what it computes, and where it stands in the text
+Values = Mapping[str, Value]
+Run = Callable[[Values], Value]
+Operand = tuple[Run, int, int]  # what it computes, and its place in the text
 Check = Callable[[Value, Value], bool]
 
 ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
@@ -52,7 +52,7 @@ ORDER: dict[str, Callable[[Number, Number], bool]] = {
 def read(name: str, start: int, end: int) -> Run:
     """A name, looked up when the expression is evaluated."""
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         try:
             return env[name]
         except KeyError:
@@ -62,13 +62,13 @@ def read(name: str, start: int, end: int) -> Run:
     return run
 
 
-def arithmetic(symbol: str, left: Node, right: Node) -> Node:
+def arithmetic(symbol: str, left: Operand, right: Operand) -> Operand:
     """An operator between two numbers."""
     apply = ARITHMETIC[symbol]
     first, start, _ = left
     second, _, end = right
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         a = first(env)
         b = second(env)
         if type(a) in NUMBERS and type(b) in NUMBERS:
@@ -84,23 +84,23 @@ def arithmetic(symbol: str, left: Node, right: Node) -> Node:
     return run, start, end
 
 
-def _no_result(symbol: str, error: ArithmeticError, left: Node, right: Node) -> ExpressionFault:
+def _no_result(symbol: str, error: ArithmeticError, left: Operand, right: Operand) -> ExpressionFault:
     if isinstance(error, ZeroDivisionError):
         return ExpressionFault("E404", f"`{symbol}` divides by zero", right[1], right[2])
     return ExpressionFault("E405", f"the result of `{symbol}` is larger than 10^15", left[1], right[2])
 
 
-def _not_numbers(wanted: str, a: Value, b: Value, left: Node, right: Node) -> ExpressionFault:
+def _not_numbers(wanted: str, a: Value, b: Value, left: Operand, right: Operand) -> ExpressionFault:
     value, (_, start, end) = (a, left) if type(a) not in NUMBERS else (b, right)
     return wrong_kind(value, wanted, start, end)
 
 
-def signed(symbol: str, node: Node, start: int) -> Node:
+def signed(symbol: str, node: Operand, start: int) -> Operand:
     """A sign before a number; ``start`` is the sign's place."""
     inner, inner_start, end = node
     apply: Callable[[Number], Number] = operator.neg if symbol == "-" else operator.pos
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = inner(env)
         if type(value) not in NUMBERS:
             raise wrong_kind(value, f"`{symbol}` takes a number", inner_start, end)
@@ -112,11 +112,11 @@ def signed(symbol: str, node: Node, start: int) -> Node:
     return run, start, end
 
 
-def negated(node: Node, start: int) -> Node:
+def negated(node: Operand, start: int) -> Operand:
     """``not``; ``start`` is its place."""
     inner, inner_start, end = node
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = inner(env)
         if value is True or value is False:
             return not value
@@ -125,13 +125,13 @@ def negated(node: Node, start: int) -> Node:
     return run, start, end
 
 
-def junction(symbol: str, left: Node, right: Node) -> Node:
+def junction(symbol: str, left: Operand, right: Operand) -> Operand:
     """``and`` or ``or``; the right side is evaluated only where it matters."""
     first, start, first_end = left
     second, second_start, end = right
     decisive = symbol == "or"
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = first(env)
         if value is decisive:
             return value
@@ -145,13 +145,13 @@ def junction(symbol: str, left: Node, right: Node) -> Node:
     return run, start, end
 
 
-def conditional(chosen: Node, condition: Node, other: Node) -> Node:
+def conditional(chosen: Operand, condition: Operand, other: Operand) -> Operand:
     """``chosen if condition else other``."""
     first, start, _ = chosen
     test, test_start, test_end = condition
     second, _, end = other
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = test(env)
         if value is True:
             return first(env)
@@ -168,7 +168,7 @@ def compared(first: Run, steps: list[tuple[Run, Check]]) -> Run:
     if len(steps) == 1:
         return lambda env: only(first(env), second(env))
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         a = first(env)
         for right, check in steps:
             b = right(env)
@@ -180,7 +180,12 @@ def compared(first: Run, steps: list[tuple[Run, Check]]) -> Run:
     return run
 
 
-def ordered(symbol: str, left: Node, right: Node) -> Check:
+def comparator(symbol: str, left: Operand, right: Operand) -> Check:
+    """The check of one comparison."""
+    return _ordered(symbol, left, right) if symbol in ORDER else _equal(symbol, left, right)
+
+
+def _ordered(symbol: str, left: Operand, right: Operand) -> Check:
     """One of ``<``, ``<=``, ``>``, ``>=``, between numbers."""
     apply = ORDER[symbol]
 
@@ -192,7 +197,7 @@ def ordered(symbol: str, left: Node, right: Node) -> Check:
     return check
 
 
-def equal(symbol: str, left: Node, right: Node) -> Check:
+def _equal(symbol: str, left: Operand, right: Operand) -> Check:
     """``==`` or ``!=``: values of different kinds differ, but a truth value beside a number is a slip."""
     wanted = symbol == "=="
     message = f"`{symbol}` compares a number with a number"
@@ -207,12 +212,12 @@ def equal(symbol: str, left: Node, right: Node) -> Check:
     return check
 
 
-def called(name: str, argument: Node) -> Run:
+def called(name: str, argument: Operand) -> Run:
     """A function of one argument."""
     function = UNARY[name]
     inner, start, end = argument
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = inner(env)
         if type(value) in NUMBERS and -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             try:
@@ -224,11 +229,11 @@ def called(name: str, argument: Node) -> Run:
     return run
 
 
-def called_with(name: str, arguments: list[Node], start: int, end: int) -> Run:
+def called_with(name: str, arguments: list[Operand], start: int, end: int) -> Run:
     """A function of several arguments."""
     function = SEVERAL[name]
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         values = []
         for inner, inner_start, inner_end in arguments:
             value = inner(env)
@@ -246,11 +251,11 @@ def called_with(name: str, arguments: list[Node], start: int, end: int) -> Run:
     return run
 
 
-def scaled(argument: Node) -> Run:
+def scaled(argument: Operand) -> Run:
     """``scaled``: whatever function the environment has for it."""
     inner, start, end = argument
 
-    def run(env: Environment) -> Value:
+    def run(env: Values) -> Value:
         value = inner(env)
         if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             raise _refused("scaled", value, start, end)

@@ -12,52 +12,10 @@ from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 from archspec.diagnostics import cut, did_you_mean
-from archspec.language.expressions.closures import (
-    ORDER,
-    SCALED,
-    Check,
-    Node,
-    Run,
-    arithmetic,
-    called,
-    called_with,
-    compared,
-    conditional,
-    equal,
-    junction,
-    negated,
-    ordered,
-    read,
-    scaled,
-    signed,
-)
+from archspec.language.expressions import closures
+from archspec.language.expressions.closures import Check, Operand, Run
 from archspec.language.expressions.tokens import Token, tokens
-from archspec.language.expressions.values import (
-    ARGUMENTS,
-    FUNCTIONS,
-    ExpressionFault,
-    Value,
-    describe,
-    integer,
-    make_divisible,
-    number,
-    truth,
-    word,
-)
-
-__all__ = [
-    "FUNCTIONS",
-    "Expression",
-    "ExpressionFault",
-    "Value",
-    "describe",
-    "integer",
-    "make_divisible",
-    "number",
-    "parse",
-    "truth",
-    "word",
-]
+from archspec.language.expressions.values import ARGUMENTS, FUNCTIONS, ExpressionFault
 
 DEPTH = 32
 
@@ -66,8 +24,8 @@ DEPTH = 32
 class Expression:
     """A parsed expression. ``evaluate`` raises :class:`ExpressionFault` where it has no value.
 
-    ``names`` are the free names it reads; a call of ``scaled`` adds ``scaled()``, the key of the environment under
-    which the function is looked up.
+    ``names`` are the free names it reads; a call of ``scaled`` adds ``scaled()``, the name under which the function is
+    looked up.
     """
 
     text: str
@@ -88,7 +46,7 @@ def parse(text: str) -> Expression:
 
 # How tightly an operator binds what stands before it; the tables below follow Python's precedence.
 _TERNARY, _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _SIGN = range(1, 9)
-_COMPARISONS = frozenset(("==", "!=", *ORDER))
+_COMPARISONS = frozenset(("==", "!=", *closures.ORDER))
 _POWERS = {"if": _TERNARY, "or": _OR, "and": _AND, "+": _SUM, "-": _SUM}
 _POWERS |= dict.fromkeys(_COMPARISONS, _COMPARISON) | dict.fromkeys(("*", "/", "//", "%"), _PRODUCT)
 _MISPLACED = {
@@ -117,7 +75,7 @@ class _ExpressionParser:
             self.unexpected()
         return run
 
-    def expression(self, power: int) -> Node:
+    def expression(self, power: int) -> Operand:
         """What binds tighter than ``power``, from the current token on."""
         self.depth += 1
         if self.depth > DEPTH:
@@ -129,7 +87,7 @@ class _ExpressionParser:
         self.depth -= 1
         return node
 
-    def operand(self, power: int) -> Node:
+    def operand(self, power: int) -> Operand:
         kind, value, start, end = self.tokens[self.place]
         self.place += 1
         if kind == "name":
@@ -143,9 +101,9 @@ class _ExpressionParser:
             run, _, _ = self.expression(0)
             return run, start, self.close(start)
         if kind in ("-", "+"):
-            return signed(kind, self.expression(_SIGN), start)
+            return closures.signed(kind, self.expression(_SIGN), start)
         if kind == "not" and power <= _NOT:
-            return negated(self.expression(_NOT), start)
+            return closures.negated(self.expression(_NOT), start)
         if kind == "not":
             raise ExpressionFault("E401", "`not` needs parentheses here", start, end, "write `(not ...)`")
         if kind == "end":
@@ -153,45 +111,44 @@ class _ExpressionParser:
             raise ExpressionFault("E401", message, start, end)
         raise ExpressionFault("E401", f"`{kind}` stands where a value is expected", start, end)
 
-    def operation(self, left: Node, binding: int) -> Node:
+    def operation(self, left: Operand, binding: int) -> Operand:
         symbol = self.tokens[self.place][0]
         if binding == _COMPARISON:
             return self.comparison(left)
         self.place += 1
         if binding >= _SUM:
-            return arithmetic(symbol, left, self.expression(binding))
+            return closures.arithmetic(symbol, left, self.expression(binding))
         if binding == _TERNARY:
             return self.conditional(left)
-        return junction(symbol, left, self.expression(binding))
+        return closures.junction(symbol, left, self.expression(binding))
 
-    def conditional(self, chosen: Node) -> Node:
+    def conditional(self, chosen: Operand) -> Operand:
         condition = self.expression(_TERNARY)
         kind, _, start, end = self.tokens[self.place]
         if kind != "else":
             raise ExpressionFault("E401", "`else` is expected here: `a if c else b`", start, end)
         self.place += 1
-        return conditional(chosen, condition, self.expression(0))
+        return closures.conditional(chosen, condition, self.expression(0))
 
-    def comparison(self, left: Node) -> Node:
+    def comparison(self, left: Operand) -> Operand:
         steps: list[tuple[Run, Check]] = []
         first, start, end = left
         while (symbol := self.tokens[self.place][0]) in _COMPARISONS:
             self.place += 1
             right = self.expression(_COMPARISON)
-            check = ordered(symbol, left, right) if symbol in ORDER else equal(symbol, left, right)
-            steps.append((right[0], check))
+            steps.append((right[0], closures.comparator(symbol, left, right)))
             left = right
             end = right[2]
-        return compared(first, steps), start, end
+        return closures.compared(first, steps), start, end
 
-    def name(self, name: str, start: int, end: int) -> Node:
+    def name(self, name: str, start: int, end: int) -> Operand:
         if name in FUNCTIONS:
             message = f"`{name}` is a function of the language, not a value"
             raise ExpressionFault("E401", message, start, end, f"call it: `{name}(...)`")
         self.names.add(name)
-        return read(name, start, end), start, end
+        return closures.read(name, start, end), start, end
 
-    def call(self, name: str, start: int, end: int) -> Node:
+    def call(self, name: str, start: int, end: int) -> Operand:
         if name not in FUNCTIONS:
             advice = did_you_mean(name, FUNCTIONS) or f"the functions are {', '.join(FUNCTIONS)}"
             raise ExpressionFault("E402", f"`{cut(name)}` is not a function of the language", start, end, advice, name)
@@ -200,16 +157,16 @@ class _ExpressionParser:
         if not least <= len(arguments) <= greatest:
             raise ExpressionFault("E401", f"`{name}` takes {wanted}, not {len(arguments)}", start, end)
         if name == "scaled":
-            self.names.add(SCALED)
-            return scaled(arguments[0]), start, stop
+            self.names.add(closures.SCALED)
+            return closures.scaled(arguments[0]), start, stop
         if len(arguments) == 1:
-            return called(name, arguments[0]), start, stop
-        return called_with(name, arguments, start, stop), start, stop
+            return closures.called(name, arguments[0]), start, stop
+        return closures.called_with(name, arguments, start, stop), start, stop
 
-    def arguments(self) -> tuple[list[Node], int]:
+    def arguments(self) -> tuple[list[Operand], int]:
         opened = self.tokens[self.place][2]
         self.place += 1
-        found: list[Node] = []
+        found: list[Operand] = []
         if self.tokens[self.place][0] != ")":
             found.append(self.expression(0))
         while self.tokens[self.place][0] == ",":

@@ -13,7 +13,8 @@ from typing import Any
 import archspec
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Source, Span
-from archspec.language.expressions.parser import FUNCTIONS, ExpressionFault, parse
+from archspec.language.expressions.parser import parse
+from archspec.language.expressions.values import FUNCTIONS, ExpressionFault
 from archspec.language.schema_faults import validate
 from archspec.language.text.document import decode, read
 from archspec.testing.expectations import check_expectations
