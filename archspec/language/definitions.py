@@ -13,7 +13,8 @@ from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import Context, read_steps
 from archspec.language.terms import Cursor
-from archspec.language.text.document import Document, read
+from archspec.language.text.document import Document
+from archspec.language.text.reader import read
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 

@@ -12,8 +12,9 @@ from archspec.language.overrides import with_overrides
 from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
-from archspec.language.text.document import Document, read
+from archspec.language.text.document import Document
 from archspec.language.text.locate import open_beside, open_spec
+from archspec.language.text.reader import read
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64

@@ -10,7 +10,8 @@ from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecE
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
-from archspec.language.text.document import Document, Path, Place, read
+from archspec.language.text.document import Document, Path, Place
+from archspec.language.text.reader import read
 
 MAX_PARTS = 32
 

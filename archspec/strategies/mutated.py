@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from archspec.diagnostics import Source
-from archspec.language.text.document import read
+from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import write
 from archspec.strategies.faults import GENERAL, Fault, RawSpec
 from archspec.strategies.specs import SpecText

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archspec.diagnostics import Source, SpecError
-from archspec.language.text.document import read
 from archspec.language.text.locate import SUFFIXES
+from archspec.language.text.reader import read
 
 _BOM = b"\xef\xbb\xbf"
 _KEYS = re.compile(rb"^([ ]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:(?=\s|$)", re.MULTILINE)

@@ -19,8 +19,8 @@ from archspec.graph.lower import lower
 from archspec.language.load import load
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
-from archspec.language.text.document import read
 from archspec.language.text.locate import open_spec
+from archspec.language.text.reader import read
 from archspec.testing.expectations import Compared, claims_of, compare_claims, own_claims
 from archspec.testing.update import edit_of, replaced
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from archspec.analysis.numbers import MAX_BITS
 from archspec.diagnostics import Source, Span, SpecError
 from archspec.graph.graph import Graph
-from archspec.language.text.document import Document, Path, read
+from archspec.language.text.document import Document, Path
+from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import Raw, flow
 from archspec.operations.shapes import Shape
 from archspec.testing.expectations import Compared, Measures, claims_of

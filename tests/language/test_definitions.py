@@ -12,7 +12,7 @@ from archspec.graph.graph import Graph
 from archspec.language.fingerprint import fingerprint
 from archspec.language.load import load
 from archspec.language.terms import Cursor, read_template
-from archspec.language.text.document import read
+from archspec.language.text.reader import read
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
 STAGES = "stages: {block: basic, count: 1, channels: 8}\n"

@@ -14,7 +14,7 @@ from archspec.diagnostics import Diagnostic, Source, SpecError
 from archspec.language.schema import library_schema, read_schema
 from archspec.language.schema_faults import validate
 from archspec.language.spec import SETTINGS
-from archspec.language.text.document import read
+from archspec.language.text.reader import read
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from tests.support.paths import ROOT

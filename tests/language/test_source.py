@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics import Diagnostic, Source, SpecError
 from archspec.language.text import document as module
-from archspec.language.text.document import Document, Path, ReadLimits, decode, read, read_file
+from archspec.language.text.document import Document, Path
+from archspec.language.text.files import ReadLimits, decode, read_file
+from archspec.language.text.reader import read
 from archspec.language.text.scalars import NotFinite, read_scalar
 from tests.support.timing import allowed
 

@@ -199,7 +199,7 @@ def test_the_writer(document: dict[str, Any]) -> None:
 
 def archspec_reads(text: str) -> Any:
     from archspec.diagnostics import Source
-    from archspec.language.text.document import read
+    from archspec.language.text.reader import read
 
     return read(Source("written", text)).value
 

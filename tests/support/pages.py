@@ -10,7 +10,8 @@ from pathlib import Path
 
 import archspec
 from archspec.language.schema_faults import validate
-from archspec.language.text.document import read, read_file
+from archspec.language.text.files import read_file
+from archspec.language.text.reader import read
 from archspec.testing.expectations import check_expectations
 from tests.support.paths import ROOT
 

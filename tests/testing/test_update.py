@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.diagnostics import Source
-from archspec.language.text.document import read
+from archspec.language.text.reader import read
 from archspec.testing.expectations import check_expectations, read_expectation
 from archspec.testing.update import figure, update
 

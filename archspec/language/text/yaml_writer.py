@@ -1,6 +1,6 @@
 """Values as YAML again: one text, the line of each value in it, and where each value came from in comments.
 
-The writer knows the one dialect that :mod:`archspec.language.text.document` reads: what it writes reads back to the
+The writer knows the one dialect that :mod:`archspec.language.text.reader` reads: what it writes reads back to the
 same values.
 """
 

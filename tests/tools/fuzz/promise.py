@@ -16,7 +16,8 @@ from archspec.diagnostics import Diagnostic, Source, Span
 from archspec.language.expressions.parser import parse
 from archspec.language.expressions.values import FUNCTIONS, ExpressionFault
 from archspec.language.schema_faults import validate
-from archspec.language.text.document import decode, read
+from archspec.language.text.files import decode
+from archspec.language.text.reader import read
 from archspec.testing.expectations import check_expectations
 
 SECONDS = 1.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source
-from archspec.language.text.document import read
+from archspec.language.text.reader import read
 from tests.support.paths import ROOT
 
 ZOO = sorted((ROOT / "specs").glob("*.yaml"))
