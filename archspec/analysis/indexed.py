@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.operations.base import Operation
-from archspec.operations.facts import Applied, Facts, applied
+from archspec.operations.facts import Facts, applied
 from archspec.operations.shapes import Shape
 
 SOURCE = -1
@@ -55,29 +55,29 @@ def index_graph(graph: Graph) -> IndexedGraph:
     made: dict[str, tuple[tuple[int], tuple[Shape]]] = {INPUT: ((SOURCE,), (graph.input,))}
     sources: list[tuple[int, ...]] = []
     shapes: list[tuple[Shape, ...]] = []
-    ways: list[tuple[int, ...]] = []
-    found: list[Applied] = []
-    for position, (name, operation, names, shape, _) in enumerate(graph.nodes):
-        inputs: tuple[int, ...]
-        read: tuple[Shape, ...]
+    inputs: tuple[int, ...]
+    read: tuple[Shape, ...]
+    for position, (name, _, names, shape, _) in enumerate(graph.nodes):
         if len(names) == 1:
             inputs, read = made[names[0]]
-            each = applied(operation, read)
-            ways.append(inputs)
         else:
             inputs = tuple([made[source][0][0] for source in names])
             read = tuple([made[source][1][0] for source in names])
-            each = applied(operation, read)
-            gates = each.facts.gates
-            ways.append(tuple([source for i, source in enumerate(inputs) if i not in gates]) if gates else inputs)
         sources.append(inputs)
         shapes.append(read)
-        found.append(each)
         made[name] = (position,), (shape,)
-    outputs = {label: made[name][0][0] for label, name in graph.outputs.items()}
-    kinds = tuple([Kind(each.operation, each.facts, count) for each, count in Counter(found).items()])
+    found = list(map(applied, [node.operation for node in graph.nodes], shapes))
     facts = tuple([each.facts for each in found])
+    kinds = tuple([Kind(each.operation, each.facts, count) for each, count in Counter(found).items()])
+    ways = sources
+    if any(kind.facts.gates for kind in kinds):
+        ways = [_without(each.gates, inputs) for each, inputs in zip(facts, sources, strict=True)]
+    outputs = {label: made[name][0][0] for label, name in graph.outputs.items()}
     return IndexedGraph(graph, tuple(sources), tuple(shapes), tuple(ways), facts, outputs, kinds)
+
+
+def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([source for i, source in enumerate(inputs) if i not in gates]) if gates else inputs
 
 
 def total(values: Iterable[int | None]) -> int | None:

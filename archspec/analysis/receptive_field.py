@@ -13,16 +13,39 @@ from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 
 
-class _Span(NamedTuple):
-    """What the positions of a map see along one axis: each from a first to a last position of the input.
+class _Interval(NamedTuple):
+    """What the first position of a map sees along one axis: from ``first`` to ``last``, in positions of the input.
 
-    The first ``len(firsts)`` positions see from ``firsts`` to ``lasts``, which may lie in the padding; every further
-    such number of positions sees ``shift`` further. It is 1 until an operation enlarges.
+    Both may lie in the padding. The next position sees ``stride`` further.
+    """
+
+    first: int
+    last: int
+    stride: int
+
+    def repeated(self, length: int) -> _Periodic:
+        return _Periodic((self.first,), (self.last,), self.stride).repeated(length)
+
+
+class _Periodic(NamedTuple):
+    """The same behind an operation that enlarges: what the first positions see, one by one.
+
+    As many positions further, they see ``shift`` further.
     """
 
     firsts: tuple[int, ...]
     lasts: tuple[int, ...]
     shift: int
+
+    def repeated(self, length: int) -> _Periodic:
+        """The same for the first ``length`` positions."""
+        firsts, lasts = zip(*[self.seen(position, position) for position in range(length)], strict=True)
+        return _Periodic(firsts, lasts, self.shift * length // len(self.firsts))
+
+    def seen(self, start: int, end: int) -> tuple[int, int]:
+        """From where to where the positions from ``start`` to ``end`` see together."""
+        first, last = divmod(start, len(self.firsts)), divmod(end, len(self.firsts))
+        return self.firsts[first[1]] + first[0] * self.shift, self.lasts[last[1]] + last[0] * self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +76,14 @@ def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None
     if output == SOURCE or found is None or isinstance(found, Everywhere):
         return None
     gates = sum([left_out.get(position, 0) for position in _before(network, output)]) if left_out else 0
-    size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in found))
-    stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in found))
-    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in found)
+    spans = [span.repeated(1) if isinstance(span, _Interval) else span for span in found]
+    size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in spans))
+    stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in spans))
+    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in spans)
     return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
 
 
+_Span = _Interval | _Periodic
 _Field = tuple[_Span, ...] | Everywhere | None
 
 
@@ -66,7 +91,7 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     left_out: dict[int, int] = {}
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
-    fields[SOURCE] = (_Span((0,), (0,), 1),) * (len(network.graph.input) - 1)
+    fields[SOURCE] = (_Interval(0, 0, 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
@@ -114,49 +139,32 @@ def _joined(values: list[_Field]) -> _Field:
 
 
 def _union(spans: Sequence[_Span]) -> _Span:
-    length = math.lcm(*[len(span.firsts) for span in spans])
-    firsts, lasts, shifts = zip(*[_repeated(span, length) for span in spans], strict=True)
-    return _Span(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
-
-
-def _repeated(span: _Span, length: int) -> _Span:
-    """The same, with ``length`` positions until it repeats."""
-    times = length // len(span.firsts)
-    if times == 1:
-        return span
-    firsts, lasts = ([_seen(ends, span.shift, at) for at in range(length)] for ends in (span.firsts, span.lasts))
-    return _Span(tuple(firsts), tuple(lasts), span.shift * times)
+    if _Periodic not in map(type, spans):
+        firsts, lasts, strides = zip(*spans, strict=True)
+        return _Interval(min(firsts), max(lasts), max(strides))
+    length = math.lcm(*[len(span.firsts) for span in spans if isinstance(span, _Periodic)])
+    firsts, lasts, shifts = zip(*[span.repeated(length) for span in spans], strict=True)
+    return _Periodic(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
 
 
 def _further(field: tuple[_Span, ...], reaches: tuple[Reach, ...]) -> tuple[_Span, ...]:
     """The field behind an operation of these reaches; axes are mostly alike."""
-    found: list[_Span] = []
-    for span, reach in zip(field, reaches, strict=True):
-        alike = found and span == field[0] and reach == reaches[0]
-        found.append(found[0] if alike else _behind(span, reach))
-    return tuple(found)
+    if field.count(field[0]) == reaches.count(reaches[0]) == len(field):
+        return (_behind(field[0], reaches[0]),) * len(field)
+    return tuple(map(_behind, field, reaches))
 
 
 def _behind(span: _Span, reach: Reach) -> _Span:
-    firsts, lasts, shift = span
     extent, stride, padding = reach
-    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int):
-        first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
-        return _Span((first,), (last,), shift * stride)
-    period = stride.denominator * len(firsts)
+    if isinstance(span, _Interval) and isinstance(stride, int) and isinstance(padding, int):
+        first, last, jump = span
+        return _Interval(first - padding * jump, last + (extent - 1 - padding) * jump, jump * stride)
+    each = span.repeated(1) if isinstance(span, _Interval) else span
+    period = stride.denominator * len(each.firsts)
     length = period // math.gcd(stride.numerator, period)
     starts = [math.floor(position * stride - padding) for position in range(length)]
-    return _Span(
-        tuple([_seen(firsts, shift, start) for start in starts]),
-        tuple([_seen(lasts, shift, start + extent - 1) for start in starts]),
-        length * stride.numerator // period * shift,
-    )
-
-
-def _seen(ends: tuple[int, ...], shift: int, position: int) -> int:
-    """The first or the last that a position sees."""
-    turns, phase = divmod(position, len(ends))
-    return ends[phase] + turns * shift
+    firsts, lasts = zip(*[each.seen(start, start + extent - 1) for start in starts], strict=True)
+    return _Periodic(firsts, lasts, length * stride.numerator // period * each.shift)
 
 
 def _quotient(number: int, by: int) -> float:

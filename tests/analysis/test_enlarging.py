@@ -147,6 +147,7 @@ def field_of(network: Network) -> ReceptiveField:
 @example([[[Upsample(), conv(3, 2)], [conv(3, 2), Upsample()], []], conv(3, dilation=3)])
 @example([conv(3, 3, padding=0), Upsample(), [[Upsample(), conv(4, 2, padding=1)], [conv(5)]], conv(3)])
 @example([Upsample(linear=True), conv(3, dilation=2)])
+@example([[[conv(3, 2), Upsample()], [conv(3, 3), Upsample(3)]], conv(3)])
 @example([Upsample(3), Upsample(2), conv(2), conv(3, 3, padding=0)])
 @settings(max_examples=80, deadline=None)
 def test_extent_and_jump_are_those_of_the_gradient(network: Network) -> None:
