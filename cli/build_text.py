@@ -43,11 +43,11 @@ def _stage_table(costs: Report) -> list[tuple[str, ...]]:
 
 
 def put_loaded(loaded: Loaded) -> None:
-    """Print how many keys were loaded, and which were initialised or not used."""
+    """Print how many keys were loaded, and which were initialized or not used."""
     put(f"weights of {Terminal.of(sys.stdout).safe(str(loaded.file))}")
     put(f"  {counted(len(loaded.loaded), 'key')} loaded")
     shapes = {key: f"{_shape(ours)}, in the file {_shape(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
-    _put_keys("initialised", [(key, shapes.get(key, "")) for key in loaded.initialised])
+    _put_keys("initialized", [(key, shapes.get(key, "")) for key in loaded.initialized])
     _put_keys("of the file not used", [(key, "") for key in loaded.unused])
     put("")
 

@@ -1,4 +1,4 @@
-"""Key maps: which key of a reference's state dict holds the tensor of which key of ours."""
+"""Key maps: for each key of a spec's network, the key of the same tensor in other weights."""
 
 from __future__ import annotations
 
@@ -12,27 +12,41 @@ from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.weights.paths import regular_file, unreadable
 
 MAX_BYTES = 16 * 2**20
-"""How large a file of a key map may be; that of a network of a thousand layers has some 500 kB."""
+"""The largest key map that is read. A network of a thousand layers needs about 500 kB."""
 
 HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec": "a key of the weights", ...}}`'
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMap:
-    """A key map: ``keys`` by the spec's key; where it was read from, and the hash of the spec that it is about."""
+    """Which key of the weights belongs to which key of the spec's network."""
 
     keys: Mapping[str, str]
+    """The keys of the weights, by the spec's keys."""
+
     file: str | None = None
+    """The path that was read, if any."""
+
     spec: str | None = None
+    """The name of the spec that the map was written for, if known."""
+
     hash: str | None = None
+    """The hash of that spec, if known."""
 
 
 def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
-    """The key map of a JSON file, or of a mapping: what such a file holds, or the keys alone.
+    """Read a key map.
+
+    Args:
+        given: the path of a JSON file that ``archspec verify --map`` wrote, the content of such a file, or only its
+            ``keys``.
 
     Raises:
-        SpecError: E801, E803 or E804 where there is no such file or it cannot be read; E820 for each thing that no key
-            map has, E822 for each key of the weights that stands for several keys of the spec.
+        SpecError: E801, there is no such file; E803, it is not a regular file; E804, it cannot be read; E820, it is
+            not a key map, one diagnostic for each fault; E822, it maps several keys of the spec to one of the weights.
+
+    >>> read_map({"fc.weight": "head.weight"}).keys["fc.weight"]
+    'head.weight'
     """
     if not isinstance(given, str | os.PathLike):
         whole = isinstance(given.get("keys"), Mapping)
@@ -50,11 +64,11 @@ def _text(file: str, name: str) -> str:
     except OSError as error:
         raise unreadable(file, error) from None
     if len(data) > MAX_BYTES:
-        raise _no_map(f"{name} has more than {MAX_BYTES // 2**20} MiB")
+        raise _no_map(f"{name} is larger than {MAX_BYTES // 2**20} MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _no_map(f"{name} is not UTF-8 text: byte {error.start} begins no character") from None
+        raise _no_map(f"{name} is not UTF-8 text: invalid byte at position {error.start}") from None
 
 
 def _parsed(text: str, name: str) -> Any:
@@ -63,8 +77,8 @@ def _parsed(text: str, name: str) -> Any:
     except json.JSONDecodeError as error:
         message = f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}"
         raise _no_map(message) from None
-    except (RecursionError, ValueError):  # what is nested too deep, numbers of thousands of digits
-        raise _no_map(f"{name} is no JSON that can be read") from None
+    except (RecursionError, ValueError):
+        raise _no_map(f"{name} is nested too deeply, or has a number with too many digits") from None
 
 
 def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
@@ -73,7 +87,7 @@ def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
         return found
     keys = [key for key, _ in pairs]
     twice = [f"`{cut(key)}`" for key in found if keys.count(key) > 1]
-    raise _no_map(f"{name} has keys that are written twice: {', '.join(twice)}")
+    raise _no_map(f"{name} has duplicate keys: {', '.join(twice)}")
 
 
 def _checked(value: Any, name: str, file: str | None) -> KeyMap:
@@ -81,8 +95,8 @@ def _checked(value: Any, name: str, file: str | None) -> KeyMap:
         raise _no_map(f"{name} is {_kind(value)}, not a mapping")
     keys = value.get("keys")
     if not isinstance(keys, Mapping):
-        missing = "has no `keys`" if keys is None else f"has {_kind(keys)} as `keys`, not a mapping"
-        raise _no_map(f"{name} {missing}")
+        reason = "does not have `keys`" if keys is None else f"has {_kind(keys)} as `keys`, not a mapping"
+        raise _no_map(f"{name} {reason}")
     found = [Diagnostic("E820", f"{name} {reason}", help=HELP) for reason in _wrong(value, keys)]
     if not found:
         found = list(_several(keys, name))
@@ -94,12 +108,12 @@ def _checked(value: Any, name: str, file: str | None) -> KeyMap:
 def _wrong(value: Mapping[str, Any], keys: Mapping[Any, Any]) -> Iterator[str]:
     for field in ("spec", "hash"):
         if not isinstance(value.get(field), str | None):
-            yield f"has {_kind(value[field])} as `{field}`, not text"
+            yield f"has {_kind(value[field])} as `{field}`, not a string"
     for ours, theirs in keys.items():
         if not isinstance(ours, str):
-            yield f"has {_kind(ours)} as a key of the spec, not text"
+            yield f"has {_kind(ours)} as a key of the spec, not a string"
         elif not isinstance(theirs, str):
-            yield f"has {_kind(theirs)} for `{cut(ours)}`, not text"
+            yield f"has {_kind(theirs)} for `{cut(ours)}`, not a string"
 
 
 def _several(keys: Mapping[str, str], name: str) -> Iterator[Diagnostic]:
@@ -108,14 +122,14 @@ def _several(keys: Mapping[str, str], name: str) -> Iterator[Diagnostic]:
         owners.setdefault(theirs, []).append(f"`{cut(ours)}`")
     for theirs, several in owners.items():
         if len(several) > 1:
-            yield Diagnostic.listing("E822", f"{name} gives `{cut(theirs)}` to {len(several)} keys", several)
+            yield Diagnostic.listing("E822", f"{name} uses `{cut(theirs)}` for {len(several)} keys", several)
 
 
 def _kind(value: object) -> str:
-    """What a value of JSON is, with its article."""
+    """The type of a JSON value in words."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    kinds = {str: "text", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
     return kinds.get(type(value), f"a {cut(type(value).__name__)}")
 
 

@@ -1,4 +1,4 @@
-"""The record of what became of weights that a model was built with."""
+"""The record of the weights that a model was built with."""
 
 from __future__ import annotations
 
@@ -13,43 +13,49 @@ from archspec.operations.shapes import Shape
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of weights, key by key; a model that was built with some has it in ``model.meta["weights"]``.
+    """Which weights were loaded and which were not: ``model.meta["weights"]`` of a model that was built with some.
 
-    Every key of the network is either in ``loaded`` or in ``initialised``. What is initialised follows the spec's
-    ``init``, and has the values that a model without weights would have for the same seed.
+    Every key of the network is either in ``loaded`` or in ``initialized``. The initialized tensors follow the spec's
+    ``init``, and have the values that the same seed gives without any weights.
+
+    >>> import archspec, torch
+    >>> weights = {"fc.bias": torch.zeros(1000), "aux.bias": torch.zeros(8)}
+    >>> loaded = archspec.build("resnet18", weights=weights, transfer=True, seed=0).meta["weights"]
+    >>> loaded.loaded, loaded.initialized[:2], loaded.unused
+    (('fc.bias',), ('conv1.weight', 'bn1.weight'), ('aux.bias',))
     """
 
     file: str | None
-    """The path that was read; None where a mapping was given."""
+    """The path of the weights; None if they were given as a mapping."""
 
     map: str | None
-    """The path of the key map; None where there is none, or a mapping."""
+    """The path of the key map; None if there was none, or if it was given as a mapping."""
 
     transfer: bool
-    """Whether keys were allowed not to fit."""
+    """Whether weights that fit only in part were accepted."""
 
     unwrapped: tuple[str, ...]
-    """What was taken off to reach the state dict: an entry of a checkpoint, ``module.`` before every key."""
+    """The wrappers that were removed: an entry of a checkpoint, or a prefix of every key, such as ``module.``."""
 
     loaded: tuple[str, ...]
-    """The network's keys whose tensors were copied, in its order."""
+    """The network's keys whose tensors were copied, in the network's order."""
 
-    initialised: tuple[str, ...]
-    """The network's other keys, in its order. Without a transfer, only counters of batches, which old files lack."""
+    initialized: tuple[str, ...]
+    """The network's other keys, in order. Without a transfer, only batch counters, which old files lack."""
 
     reshaped: Mapping[str, tuple[Shape, Shape]]
-    """Of ``initialised``, those that the weights have in another shape: that of the weights, and the network's."""
+    """The keys of ``initialized`` that have another shape in the weights: the weights' shape, and the network's."""
 
     unused: tuple[str, ...]
-    """Keys of the weights, as they are called there, that were not copied; those of ``reshaped`` among them."""
+    """The weights' own keys whose tensors were not copied, including those of ``reshaped``."""
 
     remarks: tuple[Diagnostic, ...] = ()
-    """What was warned about: wrappers, casts, numbers that are not finite, a map of another spec."""
+    """The warnings: wrappers, casts, values that are not finite, a key map of another spec."""
 
     def as_data(self) -> dict[str, Any]:
-        """As plain data, for JSON, without the remarks, which are diagnostics of the whole."""
+        """Plain data for JSON, without the remarks, which are among the diagnostics of the whole output."""
         return {
-            **plain(self, "file", "map", "transfer", "unwrapped", "loaded", "initialised"),
+            **plain(self, "file", "map", "transfer", "unwrapped", "loaded", "initialized"),
             "reshaped": before_and_after(self.reshaped),
             "unused": list(self.unused),
         }

@@ -1,4 +1,4 @@
-"""Files that are to be read: what they must be, and what is said where the system does not give them out."""
+"""Checking the path of a file to read, and the diagnostic for a file that the system refuses to open."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from archspec.diagnostics import Diagnostic, SpecError, cut
 
 
 def regular_file(file: str, what: str) -> Path:
-    """The path of a file that is to be read, such as ``what`` names.
+    """The path of a file to read; ``what`` is its kind, for messages.
 
     Raises:
-        SpecError: E801 where there is none, E803 where it is a folder, a pipe or a device.
+        SpecError: E801, there is no such file; E803, it is a folder, a pipe or a device; E804, it may not be read.
     """
     path = Path(file)
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
-    except PermissionError as error:  # a folder on the way that may not be searched
+    except PermissionError as error:  # for a folder on the path
         raise unreadable(file, error) from None
-    except (OSError, ValueError):  # a name that is too long, or that no file can have
+    except (OSError, ValueError):  # the name may also be too long, or contain NUL
         raise SpecError([Diagnostic("E801", f"there is no {what} `{cut(file)}`")]) from None
     if not regular:
         raise SpecError([Diagnostic("E803", f"the {what} `{cut(file)}` is not a regular file")])
@@ -27,6 +27,6 @@ def regular_file(file: str, what: str) -> Path:
 
 
 def unreadable(file: str, error: OSError) -> SpecError:
-    """The refusal of a file that the system does not give out."""
+    """E804, for a file that the system refuses to open."""
     reason = (error.strerror or type(error).__name__).lower()
     return SpecError([Diagnostic("E804", f"`{cut(file)}` cannot be read: {reason}")])

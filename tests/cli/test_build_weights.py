@@ -50,7 +50,7 @@ def test_weights_of_torchvision_into_ten_classes(tmp_path: Path) -> None:
     assert sections(out) == [
         "resnet18.pth",
         "  120 keys loaded",
-        "  2 keys initialised",
+        "  2 keys initialized",
         "    fc.weight  10x512, in the file 1000x512",
         "    fc.bias    10, in the file 1000",
         "  2 keys of the file not used",
@@ -102,7 +102,7 @@ def test_json(state: State, run: Run) -> None:
         "transfer": True,
         "unwrapped": [],
         "loaded": [key for key in state if not key.startswith("fc.")],
-        "initialised": ["fc.weight", "fc.bias"],
+        "initialized": ["fc.weight", "fc.bias"],
         "reshaped": {
             "fc.weight": {"before": [5, 8], "after": [7, 8]},
             "fc.bias": {"before": [5], "after": [7]},
@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(state: State, run: R
     found = run(*command)
     assert (found.status, found.out) == (1, "")
     assert found.err.count("error[E807]") == 3
-    for told in ("lack 1 key of `small`: `conv1.weight`", "`small` has not: `extra`", "`fc.bias` is 9, not 5"):
+    for told in ("lack 1 key of `small`: `conv1.weight`", "`small` does not have: `extra`", "`fc.bias` is 9, not 5"):
         assert told in found.err
     assert "--transfer" in found.err
     data = run(*command, "--format", "json")

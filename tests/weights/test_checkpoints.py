@@ -1,4 +1,4 @@
-"""Checkpoints of training: what is taken off where there is no doubt, and refused where there is."""
+"""Checkpoints of training: wrappers are removed if the result is certain, and else the file is refused."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_wraps_a_state_dict_is_taken_off_and_said(kind: str, form: str, tmp
     if form == "file":
         torch.save(weights, tmp_path / "checkpoint.pth")
         weights = tmp_path / "checkpoint.pth"
-    with pytest.warns(UserWarning, match="taken off") as caught:
+    with pytest.warns(UserWarning, match="removed") as caught:
         built = archspec.build(SMALL, weights=weights)
     (warning,) = caught
     assert warning.filename == __file__
@@ -81,7 +81,7 @@ def test_what_wraps_a_state_dict_is_taken_off_and_said(kind: str, form: str, tmp
     record = built.meta["weights"]
     assert record.unwrapped == taken
     assert [remark.code for remark in record.remarks] == ["W820"]
-    assert (record.initialised, record.unused, record.loaded) == ((), (), tuple(expected))
+    assert (record.initialized, record.unused, record.loaded) == ((), (), tuple(expected))
     for key, value in built.state_dict().items():
         assert torch.equal(value, expected[key]), key
 
@@ -101,7 +101,7 @@ def test_an_old_file_lacks_counters_behind_a_prefix_too() -> None:
     given = {key: value for key, value in Lit(model).state_dict().items() if not key.endswith("num_batches_tracked")}
     with pytest.warns(UserWarning, match="`model.`"):
         record = archspec.build(SMALL, weights=given).meta["weights"]
-    assert record.initialised == tuple(key for key in model.state_dict() if key.endswith("num_batches_tracked"))
+    assert record.initialized == tuple(key for key in model.state_dict() if key.endswith("num_batches_tracked"))
 
 
 def refused(weights: Any, text: str = SMALL, **options: Any) -> archspec.SpecError:
@@ -139,7 +139,7 @@ def test_two_networks_under_two_prefixes_are_named() -> None:
 
 
 def test_a_prefix_that_no_wrapper_is_known_for_is_kept_where_keys_do_not_fit() -> None:
-    """It may be a scope of another network, so nothing is taken off; the help says what may be meant."""
+    """It may be a scope of another network, so it is not removed; the help says what it may be."""
     given = {f"backbone.{key}": value for key, value in trained().state_dict().items() if not key.startswith("fc")}
     for options in ({}, {"transfer": True}):
         error = refused(given, **options)

@@ -110,7 +110,7 @@ def test_a_map_brings_the_weights_of_another_model(form: str, tmp_path: Path) ->
     found = model.meta["weights"]
     assert found.file == str(tmp_path / "own.pth")
     assert found.map == (str(path) if form in ("file", "str", "bom") else None)
-    assert (found.initialised, found.unused, list(found.loaded)) == ((), (), list(keys()))
+    assert (found.initialized, found.unused, list(found.loaded)) == ((), (), list(keys()))
 
 
 def test_a_map_is_read_from_the_specs_keys_to_the_others() -> None:
@@ -138,7 +138,7 @@ def test_old_weights_and_maps_without_counters() -> None:
     short = {key: value for key, value in keys().items() if "num_batches" not in key}
     for map in (keys(), short):
         found = build(reference, map).meta["weights"]
-        assert found.initialised == tuple(key for key in keys() if "num_batches" in key)
+        assert found.initialized == tuple(key for key in keys() if "num_batches" in key)
 
 
 # -- what does not fit -------------------------------------------------------------------------------------------------
@@ -153,9 +153,10 @@ def test_every_key_that_does_not_fit_is_listed_by_both_names() -> None:
     del short["bn1.bias"]
     missing, extra, misfit = refused(given, short)
     assert {d.code for d in (missing, extra, misfit)} == {"E807"}
-    assert missing.message.endswith(": `bn1.bias` (not in the key map), `layer1.0.conv2.weight` (there `one.3.weight`)")
+    told = ": `bn1.bias` (not in the key map), `layer1.0.conv2.weight` (`one.3.weight` in the weights)"
+    assert missing.message.endswith(told)
     assert re.findall("`([^`]*)`", extra.message.partition(": ")[2]) == ["first.1.bias", "aux.weight"]
-    assert misfit.message.endswith(": `fc.bias` (there `top.bias`) is 7, not 5")
+    assert misfit.message.endswith(": `fc.bias` (`top.bias` in the weights) is 7, not 5")
 
 
 def test_keys_that_the_network_lacks() -> None:
@@ -179,7 +180,7 @@ def test_a_map_of_another_spec_is_warned_about() -> None:
     assert len(caught) == 1
     found = model.meta["weights"]
     assert [remark.code for remark in found.remarks] == ["W823"]
-    assert found.initialised == ("fc.weight", "fc.bias")
+    assert found.initialized == ("fc.weight", "fc.bias")
     assert found.unused == ("top.weight", "top.bias")
     assert found.reshaped == {"fc.weight": ((5, 4), (10, 4)), "fc.bias": ((5,), (10,))}
     assert torch.equal(model.conv1.weight, reference.first[0].weight)
@@ -194,7 +195,7 @@ def test_a_transfer_with_the_map_of_a_deeper_network() -> None:
     with pytest.warns(UserWarning, match="its hash is not"):
         found = archspec.build(SMALL, weights=given, map=written(keys=deeper, hash="other"), transfer=True)
     assert found.meta["weights"].unused == ("two.0.weight",)
-    assert found.meta["weights"].initialised == ()
+    assert found.meta["weights"].initialized == ()
 
 
 def test_two_keys_of_one() -> None:
@@ -223,8 +224,8 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "hash": ('{"keys": {}, "hash": 12}', "`hash`"),
     "spec": ('{"keys": {}, "spec": {}}', "`spec`"),
     "twice": ('{"keys": {"a.b": "x", "c": "y", "a.b": "z"}}', "`a.b`"),
-    "deep": ("[" * 100_000, "no JSON that can be read"),
-    "digits": ('{"keys": ' + "9" * 10_000 + "}", "no JSON that can be read"),
+    "deep": ("[" * 100_000, "too deeply"),
+    "digits": ('{"keys": ' + "9" * 10_000 + "}", "too many digits"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Transfer: what fits is loaded, what does not is initialised by the seed, and both are recorded."""
+"""Transfer: what fits is loaded, what does not is initialized by the seed, and both are recorded."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_weights_of_torchvision_into_ten_classes() -> None:
     fitting = {k: v for k, v in given.items() if v.shape == reference.state_dict()[k].shape}
     left = reference.load_state_dict(fitting, strict=False)
     found = record(model)
-    assert list(found.initialised) == left.missing_keys == ["fc.weight", "fc.bias"]
+    assert list(found.initialized) == left.missing_keys == ["fc.weight", "fc.bias"]
     assert found.unused == ("fc.weight", "fc.bias")
     assert found.reshaped == {"fc.weight": ((1000, 512), (10, 512)), "fc.bias": ((1000,), (10,))}
     assert list(found.loaded) == list(fitting)
@@ -99,11 +99,11 @@ def test_the_plan_is_that_of_diff(pair: str, flat: bool) -> None:
     found = record(model)
     assert found.loaded == plan.kept
     assert found.reshaped == plan.reshaped
-    assert set(found.initialised) == {*plan.reshaped, *plan.new}
+    assert set(found.initialized) == {*plan.reshaped, *plan.new}
     assert set(found.unused) == {*plan.reshaped, *plan.dropped}
     assert [key for key in given if key in found.unused] == list(found.unused)
     fresh = archspec.build(after, seed=11).state_dict()
-    assert [key for key in fresh if key in found.initialised] == list(found.initialised)
+    assert [key for key in fresh if key in found.initialized] == list(found.initialized)
     for key, value in model.state_dict().items():
         assert torch.equal(value, given[key] if key in plan.kept else fresh[key]), key
 
@@ -132,7 +132,7 @@ def test_missing_keys_are_initialised_and_extra_ones_listed(state: State) -> Non
     model = archspec.build(SMALL, weights=given, transfer=True, seed=0)
     found = record(model)
     assert (found.loaded, found.unused) == (("conv1.weight", "fc.bias"), ("aux.weight",))
-    assert found.initialised == tuple(key for key in state if key not in given)
+    assert found.initialized == tuple(key for key in state if key not in given)
     assert torch.equal(model.fc.bias, state["fc.bias"])
     assert not torch.equal(model.layer1[0].conv1.weight, state["layer1.0.conv1.weight"])
     assert model.bn1.running_var.eq(1).all()
@@ -143,7 +143,7 @@ def test_a_plain_load_has_a_record_too(state: State) -> None:
     assert found == Loaded(None, None, False, (), tuple(state), (), {}, (), ())
     for key in [key for key in state if key.endswith("num_batches_tracked")]:
         del state[key]
-    assert record(archspec.build(SMALL, weights=state)).initialised == (
+    assert record(archspec.build(SMALL, weights=state)).initialized == (
         *("bn1.num_batches_tracked", "layer1.0.bn1.num_batches_tracked", "layer1.0.bn2.num_batches_tracked"),
         *("layer2.0.bn1.num_batches_tracked", "layer2.0.bn2.num_batches_tracked"),
         "layer2.0.downsample.1.num_batches_tracked",
