@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archspec.diagnostics import Diagnostic, Source, SpecError
-from archspec.language.text import document as module
+from archspec.language.text import reader as module
 from archspec.language.text.document import Document, Path
 from archspec.language.text.files import ReadLimits, decode, read_file
 from archspec.language.text.reader import read
