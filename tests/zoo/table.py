@@ -1,4 +1,4 @@
-"""What is proved of a spec, as a row of docs/zoo.md."""
+"""What is proved about a spec, as a row of docs/zoo.md."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ BEGIN = "<!-- begin: what `make prove` found -->"
 END = "<!-- end -->"
 
 HEADER = (
-    "| spec | lines | reference | keys | graph | outputs, max abs d | parameters | MACs |",
+    "| spec | lines | reference | keys | graph | largest difference | parameters | MACs |",
     "| --- | ---: | --- | --- | --- | --- | ---: | ---: |",
 )
 
 
 TOLERANCE = 1e-5
-"""How far results may be from timm's, relative to the largest: some of its layers are the same in other words, such as
-a 1x1 convolution for a linear layer, which torch sums in another order. From torchvision's they may not be at all.
+"""How far results may be from timm's, relative to the largest. Some of its layers are written in another way, such as a
+1x1 convolution instead of a linear layer, which torch sums in another order. From torchvision's, they may not differ.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One spec: its lines of YAML, its reference if it has one, the cells of the levels, and whether all hold."""
+    """One spec: its lines of YAML, its reference if any, the cells of the levels, and whether all levels hold."""
 
     name: str
     lines: int
@@ -41,7 +41,7 @@ class Row:
     def told(self) -> str:
         """What a terminal shows."""
         if not self.reference:
-            return "no library has it; its own expectations hold"
+            return "no library has this network; its own expectations hold"
         return f"{self.reference}: keys {self.keys}, graph {self.graph}, outputs {self.outputs}"
 
 
@@ -58,7 +58,7 @@ def row_of(path: Path, *, proved: bool = True) -> Row:
     verdict = archspec.verify(graph, reference, tolerance=TOLERANCE if own else 0.0)
     outputs = verdict.outputs
     assert outputs
-    keys = "identical" if verdict.keys.held else "by the map"
+    keys = "identical" if verdict.keys.held else "by key map"
     held = verdict.holds("graph", "outputs") and (verdict.keys.held or own)
     return Row(
         path.stem, lines, reference, keys, "isomorphic" if verdict.graph.held else "another",
@@ -67,7 +67,7 @@ def row_of(path: Path, *, proved: bool = True) -> Row:
 
 
 def _told(outputs: Outputs) -> str:
-    """How far results are apart. What is within the tolerance depends on the machine, so only that is said of it."""
+    """How far results are apart. Below the tolerance, the figure depends on the machine and is not given."""
     if outputs.reason:
         return outputs.reason
     if not any(gap.largest for gap in outputs.gaps.values()):
