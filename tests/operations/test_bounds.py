@@ -9,35 +9,7 @@ import torch
 
 import archspec
 from archspec.operations.discovery import operations
-
-# An operation and an argument; what is taken, what is refused, and the arguments beside it. Sizes are of a 3x8x8 input.
-BOUNDS = [
-    ("channel_shuffle", "groups", 1, 0, {}),
-    ("conv", "out", 1, 0, {}),
-    ("conv", "kernel", 1, 0, {"out": 4}),
-    ("conv", "stride", 1, 0, {"out": 4}),
-    ("conv", "padding", 0, -1, {"out": 4}),
-    ("conv", "dilation", 1, 0, {"out": 4}),
-    ("conv", "groups", 1, 0, {"out": 4}),
-    ("drop_path", "p", 0, -0.01, {}),
-    ("drop_path", "p", 1, 1.01, {}),
-    ("dropout", "p", 0, -0.01, {}),
-    ("dropout", "p", 1, 1.01, {}),
-    ("linear", "out", 1, 0, {}),
-    ("norm", "eps", 0, -1e-9, {}),
-    ("norm", "momentum", 0, -0.01, {}),
-    ("norm", "momentum", 1, 1.01, {}),
-    ("norm", "groups", 1, 0, {"type": "group"}),
-    ("pad_channels", "out", 3, 0, {}),
-    ("pool", "kernel", 1, 0, {"type": "max"}),
-    ("pool", "stride", 1, 0, {"type": "max", "kernel": 1}),
-    ("pool", "padding", 0, -1, {"type": "max", "kernel": 1}),
-    ("pool", "dilation", 1, 0, {"type": "max", "kernel": 1}),
-    ("pool", "output", 1, 0, {"type": "avg"}),
-    ("slice", "start", 0, -1, {"stop": 2}),
-    ("slice", "stop", 1, 0, {}),
-    ("subsample", "stride", 1, 0, {}),
-]
+from tests.operations.entries import BOUNDS
 
 
 def spec(operation: str, arguments: dict[str, object]) -> str:

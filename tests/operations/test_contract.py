@@ -1,13 +1,12 @@
 """One contract for every operation: what it says of itself is what torch does.
 
 Shapes, weights, buffers, MACs, aliasing and what backward needs are compared with the live torch call on tiny tensors.
-An operation that is added to the folder fails here until it has strategies for its arguments.
+An operation that is added to the folder fails here until it has an entry in entries.py.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,98 +22,9 @@ from archspec.emit.modules import resolve
 from archspec.operations.base import Operation, TorchCall, Weight, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import Shape, ShapeFault
-
-Strategies = dict[str, st.SearchStrategy[Any]]
+from tests.operations.entries import ENTRIES
 
 BATCH = 2  # in training mode one value per channel is not enough for a norm
-
-# Where archspec refuses on purpose what torch would run, or what has no torch call that could be asked.
-STRICTER = {
-    ("add", "E504"): "torch broadcasts; an addition of different shapes is a slip",
-    ("multiply", "E504"): "torch broadcasts more than a gate",
-    ("pad_channels", "E507"): "torch pads by a negative number, which crops",
-    ("slice", "E507"): "torch gives what there is, down to an empty tensor",
-    ("subsample", "E506"): "a flat value has no positions",
-    ("conv", "E506"): "neither a flat value nor a list of another length has a torch call",
-    ("pool", "E506"): "neither a flat value nor a list of another length has a torch call",
-    ("pool", "E206"): "arguments that torch's class does not take, or none of those that it needs",
-}
-
-
-def size(low: int, high: int) -> Callable[[int], st.SearchStrategy[Any]]:
-    """One number, one an axis, and now and then a list of any length."""
-    number = st.integers(low, high)
-
-    def for_rank(rank: int) -> st.SearchStrategy[Any]:
-        fitting = st.tuples(*[number] * max(rank, 1))
-        return st.one_of(number, number, number, fitting, fitting, st.lists(number, min_size=1, max_size=3).map(tuple))
-
-    return for_rank
-
-
-def mostly(value: Any, other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(*[st.just(value)] * 4, other)
-
-
-WINDOWED = st.shared(st.booleans(), key="windowed")
-
-
-def if_windowed(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
-    """For a pool by windows, mostly the strategy; for one to an output size, mostly the other value."""
-    left_out = st.just(otherwise)
-    return WINDOWED.flatmap(lambda windowed: st.one_of(*[strategy if windowed else left_out] * 6, strategy, left_out))
-
-
-def words(operation: str, argument: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(arguments(operations()[operation])[argument].metadata["words"])
-
-
-PROBABILITY = st.floats(0, 1)
-GROUPS = st.sampled_from([1, 2, 3, 4, 6])
-
-# By operation: the strategies of its arguments for a value of a rank.
-STRATEGIES: dict[str, Callable[[int], Strategies]] = {
-    "act": lambda rank: {"type": words("act", "type")},
-    "add": lambda rank: {},
-    "channel_shuffle": lambda rank: {"groups": GROUPS},
-    "concat": lambda rank: {},
-    "conv": lambda rank: {
-        "out": st.sampled_from([1, 2, 4, 6, 12]),
-        "kernel": size(1, 4)(rank),
-        "stride": size(1, 3)(rank),
-        "padding": st.none() | size(0, 3)(rank),
-        "dilation": size(1, 3)(rank),
-        "groups": GROUPS,
-        "bias": st.booleans(),
-    },
-    "drop_path": lambda rank: {"p": PROBABILITY},
-    "dropout": lambda rank: {"p": PROBABILITY},
-    "flatten": lambda rank: {},
-    "layer_scale": lambda rank: {"initial": st.floats(-1, 1)},
-    "linear": lambda rank: {"out": st.integers(1, 9), "bias": st.booleans()},
-    "multiply": lambda rank: {},
-    "norm": lambda rank: {
-        "type": words("norm", "type"),
-        "eps": st.floats(1e-6, 1),
-        "momentum": PROBABILITY,
-        "groups": GROUPS,
-        "affine": st.booleans(),
-        "zero_init": st.booleans(),
-    },
-    "pad_channels": lambda rank: {"out": st.integers(1, 16), "at": words("pad_channels", "at")},
-    "pool": lambda rank: {
-        "type": words("pool", "type"),
-        "kernel": if_windowed(size(1, 4)(rank), None),
-        "stride": if_windowed(st.none() | size(1, 3)(rank), None),
-        "padding": if_windowed(mostly(1, size(0, 3)(rank)), 0),
-        "dilation": if_windowed(mostly(1, size(1, 2)(rank)), 1),
-        "ceil": if_windowed(st.booleans(), False),
-        "count_padding": mostly(True, st.just(False)),
-        "output": WINDOWED.flatmap(lambda windowed: mostly(None, size(1, 4)(rank)) if windowed else size(1, 4)(rank)),
-    },
-    "slice": lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},
-    "subsample": lambda rank: {"stride": size(1, 4)(rank)},
-}
 
 CHANNELS = st.sampled_from([1, 2, 3, 4, 6, 12])
 
@@ -143,7 +53,7 @@ def applications(draw: st.DrawFn, name: str) -> tuple[Operation, tuple[Shape, ..
     """An operation with arguments, and the shapes that reach it."""
     cls = operations()[name]
     inputs = draw(branches()) if cls.arity == "many" else (draw(shapes()),)
-    strategies = STRATEGIES[name](len(inputs[0]) - 1)
+    strategies = ENTRIES[name].arguments(len(inputs[0]) - 1)
     return cls(**draw(st.fixed_dictionaries(strategies))), inputs
 
 
@@ -220,7 +130,7 @@ def check_fault(operation: Operation, inputs: tuple[Shape, ...], fault: ShapeFau
     assert not fault.help.endswith(".")
     assert fault.argument in {"", *arguments(type(operation))}
     assert fault.assumed is None or min(fault.assumed) > 0
-    if (operation.name, fault.code) not in STRICTER:
+    if fault.code not in ENTRIES[operation.name].stricter:
         assert torch_refuses(operation, inputs), f"torch accepts what is refused: {fault}"
 
 
@@ -259,9 +169,9 @@ def check_storage(operation: Operation, inputs: tuple[Shape, ...], live: Live) -
 
 @pytest.mark.parametrize("name", operations())
 def test_strategies_cover_every_argument(name: str) -> None:
-    assert name in STRATEGIES, f"write strategies for the arguments of `{name}` in STRATEGIES of {__file__}"
+    assert name in ENTRIES, f"`{name}` needs an entry in tests/operations/entries.py"
     cls = operations()[name]
-    assert set(STRATEGIES[name](2)) == set(arguments(cls)), f"`{name}` has other arguments than its strategies"
+    assert set(ENTRIES[name].arguments(2)) == set(arguments(cls)), f"`{name}` has other arguments than its strategies"
 
 
 @pytest.mark.parametrize("name", operations())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -15,69 +15,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archspec.emit.modules import resolve
 from archspec.operations.act import ACTIVATIONS
-from archspec.operations.base import INIT, Operation
+from archspec.operations.base import INIT
 from archspec.operations.discovery import operations
 from archspec.operations.effects import Bytes, Everywhere
 from archspec.operations.shapes import Shape
 from tests.analysis.measure import LiveStorages
+from tests.operations.entries import ARITHMETIC, CASES, ENTRIES, GATE, MAP, MORE, SIGNAL, VIDEO, Case
 from tests.operations.test_contract import apply, module_of
 
-SIGNAL, MAP, VIDEO = (4, 6), (4, 6, 5), (4, 3, 6, 5)
-GATE = (4, 1, 1)
-
-
-class Case(NamedTuple):
-    """An operation, and the shapes that reach it."""
-
-    name: str
-    given: dict[str, Any]
-    inputs: tuple[Shape, ...]
-
-    @property
-    def operation(self) -> Operation:
-        return operations()[self.name](**self.given)
-
-    def __str__(self) -> str:
-        told = [f"{name}={value}" for name, value in self.given.items()]
-        return "-".join([self.name, *told, *("x".join(map(str, shape)) for shape in self.inputs)])
-
-
-def each(name: str, *shapes: Shape, **given: Any) -> list[Case]:
-    """One operation of one input on several."""
-    return [Case(name, given, (shape,)) for shape in shapes]
-
-
-CASES = [
-    *(case for word in ACTIVATIONS for case in each("act", (7,), SIGNAL, MAP, type=word)),
-    *(Case("add", {}, (shape,) * count) for shape in ((7,), SIGNAL, MAP) for count in (2, 3)),
-    *each("channel_shuffle", SIGNAL, MAP, groups=2),
-    Case("concat", {}, (MAP, (2, 6, 5))),
-    Case("concat", {}, (SIGNAL, (2, 6), (3, 6))),
-    Case("concat", {}, ((3,), (4,))),
-    *each("conv", SIGNAL, MAP, out=6, kernel=3, bias=True),
-    *each("conv", SIGNAL, MAP, out=6, kernel=4, stride=2, padding=1, groups=2),
-    *each("conv", MAP, out=6, kernel=(1, 3), stride=(2, 1), dilation=(1, 2)),
-    *(case for p in (0.0, 0.5, 1.0) for case in each("dropout", (7,), MAP, p=p)),
-    *(case for p in (0.0, 0.5) for case in each("drop_path", (7,), MAP, p=p)),
-    *each("flatten", (7,), SIGNAL, MAP),
-    *each("layer_scale", (7,), SIGNAL, MAP),
-    *(case for bias in (True, False) for case in each("linear", (7,), SIGNAL, MAP, out=6, bias=bias)),
-    *(Case("multiply", {}, shapes) for shapes in ((MAP, MAP), (GATE, MAP), (MAP, GATE), ((7,), (7,)))),
-    *(Case("multiply", {}, shapes) for shapes in ((MAP, GATE, MAP), (GATE, GATE, MAP), (MAP,) * 4)),
-    *(case for affine in (True, False) for case in each("norm", (4,), SIGNAL, MAP, type="batch", affine=affine)),
-    *(case for affine in (True, False) for case in each("norm", SIGNAL, MAP, type="instance", affine=affine)),
-    *(case for affine in (True, False) for case in each("norm", (4,), SIGNAL, MAP, type="layer", affine=affine)),
-    *(case for affine in (True, False) for case in each("norm", SIGNAL, MAP, type="group", groups=4, affine=affine)),
-    *each("norm", (4,), SIGNAL, MAP, type="group", groups=2),
-    *each("pad_channels", (7,), SIGNAL, MAP, out=9, at="both"),
-    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, kernel=3, stride=2, padding=1)),
-    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, output=1)),
-    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, output=3)),
-    *each("pool", MAP, type="max", kernel=(2, 3), stride=1, dilation=2),
-    *each("pool", MAP, type="avg", output=(6, 1)),
-    *each("slice", (7,), SIGNAL, MAP, start=1, stop=3),
-    *each("subsample", SIGNAL, MAP, stride=2),
-]
 BATCHES = (1, 3)
 BY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
 # What lies between the steps of a folded call is the analysis's to count.
@@ -298,30 +243,6 @@ def test_how_far_one_position_reads(case: Case) -> None:
 
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
-ELEMENTS = 4 * 6 * 5
-ARITHMETIC = [
-    *((Case("act", {"type": word}, (MAP,)), ELEMENTS) for word in ("relu", "gelu")),
-    *((Case("add", {}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)),
-    *((Case("multiply", {}, (GATE, *(MAP,) * count)), count * ELEMENTS) for count in (1, 2, 3)),
-    (Case("multiply", {}, (MAP, GATE)), ELEMENTS),
-    *((Case("norm", {"type": word, "groups": 2}, (MAP,)), 2 * ELEMENTS) for word in ("batch", "group", "layer")),
-    (Case("layer_scale", {}, (MAP,)), ELEMENTS),
-    (Case("pool", {"type": "max", "kernel": (2, 3), "stride": 1}, (MAP,)), 4 * (5 * 3) * (2 * 3)),
-    (Case("pool", {"type": "avg", "kernel": 3, "stride": 2, "padding": 1}, (MAP,)), 4 * (3 * 3) * 9),
-    (Case("pool", {"type": "avg", "kernel": 2}, (SIGNAL,)), 4 * 3 * 2),
-    *((Case("pool", {"type": word, "output": 2}, (MAP,)), ELEMENTS) for word in ("max", "avg")),
-    *((case, 0) for case in each("conv", MAP, out=6, kernel=3, bias=True)),
-    *((case, 0) for case in each("linear", MAP, (7,), out=6)),
-    (Case("concat", {}, (MAP, MAP, MAP)), 0),
-    *((case, 0) for case in each("channel_shuffle", MAP, groups=2)),
-    *((case, 0) for case in each("dropout", MAP)),
-    *((case, 0) for case in each("drop_path", MAP, p=0.5)),
-    *((case, 0) for case in each("flatten", MAP)),
-    *((case, 0) for case in each("pad_channels", MAP, out=9)),
-    *((case, 0) for case in each("slice", MAP, stop=2)),
-    *((case, 0) for case in each("subsample", MAP, stride=2)),
-]
-
 
 @pytest.mark.parametrize(("case", "count"), ARITHMETIC, ids=str)
 def test_arithmetic_on_single_elements(case: Case, count: int) -> None:
@@ -339,27 +260,7 @@ def test_what_torch_has_by_default_is_not_given(case: Case) -> None:
 
 
 # Over three dimensions too, and what stands in torch otherwise than by default.
-BUILT = [
-    *CASES,
-    *each("conv", (4, 9), MAP, VIDEO, out=8, kernel=3, stride=2, padding=0, dilation=1, groups=4, bias=True),
-    *each("conv", (4, 9), MAP, VIDEO, out=2, kernel=2, dilation=2),
-    *each("conv", MAP, out=2, kernel=(5, 2), stride=(1, 2), padding=(2, 0), dilation=(1, 3)),
-    *each("linear", VIDEO, out=3),
-    *(case for word in ("batch", "group", "layer", "instance") for case in each("norm", VIDEO, type=word, groups=2)),
-    *each("norm", MAP, type="batch", eps=0.25, momentum=0.5),
-    *each("norm", MAP, type="batch", eps=1e-5, momentum=0.1, affine=False),
-    *(case for word in ("group", "layer", "instance") for case in each("norm", MAP, type=word, groups=2, eps=0.25)),
-    *(case for word in ("max", "avg") for case in each("pool", VIDEO, type=word, kernel=2, stride=1, ceil=True)),
-    *(case for word in ("max", "avg") for case in each("pool", SIGNAL, MAP, type=word, kernel=4, stride=3, ceil=True)),
-    *each("pool", MAP, type="avg", kernel=3, padding=1, count_padding=False),
-    *each("pool", MAP, type="max", kernel=(3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
-    *each("pool", VIDEO, type="avg", output=(1, 2, 3)),
-    *each("slice", VIDEO, stop=2),
-    *each("subsample", VIDEO, stride=(1, 2, 3)),
-    *each("layer_scale", VIDEO, initial=0.5),
-    *each("channel_shuffle", VIDEO, groups=4),
-    *each("flatten", VIDEO),
-]
+BUILT = [*CASES, *MORE]
 STARTS = {"conv": ("conv", "bias"), "linear": ("linear", "linear_bias"), "norm": ("one", "zero")}
 
 
@@ -453,6 +354,7 @@ def test_a_module_is_made_of_the_arguments(case: Case, module: nn.Module) -> Non
 
 def test_every_operation_is_here() -> None:
     assert {case.name for case in CASES} == {case.name for case, _ in ARITHMETIC} == set(operations())
+    assert ENTRIES.keys() == operations().keys()
 
 
 # -- the same, run otherwise -------------------------------------------------------------------------------------------

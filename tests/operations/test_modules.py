@@ -13,9 +13,9 @@ from torch import Tensor, fx, nn
 
 from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear, resolve
 from archspec.operations.channel_shuffle import ChannelShuffle
-from archspec.operations.discovery import operations
 from archspec.operations.pad_channels import PadChannels
 from archspec.operations.shapes import Shape
+from tests.operations.entries import CASES, TRACED, Case
 from tests.support.reference import torchvision_models
 
 
@@ -101,44 +101,18 @@ def test_resolve_refuses(target: str, error: type[Exception]) -> None:
         resolve(target)
 
 
-FUNCTIONS: list[tuple[str, dict[str, Any], tuple[Shape, ...], bool]] = [
-    ("flatten", {}, ((6, 4, 4),), False),
-    ("subsample", {"stride": 2}, ((6, 4, 4),), False),
-    ("slice", {"start": 2, "stop": 5}, ((6, 4, 4),), False),
-    ("pad_channels", {"out": 9, "at": "both"}, ((6, 4, 4),), False),
-    ("layer_scale", {}, ((6, 4, 4),), False),
-    ("channel_shuffle", {"groups": 3}, ((6, 4),), False),
-    ("channel_shuffle", {"groups": 3}, ((6, 4, 4),), False),
-    ("channel_shuffle", {"groups": 3}, ((6, 4, 4, 4),), False),
-    ("add", {}, ((6, 4, 4),) * 2, False),
-    ("add", {}, ((6, 4, 4),) * 2, True),
-    ("multiply", {}, ((6, 4, 4), (6, 1, 1)), False),
-    ("concat", {}, ((6, 4, 4), (3, 4, 4)), False),
-]
-
-
-def test_the_functions_above_are_all_of_them() -> None:
-    shapes = ((6, 4, 4),)
-    calls = {name: cls for name, cls in operations().items() if name not in {case[0] for case in FUNCTIONS}}
-    required: dict[str, dict[str, Any]] = {
-        "conv": {"out": 1},
-        "linear": {"out": 1},
-        "drop_path": {"p": 0},
-        "pool": {"type": "avg", "output": 1},
-    }
-    for name, cls in calls.items():
-        assert cls(**required.get(name, {})).torch(shapes).kind == "module", f"add `{name}` to FUNCTIONS"
+def test_every_function_is_traced() -> None:
+    traced = {case.name for case, _ in TRACED}
+    for case in CASES:
+        is_module = case.operation.torch(case.inputs).kind == "module"
+        assert is_module or case.name in traced, f"`{case.name}` needs `traced` in its entry"
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "arguments", "shapes", "in_place"),
-    FUNCTIONS,
-    ids=[f"{c[0]}-{len(c[2][0]) - 1}d{'-in-place' * c[3]}" for c in FUNCTIONS],
-)
-def test_functions_survive_fx(name: str, arguments: dict[str, Any], shapes: tuple[Shape, ...], in_place: bool) -> None:
+@pytest.mark.parametrize(("case", "in_place"), TRACED, ids=str)
+def test_functions_survive_fx(case: Case, in_place: bool) -> None:
     """Printed, pickled, copied, traced again and exported, a call computes the same."""
-    operation = operations()[name](**arguments)
+    operation, shapes = case.operation, case.inputs
     call = operation.torch(shapes, in_place=in_place)
     graph = fx.Graph()
     # The negative stands for the node before: an input of the whole graph is not written over.

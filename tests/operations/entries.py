@@ -1,0 +1,335 @@
+"""What the tests know of each operation: one entry for each, from which all of them run.
+
+A new operation takes one entry here: how its arguments are drawn, and on which inputs it is compared with torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from archspec.operations.act import ACTIVATIONS
+from archspec.operations.base import Operation
+from archspec.operations.discovery import operations
+from archspec.operations.shapes import Shape
+
+Strategies = dict[str, st.SearchStrategy[Any]]
+Given = Mapping[str, Any]
+Use = tuple[Given, tuple[Shape, ...]]
+"""Arguments, and the shapes that reach the operation."""
+
+SIGNAL, MAP, VIDEO = (4, 6), (4, 6, 5), (4, 3, 6, 5)
+GATE = (4, 1, 1)
+WIDE = (6, 4, 4)
+ELEMENTS = 4 * 6 * 5
+"""Those of a MAP."""
+
+
+class Case(NamedTuple):
+    """An operation, and the shapes that reach it."""
+
+    name: str
+    given: Given
+    inputs: tuple[Shape, ...]
+
+    @property
+    def operation(self) -> Operation:
+        return operations()[self.name](**self.given)
+
+    def __str__(self) -> str:
+        told = [f"{name}={value}" for name, value in self.given.items()]
+        return "-".join([self.name, *told, *("x".join(map(str, shape)) for shape in self.inputs)])
+
+
+class Bound(NamedTuple):
+    """The least or greatest value of an argument, on an input of 3x8x8: what is taken, and what is refused."""
+
+    argument: str
+    taken: float
+    refused: float
+    beside: Given = {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One operation.
+
+    ``arguments`` draws its arguments for a value of a rank, fitting ones and others. ``stricter`` has the codes with
+    which archspec refuses on purpose what torch would run, or what has no torch call that could be asked, and why.
+    ``uses`` are compared with one run in torch in every respect, ``more`` in shapes, weights and MACs only, and
+    ``traced`` survive fx, in place or not. ``arithmetic`` is counted by hand: one for each element that is computed,
+    two where it is scaled and shifted, a window's size.
+    """
+
+    uses: Iterable[Use]
+    arithmetic: Iterable[tuple[Use, int]]
+    arguments: Callable[[int], Strategies] = lambda rank: {}
+    bounds: tuple[Bound, ...] = ()
+    stricter: Mapping[str, str] = field(default_factory=dict)
+    more: Iterable[Use] = ()
+    traced: Iterable[tuple[Use, bool]] = ()
+
+
+def on(*shapes: Shape, **given: Any) -> list[Use]:
+    """One operation of one input on several."""
+    return [(given, (shape,)) for shape in shapes]
+
+
+def merging(*inputs: tuple[Shape, ...]) -> list[Use]:
+    """A merge of several groups of inputs."""
+    return [({}, shapes) for shapes in inputs]
+
+
+def counted(count: int, uses: list[Use]) -> list[tuple[Use, int]]:
+    return [(use, count) for use in uses]
+
+
+def traced(uses: list[Use], *, in_place: bool = False) -> list[tuple[Use, bool]]:
+    return [(use, in_place) for use in uses]
+
+
+# -- strategies --------------------------------------------------------------------------------------------------------
+
+
+def size(low: int, high: int) -> Callable[[int], st.SearchStrategy[Any]]:
+    """One number, one an axis, and now and then a list of any length."""
+    number = st.integers(low, high)
+
+    def for_rank(rank: int) -> st.SearchStrategy[Any]:
+        fitting = st.tuples(*[number] * max(rank, 1))
+        return st.one_of(number, number, number, fitting, fitting, st.lists(number, min_size=1, max_size=3).map(tuple))
+
+    return for_rank
+
+
+def mostly(value: Any, other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(*[st.just(value)] * 4, other)
+
+
+WINDOWED = st.shared(st.booleans(), key="windowed")
+
+
+def if_windowed(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
+    """For a pool by windows, mostly the strategy; for one to an output size, mostly the other value."""
+    left_out = st.just(otherwise)
+    return WINDOWED.flatmap(lambda windowed: st.one_of(*[strategy if windowed else left_out] * 6, strategy, left_out))
+
+
+PROBABILITY = st.floats(0, 1)
+GROUPS = st.sampled_from([1, 2, 3, 4, 6])
+NORMS, POOLS = ("batch", "group", "layer", "instance"), ("max", "avg")
+
+# -- operations --------------------------------------------------------------------------------------------------------
+
+ENTRIES: dict[str, Entry] = {
+    "act": Entry(
+        arguments=lambda rank: {"type": st.sampled_from(list(ACTIVATIONS))},
+        uses=[use for word in ACTIVATIONS for use in on((7,), SIGNAL, MAP, type=word)],
+        arithmetic=[pair for word in ("relu", "gelu") for pair in counted(ELEMENTS, on(MAP, type=word))],
+    ),
+    "add": Entry(
+        stricter={"E504": "torch broadcasts; an addition of different shapes is a slip"},
+        uses=merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+        arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
+        traced=[*traced(merging((WIDE, WIDE))), *traced(merging((WIDE, WIDE)), in_place=True)],
+    ),
+    "channel_shuffle": Entry(
+        arguments=lambda rank: {"groups": GROUPS},
+        bounds=(Bound("groups", 1, 0),),
+        uses=on(SIGNAL, MAP, groups=2),
+        more=on(VIDEO, groups=4),
+        arithmetic=counted(0, on(MAP, groups=2)),
+        traced=traced(on((6, 4), WIDE, (6, 4, 4, 4), groups=3)),
+    ),
+    "concat": Entry(
+        uses=merging((MAP, (2, 6, 5)), (SIGNAL, (2, 6), (3, 6)), ((3,), (4,))),
+        arithmetic=counted(0, merging((MAP, MAP, MAP))),
+        traced=traced(merging((WIDE, (3, 4, 4)))),
+    ),
+    "conv": Entry(
+        arguments=lambda rank: {
+            "out": st.sampled_from([1, 2, 4, 6, 12]),
+            "kernel": size(1, 4)(rank),
+            "stride": size(1, 3)(rank),
+            "padding": st.none() | size(0, 3)(rank),
+            "dilation": size(1, 3)(rank),
+            "groups": GROUPS,
+            "bias": st.booleans(),
+        },
+        bounds=(
+            Bound("out", 1, 0),
+            *(Bound(name, 1, 0, {"out": 4}) for name in ("kernel", "stride", "dilation", "groups")),
+            Bound("padding", 0, -1, {"out": 4}),
+        ),
+        stricter={"E506": "neither a flat value nor a list of another length has a torch call"},
+        uses=[
+            *on(SIGNAL, MAP, out=6, kernel=3, bias=True),
+            *on(SIGNAL, MAP, out=6, kernel=4, stride=2, padding=1, groups=2),
+            *on(MAP, out=6, kernel=(1, 3), stride=(2, 1), dilation=(1, 2)),
+        ],
+        more=[
+            *on((4, 9), MAP, VIDEO, out=8, kernel=3, stride=2, padding=0, dilation=1, groups=4, bias=True),
+            *on((4, 9), MAP, VIDEO, out=2, kernel=2, dilation=2),
+            *on(MAP, out=2, kernel=(5, 2), stride=(1, 2), padding=(2, 0), dilation=(1, 3)),
+        ],
+        arithmetic=counted(0, on(MAP, out=6, kernel=3, bias=True)),
+    ),
+    "drop_path": Entry(
+        arguments=lambda rank: {"p": PROBABILITY},
+        bounds=(Bound("p", 0, -0.01), Bound("p", 1, 1.01)),
+        uses=[use for p in (0.0, 0.5) for use in on((7,), MAP, p=p)],
+        arithmetic=counted(0, on(MAP, p=0.5)),
+    ),
+    "dropout": Entry(
+        arguments=lambda rank: {"p": PROBABILITY},
+        bounds=(Bound("p", 0, -0.01), Bound("p", 1, 1.01)),
+        uses=[use for p in (0.0, 0.5, 1.0) for use in on((7,), MAP, p=p)],
+        arithmetic=counted(0, on(MAP)),
+    ),
+    "flatten": Entry(
+        uses=on((7,), SIGNAL, MAP), more=on(VIDEO), arithmetic=counted(0, on(MAP)), traced=traced(on(WIDE))
+    ),
+    "layer_scale": Entry(
+        arguments=lambda rank: {"initial": st.floats(-1, 1)},
+        uses=on((7,), SIGNAL, MAP),
+        more=on(VIDEO, initial=0.5),
+        arithmetic=counted(ELEMENTS, on(MAP)),
+        traced=traced(on(WIDE)),
+    ),
+    "linear": Entry(
+        arguments=lambda rank: {"out": st.integers(1, 9), "bias": st.booleans()},
+        bounds=(Bound("out", 1, 0),),
+        uses=[use for bias in (True, False) for use in on((7,), SIGNAL, MAP, out=6, bias=bias)],
+        more=on(VIDEO, out=3),
+        arithmetic=counted(0, on(MAP, (7,), out=6)),
+    ),
+    "multiply": Entry(
+        stricter={"E504": "torch broadcasts more than a gate"},
+        uses=merging(
+            *((MAP, MAP), (GATE, MAP), (MAP, GATE), ((7,), (7,))), *((MAP, GATE, MAP), (GATE, GATE, MAP), (MAP,) * 4)
+        ),
+        arithmetic=[
+            *((({}, (GATE, *(MAP,) * count)), count * ELEMENTS) for count in (1, 2, 3)),
+            *counted(ELEMENTS, merging((MAP, GATE))),
+        ],
+        traced=traced(merging((WIDE, (6, 1, 1)))),
+    ),
+    "norm": Entry(
+        arguments=lambda rank: {
+            "type": st.sampled_from(NORMS),
+            "eps": st.floats(1e-6, 1),
+            "momentum": PROBABILITY,
+            "groups": GROUPS,
+            "affine": st.booleans(),
+            "zero_init": st.booleans(),
+        },
+        bounds=(
+            Bound("eps", 0, -1e-9),
+            Bound("momentum", 0, -0.01),
+            Bound("momentum", 1, 1.01),
+            Bound("groups", 1, 0, {"type": "group"}),
+        ),
+        uses=[
+            *(use for affine in (True, False) for use in on((4,), SIGNAL, MAP, type="batch", affine=affine)),
+            *(use for affine in (True, False) for use in on(SIGNAL, MAP, type="instance", affine=affine)),
+            *(use for affine in (True, False) for use in on((4,), SIGNAL, MAP, type="layer", affine=affine)),
+            *(use for affine in (True, False) for use in on(SIGNAL, MAP, type="group", groups=4, affine=affine)),
+            *on((4,), SIGNAL, MAP, type="group", groups=2),
+        ],
+        more=[
+            *(use for word in ("batch", "group", "layer", "instance") for use in on(VIDEO, type=word, groups=2)),
+            *on(MAP, type="batch", eps=0.25, momentum=0.5),
+            *on(MAP, type="batch", eps=1e-5, momentum=0.1, affine=False),
+            *(use for word in ("group", "layer", "instance") for use in on(MAP, type=word, groups=2, eps=0.25)),
+        ],
+        arithmetic=[
+            pair for word in ("batch", "group", "layer") for pair in counted(2 * ELEMENTS, on(MAP, type=word, groups=2))
+        ],
+    ),
+    "pad_channels": Entry(
+        arguments=lambda rank: {"out": st.integers(1, 16), "at": st.sampled_from(["end", "both"])},
+        bounds=(Bound("out", 3, 0),),
+        stricter={"E507": "torch pads by a negative number, which crops"},
+        uses=on((7,), SIGNAL, MAP, out=9, at="both"),
+        arithmetic=counted(0, on(MAP, out=9)),
+        traced=traced(on(WIDE, out=9, at="both")),
+    ),
+    "pool": Entry(
+        arguments=lambda rank: {
+            "type": st.sampled_from(POOLS),
+            "kernel": if_windowed(size(1, 4)(rank), None),
+            "stride": if_windowed(st.none() | size(1, 3)(rank), None),
+            "padding": if_windowed(mostly(1, size(0, 3)(rank)), 0),
+            "dilation": if_windowed(mostly(1, size(1, 2)(rank)), 1),
+            "ceil": if_windowed(st.booleans(), False),
+            "count_padding": mostly(True, st.just(False)),
+            "output": WINDOWED.flatmap(
+                lambda windowed: mostly(None, size(1, 4)(rank)) if windowed else size(1, 4)(rank)
+            ),
+        },
+        bounds=(
+            Bound("kernel", 1, 0, {"type": "max"}),
+            Bound("stride", 1, 0, {"type": "max", "kernel": 1}),
+            Bound("padding", 0, -1, {"type": "max", "kernel": 1}),
+            Bound("dilation", 1, 0, {"type": "max", "kernel": 1}),
+            Bound("output", 1, 0, {"type": "avg"}),
+        ),
+        stricter={
+            "E506": "neither a flat value nor a list of another length has a torch call",
+            "E206": "arguments that torch's class does not take, or none of those that it needs",
+        },
+        uses=[
+            *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, kernel=3, stride=2, padding=1)),
+            *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, output=1)),
+            *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, output=3)),
+            *on(MAP, type="max", kernel=(2, 3), stride=1, dilation=2),
+            *on(MAP, type="avg", output=(6, 1)),
+        ],
+        more=[
+            *(use for word in POOLS for use in on(VIDEO, type=word, kernel=2, stride=1, ceil=True)),
+            *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, kernel=4, stride=3, ceil=True)),
+            *on(MAP, type="avg", kernel=3, padding=1, count_padding=False),
+            *on(MAP, type="max", kernel=(3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
+            *on(VIDEO, type="avg", output=(1, 2, 3)),
+        ],
+        arithmetic=[
+            *counted(4 * (5 * 3) * (2 * 3), on(MAP, type="max", kernel=(2, 3), stride=1)),
+            *counted(4 * (3 * 3) * 9, on(MAP, type="avg", kernel=3, stride=2, padding=1)),
+            *counted(4 * 3 * 2, on(SIGNAL, type="avg", kernel=2)),
+            *(pair for word in POOLS for pair in counted(ELEMENTS, on(MAP, type=word, output=2))),
+        ],
+    ),
+    "slice": Entry(
+        arguments=lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},
+        bounds=(Bound("start", 0, -1, {"stop": 2}), Bound("stop", 1, 0)),
+        stricter={"E507": "torch gives what there is, down to an empty tensor"},
+        uses=on((7,), SIGNAL, MAP, start=1, stop=3),
+        more=on(VIDEO, stop=2),
+        arithmetic=counted(0, on(MAP, stop=2)),
+        traced=traced(on(WIDE, start=2, stop=5)),
+    ),
+    "subsample": Entry(
+        arguments=lambda rank: {"stride": size(1, 4)(rank)},
+        bounds=(Bound("stride", 1, 0),),
+        stricter={"E506": "a flat value has no positions"},
+        uses=on(SIGNAL, MAP, stride=2),
+        more=on(VIDEO, stride=(1, 2, 3)),
+        arithmetic=counted(0, on(MAP, stride=2)),
+        traced=traced(on(WIDE, stride=2)),
+    ),
+}
+
+CASES = [Case(name, given, inputs) for name, entry in ENTRIES.items() for given, inputs in entry.uses]
+MORE = [Case(name, given, inputs) for name, entry in ENTRIES.items() for given, inputs in entry.more]
+ARITHMETIC = [
+    (Case(name, given, inputs), count) for name, entry in ENTRIES.items() for (given, inputs), count in entry.arithmetic
+]
+TRACED = [
+    (Case(name, given, inputs), in_place)
+    for name, entry in ENTRIES.items()
+    for (given, inputs), in_place in entry.traced
+]
+BOUNDS = [(name, *bound) for name, entry in ENTRIES.items() for bound in entry.bounds]
