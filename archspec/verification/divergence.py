@@ -1,10 +1,11 @@
-"""Where two networks part, in words: the first step, in the order of the spec's network, that the reference has not."""
+"""Where two networks diverge, in words: the first step of the spec's network that the reference does not have."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from archspec.operations.shapes import show_shape
@@ -14,11 +15,11 @@ from archspec.verification.colors import Palette, forward, label, operands
 WORDS = {
     "conv": "convolution",
     "linear": "linear layer",
-    "batch_norm": "batch normalisation",
-    "frozen_batch_norm": "batch normalisation that never trains",
-    "layer_norm": "layer normalisation",
-    "group_norm": "group normalisation",
-    "instance_norm": "instance normalisation",
+    "batch_norm": "batch normalization",
+    "frozen_batch_norm": "frozen batch normalization",
+    "layer_norm": "layer normalization",
+    "group_norm": "group normalization",
+    "instance_norm": "instance normalization",
     "max_pool": "max pool",
     "avg_pool": "average pool",
     "adaptive_avg_pool": "adaptive average pool",
@@ -30,15 +31,17 @@ WORDS = {
     "add a parameter": "addition of a parameter",
     "drop_path": "stochastic depth",
 }
-"""Operations as a message calls them, where not by their own name."""
+"""The words for operations in messages, if they differ from the operation's name."""
+
+THEIRS = "the reference's "
 
 
 @dataclass(frozen=True)
 class Divergence:
     """The first place where two networks differ.
 
-    ``place`` is the node of the spec's network, and ``reference`` what stands there in the other, empty where nothing
-    does. ``message`` is a sentence. ``arguments`` are those that differ, by the names that a spec has for them.
+    ``place`` is the node of the spec's network. ``reference`` is its counterpart in the reference, or empty.
+    ``message`` is a sentence. ``arguments`` are the ones that differ, by their names in a spec.
     """
 
     place: str
@@ -48,157 +51,150 @@ class Divergence:
 
 
 def find_divergence(ours: CanonicalForm, theirs: CanonicalForm) -> Divergence:
-    """Where two forms part that are not the same."""
-    return _DivergenceSearch(ours, theirs).found()
+    """Where two forms diverge that :func:`archspec.verification.match.match` does not match."""
+    palette = Palette()
+    return _Search(_Side(ours, palette), _Side(theirs, palette)).divergence()
 
 
-class _DivergenceSearch:
-    """Looks for the first step that has no counterpart, and for what the reference has instead."""
+class _Side:
+    """One of the two forms, its colors, and its steps in words."""
 
-    def __init__(self, ours: CanonicalForm, theirs: CanonicalForm) -> None:
+    def __init__(self, form: CanonicalForm, palette: Palette) -> None:
+        self.steps, self.uses, self.colors = form.steps, form.uses(), forward(form, palette)
+
+    @cached_property
+    def readers(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in self.steps]
+        for number, step in enumerate(self.steps):
+            for source in step.inputs:
+                found[source].append(number)
+        return found
+
+    def reader_like(self, number: int, step: CanonicalStep) -> int | None:
+        """A reader of a step that is like another step."""
+        return next((reader for reader in self.readers[number] if label(self.steps[reader]) == label(step)), None)
+
+    def operands(self, number: int) -> tuple[int, ...]:
+        return operands(self.steps[number], self.colors)
+
+    def count(self, step: CanonicalStep) -> int:
+        """How many steps do the same as a step, whatever the shapes of their weights."""
+        return sum(_kind(each) == _kind(step) for each in self.steps)
+
+    def the(self, number: int, owner: str = "") -> str:
+        step = self.steps[number]
+        if step.operation in ("input", "output"):
+            return f"{owner or 'the '}{step.operation}"
+        return f"{owner}`{step.place}`"
+
+    def reads(self, number: int) -> str:
+        *others, last = [self.the(source) for source in self.steps[number].inputs] or ["nothing"]
+        return f"{', '.join(others)} and {last}" if others else last
+
+    def sharing(self, number: int) -> str:
+        shared = any(self.uses[slot.key] > 1 for slot in self.steps[number].state)
+        return "shares its weights" if shared else "has weights of its own"
+
+
+class _Search:
+    """Looks for the first step without a counterpart, and for what the reference has in its place."""
+
+    def __init__(self, ours: _Side, theirs: _Side) -> None:
         self.ours, self.theirs = ours, theirs
-        palette = Palette()
-        self.one, self.other = forward(ours, palette), forward(theirs, palette)
-        self.readers = _readers(ours), _readers(theirs)
-        known = Counter(self.one)
+        known = Counter(ours.colors)
         self.left = []
-        for number, color in enumerate(self.other):
-            if known[color] > 0:
-                known[color] -= 1
-            else:
+        for number, color in enumerate(theirs.colors):
+            known[color] -= 1
+            if known[color] < 0:
                 self.left.append(number)
 
-    def found(self) -> Divergence:
-        available = Counter(self.other)
-        for number, color in enumerate(self.one):
-            if available[color] == 0:
-                return self.part(number)
+    def divergence(self) -> Divergence:
+        ours, theirs = self.ours, self.theirs
+        available = Counter(theirs.colors)
+        for number, color in enumerate(ours.colors):
             available[color] -= 1
+            if available[color] < 0:
+                return self.at(number)
         if self.left:
-            extra = self.theirs.steps[self.left[0]]
-            message = (
-                f"the reference computes {_the(extra, theirs=True)} once more, where the spec reads one result twice"
-            )
-            first = self.one.index(self.other[self.left[0]])
-            return Divergence(self.ours.steps[first].place, extra.place, message)
-        last = next((step for step in self.ours.steps if step.state), self.ours.steps[-1])
+            extra = self.left[0]
+            first = ours.steps[ours.colors.index(theirs.colors[extra])]
+            message = f"{theirs.the(extra, THEIRS)} is computed a second time, while here one result is read twice"
+            return Divergence(first.place, theirs.steps[extra].place, message)
+        last = next((step for step in ours.steps if step.state), ours.steps[-1])
         return Divergence(last.place, "", "the two networks share their weights in different ways")
 
-    def part(self, number: int) -> Divergence:
+    def at(self, number: int) -> Divergence:
         step = self.ours.steps[number]
-        if self.one[number] in self.other:
-            twin = self.ours.steps[self.one.index(self.one[number])]
-            message = f"{_the(step)} computes the same as {_the(twin)}, which the reference computes once for both"
+        if self.ours.colors[number] in self.theirs.colors:
+            twin = self.ours.the(self.ours.colors.index(self.ours.colors[number]))
+            message = f"{self.ours.the(number)} repeats {twin}, which the reference computes only once"
             return Divergence(step.place, "", message)
         other = self.counterpart(number)
         if other is None:
-            message = f"{_the(step)} has no counterpart in the reference"
-            return Divergence(step.place, "", message)
+            return Divergence(step.place, "", f"{self.ours.the(number)} has no counterpart in the reference")
         reference = self.theirs.steps[other]
         arguments = tuple(_arguments(step, reference)) if step.operation == reference.operation else ()
         return Divergence(step.place, reference.place, self.difference(number, other), arguments)
 
     def counterpart(self, number: int) -> int | None:
-        """The step that the reference has in place of one: that reads the same, or is the same and reads another."""
-        step = self.ours.steps[number]
-        reads = operands(step, self.one)
+        """The unpaired step of the reference that is closest: one that reads the same, or is the same."""
+        step, reads = self.ours.steps[number], self.ours.operands(number)
 
-        def closeness(other: int) -> tuple[bool, int, bool, bool, int]:
-            reference = self.theirs.steps[other]
-            theirs = operands(reference, self.other)
-            common = (Counter(reads) & Counter(theirs)).total()
+        def closeness(other: int) -> tuple[bool, int, bool, bool, int, int]:
+            reference, theirs = self.theirs.steps[other], self.theirs.operands(other)
             same = reference.operation == step.operation
             return (
-                reads == theirs or sorted(reads) == sorted(theirs),
-                common,
+                sorted(reads) == sorted(theirs),
+                (Counter(reads) & Counter(theirs)).total(),
                 same and label(reference) == label(step),
                 same,
                 _same_end(reference.place, step.place),
+                -other,
             )
 
-        ranked = sorted(self.left, key=lambda other: (closeness(other), -other), reverse=True)
-        if not ranked:
-            return None
-        best = closeness(ranked[0])
-        return ranked[0] if any(best[:4]) else None
+        best = max(self.left, key=closeness, default=None)
+        return best if best is not None and any(closeness(best)[:4]) else None
 
     def difference(self, number: int, other: int) -> str:
-        """In words, what differs between a step and its counterpart."""
+        """The difference between a step and its counterpart, in words."""
         step, reference = self.ours.steps[number], self.theirs.steps[other]
-        mine, yours = _the(step), _the(reference, theirs=True)
+        mine, yours = self.ours.the(number), self.theirs.the(other, THEIRS)
         if step.operation == "output" and len(step.inputs) != len(reference.inputs):
             return f"the network returns {_results(step)} where the reference returns {_results(reference)}"
-        if step.operation != reference.operation and (told := self.surplus(number, other)):
-            return told
         if step.operation != reference.operation:
-            return f"{mine} is {_article(_word(step))} where {yours} is {_article(_word(reference))}"
+            return self.moved(number, other) or f"{mine} is {_word(step)} where {yours} is {_word(reference)}"
         if told := " and ".join(_attributes(step, reference)):
-            owned = " and ".join(_attributes(reference, step))
-            return f"{mine} has {told} where {yours} has {owned}"
-        reads, theirs = operands(step, self.one), operands(reference, self.other)
-        if reads != theirs:
-            return f"{mine} reads {self.read(number)} where {yours} reads {self.read_there(other)}"
-        shared = [self.sharing(self.ours, step), self.sharing(self.theirs, reference)]
-        return f"the weights of {mine} {shared[0]} where those of {yours} {shared[1]}"
+            return f"{mine} has {told} where {yours} has {' and '.join(_attributes(reference, step))}"
+        if self.ours.operands(number) != self.theirs.operands(other):
+            return f"{mine} reads {self.ours.reads(number)} where {yours} reads {self.theirs.reads(other)}"
+        return f"{mine} {self.ours.sharing(number)} where {yours} {self.theirs.sharing(other)}"
 
-    def surplus(self, number: int, other: int) -> str:
-        """Whether one of two steps is all that one network has more than the other; empty where that is not so."""
+    def moved(self, number: int, other: int) -> str:
+        """In words, that one of two steps is missing or elsewhere in the other network; empty if neither is."""
         step, reference = self.ours.steps[number], self.theirs.steps[other]
-        after = [reader for reader in self.readers[0][number] if label(self.ours.steps[reader]) == label(reference)]
-        there = [reader for reader in self.readers[1][other] if label(self.theirs.steps[reader]) == label(step)]
-        if after and there:
-            one, two = _the(self.ours.steps[after[0]]), _the(self.theirs.steps[there[0]])
+        mine, yours = self.ours.the(number), self.theirs.the(other)
+        after = self.ours.reader_like(number, reference)
+        there = self.theirs.reader_like(other, step)
+        directly = f"in the reference, {yours} reads {self.theirs.reads(other)} directly"
+        if after is not None and there is not None:
             return (
-                f"{_the(step)} ({_article(_word(step))}) comes before {one} ({_article(_word(reference))}), "
-                f"where the reference has them the other way round: {_the(reference)} before {two}"
+                f"{mine} ({_word(step)}) comes before {self.ours.the(after)} ({_word(reference)}), "
+                f"but the reference has them in reverse order: {yours} before {self.theirs.the(there)}"
             )
-        if after:
-            told = f"in the reference {_the(reference)} reads {self.read_there(other)} directly"
-            if self.more(self.theirs, self.ours, step) >= 0:
-                return f"{_the(step)} ({_article(_word(step))}) stands elsewhere there: {told}{self.instead(step)}"
-            return f"{_the(step)} ({_article(_word(step))}) has no counterpart: {told}"
-        if there:
-            told = (
-                f"before {_the(step)} the reference has {_article(_word(reference))}, `{reference.place}` "
-                f"of {self.read_there(other)}, that is"
-            )
-            moved = self.more(self.ours, self.theirs, reference) >= 0
-            return f"{told.removesuffix('is')}stands elsewhere here" if moved else f"{told} missing here"
+        if after is not None and self.theirs.count(step) >= self.ours.count(step):
+            return f"{mine} ({_word(step)}) is elsewhere: {directly}{self.instead(step)}"
+        if after is not None:
+            return f"{mine} ({_word(step)}) has no counterpart: {directly}"
+        if there is not None:
+            here = "at another place" if self.ours.count(reference) >= self.theirs.count(reference) else "missing"
+            read = f"{yours}, which reads {self.theirs.reads(other)}"
+            return f"before {mine}, the reference has {_word(reference)}, {read}; here it is {here}"
         return ""
 
-    @staticmethod
-    def more(form: CanonicalForm, other: CanonicalForm, step: CanonicalStep) -> int:
-        """How many more steps of a kind one form has than another."""
-        counts = [sum(_kind(each) == _kind(step) for each in steps) for steps in (form.steps, other.steps)]
-        return counts[0] - counts[1]
-
     def instead(self, step: CanonicalStep) -> str:
-        """Where the reference has a step that stands at another place, if only one of its steps can be it."""
+        """The place of a step in the reference, if only one of the unpaired steps can be it."""
         found = [number for number in self.left if _kind(self.theirs.steps[number]) == _kind(step)]
-        if len(found) != 1:
-            return ""
-        return f", and {_the(self.theirs.steps[found[0]])} reads {self.read_there(found[0])}"
-
-    def read(self, number: int) -> str:
-        step = self.ours.steps[number]
-        return _listed([_the(self.ours.steps[source]) for source in step.inputs])
-
-    def read_there(self, other: int) -> str:
-        """What a step of the reference reads, in its names."""
-        return _listed([_the(self.theirs.steps[source]) for source in self.theirs.steps[other].inputs])
-
-    @staticmethod
-    def sharing(form: CanonicalForm, step: CanonicalStep) -> str:
-        uses = form.uses()
-        return "are shared with another" if any(uses[slot.key] > 1 for slot in step.state) else "are its own"
-
-
-def _readers(form: CanonicalForm) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in form.steps]
-    for number, step in enumerate(form.steps):
-        for source in step.inputs:
-            found[source].append(number)
-    return found
+        return f", and {self.theirs.the(found[0])} reads {self.theirs.reads(found[0])}" if len(found) == 1 else ""
 
 
 def _arguments(step: CanonicalStep, other: CanonicalStep) -> Iterator[str]:
@@ -209,7 +205,7 @@ def _arguments(step: CanonicalStep, other: CanonicalStep) -> Iterator[str]:
 
 
 def _attributes(step: CanonicalStep, other: CanonicalStep) -> Iterator[str]:
-    """What a step has that another of its operation has not, as ``stride 2``."""
+    """What a step has and another of the same operation does not, such as ``stride 2``."""
     theirs = dict(other.attributes)
     for name, value in step.attributes:
         if name not in theirs or theirs[name] != value:
@@ -230,42 +226,29 @@ def _weight(slot: Slot) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value of an attribute; one number where all axes agree."""
+    """The value of an attribute; a single number if all axes agree."""
     if isinstance(value, tuple) and value and all(isinstance(item, int) for item in value):
         return show_shape((value[0],) if len(set(value)) == 1 else value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _kind(step: CanonicalStep) -> tuple[Any, ...]:
-    """What a step is wherever it stands: its weights have other shapes where a network is wider."""
+    """What a step does, without the shapes of its weights, which depend on its place in the network."""
     return step.operation, step.attributes
 
 
 def _word(step: CanonicalStep) -> str:
-    return WORDS.get(step.operation, step.operation.replace("_", " "))
-
-
-def _article(word: str) -> str:
+    """A step's operation in words, with its article."""
+    word = WORDS.get(step.operation, step.operation.replace("_", " "))
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
-
-
-def _the(step: CanonicalStep, *, theirs: bool = False) -> str:
-    owner = "the reference's " if theirs else ""
-    if step.operation == "input":
-        return f"{owner or 'the '}input"
-    return f"{owner or 'the '}output" if step.operation == "output" else f"{owner}`{step.place}`"
 
 
 def _results(step: CanonicalStep) -> str:
     return "one value" if len(step.inputs) == 1 else f"{len(step.inputs)} values"
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + (" and " if names[:-1] else "") + names[-1] if names else "nothing"
-
-
 def _same_end(one: str, other: str) -> int:
-    """How many parts two dotted names have in common at their ends."""
+    """How many parts two dotted names share at their ends."""
     count = 0
     for left, right in zip(reversed(one.split(".")), reversed(other.split(".")), strict=False):
         if left != right:

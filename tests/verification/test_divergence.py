@@ -121,33 +121,33 @@ MUTATIONS: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
     "one activation more": (
         Restless,
         "layer1.0.conv1",
-        "before `layer1.0.conv1` the reference has a tanh, `tanh` of `relu`, that is missing here",
+        "before `layer1.0.conv1`, the reference has a tanh, `tanh`, which reads `relu`; here it is missing",
     ),
     "one activation less": (
         Linear,
         "relu",
-        "`relu` (a relu) has no counterpart: in the reference `conv2` reads `bn1` directly",
+        "`relu` (a relu) has no counterpart: in the reference, `conv2` reads `bn1` directly",
     ),
     "two that changed places": (
         Swapped,
         "bn1",
-        "`bn1` (a batch normalisation) comes before `relu` (a relu), where the reference has them the other way round: "
+        "`bn1` (a batch normalization) comes before `relu` (a relu), but the reference has them in reverse order: "
         "`relu` before `bn1`",
     ),
     "a step that moved back": (
         Later,
         "relu",
-        "`relu` (a relu) stands elsewhere there: in the reference `conv2` reads `bn1` directly",
+        "`relu` (a relu) is elsewhere: in the reference, `conv2` reads `bn1` directly",
     ),
     "a step that moved forward": (
         Earlier,
         "layer1.0.conv1",
-        "before `layer1.0.conv1` the reference has a relu, `relu_1` of `relu`, that stands elsewhere here",
+        "before `layer1.0.conv1`, the reference has a relu, `relu_1`, which reads `relu`; here it is at another place",
     ),
     "no shortcut": (
         Unconnected,
         "layer1.0.add",
-        "`layer1.0.add` (an addition) has no counterpart: in the reference `relu_2` reads `bn3` directly",
+        "`layer1.0.add` (an addition) has no counterpart: in the reference, `relu_2` reads `bn3` directly",
     ),
     "another shortcut": (
         Rewired,
@@ -175,8 +175,8 @@ def test_the_only_one_of_its_kind_that_moved() -> None:
     text = RESIDUAL.replace("{out: 8, kernel: 3}", "{out: 8, kernel: 3}\n      - act: {type: tanh}")
     found = verdict(LateTanh(), text).graph.difference
     assert found is not None
-    told = "in the reference `conv2` reads `relu` directly, and `tanh` reads `relu_4`"
-    assert found.message == f"`tanh` (a tanh) stands elsewhere there: {told}"
+    told = "in the reference, `conv2` reads `relu` directly, and `tanh` reads `relu_4`"
+    assert found.message == f"`tanh` (a tanh) is elsewhere: {told}"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_shared_weights() -> None:
     found = verdict(Tied(), levels=("graph",))
     assert found.graph.difference is not None
     assert found.graph.difference.message == (
-        "the weights of `layer1.0.conv1` are its own where those of the reference's `conv2` are shared with another"
+        "`layer1.0.conv1` has weights of its own where the reference's `conv2` shares its weights"
     )
 
 
