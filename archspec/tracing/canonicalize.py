@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,14 +55,12 @@ class _TraceReader:
     def value(self, node: fx.Node) -> Any:
         """The value of a node in the form. A result without tensors, such as a size, stays as it is."""
         result = self.builder.result
+        if not any(map(torch.is_tensor, _leaves(result))):
+            return result
         if node.op == "placeholder":
-            return (
-                self.builder.add("input", (), tuple(result.shape), shape=tuple(result.shape)) if _is(result) else result
-            )
+            return self.builder.add("input", (), tuple(result.shape), shape=tuple(result.shape))
         if node.op == "get_attr":
             return self.attribute(str(node.target), result)
-        if not any(map(_is, _leaves(result))):
-            return result
         args, kwargs = self.argument(node.args), self.argument(node.kwargs)
         target: Any = node.target
         if node.op == "call_module":
@@ -73,13 +72,9 @@ class _TraceReader:
             del self.builder.steps[before:]
             self.builder.views = {key: view for key, view in self.builder.views.items() if view.step < before}
             found = self.unknown(node, target, args, kwargs)
-        if (
-            args
-            and isinstance(args[0], Value)
-            and isinstance(found, Value)
-            and rules.writes(target, node.args, node.kwargs)
-        ):
-            found = self.written(args[0], found)
+        first = args[0] if args else None
+        if isinstance(first, Value) and isinstance(found, Value) and rules.writes(target, node.args, node.kwargs):
+            found = self.written(first, found)
         return found
 
     def argument(self, argument: Any) -> Any:
@@ -91,9 +86,7 @@ class _TraceReader:
         key = self.owners.get(target)
         if key is not None:
             return StateTensor(key, tuple(result.shape))
-        found: Any = self.trace.root
-        for part in target.split("."):
-            found = getattr(found, part)
+        found: Any = operator.attrgetter(target)(self.trace.root)
         if not isinstance(found, Tensor):
             return found
         return self.builder.add("constant", (), tuple(found.shape), values=_values(found))
@@ -143,13 +136,13 @@ class _TraceReader:
             for role, tensor in target.state_dict(keep_vars=True).items():
                 state[role] = StateTensor(self.owners[f"{node.target}.{role}"], tuple(tensor.shape))
         result = self.builder.result
-        shape = tuple(result.shape) if _is(result) else ()
+        shape = tuple(result.shape) if torch.is_tensor(result) else ()
         found = self.builder.add(name, operands, shape, state=state, arguments=arguments)
-        return found if _is(result) else self.parts(found, result, ())
+        return found if torch.is_tensor(result) else self.parts(found, result, ())
 
     def parts(self, whole: Value, result: Any, path: tuple[Any, ...]) -> Any:
         """The tensors among the results of a call that returns several."""
-        if _is(result):
+        if torch.is_tensor(result):
             return self.builder.add("part", (whole,), tuple(result.shape), path=path)
         if isinstance(result, dict):
             return {key: self.parts(whole, item, (*path, str(key))) for key, item in result.items()}
@@ -204,10 +197,6 @@ def _first_names(root: nn.Module, keys: frozenset[str]) -> dict[str, str]:
             if path in keys:
                 found[path] = first.setdefault(id(tensor), path)
     return found
-
-
-def _is(result: Any) -> bool:
-    return isinstance(result, Tensor)
 
 
 def _leaves(result: Any) -> list[Any]:

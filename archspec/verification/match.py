@@ -19,36 +19,19 @@ ATTEMPTS = 200
 
 
 def match(ours: CanonicalForm, theirs: CanonicalForm) -> Pairs | None:
-    """Pair the steps of two forms so that each reads what its partner reads; None if they are not isomorphic.
-
-    >>> from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep
-    >>> def sum_of(*order):
-    ...     steps = [CanonicalStep(name, (), (), (), (2, 4), name) for name in order]
-    ...     last = [CanonicalStep("add", (0, 1), (), (), (2, 4), "sum"), CanonicalStep("output", (2,), (), (), (), "")]
-    ...     return CanonicalForm((*steps, *last))
-    >>> sorted(match(sum_of("a", "b"), sum_of("b", "a")).items())
-    [(0, 1), (1, 0), (2, 2), (3, 3)]
-    >>> match(sum_of("a", "b"), sum_of("a", "c")) is None
-    True
-    """
+    """Pair the steps of two forms so that each reads what its partner reads; None if they are not isomorphic."""
     if len(ours.steps) != len(theirs.steps):
         return None
     palette = Palette()
     one, other = colors(ours, palette), colors(theirs, palette)
     if Counter(one) != Counter(other):
         return None
-    for pairs in _candidates(ours, theirs, one, other):
-        if pairs is not None and agrees(ours, theirs, pairs):
-            return pairs
-    return None
-
-
-def _candidates(
-    ours: CanonicalForm, theirs: CanonicalForm, one: Sequence[int], other: Sequence[int]
-) -> Iterable[Pairs | None]:
-    yield _walk(ours, theirs, one, other)
+    pairs = _walk(ours, theirs, one, other)
+    if pairs is not None and agrees(ours, theirs, pairs):
+        return pairs
     graphs = ours.to_networkx(one), theirs.to_networkx(other)
-    yield from itertools.islice(networkx.vf2pp_all_isomorphisms(*graphs, node_label="color"), ATTEMPTS)
+    candidates = itertools.islice(networkx.vf2pp_all_isomorphisms(*graphs, node_label="color"), ATTEMPTS)
+    return next((found for found in candidates if agrees(ours, theirs, found)), None)
 
 
 def _walk(ours: CanonicalForm, theirs: CanonicalForm, one: Sequence[int], other: Sequence[int]) -> Pairs | None:

@@ -72,30 +72,41 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
                 held[name] = nn.Parameter(values) if isinstance(tensor, nn.Parameter) else values.clone()
 
 
+def a_weight(module: nn.Module) -> Tensor:
+    """A parameter of a network, whose device and dtype its input must share; by default torch's default dtype."""
+    return next((weight for weight in module.parameters() if weight.is_floating_point()), torch.empty(0))
+
+
 def compare_outputs(
     ours: nn.Module,
     theirs: nn.Module,
     pairs: Mapping[str, str],
-    example: Tensor,
+    shape: Sequence[int],
     *,
     seed: int,
     tolerance: float,
     random: str,
 ) -> Outputs:
-    """Run both networks with equal weights, and compare the results.
+    """Run both networks with equal random weights on random input, and compare the results.
 
     Training comes first. It moves the running statistics toward the activations', which keeps the outputs of deep
     networks finite in eval mode.
 
     Args:
         ours: the spec's network, on the meta device.
-        theirs: the reference. Its parameters are shared with ours, and its running statistics change.
-        pairs: our keys to the reference's.
-        example: the input, (N, C, *spatial).
-        seed: the seed of random operations in training, and of the loss.
+        theirs: the reference. Its parameters are shared with ours, and its weights and running statistics change.
+        pairs: our keys to the reference's; empty if they are not known.
+        shape: the input's, (N, C, *spatial).
+        seed: the seed of the weights, of the input, of random operations in training, and of the loss.
         tolerance: the largest difference allowed, relative to the reference's largest absolute value.
         random: why training cannot be compared value by value; empty if it can.
     """
+    if not pairs:
+        reason = "neither the graphs nor the keys show which weights belong together"
+        return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
+    scramble(theirs, seed)
+    like = a_weight(theirs)
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(like.device, like.dtype)
     try:
         share(ours, theirs, pairs)
         train, gradients = _training(ours, theirs, pairs, example, seed)

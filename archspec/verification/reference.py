@@ -25,6 +25,7 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, Span, Sp
 from archspec.verification import importing
 
 AGAINST = Mention("against", "`against`")
+AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
 LIBRARIES = ("torchvision", "timm")
 LONGEST = 2000
 """The most characters of a reference: more than arguments need, and few enough for Python's parser."""
@@ -73,16 +74,14 @@ def _arguments(text: str, written: str) -> tuple[tuple[Any, ...], dict[str, Any]
             warnings.simplefilter("ignore")
             call = ast.parse(f"f{written}", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise _fault(
-            "E901", f"the arguments of `{cut(text)}` are not valid Python", help="write `(name=value, ...)`"
-        ) from None
+        raise _fault("E901", f"the arguments of `{cut(text)}` are not valid Python", help=AS_CALL) from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise _fault("E901", f"the arguments of `{cut(text)}` are not a single call", help="write `(name=value, ...)`")
+        raise _fault("E901", f"the arguments of `{cut(text)}` are not a single call", help=AS_CALL)
     args = tuple([_literal(text, argument) for argument in call.args])
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
-            raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help="write each as `name=value`")
+            raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help=AS_NAMED)
         if keyword.arg in kwargs:
             raise _fault("E901", f"`{cut(text)}` gives `{cut(keyword.arg)}` twice")
         kwargs[keyword.arg] = _literal(text, keyword.value)
@@ -195,9 +194,7 @@ def _of_library(reference: Reference, names: list[str], factory: Callable[..., A
         hint = did_you_mean(reference.name, names)
         raise SpecError([Diagnostic("E902", message, hint=hint, help=f"`{reference.origin}.list_models()` lists them")])
     if reference.args:
-        raise _fault(
-            "E901", f"networks of {reference.origin} take only named arguments", help="write each as `name=value`"
-        )
+        raise _fault("E901", f"networks of {reference.origin} take only named arguments", help=AS_NAMED)
     return factory
 
 

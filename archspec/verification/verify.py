@@ -20,7 +20,7 @@ from archspec.tracing.trace import Untraceable, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import compare_keys, with_crossed
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order
-from archspec.verification.outputs import compare_outputs, scramble
+from archspec.verification.outputs import a_weight, compare_outputs
 from archspec.verification.reference import make, own_reference
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
 
@@ -63,7 +63,8 @@ def verify(
     outputs = None
     if "outputs" in levels:
         step("comparing outputs")
-        outputs = _outputs(graph, ours, reference, keys, pairs, random, batch, seed, tolerance)
+        shape = (batch, *graph.input)
+        outputs = compare_outputs(ours, reference, pairs, shape, seed=seed, tolerance=tolerance, random=random)
     return Verdict(
         spec=graph.name,
         hash=graph.fingerprint,
@@ -92,7 +93,7 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
     shape = (batch, *graph.input)
     form = _form(ours, torch.empty(shape, device="meta"))
-    example = torch.empty(shape, device="meta", dtype=_dtype(reference))
+    example = torch.empty(shape, device="meta", dtype=a_weight(reference).dtype)
     try:
         theirs = _form(reference, example)
     except Untraceable as error:
@@ -112,12 +113,6 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
 
 def _form(module: nn.Module, example: Tensor) -> CanonicalForm:
     return canonicalize(trace(module, example), frozenset(module.state_dict()))
-
-
-def _dtype(module: nn.Module) -> torch.dtype:
-    """The dtype of a network's weights, which its input must have too."""
-    found = (parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
-    return next(found, torch.get_default_dtype())
 
 
 def _difference(graph: Graph, parted: Divergence) -> Diagnostic:
@@ -140,27 +135,6 @@ def _labels(graph: Graph, parted: Divergence) -> tuple[Label, ...]:
     return ()
 
 
-def _outputs(
-    graph: Graph,
-    ours: nn.Module,
-    reference: nn.Module,
-    keys: Keys,
-    pairs: Mapping[str, str],
-    random: str,
-    batch: int,
-    seed: int,
-    tolerance: float,
-) -> Outputs:
-    if not pairs:
-        reason = "neither the graphs nor the keys show which weights belong together"
-        return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
-    scramble(reference, seed)
-    generator = torch.Generator().manual_seed(seed)
-    weight = next(reference.parameters(), torch.empty(0))
-    example = torch.randn((batch, *graph.input), generator=generator).to(weight.device, _dtype(reference))
-    return compare_outputs(ours, reference, pairs, example, seed=seed, tolerance=tolerance, random=random)
-
-
 def _diagnostics(
     keys: Keys, graphs: Graphs, outputs: Outputs | None, pairs: Mapping[str, str], levels: Collection[Level]
 ) -> Iterator[Diagnostic]:
@@ -172,7 +146,7 @@ def _diagnostics(
         help = f"{KEY_MAP.text} the pairs of keys, with which {MAP.text} loads the reference's weights"
         message = f"the keys differ from the reference's: {keys.difference}"
         yield Diagnostic("E908", message, help=help if pairs and not keys.same else "", mentions=(KEY_MAP, MAP))
-    found = graphs.difference or (_untraced(graphs, keys, pairs) if graphs.untraceable else None)
+    found = graphs.difference or (_untraced(graphs, pairs) if graphs.untraceable else None)
     implied = found is not None and outputs is not None and not outputs.paired and "graph" in levels
     if found is not None:
         yield replace(found, notes=(*found.notes, "therefore the outputs are not compared")) if implied else found
@@ -181,7 +155,7 @@ def _diagnostics(
         yield _apart(outputs, cause)
 
 
-def _untraced(graphs: Graphs, keys: Keys, pairs: Mapping[str, str]) -> Diagnostic:
+def _untraced(graphs: Graphs, pairs: Mapping[str, str]) -> Diagnostic:
     """E907, with the levels that can still be compared."""
     help = f"{KEYS.text} compares only the state dicts"
     if pairs:

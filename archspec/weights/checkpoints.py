@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
@@ -16,15 +16,8 @@ COUNTER = "num_batches_tracked"
 """A norm's batch counter, which only a ``momentum`` of None needs. Files from before torch 0.4.1 lack it."""
 
 
-class Unwrapped(NamedTuple):
-    """A state dict, and the wrappers that were removed to reach it."""
-
-    state: Mapping[Any, Any]
-    wrappers: tuple[str, ...] = ()
-
-
-def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> Unwrapped:
-    """The state dict in a checkpoint, without the prefixes that all of its keys have.
+def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
+    """The state dict in a checkpoint, without the prefixes that all of its keys have; and the wrappers removed.
 
     A checkpoint such as ``{"state_dict": {...}, "epoch": 90}`` must contain one state dict. The prefixes ``module.``
     and ``_orig_mod.`` are removed. Another prefix, such as the ``model.`` of a Lightning module, is removed only if the
@@ -39,7 +32,7 @@ def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> Unwrapped:
 
     >>> import torch
     >>> unwrap({"epoch": 3, "state_dict": {"module.fc.bias": torch.zeros(2)}}, ["fc.bias"])
-    Unwrapped(state={'fc.bias': tensor([0., 0.])}, wrappers=('state_dict', 'module.'))
+    ({'fc.bias': tensor([0., 0.])}, ('state_dict', 'module.'))
     """
     wrappers = []
     state = found
@@ -51,7 +44,7 @@ def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> Unwrapped:
             ((entry, state),) = entries.items()
             wrappers.append(entry)
     if not all(isinstance(key, str) for key in state):
-        return Unwrapped(state, tuple(wrappers))
+        return state, tuple(wrappers)
     average = {key: value for key, value in state.items() if key != "n_averaged"}
     if len(average) < len(state) and "n_averaged" not in expected and _all_begin(average, PREFIXES[0]):
         state = average
@@ -59,7 +52,7 @@ def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> Unwrapped:
     while prefix := _prefix(state, expected):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
         wrappers.append(prefix)
-    return Unwrapped(state, tuple(wrappers))
+    return state, tuple(wrappers)
 
 
 def common_prefix(state: Mapping[Any, Any]) -> str:

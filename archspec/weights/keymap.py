@@ -19,19 +19,15 @@ HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec":
 
 @dataclass(frozen=True, slots=True)
 class KeyMap:
-    """Which key of the weights belongs to which key of the spec's network."""
+    """The keys of the weights, by the keys of the spec's network.
+
+    ``file`` is the path that was read, and ``spec`` and ``hash`` are those of the spec for which the map was written.
+    """
 
     keys: Mapping[str, str]
-    """The keys of the weights, by the spec's keys."""
-
     file: str | None = None
-    """The path that was read, if any."""
-
     spec: str | None = None
-    """The name of the spec that the map was written for, if known."""
-
     hash: str | None = None
-    """The hash of that spec, if known."""
 
 
 def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
