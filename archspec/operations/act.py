@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Saved
 from archspec.operations.shapes import Shape
@@ -26,6 +28,7 @@ ACTIVATIONS = {
 """The word of the language, and the class in ``torch.nn``. The compiler itself drops ``none``."""
 
 
+@dataclass(frozen=True)
 class Act(Elementwise):
     """An activation function, element by element."""
 

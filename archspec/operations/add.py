@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Merge
 
 
+@dataclass(frozen=True)
 class Add(Merge):
     """``a + b``, of values of one shape: an addition never broadcasts."""
 

@@ -8,9 +8,10 @@ for.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, dataclass_transform
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape
@@ -99,17 +100,9 @@ def argument(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(argument,))
 @dataclass(frozen=True)
 class Operation:
-    """The base of every operation, which makes a frozen dataclass of each.
-
-    A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs.
-    """
-
-    def __init_subclass__(cls) -> None:
-        fields = dataclasses.fields(dataclass(frozen=True)(cls))
-        cls.arguments = {field.name: field for field in fields if "kind" in field.metadata}
+    """The base of every operation. A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs."""
 
     name: ClassVar[str]
     """The word of the language, as in ``- conv: {...}``."""
@@ -131,9 +124,6 @@ class Operation:
     aliases: ClassVar[bool] = False
     """Whether its output may be its input's storage: a view, or a dropout that does nothing in eval mode. Who writes
     over such an output writes over the input."""
-
-    arguments: ClassVar[Mapping[str, dataclasses.Field[Any]]]
-    """Its arguments by name, in the order in which it declares them."""
 
     @property
     def kind(self) -> str:
@@ -224,6 +214,12 @@ class Operation:
         return None
 
 
-def arguments(operation: type[Operation]) -> Mapping[str, dataclasses.Field[Any]]:
+def arguments(operation: type[Operation]) -> dict[str, dataclasses.Field[Any]]:
     """The arguments of an operation class by name, in the order in which it declares them."""
-    return operation.arguments
+    key: Any = operation  # mypy calls the class of a frozen dataclass unhashable
+    return _arguments(key)
+
+
+@functools.cache
+def _arguments(operation: type[Operation]) -> dict[str, dataclasses.Field[Any]]:
+    return {f.name: f for f in dataclasses.fields(operation) if "kind" in f.metadata}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.shapes import Shape, groups_fault, spatial_rank
 from archspec.operations.traits import Rearranging
 
 
+@dataclass(frozen=True)
 class ChannelShuffle(Rearranging):
     """``torch.nn.functional.channel_shuffle``: each group's first channel, then each second (ShuffleNet)."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Layout
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Rearranging
 
 
+@dataclass(frozen=True)
 class Concat(Rearranging):
     """``torch.cat([a, b], 1)``: the branches' channels one after another, at equal spatial sizes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Saved
@@ -10,6 +11,7 @@ from archspec.operations.shapes import Shape, ShapeFault, Size, per_axis, spatia
 from archspec.operations.windows import Windowed, Windows
 
 
+@dataclass(frozen=True)
 class Conv(Windowed):
     """``torch.nn.Conv1d``, ``Conv2d`` or ``Conv3d``, by the rank of what reaches it.
 

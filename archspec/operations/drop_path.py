@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
 
+@dataclass(frozen=True)
 class DropPath(View):
     """In training a whole example is zero with probability ``p``, and scaled up otherwise (Huang et al. 2016)."""
 

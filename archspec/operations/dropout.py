@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
@@ -10,6 +11,7 @@ from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
 
+@dataclass(frozen=True)
 class Dropout(View):
     """``torch.nn.Dropout``: in training each element is zero with probability ``p`` (Srivastava et al. 2014)."""
 

@@ -84,8 +84,11 @@ class Applied:
             views_trained=operation.views_input(training=True),
             reach=reach,
             local=bool(reach) and reach == HERE * (len(output) - 1),
-            gates=operation.gates(inputs),
+            gates=operation.gates(inputs) if several else NO_GATES,
         )
+
+
+NO_GATES: frozenset[int] = frozenset()
 
 
 @functools.lru_cache(MEMORY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from archspec.operations.base import TorchCall
@@ -11,6 +12,7 @@ from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
 
+@dataclass(frozen=True)
 class Flatten(View):
     """``torch.flatten(x, 1)``: channels and positions become features, channel by channel."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, Weight, argument
 from archspec.operations.effects import Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Elementwise
 
 
+@dataclass(frozen=True)
 class LayerScale(Elementwise):
     """Multiplies each channel by a parameter that starts small (Touvron et al. 2021).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from archspec.operations.base import TorchCall, Weight, argument
@@ -11,6 +12,7 @@ from archspec.operations.shapes import Shape
 from archspec.operations.traits import Local
 
 
+@dataclass(frozen=True)
 class Linear(Local):
     """``torch.nn.Linear``; over the channels, at every position, where the value is spatial."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Bytes, Saved
@@ -10,6 +11,7 @@ from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Merge
 
 
+@dataclass(frozen=True)
 class Multiply(Merge):
     """``a * b``, of values of one shape, or with a gate: one number for each channel of a larger map.
 

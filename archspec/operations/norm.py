@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
@@ -15,6 +15,7 @@ KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
 
 
+@dataclass(frozen=True)
 class Norm(Local):
     """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm`` or ``InstanceNorm1d`` to ``3d``.
 

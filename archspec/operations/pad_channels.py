@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import Rearranging
 
 
+@dataclass(frozen=True)
 class PadChannels(Rearranging):
     """``torch.nn.functional.pad`` of the channels: part of He et al.'s parameter-free shortcut (2015, option A)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument, arguments, module_call
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
@@ -10,6 +11,7 @@ from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_ax
 from archspec.operations.windows import Windowed, Windows
 
 
+@dataclass(frozen=True)
 class Pool(Windowed):
     """``torch.nn.MaxPool1d`` to ``3d`` and ``AvgPool1d`` to ``3d``; with ``output``, the adaptive forms.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import View
 
 
+@dataclass(frozen=True)
 class Slice(View):
     """``x[:, start:stop]``: ShuffleNet-v2's split."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Shape, Size, per_axis, spatial_rank
 from archspec.operations.traits import View
 
 
+@dataclass(frozen=True)
 class Subsample(View):
     """``x[:, :, ::2, ::2]``: the spatial part of He et al.'s parameter-free shortcut (2015, option A)."""
 
