@@ -84,11 +84,8 @@ class Applied:
             views_trained=operation.views_input(training=True),
             reach=reach,
             local=bool(reach) and reach == HERE * (len(output) - 1),
-            gates=operation.gates(inputs) if several else NO_GATES,
+            gates=operation.gates(inputs),
         )
-
-
-NO_GATES: frozenset[int] = frozenset()
 
 
 @functools.lru_cache(MEMORY)
