@@ -53,7 +53,7 @@ class Span(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A second place that helps to understand a fault, and what is to be seen there."""
+    """A second place that helps to understand a fault, and a text about it."""
 
     span: Span
     text: str

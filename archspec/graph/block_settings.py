@@ -52,7 +52,7 @@ def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, env: Envi
     if isinstance(word, str) and word in ACTIVATION_ORDERS:
         return word
     words = ", ".join(f"`{order}`" for order in ACTIVATION_ORDERS)
-    message = f"`activation_order` is one of {words}, not `{cut(word)}`"
+    message = f"`activation_order` must be one of {words}, not `{cut(word)}`"
     hint = did_you_mean(str(word), ACTIVATION_ORDERS)
     raise SpecError([Diagnostic("E204", message, setting.term.span, hint)])
 

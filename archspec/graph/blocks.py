@@ -196,7 +196,7 @@ class Blocks:
         setting = setting_in_force(self.spec, "drop_path", place.stage, place.block, place.index)
         chance = place.env.number(setting.term)
         if not 0 <= chance < 1:
-            message = f"`drop_path` is at least 0 and below 1, not {chance}"
+            message = f"`drop_path` must be at least 0 and below 1, not {chance}"
             raise SpecError([place.env.located("E501", message, setting.term)])
         if chance == 0:
             return result

@@ -75,7 +75,7 @@ class Environment:
             value = value if type(value) is bool else self._converted(truth, value, term)
         elif value not in metadata["words"]:
             words = ", ".join(f"`{word}`" for word in metadata["words"])
-            raise SpecError([self.located("E204", f"`{name}` is one of {words}, not `{cut(value)}`", term)])
+            raise SpecError([self.located("E204", f"`{name}` must be one of {words}, not `{cut(value)}`", term)])
         minimum, maximum = metadata["minimum"], metadata["maximum"]
         if minimum is not None and value < minimum:
             raise SpecError([self.located("E501", f"`{name}` must be at least {minimum}, not {value}", term)])

@@ -1,4 +1,4 @@
-"""Blocks, shortcuts and fragments, and the scope in which their names are looked up: where they are written."""
+"""Blocks, shortcuts and fragments, and the scopes that their names are looked up in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 
 @functools.cache
 def reserved_words() -> frozenset[str]:
-    """The words of the language: no parameter may be called like one, for the word could then mean two things."""
+    """The words of the language. No parameter may have such a name, because the word would then mean two things."""
     fields = (field for operation in operations().values() for field in arguments(operation).values())
     words = (word for field in fields for word in field.metadata["words"])
     return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
@@ -67,9 +67,9 @@ class DefinitionScope:
         return next((scope for scope in self.sight if name in scope.written(section)), None)
 
     def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
-        """The fragment called ``name``; None where there is none. A circle is a fault at ``wanted``.
+        """The fragment called ``name``, or None. A circle is a fault at ``wanted``.
 
-        ``level`` is how many sequences stand around the call.
+        ``level`` is the number of sequences around the call.
         """
         scope = self._nearest("fragments", name)
         if scope is None:
@@ -82,12 +82,12 @@ class DefinitionScope:
         return scope._own_fragment(name, 0 if scope.document.source.kind == "library" else level)
 
     def block(self, name: str) -> Block | None:
-        """The block called ``name``; None where there is none."""
+        """The block called ``name``, or None."""
         scope = self._nearest("blocks", name)
         return scope._own_block(name) if scope else None
 
     def shortcut(self, name: str) -> Shortcut | None:
-        """The shortcut called ``name``; None where there is none."""
+        """The shortcut called ``name``, or None."""
         scope = self._nearest("shortcuts", name)
         return scope._own_shortcut(name) if scope else None
 
@@ -127,7 +127,7 @@ class DefinitionScope:
         steps: tuple[Step, ...] = ()
         if inner is None:
             message = f"the fragment `{cut(cursor.path[-1])}` needs `steps`"
-            self.faults.record("E203", message, cursor.key_span, help="write a list of steps; `[]` is none")
+            self.faults.record("E203", message, cursor.key_span, help="write a list of steps, or `[]` for no steps")
         else:
             steps = bounded(
                 read_steps(inner, Context(self, names, self.faults, level=level)), inner.key_span, self.faults
@@ -142,14 +142,14 @@ class DefinitionScope:
         context = Context(self, names, self.faults, read)
         body = cursor.get("residual") or cursor.get("steps")
         if body is None or (cursor.get("residual") and cursor.get("steps")):
-            message = f"the block `{cut(cursor.path[-1])}` has either `residual` or `steps`"
+            message = f"the block `{cut(cursor.path[-1])}` must have either `residual` or `steps`"
             self.faults.record(
-                "E206", message, cursor.key_span, help="`residual` is merged with a shortcut, `steps` stand alone"
+                "E206", message, cursor.key_span, help="`residual` is merged with a shortcut; `steps` have no shortcut"
             )
         residual = cursor.get("residual") is not None
         first = cursor.get("first")
         if first and body and not residual:
-            message = f"the block `{cut(cursor.path[-1])}` has no shortcut, so nothing stands `first`"
+            message = f"the block `{cut(cursor.path[-1])}` has no shortcut, so `first` has no effect"
             self.faults.record("E206", message, first.key_span, help="`first` is for a block with `residual`")
         shortcut_first = bool(first and first.value == "shortcut")
         steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
@@ -182,7 +182,7 @@ class DefinitionScope:
         return {key: self.setting(item, key, context) for key, item in written.items()}
 
     def setting(self, cursor: Cursor, key: str, context: Context) -> Setting:
-        """One setting, with a fault where its word is none of those it may be."""
+        """One setting, with a fault if its word is unknown."""
         setting = context.setting(cursor, key)
         word = setting.term.constant
         words = setting_words(key, self)
@@ -192,7 +192,7 @@ class DefinitionScope:
             code = "E302" if key == "shortcut" else "E204"
             hint = context.faults.hint(word, words)
             context.faults.record(
-                code, message, setting.term.span, hint, help=f"there are {cut(', '.join(words), 400)}"
+                code, message, setting.term.span, hint, help=f"available: {cut(', '.join(words), 400)}"
             )
         return setting
 
@@ -221,7 +221,7 @@ class DefinitionScope:
             if not ready:
                 circle = _circle(waiting)
                 message = f"`let` depends on itself: {cut(' > '.join(circle), 200)}"
-                labels = tuple(Label(waiting[name].span, f"`{name}` stands here") for name in circle[1:-1][:3])
+                labels = tuple(Label(waiting[name].span, f"`{name}` is here") for name in circle[1:-1][:3])
                 self.faults.record("E308", message, waiting[circle[0]].span, labels=labels)
                 break
             for name in ready:
@@ -234,7 +234,7 @@ def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faul
     for name in section.value:
         if name in reserved_words() or name in builtin:
             what = "word of the language" if name in reserved_words() else "name that expressions have here already"
-            message = f"a parameter may not be called `{name}`: it is a {what}"
+            message = f"a parameter cannot be called `{name}`: it is a {what}"
             faults.record("E312", message, section.child(name).key_span)
 
 

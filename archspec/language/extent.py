@@ -12,7 +12,7 @@ MAX_STEPS = 20_000
 
 
 def has_layer(steps: Iterable[Step]) -> bool:
-    """Whether a layer may stand among the steps, at any depth."""
+    """Whether the steps may contain a layer, at any depth."""
     return any(step.has_layer for step in steps)
 
 

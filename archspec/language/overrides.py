@@ -52,7 +52,7 @@ def override(base: Document, setting: str | Source) -> Document:
     The value is YAML; a number in the path is an index.
 
     Raises:
-        SpecError: the setting has no ``=``, its value is not YAML, or its path leads through what is no mapping.
+        SpecError: the setting has no ``=``, its value is not YAML, or its path leads through a scalar.
     """
     source = setting if isinstance(setting, Source) else Source("overrides", setting, "override")
     setting = source.text
@@ -94,11 +94,11 @@ def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
 
 
 def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None:
-    """Refuse what would change nothing: ``extends``, which has been followed, and a parameter that the spec lacks."""
+    """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks."""
     first, span = parts[0]
     if first == "extends":
         help = "write a spec of a few lines that begins with `extends`"
-        raise SpecError([Diagnostic("E313", "`extends` cannot be set from outside", span, help=help)])
+        raise SpecError([Diagnostic("E313", "an override cannot change `extends`", span, help=help)])
     known = base.value.get("params") or {}
     if first == "params" and len(parts) > 1 and parts[1][0] not in known:
         name, span = parts[1]
@@ -108,7 +108,7 @@ def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None
 
 
 def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any) -> Any:
-    """What has to be laid over ``base``, the value at ``above``, so that ``value`` stands at the end of ``parts``."""
+    """The values to merge over ``base``, the value at ``above``, so that ``value`` is at the path ``parts``."""
     if not parts:
         return value
     (part, span), rest = parts[0], parts[1:]

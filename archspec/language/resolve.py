@@ -137,7 +137,7 @@ def _stages(root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], f
 def _check_settings_are_read(
     root: Cursor, settings: Mapping[str, Setting], stages: tuple[Stage, ...], faults: Faults
 ) -> None:
-    """A setting of the spec that every block fixes otherwise changes nothing, and that is said."""
+    """Warn of a setting of the spec that every block fixes, so that it has no effect."""
     blocks = [block for stage in stages for block in stage.blocks.entries]
     for key in settings:
         if blocks and all(key in block.fixed for block in blocks):
@@ -155,7 +155,7 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
     numbers = {key: real(term, params, faults) for key, term in terms.items()}
     for key, value in numbers.items():
         if value <= 0:
-            faults.record("E205", f"`scale.{key}` is above 0, not {value}", terms[key].span)
+            faults.record("E205", f"`scale.{key}` must be above 0, not {value}", terms[key].span)
     asked = "divisor" in terms
     divisor = whole(terms["divisor"], params, faults) if asked else 8
     return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
@@ -173,7 +173,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
     if chosen is not None and chosen.value not in known:
         hint = did_you_mean(str(chosen.value), known)
         message = f"no naming convention is called `{cut(chosen.value)}`"
-        faults.record("E302", message, chosen.span, hint, help=f"there are {', '.join(known)}")
+        faults.record("E302", message, chosen.span, hint, help=f"available: {', '.join(known)}")
     for layer in (known.get(chosen.value) if chosen else None, written):
         items = layer.children() if layer and isinstance(layer.value, dict) else ()
         kept = (item for item in items if item.value is not None and item.path[-1] != "convention")

@@ -100,7 +100,7 @@ def _spec_keys() -> Schema:
     naming = {key: _nullable(text) for key in ("convention", *SCOPES, *operations())}
 
     def part(where: str) -> Schema:
-        description = f"What stands {where} the stages: a fragment's name, `{{use: name, ...}}` or a sequence."
+        description = f"The part {where} the stages: a fragment's name, `{{use: name, ...}}` or a sequence."
         return _list_of("step", "string array object null", description=description)
 
     def named(definition: str, description: str) -> Schema:

@@ -14,7 +14,7 @@ from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path
 
 ValidationError = Any
-"""What jsonschema reports; imported only with the validator, and typed there with unions that no report has."""
+"""An error of jsonschema, which is imported only with the validator."""
 
 _TYPES = {
     "integer": "a whole number",
@@ -48,7 +48,8 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     keys = list(document.value)
     alien = bool(keys) and not partial and known.keys().isdisjoint(keys)
     if alien and not any(nearest(str(key), known) for key in keys[:20]):
-        message = f"this is no {'file of definitions' if library else 'spec'}: nothing in it is a key of one"
+        what = "file of definitions" if library else "spec"
+        message = f"this is not a {what}: a {what} has none of these keys"
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
@@ -74,7 +75,7 @@ def _validator(library: bool) -> Any:
 
 
 def _without_echoes(errors: Iterable[ValidationError]) -> list[ValidationError]:
-    """The errors but those inside a step that is not one operation: its keys are most likely indented too little."""
+    """The errors, without those inside a step that is not one operation: most likely its keys need more indentation."""
     found = list(errors)
     steps = {tuple(error.absolute_path) for error in found if _counts_operations(error)}
     if not steps:
@@ -105,11 +106,11 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
             yield _wrong_type(document, path, error)
         case "enum":
             words = [str(word) for word in wanted if word is not None]
-            message = f"{here} is one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
+            message = f"{here} must be one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
             yield Diagnostic("E204", message, span, did_you_mean(str(instance), words))
         case "minimum" | "maximum":
             bound = "at least" if error.validator == "minimum" else "at most"
-            yield Diagnostic("E205", f"{here} is {bound} {wanted}, not {cut(instance)}", span)
+            yield Diagnostic("E205", f"{here} must be {bound} {wanted}, not {cut(instance)}", span)
         case "minProperties" | "maxProperties" if _counts_operations(error):
             yield _not_one_operation(document, path, instance)
         case "pattern":
@@ -121,7 +122,7 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
         case "minItems" | "maxItems":
             bound = "at least" if error.validator == "minItems" else "at most"
             values = "1 value" if wanted == 1 else f"{wanted} values"
-            yield Diagnostic("E206", f"{here} has {bound} {values}, not {len(instance)}", span)
+            yield Diagnostic("E206", f"{here} must have {bound} {values}, not {len(instance)}", span)
         case "minProperties":
             keys = ", ".join(f"`{key}`" for key in error.schema["properties"])
             yield Diagnostic("E206", f"{here} is empty; write at least one of {keys}", span)
@@ -134,7 +135,7 @@ def _first(document: Document, path: Path) -> Any:
 
 
 def _inside(path: Path) -> str:
-    """`` in `stem[0].conv` ``, for a sentence about what lies there."""
+    """`` in `stem[0].conv` ``, for the end of a sentence."""
     return f" in `{dotted(path)}`" if path else ""
 
 
@@ -172,11 +173,11 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
 
 
 _PLAIN = re.compile(r"[\w.+*/ -]+", re.ASCII)
-"""What means the same inside a mapping in braces."""
+"""Text that means the same inside a mapping in braces."""
 
 
 def _as_mapping(path: Path, error: ValidationError) -> str:
-    """What a step such as ``conv: 64`` most likely means: its first argument, ``conv: {out: 64}``."""
+    """The likely meaning of a step such as ``conv: 64``: its first argument, ``conv: {out: 64}``."""
     first = next(iter([*error.schema.get("required", ()), *error.schema.get("properties", ())]), None)
     in_list = len(path) > 1 and isinstance(path[-2], int)
     if not in_list or first in (None, *common()):
@@ -191,18 +192,20 @@ def _as_mapping(path: Path, error: ValidationError) -> str:
 def _not_one_operation(document: Document, path: Path, instance: dict[str, Any]) -> Diagnostic:
     keys = list(instance)
     if not keys:
-        return Diagnostic("E206", "a step names one operation, and this one is empty", document.span(path))
+        return Diagnostic("E206", "a step must name one operation, but this one is empty", document.span(path))
     shown = ", ".join(f"`{cut(key)}`" for key in keys[:4])
     label = Label(document.key_span((*path, keys[1])), "a second key")
     help = f"write `- {cut(keys[0])}: {{...}}`, or indent the arguments further than `{cut(keys[0])}`"
-    message = f"a step is one operation, and this one has the keys {shown}"
+    message = f"a step must be one operation, but this one has the keys {shown}"
     return Diagnostic("E206", message, document.key_span((*path, keys[0])), labels=(label,), help=help)
 
 
 def _wrong_pattern(document: Document, path: Path, error: ValidationError) -> Diagnostic:
     name = str(error.instance)
     if error.validator_value.startswith("^none"):
-        return Diagnostic("E204", f"{_last(path)} is a list of steps or `none`, not `{cut(name)}`", document.span(path))
+        return Diagnostic(
+            "E204", f"{_last(path)} must be a list of steps or `none`, not `{cut(name)}`", document.span(path)
+        )
     span = document.key_span((*path, name)) if (*path, name) in document.places else document.span(path)
-    message = f"`{cut(name)}` is not a name: letters, digits and underscores, a letter first"
+    message = f"`{cut(name)}` is not a name: use letters, digits and underscores, and start with a letter"
     return Diagnostic("E305", message, span, help=QUOTES if "(" in name or ")" in name else "")

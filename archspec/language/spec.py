@@ -31,7 +31,7 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 
 
 class Definitions(Protocol):
-    """What the names of a spec stand for, as seen from one text: definitions are looked up where they are written."""
+    """The definitions that the names in one text refer to."""
 
     def fragment(self, name: str, wanted: Any, faults: Faults, level: int = 0) -> Fragment | None: ...
 
@@ -82,7 +82,7 @@ class Step:
 
     ``operation`` is the class of an operation or a merge, and of the convolution in a ``layer``. ``arguments`` are the
     operation's or, for a call, the fragment's. ``settings`` holds a layer's own ``norm`` and ``act``. ``steps`` are a
-    group's, or what stands in the convolution's place in ``layer: {of: [...]}``.
+    group's, or replace the convolution in ``layer: {of: [...]}``.
     """
 
     kind: Literal["operation", "layer", "merge", "sequence", "fragment"]
@@ -101,7 +101,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A stem, a head, or what stands before or after a stage: steps, or the call of one fragment."""
+    """A stem, a head, or the steps before or after a stage: steps, or the call of one fragment."""
 
     steps: tuple[Step, ...]
     span: Span
@@ -134,7 +134,7 @@ class Fragment:
 class Block:
     """A block: ``merge(shortcut(x), residual(x))`` where ``residual`` is true, else just its steps.
 
-    ``shortcut_first`` says that the shortcut runs, and stands in the state dict, before the residual. ``reads`` are all
+    ``shortcut_first`` puts the shortcut before the residual, in execution and in the state dict. ``reads`` are all
     names its expressions read: a column that sets none of them is warned about.
     """
 
@@ -157,7 +157,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """What stands beside a residual where shapes agree and where they change.
+    """The path beside a residual, if the residual keeps the shape and if it changes it.
 
     A tuple of steps, ``"none"`` for no shortcut, or None where the definition says nothing.
     """

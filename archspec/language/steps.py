@@ -19,14 +19,14 @@ COMMON_ARGUMENTS = ("name", "when")
 GROUPS = ("layer", "sequence")
 
 MAX_LEVELS = 64
-"""How deep steps may stand in steps, the fragments that they call included."""
+"""How deep steps may be nested, including the steps of the fragments that they call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go.
 
-    ``level`` is how many sequences stand around it, and ``read`` collects the names that its terms read.
+    ``level`` is the number of sequences around it, and ``read`` collects the names that its terms read.
     """
 
     lookup: Definitions
@@ -71,7 +71,7 @@ def _unknown(name: str, term: Term, names: Iterable[str]) -> Diagnostic:
 def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:
     """The steps of a list. Faulty ones are left out, with their faults in the context."""
     if not isinstance(cursor.value, list):
-        context.faults.record("E202", "a sequence is a list of steps", cursor.span)
+        context.faults.record("E202", "a sequence must be a list of steps", cursor.span)
         return ()
     if context.level >= MAX_LEVELS:
         context.faults.add(_too_deep(cursor.span))
@@ -91,7 +91,7 @@ def read_step(cursor: Cursor, context: Context) -> Step | None:
     if isinstance(cursor.value, str):
         return _read_named(cursor.value, cursor, None, context)
     if not (isinstance(cursor.value, dict) and len(cursor.value) == 1):
-        context.faults.record("E206", "a step is one operation: a name, or a mapping with one key", cursor.span)
+        context.faults.record("E206", "a step must be one operation: a name, or a mapping with one key", cursor.span)
         return None
     (word,) = cursor.value
     body = cursor.child(word)
@@ -128,7 +128,7 @@ def _callable(context: Context) -> Iterator[str]:
 
 
 def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
-    """The two arguments that belong to every step: its name, and when it is there."""
+    """The two arguments of every step: its name and its condition."""
     name = body.get("name") if body and isinstance(body.value, dict) else None
     when = body.get("when") if body and isinstance(body.value, dict) else None
     if name and not isinstance(name.value, str):
@@ -170,7 +170,7 @@ def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) 
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
         shown = ", ".join(f"`{word}`" for word in words)
         hint = context.faults.hint(term.constant, (*words, *context.names))
-        context.faults.record("E204", f"`{key}` is one of {shown}, not `{cut(term.constant)}`", term.span, hint)
+        context.faults.record("E204", f"`{key}` must be one of {shown}, not `{cut(term.constant)}`", term.span, hint)
 
 
 def _missing(operation: type[Operation], terms: Mapping[str, Term]) -> str:
@@ -189,7 +189,7 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
     of = body.get("of") if body else None
     if of and terms:
         first = next(iter(terms.values()))
-        message = "a layer has either `of` or the arguments of a convolution"
+        message = "a layer takes either `of` or the arguments of a convolution, not both"
         context.faults.record("E206", message, first.span, help="move the convolution into `of`, or leave `of` out")
     if not of and "out" not in terms:
         help = "write `- layer: {out: ..., kernel: ...}`, or `- layer: {of: [...]}` for other steps"

@@ -24,7 +24,7 @@ QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "w_a": (lambda value: 0 <= value <= 1e6, "between 0 and a million"),
     "w_m": (lambda value: 1.01 <= value <= 1e6, "between 1.01 and a million"),
 }
-"""What the numbers of ``quantized_linear`` may be; widths beyond that mean nothing."""
+"""The allowed numbers of ``quantized_linear``."""
 
 
 class Table:
@@ -56,7 +56,7 @@ class Table:
         return tuple(self._stage(number, blocks[number], generated) for number in range(length))
 
     def _generated_length(self, length: int) -> int:
-        """How many stages were generated; a list that says otherwise is at fault."""
+        """The number of generated stages, with a fault for each list of another length."""
         for key, value in self.cursor.value.items():
             if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
                 message = f"`{key}` has {len(value)} values, but `quantized_linear` generates {length} stages"
@@ -65,7 +65,7 @@ class Table:
         return length
 
     def _length(self) -> int | None:
-        """How many stages the lists say; None where no column is a list."""
+        """The number of stages according to the lists; None if no column is a list."""
         lists = {key: value for key, value in self.cursor.value.items() if isinstance(value, list)}
         if "quantized_linear" in self.cursor.value:
             lists = {key: value for key, value in lists.items() if key not in ("count", "channels", "group_width")}
@@ -77,7 +77,7 @@ class Table:
             for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
                 found = f"`{key}` has {len(lists[key])} values, but `{keys[0]}` has {len(lists[keys[0]])}"
                 label = Label(self.cursor.child(keys[0]).span, f"{len(lists[keys[0]])} stages here")
-                message = f"{found}: a list has one value a stage"
+                message = f"{found}: a list must have one value for each stage"
                 self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
         others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
         if others:
@@ -85,22 +85,24 @@ class Table:
         return min(len(value) for value in lists.values())
 
     def _is_own(self, key: str) -> bool:
-        """Whether a column is of the spec itself or of an override, and not of a spec that it extends."""
+        """Whether a column was written in the spec itself or in an override, not in a spec that it extends."""
         source = self.cursor.child(key).span.source
         return source is self.cursor.document.span(("name",)).source or source.kind == "override"
 
     def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
-        """The fault of a list that the author wrote, whose length is not that of lists in a spec that is extended."""
+        """The fault of a list in the spec whose length differs from lists in a spec that it extends."""
         length, value = len(self.cursor.value[key]), self.cursor.value
         told = " and ".join([f"`{name}` has {len(value[name])}" for name in others])
-        message = f"`{key}` has {length} values, but in what is extended {told}: a list has one value a stage"
+        message = (
+            f"`{key}` has {length} values, but in what is extended {told}: a list must have one value for each stage"
+        )
         labels = [Label(self.cursor.child(name).span, f"{len(value[name])} stages here") for name in others]
         names = " and ".join([f"`{name}`" for name in others])
         help = f"write {names} too, with a value for each of the {length} stages"
         return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
 
     def _generated(self) -> dict[str, list[Term]]:
-        """``count`` and ``channels`` by the rule of RegNet, where the table asks for it, and the rule's group width."""
+        """``count`` and ``channels`` by the rule of RegNet, if the table has one, and the rule's group width."""
         rule = self.cursor.get("quantized_linear")
         if rule is None:
             return {}
@@ -124,13 +126,13 @@ class Table:
         depth = whole(values["depth"], self.params, self.faults)
         faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]
         for key in faulty:
-            message = f"`quantized_linear.{key}` is {QUANTIZED[key][1]}, not {cut(numbers[key])}"
+            message = f"`quantized_linear.{key}` must be {QUANTIZED[key][1]}, not {cut(numbers[key])}"
             self.faults.record("E205", message, values[key].span)
         if faulty:
             return {}
         widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
         fitting = [make_divisible(width, min(group, width)) for width in widths]
-        if fitting != widths and own is None:  # what the rule itself says, it was asked for
+        if fitting != widths and own is None:  # a group width in the rule itself is no surprise
             message = f"widths {widths} become {fitting}, multiples of the group width {group}"
             self.faults.record("W502", message, rule.key_span)
         span = rule.span
@@ -164,17 +166,17 @@ class Table:
             self.unknown_block = True
             names = self.scope.visible("blocks")
             hint = self.faults.hint(str(name), names)
-            help = f"there are {cut(', '.join(names[:12]), 400)}"
+            help = f"available: {cut(', '.join(names[:12]), 400)}"
             self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)
         return block
 
     def _known(self, key: str) -> bool:
-        """Whether some block has a parameter of that name: it may be the one whose name is misspelt."""
+        """Whether any block has a parameter of that name. The misspelled block may be the one."""
         blocks = map(self.scope.block, self.scope.visible("blocks"))
         return any(key in block.params for block in blocks if block)
 
     def _check_keys(self, blocks: list[Block]) -> frozenset[str]:
-        """Every column is one of the table's own or a parameter of a block in it; what misspelt ones may mean."""
+        """Check that each column is known or a parameter of a block; return what the misspelled ones probably mean."""
         declared = self.declared = frozenset(name for block in blocks for name in block.params)
         meant = set()
         for key in self.cursor.value:
@@ -216,7 +218,7 @@ class Table:
             elif key in self.declared and isinstance(self.cursor.value[key], list) and blocks.entries:
                 names = ", ".join(dict.fromkeys(block.name for block in blocks.entries))
                 message = f"stage {number + 1} sets `{cut(key)}`, but its block `{names}` has no such parameter"
-                help = "write `null` for the stages that have none"
+                help = "write `null` for the stages without it"
                 self.faults.record("E301", message, cursor.span, help=help)
         for key, terms in generated.items():
             cells[key] = Cell((terms[number],), False, terms[number].span)
@@ -226,13 +228,13 @@ class Table:
         return Stage(number, blocks, cells, column.span if column else self.cursor.span)
 
     def _needs(self, key: str, blocks: Cell) -> bool:
-        """Whether a stage of these blocks cannot do without the column. Of a block that is unknown, nobody knows."""
+        """Whether a stage with these blocks needs the column. For an unknown block the answer is no."""
         if key == "count" or any(key in block.reads for block in blocks.entries):
             return True
         return not blocks.entries and not self.unknown_block
 
     def _missing(self, key: str, number: int) -> None:
-        """The fault of a column that is not there, or whose list has nothing for stage ``number``."""
+        """The fault of a missing column, or of a column without a value for stage ``number``."""
         column = self.cursor.get(key)
         if column is None:
             message = f"`{key}` is missing from the stage table"
@@ -261,7 +263,7 @@ class Table:
 
     def _name(self, cursor: Cursor) -> Template | None:
         if not isinstance(cursor.value, str):
-            self.faults.record("E202", "a stage's `name` is text", cursor.span, help="put quotes around it")
+            self.faults.record("E202", "a stage's `name` must be text", cursor.span, help="put quotes around it")
             return None
         return read_template(cursor, self.faults)
 

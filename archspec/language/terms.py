@@ -49,7 +49,7 @@ class Cursor:
 
 
 def written(value: object) -> str:
-    """A value as an author sees it, for the end of a sentence: ``the number 3``, ``a list``, ``nothing``."""
+    """A value in words, for the end of a sentence: ``the number 3``, ``a list``, ``nothing``."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -62,21 +62,23 @@ def written(value: object) -> str:
 
 
 def ambiguous(document: Document, path: Path) -> Diagnostic:
-    """The fault of a scalar that YAML versions read differently, where a number or a truth value is meant."""
+    """The fault of a scalar that YAML versions read differently, where the spec needs a number or a truth value."""
     text = functools.reduce(operator.getitem, path, document.value)
     help = f"{document.ambiguous[path]}; write a plain decimal number, `true` or `false`"
-    return Diagnostic("E110", f"`{cut(text)}` is not read alike everywhere", document.span(path), help=help)
+    return Diagnostic(
+        "E110", f"`{cut(text)}` has different meanings in different YAML readers", document.span(path), help=help
+    )
 
 
 def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     """The term at ``cursor``, of an argument kind of ``operations/base.py``, or ``any`` for an untyped parameter.
 
-    Text is an expression, except that a bare word stands for itself where a word may be meant.
+    Text is an expression, except for a bare word where a word is possible.
     """
     value, span = cursor.value, cursor.span
     if isinstance(value, list | dict):
         if kind != "size" or isinstance(value, dict):
-            message = f"a number, a word or an expression belongs here, not {written(value)}"
+            message = f"expected a number, a word or an expression, not {written(value)}"
             faults.record("E202", message, span)
             return Term(span, 1)
         return Term(span, items=tuple(read_term(item, kind, faults) for item in cursor.children()))
@@ -92,7 +94,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
 
 
 def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
-    """``text`` as an expression; None, with a fault that points into it, where it is not one."""
+    """``text`` as an expression; None, with a fault that points into it, if it does not parse."""
     try:
         return parse(text)
     except ExpressionFault as fault:
@@ -130,7 +132,7 @@ def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -
 
 
 def evaluate(term: Term, values: Mapping[str, Value]) -> Value:
-    """The value of a scalar term. A bare word stands for the name of that spelling, where there is one.
+    """The value of a scalar term. A bare word is looked up as a name first.
 
     Raises:
         ExpressionFault: from the expression.
@@ -141,7 +143,7 @@ def evaluate(term: Term, values: Mapping[str, Value]) -> Value:
 
 
 def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: int = 1) -> int:
-    """The whole number that a term gives, at least ``minimum``; else ``minimum``, with a fault."""
+    """The whole number that a term evaluates to, at least ``minimum``; otherwise ``minimum``, with a fault."""
     found = real(term, values, faults)
     try:
         number = integer(found)
@@ -155,7 +157,7 @@ def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: i
 
 
 def real(term: Term, values: Mapping[str, Value], faults: Faults) -> int | float:
-    """The number that a term gives; 1, with a fault, where it gives none."""
+    """The number that a term evaluates to; 1, with a fault, if it is not a number."""
     text = term.expression.text if term.expression else str(term.constant)
     try:
         return number(evaluate(term, values))
@@ -168,7 +170,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.A
 
 
 def check_name(name: str, span: Span, faults: Faults) -> None:
-    """Refuse a name that could not stand in a model: ``torch.fx`` writes names into source, which Python executes."""
+    """Refuse a name that a model cannot have: ``torch.fx`` writes names into source code, which Python executes."""
     for part in name.split("."):
         if keyword.iskeyword(part):
             faults.record("E305", f"`{part}` cannot be a name: it is a Python keyword", span)
@@ -192,5 +194,5 @@ def read_template(cursor: Cursor, faults: Faults) -> Template:
         end = match.end()
     parts.append(text[end:])
     if any(isinstance(part, str) and ("{" in part or "}" in part) for part in parts):
-        faults.record("E401", f"the braces of `{cut(text)}` do not pair", cursor.span)
+        faults.record("E401", f"the braces of `{cut(text)}` do not match", cursor.span)
     return Template(tuple(part for part in parts if part != ""), cursor.span)

@@ -68,7 +68,7 @@ def fragment(draw: Draw, name: str, known: tuple[FragmentFacts, ...]) -> tuple[d
 
 
 def holds_layers(value: Any, known: tuple[FragmentFacts, ...]) -> bool:
-    """Whether layers stand in steps, or in the fragments that they call."""
+    """Whether steps, or the fragments that they call, contain layers."""
     if isinstance(value, str):
         return any(value == called.name and called.layered for called in known)
     inside = list(value) if isinstance(value, list) else []
@@ -224,7 +224,7 @@ def _layers(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str |
 
 
 def _plain(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
-    """No layers: what stands where is up to the author."""
+    """Steps without layers."""
     steps: list[RawStep] = [{"conv": conv_arguments(draw, site, out, stride=stride)}]
     return [*steps, *keepers(draw, site.deeper(width=out).plain(), 2)]
 

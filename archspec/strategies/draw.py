@@ -51,7 +51,7 @@ class FragmentFacts:
     """A fragment that steps may call: its parameters with values that fit, and whether it takes ``out``.
 
     ``required`` are those without a default. One without ``out`` keeps the shape of what reaches it; ``layered`` says
-    that layers stand in it.
+    that it contains layers.
     """
 
     name: str
@@ -81,7 +81,7 @@ class StepSite:
     depth: int = 2
 
     def deeper(self, **changes: Any) -> StepSite:
-        """The place inside a merge or a group that stands here."""
+        """The site inside a merge or a group at this site."""
         return replace(self, **{"depth": self.depth - 1, **changes})
 
     def plain(self) -> StepSite:
@@ -91,7 +91,7 @@ class StepSite:
 
 @dataclass(slots=True)
 class Draw:
-    """Draws the parts of one spec. Choices stand with the plainest first, towards which Hypothesis shrinks."""
+    """Draws the parts of one spec. The first choice is the plainest, because Hypothesis shrinks towards it."""
 
     from_strategy: st.DrawFn
     rank: int = 2

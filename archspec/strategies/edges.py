@@ -1,4 +1,4 @@
-"""Stem, head, and what stands before and after a stage: places where the shape is known."""
+"""Stem, head, and steps before and after a stage: places where the shape is known."""
 
 from __future__ import annotations
 

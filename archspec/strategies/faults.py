@@ -18,8 +18,8 @@ RawSpec = dict[str, Any]
 class Made(NamedTuple):
     """A document with a fault, and the path at whose key or value it must be reported.
 
-    ``tail`` is text behind the document, on whose first line the fault is instead. ``overrides`` and ``files`` are what
-    it takes beside the text; None stands for a folder.
+    ``tail`` is text behind the document, on whose first line the fault is instead. ``overrides`` and ``files`` go
+    with the text; a file of None is a folder.
     """
 
     document: RawSpec
@@ -227,7 +227,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], Path, bool], ...] = (
     ("E802", {"extends": "../../elsewhere.yaml"}, ("extends",), False),
     ("E802", {"import": "../elsewhere.yaml"}, ("import",), False),
 )
-"""Keys that are written or changed, and where the fault is reported. Definitions stand beside those that are there."""
+"""Keys that are written or changed, and where the fault is reported. Definitions are added to those of the spec."""
 
 ADDED = frozenset({"params", "fragments", "blocks"})
 

@@ -28,7 +28,7 @@ class Mutation:
     """A spec with one fault: its text, the code that must be reported, and the line.
 
     A few faults need more than the text: ``overrides``, whose line 1 is then meant, and
-    ``files`` beside the spec, by name; None stands for a folder. :meth:`save` puts all of it into a folder.
+    ``files`` beside the spec, by name; None is a folder. :meth:`save` writes all of it into a folder.
     """
 
     text: str

@@ -173,7 +173,7 @@ def _multiply(draw: Draw, site: StepSite) -> RawStep:
 def _concat(draw: Draw, site: StepSite) -> RawStep:
     """Two halves, each made by a convolution or cut out.
 
-    The first layer of a block reads its whole input, so none stands first in a half.
+    The first layer of a block reads its whole input, so no half starts with a layer.
     """
     half = site.width.half()
     inner = site.deeper(width=half, depth=0, fragments=()).plain()

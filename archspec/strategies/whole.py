@@ -61,7 +61,7 @@ def document(draw: Draw) -> dict[str, Any]:
         (*LIBRARY, *blocks) if draw.chance(2) else (blocks or LIBRARY), fragments, shortcuts, settings, scale
     )
     found["stages"], value, rows = table(draw, around, value)
-    # A fragment stands at the root once at most: there its steps would have the same names a second time.
+    # A fragment is called at the root at most once: a second call would give its steps the same names.
     used = isinstance(written, dict) and written["use"] in {called.name for called in fragments}
     last = head(draw, value, () if used else fragments)
     if last is not None:

@@ -1,7 +1,7 @@
 """Expressions as closures: for every form of the grammar, the function that computes it and refuses wrong values.
 
-Kinds are compared by ``type(...)`` and not by ``isinstance``: a truth value is no number here, and this is the
-compiler's innermost loop.
+Kinds are compared by ``type(...)`` and not by ``isinstance``: a truth value is not a number here, and this is
+the compiler's innermost loop.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def conditional(chosen: Operand, condition: Operand, other: Operand) -> Operand:
             return first(env)
         if value is False:
             return second(env)
-        raise wrong_kind(value, "the condition of `if` is a truth value", test_start, test_end, TRUTH_HELP)
+        raise wrong_kind(value, "the condition of `if` must be a truth value", test_start, test_end, TRUTH_HELP)
 
     return run, start, end
 

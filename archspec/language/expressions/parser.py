@@ -38,20 +38,20 @@ class Expression:
 
 @functools.lru_cache(1024)
 def parse(text: str) -> Expression:
-    """Read ``text`` as one expression; raises :class:`ExpressionFault` where it is none."""
+    """Read ``text`` as one expression; raises :class:`ExpressionFault` if it does not parse."""
     parser = _ExpressionParser(text, tokens(text))
     run = parser.whole()
     return Expression(text, frozenset(parser.names), run)
 
 
-# How tightly an operator binds what stands before it; the tables below follow Python's precedence.
+# How tightly an operator binds the operand before it; the tables below follow Python's precedence.
 _TERNARY, _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _SIGN = range(1, 9)
 _COMPARISONS = frozenset(("==", "!=", *closures.ORDER))
 _POWERS = {"if": _TERNARY, "or": _OR, "and": _AND, "+": _SUM, "-": _SUM}
 _POWERS |= dict.fromkeys(_COMPARISONS, _COMPARISON) | dict.fromkeys(("*", "/", "//", "%"), _PRODUCT)
 _MISPLACED = {
     ")": "`)` closes nothing",
-    ",": "`,` stands only between the arguments of a function",
+    ",": "`,` is only allowed between the arguments of a function",
     "else": "`else` without an `if` before it",
 }
 _FLOW_HELP = "inside `{...}` of YAML, an expression with a comma, colon or brace needs quotes"
@@ -109,7 +109,7 @@ class _ExpressionParser:
         if kind == "end":
             message = "the expression ends where a value is expected" if start else "the expression is empty"
             raise ExpressionFault("E401", message, start, end)
-        raise ExpressionFault("E401", f"`{kind}` stands where a value is expected", start, end)
+        raise ExpressionFault("E401", f"expected a value, not `{kind}`", start, end)
 
     def operation(self, left: Operand, binding: int) -> Operand:
         symbol = self.tokens[self.place][0]

@@ -80,7 +80,7 @@ _TWINS = {
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of ``text``, the last of kind ``end``; raises :class:`ExpressionFault` for what can be none."""
+    """The tokens of ``text``, the last of kind ``end``; raises :class:`ExpressionFault` for anything else."""
     if len(text) > LENGTH:
         raise ExpressionFault("E405", f"the expression is longer than {LENGTH} characters", 0, len(text))
     if not text.isascii():
@@ -146,7 +146,7 @@ def _quoted(text: str, start: int) -> str:
     plain = _WORD.match(inner)
     stop = plain.end() if plain else 0
     if stop < len(inner):
-        message = "a quoted word has no escapes" if inner[stop] == "\\" else "a quoted word stands on one line"
+        message = "a quoted word has no escapes" if inner[stop] == "\\" else "a quoted word must be on one line"
         raise ExpressionFault("E401", message, start + 1 + stop, start + 2 + stop)
     return inner
 

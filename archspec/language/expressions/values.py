@@ -23,7 +23,7 @@ TRUTH_HELP = "write a comparison, such as `se > 0`"
 class ExpressionFault(Exception):
     """An expression is refused, or has no value.
 
-    ``start`` and ``end`` are character offsets into its text; 0, 0 stands for the whole. ``name`` is the unknown name
+    ``start`` and ``end`` are character offsets into its text; 0, 0 is the whole text. ``name`` is the unknown name
     of an E402, for a caller that knows what the author may have meant; an unknown function brings its own ``help``.
     """
 
@@ -61,11 +61,11 @@ def describe(value: object) -> str:
 
 def wrong_kind(value: object, wanted: str, start: int = 0, end: int = 0, advice: str = "") -> ExpressionFault:
     """The fault for a value of the wrong kind; ``wanted`` begins the sentence, as in "`+` takes numbers"."""
-    return ExpressionFault("E406", f"{wanted}, and this is {describe(value)}", start, end, advice)
+    return ExpressionFault("E406", f"{wanted}, not {describe(value)}", start, end, advice)
 
 
 def number(value: object) -> Number:
-    """``value`` if it is a finite number within the bounds; a truth value is none."""
+    """``value`` if it is a finite number within the bounds; a truth value is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong_kind(value, "a number is needed here")
     if -LIMIT <= value <= LIMIT:
@@ -81,8 +81,8 @@ def integer(value: object) -> int:
         raise wrong_kind(value, "a whole number is needed here")
     whole = int(number(value))
     if whole != value:
-        advice = "say how to round: `int`, `round`, `floor`, `ceil`, `//` or `make_divisible`"
-        raise ExpressionFault("E403", f"a whole number is needed here, and this is {value!r}", help=advice)
+        advice = "choose how to round: `int`, `round`, `floor`, `ceil`, `//` or `make_divisible`"
+        raise ExpressionFault("E403", f"a whole number is needed here, not {value!r}", help=advice)
     return whole
 
 
@@ -115,7 +115,7 @@ def make_divisible(value: Number, divisor: Number = 8) -> int:
     if step == 0:
         raise ExpressionFault("E404", "the divisor of `make_divisible` is zero")
     if step < 0:
-        raise ExpressionFault("E406", f"the divisor of `make_divisible` is at least 1, and this is {step}")
+        raise ExpressionFault("E406", f"the divisor of `make_divisible` must be at least 1, not {step}")
     nearest = max(step, int(value + step / 2) // step * step)
     return nearest + step if nearest < 0.9 * value else nearest
 
@@ -125,7 +125,7 @@ def letter(index: Number) -> str:
     place = integer(index)
     if 0 <= place < 26:
         return chr(ord("a") + place)
-    raise ExpressionFault("E406", f"`letter` takes 0 to 25, and this is {place}")
+    raise ExpressionFault("E406", f"`letter` takes 0 to 25, not {place}")
 
 
 FUNCTIONS: dict[str, str] = {

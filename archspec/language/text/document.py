@@ -13,7 +13,7 @@ YamlValue = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
 class Place(NamedTuple):
-    """Where a value stands, and its key where it has one."""
+    """The place of a value, and of its key if it has one."""
 
     key: Span | None
     value: Span
@@ -37,7 +37,7 @@ class Document:
         return self._place(path).value
 
     def key_span(self, path: Path) -> Span:
-        """The place of the key at ``path``, or of the value where there is no key."""
+        """The place of the key at ``path``, or of the value if it has no key."""
         place = self._place(path)
         return place.key or place.value
 

@@ -33,8 +33,8 @@ def read_file(path: pathlib.Path, *, name: str | None = None, limits: ReadLimits
     """The text of a regular file, called ``name`` in diagnostics.
 
     Raises:
-        SpecError: E103, E801, E803 or E804, without a place (whoever asked for the file knows where its name is
-            written), or E101 at the first byte that is not UTF-8.
+        SpecError: E103, E801, E803 or E804, without a place, which the caller knows; or E101 at the first byte that is
+            not UTF-8.
     """
     name = str(path) if name is None else name
     try:
@@ -88,12 +88,12 @@ def decode(
 
 
 def _first_unreadable(text: str) -> re.Match[str] | None:
-    """The first character that no spec may hold. The whole pattern takes long to compile, and few specs need it."""
+    """The first character that no spec may contain. The full pattern is slow to compile, and few specs need it."""
     return _UNREADABLE_ASCII.search(text) if text.isascii() else re.search(_UNREADABLE, text)
 
 
 def check_text(source: Source, limits: ReadLimits) -> None:
-    """Refuse a text that is too long (E103) or holds what no spec may hold (E101)."""
+    """Refuse a text that is too long (E103) or has characters that no spec may contain (E101)."""
     size = len(source.text.encode("utf-8", "surrogatepass"))
     if size > limits.bytes:
         raise SpecError([_too_many_bytes(source.name, size, limits, Span(source, 1, 1, 1, 1))])
@@ -104,7 +104,7 @@ def check_text(source: Source, limits: ReadLimits) -> None:
 
 
 def unreadable(text: str, span: Span) -> Diagnostic | None:
-    """The fault of a text whose escapes stand for characters that no spec may hold."""
+    """The fault of a text whose escapes are characters that no spec may contain."""
     bad = _first_unreadable(text)
     return _refused(bad[0], span) if bad else None
 
@@ -115,7 +115,7 @@ def _refused(character: str, span: Span) -> Diagnostic:
         return Diagnostic("E101", f"{name} ends a line for some readers of YAML and not for others", span)
     kinds = {"\0": "NUL ", "\ufeff": "byte order mark "}
     kind = kinds.get(character, "lone surrogate " if "\ud800" <= character <= "\udfff" else "character ")
-    return Diagnostic("E101", f"the {kind}{name} may not stand in a spec", span)
+    return Diagnostic("E101", f"the {kind}{name} is not allowed in a spec", span)
 
 
 def after(line: int, column: int, passed: str) -> tuple[int, int]:

@@ -58,8 +58,8 @@ def open_spec(reference: str) -> Source:
 def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, definitions: bool = False) -> Source:
     """The source that ``extends`` or ``import`` names in the text at ``span``.
 
-    A bare name is looked up beside the file, then in the zoo. ``root`` is the folder of the spec that was asked for:
-    nothing outside it and the zoo is read unless ``outside`` allows it. ``definitions`` looks for an ``import``.
+    A bare name is looked up beside the file, then in the zoo. ``root`` is the folder of the first spec: only
+    files in it and in the zoo are read, unless ``outside`` is true. ``definitions`` is for ``import``.
     """
     folder = str(Path(span.source.path).parent) if span.source.path else root
     if reference.endswith(SUFFIXES) or "/" in reference:

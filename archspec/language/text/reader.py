@@ -36,7 +36,7 @@ class _Anchor(NamedTuple):
 def read(source: Source, limits: ReadLimits = _LIMITS, *, fragment: bool = False) -> Document:
     """Read one YAML document. Raises :class:`SpecError` with every fault of reading.
 
-    ``fragment`` lets the root be any value, and an empty text mean null.
+    ``fragment`` allows any value as the root; an empty text is null.
     """
     if source.text.startswith("\ufeff"):  # the parser does not count a byte order mark as a column
         source = dataclasses.replace(source, text=source.text[1:])
@@ -150,7 +150,7 @@ class _EventReader:
         return values, self.span(event) if start.flow_style else self.places[child].value
 
     def key(self, event: Any, path: Path) -> tuple[str, Span]:
-        """The text and the place of a key. What is no text is refused, and read under its written form."""
+        """The text and the place of a key. Other keys are a fault, and are read as they are written."""
         if type(event) is not ScalarEvent or event.anchor is not None or event.tag is not None:
             return self.unusual_key(event, path)
         span = self.span(event)
@@ -224,7 +224,7 @@ class _EventReader:
         anchor = self.anchors.get(event.anchor)
         if anchor is None:
             name, inside = cut(event.anchor), event.anchor in self.anchors
-            fault = "stands inside the value that it repeats" if inside else "refers to nothing above it"
+            fault = "is inside the value that it repeats" if inside else "refers to nothing above it"
             help = "" if inside else "put a text that begins with `*` in quotes"
             self.fault("E106", f"the alias `*{name}` {fault}", span, help=help)
             return None

@@ -13,8 +13,8 @@ from archspec.diagnostics import Diagnostic, Label, Source, Span, cut
 class _Slip(NamedTuple):
     """One slip. ``problem`` is part of the parser's words, chosen to fit both the C and the Python parser.
 
-    ``opening`` says what stands where the construct began; ``at_opening`` makes that the place of the fault.
-    ``or_no_space``: more likely a colon above lacks its space, where one does.
+    ``opening`` labels the place where the construct began; ``at_opening`` makes that the place of the fault.
+    ``or_no_space``: if a colon above has no space after it, that is the more likely cause.
     """
 
     problem: str
@@ -28,11 +28,11 @@ class _Slip(NamedTuple):
 
 _QUOTE = "put the whole text in quotes"
 _SPACE = "write a space after every colon: `key: value`"
-_ALIGN = "let the keys of one mapping, and the items of one list, begin in the same column"
+_ALIGN = "start all keys of a mapping, and all items of a list, in the same column"
 _CLOSE = "close it, or put a text that begins with a quote in quotes of the other kind"
 _TAGS = "a spec has no tags; put a text that begins with `!` in quotes"
 _DIRECTIVES = "remove the line; a spec needs no lines that begin with `%`"
-_NEXT_LINE = "begin it on the next line, or put the text in quotes"
+_NEXT_LINE = "start it on the next line, or put the text in quotes"
 
 _SLIPS = (
     _Slip(
@@ -48,8 +48,8 @@ _SLIPS = (
         "the mapping opens here",
     ),
     _Slip("could not find expected ':'", "this line has no `: ` after its key", _SPACE, at_opening=True),
-    _Slip("sequence entries are not allowed", "a list item cannot begin here", _NEXT_LINE),
-    _Slip("mapping keys are not allowed", "`? ` cannot stand here", _QUOTE),
+    _Slip("sequence entries are not allowed", "a list item cannot start here", _NEXT_LINE),
+    _Slip("mapping keys are not allowed", "`? ` is not allowed here", _QUOTE),
     _Slip("unexpected end of stream", "the quote is never closed", _CLOSE, at_opening=True),
     _Slip("unexpected document", "the quote is not closed before the document ends", _CLOSE, at_opening=True),
     _Slip(
@@ -62,10 +62,10 @@ _SLIPS = (
         "put a text that begins with `&` or `*` in quotes",
         at_opening=True,
     ),
-    _Slip("indentation indicator", "`|` and `>` take an indentation from 1 to 9"),
-    _Slip("chomping or indentation", "the text of `|` or `>` begins on the next line", _NEXT_LINE),
-    _Slip("expected comment or line break", "the text of `|` or `>` begins on the next line", _NEXT_LINE),
-    _Slip("tab character", "a tab stands where only spaces may", "indent with spaces"),
+    _Slip("indentation indicator", "the indentation of `|` and `>` must be from 1 to 9"),
+    _Slip("chomping or indentation", "the text of `|` or `>` must start on the next line", _NEXT_LINE),
+    _Slip("expected comment or line break", "the text of `|` or `>` must start on the next line", _NEXT_LINE),
+    _Slip("tab character", "a tab is not allowed here", "indent with spaces"),
     _Slip(
         "document start",
         "there is text after the end of the document",
@@ -73,8 +73,8 @@ _SLIPS = (
         or_no_space=True,
     ),
 )
-_TAG = _Slip("", "a tag is refused", _TAGS, at_opening=True, code="E107")
-_DIRECTIVE = _Slip("", "a directive is refused", _DIRECTIVES, at_opening=True)
+_TAG = _Slip("", "tags are not allowed", _TAGS, at_opening=True, code="E107")
+_DIRECTIVE = _Slip("", "directives are not allowed", _DIRECTIVES, at_opening=True)
 _NO_SPACE = re.compile(r"(\s*(?:- )*[\w.-]+):(?=[^\s/])")
 
 
@@ -109,9 +109,9 @@ def _slip(source: Source, problem: str, context: str, at: Span) -> _Slip:
         return _bad_start(character)
     if "node content" in problem:
         if not character:
-            return _Slip("", "the text ends where a value belongs")
+            return _Slip("", "the text ends where a value is expected")
         help = "put a text that begins with a comma or a bracket in quotes"
-        return _Slip("", f"a value belongs here, not `{character}`", help)
+        return _Slip("", f"expected a value, not `{character}`", help)
     if "block mapping" in context or "block collection" in context:
         return _misfit(source, context, at)
     for slip in _SLIPS:
@@ -122,12 +122,12 @@ def _slip(source: Source, problem: str, context: str, at: Span) -> _Slip:
 
 def _bad_start(character: str) -> _Slip:
     if character == cut("\t"):
-        return _Slip("", "a tab stands where only spaces may", "indent with spaces")
-    return _Slip("", "this character cannot begin a text", _QUOTE)
+        return _Slip("", "a tab is not allowed here", "indent with spaces")
+    return _Slip("", "a text cannot start with this character", _QUOTE)
 
 
 def _misplaced_colon(source: Source, at: Span) -> _Slip:
-    message = "a colon stands where no key can be"
+    message = "a colon is not allowed here"
     if re.search(r":\s", source.line(at.line)[: at.column - 1]):
         return _Slip("", message, "put a value that holds `: ` in quotes")
     return _Slip("", message, _ALIGN, or_no_space=True)
@@ -139,7 +139,7 @@ def _misfit(source: Source, context: str, at: Span) -> _Slip:
     if source.line(at.line)[at.column - 1 :].startswith(":"):
         return _Slip("", "a key is missing before this colon")
     kind = "list" if "collection" in context else "mapping"
-    return _Slip("", f"this line does not fit the {kind} before it", _ALIGN, f"the {kind} begins here")
+    return _Slip("", f"this line does not belong to the {kind} above it", _ALIGN, f"the {kind} starts here")
 
 
 def _glued_colon(source: Source, line: int) -> Span | None:
