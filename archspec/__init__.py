@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
 from archspec.graph.graph import Graph, Limits
-from archspec.graph.lower import lower
 from archspec.language.load import load
 from archspec.language.spec import Spec
+from archspec.passes import compile_spec
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,7 @@ def compile(spec: Spec | str | os.PathLike[str], *, limits: Limits | None = None
     Raises:
         SpecError: with every fault of the phase that refused the spec.
     """
-    return lower(spec if isinstance(spec, Spec) else load(spec), limits)
+    return compile_spec(spec if isinstance(spec, Spec) else load(spec), limits)
 
 
 def analyze(

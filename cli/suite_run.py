@@ -19,7 +19,7 @@ import click
 
 from archspec.diagnostics import Source, SpecError
 from archspec.graph.graph import Limits
-from archspec.graph.lower import lower
+from archspec.passes import compile_spec
 from archspec.testing.harness import Case, Level, Outcome, examine
 from archspec.testing.update import Update, update
 
@@ -68,7 +68,7 @@ def test(request: Request) -> Tested:
         source = request.source or options.source(request.reference)
         path = source.path
         if request.update:
-            change = update(lower(options.load(source, (), request.allow_outside), request.limits))
+            change = update(compile_spec(options.load(source, (), request.allow_outside), request.limits))
             source = Source(source.name, change.text, path=source.path)
     except SpecError as error:
         places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]

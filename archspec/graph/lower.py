@@ -13,7 +13,7 @@ from archspec.graph.environment import Environment
 from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
 from archspec.graph.names import Names, render
 from archspec.graph.orders import OUTSIDE, Flow
-from archspec.graph.outputs import find_outputs, pruned
+from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value, make_divisible
@@ -27,7 +27,7 @@ LEFT_OUT = {"pre": ("norm", "act"), "act-only-pre": ("act",)}
 
 
 def lower(spec: Spec, limits: Limits | None = None) -> Graph:
-    """The graph of a spec, every shape inferred.
+    """The graph of a spec, every shape inferred, with all its nodes; :mod:`archspec.passes` drops what no output needs.
 
     Args:
         spec: a resolved spec.
@@ -58,17 +58,14 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, value)
-    nodes, regions = tuple(builder.nodes), tuple(network.regions)
-    if spec.outputs:
-        nodes, regions = pruned(nodes, regions, outputs)
     single = not isinstance(spec.document.value.get("outputs"), list)
     return Graph(
         name=spec.name,
         input=spec.input,
-        nodes=nodes,
+        nodes=tuple(builder.nodes),
         outputs=outputs,
         single=single,
-        regions=regions,
+        regions=tuple(network.regions),
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
         head=spec.head.call.word if spec.head.call else "",

@@ -1,9 +1,8 @@
-"""What the model returns: the head's result, or the scopes under ``outputs``, and the nodes that these need."""
+"""What the model returns: the head's result, or the scopes under ``outputs``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
 from archspec.graph.graph import Node, Region
@@ -35,20 +34,3 @@ def _unknown(spec: Spec, number: int, known: Iterable[str], stages: str) -> Diag
     message = f"the network has no scope `{cut(label)}` that can be returned"
     help = f"the stages are {stages}; a block is `layer1.0`; steps of stem and head have their own names"
     return Diagnostic("E310", message, span, did_you_mean(label, known), help=help)
-
-
-def pruned(
-    nodes: Sequence[Node], regions: Sequence[Region], outputs: Mapping[str, str]
-) -> tuple[tuple[Node, ...], tuple[Region, ...]]:
-    """Only what the outputs need: a backbone has no head."""
-    wanted = set(outputs.values())
-    for node in reversed(nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-    kept = [node.name in wanted for node in nodes]
-    before = [0]
-    for keep in kept:
-        before.append(before[-1] + keep)
-    left = tuple(node for node, keep in zip(nodes, kept, strict=True) if keep)
-    shifted = (replace(r, first=before[r.first], last=before[r.last]) for r in regions)
-    return left, tuple(region for region in shifted if region.first < region.last and region.result in wanted)

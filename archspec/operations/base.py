@@ -205,6 +205,10 @@ class Operation:
         """The positions of inputs that only scale another: a squeeze-and-excitation gate is no path."""
         return frozenset()
 
+    def with_bias(self) -> Operation | None:
+        """The same layer with a bias; None where it has no weight that begins with the output's channels."""
+        return None
+
     def zero_initialised(self) -> Operation:
         """The same operation starting as the zero function where that can be (a norm whose scale starts at 0)."""
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Saved
@@ -74,6 +74,9 @@ class Conv(Windowed):
         kwargs = {**self.windows(inputs[0]).arguments(), "groups": self.groups, "bias": self.bias}
         defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
         return module_call(f"torch.nn.Conv{len(inputs[0]) - 1}d", (inputs[0][0], self.out), kwargs, defaults)
+
+    def with_bias(self) -> Conv:
+        return replace(self, bias=True)
 
     def windows(self, shape: Shape) -> Windows:
         rank = spatial_rank(shape, self.name)

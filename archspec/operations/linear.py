@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archspec.operations.base import TorchCall, Weight, argument
@@ -53,3 +53,6 @@ class Linear(Local):
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"
         return TorchCall("module", target, (inputs[0][0], self.out), {} if self.bias else {"bias": False})
+
+    def with_bias(self) -> Linear:
+        return replace(self, bias=True)

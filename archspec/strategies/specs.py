@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import archspec.language.load
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph
-from archspec.graph.lower import lower
 from archspec.language.text.yaml_writer import Written, write
+from archspec.passes import compile_spec
 from archspec.strategies.draw import Draw
 from archspec.strategies.whole import document as drawn_document
 
@@ -48,4 +48,4 @@ def graphs() -> st.SearchStrategy[Graph]:
 
 
 def _compiled(spec: SpecText) -> Graph:
-    return lower(archspec.language.load.load(Source("drawn.yaml", str(spec))))
+    return compile_spec(archspec.language.load.load(Source("drawn.yaml", str(spec))))

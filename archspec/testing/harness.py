@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.graph.graph import Graph, Limits
-from archspec.graph.lower import lower
 from archspec.language.load import load
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
 from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
+from archspec.passes import compile_spec
 from archspec.testing.expectations import Compared, claims_of, compare_claims, own_claims
 from archspec.testing.update import edit_of, replaced
 
@@ -150,7 +150,7 @@ def examine(
     try:
         loaded = spec if isinstance(spec, Spec) else load(spec, overrides=overrides, allow_outside=allow_outside)
         name = loaded.document.source.name
-        graph = lower(loaded, limits)
+        graph = compile_spec(loaded, limits)
     except SpecError as error:
         places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]
         valid = Case("valid", next(iter(places), None), error.diagnostics, time.perf_counter() - begun)

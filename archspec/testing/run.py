@@ -18,9 +18,9 @@ from archspec.analysis.totals import measure_totals
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.fx import emit
 from archspec.graph.graph import Graph, Limits
-from archspec.graph.lower import lower
 from archspec.graph.state import state
 from archspec.operations.shapes import show_shape
+from archspec.passes import compile_spec
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
 from archspec.weights import build, save
 
@@ -94,7 +94,7 @@ def smallest(graph: Graph) -> Graph:
     while graph.origin and max(found.input[1:]) > 1:
         sizes = [max(1, (size + 1) // 2) for size in found.input[1:]]
         try:
-            smaller = lower(with_input(graph.origin, (graph.input[0], *sizes)), limits)
+            smaller = compile_spec(with_input(graph.origin, (graph.input[0], *sizes)), limits)
         except SpecError:
             break
         if _shapes(smaller) != expected or _lost(graph, smaller):

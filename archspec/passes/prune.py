@@ -1,0 +1,24 @@
+"""Removes the nodes that no output needs."""
+
+from __future__ import annotations
+
+from archspec.graph.graph import Graph
+from archspec.passes.rewrite import with_nodes
+
+
+def prune(graph: Graph) -> Graph:
+    """The graph with only the nodes that its outputs need: a backbone has no head.
+
+    >>> import archspec
+    >>> from dataclasses import replace
+    >>> graph = archspec.compile("resnet18")
+    >>> backbone = prune(replace(graph, outputs={"layer4": "layer4.1.relu2"}))
+    >>> [node.name for node in graph.nodes if node.name not in backbone.by_name]
+    ['avgpool', 'flatten', 'fc']
+    """
+    wanted = set(graph.outputs.values())
+    for node in reversed(graph.nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    left = [node for node in graph.nodes if node.name in wanted]
+    return graph if len(left) == len(graph.nodes) else with_nodes(graph, left)
