@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from archspec.diagnostics import Faults, Label, Source, cut
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
@@ -17,6 +18,8 @@ from archspec.language.text.document import Document
 from archspec.language.text.reader import read
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
+
+T = TypeVar("T")
 
 FRAGMENT_NAMES = frozenset({"in_channels", "classes", "norm", "act", "activation_order"})
 STAGE_NAMES = frozenset({"stage", "stages", "count", "blocks", "in_channels", "classes"})
@@ -51,7 +54,7 @@ class DefinitionScope:
             *dict.fromkeys(above),
         )  # each once, however many files import it
         self._root = Cursor(document)
-        self._read: dict[tuple[str, str], Fragment | Block | Shortcut] = {}
+        self._read: dict[tuple[str, str], Any] = {}
         self._open: list[str] = []
 
     def written(self, section: str) -> Mapping[str, object]:
@@ -79,37 +82,25 @@ class DefinitionScope:
             message = f"fragments call each other in a circle: {cut(circle, 200)}"
             faults.record("E307", message, wanted.key_span)
             return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
-        return scope._own_fragment(name, 0 if scope.document.source.kind == "library" else level)
+        around = 0 if scope.document.source.kind == "library" else level
+        return scope._own("fragments", name, lambda cursor: scope._fragment(cursor, around))
 
     def block(self, name: str) -> Block | None:
         """The block called ``name``, or None."""
         scope = self._nearest("blocks", name)
-        return scope._own_block(name) if scope else None
+        return scope._own("blocks", name, scope._block) if scope else None
 
     def shortcut(self, name: str) -> Shortcut | None:
         """The shortcut called ``name``, or None."""
         scope = self._nearest("shortcuts", name)
-        return scope._own_shortcut(name) if scope else None
+        return scope._own("shortcuts", name, scope._shortcut) if scope else None
 
-    def _own_fragment(self, name: str, level: int) -> Fragment:
-        key = ("fragment", name)
-        if key not in self._read:
-            self._open.append(name)
-            self._read[key] = self._fragment(self._root.child("fragments").child(name), level)
-            self._open.pop()
-        return self._read[key]  # type: ignore[return-value]
-
-    def _own_block(self, name: str) -> Block:
-        key = ("block", name)
-        if key not in self._read:
-            self._read[key] = self._block(self._root.child("blocks").child(name))
-        return self._read[key]  # type: ignore[return-value]
-
-    def _own_shortcut(self, name: str) -> Shortcut:
-        key = ("shortcut", name)
-        if key not in self._read:
-            self._read[key] = self._shortcut(self._root.child("shortcuts").child(name))
-        return self._read[key]  # type: ignore[return-value]
+    def _own(self, section: str, name: str, read: Callable[[Cursor], T]) -> T:
+        """A definition of this document, which is read once."""
+        if (section, name) not in self._read:
+            self._read[section, name] = read(self._root.child(section).child(name))
+        found: T = self._read[section, name]
+        return found
 
     def read_all(self) -> DefinitionScope:
         """This scope, with every definition of its document read."""
@@ -122,20 +113,20 @@ class DefinitionScope:
         return self
 
     def _fragment(self, cursor: Cursor, level: int) -> Fragment:
+        name = str(cursor.path[-1])
+        self._open.append(name)
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
         inner = cursor.get("steps")
         steps: tuple[Step, ...] = ()
         if inner is None:
-            message = f"the fragment `{cut(cursor.path[-1])}` needs `steps`"
-            self.faults.record("E203", message, cursor.key_span, help="write a list of steps, or `[]` for no steps")
+            help = "write a list of steps, or `[]` for no steps"
+            self.faults.record("E203", f"the fragment `{cut(name)}` needs `steps`", cursor.key_span, help=help)
         else:
-            steps = bounded(
-                read_steps(inner, Context(self, names, self.faults, level=level)), inner.key_span, self.faults
-            )
+            read = read_steps(inner, Context(self, names, self.faults, level=level))
+            steps = bounded(read, inner.key_span, self.faults)
+        self._open.pop()
         summary = str(cursor.value.get("summary") or "")
-        return Fragment(
-            str(cursor.path[-1]), summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps)
-        )
+        return Fragment(name, summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps))
 
     def _block(self, cursor: Cursor) -> Block:
         params, let, names, read = self._signature(cursor, BLOCK_NAMES)
@@ -265,23 +256,21 @@ def _circle(waiting: Mapping[str, Term]) -> list[str]:
     return path[path.index(path[-1]) :]
 
 
+def _library_file(name: str) -> Document:
+    text = importlib.resources.files("archspec.language.library").joinpath(name).read_text(encoding="utf-8")
+    return read(Source(f"archspec library: {name}", text, "library"))
+
+
 @functools.cache
 def library() -> DefinitionScope:
-    """The language's own library. It ships with the package and is the one thing read only once."""
-    scope: DefinitionScope | None = None
-    folder = importlib.resources.files("archspec.language.library")
-    faults = Faults()
+    """The language's own library. It ships with the package, so it is read only once."""
+    scopes: tuple[DefinitionScope, ...] = ()
     for name in ("fragments.yaml", "shortcuts.yaml", "blocks.yaml"):
-        text = folder.joinpath(name).read_text(encoding="utf-8")
-        document = read(Source(f"archspec library: {name}", text, "library"))
-        scope = DefinitionScope(document, (scope,) if scope else (), frozenset(), faults)
-    assert scope
-    return scope
+        scopes = (DefinitionScope(_library_file(name), scopes, frozenset(), Faults()),)
+    return scopes[0]
 
 
 @functools.cache
 def conventions() -> Cursor:
     """The naming conventions of the library, a mapping from a convention's name to its templates."""
-    folder = importlib.resources.files("archspec.language.library")
-    text = folder.joinpath("naming.yaml").read_text(encoding="utf-8")
-    return Cursor(read(Source("archspec library: naming.yaml", text, "library"))).child("naming")
+    return Cursor(_library_file("naming.yaml")).child("naming")

@@ -129,8 +129,7 @@ def _callable(context: Context) -> Iterator[str]:
 
 def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
     """The two arguments of every step: its name and its condition."""
-    name = body.get("name") if body and isinstance(body.value, dict) else None
-    when = body.get("when") if body and isinstance(body.value, dict) else None
+    name, when = (body.get("name"), body.get("when")) if body else (None, None)
     if name and not isinstance(name.value, str):
         context.faults.record("E202", "`name` takes text", name.span)
         name = None
@@ -142,7 +141,8 @@ def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
 def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     name, when = _common(body, context)
     terms = read_arguments(operation, body, context)
-    missing = _missing(operation, terms)
+    required = (name for name, argument in arguments(operation).items() if argument.default is dataclasses.MISSING)
+    missing = next((name for name in required if name not in terms), "")
     if missing:
         message = f"`{operation.name}` needs `{missing}`"
         context.faults.record("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
@@ -171,15 +171,6 @@ def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) 
         shown = ", ".join(f"`{word}`" for word in words)
         hint = context.faults.hint(term.constant, (*words, *context.names))
         context.faults.record("E204", f"`{key}` must be one of {shown}, not `{cut(term.constant)}`", term.span, hint)
-
-
-def _missing(operation: type[Operation], terms: Mapping[str, Term]) -> str:
-    required = (name for name, field in arguments(operation).items() if _is_required(field))
-    return next((name for name in required if name not in terms), "")
-
-
-def _is_required(argument: object) -> bool:
-    return isinstance(argument, dataclasses.Field) and argument.default is dataclasses.MISSING
 
 
 def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -232,17 +223,14 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is not None and not isinstance(body.value, dict):
         message = f"`{fragment.name}` takes a mapping of its parameters"
-        context.faults.record("E202", message, body.span, help=f"write `- {fragment.name}: {{{_example(fragment)}}}`")
+        example = ", ".join(f"{name}: ..." for name in fragment.params)
+        context.faults.record("E202", message, body.span, help=f"write `- {fragment.name}: {{{example}}}`")
         return None
     name, when = _common(body, context)
     terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)
     return Step(
         "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer
     )
-
-
-def _example(fragment: Fragment) -> str:
-    return ", ".join(f"{name}: ..." for name in fragment.params)
 
 
 def call_arguments(

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from archspec.language.text.yaml_writer import Path
-from archspec.strategies.faults import Fault, Made, RawSpec
+from archspec.strategies.faults import Fault, Made, RawSpec, at
 
 # -- a cell that is there ----------------------------------------------------------------------------------------------
 
@@ -33,11 +33,7 @@ def _scalars(value: Any, path: Path) -> Iterator[Path]:
 def _cell(column: str, value: Any) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         path = draw(st.sampled_from(cells(document, column)))
-        *outer, last = path
-        inside: Any = document
-        for part in outer:
-            inside = inside[part]
-        inside[last] = value
+        at(document, path[:-1])[path[-1]] = value
         return Made(document, path)
 
     return make
@@ -97,13 +93,7 @@ def _unknown_column(draw: st.DrawFn, document: RawSpec) -> Made:
 
 def _length(draw: st.DrawFn, document: RawSpec) -> Made:
     """A cell for more blocks than its stage has."""
-    path = draw(st.sampled_from(cells(document, "channels")))
-    *outer, last = path
-    inside: Any = document
-    for part in outer:
-        inside = inside[part]
-    inside[last] = [8] * 50
-    return Made(document, path)
+    return _cell("channels", [8] * 50)(draw, document)
 
 
 def _empty_cell(draw: st.DrawFn, document: RawSpec) -> Made:

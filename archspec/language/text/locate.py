@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import importlib.resources
 import os
+import re
 from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, cut, did_you_mean
@@ -24,17 +25,7 @@ def zoo_folder() -> Path:
 def zoo_names() -> list[str]:
     """The names of the zoo's specs, sorted as people count: resnet18 before resnet101."""
     names = [path.stem for path in zoo_folder().glob("*.yaml")]
-    return sorted(names, key=lambda name: [part.zfill(8) if part.isdecimal() else part for part in _parts(name)])
-
-
-def _parts(name: str) -> list[str]:
-    parts: list[str] = []
-    for character in name:
-        if parts and parts[-1][-1].isdecimal() == character.isdecimal():
-            parts[-1] += character
-        else:
-            parts.append(character)
-    return parts
+    return sorted(names, key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name))
 
 
 def open_spec(reference: str) -> Source:
