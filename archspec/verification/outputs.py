@@ -60,9 +60,9 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
         prefix = f"{path}." if path else ""
         for held in (module._parameters, module._buffers):
             for name, tensor in held.items():
-                key = f"{prefix}{name}"
                 if tensor is None:
                     continue
+                key = f"{prefix}{name}"
                 source = given.get(pairs.get(key, ""))
                 if source is None:
                     raise Incomparable(f"`{key}` has no counterpart in the reference's state dict")
@@ -72,8 +72,8 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
                 held[name] = nn.Parameter(values) if isinstance(tensor, nn.Parameter) else values.clone()
 
 
-def a_weight(module: nn.Module) -> Tensor:
-    """A parameter of a network, whose device and dtype its input must share; by default torch's default dtype."""
+def sample_weight(module: nn.Module) -> Tensor:
+    """A parameter of a network, whose device and dtype the input must have; if there is none, an empty tensor."""
     return next((weight for weight in module.parameters() if weight.is_floating_point()), torch.empty(0))
 
 
@@ -105,7 +105,7 @@ def compare_outputs(
         reason = "neither the graphs nor the keys show which weights belong together"
         return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
     scramble(theirs, seed)
-    like = a_weight(theirs)
+    like = sample_weight(theirs)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(like.device, like.dtype)
     try:
         share(ours, theirs, pairs)
@@ -159,9 +159,8 @@ def _run(module: nn.Module, example: Tensor, name: str) -> Results:
     try:
         found = _tensors(module(example))
     except (Exception, SystemExit) as error:  # whatever a network raises on this input
-        raise Incomparable(
-            f"{name} cannot run on an input of {show_shape(example.shape)}: {in_one_line(error)}"
-        ) from None
+        shape = show_shape(example.shape)
+        raise Incomparable(f"{name} cannot run on an input of {shape}: {in_one_line(error)}") from None
     if not all(bool(out.isfinite().all()) for _, out in found):
         raise Incomparable(f"the outputs of {name} are not finite (NaN or infinity)")
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
-import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -83,7 +82,7 @@ def _arguments(text: str, written: str) -> tuple[tuple[Any, ...], dict[str, Any]
         if keyword.arg is None:
             raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help=AS_NAMED)
         if keyword.arg in kwargs:
-            raise _fault("E901", f"`{cut(text)}` gives `{cut(keyword.arg)}` twice")
+            raise _fault("E901", f"`{cut(text)}` passes `{cut(keyword.arg)}` twice")
         kwargs[keyword.arg] = _literal(text, keyword.value)
     return args, kwargs
 

@@ -20,7 +20,7 @@ from archspec.tracing.trace import Untraceable, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import compare_keys, with_crossed
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order
-from archspec.verification.outputs import a_weight, compare_outputs
+from archspec.verification.outputs import compare_outputs, sample_weight
 from archspec.verification.reference import make, own_reference
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
 
@@ -93,7 +93,7 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
     shape = (batch, *graph.input)
     form = _form(ours, torch.empty(shape, device="meta"))
-    example = torch.empty(shape, device="meta", dtype=a_weight(reference).dtype)
+    example = torch.empty(shape, device="meta", dtype=sample_weight(reference).dtype)
     try:
         theirs = _form(reference, example)
     except Untraceable as error:
@@ -115,22 +115,22 @@ def _form(module: nn.Module, example: Tensor) -> CanonicalForm:
     return canonicalize(trace(module, example), frozenset(module.state_dict()))
 
 
-def _difference(graph: Graph, parted: Divergence) -> Diagnostic:
-    node = graph.by_name.get(parted.place)
+def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
+    node = graph.by_name.get(divergence.place)
     if node is None:
         node = graph.by_name.get(list(graph.outputs.values())[-1])
-    span = graph.written_at("input") if node is None or parted.place == INPUT else node.span
-    notes = (f"in {parted.place}",) if parted.place in graph.by_name else ()
-    return Diagnostic("E906", parted.message, span, labels=_labels(graph, parted), notes=notes)
+    span = graph.written_at("input") if node is None or divergence.place == INPUT else node.span
+    notes = (f"in {divergence.place}",) if divergence.place in graph.by_name else ()
+    return Diagnostic("E906", divergence.message, span, labels=_labels(graph, divergence), notes=notes)
 
 
-def _labels(graph: Graph, parted: Divergence) -> tuple[Label, ...]:
+def _labels(graph: Graph, divergence: Divergence) -> tuple[Label, ...]:
     """The cells of the stage table that set the arguments that differ, if the place is inside a stage."""
     names = [node.name for node in graph.nodes]
-    index = names.index(parted.place) if parted.place in graph.by_name else -1
+    index = names.index(divergence.place) if divergence.place in graph.by_name else -1
     for stage, region in zip(graph.origin.stages if graph.origin else (), graph.stages, strict=False):
         if region.first <= index < region.last:
-            cells = ((name, stage.cells[name]) for name in parted.arguments if name in stage.cells)
+            cells = ((name, stage.cells[name]) for name in divergence.arguments if name in stage.cells)
             return tuple([Label(cell.span, f"the stage's {name}") for name, cell in cells])
     return ()
 

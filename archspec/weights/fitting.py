@@ -139,7 +139,7 @@ def _check_all(match: _Match) -> None:
 
 
 def _cannot_take(match: _Match, misfits: list[str], **more: Any) -> Diagnostic:
-    message = f"the weights have {counted(len(misfits), 'value')} that do not fit `{match.network}`"
+    message = f"the weights have {counted(len(misfits), 'value')} of the wrong shape or type for `{match.network}`"
     return Diagnostic.listing("E807", message, misfits, "; ", **more)
 
 

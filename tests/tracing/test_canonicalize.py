@@ -222,8 +222,8 @@ def test_one_network_has_one_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_and_computes_one_thing(name: str) -> None:
-    """The table above is true: torch gives equal results for all that are called the same."""
+def test_the_networks_of_the_table_compute_the_same(name: str) -> None:
+    """The table above is right: torch computes equal results for all networks of a row."""
     x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
     results = []
     for module in SAME[name]:
@@ -320,8 +320,8 @@ def test_tied_weights_are_one_tensor() -> None:
     assert match(form(tied), form(shared)) is not None
 
 
-def test_nothing_that_fx_calls_is_left_out() -> None:
-    """A network of calls without a rule keeps each of them as a step of its own."""
+def test_calls_without_a_rule_are_steps_too() -> None:
+    """Each call without a rule is a step of its own."""
     module = plain(lambda x: torch.logsumexp(torch.roll(torch.cumsum(x, 1), 1, 2), 3))
     assert [step.operation.rpartition(".")[2] for step in form(module).steps] == [
         *("input", "cumsum", "roll", "logsumexp", "output"),

@@ -1,4 +1,4 @@
-"""Operations that networks seldom use: two writings have one form where torch computes the same, and else two."""
+"""Operations that networks seldom use: two networks have the same form if, and only if, torch computes the same."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Call = Callable[..., Any]
 
 
 class Network(nn.Module):
-    """A network of one function of itself and its input. Parts are modules, parameters, or tensors that are none."""
+    """A network whose forward is a function of itself and the input. Parts are modules, parameters or plain tensors."""
 
     def __init__(self, function: Call, parts: dict[str, Any]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def form(network: nn.Module) -> CanonicalForm:
 
 
 def computed(network: nn.Module) -> Tensor:
-    """What a network gives with weights that depend on nothing but their shapes."""
+    """The output of a network whose weights depend only on their shapes."""
     with torch.no_grad():
         for tensor in network.parameters():
             values = torch.randn(tensor.numel(), generator=torch.Generator().manual_seed(tensor.numel()))
@@ -59,12 +59,12 @@ def scale(*shape: int) -> Callable[[], dict[str, Any]]:
 
 
 def constant(value: float) -> Callable[[], dict[str, Any]]:
-    """A tensor that is no part of the state dict."""
+    """A tensor outside the state dict."""
     return lambda: {"constant": torch.tensor(value)}
 
 
 def table(first: float, *shape: int) -> Callable[[], dict[str, Any]]:
-    """A buffer that is no part of the state dict, of numbers that count up from ``first``."""
+    """A buffer outside the state dict; its values count up from ``first``."""
     return lambda: {"table": nn.Buffer(torch.arange(math.prod(shape)).reshape(shape) + first, persistent=False)}
 
 
@@ -221,7 +221,7 @@ DIFFERENT: dict[str, tuple[Writing, Writing]] = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_what_computes_the_same_has_one_form(name: str) -> None:
+def test_networks_that_compute_the_same_have_one_form(name: str) -> None:
     first, *others = [Network(function, parts()) for function, parts in SAME[name]]
     for other in others:
         torch.testing.assert_close(computed(other), computed(first))
@@ -229,7 +229,7 @@ def test_what_computes_the_same_has_one_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_what_computes_something_else_has_another_form(name: str) -> None:
+def test_networks_that_compute_different_things_have_different_forms(name: str) -> None:
     one, other = (Network(function, parts()) for function, parts in DIFFERENT[name])
     with pytest.raises(AssertionError):
         torch.testing.assert_close(computed(one), computed(other))

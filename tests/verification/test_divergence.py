@@ -1,4 +1,4 @@
-"""Mutations of a network: each is refused as a graph, with the node, the line, and the words of what differs."""
+"""Mutations of a network: the graphs differ, and the message names the node, the line and the difference."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_mutation_is_refused_where_it_is(name: str) -> None:
     assert not found.key_map
 
 
-def test_the_only_one_of_its_kind_that_moved() -> None:
+def test_the_new_place_of_a_step_that_moved_is_given() -> None:
     text = RESIDUAL.replace("{out: 8, kernel: 3}", "{out: 8, kernel: 3}\n      - act: {type: tanh}")
     found = verdict(LateTanh(), text).graph.difference
     assert found is not None
@@ -237,5 +237,5 @@ def test_swapped_branches_of_a_concatenation() -> None:
 
 
 def test_the_unchanged_network_is_the_same() -> None:
-    """Else the mutations above would prove nothing."""
+    """Otherwise the mutations above would prove nothing."""
     assert verdict(Residual(), RESIDUAL, levels=("graph",)).graph.held

@@ -16,7 +16,7 @@ from tests.support.timing import allowed
 
 
 def brute_force(one: CanonicalForm, other: CanonicalForm) -> bool:
-    """Whether two forms are isomorphic: every operand is a node labelled by its position, every tensor one node."""
+    """Whether two forms are isomorphic: every operand is a node labeled with its position, every tensor a node."""
 
     def expanded(form: CanonicalForm) -> networkx.DiGraph:
         graph = networkx.DiGraph()
@@ -87,13 +87,15 @@ def test_the_same_network_in_another_order_matches(form: CanonicalForm, chance: 
 
 @given(forms(), forms(), st.randoms(use_true_random=False))
 @settings(max_examples=300)
-def test_what_matches_is_isomorphic(one: CanonicalForm, other: CanonicalForm, chance: random.Random) -> None:
+def test_forms_match_if_and_only_if_they_are_isomorphic(
+    one: CanonicalForm, other: CanonicalForm, chance: random.Random
+) -> None:
     for second in (other, shuffled(one, chance), changed(one, chance)):
         assert (match(one, second) is not None) == brute_force(one, second)
 
 
 def changed(form: CanonicalForm, chance: random.Random) -> CanonicalForm:
-    """A form with one operand, or one key, that is another; it may be the same network all the same."""
+    """A form with one operand or key replaced, which may happen to give the same network."""
     number = chance.randrange(1, len(form.steps))
     step = form.steps[number]
     if step.state and chance.random() < 0.5:
@@ -108,8 +110,8 @@ def changed(form: CanonicalForm, chance: random.Random) -> CanonicalForm:
 
 
 @pytest.mark.parametrize("keys", ["aabb", "abab", "abba"])
-def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
-    """In each of the three every tensor is used twice."""
+def test_networks_that_share_different_weights_do_not_match(keys: str) -> None:
+    """In each of the three, every tensor is used twice."""
 
     def chain(keys: str) -> CanonicalForm:
         steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
@@ -123,7 +125,7 @@ def test_which_weights_are_shared_is_part_of_a_network(keys: str) -> None:
 
 
 def test_a_symmetry_that_the_walk_resolves_wrongly() -> None:
-    """The walk contradicts itself, and of the thousands of isomorphisms without colors few respect the branches."""
+    """The walk contradicts itself; without colors there are thousands of isomorphisms, and few keep the branches."""
     kinds = [f"kind{number}" for number in range(7)]
 
     def network(name: str, sums: list[tuple[int, int]], ends: tuple[int, int], kinds: list[str]) -> CanonicalForm:

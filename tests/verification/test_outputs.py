@@ -1,4 +1,4 @@
-"""Comparing what two networks compute: differences that a graph does not show are found in numbers."""
+"""Comparing what two networks compute: numbers show differences that the graphs do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.networks import RESIDUAL, Residual, verdict
 
 
 class Untraced(Residual):
-    """A network that fx cannot trace, so that only numbers can tell it from the spec's."""
+    """A network that fx cannot trace, so that only its outputs can differ from the spec's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def test_each_difference_is_found(reference: type[Untraced], apart: list[str]) -
 
 
 class OneNumber(Untraced):
-    """One of the ten numbers is larger, in eval mode alone."""
+    """One of the ten outputs is larger, only in eval mode."""
 
     def head(self, x: Tensor) -> Tensor:
         found = super().head(x)
@@ -119,7 +119,7 @@ def test_the_weight_and_the_statistic_that_differ_are_named() -> None:
     assert (outputs.gradients.at, len(outputs.gradients.index)) == ("fc.weight", 2)
 
 
-def test_what_the_graph_explains_is_no_second_error() -> None:
+def test_a_difference_of_the_graph_is_reported_once() -> None:
     class Tanh(Residual):
         def stem(self, x: Tensor) -> Tensor:
             return torch.tanh(self.part("bn1")(self.part("conv1")(x)))
@@ -133,7 +133,7 @@ def test_what_the_graph_explains_is_no_second_error() -> None:
     assert alone.notes == ("`relu` is a relu where the reference's `tanh` is a tanh",)
 
 
-def test_several_outputs_are_called_as_the_spec_calls_them() -> None:
+def test_several_outputs_have_the_names_of_the_spec() -> None:
     text = RESIDUAL + "\n    outputs: [layer1, layer2]\n"
 
     class Both(Untraced):
@@ -158,7 +158,7 @@ def test_a_tolerance_is_relative() -> None:
     assert not verdict(reference, tolerance=worst * 0.99).holds("outputs")
 
 
-def test_what_raises_is_no_traceback() -> None:
+def test_an_exception_of_the_reference_is_the_reason() -> None:
     class Broken(Residual):
         def head(self, x: Tensor) -> Tensor:
             if not self.training:
@@ -170,7 +170,7 @@ def test_what_raises_is_no_traceback() -> None:
     assert outputs.reason == "the reference cannot run on an input of 2x3x16x16: RuntimeError: no"
 
 
-def test_numbers_that_are_none_prove_nothing() -> None:
+def test_outputs_that_are_not_finite_are_not_equal() -> None:
     class Endless(Untraced):
         def head(self, x: Tensor) -> Tensor:
             return super().head(x) / 0
@@ -228,8 +228,8 @@ def test_gap() -> None:
     assert Outputs(True, gradients=Gap(math.nan, math.nan, "x", (0,))).failing
 
 
-def test_a_gradient_that_is_infinite_proves_nothing() -> None:
-    """The reference computes the same, by a root at zero whose gradient is infinite."""
+def test_gradients_that_are_not_finite_are_not_equal() -> None:
+    """The reference computes the same, but with a square root at zero, whose gradient is infinite."""
 
     class Rooted(Untraced):
         def head(self, x: Tensor) -> Tensor:
@@ -241,7 +241,7 @@ def test_a_gradient_that_is_infinite_proves_nothing() -> None:
     assert (outputs.held, "of gradients" in outputs.failing) == (False, True)
 
 
-def test_scrambling_leaves_no_two_numbers_alike() -> None:
+def test_scrambling_makes_all_values_different() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 4))
     nn.init.zeros_(module[2].weight)
     kept = module[0].weight.clone()

@@ -1,4 +1,4 @@
-"""References as text: what is read, what is refused and how, and that nothing is evaluated."""
+"""The text of references: what is accepted, what is refused and how, and that nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def nothing():
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with modules of a user's own."""
+    """The working directory, with a user's own modules."""
     monkeypatch.chdir(tmp_path)
     for name in ("mine_for_tests", "broken_for_tests", "needy_for_tests"):
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -108,7 +108,7 @@ def test_a_reference_is_read(text: str, wanted: Reference) -> None:
         *("a:b(x='\0')", "\ud800:x", "\uff54orchvision:x"),
     ],
 )
-def test_what_is_no_reference(text: str) -> None:
+def test_text_that_is_not_a_reference(text: str) -> None:
     with pytest.raises(archspec.SpecError) as error:
         parse(text)
     assert [d.code for d in error.value.diagnostics] == ["E901"]
@@ -150,14 +150,14 @@ def test_a_bad_reference_is_refused(mine: Path, text: str, code: str, hint: str)
     assert not hint or found.hint
 
 
-def test_what_a_factory_raises_is_told(mine: Path) -> None:
+def test_the_exception_of_a_factory_is_reported_with_its_place(mine: Path) -> None:
     found = refused("mine_for_tests:fails")
     assert found.message == "`mine_for_tests:fails` raises ValueError: too few"
     assert found.help == "the exception was raised in mine_for_tests.py, line 14"
     assert "a_package_that_nobody_has" in refused("needy_for_tests:x").help
 
 
-def test_a_network_of_the_current_folder(mine: Path) -> None:
+def test_a_network_in_the_current_folder(mine: Path) -> None:
     before = list(sys.path)
     made, name = make("mine_for_tests:Block.build(5, bias=False)")
     assert isinstance(made, nn.Linear)
@@ -172,7 +172,7 @@ def test_a_seed_decides_the_weights(mine: Path) -> None:
     assert not torch.equal(one, three)
 
 
-def test_a_factory_in_python() -> None:
+def test_a_python_function_as_the_reference() -> None:
     assert verdict(Residual).graph.held  # type: ignore[arg-type]
     assert refused(lambda: 3).code == "E905"
     assert refused(lambda: 1 / 0).code == "E904"
@@ -196,6 +196,6 @@ def test_a_missing_library_says_what_to_install(library: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "options", [{"batch": 0}, {"tolerance": -1.0}, {"tolerance": float("nan")}, {"levels": ("all",)}]
 )
-def test_options_that_cannot_be(options: dict[str, Any]) -> None:
+def test_invalid_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"batch|levels"):
         verdict(Residual(), RESIDUAL, **options)

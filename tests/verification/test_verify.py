@@ -1,4 +1,4 @@
-"""A whole verification: what holds, which keys belong together, and that names and orders change nothing."""
+"""Whole verifications: which levels hold, which keys are paired, and that names and orders do not matter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.reference import torchvision_model, torchvision_models
 
 
 def wanted_map(names: dict[str, str]) -> dict[str, str]:
-    """Our keys to those of the network by hand, by construction."""
+    """Our keys to those of the handwritten network, by construction."""
     keys = [key for key in Residual().state_dict() if key]
     found = {}
     for key in keys:
@@ -66,8 +66,8 @@ def test_names_and_orders_hide_no_difference(order: list[str], mutated: str) -> 
     assert f"in {OURS[mutated]}" in found.graph.difference.notes
 
 
-def test_names_that_are_the_same_and_mean_something_else() -> None:
-    """The state dict loads without a word, into the wrong places: `keys` must not hold."""
+def test_equal_keys_of_different_layers() -> None:
+    """The state dict would load without an error, into the wrong layers: `keys` must not hold."""
     swapped = {**OURS, "conv2": OURS["conv3"], "conv3": OURS["conv2"]}
 
     class Nested(Residual):
@@ -94,7 +94,7 @@ def test_names_that_are_the_same_and_mean_something_else() -> None:
 
 
 def test_a_key_map_moves_weights() -> None:
-    """Weights of the reference, moved by the map alone, give the reference's results."""
+    """The reference's weights, loaded with the key map, give the reference's results."""
     reference = Residual().eval()
     scramble(reference, 3)
     found = verdict(reference, levels=("graph",))
@@ -104,7 +104,7 @@ def test_a_key_map_moves_weights() -> None:
     assert torch.equal(model.eval()(x), reference(x))
 
 
-def test_what_is_given_is_left_as_it_is() -> None:
+def test_the_given_network_is_not_changed() -> None:
     reference = Residual().eval()
     before = {key: tensor.clone() for key, tensor in reference.state_dict().items()}
     state = torch.random.get_rng_state()
@@ -121,7 +121,7 @@ def test_a_graph_module_as_the_reference(flat: bool) -> None:
     assert found.levels == {"keys": True, "graph": True, "outputs": True}
 
 
-def test_what_cannot_be_copied_is_said() -> None:
+def test_a_network_that_cannot_be_copied() -> None:
     class Stubborn(Residual):
         def __deepcopy__(self, memo: object) -> None:
             raise RuntimeError("mine")
@@ -130,7 +130,7 @@ def test_what_cannot_be_copied_is_said() -> None:
         verdict(Stubborn())
 
 
-def test_without_gradients_in_general() -> None:
+def test_with_gradients_disabled() -> None:
     with torch.no_grad():
         assert verdict(Residual()).holds()
 
@@ -155,7 +155,7 @@ def test_a_verdict_as_data_is_json() -> None:
     assert written["keys"] == wanted_map({name: name for name in MODULES})
 
 
-def test_a_verdict_is_short_where_it_is_looked_at() -> None:
+def test_a_verdict_as_text_and_html() -> None:
     same, other = verdict(Residual()), verdict(changed(lambda m: setattr(m.part("bn3"), "eps", 1e-3)))
     assert repr(same) == "<Verdict: tested against Residual: keys no, graph yes, outputs yes>"
     assert repr(other) == "<Verdict: tested against Residual: keys no, graph no, outputs ->"
@@ -173,7 +173,7 @@ def test_a_verdict_is_short_where_it_is_looked_at() -> None:
 
 
 def test_keys_are_counted_in_words() -> None:
-    """Of 8 and 10 keys: 6 have one name, of which 2 have another shape."""
+    """Of 8 and 10 keys, 6 have the same name, and 2 of these have different shapes."""
     names = "abcdefgh"
     keys = Keys(1, 1, 8, False, tuple("wxyz"), tuple("gh"), dict.fromkeys("ab", ((1,), (2,))))
     assert keys.reference_count == 10
@@ -186,14 +186,14 @@ def test_keys_are_counted_in_words() -> None:
 
 
 class Asking(Residual):
-    """It looks at a value, so that fx cannot trace it, and computes the same all the same."""
+    """It computes the same, but branches on a value, so that fx cannot trace it."""
 
     def second(self, x: Tensor) -> Tensor:
         return super().second(x if x.sum() < float("inf") else -x)
 
 
 class Shaped(Residual):
-    """fx cannot trace it, and the meta device can run it."""
+    """fx cannot trace it, but the meta device can run it."""
 
     def second(self, x: Tensor) -> Tensor:
         return super().second(x if x.shape[1] == 8 else -x)
@@ -211,7 +211,7 @@ def test_a_reference_that_cannot_be_traced(reference: type[Residual]) -> None:
     assert '`levels=["keys"]`' in found.diagnostics[1].help
 
 
-def test_the_order_of_execution_can_be_another() -> None:
+def test_another_order_of_execution_pairs_nothing() -> None:
     class Other(Asking):
         def second(self, x: Tensor) -> Tensor:
             if x.sum() == float("inf"):

@@ -26,7 +26,7 @@ State = dict[str, Tensor]
 
 
 class Lit(nn.Module):
-    """What keeps a network as an attribute, as a Lightning module does."""
+    """A module with the network as an attribute, like a Lightning module."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ def trained() -> nn.Module:
 
 
 def checkpoint(model: nn.Module, entry: str = "state_dict") -> dict[str, Any]:
-    """What a training script saves after a step, the state of its optimiser with it."""
-    optimiser = torch.optim.Adam(model.parameters())
+    """The checkpoint of a training script after one step, with the optimizer's state."""
+    optimizer = torch.optim.Adam(model.parameters())
     model(torch.randn(2, 3, 16, 16)).sum().backward()
-    optimiser.step()
-    scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 10)
-    rest = {"optimizer": optimiser.state_dict(), "scheduler": scheduler.state_dict(), "best": torch.tensor(0.5)}
+    optimizer.step()
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    rest = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "best": torch.tensor(0.5)}
     return {"epoch": 3, "arch": "small", entry: model.state_dict(), **rest}
 
 
@@ -65,7 +65,7 @@ WRAPPED: dict[str, tuple[Callable[[nn.Module], Any], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("kind", WRAPPED)
 @pytest.mark.parametrize("form", ["mapping", "file"])
-def test_what_wraps_a_state_dict_is_taken_off_and_said(kind: str, form: str, tmp_path: Path) -> None:
+def test_wrappers_are_removed_with_a_warning(kind: str, form: str, tmp_path: Path) -> None:
     model = trained()
     wrap, taken = WRAPPED[kind]
     weights = wrap(model)
@@ -96,7 +96,7 @@ def test_a_safetensors_file_of_a_wrapped_model(tmp_path: Path) -> None:
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in built.state_dict().items())
 
 
-def test_an_old_file_lacks_counters_behind_a_prefix_too() -> None:
+def test_an_old_file_with_a_prefix_and_without_counters() -> None:
     model = trained()
     given = {key: value for key, value in Lit(model).state_dict().items() if not key.endswith("num_batches_tracked")}
     with pytest.warns(UserWarning, match="`model.`"):
@@ -113,10 +113,8 @@ def refused(weights: Any, text: str = SMALL, **options: Any) -> archspec.SpecErr
 
 
 @pytest.mark.parametrize("transfer", [False, True])
-def test_which_of_several_state_dicts_is_meant_is_not_guessed(
-    transfer: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An average beside the weights: either loads, and they give different results. What the help says works."""
+def test_several_state_dicts_are_refused(transfer: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An average beside the weights: both would load, with different results. The call in the help works."""
     model, average = trained(), archspec.build(SMALL)
     monkeypatch.chdir(tmp_path)
     given = {"model": model.state_dict(), "model_ema": average.state_dict(), "epoch": 4}
@@ -138,7 +136,7 @@ def test_two_networks_under_two_prefixes_are_named() -> None:
     assert all("under `ema.` and under `model.`" in d.help for d in error.diagnostics)
 
 
-def test_a_prefix_that_no_wrapper_is_known_for_is_kept_where_keys_do_not_fit() -> None:
+def test_an_unknown_prefix_is_kept_if_the_keys_do_not_fit() -> None:
     """It may be a scope of another network, so it is not removed; the help says what it may be."""
     given = {f"backbone.{key}": value for key, value in trained().state_dict().items() if not key.startswith("fc")}
     for options in ({}, {"transfer": True}):
@@ -148,7 +146,7 @@ def test_a_prefix_that_no_wrapper_is_known_for_is_kept_where_keys_do_not_fit() -
 
 
 def test_a_network_may_have_a_scope_called_module() -> None:
-    """Where the network's own keys begin with what a wrapper adds, there is nothing to take off."""
+    """If the network's own keys begin with a wrapper's prefix, it is not removed."""
     text = spec("""
         input: [3, 8, 8]
         classes: 5
@@ -170,8 +168,8 @@ def test_a_network_may_have_a_scope_called_module() -> None:
     assert {d.code for d in refused(short, text).diagnostics} == {"E807"}
 
 
-def test_a_state_dict_with_more_beside_it_is_no_checkpoint() -> None:
-    """An entry is not taken for the weights where the network's keys stand beside it."""
+def test_an_entry_beside_the_keys_of_the_network_is_extra() -> None:
+    """An entry is not mistaken for the weights if the network's keys are beside it."""
     given = {**trained().state_dict(), "other": trained().state_dict()}
     (fault,) = refused(given).diagnostics
     assert (fault.code, "`other`" in fault.message) == ("E807", True)

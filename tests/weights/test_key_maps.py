@@ -1,4 +1,4 @@
-"""Key maps: weights under other names, and everything that a file of a map may have wrong."""
+"""Key maps: weights with other keys, and all faults that the file of a key map may have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = spec("""
 
 
 class Own(nn.Module):
-    """The same network as its author wrote it, with names of its own."""
+    """The same network, written by hand with other names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ MODULES = {
 
 
 def keys() -> dict[str, str]:
-    """The map, written down by hand module by module above."""
+    """The key map, from the table of modules above."""
     found = {}
     for key in archspec.build(SMALL, device="meta").state_dict():
         scope, _, name = key.rpartition(".")
@@ -71,7 +71,7 @@ def keys() -> dict[str, str]:
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    """What `archspec verify --map` writes."""
+    """The key map as `archspec verify --map` writes it."""
     graph = archspec.compile(SMALL)
     whole = {"archspec": "0.1.0", "spec": graph.name, "hash": graph.fingerprint, "reference": "own:Own"}
     return {**whole, "keys": keys(), **changes}
@@ -84,7 +84,7 @@ def own() -> Own:
 
 
 def build(weights: Any, map: Any, text: str = SMALL, **options: Any) -> nn.Module:
-    """A model, with everything that is warned about an error."""
+    """A model; every warning is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return archspec.build(text, weights=weights, map=map, **options)
@@ -97,7 +97,7 @@ def refused(weights: Any, map: Any, text: str = SMALL, **options: Any) -> tuple[
 
 
 @pytest.mark.parametrize("form", ["file", "str", "whole", "keys", "bom"])
-def test_a_map_brings_the_weights_of_another_model(form: str, tmp_path: Path) -> None:
+def test_a_map_loads_the_weights_of_another_model(form: str, tmp_path: Path) -> None:
     reference = own()
     path = tmp_path / "map.json"
     path.write_text(json.dumps(written()), encoding="utf-8-sig" if form == "bom" else "utf-8")
@@ -114,7 +114,7 @@ def test_a_map_brings_the_weights_of_another_model(form: str, tmp_path: Path) ->
 
 
 def test_a_map_is_read_from_the_specs_keys_to_the_others() -> None:
-    """Where both have the same names in another order, the direction shows."""
+    """The direction shows if both sides have the same names in different orders."""
     model = archspec.build(SMALL)
     scramble(model)
     given = dict(model.state_dict())
@@ -126,7 +126,7 @@ def test_a_map_is_read_from_the_specs_keys_to_the_others() -> None:
     assert not torch.equal(built[ring[0]], given[ring[0]])
 
 
-def test_wrappers_are_taken_off_before_a_map_is_used() -> None:
+def test_wrappers_are_removed_before_a_map_is_used() -> None:
     reference = own()
     with pytest.warns(UserWarning, match="`state_dict`, `module.`"):
         model = archspec.build(SMALL, weights={"state_dict": nn.DataParallel(reference).state_dict()}, map=keys())
@@ -160,7 +160,7 @@ def test_every_key_that_does_not_fit_is_listed_by_both_names() -> None:
 
 
 def test_keys_that_the_network_lacks() -> None:
-    """Refused, all of them; in a transfer too, where the map says that it is of this very spec, or of none."""
+    """All are refused, even in a transfer, unless the map was written for another spec."""
     strange = {**keys(), "layer9.0.conv1.weight": "x", "\x1b[31mred": "y"}
     given = own().state_dict()
     for map, options in ((strange, {}), (strange, {"transfer": True}), (written(keys=strange), {"transfer": True})):
@@ -172,7 +172,7 @@ def test_keys_that_the_network_lacks() -> None:
 
 
 def test_a_map_of_another_spec_is_warned_about() -> None:
-    """Other classes give another hash, and the same keys."""
+    """Another number of classes gives another hash, but the same keys."""
     ten = SMALL.replace("classes: 5", "classes: 10")
     reference = own()
     with pytest.warns(UserWarning, match="its hash is not") as caught:
@@ -198,7 +198,7 @@ def test_a_transfer_with_the_map_of_a_deeper_network() -> None:
     assert found.meta["weights"].initialized == ()
 
 
-def test_two_keys_of_one() -> None:
+def test_two_keys_of_the_spec_for_one_of_the_weights() -> None:
     twice = {**keys(), "bn1.bias": "first.1.weight", "fc.bias": "top.weight"}
     faults = refused(own().state_dict(), twice)
     assert [fault.code for fault in faults] == ["E822", "E822"]
@@ -230,7 +230,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_no_key_map(kind: str, tmp_path: Path) -> None:
+def test_files_that_are_not_key_maps(kind: str, tmp_path: Path) -> None:
     content, told = WRONG[kind]
     path = tmp_path / "map.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -241,7 +241,7 @@ def test_what_is_no_key_map(kind: str, tmp_path: Path) -> None:
     assert "archspec verify --map" in fault.help
 
 
-def test_all_that_is_wrong_in_a_map_is_said_at_once() -> None:
+def test_all_faults_of_a_map_are_reported_at_once() -> None:
     faults = refused(own().state_dict(), {"hash": 1, "keys": {"a": 1, "b": [], "c": "d", 3: "e"}})
     assert [fault.code for fault in faults] == ["E820"] * 4
     for fault, told in zip(faults, ["`hash`", "`a`", "`b`", "a number as a key"], strict=True):
@@ -266,7 +266,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated, because the tests may run as a user who may read everything."""
+    """Simulated, because the tests may run as a user who can read every file."""
 
     def denied(*args: Any, **kwargs: Any) -> Any:
         raise PermissionError(13, "Permission denied")
@@ -288,7 +288,7 @@ VALUES = st.recursive(
 
 
 def settled(read: Callable[[], KeyMap]) -> None:
-    """A map is read, and is one of texts to texts with nothing twice; or it is refused."""
+    """A map is refused, or its keys and values are strings without duplicates."""
     codes: set[str] = set()
     found = KeyMap({})
     try:

@@ -1,4 +1,4 @@
-"""Transfer: what fits is loaded, what does not is initialized by the seed, and both are recorded."""
+"""Transfer: what fits is loaded, the rest is initialized with the seed, and both are recorded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
-    """What was asked for is recorded, and not warned about."""
+    """What the caller asked for is recorded, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -51,7 +51,7 @@ def record(model: nn.Module) -> Loaded:
 
 
 def test_weights_of_torchvision_into_ten_classes() -> None:
-    """torch's own partial loading, of what fits, leaves the same model and names the same keys."""
+    """torch's own partial loading gives the same model and the same missing keys."""
     source = torchvision_model("resnet18")
     scramble(source)
     given = source.state_dict()
@@ -89,7 +89,7 @@ PAIRS = {
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
 def test_the_plan_is_that_of_diff(pair: str, flat: bool) -> None:
-    """And what is not loaded has the values that the seed gives without any weights."""
+    """Keys that are not loaded have the values that the seed gives without any weights."""
     before, after = PAIRS[pair]
     plan = archspec.diff(before, after).transfer
     source = archspec.build(before)
@@ -108,7 +108,7 @@ def test_the_plan_is_that_of_diff(pair: str, flat: bool) -> None:
         assert torch.equal(value, given[key] if key in plan.kept else fresh[key]), key
 
 
-def test_what_is_initialised_follows_the_init_of_the_spec(state: State) -> None:
+def test_what_is_initialized_follows_the_init_of_the_spec(state: State) -> None:
     spread = TEN + "init: {linear: normal, bias: zero}\n"
     model = archspec.build(spread, weights=state, transfer=True, seed=0)
     assert model.fc.weight.std().item() == pytest.approx(0.01, rel=0.2)  # `normal`; torch's own would be 0.12
@@ -116,7 +116,7 @@ def test_what_is_initialised_follows_the_init_of_the_spec(state: State) -> None:
 
 
 def test_seeds(state: State) -> None:
-    """One seed, one model; without a seed torch's global generator is used, and moves on."""
+    """A seed determines the model. Without a seed, torch's global generator is used, and advances."""
     one, same, other = (archspec.build(TEN, weights=state, transfer=True, seed=seed).fc.weight for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
@@ -127,7 +127,7 @@ def test_seeds(state: State) -> None:
     assert not torch.equal(first, second)
 
 
-def test_missing_keys_are_initialised_and_extra_ones_listed(state: State) -> None:
+def test_missing_keys_are_initialized_and_extra_ones_listed(state: State) -> None:
     given = {"conv1.weight": state["conv1.weight"], "aux.weight": torch.zeros(3), "fc.bias": state["fc.bias"]}
     model = archspec.build(SMALL, weights=given, transfer=True, seed=0)
     found = record(model)
@@ -160,8 +160,8 @@ def test_the_record_stays_with_the_model(state: State) -> None:
         found.loaded = ()  # type: ignore[misc]
 
 
-def test_casts_are_counted_of_what_is_loaded(state: State) -> None:
-    """The head is of another dtype and of another shape, so no cast of it is worth a word."""
+def test_only_casts_of_loaded_tensors_are_counted(state: State) -> None:
+    """The head has another dtype and another shape. It is not loaded, so its cast does not count."""
     for key in ("fc.weight", "fc.bias"):
         state[key] = state[key].double()
     assert record(archspec.build(TEN, weights=state, transfer=True)).remarks == ()
@@ -184,7 +184,7 @@ def refused(weights: Any, text: str = SMALL) -> tuple[str, ...]:
 
 
 def test_weights_of_which_nothing_fits(state: State) -> None:
-    """Counters of batches fit into every network; a model of them alone would be untrained without a word."""
+    """Batch counters fit every network; loading only these would leave an untrained model without a warning."""
     assert refused({}) == ("E824",)
     assert refused({"other.weight": torch.zeros(3)}) == ("E824",)
     assert refused({key: value for key, value in state.items() if value.dim() == 0}) == ("E824",)
@@ -197,7 +197,7 @@ def test_weights_of_which_nothing_fits(state: State) -> None:
     [None, [1.0] * 5, torch.zeros(5, dtype=torch.complex64), torch.empty(5, device="meta"), torch.zeros(5).to_sparse()],
     ids=["None", "list", "complex", "meta", "sparse"],
 )
-def test_values_that_are_no_numbers_are_refused_and_not_left_out(value: object, state: State) -> None:
+def test_values_that_are_not_tensors_of_numbers_are_refused(value: object, state: State) -> None:
     assert refused({**state, "fc.bias": value}) == ("E807",)
 
 
@@ -211,14 +211,14 @@ def test_a_refusal_changes_nothing(state: State) -> None:
     assert torch.equal(torch.get_rng_state(), drawn)
 
 
-def test_how_to_load_needs_what_to_load() -> None:
+def test_transfer_and_map_need_weights() -> None:
     with pytest.raises(TypeError, match="`transfer`"):
         archspec.build(SMALL, transfer=True)
     with pytest.raises(TypeError, match="`map`"):
         archspec.build(SMALL, map={})
 
 
-def test_a_help_tells_of_transfer_where_something_would_fit(state: State) -> None:
+def test_the_help_mentions_transfer_if_something_would_fit(state: State) -> None:
     def help_of(weights: State) -> set[bool]:
         with pytest.raises(archspec.SpecError) as error:
             archspec.build(TEN, weights=weights)

@@ -1,4 +1,4 @@
-"""Weights from a mapping or a file: what fits is loaded, what does not is listed, what runs code is not run."""
+"""Weights from a mapping or a file: they are loaded if they fit, and listed if not; code in a file is not run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ State = dict[str, Tensor]
 
 @pytest.fixture
 def state() -> State:
-    """Weights of the small network that no initialisation would give."""
+    """Weights of the small network that differ from any initialization."""
     model = archspec.build(SMALL)
     scramble(model)
     model.bn1.num_batches_tracked.fill_(7)
@@ -44,7 +44,7 @@ def state() -> State:
 
 
 def refused(weights: Any) -> archspec.SpecError:
-    """The error of weights that are refused; nothing may be warned about besides."""
+    """The error of refused weights; there may be no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(archspec.SpecError) as error:
@@ -53,7 +53,7 @@ def refused(weights: Any) -> archspec.SpecError:
 
 
 def keys(error: archspec.SpecError) -> list[str]:
-    """The keys that an error lists, in order: after the colon of each diagnostic."""
+    """The keys that an error lists after the colon of each diagnostic, in order."""
     return [key for d in error.diagnostics for key in re.findall("`([^`]*)`", d.message.partition(": ")[2])]
 
 
@@ -76,7 +76,7 @@ def assert_loaded(weights: Any, state: State) -> None:
 
 
 def test_mappings(state: State) -> None:
-    """In any order, as parameters, and as what `state_dict` returns; copied, never kept."""
+    """In any order, as parameters, and from `state_dict`. The tensors are copied."""
     assert_loaded(state, state)
     assert_loaded(OrderedDict(reversed(state.items())), state)
     assert_loaded({key: nn.Parameter(v) if v.is_floating_point() else v for key, v in state.items()}, state)
@@ -99,7 +99,7 @@ def test_files(suffix: str, state: State, tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_old_format(state: State, tmp_path: Path) -> None:
-    """What torch wrote before 1.6: a plain pickle, no zip archive."""
+    """The format of torch before 1.6: a plain pickle, not a zip archive."""
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     assert not zipfile.is_zipfile(tmp_path / "old.pth")
     assert_loaded(tmp_path / "old.pth", state)
@@ -113,7 +113,7 @@ def test_a_file_that_torchvision_would_write(tmp_path: Path) -> None:
     assert torch.equal(model(x), reference(x))
 
 
-def test_what_build_saves_it_loads(state: State, tmp_path: Path) -> None:
+def test_build_loads_what_it_saves(state: State, tmp_path: Path) -> None:
     graph = archspec.compile(SMALL)
     module.save(archspec.build(graph, weights=state), graph, SMALL, str(tmp_path / "model.safetensors"))
     assert_loaded(tmp_path / "model.safetensors", state)
@@ -124,7 +124,7 @@ def test_what_build_saves_it_loads(state: State, tmp_path: Path) -> None:
 
 
 def test_memory_layouts_and_shared_storage(state: State, tmp_path: Path) -> None:
-    """Transposed, strided, channels-last, expanded and tied tensors have the values that they show."""
+    """Transposed, strided, channels-last, expanded and tied tensors are loaded with their values."""
     kernel = state["layer1.0.conv1.weight"]
     laid_out = {
         **state,
@@ -152,8 +152,8 @@ def test_a_model_in_another_memory_format_can_be_saved(state: State, tmp_path: P
 
 
 @pytest.mark.parametrize("versions", [False, True], ids=["plain", "with versions"])
-def test_the_counter_of_batches_may_lack(state: State, versions: bool) -> None:
-    """Files from before torch 0.4.1 have none; `state_dict` keeps versions beside the keys, which must not matter."""
+def test_batch_counters_may_be_missing(state: State, versions: bool) -> None:
+    """Files from before torch 0.4.1 lack them. The versions that `state_dict` keeps beside the keys must not matter."""
     given: Any = archspec.build(SMALL, weights=state).state_dict() if versions else dict(state)
     for key in [key for key in given if key.endswith("num_batches_tracked")]:
         del given[key]
@@ -186,7 +186,7 @@ def test_every_missing_extra_and_misshapen_key_is_listed(state: State) -> None:
 
 
 def test_all_keys_of_another_network_are_listed_in_order() -> None:
-    """Also where there are hundreds: a list that is cut hides the one that explains the others."""
+    """Even hundreds of them: a truncated list may hide the key that explains the others."""
     given = torchvision_model("resnet50").state_dict()
     with pytest.raises(archspec.SpecError) as error:
         archspec.build("resnet18", weights=given)
@@ -209,7 +209,7 @@ def test_a_value_that_cannot_be_loaded(value: object, state: State) -> None:
     assert code(refused({**state, "fc.bias": value})) == "E807"
 
 
-def test_what_is_neither_a_mapping_nor_a_path() -> None:
+def test_weights_that_are_neither_a_mapping_nor_a_path() -> None:
     for weights in (archspec.build(SMALL), [("fc.bias", torch.zeros(5))], 3):
         with pytest.raises(TypeError, match="state dict or a file"):
             archspec.build(SMALL, weights=weights)
@@ -231,7 +231,7 @@ def test_weights_are_checked_on_the_meta_device_too(state: State) -> None:
 
 
 class Exploit:
-    """What a stranger's file may hold: unpickled, it would write a file."""
+    """An object in a malicious file: unpickling it makes a folder."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -264,7 +264,7 @@ WRONG: dict[str, Callable[[Path], Any]] = {
     "huge header": lambda path: path.write_bytes((2**62).to_bytes(8, "little") + b"{}"),
     "module": lambda path: torch.save(nn.Linear(2, 2), path),
     "tensor": lambda path: torch.save(torch.zeros(3), path),
-    "optimiser": lambda path: torch.save(torch.optim.SGD([torch.zeros(1)], 0.1).state_dict(), path),
+    "optimizer": lambda path: torch.save(torch.optim.SGD([torch.zeros(1)], 0.1).state_dict(), path),
     "nested": lambda path: torch.save({"trainer": {"model": {"a": torch.zeros(1)}}, "epoch": 3}, path),
     "list": lambda path: torch.save([torch.zeros(1)], path),
     "cut": lambda path: (torch.save({"a": torch.zeros(100)}, path), path.write_bytes(path.read_bytes()[:300])),
@@ -273,7 +273,7 @@ WRONG: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_no_state_dict(kind: str, suffix: str, tmp_path: Path) -> None:
+def test_files_that_are_not_weights(kind: str, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"weights.{suffix}"
     WRONG[kind](path)
     error = refused(path)
@@ -300,7 +300,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated, because the tests may run as a user who may read everything."""
+    """Simulated, because the tests may run as a user who can read every file."""
 
     def denied(*args: Any, **kwargs: Any) -> Any:
         raise PermissionError(13, "Permission denied")
@@ -331,7 +331,7 @@ def said(weights: Any, **options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
-def test_a_cast_that_nobody_asked_for_is_said(dtype: torch.dtype, state: State) -> None:
+def test_an_unrequested_cast_is_a_warning(dtype: torch.dtype, state: State) -> None:
     cast = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
     (message,) = said(cast)
     count = sum(value.is_floating_point() for value in state.values())
@@ -344,14 +344,14 @@ def test_a_cast_that_nobody_asked_for_is_said(dtype: torch.dtype, state: State) 
     assert all(torch.equal(value, cast[key]) for key, value in model.state_dict().items())
 
 
-def test_one_tensor_of_another_dtype_is_said(state: State) -> None:
+def test_one_tensor_of_another_dtype_is_a_warning(state: State) -> None:
     (message,) = said({**state, "fc.bias": state["fc.bias"].double()})
     assert message.startswith("1 tensor of the weights")
 
 
 @pytest.mark.parametrize("options", [{}, {"dtype": torch.float32}], ids=["silent", "asked"])
-def test_integers_as_weights_are_always_said(options: dict[str, Any], state: State) -> None:
-    """Quantised weights without their scale: no choice of a floating-point dtype makes sense of them."""
+def test_integers_as_weights_are_always_a_warning(options: dict[str, Any], state: State) -> None:
+    """Quantized weights without their scale make no sense in any floating-point dtype."""
     (message,) = said({**state, "fc.weight": (state["fc.weight"] * 100).to(torch.int8)}, **options)
     assert "torch.int8" in message
 
@@ -366,7 +366,7 @@ def test_numbers_that_are_not_finite_are_said(value: float, state: State) -> Non
     assert "conv2" not in message
 
 
-def test_an_overflow_by_a_cast_is_said(state: State) -> None:
+def test_an_overflow_in_a_cast_is_a_warning(state: State) -> None:
     state["fc.weight"][0, 0] = 1e6
     (message,) = said(state, dtype=torch.float16)
     assert "`fc.weight`" in message
@@ -379,6 +379,6 @@ def test_many_broken_tensors_are_counted(state: State) -> None:
     assert f"and {count - 3} more" in message
 
 
-def test_sound_weights_are_loaded_in_silence(state: State) -> None:
+def test_sound_weights_cause_no_warnings(state: State) -> None:
     assert said(state) == []
     assert said(None) == []

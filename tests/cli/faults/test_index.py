@@ -161,7 +161,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "pickles that run code": ("tests.weights.test_weights:test_a_pickle_is_not_run",),
     "files that are no weights": (
         f"{WEIGHTS}:test_what_is_no_weights_file",
-        "tests.weights.test_weights:test_what_is_no_state_dict",
+        "tests.weights.test_weights:test_files_that_are_not_weights",
         "tests.weights.test_weights:test_an_exported_program_is_not_loaded",
         "tests.cli.test_build_weights:test_bad_files",
     ),
@@ -176,12 +176,12 @@ CLASSES: dict[str, tuple[str, ...]] = {
         "tests.weights.test_weights:test_a_value_that_cannot_be_loaded",
     ),
     "casts and numbers that are not finite": (
-        "tests.weights.test_weights:test_a_cast_that_nobody_asked_for_is_said",
+        "tests.weights.test_weights:test_an_unrequested_cast_is_a_warning",
         "tests.weights.test_weights:test_numbers_that_are_not_finite_are_said",
     ),
     "files that are no key map": (
         f"{WEIGHTS}:test_what_is_no_key_map",
-        "tests.weights.test_key_maps:test_what_is_no_key_map",
+        "tests.weights.test_key_maps:test_files_that_are_not_key_maps",
     ),
 }
 
