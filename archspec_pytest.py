@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
     if file_path.suffix not in SUFFIXES or not any(file_path.is_relative_to(folder) for folder in _folders(parent)):
         return None
-    from archspec.testing.find import is_spec
+    from archspec.testing.find import is_spec  # only where there is YAML
 
     return SpecFile.from_parent(parent, path=file_path) if is_spec(file_path) else None
 
@@ -74,7 +74,7 @@ class SpecFile(pytest.File):
     tested: Outcome | None = None
 
     def collect(self) -> Iterator[SpecItem]:
-        from archspec.testing.harness import CASES, LEVELS, names_of
+        from archspec.testing.harness import CASES, LEVELS, names_of  # only where there is a spec
 
         level = self.config.getoption("--archspec-level") or self.config.getini("archspec_level")
         if level not in LEVELS:
@@ -88,13 +88,13 @@ class SpecFile(pytest.File):
 
         None where the spec is refused, and that is said elsewhere.
         """
-        from archspec.testing.harness import CASES, LEVELS, examine
+        from archspec.testing.harness import CASES, LEVELS, check  # only where a spec is tested
 
         chosen = {item.name for item in self.session.items if item.parent is self}
         if self.tested is None:
             level = next(each for each in reversed(LEVELS) if each == LEVELS[0] or chosen & {*CASES[each]})
             shown = os.path.relpath(self.path, self.config.invocation_params.dir)
-            self.tested = examine(shown, level=level, wanted=lambda name: name in chosen)
+            self.tested = check(shown, level=level, wanted=lambda name: name in chosen)
         found = {case.name: case for case in self.tested.cases}
         return found.get(name) or (None if "valid" in chosen else found["valid"])
 
@@ -121,7 +121,7 @@ class SpecItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if not isinstance(excinfo.value, Failed):
             return super().repr_failure(excinfo, style)
-        from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`
+        from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`; only for a failure
 
         return "\n\n".join(render(each, Terminal()) for each in excinfo.value.diagnostics)
 

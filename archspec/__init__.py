@@ -3,14 +3,16 @@
     >>> import archspec
     >>> model = archspec.build("resnet50")
 
-``load`` reads a spec, ``compile`` infers every shape, ``analyze`` says what the network costs and ``diff`` how it
-differs from another, all without torch; ``build`` makes the model, and ``verify`` compares it with a reference.
+``load`` reads a spec, ``compile`` infers every shape, ``check`` compares the network with what the spec expects,
+``analyze`` says what it costs and ``diff`` how it differs from another, all without torch; ``build`` makes the model,
+``confirm`` has torch compute every shape, ``save`` writes the weights, and ``verify`` compares with a reference.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +20,15 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, Spe
 from archspec.graph.graph import Graph, Limits
 from archspec.language.load import load
 from archspec.language.spec import Spec
-from archspec.passes import compile_spec
+from archspec.passes.compiling import SpecLike, compile
 
 if TYPE_CHECKING:
     import torch
     from torch import fx, nn
 
-    from archspec.analysis.diff import Difference
-    from archspec.analysis.report import Report
+    from archspec.analysis.diff import Difference, diff
+    from archspec.analysis.report import Report, analyze
+    from archspec.testing.harness import Outcome, check
     from archspec.verification.verdict import Level, Verdict
 
 __version__ = "0.1.0"
@@ -36,6 +39,7 @@ __all__ = [
     "EnvironmentFault",
     "Graph",
     "Limits",
+    "Outcome",
     "Report",
     "Source",
     "Spec",
@@ -44,108 +48,36 @@ __all__ = [
     "__version__",
     "analyze",
     "build",
+    "check",
     "compile",
+    "confirm",
     "diff",
     "load",
+    "save",
     "verify",
 ]
 
 
+_LATE = {
+    "Difference": "archspec.analysis.diff",
+    "Outcome": "archspec.testing.harness",
+    "Report": "archspec.analysis.report",
+    "Verdict": "archspec.verification.verdict",
+    "analyze": "archspec.analysis.report",
+    "check": "archspec.testing.harness",
+    "diff": "archspec.analysis.diff",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """The types of results, imported when they are asked for: checking a spec needs none of them."""
-    if name == "Report":
-        from archspec.analysis.report import Report
-
-        return Report
-    if name == "Difference":
-        from archspec.analysis.diff import Difference
-
-        return Difference
-    if name == "Verdict":
-        from archspec.verification.verdict import Verdict
-
-        return Verdict
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def compile(spec: Spec | str | os.PathLike[str], *, limits: Limits | None = None) -> Graph:
-    """The graph of a spec, every shape inferred; torch is not imported.
-
-    Args:
-        spec: a spec, or what :func:`load` takes: a path, a zoo name, YAML text.
-        limits: how large a network may become.
-
-    Raises:
-        SpecError: with every fault of the phase that refused the spec.
-    """
-    return compile_spec(spec if isinstance(spec, Spec) else load(spec), limits)
-
-
-def analyze(
-    spec: Spec | Graph | str | os.PathLike[str],
-    *,
-    input: Sequence[int] | None = None,
-    batch: int = 1,
-    dtype: str = "float32",
-    frozen: str | Iterable[str] = (),
-    lengths: bool | None = None,
-    gates: bool = False,
-    limits: Limits | None = None,
-) -> Report:
-    """What a network costs, and the paths through it; torch is not imported.
-
-    Args:
-        spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
-        input: another input than the spec's, of the same rank: channels and one to three sizes.
-        batch: examples in a batch, for memory.
-        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
-        frozen: a scope whose weights are not trained, such as ``layer1``, or several.
-        lengths: whether the distributions of path lengths are computed; by default up to 2,000 blocks.
-        gates: whether the edges of gates count as paths.
-        limits: how large a network may become.
-
-    Raises:
-        SpecError: the spec is refused, the input is of another rank, or a frozen scope is not there.
-        ValueError: a batch, a dtype or an input that cannot be.
-    """
-    graph = _graph(spec, input, limits)
-    from archspec.analysis.report import report
-
-    return report(graph, batch=batch, dtype=dtype, frozen=frozen, lengths=lengths, gates=gates)
-
-
-def diff(
-    before: Spec | Graph | str | os.PathLike[str],
-    after: Spec | Graph | str | os.PathLike[str],
-    *,
-    limits: Limits | None = None,
-) -> Difference:
-    """What differs between two networks: keys, stages, totals, and which weights of the first fit the second.
-
-    Args:
-        before: a spec, a compiled graph, or what :func:`load` takes.
-        after: likewise, the other one.
-        limits: how large a network may become.
-
-    Raises:
-        SpecError: a spec is refused.
-    """
-    from archspec.analysis.diff import compare
-
-    return compare(_graph(before, None, limits), _graph(after, None, limits))
-
-
-def _graph(spec: Spec | Graph | str | os.PathLike[str], input: Sequence[int] | None, limits: Limits | None) -> Graph:
-    if input is None:
-        return spec if isinstance(spec, Graph) else compile(spec, limits=limits)
-    loaded = spec.origin if isinstance(spec, Graph) else spec if isinstance(spec, Spec) else load(spec)
-    from archspec.analysis.report import with_input
-
-    return compile(with_input(loaded, input), limits=limits)
+    """What is imported when it is asked for: compiling a spec needs none of it."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)
 
 
 def build(
-    spec: Spec | Graph | str | os.PathLike[str],
+    spec: SpecLike,
     *,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -184,17 +116,73 @@ def build(
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
         EnvironmentFault: torch is not installed.
         TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without ``weights``.
+
+    >>> import archspec
+    >>> archspec.build("resnet18", device="meta").layer4[1].conv2.weight.shape
+    torch.Size([512, 512, 3, 3])
     """
-    graph = spec if isinstance(spec, Graph) else compile(spec)
+    graph = compile(spec)
     with _torch_needed():
-        from archspec.weights import building
+        from archspec.weights import building  # it imports torch
     return building.build(
         graph, weights=weights, map=map, transfer=transfer, device=device, dtype=dtype, seed=seed, flat=flat
     )
 
 
+def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a model's weights to a file of safetensors, with the spec, its name and its hash in the metadata.
+
+    The file is written whole or not at all: an error or an interrupt leaves what was there before.
+
+    Args:
+        model: a model that :func:`build` made of this spec, trained or not.
+        spec: the spec, or its compiled graph.
+        path: the file to write.
+        force: whether to replace a file that exists. The files of the spec, and those that the model's weights were
+            loaded from, are never replaced.
+
+    Raises:
+        SpecError: the spec is refused.
+        EnvironmentFault: E805, the file exists; E806, it cannot be written; E809, safetensors is not installed.
+
+    >>> import archspec
+    >>> model = archspec.build("resnet20_cifar", seed=0)
+    >>> archspec.save(model, "resnet20_cifar", "cifar.safetensors")
+    >>> archspec.build("resnet20_cifar", weights="cifar.safetensors").conv1.weight.equal(model.conv1.weight)
+    True
+    """
+    graph = compile(spec)
+    with _torch_needed():
+        from archspec.weights import saving  # it imports torch
+    saving.save(model, graph, path, force=force)
+
+
+def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str], None] = lambda text: None) -> Graph:
+    """The graph of a spec, after torch has computed the same shape for every node, on its meta device.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes.
+        limits: how large a network may become.
+        step: told in a few words what is done, as it begins.
+
+    Raises:
+        SpecError: the spec is refused; or torch computes another shape (E704), which is a defect of archspec.
+        EnvironmentFault: torch is not installed.
+
+    >>> import archspec
+    >>> archspec.confirm("resnet20_cifar").output
+    (10,)
+    """
+    graph = compile(spec, limits=limits)
+    step("building with torch")
+    with _torch_needed():
+        from archspec.testing import against_torch  # it imports torch
+    against_torch.confirm(graph, step)
+    return graph
+
+
 def verify(
-    spec: Spec | Graph | str | os.PathLike[str],
+    spec: SpecLike,
     against: str | nn.Module | Callable[[], Any] | None = None,
     *,
     input: Sequence[int] | None = None,
@@ -227,14 +215,18 @@ def verify(
         SpecError: the spec is refused; or the reference does not exist, cannot be imported or made, or is no network.
         EnvironmentFault: torch, or the library of the reference, is not installed.
         ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
+
+    >>> import archspec
+    >>> archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"]).levels
+    {'keys': True, 'graph': True}
     """
     if batch < 1 or not 0 <= tolerance < float("inf"):
         raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {batch} and {tolerance}")
     if not set(levels) <= {"keys", "graph", "outputs"}:
         raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {', '.join(levels)}")
-    graph = _graph(spec, input, limits)
+    graph = compile(spec, input=input, limits=limits)
     with _torch_needed():
-        from archspec.verification.verify import verify as verified
+        from archspec.verification.verify import verify as verified  # it imports torch
 
     place = None
     if against is None:

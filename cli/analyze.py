@@ -15,7 +15,6 @@ from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic, SpecError
-from archspec.graph.graph import Limits
 from archspec.operations.shapes import show_shape
 
 from . import options
@@ -45,8 +44,7 @@ PER = ("stage", "block", "layer")
     "--lengths", is_flag=True, help="Count the paths of each length also above 2,000 blocks, where that takes a while."
 )
 @click.option("--gates", is_flag=True, help="Count paths through the gates of squeeze-and-excitation too.")
-@options.overrides
-@options.limits
+@options.reading
 @options.form("text", "json", "csv", "markdown")
 def command(
     specs: tuple[str, ...],
@@ -57,9 +55,7 @@ def command(
     per: str | None,
     lengths: bool,
     gates: bool,
-    overrides: tuple[str, ...],
-    allow_outside: bool,
-    limits: Limits,
+    reading: options.Reading,
     form: str,
 ) -> int:
     """Say what a network costs, and count the paths through it; needs no torch.
@@ -79,16 +75,15 @@ def command(
     faults: list[Diagnostic] = []
     for reference in options.references(specs):
         try:
-            spec = options.load(options.source(reference), overrides, allow_outside)
             found = archspec.analyze(
-                spec,
+                reading.load(reference),
                 input=shape,
                 batch=batch,
                 dtype=dtype,
                 frozen=frozen,
                 lengths=lengths or None,
                 gates=gates,
-                limits=limits,
+                limits=reading.limits,
             )
         except SpecError as error:
             faults += error.diagnostics

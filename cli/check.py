@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import click
 
-import archspec
-from archspec.analysis.totals import Totals, measure_totals
-from archspec.diagnostics import Diagnostic, Source, SpecError
+from archspec import Diagnostic, Outcome, Source
 from archspec.display import counted
-from archspec.graph.graph import Graph, Limits
-from archspec.testing.expectations import check_expectations
 
 from . import options
 from .places import Finding
@@ -24,8 +18,7 @@ from .spelling import as_json
 
 @click.command("check", cls=options.SpecCommand)
 @options.specs
-@options.overrides
-@options.limits
+@options.reading
 @click.option(
     "--expect",
     "budgets",
@@ -36,9 +29,7 @@ from .spelling import as_json
 @options.form("text", "json", "sarif", "github")
 def command(
     specs: tuple[str, ...],
-    overrides: tuple[str, ...],
-    allow_outside: bool,
-    limits: Limits,
+    reading: options.Reading,
     budgets: tuple[str, ...],
     form: str,
 ) -> int:
@@ -59,62 +50,18 @@ def command(
       archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
     references = list(options.references(specs))
-    outcomes = (examine(reference, overrides, allow_outside, limits, budgets) for reference in references)
+    expected = [Source("--expect", text, "budget") for text in budgets]
+    outcomes = (reading.check(reference, budgets=expected) for reference in references)
     if form == "text":
-        valid = _put_text(outcomes, len(references), bool(overrides))
+        valid = _put_text(outcomes, len(references), bool(reading.overrides))
     else:
         valid = {"json": _put_json, "sarif": _put_sarif, "github": _put_github}[form](outcomes)
     return 0 if valid == len(references) else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What checking one spec gave: a graph and its costs where it compiles, and everything to be said about it."""
-
-    spec: str
-    name: str
-    path: str | None
-    diagnostics: tuple[Diagnostic, ...]
-    graph: Graph | None = None
-    totals: Totals | None = None
-
-    @property
-    def valid(self) -> bool:
-        return all(diagnostic.severity == "warning" for diagnostic in self.diagnostics)
-
-    def as_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"spec": self.spec, "file": self.name, "valid": self.valid}
-        if self.graph and self.totals:
-            found |= {
-                "name": self.graph.name,
-                "hash": self.graph.fingerprint,
-                "params": self.totals.costs.params,
-                "macs": self.totals.costs.macs,
-                "layers": self.totals.layers,
-                "nodes": self.totals.nodes,
-                "output": list(self.graph.output),
-            }
-        return {**found, "diagnostics": as_json(self.diagnostics)}
-
-
-def examine(
-    reference: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, budgets: tuple[str, ...]
-) -> Outcome:
-    """Load, compile and compare one spec."""
-    name, path = reference, None if reference == options.STDIN else reference
-    try:
-        source = options.source(reference)
-        name, path = source.name, source.path
-        graph = archspec.compile(options.load(source, overrides, allow_outside), limits=limits)
-        found = (*graph.warnings, *check_expectations(graph, [Source("--expect", text, "budget") for text in budgets]))
-    except SpecError as error:
-        return Outcome(reference, name, path, error.diagnostics)
-    return Outcome(reference, name, path, found, graph, measure_totals(graph))
-
-
 def _put_json(outcomes: Iterator[Outcome]) -> int:
     """Print the outcomes as a list. Returns how many specs are valid."""
-    found = [outcome.as_json() for outcome in outcomes]
+    found = [{**outcome.as_data(), "diagnostics": as_json(outcome.diagnostics)} for outcome in outcomes]
     put_json(found)
     return sum(entry["valid"] for entry in found)
 
@@ -166,7 +113,7 @@ def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
             totals = outcome.totals
             figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
             counts = f"{figures}, {counted(totals.layers, 'layer')}"
-            put(f"{safe(outcome.name)}: ok, {counts}{aside}")
+            put(f"{safe(outcome.file)}: ok, {counts}{aside}")
         report.add(diagnostics)
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
     return valid

@@ -14,7 +14,6 @@ from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
 from archspec.display import counted
-from archspec.graph.graph import Graph, Limits
 from archspec.language.text.yaml_writer import flow
 from archspec.operations.shapes import show_shape
 
@@ -36,16 +35,13 @@ TOTALS = {
 @click.command("diff", cls=options.SpecCommand)
 @click.argument("spec", metavar="SPEC", shell_complete=options.complete_spec)
 @click.argument("other", metavar="[OTHER]", required=False, shell_complete=options.complete_spec)
-@options.overrides
-@options.limits
+@options.reading
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where they differ, as `git diff` does.")
 @options.form("text", "json")
 def command(
     spec: str,
     other: str | None,
-    overrides: tuple[str, ...],
-    allow_outside: bool,
-    limits: Limits,
+    reading: options.Reading,
     exit_code: bool,
     form: str,
 ) -> int:
@@ -60,20 +56,16 @@ def command(
       archspec diff resnet50 --set classes=10
       archspec diff mine.yaml resnet50 --exit-code
     """
-    if other is None and not overrides:
+    if other is None and not reading.overrides:
         raise click.UsageError("name a second spec, or change the one with --set")
     if spec == options.STDIN and other in (None, options.STDIN):
         raise click.UsageError("standard input can be read only once")
-
-    def compiled(reference: str, changes: tuple[str, ...]) -> Graph:
-        loaded = options.load(options.source(reference), changes, allow_outside)
-        return archspec.compile(loaded, limits=limits)
-
-    found = archspec.diff(compiled(spec, ()), compiled(other or spec, overrides))
+    before = reading._replace(overrides=()).compile(spec)
+    found = archspec.diff(before, reading.compile(other or spec))
     if form == "json":
         put_json(found.as_data())
     else:
-        _put_text(found, spec, " ".join([other or spec, *(f"--set {setting}" for setting in overrides)]))
+        _put_text(found, spec, " ".join([other or spec, *(f"--set {setting}" for setting in reading.overrides)]))
     return int(exit_code and bool(found))
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
 import archspec
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean
-from archspec.graph.graph import Limits
+from archspec.graph.graph import Graph, Limits
 from archspec.language.spec import Spec
 from archspec.language.text.files import ReadLimits, decode
 from archspec.language.text.locate import open_spec, zoo_names
@@ -26,6 +28,8 @@ from .spelling import as_json
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from archspec import Outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -141,13 +145,51 @@ def _is_folder(reference: str) -> bool:
         return False
 
 
-def load(source: Source, overrides: Iterable[str], allow_outside: bool) -> Spec:
-    return archspec.load(source, overrides=settings(overrides), allow_outside=allow_outside)
+class Reading(NamedTuple):
+    """How a command reads its specs: what ``--set``, ``--allow-outside`` and ``--limit`` say."""
+
+    overrides: tuple[str, ...]
+    allow_outside: bool
+    limits: Limits
+
+    @property
+    def settings(self) -> list[Source]:
+        """The values of ``--set``, as diagnostics point into them."""
+        return [Source("--set", text, "override") for text in self.overrides]
+
+    def words(self) -> list[str]:
+        """The options again, as words of a command."""
+        words = [word for setting in self.overrides for word in ("--set", setting)]
+        words += ["--allow-outside"] if self.allow_outside else []
+        for name in LIMITS:
+            if getattr(self.limits, name) != getattr(Limits(), name):
+                words += ["--limit", f"{name}={getattr(self.limits, name)}"]
+        return words
+
+    def load(self, reference: str) -> Spec:
+        return archspec.load(source(reference), overrides=self.settings, allow_outside=self.allow_outside)
+
+    def compile(self, reference: str) -> Graph:
+        return archspec.compile(self.load(reference), limits=self.limits)
+
+    def check(self, reference: str, text: Source | None = None, **how: Any) -> Outcome:
+        """What is found of one spec, also where it cannot be read. ``text`` is its text, if that was read already."""
+        from archspec.testing.harness import refused  # few commands check specs
+
+        try:
+            given = text or source(reference)
+        except SpecError as error:
+            name, path = ("<stdin>", None) if reference == STDIN else (reference, reference)
+            return refused(reference, Source(name, "", path=path), error.diagnostics)
+        return replace(archspec.check(given, **{**self._asdict(), "overrides": self.settings}, **how), spec=reference)
 
 
-def settings(overrides: Iterable[str]) -> list[Source]:
-    """The values of ``--set``, as diagnostics point into them."""
-    return [Source("--set", text, "override") for text in overrides]
+def stand_somewhere() -> None:
+    """MKL, with which torch may come, ends the process where the working directory is gone."""
+    try:
+        Path.cwd()
+    except OSError:
+        os.chdir(os.sep)
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
@@ -219,29 +261,20 @@ def specs(function: F) -> F:
     return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=complete_spec)(function)
 
 
-def overrides(function: F) -> F:
-    """``--set`` and what else changes how a spec is read."""
-    setting = click.option(
+def reading(function: F) -> F:
+    """``--set``, ``--allow-outside`` and ``--limit``, which reach the command together as a :class:`Reading`."""
+
+    @click.option(
         "--set",
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
         help="Change a value of the spec, such as `--set stages.groups=32`; may be repeated.",
     )
-    outside = click.option(
+    @click.option(
         "--allow-outside", is_flag=True, help="Let `extends` and `import` read files outside the spec's folder."
     )
-    return setting(outside(function))
-
-
-def shape(function: F) -> F:
-    return click.option(
-        "--input", "shape", metavar="CxHxW", callback=_shape, help="Another input, such as `3x320x320`."
-    )(function)
-
-
-def limits(function: F) -> F:
-    option = click.option(
+    @click.option(
         "--limit",
         "limits",
         multiple=True,
@@ -249,7 +282,17 @@ def limits(function: F) -> F:
         callback=_limits,
         help="Raise or lower a limit: `nodes=N` of the network, `elements=N` of a value or of all weights.",
     )
-    return option(function)
+    @functools.wraps(function)
+    def command(*, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, **others: Any) -> Any:
+        return function(reading=Reading(overrides, allow_outside, limits), **others)
+
+    return cast(F, command)
+
+
+def shape(function: F) -> F:
+    return click.option(
+        "--input", "shape", metavar="CxHxW", callback=_shape, help="Another input, such as `3x320x320`."
+    )(function)
 
 
 def form(*choices: str) -> Callable[[F], F]:

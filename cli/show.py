@@ -11,7 +11,7 @@ import click
 import archspec
 from archspec.diagnostics import Span
 from archspec.display import plain
-from archspec.graph.graph import Graph, Limits, Node
+from archspec.graph.graph import Graph, Node
 from archspec.graph.text import set_arguments, table
 from archspec.language.standalone import standalone
 from archspec.language.text.document import Document, Path
@@ -25,11 +25,10 @@ from .tables import put_table
 
 @click.command("show", cls=options.SpecCommand)
 @options.spec
-@options.overrides
-@options.limits
+@options.reading
 @click.option("--graph", "nodes", is_flag=True, help="Show the nodes of the compiled network instead.")
 @options.form("yaml", "json")
-def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, nodes: bool, form: str) -> int:
+def command(spec: str, reading: options.Reading, nodes: bool, form: str) -> int:
     """Show a spec after `extends` and `--set`, with where each value came from.
 
     What is printed is a spec itself: it stands alone, and compiles to the same network. Comments name the place of what
@@ -40,8 +39,8 @@ def command(spec: str, overrides: tuple[str, ...], allow_outside: bool, limits: 
       archspec show resnext50_32x4d
       archspec show resnet50 --set stages.groups=32 --graph
     """
-    loaded = options.load(options.source(spec), overrides, allow_outside)
-    graph = archspec.compile(loaded, limits=limits)
+    loaded = reading.load(spec)
+    graph = archspec.compile(loaded, limits=reading.limits)
     document = standalone(loaded)
     if form == "json":
         put_json(_graph_json(graph) if nodes else _spec_json(graph, document))

@@ -13,14 +13,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import click
 
-from archspec.diagnostics import Source, SpecError
-from archspec.graph.graph import Limits
-from archspec.passes import compile_spec
-from archspec.testing.harness import Case, Level, Outcome, examine
+from archspec import Outcome, Source, SpecError
+from archspec.testing.harness import Level
 from archspec.testing.update import Update, update
 
 from . import options
@@ -32,25 +31,17 @@ class Request:
 
     reference: str
     level: Level
-    overrides: tuple[str, ...]
-    allow_outside: bool
-    limits: Limits
+    reading: options.Reading
     largest: int
     update: bool
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """What testing a spec gave; with ``update``, of the text with measured values, which is then to be written.
+class Tested(NamedTuple):
+    """What testing a spec gave; with ``--update``, of the text with measured values, which is then to be written."""
 
-    ``path`` is the spec's file; None for standard input.
-    """
-
-    reference: str
     outcome: Outcome
     update: Update | None = None
-    path: str | None = None
 
 
 class Lost(click.ClickException):
@@ -63,29 +54,15 @@ def test(request: Request) -> Tested:
     """Test one spec."""
     if request.level != "check":
         _settle()
-    change, path = None, None if request.reference == options.STDIN else request.reference
-    try:
-        source = request.source or options.source(request.reference)
-        path = source.path
-        if request.update:
-            change = update(compile_spec(options.load(source, (), request.allow_outside), request.limits))
-            source = Source(source.name, change.text, path=source.path)
-    except SpecError as error:
-        places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]
-        valid = Case("valid", next(iter(places), None), error.diagnostics)
-        name = places[0].source.name if places else request.reference
-        return Tested(request.reference, Outcome(name, (valid,)), path=path)
-    outcome = examine(
-        source,
-        level=request.level,
-        overrides=options.settings(request.overrides),
-        allow_outside=request.allow_outside,
-        limits=request.limits,
-        largest=request.largest,
-    )
+    reading, change, text = request.reading, None, request.source
+    if request.update:
+        with contextlib.suppress(SpecError):  # what is wrong with the spec is found when it is checked
+            change = update(reading.compile(request.reference))
+            text = replace(change.source, text=change.text)
+    outcome = reading.check(request.reference, text, level=request.level, largest=request.largest)
     if request.level != "check":
         gc.collect()  # what was built: networks hold themselves in circles
-    return Tested(request.reference, outcome, change, path)
+    return Tested(replace(outcome, graph=None), change)  # a graph cannot go from one process to another
 
 
 @functools.cache

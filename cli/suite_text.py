@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from archspec.diagnostics import Diagnostic
-from archspec.display import counted
+from archspec.display import counted, plain
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 
 from .places import Finding
@@ -95,30 +95,13 @@ def put_as_json(found: Sequence[Tested]) -> None:
 
 
 def _as_json(tested: Tested) -> dict[str, Any]:
-    outcome, update = tested.outcome, tested.update
-    data: dict[str, Any] = {
-        "spec": tested.reference,
-        "file": outcome.file,
-        "passed": outcome.passed,
+    outcome, update = tested
+    data = {
+        **plain(outcome, "spec", "file", "passed"),
         "seconds": round(outcome.seconds, 3),
-        "cases": [_case(case) for case in outcome.cases],
+        "cases": [{**case.as_data(), "diagnostics": as_json(case.diagnostics)} for case in outcome.cases],
     }
     return data | ({"update": {"diff": update.diff(), "left": dict(update.left)}} if update else {})
-
-
-def _case(case: Case) -> dict[str, Any]:
-    return {
-        "name": case.name,
-        "line": case.span.line if case.span else None,
-        "status": _status(case),
-        "left_out": case.left_out,
-        "seconds": round(case.seconds, 3),
-        "diagnostics": as_json(case.diagnostics),
-    }
-
-
-def _status(case: Case) -> str:
-    return "left out" if case.left_out else "failed" if case.failed else "passed"
 
 
 def put_sarif(found: Iterable[Tested]) -> None:
@@ -138,7 +121,7 @@ def put_github(found: Iterable[Tested]) -> None:
 def _findings(found: Iterable[Tested]) -> Iterator[Finding]:
     for tested in found:
         for _, new in _told_once(tested.outcome):
-            yield from (Finding(diagnostic, tested.path) for diagnostic in new)
+            yield from (Finding(diagnostic, tested.outcome.path) for diagnostic in new)
 
 
 def junit(found: Iterable[Tested]) -> None:

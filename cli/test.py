@@ -7,19 +7,19 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
-from archspec.graph.graph import Limits
+from archspec.files import replacing, unwritable
 from archspec.language.text.files import decode
 from archspec.language.text.locate import zoo_names
 from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
 from archspec.testing.update import Update
 
 from . import options
-from .files import replacing, stand_somewhere, unwritable
 from .progress import progress
 from .render import Terminal
 from .suite_run import Request, Tested, test_all
@@ -64,8 +64,7 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="N",
     help="Parameters up to which a network is run.",
 )
-@options.overrides
-@options.limits
+@options.reading
 @options.form("text", "junit", "json", "sarif", "github")
 def command(
     paths: tuple[str, ...],
@@ -74,9 +73,7 @@ def command(
     jobs: int,
     update: bool,
     largest: int,
-    overrides: tuple[str, ...],
-    allow_outside: bool,
-    limits: Limits,
+    reading: options.Reading,
     form: str,
 ) -> int:
     """Test specs: that they hold what they expect, and that torch builds and runs what they say.
@@ -102,7 +99,7 @@ def command(
     if level not in (None, "check") and not has_torch():
         help = "pip install 'archspec-compiler[torch]'"
         raise EnvironmentFault(Diagnostic("E809", f"--level {level} needs torch, which is not installed", help=help))
-    if update and overrides:
+    if update and reading.overrides:
         raise click.UsageError("--set makes another network, whose figures --update would write into this one's spec")
     named = list(options.references(paths or (os.curdir,)))
     if update and (strangers := [name for name in named if name == options.STDIN or name in zoo_names()]):
@@ -110,7 +107,7 @@ def command(
     names = list(dict.fromkeys(name for name in named if selected(name)))
     if not names:
         raise click.UsageError(f"-k selects none of {len(named)} specs")
-    requests = [Request(name, level or "run", overrides, allow_outside, limits, largest, update) for name in names]
+    requests = [Request(name, level or "run", reading, largest, update) for name in names]
     begun, status, text = time.monotonic(), 0, Text()
     watched = form == "text" and not Terminal.of(sys.stderr).person
     found: list[Tested] = []
@@ -131,20 +128,18 @@ def command(
 
 def _with_standard_input(requests: Iterable[Request]) -> list[Request]:
     """The requests, that for standard input with its text, which no other process can read."""
-    import dataclasses
-
     found = []
     for request in requests:
         if request.reference == options.STDIN:
             with contextlib.suppress(SpecError):  # what cannot be read is said when it is tested
-                request = dataclasses.replace(request, source=options.source(request.reference))
+                request = replace(request, source=options.source(request.reference))
         found.append(request)
     return found
 
 
 def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
     if has_torch():
-        stand_somewhere()
+        options.stand_somewhere()
     with progress(len(requests)) as step:
         step(requests[0].reference)
         for number, tested in enumerate(test_all(requests, jobs), start=1):

@@ -14,12 +14,11 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.display import counted
-from archspec.graph.graph import Graph, Limits
-from archspec.language.spec import Spec
+from archspec.files import refuse_target, replacing
 from archspec.operations.shapes import show_shape
+from archspec.verification.verdict import LEVELS, Level, key_map
 
 from . import options
-from .files import replacing, stand_somewhere
 from .progress import progress
 from .render import Terminal, put, put_json, say
 from .signals import end_if_asked
@@ -27,10 +26,9 @@ from .spelling import as_json
 from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
-    from archspec.verification.verdict import Keys, Level, Verdict
+    from archspec.verification.verdict import Keys, Verdict
 
 USAGE = 2
-LEVELS = ("keys", "graph", "outputs")
 OF_A_REFERENCE = ("E901", "E902", "E903", "E904", "E905")
 """What is wrong with a reference, which is a matter of the call where `--against` names it."""
 
@@ -83,8 +81,7 @@ def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> floa
     metavar="N",
     help="Seed of weights, input and random operations.",
 )
-@options.overrides
-@options.limits
+@options.reading
 @options.form("text", "json")
 def command(
     spec: str,
@@ -96,9 +93,7 @@ def command(
     batch: int,
     tolerance: float,
     seed: int,
-    overrides: tuple[str, ...],
-    allow_outside: bool,
-    limits: Limits,
+    reading: options.Reading,
     form: str,
 ) -> int:
     """Compare a network with a reference: state-dict keys, graph, and what both compute with equal weights.
@@ -114,35 +109,38 @@ def command(
       archspec verify mine.yaml --against models.mine:build --map keys.json
     """
     asked: tuple[Level, ...] = levels or ("graph", "outputs")  # a network may have names of its own and be the same
-    loaded = options.load(options.source(spec), overrides, allow_outside)
-    graph = archspec.compile(loaded, limits=limits)
-    if against is None and not loaded.document.value.get("reference"):
+    graph = reading.compile(spec)
+    if against is None and not (graph.origin and graph.origin.document.value.get("reference")):
         raise click.UsageError(f"`{graph.name}` names no reference; say with --against what to compare it with")
+    how: dict[str, Any] = {"force": force, "inputs": graph.origin.files if graph.origin else ()}
+    if target:
+        refuse_target(target, **how)
+    options.stand_somewhere()
+    talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
     try:
-        with contextlib.suppress(_Unpaired), contextlib.ExitStack() as stack:
-            temporary = stack.enter_context(replacing(target, force=force, inputs=_files(loaded))) if target else None
-            talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
-            stand_somewhere()
-            with progress(steps=4 if "outputs" in asked else 3) as step, talk:
-                found = archspec.verify(
-                    graph,
-                    against,
-                    input=shape,
-                    batch=batch,
-                    seed=seed,
-                    tolerance=tolerance,
-                    levels=asked,
-                    limits=limits,
-                    step=step,
-                )
-            if temporary:
-                _write_map(found, graph, temporary)
+        with progress(steps=4 if "outputs" in asked else 3) as step, talk:
+            found = archspec.verify(
+                graph,
+                against,
+                input=shape,
+                batch=batch,
+                seed=seed,
+                tolerance=tolerance,
+                levels=asked,
+                limits=reading.limits,
+                step=step,
+            )
     except SpecError as error:
         if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
             raise
         end_if_asked()
         options.refuse(error.diagnostics, spec, form)
         return USAGE
+    if target and found.key_map:
+        # The map of the spec itself, whatever the input was that it was verified on: keys do not depend on that.
+        data = {**key_map(found, archspec=archspec.__version__), "hash": graph.fingerprint}
+        with replacing(target, **how) as temporary:
+            temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
     saved = target if found.key_map else None
     held = found.holds(*asked)
     faults = [fault for fault in found.diagnostics if _level(fault) in asked]
@@ -158,27 +156,6 @@ def command(
     if faults:
         options.show(faults)
     return int(not held)
-
-
-def _files(spec: Spec) -> set[str]:
-    """The paths of the files that the spec was read from, which no map replaces."""
-    documents = (spec.document, *spec.imported)
-    sources = {place.value.source for document in documents for place in document.places.values()}
-    return {source.path for source in sources if source.path}
-
-
-class _Unpaired(Exception):
-    """There is no key map, and the file that was begun for it is removed."""
-
-
-def _write_map(found: Verdict, graph: Graph, temporary: Path) -> None:
-    """The map of the spec itself, whatever the input was that it was verified on: keys do not depend on that."""
-    from archspec.verification.verdict import key_map
-
-    if not found.key_map:
-        raise _Unpaired
-    data = {**key_map(found, archspec=archspec.__version__), "hash": graph.fingerprint}
-    temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
 
 
 def _level(fault: Diagnostic) -> str:

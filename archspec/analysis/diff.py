@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
-from archspec.analysis.report import Report, report
+from archspec.analysis.report import Report, analyze
 from archspec.display import before_and_after, plain
-from archspec.graph.graph import Graph
+from archspec.graph.graph import Graph, Limits
 from archspec.graph.state import state
 from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
 from archspec.language.spec import Spec
 from archspec.operations.base import INIT
 from archspec.operations.shapes import Shape
+from archspec.passes.compiling import SpecLike, compile
 
 DEFAULTS: Mapping[str, Any] = {
     "input": list(DEFAULT_INPUT),
@@ -124,17 +125,34 @@ def _exact(figure: Any) -> Any:
     return exact(figure) if isinstance(figure, int) else figure
 
 
-def compare(before: Graph, after: Graph) -> Difference:
-    """What differs between two compiled networks."""
-    reports = report(before, lengths=False), report(after, lengths=False)
-    same = _meaning(before) == _meaning(after)
+def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> Difference:
+    """What differs between two networks: keys, stages, totals, and which weights of the first fit the second.
+
+    Args:
+        before: a spec, a compiled graph, or what :func:`load` takes.
+        after: likewise, the other one.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: a spec is refused.
+
+    >>> import archspec
+    >>> difference = archspec.diff("resnet50", archspec.load("resnet50", overrides=["classes=10"]))
+    >>> difference.keys[0]
+    Change(name='classes', before=1000, after=10)
+    >>> difference.transfer.reshaped["fc.bias"]
+    ((1000,), (10,))
+    """
+    one, other = compile(before, limits=limits), compile(after, limits=limits)
+    reports = analyze(one, lengths=False), analyze(other, lengths=False)
+    same = _meaning(one) == _meaning(other)
     return Difference(
         before=reports[0],
         after=reports[1],
-        keys=() if same else tuple(_key_changes(before.origin, after.origin)),
+        keys=() if same else tuple(_key_changes(one.origin, other.origin)),
         stages=() if same else tuple(_stages(*reports)),
         totals=tuple(_totals(*reports)),
-        transfer=_transfer(before, after),
+        transfer=_transfer(one, other),
         same=same,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph, index_graph
@@ -13,13 +13,12 @@ from archspec.analysis.parts import Costs, Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.totals import Totals, sum_up
-from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
 from archspec.display import html_table, plain
-from archspec.graph.graph import Graph
-from archspec.language.overrides import mention
-from archspec.language.spec import Spec
+from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
+from archspec.passes.compiling import SpecLike, argument, compile
 
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "
@@ -129,30 +128,41 @@ def _figures(costs: Costs) -> tuple[str, ...]:
     return tuple("unavailable" if figure is None else f"{figure:,}" for figure in figures)
 
 
-def report(
-    graph: Graph,
+def analyze(
+    spec: SpecLike,
     *,
+    input: Sequence[int] | None = None,
     batch: int = 1,
     dtype: str = "float32",
     frozen: str | Iterable[str] = (),
     lengths: bool | None = None,
     gates: bool = False,
+    limits: Limits | None = None,
 ) -> Report:
-    """The analysis of a compiled network.
+    """What a network costs, and the paths through it; torch is not imported.
 
     Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
+        input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory.
-        dtype: of weights and values, for memory: a key of :data:`archspec.analysis.memory.ITEM_BYTES`.
-        frozen: a scope whose weights are not trained, or several.
-        lengths: whether distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
+        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
+        frozen: a scope whose weights are not trained, such as ``layer1``, or several.
+        lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
+        limits: how large a network may become.
 
     Raises:
-        SpecError: E310, a frozen scope is not there.
-        ValueError: a batch below 1, or a dtype of another name.
+        SpecError: the spec is refused, the input is of another rank, or a frozen scope does not exist (E310).
+        ValueError: a batch below 1, a dtype of another name, or an input that cannot be one.
+
+    >>> import archspec
+    >>> report = archspec.analyze("resnet50", batch=64)
+    >>> report.totals.costs.params, report.totals.layers, report.paths.skip_paths
+    (25557032, 50, 65536)
     """
     if batch < 1 or dtype not in ITEM_BYTES:
         raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
+    graph = compile(spec, input=input, limits=limits)
     network = index_graph(graph)
     trainable = _trainable(graph, (frozen,) if isinstance(frozen, str) else tuple(frozen))
     if lengths is None:
@@ -196,42 +206,7 @@ def _scopes(name: str) -> list[str]:
 def _no_scope(scope: str, known: Iterable[str], name: str) -> Diagnostic:
     hint = did_you_mean(scope, known)
     help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
-    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", _argument("frozen", scope), hint, help=help)
-
-
-def _argument(name: str, text: str) -> Span:
-    """The place of an argument that stands in no spec."""
-    return Span(Source(name, text, "argument"), 1, 1, 1, len(text) + 1)
-
-
-def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
-    """The spec of the same network for another input: channels and sizes.
-
-    Args:
-        spec: where the network comes from, such as a graph's ``origin``.
-        input: channels, and as many sizes as the spec's.
-
-    Raises:
-        SpecError: E506, the input has not as many sizes as the spec's.
-        ValueError: it is not channels and one to three sizes of at least 1; or there is no spec to compile again.
-    """
-    if spec is None:
-        raise ValueError("another input needs a spec to compile again, and this graph has no spec")
-    sizes = tuple(input)
-    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
-    if len(sizes) == len(spec.input):
-        return replace(spec, input=sizes)
-    message = (
-        f"the input {show_shape(sizes)} has {len(sizes)} numbers, and that of `{cut(spec.name)}` has {len(spec.input)}"
-    )
-    written = ("input",) in spec.document.places
-    labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
-    rank = mention(f"input={list(sizes)}")
-    help = f"{rank.text} makes it a network of another rank, if that is meant"
-    place = _argument("input", show_shape(sizes))
-    hint = f"channels come first, as in `{show_shape(spec.input)}`"
-    raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
+    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", argument("frozen", scope), hint, help=help)
 
 
 def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:

@@ -36,14 +36,19 @@ def load(
     Raises:
         SpecError: with every fault of the phase that refused the spec.
     """
-    source = _source_of(spec)
+    source = source_of(spec)
     root = str(Path(source.path).parent) if source.path else None
     document = merged(source, root, allow_outside)
     document = with_overrides(document, overrides)
     return resolve(document, _imports(document, root, allow_outside))
 
 
-def _source_of(spec: str | os.PathLike[str] | Source) -> Source:
+def source_of(spec: str | os.PathLike[str] | Source) -> Source:
+    """The text of a spec: a path, the name of a spec of the zoo, or the YAML text itself.
+
+    Raises:
+        SpecError: there is no such spec, or its file cannot be read.
+    """
     if isinstance(spec, Source):
         return spec
     text = str(os.fspath(spec))  # of a subclass too: PyYAML takes nothing else

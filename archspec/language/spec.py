@@ -243,3 +243,10 @@ class Spec:
     document: Document
     imported: tuple[Document, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The paths of the files that it was read from."""
+        documents = (self.document, *self.imported)
+        sources = {place.value.source for document in documents for place in document.places.values()}
+        return frozenset(source.path for source in sources if source.path)

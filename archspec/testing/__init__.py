@@ -12,34 +12,67 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archspec.diagnostics import Diagnostic, EnvironmentFault
+
 if TYPE_CHECKING:
+    from archspec.passes.compiling import SpecLike
     from archspec.strategies import Mutation, SpecText, graphs, mutations, specs
-    from archspec.testing.harness import Case, Level, Outcome, check, examine
+    from archspec.testing.harness import Case, Level, Outcome
 
 __all__ = ["Case", "Level", "Mutation", "Outcome", "SpecText", "check", "examine", "graphs", "mutations", "specs"]
 
-_HARNESS = frozenset({"Case", "Level", "Outcome", "check", "examine"})
+
+def examine(spec: SpecLike, *, level: Level = "run", **how: Any) -> Outcome:
+    """What was tested of a spec, case by case: :func:`archspec.check`, at the highest level by default.
+
+    >>> from archspec.testing import examine
+    >>> [case.name for case in examine("resnet18", level="check").cases]
+    ['valid', 'expect.params', 'expect.macs', 'expect.output', 'expect.layers', 'expect.skip_paths']
+    """
+    from archspec.testing import harness  # `import archspec.testing` imports nothing else
+
+    return harness.check(spec, level=level, **how)
+
+
+def check(spec: SpecLike, *, level: Level = "check", **how: Any) -> list[Diagnostic]:
+    """Everything that is to be said about a spec, warnings included; empty where all is well.
+
+    Args:
+        spec: as for :func:`archspec.check`, which also says what else may be given.
+        level: how far it is tested; ``build`` and ``run`` need torch.
+
+    Raises:
+        ImportError: torch is not installed, and the level needs it.
+        ValueError: a level of another name.
+
+    >>> from archspec.testing import check
+    >>> check("resnet18")
+    []
+    """
+    from archspec.testing import harness  # `import archspec.testing` imports nothing else
+
+    if level in ("build", "run") and not harness.has_torch():
+        raise ImportError("the levels `build` and `run` need torch: pip install 'archspec-compiler[torch]'")
+    return list(examine(spec, level=level, **how).diagnostics)
 
 
 def __getattr__(name: str) -> Any:
-    """The harness, the strategies, and what they give.
+    """The strategies, and the types of what the harness gives.
 
     Raises:
         EnvironmentFault: E809, Hypothesis is not installed.
     """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _HARNESS:
-        from archspec.testing import harness
+    if name in ("Case", "Level", "Outcome"):
+        from archspec.testing import harness  # `import archspec.testing` imports nothing else
 
         return getattr(harness, name)
     try:
-        from archspec import strategies
+        from archspec import strategies  # needs Hypothesis
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        from archspec.diagnostics import Diagnostic, EnvironmentFault
-
         help = "pip install hypothesis"
         raise EnvironmentFault(Diagnostic("E809", "the strategies need Hypothesis", help=help)) from None
     return getattr(strategies, name)

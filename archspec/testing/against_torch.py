@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from archspec.diagnostics import Diagnostic
+from archspec.diagnostics import Diagnostic, SpecError
+from archspec.display import counted
 from archspec.emit.fx import emit
 from archspec.graph.graph import Graph, Node
 from archspec.operations.shapes import Shape, show_shape
@@ -25,6 +27,16 @@ def lint(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, fx.GraphModule):
             part.graph.lint()
+
+
+def confirm(graph: Graph, step: Callable[[str], None]) -> None:
+    """Lint the emitted graphs, and compare every shape; see :func:`archspec.confirm`."""
+    model = emit(graph)
+    step(f"confirming the shapes of {counted(len(graph.nodes), 'node')}")
+    lint(model)
+    faults = compare_shapes(graph)
+    if faults:
+        raise SpecError(faults)
 
 
 def compare_shapes(graph: Graph) -> list[Diagnostic]:

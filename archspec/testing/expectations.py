@@ -53,23 +53,21 @@ def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> li
 
     Codes: E701 for one that fails, E702 for one that cannot be measured, E703, E201 and E310 for faulty ones.
     """
-    refused: list[Diagnostic] = []
-    claims = list(own_claims(graph))
+    found = (each.fault for each in compare_claims(Measures(graph), budgets) if each.fault)
+    return list(dict.fromkeys(found))  # a stage that does not exist is said once, whatever is expected of it
+
+
+def compare_claims(measures: Measures, budgets: Iterable[str | Source] = ()) -> Iterator[Compared]:
+    """What a network's spec expects, and then the budgets, each beside what was measured; faulty budgets come first."""
+    claims = list(own_claims(measures.graph))
     for budget in budgets:
         source = budget if isinstance(budget, Source) else Source("budgets", budget, "budget")
         try:
             claims.append(_budget(source))
         except SpecError as error:
-            refused.extend(error.diagnostics)
-    found = (each.fault for each in compare_claims(graph, claims) if each.fault)
-    return [*refused, *dict.fromkeys(found)]  # a stage that is none is said once, whatever is expected of it
-
-
-def compare_claims(graph: Graph, claims: Iterable[Claim]) -> Iterator[Compared]:
-    """Each claim beside what was measured, in order."""
-    measures = Measures(graph)
-    for claim in claims:
-        yield measures.compare(claim)
+            span = _part(source, 0, len(source.text))
+            yield from (Compared(Claim("", "", None, span, span, span), None, fault) for fault in error.diagnostics)
+    yield from map(measures.compare, claims)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,20 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from archspec.analysis.memory import ITEM_BYTES
+from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
+from archspec.display import plain
 from archspec.graph.graph import Graph, Limits
-from archspec.language.load import load
+from archspec.language.load import load, source_of
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
 from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
-from archspec.passes import compile_spec
-from archspec.testing.expectations import Compared, claims_of, compare_claims, own_claims
+from archspec.passes.compiling import SpecLike, compile
+from archspec.testing.expectations import Compared, Measures, claims_of, compare_claims
 from archspec.testing.update import edit_of, replaced
 
 if TYPE_CHECKING:
@@ -38,8 +41,6 @@ LARGEST = 250_000_000
 """Parameters up to which a network is run: one copy of the weights is then 1 GB, and two are held at a time."""
 
 NO_TORCH = "torch is not installed"
-
-SpecLike = Spec | Source | str | os.PathLike[str]
 
 
 class SpecEdit(NamedTuple):
@@ -68,25 +69,47 @@ class Case:
 
     @property
     def passed(self) -> bool:
-        """Whether it was tested and no fault found; warnings are none."""
+        """Whether it was tested and no fault was found; a warning is not a fault."""
         return not self.left_out and not self.failed
 
     @property
     def failed(self) -> bool:
+        """Whether a fault was found."""
         return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {
+            "name": self.name,
+            "line": self.span.line if self.span else None,
+            "status": "left out" if self.left_out else "failed" if self.failed else "passed",
+            "left_out": self.left_out,
+            "seconds": round(self.seconds, 3),
+            "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What testing one spec gave. ``file`` is how diagnostics call the spec."""
+    """What checking one spec gave.
 
+    ``spec`` is how the spec was named, ``file`` how diagnostics call it, and ``path`` the absolute path of its file,
+    None where there is none. ``graph`` and ``totals`` are None where it does not compile.
+    """
+
+    spec: str
     file: str
+    path: str | None
     cases: tuple[Case, ...]
+    graph: Graph | None = None
+    totals: Totals | None = None
 
     @property
     def passed(self) -> bool:
         """Whether nothing failed. What was left out has not failed; :attr:`left_out` has it."""
         return not any(case.failed for case in self.cases)
+
+    valid = passed
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -95,69 +118,99 @@ class Outcome:
 
     @property
     def left_out(self) -> tuple[Case, ...]:
+        """The cases that were not tested."""
         return tuple(case for case in self.cases if case.left_out)
 
     @property
     def seconds(self) -> float:
+        """How long it took."""
         return sum(case.seconds for case in self.cases)
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, for JSON, without the cases. The figures are missing where the spec does not compile."""
+        found = plain(self, "spec", "file", "valid")
+        if self.graph and self.totals:
+            found |= {"name": self.graph.name, "hash": self.graph.fingerprint}
+            found |= plain(self.totals.costs, "params", "macs") | plain(self.totals, "layers", "nodes")
+            found |= plain(self.graph, "output")
+        return {**found, "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics]}
 
 
 def check(
-    spec: SpecLike, *, level: Level = "check", limits: Limits | None = None, largest: int = LARGEST
-) -> list[Diagnostic]:
-    """Everything that is to be said about a spec, warnings included; empty where all is well.
-
-    Args:
-        spec: a spec, or what :func:`archspec.load` takes: a path, a zoo name, YAML text.
-        level: how far it is tested; ``build`` and ``run`` need torch.
-        limits: how large the network may become.
-        largest: parameters up to which it is run.
-
-    Raises:
-        ImportError: torch is not installed, and the level needs it.
-        ValueError: a level that is none.
-    """
-    if level not in LEVELS:
-        raise ValueError(f"the levels are {', '.join(LEVELS)}, not {level!r}")
-    if level != "check" and not has_torch():
-        raise ImportError("the levels `build` and `run` need torch: pip install 'archspec-compiler[torch]'")
-    return list(examine(spec, level=level, limits=limits, largest=largest).diagnostics)
-
-
-def examine(
     spec: SpecLike,
     *,
-    level: Level = "run",
+    level: Level = "check",
     overrides: Iterable[str | Source] = (),
     allow_outside: bool = False,
+    budgets: Iterable[str | Source] = (),
     limits: Limits | None = None,
     largest: int = LARGEST,
     wanted: Callable[[str], bool] = lambda name: True,
 ) -> Outcome:
-    """Test one spec. Nothing that is wrong with it is raised; without torch, what needs it is left out.
+    """Whether a spec compiles and holds what it expects, and at higher levels whether torch makes of it what it says.
+
+    Nothing that is wrong with the spec is raised. Without torch, what needs it is left out.
 
     Args:
-        spec: a spec, or what :func:`archspec.load` takes.
-        level: how far it is tested.
-        overrides: what to set in the spec, as for :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
+        spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
+        level: ``check`` needs no torch; ``build`` compares every shape and weight with torch's, without storage for
+            them; ``run`` also initializes the network and runs it forward and back.
+        overrides: what to set in the spec, such as ``stages.groups=32``; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        budgets: what to expect besides, such as ``params<=26M`` or ``layer1.macs<1G``.
         limits: how large the network may become.
-        largest: parameters up to which it is run.
-        wanted: whether the case of a name is tested, besides ``valid``.
+        largest: the most parameters that a network may have to be run.
+        wanted: whether to test the case of this name; ``valid`` is always tested.
+
+    Raises:
+        ValueError: a level of another name.
+
+    >>> import archspec
+    >>> outcome = archspec.check("resnet50", budgets=["params<=20M"])
+    >>> outcome.valid, outcome.totals.costs.params
+    (False, 25557032)
+    >>> print(outcome.diagnostics[0])
+    budgets:1:9: error[E701]: `resnet50` has 25,557,032 parameters, expected at most 20M (5,557,032 too many, 27.8%)
     """
+    if level not in LEVELS:
+        raise ValueError(f"the levels are {', '.join(LEVELS)}, not {level!r}")
     begun = time.perf_counter()
-    name = spec.name if isinstance(spec, Source) else spec if isinstance(spec, str) and "\n" not in spec else "<spec>"
+    named = source = _named(spec)
     try:
-        loaded = spec if isinstance(spec, Spec) else load(spec, overrides=overrides, allow_outside=allow_outside)
-        name = loaded.document.source.name
-        graph = compile_spec(loaded, limits)
+        found = spec
+        if not isinstance(spec, Graph | Spec):
+            source = source_of(spec)
+            found = load(source, overrides=overrides, allow_outside=allow_outside)
+        graph = compile(found, limits=limits)
     except SpecError as error:
-        places = [diagnostic.span for diagnostic in error.diagnostics if diagnostic.span]
-        valid = Case("valid", next(iter(places), None), error.diagnostics, time.perf_counter() - begun)
-        return Outcome(name, (valid,))
-    span = loaded.document.key_span(("name",))
-    valid = Case("valid", span, graph.warnings, time.perf_counter() - begun)
-    return Outcome(name, (valid, *expected(graph), *_built(graph, span, level, largest, wanted)))
+        return refused(named.name, source, error.diagnostics, time.perf_counter() - begun)
+    measures, place = Measures(graph), _place(graph)
+    valid = Case("valid", place, graph.warnings, time.perf_counter() - begun)
+    cases = (valid, *_expected(measures, budgets), *_built(graph, place, level, largest, wanted))
+    totals = sum_up(measures.network, measures.parts, ITEM_BYTES["float32"])
+    return Outcome(named.name, source.name, source.path, cases, graph, totals)
+
+
+def refused(name: str, source: Source, diagnostics: tuple[Diagnostic, ...], seconds: float = 0.0) -> Outcome:
+    """What checking gave of a spec that does not compile, or that cannot even be read."""
+    place = next((diagnostic.span for diagnostic in diagnostics if diagnostic.span), None)
+    return Outcome(name, source.name, source.path, (Case("valid", place, diagnostics, seconds),))
+
+
+def _named(spec: SpecLike) -> Source:
+    """What is known of a spec's source before it is read."""
+    if isinstance(spec, Graph):
+        return _named(spec.origin) if spec.origin else Source(spec.name, "")
+    if isinstance(spec, Spec):
+        return spec.document.source
+    if isinstance(spec, Source):
+        return spec
+    name = str(os.fspath(spec))
+    return Source("<text>", "", "text") if "\n" in name else Source(name, "")
+
+
+def _place(graph: Graph) -> Span | None:
+    return graph.origin.document.key_span(("name",)) if graph.origin else None
 
 
 def names_of(spec: str) -> list[tuple[str, int]]:
@@ -171,11 +224,11 @@ def names_of(spec: str) -> list[tuple[str, int]]:
     return [("valid", document.key_span(("name",)).line), *claims]
 
 
-def expected(graph: Graph) -> Iterator[Case]:
-    """A case for each expectation of a spec."""
-    for compared in compare_claims(graph, own_claims(graph)):
+def _expected(measures: Measures, budgets: Iterable[str | Source]) -> Iterator[Case]:
+    """A case for each expectation of a spec, and for each budget."""
+    for compared in compare_claims(measures, budgets):
         claim, fault = compared.claim, compared.fault
-        name = f"expect.{claim.name}"
+        name = f"expect.{claim.name}" if claim.path else f"budget {claim.name}"
         yield Case(name, claim.span, (fault,) if fault else (), change=_change(compared) if fault else None)
 
 
@@ -199,13 +252,15 @@ def has_torch() -> bool:
         return False
 
 
-def _built(graph: Graph, span: Span, level: Level, largest: int, wanted: Callable[[str], bool]) -> Iterator[Case]:
+def _built(
+    graph: Graph, span: Span | None, level: Level, largest: int, wanted: Callable[[str], bool]
+) -> Iterator[Case]:
     """The cases that need torch."""
     names = [name for each in LEVELS[1 : LEVELS.index(level) + 1] for name in CASES[each] if wanted(name)]
     if not names:
         return
     try:
-        from archspec.testing import run
+        from archspec.testing import run  # it imports torch
     except ImportError:
         yield from (Case(name, span, left_out=NO_TORCH) for name in names)
         return
@@ -222,7 +277,7 @@ def _built(graph: Graph, span: Span, level: Level, largest: int, wanted: Callabl
             yield _timed(step, span)
 
 
-def _timed(step: RunStep, span: Span) -> Case:
+def _timed(step: RunStep, span: Span | None) -> Case:
     begun = time.perf_counter()
     found = tuple(step.faults())
     return Case(step.name, span, found, time.perf_counter() - begun, note=step.note)

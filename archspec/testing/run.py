@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from archspec.analysis.report import with_input
 from archspec.analysis.totals import measure_totals
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.fx import emit
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.operations.shapes import show_shape
-from archspec.passes import compile_spec
+from archspec.passes.compiling import compile
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
-from archspec.weights import build, save
+from archspec.weights import build, write
 
 BATCH = 2
 MAX_ELEMENTS = 500_000_000
@@ -90,11 +89,11 @@ def smallest(graph: Graph) -> Graph:
 
     Where no smaller input will do, or there is no spec to compile for it, the graph itself.
     """
-    expected, found, limits = _shapes(graph), graph, Limits()
+    expected, found = _shapes(graph), graph
     while graph.origin and max(found.input[1:]) > 1:
         sizes = [max(1, (size + 1) // 2) for size in found.input[1:]]
         try:
-            smaller = compile_spec(with_input(graph.origin, (graph.input[0], *sizes)), limits)
+            smaller = compile(graph, input=(graph.input[0], *sizes))
         except SpecError:
             break
         if _shapes(smaller) != expected or _lost(graph, smaller):
@@ -153,7 +152,7 @@ def reload(graph: Graph, model: nn.Module) -> list[Diagnostic]:
     """E707 where the weights, saved to a file and loaded from it, are not the same, or give another result."""
     with tempfile.TemporaryDirectory(prefix="archspec-") as folder:
         path = str(Path(folder, "model.safetensors"))
-        save(model, graph, "", path)
+        write(model, path)
         other = build(graph, weights=path)
         faults = compare_states(graph, model, other, "saved and loaded")
         if not faults and not _same_results(graph, model, other):

@@ -1,4 +1,4 @@
-"""Building a model, with weights or initialized, and saving its state dict."""
+"""Building a model, with weights or initialized."""
 
 from __future__ import annotations
 
@@ -84,11 +84,3 @@ def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Ite
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
         listed = ", ".join(f"`{key}`" for key in broken[:3])
         yield Diagnostic("W822", f"the weights have numbers that are not finite (NaN or infinity) in {listed}{more}")
-
-
-def save(module: nn.Module, graph: Graph, text: str, path: str) -> None:
-    """Write a model's state dict as safetensors, with the spec's text, its name and its hash in the metadata."""
-    from safetensors.torch import save_file
-
-    metadata = {"archspec": text, "name": graph.name, "hash": graph.fingerprint}
-    save_file({key: value.contiguous() for key, value in module.state_dict().items()}, path, metadata)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from archspec.graph.graph import Graph, Node
 from archspec.operations.base import Operation, Weight
 from archspec.operations.effects import HERE, NOTHING, Bytes, Reach, Saved
@@ -48,7 +48,7 @@ TORCHVISION = {
 
 @pytest.mark.parametrize("name", PAPER_LAYERS)
 def test_layers_are_the_papers_count(name: str) -> None:
-    assert report(archspec.compile(name)).totals.layers == PAPER_LAYERS[name]
+    assert analyze(archspec.compile(name)).totals.layers == PAPER_LAYERS[name]
 
 
 def test_shortcuts_and_gates_are_no_layers() -> None:
@@ -58,12 +58,12 @@ def test_shortcuts_and_gates_are_no_layers() -> None:
         stages: {block: bottleneck, count: 2, channels: 4, se: 0.5}
         shortcut: projection-all
         """
-    assert report(compiled(gated)).totals.layers == 2 + 2 * 3
+    assert analyze(compiled(gated)).totals.layers == 2 + 2 * 3
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_figures_of_torchvisions_networks(name: str) -> None:
-    costs = report(family(name)).totals.costs
+    costs = analyze(family(name)).totals.costs
     assert (costs.params, costs.macs) == TORCHVISION[name]
     assert costs.flops == 2 * TORCHVISION[name][1]
     assert costs.buffers == sum(buffer.numel() for buffer in torchvision_model(name).buffers())
@@ -111,7 +111,7 @@ def graph_of(name: str) -> Graph:
 @pytest.mark.parametrize("name", [*ZOO, *GRAPHS])
 def test_every_node_costs_what_torch_counts(name: str) -> None:
     graph = graph_of(name)
-    found = report(graph)
+    found = analyze(graph)
     model = archspec.build(graph, device="meta").eval()
     example = torch.empty(1, *graph.input, device="meta")
     costs = found.totals.costs
@@ -143,7 +143,7 @@ def test_every_node_costs_what_torch_counts(name: str) -> None:
 @pytest.mark.parametrize("name", ["resnet18", "resnext50_32x4d", "resnet56_cifar", "grouped"])
 def test_stages_and_blocks_cost_what_their_modules_do(name: str) -> None:
     graph = graph_of(name)
-    found = report(graph)
+    found = analyze(graph)
     model = archspec.build(graph, device="meta").eval()
     with FlopCounterMode(display=False) as counter:
         outputs = hooked(model, torch.empty(1, *graph.input, device="meta"), lambda m, x, y: y.numel())
@@ -182,7 +182,7 @@ def test_elementwise_work() -> None:
         total = sum(hooked(model, torch.empty(1, *graph.input, device="meta"), work).values())
         merges = [node for node in graph.nodes if node.operation.name in ("add", "multiply")]
         total += sum(torch.Size(node.shape).numel() for node in merges)
-        assert report(graph).totals.costs.elementwise == total
+        assert analyze(graph).totals.costs.elementwise == total
 
 
 def test_intensity_is_flops_by_bytes_moved() -> None:
@@ -190,8 +190,8 @@ def test_intensity_is_flops_by_bytes_moved() -> None:
                      "blocks: {one: {steps: [conv: {out: 3}]}}")  # fmt: skip
     convolution, flattening, linear = 2 * 4 + 3 * 4 + 3 * 2, 12 + 12, 12 + 5 + 5 * 12 + 5
     flops = 2 * (3 * 4 * 2 + 5 * 12)
-    assert report(graph).totals.intensity == flops / (4 * (convolution + flattening + linear))
-    assert report(graph, dtype="float16").totals.intensity == flops / (2 * (convolution + flattening + linear))
+    assert analyze(graph).totals.intensity == flops / (4 * (convolution + flattening + linear))
+    assert analyze(graph, dtype="float16").totals.intensity == flops / (2 * (convolution + flattening + linear))
 
 
 # -- operations that lack a rule ---------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def with_operation(operation: Operation, inputs: int = 1) -> Graph:
 
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 def test_a_missing_rule_makes_its_costs_unavailable(inputs: int) -> None:
-    found, plain = report(with_operation(Silent(), inputs)), report(compiled(PLAIN))
+    found, plain = analyze(with_operation(Silent(), inputs)), analyze(compiled(PLAIN))
     memory = found.memory
     missing = ("elementwise", "inference_peak", "saved_for_backward", "receptive_field")
     assert found.unavailable == dict.fromkeys(missing, ("silent",))
@@ -259,14 +259,14 @@ def test_a_missing_rule_makes_its_costs_unavailable(inputs: int) -> None:
 
 
 def test_missing_macs_are_not_taken_for_none() -> None:
-    found = report(with_operation(Weighted()))
+    found = analyze(with_operation(Weighted()))
     assert found.unavailable == {"macs": ("weighted",)}
     assert (found.totals.costs.macs, found.totals.costs.flops, found.totals.intensity) == (None, None, None)
-    assert found.totals.costs.params == report(compiled(PLAIN)).totals.costs.params + 7
+    assert found.totals.costs.params == analyze(compiled(PLAIN)).totals.costs.params + 7
     assert found.memory.inference_peak is not None
     assert "unavailable" in found._repr_html_()
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_nothing_is_unavailable_in_the_zoo(name: str) -> None:
-    assert report(archspec.compile(name)).unavailable == {}
+    assert analyze(archspec.compile(name)).unavailable == {}

@@ -10,7 +10,7 @@ from torch import nn
 
 import archspec
 from archspec.analysis.memory import ITEM_BYTES
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from archspec.operations.act import ACTIVATIONS
 from tests.analysis.measure import inference_peak, saved_for_backward, training_peak
 from tests.analysis.networks import CHANNELS_LAST, CONVOLUTIONS, LEAVES, Step, network, sequences
@@ -69,7 +69,7 @@ def assert_measured(
     graph: archspec.Graph, *, batch: int = 1, dtype: torch.dtype = torch.float32, frozen: tuple[str, ...] = ()
 ) -> None:
     """Weights, buffers, the inference peak and what is saved are what torch has."""
-    found = report(graph, batch=batch, dtype=str(dtype).removeprefix("torch."), frozen=frozen).memory
+    found = analyze(graph, batch=batch, dtype=str(dtype).removeprefix("torch."), frozen=frozen).memory
     model = build(graph, dtype, frozen)
     example = torch.randn(batch, *graph.input, generator=torch.Generator().manual_seed(1)).to(dtype)
     assert found.weights == sum(parameter.nbytes for parameter in model.parameters())
@@ -97,7 +97,7 @@ def test_zoo(name: str, batch: int) -> None:
 )
 def test_figures_at_224(name: str, peak: int, saved: int) -> None:
     graph = archspec.compile(name)
-    found = report(graph).memory
+    found = analyze(graph).memory
     assert (found.inference_peak, found.saved_for_backward) == (peak, saved)
     assert_measured(graph)
 
@@ -184,7 +184,7 @@ def test_flattening_with_channels_last_is_a_copy(batch: int) -> None:
 def test_bfloat16_but_for_statistics(name: str) -> None:
     """A CPU keeps the mean and the deviation of each channel in bfloat16, the report counts them in float32."""
     graph = compiled(FAMILIES[name])
-    found = report(graph, batch=2, dtype="bfloat16").memory
+    found = analyze(graph, batch=2, dtype="bfloat16").memory
     model = build(graph, torch.bfloat16)
     example = torch.zeros(2, *graph.input, dtype=torch.bfloat16)
     channels = sum(module.num_features for module in model.modules() if hasattr(module, "num_features"))
@@ -203,13 +203,13 @@ def test_frozen_scopes(frozen: tuple[str, ...]) -> None:
     assert_measured(graph, frozen=frozen)
     model = build(graph, torch.float32, frozen)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    assert report(graph, frozen=frozen).totals.costs.trainable == trained
+    assert analyze(graph, frozen=frozen).totals.costs.trainable == trained
 
 
 def test_everything_frozen_saves_nothing() -> None:
     graph = compiled("input: [3, 8, 8]\nstem: cifar\nstages: {block: basic, count: 1, channels: 16}")
     scopes = tuple({node.name.partition(".")[0] for node in graph.nodes})
-    assert report(graph, frozen=scopes).memory.saved_for_backward == 0
+    assert analyze(graph, frozen=scopes).memory.saved_for_backward == 0
     assert_measured(graph, frozen=scopes)
 
 
@@ -228,14 +228,14 @@ def test_training_stays_below_its_bound(name: str, optimiser: str) -> None:
         graph = compiled(text)
         model = build(graph, torch.float32)
         measured = training_peak(model, torch.randn(batch, *graph.input), OPTIMISERS[optimiser](model.parameters()))
-        bound = getattr(report(graph, batch=batch).memory, f"training_{optimiser}")
+        bound = getattr(analyze(graph, batch=batch).memory, f"training_{optimiser}")
         assert measured <= bound <= 3 * measured
 
 
 @pytest.mark.parametrize(("batch", "dtype"), [(0, "float32"), (-1, "float32"), (1, "int8"), (1, "")])
 def test_refused(batch: int, dtype: str) -> None:
     with pytest.raises(ValueError, match="batch is at least 1"):
-        report(archspec.compile("resnet56_cifar"), batch=batch, dtype=dtype)
+        analyze(archspec.compile("resnet56_cifar"), batch=batch, dtype=dtype)
 
 
 def test_every_dtype_is_torchs() -> None:

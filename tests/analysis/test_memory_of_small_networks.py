@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import archspec
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from tests.analysis.test_memory import assert_measured
 from tests.support.equivalence import compiled
 
@@ -170,7 +170,7 @@ def test_outputs_are_alive_to_the_end(outputs: str, step: str) -> None:
 def test_where_the_peak_is(steps: str, at: str) -> None:
     """By hand: where the widest values meet, at the first such operation."""
     graph = network(steps)
-    found = report(graph).memory
+    found = analyze(graph).memory
     name = graph.nodes[graph.stages[0].first].name if at == "last" else at
     assert found.peak_at.rpartition(".")[2] == name.rpartition(".")[2]
 
@@ -192,7 +192,7 @@ def test_figures_by_hand(dtype: str, batch: int) -> None:
         stages: {block: last, count: 1, channels: 4}
         """)
     item = {"float64": 8, "float32": 4}.get(dtype, 2)
-    found = report(graph, batch=batch, dtype=dtype).memory
+    found = analyze(graph, batch=batch, dtype=dtype).memory
     weights = 4 * 3 + 2 * 4 + 4 * 4 + 4 * 5 + 5
     example, value = 3 * 36, 4 * 36
     assert (found.weights, found.buffers, found.input) == (item * weights, 2 * 4 * item + 8, item * batch * example)

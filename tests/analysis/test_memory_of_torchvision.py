@@ -7,7 +7,7 @@ import torch
 from torch import fx, nn
 
 import archspec
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from tests.analysis.families import family
 from tests.analysis.measure import inference_peak, saved_for_backward
 from tests.support.reference import torchvision_model
@@ -29,7 +29,7 @@ def without_initial_values(model: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("name", PEAKS)
 def test_indices_are_made_in_inference_too(name: str) -> None:
     graph = family(name)
-    found = report(graph).memory
+    found = analyze(graph).memory
     with torch.device("meta"):
         reference = torchvision_model(name)
     traced = fx.symbolic_trace(without_initial_values(reference))
@@ -44,7 +44,7 @@ def test_indices_are_made_in_inference_too(name: str) -> None:
 @pytest.mark.parametrize("name", ["densenet121", "mobilenet_v2", "regnet_y_400mf"])
 def test_whole_networks(name: str) -> None:
     graph = family(name)
-    found = report(graph).memory
+    found = analyze(graph).memory
     model = without_initial_values(archspec.build(graph, device="meta", flat=True))
     example = torch.zeros(1, 3, 224, 224)
     assert found.inference_peak == inference_peak(model, example)

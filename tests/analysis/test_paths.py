@@ -9,17 +9,17 @@ import pytest
 
 import archspec
 from archspec.analysis.paths import Paths
-from archspec.analysis.report import MANY_BLOCKS, report
+from archspec.analysis.report import MANY_BLOCKS, analyze
 from tests.analysis.families import family
 from tests.support.equivalence import compiled
 
 
 def paths_of(text: str) -> Paths:
-    return report(compiled(text)).paths
+    return analyze(compiled(text)).paths
 
 
 def test_resnet50() -> None:
-    found = report(archspec.compile("resnet50")).paths
+    found = analyze(archspec.compile("resnet50")).paths
     assert (found.residual_blocks, found.skip_paths, found.graph_paths) == (16, 65_536, 65_536)
     assert found.log2_skip_paths == 16
     assert (found.in_layers.least, found.in_layers.most, found.in_layers.mean) == (6, 50, 28)
@@ -48,13 +48,13 @@ def test_resnet110() -> None:
     ("name", "power"), [("mobilenet_v2", 10), ("densenet121", 58), ("regnet_y_400mf", 16), ("alexnet", 0)]
 )
 def test_families(name: str, power: int) -> None:
-    found = report(family(name)).paths
+    found = analyze(family(name)).paths
     assert (found.residual_blocks, found.skip_paths) == (power, 2**power)
     assert found.in_blocks.counts == tuple(math.comb(power, k) for k in range(power + 1))
 
 
 def test_gates_only_where_they_are_asked_for() -> None:
-    found = report(family("regnet_y_400mf"), gates=True).paths
+    found = analyze(family("regnet_y_400mf"), gates=True).paths
     assert (found.skip_paths, found.graph_paths, found.gates_counted) == (3**16, 3**16, True)
 
 
@@ -88,7 +88,7 @@ STEM_AND_CLASSIFIER = ({2: 1}, 1)
 )
 def test_lengths_in_layers_are_a_generating_function(name: str, factors: list[tuple[dict[int, int], int]]) -> None:
     """An identity block of n layers is a factor 1 + x^n, one with a projection x + x^n."""
-    counts = report(archspec.compile(name)).paths.in_layers.counts
+    counts = analyze(archspec.compile(name)).paths.in_layers.counts
     assert counts is not None
     assert list(counts) == product(STEM_AND_CLASSIFIER, *factors)
 
@@ -122,7 +122,7 @@ def test_the_shortcut_is_the_identity_whichever_way_it_is_written() -> None:
 
 
 def test_each_output_has_its_paths() -> None:
-    found = report(compiled("extends: resnet18\noutputs: [layer2, layer4]"))
+    found = analyze(compiled("extends: resnet18\noutputs: [layer2, layer4]"))
     assert {label: paths.skip_paths for label, paths in found.paths_by_output.items()} == {"layer2": 16, "layer4": 256}
     assert found.paths is found.paths_by_output["layer4"]
 
@@ -144,7 +144,7 @@ def test_counts_of_more_digits_than_python_prints() -> None:
     with pytest.raises(ValueError, match="digits"):
         str(2**14_500)
     start = time.process_time()
-    found = report(graph)
+    found = analyze(graph)
     assert time.process_time() - start < 20
     assert (found.paths.skip_paths == 2**14_500) is True
     assert found.paths.log2_skip_paths == 14_500
@@ -160,9 +160,9 @@ def test_counts_of_more_digits_than_python_prints() -> None:
 
 def test_distributions_of_many_blocks_only_where_they_are_asked_for() -> None:
     graph = deep(MANY_BLOCKS + 1)
-    assert report(graph).paths.in_blocks.counts is None
-    counts = report(graph, lengths=True).paths.in_blocks.counts
+    assert analyze(graph).paths.in_blocks.counts is None
+    counts = analyze(graph, lengths=True).paths.in_blocks.counts
     assert counts is not None
     assert len(counts) == MANY_BLOCKS + 2
     assert (counts[1000] == math.comb(MANY_BLOCKS + 1, 1000)) is True
-    assert report(deep(20), lengths=False).paths.in_layers.counts is None
+    assert analyze(deep(20), lengths=False).paths.in_layers.counts is None

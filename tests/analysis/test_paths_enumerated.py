@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.analysis.paths import Lengths
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from archspec.graph.graph import INPUT
 from tests.analysis.networks import CONVOLUTIONS, LEAVES, Step, network, sequences
 
@@ -88,7 +88,7 @@ class Enumeration:
 
 def assert_enumerated(graph: archspec.Graph, *, gates: bool = False) -> None:
     enumeration = Enumeration(graph, gates)
-    found = report(graph, gates=gates).paths
+    found = analyze(graph, gates=gates).paths
     for output in graph.outputs.values():
         paths = enumeration.skip[output]
         branches = frozenset().union(*(path.branches for path in paths))
@@ -171,6 +171,6 @@ DENSE = [{"concat": [[], [CONV]]}]
 )
 def test_definitions(steps: list[Step], choices: int, paths: int) -> None:
     """What the definitions say in plain cases; one more choice is the residual block behind the steps."""
-    found = report(network(steps, 5)).paths
+    found = analyze(network(steps, 5)).paths
     assert (found.residual_blocks, found.skip_paths) == (choices + 1, 2 * paths)
     assert_enumerated(network(steps, 5))

@@ -10,7 +10,7 @@ from torch import nn
 
 import archspec
 from archspec.analysis.receptive_field import ReceptiveField
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from tests.analysis.families import family
 from tests.support.equivalence import compiled
 
@@ -30,14 +30,14 @@ FIGURES = {
 def test_figures(name: str) -> None:
     base = name.removesuffix("_v1")
     graph = compiled(f"extends: {base}\nstages: {{stride_at: 1}}") if base != name else archspec.compile(name)
-    found = report(graph).receptive_field
+    found = analyze(graph).receptive_field
     assert found is not None
     assert (found.size, found.stride, found.gates_left_out) == (FIGURES[name], 32, 0)
     assert found.scope.startswith("layer4.")
 
 
 def field(text: str) -> ReceptiveField:
-    found = report(compiled(text)).receptive_field
+    found = analyze(compiled(text)).receptive_field
     assert found is not None
     return found
 
@@ -48,7 +48,7 @@ def assert_seen(text: str) -> ReceptiveField:
     All weights are positive, so that nothing cancels, and the output's middle is far enough from the borders.
     """
     graph = compiled(f"{text}\noutputs: [{compiled(text).stages[-1].scope}]")
-    found = report(graph).receptive_field
+    found = analyze(graph).receptive_field
     assert found is not None
     model = archspec.build(graph, seed=0, dtype=torch.float64).eval()
     with torch.no_grad():
@@ -168,7 +168,7 @@ def test_squeeze_gates_are_left_out_and_counted() -> None:
     gated, plain = (field(text.replace("SE", value)) for value in ("0.5", "0"))
     assert (gated.size, gated.stride) == (plain.size, plain.stride) == (7, 1)
     assert (gated.gates_left_out, plain.gates_left_out) == (2, 0)
-    found = report(family("regnet_y_400mf")).receptive_field
+    found = analyze(family("regnet_y_400mf")).receptive_field
     assert found is not None
     assert found.gates_left_out == 16
 
@@ -183,7 +183,7 @@ def test_a_gate_on_one_position_is_left_out_too() -> None:
 def test_no_map_no_field() -> None:
     text = "input: [3, 8, 8]\nstem: []\nstages: {block: rows, count: 1, channels: 4}\nhead: [linear: {out: 3}]"
     rows = "blocks: {rows: {channels: width, steps: [flatten, linear: {out: channels}]}}"
-    assert report(compiled(f"{rows}\n{text}")).receptive_field is None
+    assert analyze(compiled(f"{rows}\n{text}")).receptive_field is None
 
 
 def test_pooling_to_a_size_that_does_not_divide_sees_everything() -> None:

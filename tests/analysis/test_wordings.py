@@ -13,8 +13,9 @@ import archspec
 from archspec.analysis.numbers import exact, powers, shown
 from archspec.analysis.parts import Costs
 from archspec.analysis.paths import Paths
-from archspec.analysis.report import CONVENTION, with_input
+from archspec.analysis.report import CONVENTION
 from archspec.diagnostics import Diagnostic
+from archspec.passes.compiling import with_input
 from tests.support.equivalence import spec
 
 SMALL = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import EnvironmentFault
-from archspec_cli.files import replacing
+from archspec.files import replacing
 
 from .conftest import Run
 

@@ -137,18 +137,18 @@ def test_what_is_no_regular_file_does_not_block(tmp_path: Path) -> None:
 
 WAITING = """
 import sys, time
-from archspec_cli import build
+import archspec, safetensors.torch
 from archspec_cli.main import main
 
-def save(model, graph, source, output, temporary, *rest):
-    with open(temporary, "wb") as stream:
+def save(tensors, path, metadata):
+    with open(path, "wb") as stream:
         stream.write(b"half")
         stream.flush()
         print("writing", flush=True)
         time.sleep(60)
 
-build._confirm = lambda *arguments: None  # takes seconds
-build._save = save
+archspec.confirm = lambda *arguments, **options: None  # takes seconds
+safetensors.torch.save_file = save
 sys.argv = ["archspec", "build", "small.yaml", "-o", "out.safetensors", "--force"]
 sys.exit(main())
 """

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 import archspec
-from archspec.analysis.report import report
+from archspec.analysis.report import analyze
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import state
@@ -33,7 +33,7 @@ def alone(graph: Graph) -> Graph:
 
 
 def costs(graph: Graph) -> tuple[Any, ...]:
-    found = report(graph)
+    found = analyze(graph)
     outline = (found.name, found.outputs, found.rows, found.blocks, found.nodes, found.totals, found.memory)
     return (*outline, found.receptive_field, found.paths, found.unavailable)
 
@@ -87,7 +87,7 @@ def test_weights_are_the_same_for_one_seed_and_are_saved_and_loaded(tmp_path: Pa
     model = archspec.build(alone(graph), seed=5)
     expected = archspec.build(graph, seed=5).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
-    save(model, alone(graph), "", str(tmp_path / "model.safetensors"))
+    save(model, alone(graph), tmp_path / "model.safetensors")
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         assert file.metadata() == {"archspec": "", "name": "resnet20_cifar", "hash": alone(graph).fingerprint}
     again = archspec.build(alone(graph), weights=tmp_path / "model.safetensors")

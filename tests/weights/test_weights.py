@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import archspec
-from archspec import weights as module
 from tests.support.equivalence import scramble, spec
 from tests.support.reference import torchvision_model
 
@@ -115,7 +114,7 @@ def test_a_file_that_torchvision_would_write(tmp_path: Path) -> None:
 
 def test_build_loads_what_it_saves(state: State, tmp_path: Path) -> None:
     graph = archspec.compile(SMALL)
-    module.save(archspec.build(graph, weights=state), graph, SMALL, str(tmp_path / "model.safetensors"))
+    archspec.save(archspec.build(graph, weights=state), graph, tmp_path / "model.safetensors")
     assert_loaded(tmp_path / "model.safetensors", state)
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         metadata = file.metadata()
@@ -147,7 +146,7 @@ def test_memory_layouts_and_shared_storage(state: State, tmp_path: Path) -> None
 def test_a_model_in_another_memory_format_can_be_saved(state: State, tmp_path: Path) -> None:
     graph = archspec.compile(SMALL)
     model = archspec.build(graph, weights=state).to(memory_format=torch.channels_last)
-    module.save(model, graph, SMALL, str(tmp_path / "model.safetensors"))
+    archspec.save(model, graph, tmp_path / "model.safetensors")
     assert_loaded(tmp_path / "model.safetensors", state)
 
 

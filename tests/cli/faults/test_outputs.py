@@ -15,7 +15,7 @@ from types import FrameType
 import pytest
 
 from archspec.diagnostics import EnvironmentFault
-from archspec_cli.files import replacing
+from archspec.files import replacing
 from tests.cli import process
 from tests.cli.conftest import SMALL, Run
 

@@ -115,7 +115,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize(
     ("module", "function", "arguments"),
-    [("check", "compile", ["check", "resnet18"]), ("analyze", "analyze", ["analyze", "resnet18"])],
+    [("options", "check", ["check", "resnet18"]), ("analyze", "analyze", ["analyze", "resnet18"])],
     ids=["check", "analyze"],
 )
 def test_memory_that_runs_out(module: str, function: str, arguments: list[str]) -> None:

@@ -7,18 +7,22 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
 
 
 @contextlib.contextmanager
-def replacing(target: Path, *, force: bool = False, inputs: Iterable[str] = ()) -> Iterator[Path]:
+def replacing(
+    target: Path, *, force: bool = False, inputs: Iterable[str] = (), weights: Iterable[str | None] = ()
+) -> Iterator[Path]:
     """A temporary file that takes the place of ``target`` when the body ends well, and is removed when it does not.
 
     Args:
         target: the file to write.
         force: whether a file that exists may be replaced.
-        inputs: paths of files that were read, which are never written.
+        inputs: paths of the files that a spec was read from; these are never written.
+        weights: likewise, paths of files of weights and of key maps.
 
     Raises:
         EnvironmentFault: E805 for a file that exists, E806 for one that cannot be written; before the body wherever
@@ -28,7 +32,7 @@ def replacing(target: Path, *, force: bool = False, inputs: Iterable[str] = ()) 
     temporary = target.parent / f".archspec-{os.urandom(8).hex()}.tmp"
     try:
         try:
-            mode = _check(target, force, inputs)
+            mode = _check(target, force, inputs, weights)
             temporary.touch(mode=0o600, exist_ok=False)
         except (OSError, ValueError) as error:
             raise unwritable(target, error) from None
@@ -43,13 +47,23 @@ def replacing(target: Path, *, force: bool = False, inputs: Iterable[str] = ()) 
             temporary.unlink()
 
 
-def unwritable(target: Path | str, reason: object) -> EnvironmentFault:
+def refuse_target(target: Path, **how: Any) -> None:
+    """Raise what :func:`replacing` would raise before its body: long work should not come first."""
+    with contextlib.suppress(_NothingToWrite), replacing(target, **how):
+        raise _NothingToWrite
+
+
+class _NothingToWrite(Exception):
+    """The temporary file goes, and the target stays as it is."""
+
+
+def unwritable(target: str | os.PathLike[str], reason: object) -> EnvironmentFault:
     """The fault of an output that cannot be written, for a reason given by the system or in words."""
     text = (reason.strerror or type(reason).__name__).lower() if isinstance(reason, OSError) else str(reason)
     return EnvironmentFault(Diagnostic("E806", f"`{cut(target)}` cannot be written: {cut(text, 200)}"))
 
 
-def _check(target: Path, force: bool, inputs: Iterable[str]) -> int:
+def _check(target: Path, force: bool, inputs: Iterable[str], weights: Iterable[str | None]) -> int:
     """Refuse what must not be written over. Returns the permissions that the new file gets."""
     try:
         status = target.lstat()
@@ -67,6 +81,8 @@ def _check(target: Path, force: bool, inputs: Iterable[str]) -> int:
         raise unwritable(target, "it is not a regular file")
     if any(_same(target, name) for name in inputs):
         raise unwritable(target, "it is the spec itself, or a file that the spec reads")
+    if any(_same(target, name) for name in weights if name):
+        raise unwritable(target, "it is what the weights are read from")
     if not force:
         raise _exists(target)
     return stat.S_IMODE(status.st_mode)
@@ -79,7 +95,7 @@ def _exists(target: Path) -> EnvironmentFault:
 def _same(target: Path, name: str) -> bool:
     try:
         return target.samefile(name)
-    except OSError:
+    except (OSError, ValueError):  # there is no such file, or there can be none
         return False
 
 
@@ -102,11 +118,3 @@ def _move(temporary: Path, target: Path, force: bool) -> None:
         if os.path.lexists(target):
             raise _exists(target) from None
         temporary.replace(target)
-
-
-def stand_somewhere() -> None:
-    """MKL, with which torch may come, ends the process where the working directory is gone."""
-    try:
-        Path.cwd()
-    except OSError:
-        os.chdir(os.sep)

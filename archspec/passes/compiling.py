@@ -1,0 +1,76 @@
+"""From whatever says which network is meant to its graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut
+from archspec.graph.graph import Graph, Limits
+from archspec.language.load import load
+from archspec.language.overrides import mention
+from archspec.language.spec import Spec
+from archspec.operations.shapes import show_shape
+from archspec.passes.pipeline import compile_spec
+
+SpecLike = Graph | Spec | Source | str | os.PathLike[str]
+"""A compiled graph, a spec, or what :func:`archspec.load` takes: a path, a zoo name, YAML text."""
+
+
+def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limits | None = None) -> Graph:
+    """The graph of a spec, with every shape inferred; torch is not imported.
+
+    Args:
+        spec: a spec, or what :func:`load` takes: a path, a zoo name, YAML text. A compiled graph is returned as it is.
+        input: another input than the spec's, of the same rank: channels and one to three sizes.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: with every fault of the phase that refused the spec; or the input is of another rank.
+        ValueError: the input cannot be one, or is for a graph that has no spec.
+
+    >>> import archspec
+    >>> graph = archspec.compile("resnet50", input=(3, 320, 320))
+    >>> graph.by_name["layer4.2.conv3"].shape
+    (2048, 10, 10)
+    """
+    if isinstance(spec, Graph):
+        return spec if input is None else compile_spec(with_input(spec.origin, input), limits)
+    resolved = spec if isinstance(spec, Spec) else load(spec)
+    return compile_spec(resolved if input is None else with_input(resolved, input), limits)
+
+
+def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
+    """The spec of the same network for another input: channels and sizes.
+
+    Args:
+        spec: where the network comes from, such as a graph's ``origin``.
+        input: channels, and as many sizes as the spec's.
+
+    Raises:
+        SpecError: E506, the input has not as many sizes as the spec's.
+        ValueError: it is not channels and one to three sizes of at least 1; or there is no spec to compile again.
+    """
+    if spec is None:
+        raise ValueError("another input needs a spec to compile again, and this graph has no spec")
+    sizes = tuple(input)
+    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
+    if len(sizes) == len(spec.input):
+        return replace(spec, input=sizes)
+    message = (
+        f"the input {show_shape(sizes)} has {len(sizes)} numbers, and that of `{cut(spec.name)}` has {len(spec.input)}"
+    )
+    written = ("input",) in spec.document.places
+    labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
+    rank = mention(f"input={list(sizes)}")
+    help = f"{rank.text} makes it a network of another rank, if that is meant"
+    place = argument("input", show_shape(sizes))
+    hint = f"channels come first, as in `{show_shape(spec.input)}`"
+    raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
+
+
+def argument(name: str, text: str) -> Span:
+    """The place of an argument that stands in no spec."""
+    return Span(Source(name, text, "argument"), 1, 1, 1, len(text) + 1)

@@ -1,0 +1,46 @@
+"""Saving a model's state dict, with the spec that it was built from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from archspec.diagnostics import Diagnostic, EnvironmentFault
+from archspec.files import replacing, unwritable
+from archspec.graph.graph import Graph
+from archspec.language.standalone import standalone
+from archspec.language.text.yaml_writer import to_yaml
+
+
+def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Save a model's weights; see :func:`archspec.save`."""
+    text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
+    inputs = graph.origin.files if graph.origin else ()
+    loaded = getattr(model, "meta", {}).get("weights")
+    read = (loaded.file, loaded.map) if loaded else ()
+    with replacing(Path(path), force=force, inputs=inputs, weights=read) as temporary:
+        write(model, temporary, {**text, "name": graph.name, "hash": graph.fingerprint})
+
+
+def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a model's state dict to a file of safetensors.
+
+    Raises:
+        EnvironmentFault: E806, the file cannot be written; E809, safetensors is not installed.
+    """
+    try:
+        from safetensors.torch import save_file  # not installed with torch itself
+    except ImportError as error:
+        help = "pip install 'archspec-compiler[torch]'"
+        message = f"saving weights needs safetensors, which cannot be imported ({error})"
+        raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
+    tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+    try:
+        save_file(tensors, path, dict(metadata or {}))
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # how safetensors, written in Rust, reports a full disk
+            raise
+        raise unwritable(path, error) from None
