@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import Diagnostic, EnvironmentFault
 
 if TYPE_CHECKING:
-    from archspec.passes.compiling import SpecLike
-    from archspec.strategies import Mutation, SpecText, graphs, mutations, specs
+    from archspec.graph.compiling import SpecLike
+    from archspec.strategies.mutated import Mutation, mutations
+    from archspec.strategies.specs import SpecText, graphs, specs
     from archspec.testing.harness import Case, Level, Outcome
 
 __all__ = ["Case", "Level", "Mutation", "Outcome", "SpecText", "check", "examine", "graphs", "mutations", "specs"]
@@ -26,8 +27,8 @@ def examine(spec: SpecLike, *, level: Level = "run", **how: Any) -> Outcome:
     """What was tested of a spec, case by case: :func:`archspec.check`, at the highest level by default.
 
     >>> from archspec.testing import examine
-    >>> [case.name for case in examine("resnet18", level="check").cases]
-    ['valid', 'expect.params', 'expect.macs', 'expect.output', 'expect.layers', 'expect.skip_paths']
+    >>> [case.name for case in examine("resnet18", level="check").cases][:3]
+    ['valid', 'expect.params', 'expect.macs']
     """
     from archspec.testing import harness  # `import archspec.testing` imports nothing else
 
