@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import Diagnostic, EnvironmentFault
 
 if TYPE_CHECKING:
-    from archspec.graph.compiling import SpecLike
+    from archspec.passes.compiling import SpecLike
     from archspec.strategies.mutated import Mutation, mutations
     from archspec.strategies.specs import SpecText, graphs, specs
     from archspec.testing.harness import Case, Level, Outcome
