@@ -113,7 +113,7 @@ class DefinitionScope:
         return self
 
     def _fragment(self, cursor: Cursor, level: int) -> Fragment:
-        name = str(cursor.path[-1])
+        name = cursor.key
         self._open.append(name)
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
         inner = cursor.get("steps")
@@ -133,14 +133,14 @@ class DefinitionScope:
         context = Context(self, names, self.faults, read)
         body = cursor.get("residual") or cursor.get("steps")
         if body is None or (cursor.get("residual") and cursor.get("steps")):
-            message = f"the block `{cut(cursor.path[-1])}` must have either `residual` or `steps`"
+            message = f"the block `{cut(cursor.key)}` must have either `residual` or `steps`"
             self.faults.record(
                 "E206", message, cursor.key_span, help="`residual` is merged with a shortcut; `steps` have no shortcut"
             )
         residual = cursor.get("residual") is not None
         first = cursor.get("first")
         if first and body and not residual:
-            message = f"the block `{cut(cursor.path[-1])}` has no shortcut, so `first` has no effect"
+            message = f"the block `{cut(cursor.key)}` has no shortcut, so `first` has no effect"
             self.faults.record("E206", message, first.key_span, help="`first` is for a block with `residual`")
         shortcut_first = bool(first and first.value == "shortcut")
         steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
@@ -149,7 +149,7 @@ class DefinitionScope:
         settings = self.settings(cursor, context)
         value = cursor.value
         return Block(
-            str(cursor.path[-1]), str(value.get("summary") or ""), str(value.get("channels") or ""), params, let, steps,
+            cursor.key, str(value.get("summary") or ""), str(value.get("channels") or ""), params, let, steps,
             residual, merge, shortcut_first, fixed, settings, cursor.key_span, frozenset(read), has_layer(steps),
             extent(steps),
         )  # fmt: skip
@@ -165,7 +165,7 @@ class DefinitionScope:
             return bounded(read_steps(item, context), item.key_span, self.faults)
 
         summary = str(cursor.value.get("summary") or "")
-        return Shortcut(str(cursor.path[-1]), summary, side("same"), side("change"), cursor.key_span)  # type: ignore[arg-type]
+        return Shortcut(cursor.key, summary, side("same"), side("change"), cursor.key_span)  # type: ignore[arg-type]
 
     def settings(self, cursor: Cursor | None, context: Context) -> dict[str, Setting]:
         """The settings written at ``cursor``."""
@@ -199,8 +199,8 @@ class DefinitionScope:
             check_parameter_names(section, builtin, self.faults)
         if written and let:
             _check_given_once(written, let, self.faults)
-        params = {str(item.path[-1]): early.term(item, "any") for item in written.children()} if written else {}
-        terms = {str(item.path[-1]): context.term(item, "number") for item in let.children()} if let else {}
+        params = {item.key: early.term(item, "any") for item in written.children()} if written else {}
+        terms = {item.key: context.term(item, "number") for item in let.children()} if let else {}
         return params, self._in_order(terms), names, context.read
 
     def _in_order(self, terms: dict[str, Term]) -> dict[str, Term]:

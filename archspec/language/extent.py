@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from archspec.diagnostics import Faults, Span
 from archspec.language.spec import Extent, Step
@@ -32,16 +32,11 @@ def extent(steps: Iterable[Step]) -> Extent:
     """How far the steps expand, fragments included."""
     nodes = count = levels = 0
     for step in steps:
-        inner = step.definition.extent if step.definition else extent(_inside(step))
+        inside = (*(step.steps or ()), *(inner for branch in step.branches for inner in branch.steps))
+        inner = step.definition.extent if step.definition else extent(inside)
         own = step.kind in ("operation", "layer", "merge")
         if step.when is None:  # else it may be left out
             nodes += inner.nodes + own
         count += inner.steps + 1
         levels = max(levels, inner.levels)
     return Extent(nodes, count, levels + 1)
-
-
-def _inside(step: Step) -> Iterator[Step]:
-    yield from step.steps or ()
-    for branch in step.branches:
-        yield from branch.steps

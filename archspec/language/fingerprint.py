@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archspec.language.definitions import library
@@ -31,12 +31,18 @@ def fingerprint(spec: Spec) -> str:
     own = _meaning(spec.document.value)
     imported = [_meaning(document.value) for document in spec.imported]
     if stands_alone(spec):
-        for section in DEFINITIONS:
-            found = {name: body for each in (own, *imported) for name, body in (each.get(section) or {}).items()}
-            own = {**own, section: found} if found else own
-        imported = []
+        own, imported = with_definitions(own, imported), []
     values = [LANGUAGE_VERSION, spec.input, spec.classes, own, _rows(spec), imported]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def with_definitions(own: dict[str, Any], imported: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The values of a spec with the definitions that it imports."""
+    values = (own, *imported)
+    found = {
+        section: {n: d for each in values for n, d in (each.get(section) or {}).items()} for section in DEFINITIONS
+    }
+    return {**own, **{section: definitions for section, definitions in found.items() if definitions}}
 
 
 def stands_alone(spec: Spec) -> bool:

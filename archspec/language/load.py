@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
@@ -57,35 +57,28 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
 
 def merged(source: Source, root: str | None, allow_outside: bool = False) -> Document:
     """The document of ``source`` over everything that it extends, its stage table by column."""
-    chain: list[Document] = []
-
-    def visit(source: Source) -> None:
-        document = columns(validate(read(source)))
-        chain.append(document)
-        base = document.value.get("extends")
-        if base is not None:
-            _follow(base, document.span(("extends",)), [d.source for d in chain], root, allow_outside, visit)
-
-    visit(source)
+    chain = [columns(validate(read(source)))]
+    while chain[-1].value.get("extends") is not None:
+        chain.append(columns(validate(read(_base(chain, root, allow_outside)))))
     document = chain.pop()
     while chain:
         document = overlay(without_claims(document), chain.pop())
     return document
 
 
-def _follow(
-    reference: str, span: Span, seen: list[Source], root: str | None, outside: bool, visit: Callable[[Source], None]
-) -> None:
-    """Visit the file that ``reference`` names, unless that closes a circle or makes the chain too long."""
-    found = open_beside(reference, span, root, outside=outside)
+def _base(chain: list[Document], root: str | None, outside: bool) -> Source:
+    """The file that the last document extends, unless that closes a circle or makes the chain too long."""
+    span = chain[-1].span(("extends",))
+    found = open_beside(chain[-1].value["extends"], span, root, outside=outside)
+    seen = [document.source for document in chain]
     paths = [os.path.realpath(source.path) for source in seen if source.path]
     if found.path and os.path.realpath(found.path) in paths:
-        names = [Path(source.name).stem for source in seen] + [Path(found.name).stem]
+        names = [Path(source.name).stem for source in (*seen, found)]
         message = f"specs extend each other in a circle: {cut(' > '.join(names), 400)}"
         raise SpecError([Diagnostic("E303", message, span)])
     if len(seen) >= MAX_CHAIN:
         raise SpecError([Diagnostic("E303", f"a chain of more than {MAX_CHAIN} specs that extend each other", span)])
-    visit(found)
+    return found
 
 
 def _imports(document: Document, root: str | None, outside: bool) -> tuple[Import, ...]:

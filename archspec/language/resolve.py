@@ -69,8 +69,8 @@ def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
     stages = _stages(root, scope, params, faults)
     _check_settings_are_read(root, settings, stages, faults)
-    size = root.get("input")
-    classes = root.get("classes")
+    size, classes = root.get("input"), root.get("classes")
+    outputs = root.value.get("outputs") or ()
     spec = Spec(
         name=str(root.value["name"]),
         summary=str(root.value.get("summary") or ""),
@@ -84,7 +84,7 @@ def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
         scale=_scale(root.get("scale"), params, faults),
         init=root.value.get("init") or {},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
-        outputs=_outputs(root.value.get("outputs")),
+        outputs=(outputs,) if isinstance(outputs, str) else tuple(outputs),
         definitions=scope,
         document=document,
         imported=tuple(item.document for item in imports),
@@ -107,10 +107,10 @@ def _params(cursor: Cursor | None, faults: Faults) -> dict[str, Value]:
     for item in cursor.children():
         term = read_term(item, "any", faults)
         try:
-            found[str(item.path[-1])] = evaluate(term, {})
+            found[item.key] = evaluate(term, {})
         except ExpressionFault as fault:
             faults.add(expression_fault(fault, str(item.value), term.span))
-            found[str(item.path[-1])] = 1
+            found[item.key] = 1
     return found
 
 
@@ -120,10 +120,7 @@ def _defaults(document: Document) -> dict[str, Setting]:
 
 
 def _sequence(root: Cursor, key: str, default: str, context: Context) -> Sequence:
-    cursor = root.get(key)
-    if cursor is not None:
-        return read_sequence(cursor, context)
-    return read_sequence(Cursor(root.document, (key,), default), context)
+    return read_sequence(root.get(key) or Cursor(root.document, (key,), default), context)
 
 
 def _stages(root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
@@ -149,9 +146,7 @@ def _check_settings_are_read(
 def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> Scale | None:
     if cursor is None:
         return None
-    terms = {
-        str(item.path[-1]): read_term(item, "number", faults) for item in cursor.children() if item.value is not None
-    }
+    terms = {key: read_term(item, "number", faults) for key, item in cursor.filled().items()}
     numbers = {key: real(term, params, faults) for key, term in terms.items()}
     for key, value in numbers.items():
         if value <= 0:
@@ -163,10 +158,10 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
 
 def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Faults) -> dict[str, Template]:
     """The templates of the spec's naming over those of its convention, over those of torchvision's ResNet."""
-    known = {str(item.path[-1]): item for item in conventions().children()}
+    known = conventions().filled()
     for document in imported:
         section = Cursor(document).get("naming")
-        known.update({str(item.path[-1]): item for item in (section.children() if section else ())})
+        known |= {item.key: item for item in section.children()} if section else {}
     found = dict(_resnets())
     written = cursor if cursor is not None and isinstance(cursor.value, dict) else None
     chosen = written.get("convention") if written else cursor
@@ -175,9 +170,8 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
         message = f"no naming convention is called `{cut(chosen.value)}`"
         faults.record("E302", message, chosen.span, hint, help=f"available: {', '.join(known)}")
     for layer in (known.get(chosen.value) if chosen else None, written):
-        items = layer.children() if layer and isinstance(layer.value, dict) else ()
-        kept = (item for item in items if item.value is not None and item.path[-1] != "convention")
-        found.update({str(item.path[-1]): read_template(item, faults) for item in kept})
+        items = layer.filled() if layer and isinstance(layer.value, dict) else {}
+        found |= {key: read_template(item, faults) for key, item in items.items() if key != "convention"}
     return found
 
 
@@ -185,12 +179,6 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
 def _resnets() -> Mapping[str, Template]:
     """The templates of torchvision's ResNet."""
     faults = Faults()
-    found = {str(item.path[-1]): read_template(item, faults) for item in conventions().child("torchvision").children()}
+    found = {key: read_template(item, faults) for key, item in conventions().child("torchvision").filled().items()}
     faults.raise_errors()
     return found
-
-
-def _outputs(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]

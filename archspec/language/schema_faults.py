@@ -101,7 +101,7 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
         case "required":
             for key in wanted:
                 if key not in instance:
-                    yield Diagnostic("E203", f"`{key}` is missing{_inside(path)}", _first(document, path))
+                    yield Diagnostic("E203", f"`{key}` is missing{_inside(path)}", document.key_span(path))
         case "type":
             yield _wrong_type(document, path, error)
         case "enum":
@@ -128,10 +128,6 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
             yield Diagnostic("E206", f"{here} is empty; write at least one of {keys}", span)
         case _:
             yield Diagnostic("E206", f"{here}: {cut(error.message, 200)}", span)
-
-
-def _first(document: Document, path: Path) -> Any:
-    return document.key_span(path) if path else document.span(())
 
 
 def _inside(path: Path) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from pathlib import PurePath
 
-from archspec.language.fingerprint import DEFINITIONS, stands_alone
+from archspec.language.fingerprint import stands_alone, with_definitions
 from archspec.language.spec import Spec
 from archspec.language.text.document import Document
 
@@ -23,12 +23,7 @@ def standalone(spec: Spec) -> Document:
     if spec.imported and not stands_alone(spec):
         value["import"] = _relative(spec) or document.value["import"]
     elif spec.imported:
-        for section in DEFINITIONS:
-            found = dict(value.get(section) or {})
-            for imported in spec.imported:
-                found.update(imported.value.get(section) or {})
-            if found:
-                value[section] = found
+        value = with_definitions(value, [imported.value for imported in spec.imported])
         for imported in spec.imported:
             places.update({path: place for path, place in imported.places.items() if len(path) > 1})
     return dataclasses.replace(document, value=value, places=places)

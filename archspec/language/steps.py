@@ -208,14 +208,14 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         return None
     named = isinstance(body.value, dict)
     name, when = _common(body if named else None, context)
-    cursors = [item for item in body.children() if not (named and item.path[-1] in COMMON_ARGUMENTS)]
+    cursors = [item for item in body.children() if not (named and item.key in COMMON_ARGUMENTS)]
     if not cursors:
         message = f"`{operation.name}` needs at least one branch"
         context.faults.record("E203", message, at.key_span, help="write `name: [...]` for each branch")
         return None
     for item in cursors if named else ():
-        check_name(str(item.path[-1]), item.key_span, context.faults)
-    branches = tuple(Branch(str(item.path[-1]) if named else "", read_steps(item, context)) for item in cursors)
+        check_name(item.key, item.key_span, context.faults)
+    branches = tuple(Branch(item.key if named else "", read_steps(item, context)) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
 
@@ -240,7 +240,7 @@ def call_arguments(
     found: dict[str, Term] = {}
     meant = set()
     for item in body.children() if body and isinstance(body.value, dict) else ():
-        key = str(item.path[-1])
+        key = item.key
         if key in reserved:
             continue
         if key not in fragment.params:
@@ -281,7 +281,7 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     named = cursor.get("use") if body else cursor
     if named is None:
         help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
-        context.faults.record("E203", f"`use` is missing in `{cursor.path[-1]}`", cursor.key_span, help=help)
+        context.faults.record("E203", f"`use` is missing in `{cursor.key}`", cursor.key_span, help=help)
         return Sequence((), cursor.span)
     if not isinstance(named.value, str):
         context.faults.record("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span)

@@ -93,9 +93,7 @@ class Table:
         """The fault of a list in the spec whose length differs from lists in a spec that it extends."""
         length, value = len(self.cursor.value[key]), self.cursor.value
         told = " and ".join([f"`{name}` has {len(value[name])}" for name in others])
-        message = (
-            f"`{key}` has {length} values, but in what is extended {told}: a list must have one value for each stage"
-        )
+        message = f"`{key}` has {length} values, but in the base spec {told}: a list must have one value for each stage"
         labels = [Label(self.cursor.child(name).span, f"{len(value[name])} stages here") for name in others]
         names = " and ".join([f"`{name}`" for name in others])
         help = f"write {names} too, with a value for each of the {length} stages"
@@ -106,8 +104,7 @@ class Table:
         rule = self.cursor.get("quantized_linear")
         if rule is None:
             return {}
-        written = (item for item in rule.children() if item.value is not None)
-        values = {str(item.path[-1]): read_term(item, "number", self.faults) for item in written}
+        values = {key: read_term(item, "number", self.faults) for key, item in rule.filled().items()}
         numbers = {key: real(term, self.params, self.faults) for key, term in values.items()}
         own = rule.get("group_width")
         self.generated = frozenset({"count", "channels", "group_width"} if own else {"count", "channels"})

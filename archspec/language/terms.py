@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import keyword
-import operator
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +11,7 @@ from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
-from archspec.language.text.document import Document, Path
+from archspec.language.text.document import Document, Path, value_at
 
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 
@@ -39,6 +37,15 @@ class Cursor:
         keys = self.value if isinstance(self.value, dict) else range(len(self.value))
         return (self.child(key) for key in keys)
 
+    def filled(self) -> dict[str, Cursor]:
+        """The values of a mapping that are not null, by their keys."""
+        return {key: self.child(key) for key, value in self.value.items() if value is not None}
+
+    @property
+    def key(self) -> str:
+        """The last part of the path."""
+        return str(self.path[-1])
+
     @property
     def span(self) -> Span:
         return self.document.span(self.path)
@@ -63,7 +70,7 @@ def written(value: object) -> str:
 
 def ambiguous(document: Document, path: Path) -> Diagnostic:
     """The fault of a scalar that YAML versions read differently, where the spec needs a number or a truth value."""
-    text = functools.reduce(operator.getitem, path, document.value)
+    text = value_at(document.value, path)
     help = f"{document.ambiguous[path]}; write a plain decimal number, `true` or `false`"
     return Diagnostic(
         "E110", f"`{cut(text)}` has different meanings in different YAML readers", document.span(path), help=help
@@ -126,8 +133,8 @@ def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -
         return Setting(read_term(cursor, "number" if key == "drop_path" else "word", faults), {}, scope)
     kind = cursor.get("type")
     term = read_term(kind, "word", faults) if kind else Term(cursor.span, "batch" if key == "norm" else None)
-    rest = {name: cursor.child(name) for name in cursor.value if name != "type"}
-    given = {name: read_term(item, "number", faults) for name, item in rest.items() if item.value is not None}
+    filled = cursor.filled().items()
+    given = {name: read_term(item, "number", faults) for name, item in filled if name != "type"}
     return Setting(term, given, scope)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from archspec.language.text.document import value_at
 from archspec.language.text.yaml_writer import Path, Raw
 
 RawSpec = dict[str, Any]
@@ -117,7 +118,7 @@ def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], M
         path = draw(st.sampled_from(places))
         if path == ("head",) and not isinstance(document.get("head"), list):
             document["head"] = []
-        steps = at(document, path)
+        steps = value_at(document, path)
         number = draw(st.integers(0, len(steps)))
         steps.insert(number, copy.deepcopy(step))
         return Made(document, (*path, number, *inner), key)
@@ -131,13 +132,6 @@ def _head(steps: list[Any], inner: Path, key: bool) -> Callable[[st.DrawFn, RawS
         return Made(document, ("head", *inner), key)
 
     return make
-
-
-def at(document: Any, path: Path) -> Any:
-    """The value at a path."""
-    for part in path:
-        document = document[part]
-    return document
 
 
 SEQUENCES = frozenset({"stem", "head", "steps", "residual", "of", "same", "change"})
@@ -245,7 +239,7 @@ def _twice(draw: st.DrawFn, document: RawSpec) -> Made:
     """A key a second time, in the spec or in one of its mappings."""
     inside = [key for key, value in document.items() if isinstance(value, dict) and value]
     path: Path = draw(st.sampled_from([(), *((key,) for key in inside)]))
-    mapping = at(document, path)
+    mapping = value_at(document, path)
     key = Raw(str(draw(st.sampled_from(sorted(mapping)))))
     mapping[key] = "again"
     return Made(document, (*path, key), True)

@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from archspec.language.text.document import value_at
 from archspec.language.text.yaml_writer import Path
-from archspec.strategies.faults import Fault, Made, RawSpec, at
+from archspec.strategies.faults import Fault, Made, RawSpec
 
 # -- a cell that is there ----------------------------------------------------------------------------------------------
 
@@ -33,7 +34,7 @@ def _scalars(value: Any, path: Path) -> Iterator[Path]:
 def _cell(column: str, value: Any) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         path = draw(st.sampled_from(cells(document, column)))
-        at(document, path[:-1])[path[-1]] = value
+        value_at(document, path[:-1])[path[-1]] = value
         return Made(document, path)
 
     return make

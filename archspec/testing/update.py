@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from archspec.analysis.numbers import MAX_BITS
 from archspec.diagnostics import Source, Span, SpecError
 from archspec.graph.graph import Graph
-from archspec.language.text.document import Document, Path
+from archspec.language.text.document import Document, Path, value_at
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import Raw, flow
 from archspec.operations.shapes import Shape
@@ -233,7 +233,7 @@ def _says(text: str, before: str, path: Path, measured: int | Shape) -> bool:
     """Whether the text says what it said before, but at the path, where it says what was measured."""
     try:
         new, old = (read(Source("", each)).value for each in (text, before))
-        there = _at(new, path)
+        there = value_at(new, path)
     except (SpecError, KeyError, IndexError, TypeError):
         return False
     return _holds(there, measured) and bool(_without(new, path) == _without(old, path))
@@ -248,16 +248,10 @@ def _holds(value: Any, measured: int | Shape) -> bool:
         return False
 
 
-def _at(value: Any, path: Path) -> Any:
-    for key in path:
-        value = value[key]
-    return value
-
-
 def _without(value: Any, path: Path) -> Any:
     """A copy with None at the path. What an alias shares is copied for each place, so that only one of them changes."""
     value = _unshared(value)
-    _at(value, path[:-1])[path[-1]] = None
+    value_at(value, path[:-1])[path[-1]] = None
     return value
 
 

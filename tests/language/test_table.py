@@ -244,7 +244,7 @@ def test_a_list_beside_longer_ones_that_are_inherited_is_blamed_itself() -> None
     (found,) = caught.value.diagnostics
     assert (found.code, found.span and found.span.line, len(found.labels)) == ("E311", 4, 2)
     assert {label.span.source.name for label in found.labels} == {"resnet50.yaml"}
-    assert found.message.startswith("`count` has 3 values, but in what is extended `channels` has 4 and `stride` has 4")
+    assert found.message.startswith("`count` has 3 values, but in the base spec `channels` has 4 and `stride` has 4")
 
 
 def test_overrides_beside_inherited_lists() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,6 +12,11 @@ from archspec.diagnostics import Source, Span
 
 Path = tuple[str | int, ...]
 YamlValue = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+def value_at(value: Any, path: Iterable[Any]) -> Any:
+    """The value at a path below ``value``."""
+    return functools.reduce(operator.getitem, path, value)
 
 
 class Place(NamedTuple):
