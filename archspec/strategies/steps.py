@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any
 
 from archspec.operations.act import ACTIVATIONS
+from archspec.operations.base import Operation, arguments
+from archspec.operations.discovery import operations
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
 
-INITIAL = (0.5, 1, 0.001)
+FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
 
 
@@ -47,8 +50,40 @@ def _told(draw: Draw, site: StepSite, step: RawStep) -> RawStep:
 # -- operations --------------------------------------------------------------------------------------------------------
 
 
-def _act(draw: Draw, site: StepSite) -> RawStep:
-    return "act" if draw.chance(3) else {"act": {"type": draw.pick((*ACTIVATIONS, *site.acts))}}
+_DrawStep = Callable[[Draw, StepSite], RawStep]
+
+
+def _plain(operation: type[Operation]) -> _DrawStep:
+    """A step of an operation by what its arguments declare; what may be left out is given now and then."""
+
+    def draw_step(draw: Draw, site: StepSite) -> RawStep:
+        given = {
+            name: _value(draw, site, operation, name)
+            for name, argument in arguments(operation).items()
+            if argument.default is MISSING or draw.chance(2)
+        }
+        return {operation.name: given} if given else operation.name
+
+    return draw_step
+
+
+def _value(draw: Draw, site: StepSite, operation: type[Operation], name: str) -> Any:
+    """A value of an argument with which the step keeps the shape."""
+    argument = arguments(operation)[name].metadata
+    match name, argument["kind"]:
+        case "out", _:
+            return draw.word(site.width)
+        case "groups", _:
+            return draw.pick((2, 4) if site.width.parts % 4 == 0 else (2,))
+        case _, "size":
+            return draw.size(1)
+        case _, "word":
+            return draw.pick((*argument["words"], *(site.acts if operation.setting else ())))
+        case _, "boolean":
+            return draw.pick((False, True))
+        case _, "integer":
+            return argument["minimum"]
+    return draw.pick(FACTORS if argument["maximum"] is None else PROBABILITIES)
 
 
 def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
@@ -94,10 +129,6 @@ def _conv(draw: Draw, site: StepSite) -> RawStep:
     return {"conv": conv_arguments(draw, site, site.width)}
 
 
-def _linear(draw: Draw, site: StepSite) -> RawStep:
-    return {"linear": {"out": draw.word(site.width), **({"bias": False} if draw.chance(3) else {})}}
-
-
 def _pool(draw: Draw, site: StepSite) -> RawStep:
     kinds = ("max", "avg") if draw.rank < 3 else ("max",)  # averages over three dimensions take no padding for granted
     found: dict[str, Any] = {"type": draw.pick(kinds), "kernel": 3, "stride": draw.size(1), "padding": 1}
@@ -106,26 +137,6 @@ def _pool(draw: Draw, site: StepSite) -> RawStep:
     if found["type"] == "max" and draw.chance(3):
         found |= {"kernel": 2, "dilation": 2}
     return {"pool": found}
-
-
-def _scale(draw: Draw, site: StepSite) -> RawStep:
-    return {"layer_scale": {"initial": draw.pick(INITIAL)}}
-
-
-def _dropout(draw: Draw, site: StepSite) -> RawStep:
-    return {"dropout": {"p": draw.pick(PROBABILITIES)}}
-
-
-def _drop_path(draw: Draw, site: StepSite) -> RawStep:
-    return {"drop_path": {"p": draw.pick(PROBABILITIES)}}
-
-
-def _shuffle(draw: Draw, site: StepSite) -> RawStep:
-    return {"channel_shuffle": {"groups": draw.pick((2, 4) if site.width.parts % 4 == 0 else (2,))}}
-
-
-def _subsample(draw: Draw, site: StepSite) -> RawStep:
-    return {"subsample": {"stride": draw.size(1)}}
 
 
 def _cut(draw: Draw, site: StepSite) -> RawStep:
@@ -157,7 +168,7 @@ def _add(draw: Draw, site: StepSite) -> RawStep:
 def gate(draw: Draw, site: StepSite) -> list[RawStep]:
     """A number for each channel: the second factor of a squeeze-and-excitation."""
     if site.rank == 0:
-        return [_linear(draw, site), {"act": {"type": "sigmoid"}}]
+        return [{"linear": {"out": draw.word(site.width)}}, {"act": {"type": "sigmoid"}}]
     squeezed: RawStep = {"conv": {"out": draw.pick((4, 1, "max(in_channels // 4, 1)")), "bias": True}}
     inner: list[RawStep] = [squeezed, "act"] if draw.chance(2) else []
     last = draw.pick(("sigmoid", "hardsigmoid", *site.acts))
@@ -239,8 +250,8 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
     return call(draw, draw.pick(own))
 
 
-_DrawStep = Callable[[Draw, StepSite], RawStep]
-_SPATIAL: tuple[_DrawStep, ...] = (
-    *(_act, _conv, _norm, _pool, _dropout, _linear, _scale, _drop_path, _shuffle, _subsample, _cut),
-)
-_FLAT: tuple[_DrawStep, ...] = (_act, _linear, _norm, _dropout, _scale, _drop_path, _cut)
+_KEEPING = tuple([_plain(op) for op in operations().values() if op.shape is Operation.shape])
+"""Operations that keep every shape, an activation first."""
+_LINEAR, _SHUFFLE, _SUBSAMPLE = (_plain(operations()[word]) for word in ("linear", "channel_shuffle", "subsample"))
+_SPATIAL: tuple[_DrawStep, ...] = (*_KEEPING, _conv, _norm, _pool, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
+_FLAT: tuple[_DrawStep, ...] = (*_KEEPING, _LINEAR, _norm, _cut)
