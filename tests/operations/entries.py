@@ -302,6 +302,13 @@ ENTRIES: dict[str, Entry] = {
             *(pair for word in POOLS for pair in counted(ELEMENTS, on(MAP, type=word, output=2))),
         ],
     ),
+    "scale": Entry(
+        arguments=lambda rank: {"by": st.floats(-2, 2)},
+        uses=[use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)],
+        more=on(VIDEO, by=0.1),
+        arithmetic=counted(ELEMENTS, on(MAP, by=0.5)),
+        traced=traced(on(WIDE, by=0.5)),
+    ),
     "slice": Entry(
         arguments=lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},
         bounds=(Bound("start", 0, -1, {"stop": 2}), Bound("stop", 1, 0)),
