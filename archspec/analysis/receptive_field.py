@@ -13,39 +13,26 @@ from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 
 
-class _Interval(NamedTuple):
-    """What the first position of a map sees along one axis: from ``first`` to ``last``, in positions of the input.
+class _Span(NamedTuple):
+    """What the first positions of a map see along one axis: from ``firsts`` to ``lasts``, in positions of the input.
 
-    Both may lie in the padding. The next position sees ``stride`` further.
-    """
-
-    first: int
-    last: int
-    stride: int
-
-    def repeated(self, length: int) -> _Periodic:
-        return _Periodic((self.first,), (self.last,), self.stride).repeated(length)
-
-
-class _Periodic(NamedTuple):
-    """The same behind an operation that enlarges: what the first positions see, one by one.
-
-    As many positions further, they see ``shift`` further.
+    Both may lie in the padding. As many positions further, they see ``shift`` further. It is one position until an
+    operation enlarges; then neighbors see fields of different sizes.
     """
 
     firsts: tuple[int, ...]
     lasts: tuple[int, ...]
     shift: int
 
-    def repeated(self, length: int) -> _Periodic:
-        """The same for the first ``length`` positions."""
-        firsts, lasts = zip(*[self.seen(position, position) for position in range(length)], strict=True)
-        return _Periodic(firsts, lasts, self.shift * length // len(self.firsts))
-
     def seen(self, start: int, end: int) -> tuple[int, int]:
         """From where to where the positions from ``start`` to ``end`` see together."""
         first, last = divmod(start, len(self.firsts)), divmod(end, len(self.firsts))
         return self.firsts[first[1]] + first[0] * self.shift, self.lasts[last[1]] + last[0] * self.shift
+
+    def repeated(self, length: int) -> _Span:
+        """The same, told of the first ``length`` positions."""
+        firsts, lasts = zip(*[self.seen(position, position) for position in range(length)], strict=True)
+        return _Span(firsts, lasts, self.shift * length // len(self.firsts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +63,12 @@ def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None
     if output == SOURCE or found is None or isinstance(found, Everywhere):
         return None
     gates = sum([left_out.get(position, 0) for position in _before(network, output)]) if left_out else 0
-    spans = [span.repeated(1) if isinstance(span, _Interval) else span for span in found]
-    size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in spans))
-    stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in spans))
-    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in spans)
+    size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in found))
+    stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in found))
+    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in found)
     return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
 
 
-_Span = _Interval | _Periodic
 _Field = tuple[_Span, ...] | Everywhere | None
 
 
@@ -91,7 +76,7 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     left_out: dict[int, int] = {}
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
-    fields[SOURCE] = (_Interval(0, 0, 1),) * (len(network.graph.input) - 1)
+    fields[SOURCE] = (_Span((0,), (0,), 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
@@ -135,36 +120,41 @@ def _joined(values: list[_Field]) -> _Field:
             found.append(value)
     if len(found) == 1:
         return found[0]
-    return tuple([_union(spans) for spans in zip(*found, strict=True)])
+    if all(_alike(value) for value in found):
+        return (_union([value[0] for value in found]),) * len(found[0])
+    return tuple(map(_union, zip(*found, strict=True)))
+
+
+def _alike(axes: tuple[object, ...]) -> bool:
+    return axes.count(axes[0]) == len(axes)
 
 
 def _union(spans: Sequence[_Span]) -> _Span:
-    if _Periodic not in map(type, spans):
-        firsts, lasts, strides = zip(*spans, strict=True)
-        return _Interval(min(firsts), max(lasts), max(strides))
-    length = math.lcm(*[len(span.firsts) for span in spans if isinstance(span, _Periodic)])
-    firsts, lasts, shifts = zip(*[span.repeated(length) for span in spans], strict=True)
-    return _Periodic(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
+    length = math.lcm(*[len(span.firsts) for span in spans])
+    if length > 1:
+        spans = [span.repeated(length) for span in spans]
+    firsts, lasts, shifts = zip(*spans, strict=True)
+    return _Span(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
 
 
 def _further(field: tuple[_Span, ...], reaches: tuple[Reach, ...]) -> tuple[_Span, ...]:
     """The field behind an operation of these reaches; axes are mostly alike."""
-    if field.count(field[0]) == reaches.count(reaches[0]) == len(field):
+    if _alike(field) and _alike(reaches):
         return (_behind(field[0], reaches[0]),) * len(field)
     return tuple(map(_behind, field, reaches))
 
 
 def _behind(span: _Span, reach: Reach) -> _Span:
+    firsts, lasts, shift = span
     extent, stride, padding = reach
-    if isinstance(span, _Interval) and isinstance(stride, int) and isinstance(padding, int):
-        first, last, jump = span
-        return _Interval(first - padding * jump, last + (extent - 1 - padding) * jump, jump * stride)
-    each = span.repeated(1) if isinstance(span, _Interval) else span
-    period = stride.denominator * len(each.firsts)
+    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int):
+        first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
+        return _Span((first,), (last,), shift * stride)
+    period = stride.denominator * len(firsts)
     length = period // math.gcd(stride.numerator, period)
     starts = [math.floor(position * stride - padding) for position in range(length)]
-    firsts, lasts = zip(*[each.seen(start, start + extent - 1) for start in starts], strict=True)
-    return _Periodic(firsts, lasts, length * stride.numerator // period * each.shift)
+    firsts, lasts = zip(*[span.seen(start, start + extent - 1) for start in starts], strict=True)
+    return _Span(firsts, lasts, length * stride.numerator // period * shift)
 
 
 def _quotient(number: int, by: int) -> float:
