@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -45,8 +45,7 @@ class _TraceReader:
             self.builder.source = number
             self.builder.result = self.trace.results.get(node)
             if node.op == "output":
-                results = list(_tensors(self.argument(node.args[0])))
-                return self.builder.finish(self.builder.value(result) for result in results)
+                return self.builder.finish(map(self.builder.value, _tensors(self.argument(node.args[0]))))
             self.values[node] = self.value(node)
             if isinstance(self.values[node], Value):
                 self.holders.setdefault(self.root(self.values[node]), []).append(node)
@@ -205,21 +204,12 @@ def _leaves(result: Any) -> list[Any]:
     return found
 
 
-def _tensors(result: Any) -> list[Operand]:
-    found: list[Operand] = []
-
-    def visit(item: Any) -> None:
-        if isinstance(item, Operand):
-            found.append(item)
-        elif isinstance(item, dict):
-            for each in item.values():
-                visit(each)
-        elif isinstance(item, tuple | list):
-            for each in item:
-                visit(each)
-
-    visit(result)
-    return found
+def _tensors(result: Any) -> Iterator[Operand]:
+    if isinstance(result, Operand):
+        yield result
+    elif isinstance(result, dict | tuple | list):
+        for item in result.values() if isinstance(result, dict) else result:
+            yield from _tensors(item)
 
 
 def _values(tensor: Tensor) -> Any:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from archspec.operations.shapes import show_shape
@@ -40,12 +41,11 @@ THEIRS = "the reference's "
 class Divergence:
     """The first place where two networks differ.
 
-    ``place`` is the node of the spec's network. ``reference`` is its counterpart in the reference, or empty.
-    ``message`` is a sentence. ``arguments`` are the ones that differ, by their names in a spec.
+    ``place`` is the node of the spec's network. ``message`` is a sentence. ``arguments`` are the ones that differ, by
+    their names in a spec.
     """
 
     place: str
-    reference: str
     message: str
     arguments: tuple[str, ...] = ()
 
@@ -119,22 +119,22 @@ class _Search:
             extra = self.left[0]
             first = ours.steps[ours.colors.index(theirs.colors[extra])]
             message = f"{theirs.the(extra, THEIRS)} is computed a second time, while here one result is read twice"
-            return Divergence(first.place, theirs.steps[extra].place, message)
+            return Divergence(first.place, message)
         last = next((step for step in ours.steps if step.state), ours.steps[-1])
-        return Divergence(last.place, "", "the two networks share their weights in different ways")
+        return Divergence(last.place, "the two networks share their weights in different ways")
 
     def at(self, number: int) -> Divergence:
         step = self.ours.steps[number]
         if self.ours.colors[number] in self.theirs.colors:
             twin = self.ours.the(self.ours.colors.index(self.ours.colors[number]))
             message = f"{self.ours.the(number)} repeats {twin}, which the reference computes only once"
-            return Divergence(step.place, "", message)
+            return Divergence(step.place, message)
         other = self.counterpart(number)
         if other is None:
-            return Divergence(step.place, "", f"{self.ours.the(number)} has no counterpart in the reference")
+            return Divergence(step.place, f"{self.ours.the(number)} has no counterpart in the reference")
         reference = self.theirs.steps[other]
         arguments = tuple(_arguments(step, reference)) if step.operation == reference.operation else ()
-        return Divergence(step.place, reference.place, self.difference(number, other), arguments)
+        return Divergence(step.place, self.difference(number, other), arguments)
 
     def counterpart(self, number: int) -> int | None:
         """The unpaired step of the reference that is closest: one that reads the same, or is the same."""
@@ -249,9 +249,5 @@ def _results(step: CanonicalStep) -> str:
 
 def _same_end(one: str, other: str) -> int:
     """How many parts two dotted names share at their ends."""
-    count = 0
-    for left, right in zip(reversed(one.split(".")), reversed(other.split(".")), strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
+    ends = zip(reversed(one.split(".")), reversed(other.split(".")), strict=False)
+    return sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], ends))

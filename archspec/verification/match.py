@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import networkx
 
-from archspec.tracing.canonical_form import RANDOM, CanonicalForm, CanonicalStep, Slot
+from archspec.tracing.canonical_form import RANDOM, CanonicalForm, Slot
 from archspec.verification.colors import Palette, colors, label
 
 Pairs = Mapping[int, int]
@@ -96,20 +96,16 @@ def agrees(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> bool:
             read, wanted = sorted(read), sorted(wanted)
         if label(step) != label(reference) or read != wanted:
             return False
-    keys = list(_keys(ours, theirs, pairs))
+    keys = list(key_pairs(ours, theirs, pairs))
     return len(set(keys)) == len({key for key, _ in keys}) == len({key for _, key in keys})
 
 
-def _keys(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> Iterable[tuple[str, str]]:
+def key_pairs(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> Iterator[tuple[str, str]]:
+    """State-dict keys of one network with those of the other, for pairs that are an isomorphism of their steps."""
     for left, right in sorted(pairs.items()):
         step, reference = ours.steps[left], theirs.steps[right]
         for slot, other in zip(step.state, reference.state, strict=True):
             yield slot.key, other.key
-
-
-def key_pairs(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> dict[str, str]:
-    """State-dict keys of one network to those of the other, for pairs that are an isomorphism."""
-    return dict(_keys(ours, theirs, pairs))
 
 
 def pair_by_order(form: CanonicalForm, executed: Sequence[Slot]) -> dict[str, str]:
@@ -131,6 +127,7 @@ def _comparable(slot: Slot) -> tuple[str, tuple[int, ...]]:
     return kind, tuple([size for size in slot.shape if size != 1])
 
 
-def random_order(form: CanonicalForm) -> list[CanonicalStep]:
-    """The steps that draw random numbers, in the order of execution."""
-    return sorted((step for step in form.steps if step.operation in RANDOM), key=lambda step: step.source)
+def random_order(form: CanonicalForm) -> list[int]:
+    """The steps that draw random numbers, by number, in the order of execution."""
+    drawing = [number for number, step in enumerate(form.steps) if step.operation in RANDOM]
+    return sorted(drawing, key=lambda number: form.steps[number].source)

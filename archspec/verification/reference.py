@@ -9,6 +9,7 @@ import ast
 import contextlib
 import importlib
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -151,17 +152,12 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
 @contextlib.contextmanager
 def _here() -> Iterator[None]:
     """Let modules in the current folder be imported."""
-    try:
-        folder = str(Path.cwd())
-    except OSError:  # it is gone
-        yield
-        return
-    sys.path.insert(0, folder)
+    sys.path.insert(0, "")
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):
-            sys.path.remove(folder)
+            sys.path.remove("")
 
 
 def _factory(reference: Reference) -> Any:
@@ -250,15 +246,10 @@ def _called(factory: Callable[..., Any], reference: Reference, seed: int) -> nn.
 
 def _line(error: BaseException) -> str:
     """The file and line in which an exception was raised; empty if that is not in a file."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if last.filename == __file__ or not Path(last.filename).is_file():  # the arguments do not fit, or no file exists
         return ""
-    file = trace.tb_frame.f_code.co_filename
-    if file == __file__ or not Path(file).is_file():  # the arguments do not fit the factory, or no file exists
-        return ""
-    return f"the exception was raised in {cut(Path(file).name)}, line {trace.tb_lineno}"
+    return f"the exception was raised in {cut(Path(last.filename).name)}, line {last.lineno}"
 
 
 def _fault(code: str, message: str, *, help: str = "") -> SpecError:

@@ -100,15 +100,14 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
         pairs = pair_by_order(form, executed(reference, example))
         reason = f"the reference {error}"
         return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs)), pairs, ""
-    pairs_of_steps = match(form, theirs)
+    matched = match(form, theirs)
     sizes = len(form.steps), len(theirs.steps)
-    if pairs_of_steps is None:
+    if matched is None:
         found = _difference(graph, find_divergence(form, theirs))
         return Graphs(False, *sizes, difference=found), {}, ""
-    numbers = {id(step): number for number, step in enumerate(form.steps)}
-    others = [theirs.steps[pairs_of_steps[numbers[id(step)]]] for step in random_order(form)]
-    random = "" if others == random_order(theirs) else "the reference draws its random numbers in another order"
-    return Graphs(True, *sizes), key_pairs(form, theirs, pairs_of_steps), random
+    in_order = [matched[number] for number in random_order(form)] == random_order(theirs)
+    random = "" if in_order else "the reference draws its random numbers in another order"
+    return Graphs(True, *sizes), dict(key_pairs(form, theirs, matched)), random
 
 
 def _form(module: nn.Module, example: Tensor) -> CanonicalForm:

@@ -218,7 +218,7 @@ def test_one_network_has_one_form(name: str) -> None:
     for other in others:
         pairs = match(first, other)
         assert pairs is not None, (first.steps, other.steps)
-        assert len(key_pairs(first, other, pairs)) == len(first.uses())
+        assert len(dict(key_pairs(first, other, pairs))) == len(first.uses())
 
 
 @pytest.mark.parametrize("name", SAME)
