@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
-from archspec.graph.environment import Environment
+from archspec.graph.environment import Environment, Written
 from archspec.graph.graph import Node
+from archspec.graph.parameters import bind
+from archspec.graph.provenance import Place, TableCell
 from archspec.language.expressions.values import Value
-from archspec.language.spec import ACTIVATION_ORDERS, Block, Setting, Spec, Stage, Term
+from archspec.language.spec import ACTIVATION_ORDERS, SETTINGS, Block, Setting, Spec, Stage, Term
 
 PER_BLOCK = frozenset({"index", "number"})
 """Names that differ from block to block: a stride that reads one of them is meant for every block."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """A stage, and what is known of it before any of its blocks is lowered.
+
+    ``count`` is how many blocks it has, ``first`` the number of the first; ``by_block``: whether a cell has a value for
+    each. ``values`` are those of the names that are the same in all. ``places`` are where blocks are lowered from.
+    """
+
+    stage: Stage
+    count: int
+    first: int
+    by_block: bool
+    root: Environment
+    values: Mapping[str, Value]
+    places: dict[int, Place] = field(default_factory=dict)
+
+    def at(self, index: int) -> dict[str, Value]:
+        """The values of the names at block ``index``, from 0."""
+        return {**self.values, "index": index, "number": self.first + index}
+
+    def place(self, index: int) -> Place:
+        """Where block ``index`` is lowered from: all after the first share a place, unless cells are by block."""
+        key = index if self.by_block else min(index, 1)
+        found = self.places.get(key)
+        if found is None:
+            block = TableCell(self.stage.number + 1, "block", self.stage.blocks.span)
+            found = self.places[key] = Place(_cells(self.stage, index), (block,))
+        return found
+
+
+def _cells(stage: Stage, index: int) -> dict[str, TableCell]:
+    """The cells that give names their values in block ``index`` of a stage, by name."""
+    block: Block = stage.blocks.at(index)
+    found = {}
+    for key, cell in stage.cells.items():
+        entry: Term | Setting | None = cell.at(index)
+        term = entry.term if isinstance(entry, Setting) else entry
+        if term is None or not (key in SIZES or key in SETTINGS or key in block.params):
+            continue
+        if not (key == "stride" and _only_first(stage, term, index)) and key not in block.fixed:
+            found[key] = TableCell(stage.number + 1, key, term.span)
+    return found
+
+
+SIZES = ("channels", "stride", "dilation")
+
+
+def _only_first(stage: Stage, term: Term, index: int) -> bool:
+    """Whether a stride is not for block ``index``: written once for a stage, it is the stride of the first block."""
+    return index > 0 and not stage.cells["stride"].by_block and term.names.isdisjoint(PER_BLOCK)
 
 
 def setting_in_force(spec: Spec, key: str, stage: Stage, block: Block | None, index: int) -> Setting:
@@ -57,39 +111,41 @@ def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, env: Envi
     raise SpecError([Diagnostic("E204", message, setting.term.span, hint)])
 
 
+def order_before(spec: Spec, plan: StagePlan) -> str:
+    """The activation order of a stage's first block, before it is known what reaches it."""
+    stage, block = plan.stage, plan.stage.blocks.at(0)
+    outer = Environment(plan.at(0), stage.span, plan.root)
+    inner = Environment(plan.at(0), stage.span, plan.root)
+    bind(inner, block.params, given_parameters(stage, block, 0), outer, {}, tolerant=True)
+    return order_in_force(spec, stage, block, 0, inner)
+
+
 def given_parameters(stage: Stage, block: Block, index: int) -> dict[str, Term]:
     """The parameters that the stage table gives block ``index`` of a stage."""
     cells = {key: cell.at(index) for key, cell in stage.cells.items() if key in block.params}
     return {key: term for key, term in cells.items() if term is not None}
 
 
-def block_environment(
-    spec: Spec, stage: Stage, block: Block, index: int, table: Mapping[str, Value], value: Node
-) -> Environment:
+def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> Environment:
     """What the cells and settings of block ``index`` of a stage see: its place, then channels, stride and dilation.
 
     Args:
-        table: the names of the block's place in the network.
         value: what reaches the block.
     """
-    values: dict[str, Value] = {**table, "in_channels": value.shape[0]}
-    written: dict[str, tuple[Term, Environment | None]] = {}
-    env = Environment(values, stage.blocks.span, None, written)
+    stage, block = plan.stage, plan.stage.blocks.at(index)
+    written: Written = {}
+    values = {**plan.at(index), "in_channels": value.shape[0]}
+    env = Environment(values, stage.blocks.span, plan.root, place=plan.place(index), written=written)
     sizes: dict[str, Value] = {}
-    for key in ("channels", "stride", "dilation"):
+    for key in SIZES:
         cell = stage.cells.get(key)
         term: Term | None = cell.at(index) if cell else None
-        first_only = key == "stride" and cell and not cell.by_block and not (term and term.names & PER_BLOCK)
-        if term is None or (first_only and index > 0):
+        if term is None or (key == "stride" and _only_first(stage, term, index)):
             if key != "channels":
                 sizes[key] = 1
             continue
         written[key] = (term, None)
-        if key == "channels" and spec.scale:
-            scaled = cast("Callable[[Value], int]", table["scaled()"])
-            sizes[key] = scaled(env.number(term))
-        else:
-            sizes[key] = env.whole(term)
+        sizes[key] = env.scale(env.number(term)) if key == "channels" and spec.scale else env.whole(term)
     values.update(sizes)
     for key in ("norm", "act", "activation_order"):
         setting = setting_in_force(spec, key, stage, block, index)
@@ -101,5 +157,4 @@ def block_environment(
 def _reads_parameters(setting: Setting, block: Block) -> bool:
     """Whether a setting of the block's own depends on its parameters, which are not known before it is entered."""
     own = setting in (*block.settings.values(), *block.fixed.values())
-    word = setting.term.constant
-    return own and bool((setting.term.names | {word}) & (block.params.keys() | block.let.keys()))
+    return own and not setting.term.reads.isdisjoint({*block.params, *block.let})

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
-from archspec.graph.block_settings import block_environment, given_parameters, order_in_force, setting_in_force
+from archspec.graph.block_settings import (
+    StagePlan,
+    block_environment,
+    given_parameters,
+    order_in_force,
+    setting_in_force,
+)
 from archspec.graph.environment import Environment
-from archspec.graph.graph import Node, Region
+from archspec.graph.graph import Node, Region, too_many_nodes
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
-from archspec.graph.repeat import Original, block_repeats, names_repeat
+from archspec.graph.repeat import Original, block_repeats, mark, names_repeat, original_since
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.values import Value
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
@@ -35,9 +40,9 @@ class _EnteredBlock:
     block: Block
     index: int
     env: Environment
-    scope: NameScope
     flow: Flow
     value: Node
+    scope: NameScope = field(init=False)
 
     @property
     def span(self) -> Span:
@@ -46,76 +51,82 @@ class _EnteredBlock:
 
 @dataclass(slots=True)
 class Blocks:
-    """Lowers the blocks of one network, in order."""
+    """Lowers the blocks of one network, in order. ``last_order`` is the activation order of the last one so far."""
 
     spec: Spec
     sequences: Sequences
     faults: Faults
-    previous_order: str = ""
+    last_order: str = ""
     names_repeat: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.names_repeat = names_repeat(self.spec)
 
-    def stage(
-        self, stage: Stage, scope: NameScope, table: Mapping[str, Value], count: int, value: Node
-    ) -> Iterator[tuple[Node, Region]]:
-        """The blocks of a stage in order: the result of each, and where its nodes lie.
+    def stage(self, plan: StagePlan, scope: NameScope, value: Node) -> tuple[Node, list[Region]]:
+        """The blocks of a stage in order: the result of the last, and where the nodes of each lie.
 
         Args:
             scope: the stage's scope.
-            table: the names of the place of its first block.
-            value: what reaches it.
+            value: what reaches its first block.
         """
-        names, nodes = self.sequences.names, self.sequences.builder.nodes
-        first = int(table["number"] or 0)
+        repeats = plan.count > 2 and self.names_repeat and block_repeats(plan.stage, self.spec)
         original: Original | None = None
-        repeated = count > 2 and self.names_repeat and block_repeats(stage, self.spec)
-        for index in range(count):
-            place = {"index": index, "number": first + index}
-            inner: NameScope | None = None
+        regions: list[Region] = []
+        for index in range(plan.count):
+            before = mark(self.sequences) if repeats and index == 1 else None
+            entered: _EnteredBlock | None = None
             if original and original.source.shape == value.shape:
-                inner = names.open(scope, "block", {**original.values, **place}, stage.blocks.span)
-                if inner.fresh and inner is not scope:
-                    value, region = original.copy(self.sequences, inner, value)
-                    yield value, region
-                    continue
-            start, opened, faults = len(nodes), len(names.opened), len(self.faults.found)
-            weights = self.sequences.builder.weights
-            entered = self._enter(stage, scope, {**table, **place}, value, inner)
-            alone = entered.scope.fresh and entered.scope is not scope
-            value, region = self._block(entered, start)
-            yield value, region
-            if repeated and index == 1 and alone and len(self.faults.found) == faults:
-                made, scopes = tuple(nodes[start:]), tuple(names.opened[opened:])
-                weights = self.sequences.builder.weights - weights
-                original = Original(region, entered.value, made, scopes, weights, entered.env.values)
+                values = {**original.values, "index": index, "number": plan.first + index}
+            else:
+                entered = self._enter(plan, index, value)
+                values = entered.env.values
+            inner = self.sequences.names.open(scope, "block", values, plan.stage.blocks.span)
+            own = inner.fresh and inner is not scope
+            if original and own and not entered:
+                value, region = original.copy(self.sequences, inner, value)
+            else:
+                entered = entered or self._enter(plan, index, value)
+                entered.scope = inner
+                value, region = self._block(entered)
+                if before and own:
+                    original = original_since(before, self.sequences, region, entered.value, entered.env.values)
+            regions.append(region)
+            if index == 2:
+                self._predict_rest(plan, regions)
+        return value, regions
 
-    def _block(self, place: _EnteredBlock, start: int) -> tuple[Node, Region]:
-        """The result of a block whose first node is at position ``start``, and where its nodes lie."""
-        value, names, env, block = place.value, self.sequences.names, place.env, place.block
+    def _predict_rest(self, plan: StagePlan, blocks: list[Region]) -> None:
+        """Refuse a stage whose other blocks, each no larger than the smallest so far, would pass the limit of nodes."""
+        builder = self.sequences.builder
+        rest = (plan.count - len(blocks)) * min(block.last - block.first for block in blocks)
+        if len(builder.nodes) + rest > builder.limits.nodes:
+            raise too_many_nodes(builder.limits.nodes, plan.stage.cells["count"].span)
+
+    def _block(self, entered: _EnteredBlock) -> tuple[Node, Region]:
+        """The result of a block, and where its nodes lie."""
+        value, env, block, start = entered.value, entered.env, entered.block, len(self.sequences.builder.nodes)
         merged = False
         if block.residual:
-            body = names.open(place.scope, "residual", env.values, place.span)
-            result = self.sequences.steps(block.steps, env, body, place.flow, value, False)
-            result, merged = self._merge(place, result, start)
-            for part in place.flow.order.after:
-                result = self.sequences.part(part, place.flow.setting(part), env, place.scope, place.span, result)
+            body = self.sequences.names.open(entered.scope, "residual", env.values, entered.span)
+            result = self.sequences.steps(block.steps, env, body, entered.flow, value, False)
+            result, merged = self._merge(entered, result, start)
+            for part in entered.flow.order.after:
+                result = self.sequences.part(part, entered.flow.setting(part), env, entered.scope, block, result)
         else:
-            result = self.sequences.steps(block.steps, env, place.scope, place.flow, value, False)
-        end, path = len(self.sequences.builder.nodes), place.scope.path
-        return result, Region("block", path, block.name, start, end, value.name, result.name, place.span, merged)
+            result = self.sequences.steps(block.steps, env, entered.scope, entered.flow, value, False)
+        end, path = len(self.sequences.builder.nodes), entered.scope.path
+        values = {name: env.values[name] for name in block.params}
+        ends = value.name, result.name
+        return result, Region("block", path, block.name, start, end, *ends, entered.span, merged, values)
 
-    def _enter(
-        self, stage: Stage, scope: NameScope, table: Mapping[str, Value], value: Node, opened: NameScope | None
-    ) -> _EnteredBlock:
-        """The block's parameters and ``let`` evaluated, its scope opened unless it is already."""
-        index = int(table["index"] or 0)
+    def _enter(self, plan: StagePlan, index: int, value: Node) -> _EnteredBlock:
+        """The block's parameters and ``let`` evaluated; its scope is not open yet."""
+        stage = plan.stage
         block: Block = stage.blocks.at(index)
-        outer = block_environment(self.spec, stage, block, index, table, value)
+        outer = block_environment(self.spec, plan, index, value)
         given = given_parameters(stage, block, index)
         _check_given(block, given, stage)
-        env = Environment(dict(outer.values), outer.span, None, outer.written)
+        env = Environment(dict(outer.values), outer.span, outer, written=outer.written)
         bind(env, block.params, given, outer, block.let)
         order = order_in_force(self.spec, stage, block, index, env)
         self._warn_of_order(order, stage, block, index)
@@ -124,61 +135,64 @@ class Blocks:
         env.values.update(activation_order=order, norm=norm["type"], act=act["type"])
         # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
-        inner = opened or self.sequences.names.open(scope, "block", env.values, stage.blocks.span)
-        return _EnteredBlock(stage, block, index, env, inner, Flow(arranged, norm, act), value)
+        return _EnteredBlock(stage, block, index, env, Flow(arranged, norm, act), value)
 
     def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:
-        if order == "post" and self.previous_order == "pre" and block.has_layer:
+        if order == "post" and self.last_order == "pre" and block.has_layer:
             message = "this `post` stage comes after a `pre` stage, and reads a sum that was never normalised"
             cell = stage.cells.get("activation_order")
             setting = cell.at(index) if cell else None
             self.faults.add(Diagnostic("W302", message, setting.term.span if setting else stage.span))
-        self.previous_order = order
+        self.last_order = order
 
-    def _merge(self, place: _EnteredBlock, result: Node, start: int) -> tuple[Node, bool]:
+    def _merge(self, entered: _EnteredBlock, result: Node, start: int) -> tuple[Node, bool]:
         """The merge of a residual, lowered from node ``start`` on, with its shortcut, where there is one."""
-        shortcut, span = self._shortcut(place)
-        agree = slice(None) if place.block.merge.sums else slice(1, None)  # joined channels need not be equal
-        same = place.value.shape[agree] == result.shape[agree]
+        shortcut, span = self._shortcut(entered)
+        agree = slice(None) if entered.block.merge.sums else slice(1, None)  # joined channels need not be equal
+        same = entered.value.shape[agree] == result.shape[agree]
         side = shortcut.same if same else shortcut.change
         if side is None:
-            raise SpecError([*self.faults, _refused(shortcut, span, same, place.value, result)])
+            raise SpecError([*self.faults, _refused(shortcut, span, same, entered.value, result)])
         if isinstance(side, str):
             return result, False
         if self.spec.init.get("zero_init_residual"):
-            self._start_at_zero(place, result, start)
+            self._start_at_zero(entered, result, start)
         end = len(self.sequences.builder.nodes)
-        beside = self._beside(place, side, result, span)
-        if place.block.shortcut_first:
+        beside = self._beside(entered, shortcut, side, result, span)
+        if entered.block.shortcut_first:
             self._put_first(start, end)
-        result = self._drop_path(place, result)
-        merge = self.sequences.operation(place.block.merge, {})
-        return self.sequences.add(merge, (beside, result), place.scope, "", place.env, place.span, {}), True
+        result = self._drop_path(entered, result)
+        merge = self.sequences.operation(entered.block.merge, {})
+        return self.sequences.add(merge, (beside, result), entered.scope, entered.env, entered.block), True
 
-    def _shortcut(self, place: _EnteredBlock) -> tuple[Shortcut, Span]:
-        setting = setting_in_force(self.spec, "shortcut", place.stage, place.block, place.index)
-        word = place.env.value(setting.term)
+    def _shortcut(self, entered: _EnteredBlock) -> tuple[Shortcut, Span]:
+        setting = setting_in_force(self.spec, "shortcut", entered.stage, entered.block, entered.index)
+        word = entered.env.value(setting.term)
         found = setting.scope.shortcut(word) if isinstance(word, str) else None
         if found is None:
             hint = did_you_mean(str(word), setting.scope.visible("shortcuts"))
             raise SpecError([Diagnostic("E302", f"no shortcut is called `{cut(word)}`", setting.term.span, hint)])
         by_default = setting.term.span == self.spec.document.span(())  # then the block is the author's nearest word
-        return found, place.span if by_default else setting.term.span
+        return found, entered.span if by_default else setting.term.span
 
-    def _beside(self, place: _EnteredBlock, side: tuple[Step, ...], result: Node, span: Span) -> Node:
+    def _beside(
+        self, entered: _EnteredBlock, shortcut: Shortcut, side: tuple[Step, ...], result: Node, span: Span
+    ) -> Node:
         """The shortcut's value. In pre-activation orders it reads the first activated value, if it does anything."""
-        outer, value = place.env, place.value
+        outer, value = entered.env, entered.value
         builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
-        inner = Environment(
-            {**self.sequences.base, **builtin, "out_channels": result.shape[0]}, span, outer, outer.written
-        )
+        values = {**outer.root.values, **builtin, "out_channels": result.shape[0]}
+        known = outer.inside(shortcut, ("shortcut",), outer.place.cells)
+        inner = Environment(values, span, outer, place=known, written=outer.written)
         live = tuple(step for step in side if step.when is None or inner.truth(step.when))
         if not live:
             return value
-        if inner.values["activation_order"] in PRE_ACTIVATED and place.flow.activated is not None:
-            value = place.flow.activated
-        opened = self.sequences.names.open(place.scope, "shortcut", outer.values, span)
-        return self.sequences.steps(live, inner, opened, Flow(OUTSIDE, place.flow.norm, place.flow.act), value, False)
+        if inner.values["activation_order"] in PRE_ACTIVATED and entered.flow.activated is not None:
+            value = entered.flow.activated
+        opened = self.sequences.names.open(entered.scope, "shortcut", outer.values, span)
+        return self.sequences.steps(
+            live, inner, opened, Flow(OUTSIDE, entered.flow.norm, entered.flow.act), value, False
+        )
 
     def _put_first(self, start: int, end: int) -> None:
         """Move a shortcut's nodes, from position ``end`` on, before the residual's, from ``start`` on.
@@ -191,19 +205,19 @@ class Blocks:
         start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
         nodes[start:] = [*shortcut, *nodes[start:end]]
 
-    def _drop_path(self, place: _EnteredBlock, result: Node) -> Node:
+    def _drop_path(self, entered: _EnteredBlock, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""
-        setting = setting_in_force(self.spec, "drop_path", place.stage, place.block, place.index)
-        chance = place.env.number(setting.term)
+        setting = setting_in_force(self.spec, "drop_path", entered.stage, entered.block, entered.index)
+        chance = entered.env.number(setting.term)
         if not 0 <= chance < 1:
             message = f"`drop_path` must be at least 0 and below 1, not {chance}"
-            raise SpecError([place.env.located("E501", message, setting.term)])
+            raise SpecError([entered.env.located("E501", message, setting.term)])
         if chance == 0:
             return result
         operation = self.sequences.operation(operations()["drop_path"], {"p": chance})
-        return self.sequences.add(operation, (result,), place.scope, "", place.env, place.span, {})
+        return self.sequences.add(operation, (result,), entered.scope, entered.env, entered.block, key="drop_path")
 
-    def _start_at_zero(self, place: _EnteredBlock, result: Node, start: int) -> None:
+    def _start_at_zero(self, entered: _EnteredBlock, result: Node, start: int) -> None:
         """Have a residual start as the zero function, by the scale of its last norm (Goyal et al. 2017, section 5.1).
 
         Behind the norm there may be what makes zero of zero: an activation, a gate.
@@ -217,10 +231,12 @@ class Blocks:
             if changed is not node.operation:
                 nodes[inside[name]] = node._replace(operation=changed)
                 return
-            shapes = tuple(nodes[inside[n]].shape if n in inside else place.value.shape for n in node.inputs)
+            shapes = tuple(nodes[inside[n]].shape if n in inside else entered.value.shape for n in node.inputs)
             position = node.operation.zero_from(shapes)
             name = node.inputs[position] if position is not None else None
-        message = f"`zero_init_residual` changes nothing in `{place.block.name}`: its residual does not end with a norm"
+        message = (
+            f"`zero_init_residual` changes nothing in `{entered.block.name}`: its residual does not end with a norm"
+        )
         span = self.spec.document.key_span(("init", "zero_init_residual"))
         self.faults.add(Diagnostic("W301", message, span))
 

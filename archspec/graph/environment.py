@@ -1,36 +1,50 @@
-"""What the names in an expression stand for at one place of the network, and where their values were written."""
+"""The values of names at one place of the network, and where they were written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import Field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.graph.provenance import Place, Provenance, TableCell
+from archspec.language.expressions.closures import Scale
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
-from archspec.language.spec import Term
+from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
+
+INHERITED = ("norm", "act", "activation_order", "classes")
+"""The names that a fragment sees of the place where it is called, beside its parameters and the spec's."""
+
+Written = dict[str, tuple[Term, "Environment | None"]]
 
 
 class Environment:
     """The values of the names that one block, fragment or shortcut sees.
 
-    ``written`` maps a name to the term that gave its value, and the env in which that term was evaluated; ``span`` is
-    where the block or fragment was asked for, and ``outer`` the env there. Both are read only to point at a fault.
+    ``written`` maps a name to the term that gave its value, and the environment in which that term was evaluated, None
+    for this one. ``span`` is where the block or fragment was asked for, ``outer`` the environment there, and ``root``
+    the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width.
     """
 
-    __slots__ = ("outer", "span", "values", "written")
+    __slots__ = ("outer", "place", "root", "scale", "span", "values", "written")
 
     def __init__(
         self,
         values: dict[str, Value],
         span: Span,
         outer: Environment | None = None,
-        written: dict[str, tuple[Term, Environment | None]] | None = None,
+        *,
+        place: Place | None = None,
+        written: Written | None = None,
+        scale: Scale = integer,
     ) -> None:
         self.values = values
         self.span = span
         self.outer = outer
+        self.root: Environment = outer.root if outer else self
+        self.scale: Scale = outer.scale if outer else scale
+        self.place: Place = place or (outer.place if outer else Place())
         self.written = {} if written is None else written
 
     def value(self, term: Term) -> Value:
@@ -39,7 +53,7 @@ class Environment:
             constant = term.constant
             return self.values.get(constant, constant) if type(constant) is str else constant
         try:
-            return term.expression.evaluate(self.values)
+            return term.expression.run(self.values, self.scale)
         except ExpressionFault as fault:
             raise SpecError([self.fault(fault, term)]) from None
 
@@ -132,11 +146,57 @@ class Environment:
                 continue
             if term.span.source.kind != "library":
                 return term.span
-            followed = env._author(term.names | _word(term), set()) if env else self._author(term.names, seen | {name})
+            followed = env._author(term.reads, set()) if env else self._author(term.names, seen | {name})
             if followed:
                 return followed
         return None
 
+    def provenance(self, written: Step | Block, key: str = "") -> Provenance:
+        """Where a node was written that ``written`` becomes here; ``key`` names the setting that makes it, if one does.
 
-def _word(term: Term) -> frozenset[str]:
-    return frozenset({term.constant}) if isinstance(term.constant, str) else frozenset()
+        All nodes of one step at one place share what is found.
+        """
+        found = self.place.nodes.get((id(written), key))
+        if found is None:
+            cells = dict.fromkeys(self.place.always)
+            self._find_cells(_reads(written, key), cells, set())
+            author = self.author_of(written.span) if isinstance(written, Step) else self.author()
+            found = Provenance(author, written.span, tuple(cells))
+            self.place.nodes[id(written), key] = found
+        return found
+
+    def inside(self, what: Step | Shortcut, names: Iterable[str], cells: Mapping[str, TableCell]) -> Place:
+        """The place of a fragment's call or a shortcut, which is there because of the values of ``names``."""
+        place = self.place.inside.get(id(what))
+        if place is None:
+            always = dict.fromkeys(self.place.always)
+            self._find_cells(names, always, set())
+            place = self.place.inside[id(what)] = Place(cells, tuple(always))
+        return place
+
+    def _find_cells(self, names: Iterable[str], found: dict[TableCell, None], seen: set[tuple[int, str]]) -> None:
+        """Add the cells from which the values of ``names`` follow, through ``let``, parameters and calls."""
+        for name in sorted(names):
+            if (id(self), name) in seen:
+                continue
+            seen.add((id(self), name))
+            cell = self.place.cells.get(name)
+            if cell:
+                found[cell] = None
+            term, env = self.written.get(name, (None, None))
+            if term:
+                (env or self)._find_cells(term.reads, found, seen)
+            elif not cell and self.outer and name in INHERITED:
+                self.outer._find_cells((name,), found, seen)
+
+
+def _reads(written: Step | Block, key: str) -> set[str]:
+    """The names that decide what a step becomes, or what a block adds to its steps, by the setting ``key``."""
+    if isinstance(written, Block):
+        return {key}
+    own = (written.settings or {}).get(key)
+    terms = [own.term, *own.arguments.values()] if own else [] if key else list(written.arguments.values())
+    if written.when:
+        terms.append(written.when)
+    setting = key or (written.operation.setting if written.operation and written.kind == "operation" else "")
+    return {name for term in terms for name in term.reads} | ({setting} if setting and not own else set())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 from archspec.graph.in_place import writable
+from archspec.graph.provenance import Provenance
 from archspec.graph.text import text
 from archspec.language.expressions.values import Value
 from archspec.language.fingerprint import fingerprint
@@ -31,15 +32,20 @@ class Node(NamedTuple):
     """One operation on named values.
 
     ``name`` is unique and is the prefix of the node's state-dict keys; ``inputs`` name earlier nodes or :data:`INPUT`;
-    ``shape`` is the output's, channels first, without the batch; ``span`` is the author's line that asked for it, None
-    where no spec did.
+    ``shape`` is the output's, channels first, without the batch; ``provenance`` is where it was written, None where no
+    spec asked for it.
     """
 
     name: str
     operation: Operation
     inputs: tuple[str, ...]
     shape: Shape
-    span: Span | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """The author's line that asked for it."""
+        return self.provenance.span if self.provenance else None
 
     @property
     def scope(self) -> str:
@@ -51,7 +57,8 @@ class Node(NamedTuple):
 class Region:
     """A stage or a block: the nodes from ``first`` up to, and without, ``last``, which turn ``source`` into ``result``.
 
-    ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` the block's name in the spec.
+    ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` the block's name in the spec. ``shortcut``:
+    whether one is merged with what the block computes. ``values`` are those of the block's parameters, by name.
     """
 
     kind: Literal["stage", "block"]
@@ -63,6 +70,7 @@ class Region:
     result: str
     span: Span | None = None
     shortcut: bool = False
+    values: Mapping[str, Value] = field(default_factory=dict)
 
 
 NODES = 150_000
@@ -232,21 +240,21 @@ class Builder:
             help = f"lower `count`, or write fewer steps that `when` leaves out, or raise {MAX_NODES.text}"
             raise SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])
 
-    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], span: Span) -> Node:
+    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], provenance: Provenance) -> Node:
         """A new node, its shape inferred from its inputs'.
 
         Raises:
             ShapeFault: the operation does not fit its inputs, or (E602) makes too many elements.
             SpecError: E601, there are too many nodes.
         """
-        self.expand(STEPS_OF_A_NODE, span)
+        self.expand(STEPS_OF_A_NODE, provenance.span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
         found = applied(operation, shapes)
         if found.elements > self.limits.elements:
             raise self._too_many_elements()
         if found.params:
             self.grow(found.params)
-        return self.place(name, operation, inputs, found.shape, span)
+        return self.place(name, operation, inputs, found.shape, provenance)
 
     def grow(self, weights: int) -> None:
         """Count elements of weights.
@@ -263,12 +271,14 @@ class Builder:
         help = f"lower channels or sizes, or raise {MAX_ELEMENTS.text}"
         return ShapeFault("E602", message, argument="out", help=help, mentions=(MAX_ELEMENTS,))
 
-    def place(self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, span: Span) -> Node:
+    def place(
+        self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, provenance: Provenance
+    ) -> Node:
         """A new node with a shape that is known, or that is assumed so that more faults can be found."""
         if len(self.nodes) >= self.limits.nodes:
-            raise too_many_nodes(self.limits.nodes, span)
+            raise too_many_nodes(self.limits.nodes, provenance.span)
         names = (inputs[0].name,) if len(inputs) == 1 else tuple([node.name for node in inputs])
-        node = Node(name, operation, names, shape, span)
+        node = Node(name, operation, names, shape, provenance)
         self.nodes.append(node)
         return node
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label
-from archspec.graph.block_settings import block_environment, given_parameters, order_in_force, setting_in_force
+from archspec.graph.block_settings import StagePlan, block_environment, order_before, setting_in_force
 from archspec.graph.blocks import Blocks
 from archspec.graph.environment import Environment
 from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
-from archspec.graph.names import Names, render
+from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
-from archspec.graph.parameters import bind, read_setting
+from archspec.graph.parameters import read_setting
+from archspec.graph.provenance import Place, Provenance, TableCell
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.extent import extent
-from archspec.language.spec import Sequence, Spec, Stage, Template
+from archspec.language.spec import Sequence, Spec, Template
 from archspec.operations.base import Operation
 from archspec.operations.shapes import show_shape
 
@@ -38,23 +39,19 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     """
     faults = Faults()
     scaling = _Scaling(spec)
-    base: dict[str, Value] = {**spec.params, "classes": spec.classes, "scaled()": scaling.width}  # type: ignore[dict-item]
-    counts = _counts(spec, base, faults)
+    names: dict[str, Value] = {**spec.params, "classes": spec.classes}
+    root = Environment(names, spec.document.span(()), scale=scaling.width)
+    plans = _plan(spec, root, faults)
     limits = limits or Limits()
-    _predict(spec, counts, limits)
+    _predict(spec, plans, limits)
     builder = Builder(spec.input, limits)
-    sequences = Sequences(builder, Names(spec.naming), base, faults)
-    table = {**base, "stages": len(spec.stages), "blocks": sum(counts)}
-    edges = _edge_places(spec, table, counts)
-    network = _Lowering(spec, sequences, Blocks(spec, sequences, faults), faults)
-    value = Node(INPUT, Operation(), (), spec.input, spec.document.span(()))
-    value = network.edge("stem", spec.stem, edges[0], value)
-    network.warn_of_coarse_stem(value)
-    number = 0
-    for stage, count in zip(spec.stages, counts, strict=True):
-        value = network.stage(stage, {**table, "count": count}, count, number, value)
-        number += count
-    value = network.edge("head", spec.head, edges[1], value)
+    sequences = Sequences(builder, Names(spec.naming, scaling.width), faults)
+    network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
+    value = network.stem(Node(INPUT, Operation(), (), spec.input, Provenance(root.span, root.span)))
+    _warn_of_coarse_stem(spec, value, faults)
+    for plan in plans:
+        value = network.stage(plan, value)
+    value = network.head(value)
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, value)
@@ -76,15 +73,15 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
 
 @dataclass(slots=True)
 class _Scaling:
-    """``scaled`` of the language, and the widths that it rounded."""
+    """What ``scaled`` of the language does in one network, and the widths that it rounded."""
 
     spec: Spec
     rounded: dict[float, int] = field(default_factory=dict)
 
-    def width(self, value: Value) -> int:
+    def width(self, value: float) -> int:
         """A width by ``scale``, rounded to its divisor."""
         scale = self.spec.scale
-        exact = float(value or 0) * (scale.width if scale else 1)
+        exact = value * (scale.width if scale else 1)
         if scale is None:
             return round(exact)
         width = make_divisible(exact, scale.divisor)
@@ -101,54 +98,48 @@ class _Scaling:
 # -- before anything is built ------------------------------------------------------------------------------------------
 
 
-def _counts(spec: Spec, base: Mapping[str, Value], faults: Faults) -> list[int]:
-    """How many blocks each stage has, after ``scale.depth``."""
+def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
+    """The stages, each with how many blocks it has after ``scale.depth``."""
     depth = spec.scale.depth if spec.scale else 1
+    shared: dict[str, Value] = {**root.values, "stages": len(spec.stages)}
     counts = []
     for stage in spec.stages:
-        env = Environment({**base, "stages": len(spec.stages), "stage": stage.number + 1}, stage.span)
-        cell = stage.cells["count"]
-        count = env.whole(cell.at(0))
-        count = math.ceil(count * depth) if depth != 1 else count
+        values = {**shared, "stage": stage.number + 1}
+        count = math.ceil(Environment(values, stage.span, root).whole(stage.cells["count"].at(0)) * depth)
         counts.append(count)
         for key, column in (*stage.cells.items(), ("block", stage.blocks)):
             if column.by_block and len(column.entries) != count:
                 found = f"this cell of `{key}` has {len(column.entries)} values"
                 message = f"{found}, but stage {stage.number + 1} has {count} blocks"
-                labels = (Label(cell.span, f"{count} blocks here"),)
+                labels = (Label(stage.cells["count"].span, f"{count} blocks here"),)
                 faults.add(Diagnostic("E311", message, column.span, labels=labels))
     faults.raise_errors()
-    return counts
+    shared["blocks"] = sum(counts)
+    firsts = itertools.accumulate(counts, initial=0)
+    return [
+        StagePlan(
+            stage,
+            count,
+            first,
+            any(cell.by_block for cell in (stage.blocks, *stage.cells.values())),
+            root,
+            {**shared, "stage": stage.number + 1, "count": count},
+        )
+        for stage, count, first in zip(spec.stages, counts, firsts, strict=False)
+    ]
 
 
-def _predict(spec: Spec, counts: list[int], limits: Limits) -> None:
+def _predict(spec: Spec, plans: list[StagePlan], limits: Limits) -> None:
     """Refuse a network that must pass the limit of nodes before any of it is built."""
     total = 0
     for sequence in (spec.stem, spec.head):
         total += extent((sequence.call,) if sequence.call else sequence.steps).nodes
         if total > limits.nodes:
             raise too_many_nodes(limits.nodes, sequence.span)
-    for stage, count in zip(spec.stages, counts, strict=True):
-        total += count * min((max(block.extent.nodes, 1) for block in stage.blocks.entries), default=1)
+    for plan in plans:
+        total += plan.count * min((max(block.extent.nodes, 1) for block in plan.stage.blocks.entries), default=1)
         if total > limits.nodes:
-            raise too_many_nodes(limits.nodes, stage.cells["count"].span)
-
-
-def _edge_places(spec: Spec, table: Mapping[str, Value], counts: list[int]) -> list[dict[str, Value]]:
-    """What stem and head see: the place and the activation order of the first block, and of the last."""
-    if not spec.stages:
-        return [{**table, "activation_order": "post"}] * 2
-    places = []
-    for stage, index in ((spec.stages[0], 0), (spec.stages[-1], counts[-1] - 1)):
-        number = index + sum(counts[: stage.number])
-        place = {"stage": stage.number + 1, "index": index, "number": number, "count": counts[stage.number]}
-        values: dict[str, Value] = {**table, **place}
-        block = stage.blocks.at(index)
-        inner, outer = Environment(dict(values), stage.span), Environment(values, stage.span)
-        bind(inner, block.params, given_parameters(stage, block, index), outer, {}, tolerant=True)
-        values["activation_order"] = order_in_force(spec, stage, block, index, inner)
-        places.append(values)
-    return places
+            raise too_many_nodes(limits.nodes, plan.stage.cells["count"].span)
 
 
 # -- stem, stages, head ------------------------------------------------------------------------------------------------
@@ -159,71 +150,74 @@ class _Lowering:
     """The state of lowering one spec; nothing of it outlives :func:`lower`."""
 
     spec: Spec
+    plans: list[StagePlan]
+    root: Environment
     sequences: Sequences
     blocks: Blocks
-    faults: Faults
     regions: list[Region] = field(default_factory=list)
 
-    def edge(self, key: str, sequence: Sequence, place: Mapping[str, Value], value: Node) -> Node:
+    def stem(self, value: Node) -> Node:
+        """The stem. Before a block that begins with an activation, it ends without one."""
+        order = order_before(self.spec, self.plans[0]) if self.plans else "post"
+        first = self.plans[0].stage.blocks if self.plans else None
+        followed = first and first.entries and first.at(0).has_layer
+        omitted = LEFT_OUT.get(order, ()) if followed else ()
+        values = self.plans[0].at(0) if self.plans else self._no_stages()
+        return self._edge("stem", self.spec.stem, {**values, "activation_order": order}, omitted, value)
+
+    def head(self, value: Node) -> Node:
+        """The head, which sees the place and the activation order of the last block."""
+        values = self.plans[-1].at(self.plans[-1].count - 1) if self.plans else self._no_stages()
+        order = self.blocks.last_order or "post"
+        return self._edge("head", self.spec.head, {**values, "activation_order": order}, (), value)
+
+    def _no_stages(self) -> dict[str, Value]:
+        return {**self.root.values, "stages": 0, "blocks": 0}
+
+    def _edge(
+        self, key: str, sequence: Sequence, values: dict[str, Value], omitted: tuple[str, ...], value: Node
+    ) -> Node:
         """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block."""
         names = self.sequences.names
-        values: dict[str, Value] = {**place, "in_channels": value.shape[0]}
-        env = Environment(values, sequence.span)
+        values["in_channels"] = value.shape[0]
+        env = Environment(values, sequence.span, self.root)
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
         values.update(norm=norm["type"], act=act["type"])
         scope = names.open(names.root, key, values, sequence.span)
-        left_out = LEFT_OUT.get(str(place["activation_order"]), ())
-        omitted = left_out if key == "stem" and self._first_block_has_layer() else ()
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
 
-    def _first_block_has_layer(self) -> bool:
-        stages = self.spec.stages
-        return bool(stages and stages[0].blocks.entries and stages[0].blocks.at(0).has_layer)
-
-    def warn_of_coarse_stem(self, value: Node) -> None:
-        small, left = min(self.spec.input[1:]), min(value.shape[1:], default=1)
-        if small <= 48 and left * 4 <= small:
-            shrunk = f"{show_shape(self.spec.input)} to {show_shape(value.shape)}"
-            message = f"the stem shrinks {shrunk} before the first block"
-            help = "`stem: cifar` keeps the size of small images"
-            self.faults.add(Diagnostic("W501", message, self.spec.stem.span, help=help))
-
-    def stage(self, stage: Stage, table: Mapping[str, Value], count: int, first: int, value: Node) -> Node:
-        """One stage: what stands before it, its ``count`` blocks from number ``first`` on, what stands after it."""
-        names, nodes = self.sequences.names, self.sequences.builder.nodes
-        values: dict[str, Value] = {**table, "stage": stage.number + 1, "index": 0, "number": first}
-        value = self._side("before", stage, values, 0, value)
+    def stage(self, plan: StagePlan, value: Node) -> Node:
+        """One stage: what stands before it, its blocks, what stands after it."""
+        names, nodes, stage = self.sequences.names, self.sequences.builder.nodes, plan.stage
+        value = self._side("before", plan, 0, value)
         template: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else None
-        name = render(template, values) if template else ""
-        scope = names.open(names.root, "stage", values, stage.span, name)
+        name = names.render(template, plan.at(0)) if template else ""
+        scope = names.open(names.root, "stage", plan.at(0), stage.span, name)
         start, source = len(nodes), value
-        blocks = []
-        for result, region in self.blocks.stage(stage, scope, values, count, source):
-            value = result
-            blocks.append(region)
-            if len(blocks) == 3:
-                self._predict_rest(stage, blocks, count)
-        values = {**values, "index": count - 1, "number": first + count - 1}
+        value, blocks = self.blocks.stage(plan, scope, source)
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
         whole = Region("stage", scope.path, kinds, start, len(nodes), source.name, value.name, stage.span)
         self.regions += (whole, *blocks)
-        return self._side("after", stage, values, count - 1, value)
+        return self._side("after", plan, plan.count - 1, value)
 
-    def _predict_rest(self, stage: Stage, blocks: list[Region], count: int) -> None:
-        """Refuse a stage whose other blocks, each no larger than the smallest so far, would pass the limit of nodes."""
-        builder = self.sequences.builder
-        rest = (count - len(blocks)) * min(block.last - block.first for block in blocks)
-        if len(builder.nodes) + rest > builder.limits.nodes:
-            raise too_many_nodes(builder.limits.nodes, stage.cells["count"].span)
-
-    def _side(self, key: str, stage: Stage, table: Mapping[str, Value], index: int, value: Node) -> Node:
+    def _side(self, key: str, plan: StagePlan, index: int, value: Node) -> Node:
         """What stands before a stage's first block, or after its last."""
-        cell = stage.cells.get(key)
+        stage, cell = plan.stage, plan.stage.cells.get(key)
         sequence: Sequence | None = cell.at(0) if cell else None
         if sequence is None:
             return value
-        env = block_environment(self.spec, stage, stage.blocks.at(index), index, table, value)
+        env = block_environment(self.spec, plan, index, value)
+        env.place = Place(env.place.cells, (TableCell(stage.number + 1, key, sequence.span),))
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
+
+
+def _warn_of_coarse_stem(spec: Spec, value: Node, faults: Faults) -> None:
+    small, left = min(spec.input[1:]), min(value.shape[1:], default=1)
+    if small <= 48 and left * 4 <= small:
+        shrunk = f"{show_shape(spec.input)} to {show_shape(value.shape)}"
+        help = "`stem: cifar` keeps the size of small images"
+        message = f"the stem shrinks {shrunk} before the first block"
+        faults.add(Diagnostic("W501", message, spec.stem.span, help=help))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.language.expressions.closures import Scale
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
@@ -95,15 +96,6 @@ RESERVED = frozenset(
 """Attributes that a module or a graph module has already; a test compares this with torch."""
 
 
-def render(template: Template, values: Mapping[str, Value]) -> str:
-    """The name that a template gives. Raises SpecError where one of its expressions has no value."""
-    try:
-        return template.render(values)
-    except ExpressionFault as fault:
-        message = f"in a name template: {fault.message}"
-        raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
-
-
 class NameScope:
     """A prefix of names, and how much stands in it already."""
 
@@ -146,15 +138,24 @@ class NameScope:
 
 
 class Names:
-    """The scopes of one network and the names given so far."""
+    """The scopes of one network and the names given so far. ``scale`` is what ``scaled`` does with a width."""
 
-    def __init__(self, naming: Mapping[str, Template]) -> None:
+    def __init__(self, naming: Mapping[str, Template], scale: Scale) -> None:
         self.naming = naming
+        self.scale = scale
         self.root = NameScope("")
         self._scopes: dict[str, NameScope] = {"": self.root}
         self.opened: list[NameScope] = []
         self._taken: dict[str, Span | None] = {}
         self._checked: set[str] = set()
+
+    def render(self, template: Template, values: Mapping[str, Value]) -> str:
+        """The name that a template gives. Raises SpecError where one of its expressions has no value."""
+        try:
+            return template.render(values, self.scale)
+        except ExpressionFault as fault:
+            message = f"in a name template: {fault.message}"
+            raise SpecError([Diagnostic(fault.code, message, template.span, help=fault.help)]) from None
 
     def open(self, parent: NameScope, kind: str, values: Mapping[str, Value], span: Span, name: str = "") -> NameScope:
         """The scope that the template for ``kind`` opens in ``parent``, or that ``name`` opens where it is given.
@@ -166,7 +167,7 @@ class Names:
             if template is None or not template.parts:
                 return parent
             number, position = parent.count(kind)
-            name = render(template, {"name": kind, **values, "n": number, "position": position})
+            name = self.render(template, {"name": kind, **values, "n": number, "position": position})
             span = _author(template, span)
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
 
@@ -231,7 +232,7 @@ class Names:
             template = self.naming.get("step")
         if template is None:
             return scope.label(operation.label, kind, number)
-        return render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
+        return self.render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
 
     def _check(self, name: str, span: Span) -> None:
         for part in name.split("."):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.block_settings import PER_BLOCK, setting_in_force
@@ -52,17 +53,43 @@ class Original:
             name = made[node.name] = new + node.name[old:]
             read = node.inputs
             inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])
-            builder.nodes.append(Node(name, node.operation, inputs, node.shape, node.span))
+            builder.nodes.append(Node(name, node.operation, inputs, node.shape, node.provenance))
             names.take(name, node.span)
         for inner in self.scopes:
             names.reopen(inner, new + inner.path[old:])
-        for name in [node.name for node in self.nodes if node.name in sequences.origins.terms]:
-            sequences.origins.terms[made[name]] = sequences.origins.terms[name]
+        channels = sequences.shape_faults.channels
+        channels.update({made[node.name]: channels[node.name] for node in self.nodes if node.name in channels})
         end, result = len(builder.nodes), builder.nodes[-1]
         region = replace(
             self.region, scope=new, first=start, last=end, source=value.name, result=made[self.region.result]
         )
         return result, region
+
+
+class Mark(NamedTuple):
+    """How far lowering has come: so many nodes, scopes, elements of weights and faults."""
+
+    nodes: int
+    scopes: int
+    weights: int
+    faults: int
+
+
+def mark(sequences: Sequences) -> Mark:
+    """How far lowering has come."""
+    builder = sequences.builder
+    return Mark(len(builder.nodes), len(sequences.names.opened), builder.weights, len(sequences.faults.found))
+
+
+def original_since(
+    before: Mark, sequences: Sequences, region: Region, source: Node, values: Mapping[str, Value]
+) -> Original | None:
+    """The block that was lowered since ``before``; None where it has faults, which every block should tell."""
+    now = mark(sequences)
+    if now.faults != before.faults:
+        return None
+    nodes, scopes = tuple(sequences.builder.nodes[before.nodes :]), tuple(sequences.names.opened[before.scopes :])
+    return Original(region, source, nodes, scopes, now.weights - before.weights, values)
 
 
 def names_repeat(spec: Spec) -> bool:
@@ -96,9 +123,7 @@ def _names(written: object) -> frozenset[str]:
     """The names that a term or a setting may read; a bare word may be one."""
     if isinstance(written, Setting):
         return frozenset().union(*map(_names, (written.term, *written.arguments.values())))
-    if isinstance(written, Term):
-        return written.names | ({written.constant} if isinstance(written.constant, str) else set())
-    return frozenset()
+    return written.reads if isinstance(written, Term) else frozenset()
 
 
 def _step_names(steps: Iterable[Step]) -> Iterator[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -57,6 +57,11 @@ class Term:
         if self.items is not None:
             return frozenset().union(*(item.names for item in self.items))
         return self.expression.names if self.expression else frozenset()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names that it may read: those of its expressions, and itself where it is a bare word."""
+        return self.names | {self.constant} if isinstance(self.constant, str) else self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +204,9 @@ class Template:
     parts: tuple[str | Expression, ...]
     span: Span
 
-    def render(self, values: Mapping[str, Value]) -> str:
+    def render(self, values: Mapping[str, Value], scale: Callable[[float], Value]) -> str:
         """The name for one node or scope. Raises ExpressionFault."""
-        return "".join([part if isinstance(part, str) else str(part.evaluate(values)) for part in self.parts])
+        return "".join([part if isinstance(part, str) else str(part.run(values, scale)) for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Context:
             if isinstance(item.constant, str):
                 self.read.add(item.constant)
             if item.expression:
-                for name in sorted(item.expression.names - self.names - {"scaled()"}):
+                for name in sorted(item.expression.names - self.names):
                     known = self.names if self.faults.few else ()
                     self.faults.add(_unknown(name, item, known))
         return term

@@ -232,7 +232,7 @@ def with_operation(operation: Operation, inputs: int = 1) -> Graph:
     """A small network behind whose stem stands ``operation``, reading the stem's result so many times."""
     graph = compiled(PLAIN)
     stem = graph.nodes[graph.stages[0].first - 1]
-    odd = Node("odd", operation, (stem.name,) * inputs, stem.shape, stem.span)
+    odd = Node("odd", operation, (stem.name,) * inputs, stem.shape, stem.provenance)
     nodes = [
         node._replace(inputs=tuple("odd" if name == stem.name else name for name in node.inputs))
         for node in graph.nodes

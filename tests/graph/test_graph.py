@@ -66,13 +66,13 @@ def test_regions_cover_their_nodes(name: str) -> None:
 
 def test_a_shape_does_not_depend_on_which_operations_are_still_in_use() -> None:
     """A freed operation's address is soon that of another; here the caller keeps none of them."""
-    span = compiled("input: [3, 8, 8]\nstages: {block: basic, count: 1, channels: 4}\n").nodes[0].span
-    source = Node("input", Flatten(), (), (3, 8, 8), span)
+    provenance = compiled("input: [3, 8, 8]\nstages: {block: basic, count: 1, channels: 4}\n").nodes[0].provenance
+    source = Node("input", Flatten(), (), (3, 8, 8), provenance)
     builder = Builder((3, 8, 8), Limits())
     weights = 0
     for number in range(2_000):
         out, kernel = number % 97 + 1, number % 3 + 1
-        node = builder.add("conv", Conv(out=out, kernel=kernel), (source,), span)
+        node = builder.add("conv", Conv(out=out, kernel=kernel), (source,), provenance)
         builder.nodes.clear()
         size = 8 if kernel % 2 else 7
         weights += out * 3 * kernel * kernel

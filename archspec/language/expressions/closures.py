@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from archspec.diagnostics import cut
 from archspec.language.expressions.values import (
@@ -20,16 +19,16 @@ from archspec.language.expressions.values import (
     ExpressionFault,
     Number,
     Value,
-    integer,
     number,
     out_of_bounds,
     wrong_kind,
 )
 
-SCALED = "scaled()"
-
 Values = Mapping[str, Value]
-Run = Callable[[Values], Value]
+Scale = Callable[[Number], Value]
+"""What ``scaled`` does with a width."""
+
+Run = Callable[[Values, Scale], Value]
 Operand = tuple[Run, int, int]  # what it computes, and its place in the text
 Check = Callable[[Value, Value], bool]
 
@@ -52,9 +51,9 @@ ORDER: dict[str, Callable[[Number, Number], bool]] = {
 def read(name: str, start: int, end: int) -> Run:
     """A name, looked up when the expression is evaluated."""
 
-    def run(env: Values) -> Value:
+    def run(values: Values, scale: Scale) -> Value:
         try:
-            return env[name]
+            return values[name]
         except KeyError:
             message = f"`{cut(name)}` is not defined here"
             raise ExpressionFault("E402", message, start, end, name=name) from None
@@ -68,9 +67,9 @@ def arithmetic(symbol: str, left: Operand, right: Operand) -> Operand:
     first, start, _ = left
     second, _, end = right
 
-    def run(env: Values) -> Value:
-        a = first(env)
-        b = second(env)
+    def run(values: Values, scale: Scale) -> Value:
+        a = first(values, scale)
+        b = second(values, scale)
         if type(a) in NUMBERS and type(b) in NUMBERS:
             try:
                 result = apply(a, b)  # type: ignore[arg-type]
@@ -100,8 +99,8 @@ def signed(symbol: str, node: Operand, start: int) -> Operand:
     inner, inner_start, end = node
     apply: Callable[[Number], Number] = operator.neg if symbol == "-" else operator.pos
 
-    def run(env: Values) -> Value:
-        value = inner(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = inner(values, scale)
         if type(value) not in NUMBERS:
             raise wrong_kind(value, f"`{symbol}` takes a number", inner_start, end)
         result = apply(value)  # type: ignore[arg-type]
@@ -116,8 +115,8 @@ def negated(node: Operand, start: int) -> Operand:
     """``not``; ``start`` is its place."""
     inner, inner_start, end = node
 
-    def run(env: Values) -> Value:
-        value = inner(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = inner(values, scale)
         if value is True or value is False:
             return not value
         raise wrong_kind(value, "`not` takes a truth value", inner_start, end, TRUTH_HELP)
@@ -131,13 +130,13 @@ def junction(symbol: str, left: Operand, right: Operand) -> Operand:
     second, second_start, end = right
     decisive = symbol == "or"
 
-    def run(env: Values) -> Value:
-        value = first(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = first(values, scale)
         if value is decisive:
             return value
         if value is not True and value is not False:
             raise wrong_kind(value, f"`{symbol}` takes truth values", start, first_end, TRUTH_HELP)
-        value = second(env)
+        value = second(values, scale)
         if value is True or value is False:
             return value
         raise wrong_kind(value, f"`{symbol}` takes truth values", second_start, end, TRUTH_HELP)
@@ -151,12 +150,12 @@ def conditional(chosen: Operand, condition: Operand, other: Operand) -> Operand:
     test, test_start, test_end = condition
     second, _, end = other
 
-    def run(env: Values) -> Value:
-        value = test(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = test(values, scale)
         if value is True:
-            return first(env)
+            return first(values, scale)
         if value is False:
-            return second(env)
+            return second(values, scale)
         raise wrong_kind(value, "the condition of `if` must be a truth value", test_start, test_end, TRUTH_HELP)
 
     return run, start, end
@@ -166,12 +165,12 @@ def compared(first: Run, steps: list[tuple[Run, Check]]) -> Run:
     """A comparison, or a chain of them as in ``0 < a < b``."""
     second, only = steps[0]
     if len(steps) == 1:
-        return lambda env: only(first(env), second(env))
+        return lambda values, scale: only(first(values, scale), second(values, scale))
 
-    def run(env: Values) -> Value:
-        a = first(env)
+    def run(values: Values, scale: Scale) -> Value:
+        a = first(values, scale)
         for right, check in steps:
-            b = right(env)
+            b = right(values, scale)
             if not check(a, b):
                 return False
             a = b
@@ -217,8 +216,8 @@ def called(name: str, argument: Operand) -> Run:
     function = UNARY[name]
     inner, start, end = argument
 
-    def run(env: Values) -> Value:
-        value = inner(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = inner(values, scale)
         if type(value) in NUMBERS and -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             try:
                 return function(value)  # type: ignore[arg-type]
@@ -233,15 +232,15 @@ def called_with(name: str, arguments: list[Operand], start: int, end: int) -> Ru
     """A function of several arguments."""
     function = SEVERAL[name]
 
-    def run(env: Values) -> Value:
-        values = []
+    def run(values: Values, scale: Scale) -> Value:
+        given = []
         for inner, inner_start, inner_end in arguments:
-            value = inner(env)
+            value = inner(values, scale)
             if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
                 raise _refused(name, value, inner_start, inner_end)
-            values.append(value)
+            given.append(value)
         try:
-            result = function(*values)
+            result = function(*given)
         except ExpressionFault as fault:  # about the divisor of `make_divisible`
             raise fault.at(inner_start, inner_end) from None
         if -LIMIT <= result <= LIMIT:
@@ -252,16 +251,15 @@ def called_with(name: str, arguments: list[Operand], start: int, end: int) -> Ru
 
 
 def scaled(argument: Operand) -> Run:
-    """``scaled``: whatever function the environment has for it."""
+    """``scaled``: what the network that the expression is evaluated for makes of a width."""
     inner, start, end = argument
 
-    def run(env: Values) -> Value:
-        value = inner(env)
+    def run(values: Values, scale: Scale) -> Value:
+        value = inner(values, scale)
         if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             raise _refused("scaled", value, start, end)
-        function = cast(object, env.get(SCALED))
         try:
-            return number(function(value)) if callable(function) else integer(value)
+            return number(scale(value))  # type: ignore[arg-type]
         except ExpressionFault as fault:
             raise fault.at(start, end) from None
 

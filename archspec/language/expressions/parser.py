@@ -13,24 +13,28 @@ from typing import NoReturn, cast
 
 from archspec.diagnostics import cut, did_you_mean
 from archspec.language.expressions import closures
-from archspec.language.expressions.closures import Check, Operand, Run
+from archspec.language.expressions.closures import Check, Operand, Run, Scale, Values
 from archspec.language.expressions.tokens import Token, tokens
-from archspec.language.expressions.values import ARGUMENTS, FUNCTIONS, ExpressionFault
+from archspec.language.expressions.values import ARGUMENTS, FUNCTIONS, ExpressionFault, Value, integer
 
 DEPTH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression. ``evaluate`` raises :class:`ExpressionFault` where it has no value.
-
-    ``names`` are the free names it reads; a call of ``scaled`` adds ``scaled()``, the name under which the function is
-    looked up.
-    """
+    """A parsed expression. ``names`` are the free names that it reads."""
 
     text: str
     names: frozenset[str] = field(compare=False)
-    evaluate: Run = field(compare=False, repr=False)
+    run: Run = field(compare=False, repr=False)
+
+    def evaluate(self, values: Values, scale: Scale = integer) -> Value:
+        """The value for these values of its names. ``scale`` is what ``scaled`` does with a width.
+
+        Raises:
+            ExpressionFault: it has no value.
+        """
+        return self.run(values, scale)
 
     def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
         return parse, (self.text,)
@@ -96,7 +100,7 @@ class _ExpressionParser:
                 return self.call(name, start, end)
             return self.name(name, start, end)
         if kind in ("number", "word", "truth"):
-            return (lambda env: value), start, end
+            return (lambda values, scale: value), start, end
         if kind == "(":
             run, _, _ = self.expression(0)
             return run, start, self.close(start)
@@ -157,7 +161,6 @@ class _ExpressionParser:
         if not least <= len(arguments) <= greatest:
             raise ExpressionFault("E401", f"`{name}` takes {wanted}, not {len(arguments)}", start, end)
         if name == "scaled":
-            self.names.add(closures.SCALED)
             return closures.scaled(arguments[0]), start, stop
         if len(arguments) == 1:
             return closures.called(name, arguments[0]), start, stop

@@ -141,7 +141,7 @@ FUNCTIONS: dict[str, str] = {
     "letter": "the letter of a number: letter(0) is 'a'",
 }
 
-# With one argument and with several. `scaled` is in neither: what it does stands in the environment.
+# With one argument and with several. `scaled` is in neither: what it does depends on the network.
 UNARY: dict[str, Callable[[Number], Value]] = {
     "int": int,
     "round": round,

@@ -112,7 +112,7 @@ def survive_expression(text: str) -> int:
         check_fault(fault, text)
         return 0
     try:
-        value = expression.evaluate({**NAMES, "scaled()": doubled})
+        value = expression.evaluate(NAMES, doubled)
     except ExpressionFault as fault:
         check_fault(fault, text)
         return 1

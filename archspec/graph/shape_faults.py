@@ -13,19 +13,19 @@ from archspec.operations.shapes import ShapeFault, show_shape
 
 
 @dataclass(slots=True)
-class Origins:
-    """Remembers which term gave each node its channels."""
+class ShapeFaults:
+    """Explains faults of shapes; ``channels`` has the term that gave a node its channels, and where it was read."""
 
     builder: Builder
-    terms: dict[str, tuple[Term, Environment]] = field(default_factory=dict)
+    channels: dict[str, tuple[Term, Environment]] = field(default_factory=dict)
 
     def diagnostic(
         self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], place: Span, labels: tuple[Label, ...]
     ) -> Diagnostic:
         """The diagnostic for a fault at the node ``path``, with the chain of shapes that led there."""
-        if fault.channels and (origin := self._origin(inputs[0])):
-            source, where = origin
-            shown = where.blame(source)[0]
+        if fault.channels and (found := self._source_of_channels(inputs[0])):
+            term, env = found
+            shown = env.blame(term)[0]
             if shown != place:
                 labels = (Label(shown, f"the {inputs[0].shape[0]} channels come from here"), *labels)
         notes = (f"in {path}", f"shapes: {self._chain(inputs[0])}")
@@ -33,15 +33,15 @@ class Origins:
             fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help, mentions=fault.mentions
         )
 
-    def _origin(self, node: Node) -> tuple[Term, Environment] | None:
+    def _source_of_channels(self, node: Node) -> tuple[Term, Environment] | None:
         """The term that gave a value its channels, followed back through operations that keep them."""
         by_name = {node.name: node for node in self.builder.nodes}
         current: Node | None = node
-        while current is not None and current.name not in self.terms:
+        while current is not None and current.name not in self.channels:
             channels = current.shape[0]
             above = (by_name.get(name) for name in reversed(current.inputs))  # a block's residual before its shortcut
             current = next((n for n in above if n and n.shape[0] == channels), None)
-        return self.terms[current.name] if current else None
+        return self.channels[current.name] if current else None
 
     def _above(self, node: Node, by_name: Mapping[str, Node]) -> Node | None:
         """The input of a node through which the chain goes: of a merge the last that is no gate, a block's residual."""
