@@ -94,4 +94,5 @@ def _node_json(node: Node) -> dict[str, Any]:
         "arguments": set_arguments(node.operation),
         **plain(node, "inputs", "shape", "scope"),
         **_place(node.span),
+        "cells": [{"stage": cell.stage, "name": cell.column, **_place(cell.span)} for cell in node.cells],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
 from archspec.graph.environment import Environment, Written
@@ -11,7 +12,7 @@ from archspec.graph.graph import Node
 from archspec.graph.parameters import bind
 from archspec.graph.provenance import Place, TableCell
 from archspec.language.expressions.values import Value
-from archspec.language.spec import ACTIVATION_ORDERS, SETTINGS, Block, Setting, Spec, Stage, Term
+from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Template, Term
 
 PER_BLOCK = frozenset({"index", "number"})
 """Names that differ from block to block: a stride that reads one of them is meant for every block."""
@@ -42,23 +43,21 @@ class StagePlan:
         key = index if self.by_block else min(index, 1)
         found = self.places.get(key)
         if found is None:
-            block = TableCell(self.stage.number + 1, "block", self.stage.blocks.span)
-            found = self.places[key] = Place(_cells(self.stage, index), (block,))
+            found = self.places[key] = Place(partial(table_cell, self.stage, index), ("block",))
         return found
 
 
-def _cells(stage: Stage, index: int) -> dict[str, TableCell]:
-    """The cells that give names their values in block ``index`` of a stage, by name."""
+def table_cell(stage: Stage, index: int, name: str) -> TableCell | None:
+    """The cell that gives ``name`` its value in block ``index`` of a stage; None where no cell does."""
     block: Block = stage.blocks.at(index)
-    found = {}
-    for key, cell in stage.cells.items():
-        entry: Term | Setting | None = cell.at(index)
-        term = entry.term if isinstance(entry, Setting) else entry
-        if term is None or not (key in SIZES or key in SETTINGS or key in block.params):
-            continue
-        if not (key == "stride" and _only_first(stage, term, index)) and key not in block.fixed:
-            found[key] = TableCell(stage.number + 1, key, term.span)
-    return found
+    cell = stage.blocks if name == "block" else stage.cells.get(name)
+    if cell is None or name in block.fixed:
+        return None
+    entry: Block | Sequence | Setting | Template | Term | None = cell.at(index)
+    if entry is None or (name == "stride" and isinstance(entry, Term) and _only_first(stage, entry, index)):
+        return None
+    written = cell if isinstance(entry, Block) else entry.term if isinstance(entry, Setting) else entry
+    return TableCell(stage.number + 1, name, written.span)
 
 
 SIZES = ("channels", "stride", "dilation")

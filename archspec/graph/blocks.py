@@ -163,7 +163,9 @@ class Blocks:
             self._put_first(start, end)
         result = self._drop_path(entered, result)
         merge = self.sequences.operation(entered.block.merge, {})
-        return self.sequences.add(merge, (beside, result), entered.scope, entered.env, entered.block), True
+        return self.sequences.add(
+            merge, (beside, result), entered.scope, entered.env, entered.block, key="shortcut"
+        ), True
 
     def _shortcut(self, entered: _EnteredBlock) -> tuple[Shortcut, Span]:
         setting = setting_in_force(self.spec, "shortcut", entered.stage, entered.block, entered.index)
@@ -182,7 +184,7 @@ class Blocks:
         outer, value = entered.env, entered.value
         builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
         values = {**outer.root.values, **builtin, "out_channels": result.shape[0]}
-        known = outer.inside(shortcut, ("shortcut",), outer.place.cells)
+        known = outer.inside(shortcut, ("shortcut",), outer.place.cell)
         inner = Environment(values, span, outer, place=known, written=outer.written)
         live = tuple(step for step in side if step.when is None or inner.truth(step.when))
         if not live:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import Field
+from functools import partial
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.graph.provenance import Place, Provenance, TableCell
+from archspec.graph.provenance import FindCell, Place, Provenance, TableCell, no_cell
 from archspec.language.expressions.closures import Scale
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Block, Shortcut, Step, Term
@@ -44,7 +45,7 @@ class Environment:
         self.outer = outer
         self.root: Environment = outer.root if outer else self
         self.scale: Scale = outer.scale if outer else scale
-        self.place: Place = place or (outer.place if outer else Place())
+        self.place: Place = place or (outer.place if outer else Place(no_cell))
         self.written = {} if written is None else written
 
     def value(self, term: Term) -> Value:
@@ -158,21 +159,30 @@ class Environment:
         """
         found = self.place.nodes.get((id(written), key))
         if found is None:
-            cells = dict.fromkeys(self.place.always)
-            self._find_cells(_reads(written, key), cells, set())
-            author = self.author_of(written.span) if isinstance(written, Step) else self.author()
-            found = Provenance(author, written.span, tuple(cells))
+            span = self.author_of(written.span) if isinstance(written, Step) else self.author()
+            found = Provenance(span, written.span, partial(self._cells, written, key))
             self.place.nodes[id(written), key] = found
         return found
 
-    def inside(self, what: Step | Shortcut, names: Iterable[str], cells: Mapping[str, TableCell]) -> Place:
+    def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Place:
         """The place of a fragment's call or a shortcut, which is there because of the values of ``names``."""
         place = self.place.inside.get(id(what))
         if place is None:
-            always = dict.fromkeys(self.place.always)
-            self._find_cells(names, always, set())
-            place = self.place.inside[id(what)] = Place(cells, tuple(always))
+            place = self.place.inside[id(what)] = Place(cell, names=names)
         return place
+
+    def _cells(self, written: Step | Block, key: str) -> tuple[TableCell, ...]:
+        found: dict[TableCell, None] = {}
+        self._find_always(found)
+        self._find_cells(_reads(written, key), found, set())
+        return tuple(found)
+
+    def _find_always(self, found: dict[TableCell, None]) -> None:
+        """Add the cells that decide every node here."""
+        self._find_cells(self.place.always, found, set())
+        if self.outer:
+            self.outer._find_always(found)
+            self.outer._find_cells(self.place.names, found, set())
 
     def _find_cells(self, names: Iterable[str], found: dict[TableCell, None], seen: set[tuple[int, str]]) -> None:
         """Add the cells from which the values of ``names`` follow, through ``let``, parameters and calls."""
@@ -180,7 +190,7 @@ class Environment:
             if (id(self), name) in seen:
                 continue
             seen.add((id(self), name))
-            cell = self.place.cells.get(name)
+            cell = self.place.cell(name)
             if cell:
                 found[cell] = None
             term, env = self.written.get(name, (None, None))

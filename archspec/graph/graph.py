@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 from archspec.graph.in_place import writable
-from archspec.graph.provenance import Provenance
+from archspec.graph.provenance import Provenance, TableCell
 from archspec.graph.text import text
 from archspec.language.expressions.values import Value
 from archspec.language.fingerprint import fingerprint
@@ -46,6 +46,11 @@ class Node(NamedTuple):
     def span(self) -> Span | None:
         """The author's line that asked for it."""
         return self.provenance.span if self.provenance else None
+
+    @property
+    def cells(self) -> tuple[TableCell, ...]:
+        """The cells of the stage table that decided it."""
+        return self.provenance.cells if self.provenance else ()
 
     @property
     def scope(self) -> str:

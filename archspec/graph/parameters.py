@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspec.graph.environment import INHERITED, Environment
+from archspec.graph.provenance import no_cell
 from archspec.language.spec import NONE, Fragment, Setting, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -21,7 +22,7 @@ def enter_fragment(fragment: Fragment, call: Step, env: Environment, in_channels
     values = {**env.root.values, **{key: env.values[key] for key in INHERITED}}
     if in_channels is not None:
         values["in_channels"] = in_channels
-    place = env.inside(call, call.when.reads if call.when else (), {})
+    place = env.inside(call, call.when.reads if call.when else (), no_cell)
     inner = Environment(values, call.span, env, place=place)
     bind(inner, fragment.params, call.arguments, env, fragment.let, tolerant=in_channels is None)
     return inner
@@ -68,5 +69,7 @@ def read_setting(setting: Setting, key: str, env: Environment) -> dict[str, Any]
 
 def read_arguments(operation: type[Operation], terms: Mapping[str, Term], env: Environment) -> dict[str, Any]:
     """The arguments of an operation, evaluated."""
+    if not terms:
+        return {}
     fields = arguments(operation)
     return {name: env.argument(term, name, fields[name]) for name, term in terms.items()}

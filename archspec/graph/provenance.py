@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from archspec.diagnostics import Span
@@ -17,29 +16,53 @@ class TableCell(NamedTuple):
     span: Span
 
 
-class Provenance(NamedTuple):
+class Provenance:
     """Where a node was written; nodes that were written alike share one.
 
     ``step`` is the step, which may be the library's. ``span`` is the author's own: the step, or what asked for the
-    block or the fragment that has it. ``cells`` are those that the step's arguments and conditions follow from, through
-    ``let``, parameters and calls, and in a block always that of the column ``block``. What follows from a shape alone,
-    as ``in_channels`` does, has no cell.
+    block or the fragment that has it. ``find_cells`` gives ``cells`` when these are first asked for.
     """
 
-    span: Span
-    step: Span
-    cells: tuple[TableCell, ...] = ()
+    __slots__ = ("_cells", "_find_cells", "span", "step")
+
+    def __init__(self, span: Span, step: Span, find_cells: Callable[[], tuple[TableCell, ...]] = tuple) -> None:
+        self.span = span
+        self.step = step
+        self._find_cells = find_cells
+        self._cells: tuple[TableCell, ...] | None = None
+
+    @property
+    def cells(self) -> tuple[TableCell, ...]:
+        """The cells that decided the node.
+
+        They are those that the step's arguments and conditions follow from, through ``let``, parameters and calls, and
+        in a block always that of the column ``block``. What follows from a shape, as ``in_channels`` does, has no cell.
+        """
+        if self._cells is None:
+            self._cells = self._find_cells()
+        return self._cells
 
 
-@dataclass(slots=True)
 class Place:
     """What all blocks have in common that are lowered from one place: a stage, or a call inside its blocks.
 
-    ``cells`` give names their values here, and ``always`` decide every node. ``nodes`` remembers the provenance of what
-    each step becomes, ``inside`` the places of the calls.
+    ``cell`` finds the cell that gives a name its value here. All nodes here depend on ``always``, names of cells, and
+    on ``names`` of the place around this. ``nodes`` remembers the provenance of what each step becomes, ``inside`` the
+    places of the calls.
     """
 
-    cells: Mapping[str, TableCell] = field(default_factory=dict)
-    always: tuple[TableCell, ...] = ()
-    nodes: dict[tuple[int, str], Provenance] = field(default_factory=dict)
-    inside: dict[int, Place] = field(default_factory=dict)
+    __slots__ = ("always", "cell", "inside", "names", "nodes")
+
+    def __init__(self, cell: FindCell, always: tuple[str, ...] = (), names: Iterable[str] = ()) -> None:
+        self.cell = cell
+        self.always = always
+        self.names = names
+        self.nodes: dict[tuple[int, str], Provenance] = {}
+        self.inside: dict[int, Place] = {}
+
+
+FindCell = Callable[[str], TableCell | None]
+
+
+def no_cell(name: str) -> None:
+    """Where no cell of the stage table gives a name its value."""

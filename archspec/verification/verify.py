@@ -118,20 +118,12 @@ def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
     node = graph.by_name.get(divergence.place)
     if node is None:
         node = graph.by_name.get(list(graph.outputs.values())[-1])
+    at = graph.by_name.get(divergence.place)
     span = graph.written_at("input") if node is None or divergence.place == INPUT else node.span
-    notes = (f"in {divergence.place}",) if divergence.place in graph.by_name else ()
-    return Diagnostic("E906", divergence.message, span, labels=_labels(graph, divergence), notes=notes)
-
-
-def _labels(graph: Graph, divergence: Divergence) -> tuple[Label, ...]:
-    """The cells of the stage table that set the arguments that differ, if the place is inside a stage."""
-    names = [node.name for node in graph.nodes]
-    index = names.index(divergence.place) if divergence.place in graph.by_name else -1
-    for stage, region in zip(graph.origin.stages if graph.origin else (), graph.stages, strict=False):
-        if region.first <= index < region.last:
-            cells = ((name, stage.cells[name]) for name in divergence.arguments if name in stage.cells)
-            return tuple([Label(cell.span, f"the stage's {name}") for name, cell in cells])
-    return ()
+    cells = [cell for cell in (at.cells if at else ()) if cell.column in divergence.arguments]
+    labels = [Label(cell.span, f"the stage's {cell.column}") for cell in cells]
+    notes = (f"in {divergence.place}",) if at else ()
+    return Diagnostic("E906", divergence.message, span, labels=tuple(labels), notes=notes)
 
 
 def _diagnostics(

@@ -199,7 +199,13 @@ def test_the_nodes_as_json(small: Path, run: Run) -> None:
         "file": "small.yaml",
         "line": 5,
         "column": 8,
+        "cells": [],
     }
+    conv = next(node for node in found["nodes"] if node["name"] == "layer2.0.conv1")
+    assert conv["cells"] == [
+        {"stage": 2, "name": name, "file": "small.yaml", "line": 6, "column": column}
+        for name, column in (("block", 17), ("channels", 53), ("stride", 69))
+    ]
     assert [region["scope"] for region in found["regions"]] == ["layer1", "layer1.0", "layer2", "layer2.0"]
 
 
