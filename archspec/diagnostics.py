@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 from archspec.codes import CODES
 
 Severity = Literal["error", "warning"]
-Kind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
+SourceKind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
 MAX_HINTS = 50
 
@@ -30,7 +30,7 @@ class Source:
 
     name: str
     text: str = field(repr=False)
-    kind: Kind = "file"
+    kind: SourceKind = "file"
     path: str | None = None
 
     def line(self, number: int) -> str:

@@ -178,8 +178,7 @@ class DefinitionScope:
         word = setting.term.constant
         words = setting_words(key, self)
         if isinstance(word, str) and word not in context.names and word not in words:
-            what = {"shortcut": "no shortcut is called", "activation_order": "no activation order is called"}
-            message = f"{what.get(key, f'no {key} is called')} `{cut(word)}`"
+            message = f"no {key.replace('_', ' ')} is called `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
             hint = context.faults.hint(word, words)
             context.faults.record(

@@ -60,9 +60,12 @@ class Table:
         for key, value in self.cursor.value.items():
             if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
                 message = f"`{key}` has {len(value)} values, but `quantized_linear` generates {length} stages"
-                label = Label(self.cursor.child("quantized_linear").span, f"{length} stages here")
-                self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
+                self._unequal(key, message, "quantized_linear", length)
         return length
+
+    def _unequal(self, key: str, message: str, other: str, length: int) -> None:
+        label = Label(self.cursor.child(other).span, f"{length} stages here")
+        self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
 
     def _length(self) -> int | None:
         """The number of stages according to the lists; None if no column is a list."""
@@ -76,9 +79,7 @@ class Table:
         for keys in (own, inherited):
             for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
                 found = f"`{key}` has {len(lists[key])} values, but `{keys[0]}` has {len(lists[keys[0]])}"
-                label = Label(self.cursor.child(keys[0]).span, f"{len(lists[keys[0]])} stages here")
-                message = f"{found}: a list must have one value for each stage"
-                self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
+                self._unequal(key, f"{found}: a list must have one value for each stage", keys[0], len(lists[keys[0]]))
         others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
         if others:
             self.faults.add(self._unlike_the_base(own[0], others))

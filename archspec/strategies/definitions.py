@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,9 +165,7 @@ def block(
     definition |= settings
     definition["residual" if residual else "steps"] = steps
     needs = ("inner",) if required else ()
-    reads = "channels" in str(out.words) or "channels" in str([steps, let]).replace("in_channels", "").replace(
-        "pad_channels", ""
-    )
+    reads = re.search(r"\bchannels\b", str([out.words, steps, let])) is not None
     return definition, BlockFacts(name, offered, count, strided, reads, residual, joins, needs, fixed, settings)
 
 

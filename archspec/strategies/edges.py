@@ -45,14 +45,11 @@ def stem(
         kinds += ["empty", *(["own"] if wide else [])]
     kind = draw.pick(kinds)
     width, number = _scalable(draw, scaled)
+    if kind in ("cifar", "imagenet", "deep"):
+        narrow = {"narrow": draw.pick((8, "max(classes // classes * 8, 8)"))} if kind == "deep" else {}
+        wider = replace(value, channels=number)
+        return {"use": kind, "width": width, **narrow}, wider if kind == "cifar" else halved(halved(wider))
     match kind:
-        case "cifar":
-            return {"use": "cifar", "width": width}, replace(value, channels=number)
-        case "imagenet":
-            return {"use": "imagenet", "width": width}, halved(halved(replace(value, channels=number)))
-        case "deep":
-            narrow = {"narrow": 8} if draw.chance(2) else {"narrow": "max(classes // classes * 8, 8)"}
-            return {"use": "deep", "width": width, **narrow}, halved(halved(replace(value, channels=number)))
         case "default":
             return draw.pick((None, "imagenet")), halved(halved(replace(value, channels=64)))
         case "own":
@@ -124,23 +121,21 @@ def _widened(draw: Draw, site: StepSite, value: FeatureMap) -> tuple[RawStep, Fe
     wide = [called for called in site.fragments if called.takes_out]
     kinds += ["call"] if wide else []
     kind, word = draw.pick(kinds), draw.word(out)
-    step: RawStep
     match kind:
         case "conv":
-            step = {"conv": conv_arguments(draw, site, out)}
+            step: RawStep = {"conv": conv_arguments(draw, site, out)}
         case "layer":
             step = layer(draw, site, out)
-        case "linear":
-            step = {"linear": {"out": word}}
         case "pad":
             step = {"pad_channels": {"out": word, **({"at": "both"} if draw.chance(2) else {})}}
         case "slice":
             step = {"slice": {"stop": word}}
         case "call":
             step = call(draw, draw.pick(wide), out=word)
+        case "concat":
+            step, number = {"concat": [[], [{"conv": {"out": word}}]]}, value.channels + number
         case _:
-            step = {"concat": [[], [{"conv": {"out": word}}]]}
-            return step, replace(value, channels=value.channels + number)
+            step = {"linear": {"out": word}}
     return step, replace(value, channels=number)
 
 
@@ -167,10 +162,9 @@ def _shrunk(draw: Draw, site: StepSite, value: FeatureMap) -> tuple[RawStep, Fea
 
 def _pooled(draw: Draw, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
     found: dict[str, Any] = {"type": draw.pick(("max", "avg")), "kernel": draw.size(2)}
-    if draw.chance(4):  # windows that leave gaps: of the last, partial one some start past the end
-        return {"pool": {**found, "stride": 3, "ceil": True}}, replace(
-            value, size=tuple(-(-n // 3) for n in value.size)
-        )
+    if draw.chance(4):  # windows with gaps between them; the last, partial one may start past the end
+        third = replace(value, size=tuple(-(-n // 3) for n in value.size))
+        return {"pool": {**found, "stride": 3, "ceil": True}}, third
     if draw.chance(2):
         return {"pool": {**found, "ceil": True}}, halved(value)
     if draw.chance(2):

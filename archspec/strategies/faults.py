@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from archspec.language.text.document import value_at
-from archspec.language.text.yaml_writer import Path, Raw
+from archspec.language.text.yaml_writer import Raw, WrittenPath
 
 RawSpec = dict[str, Any]
 """A spec as plain values, before it is YAML."""
@@ -24,7 +24,7 @@ class Made(NamedTuple):
     """
 
     document: RawSpec
-    path: Path = ()
+    path: WrittenPath = ()
     key: bool = False
     tail: str = ""
     overrides: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Fault:
 
 # -- steps -------------------------------------------------------------------------------------------------------------
 
-READ: tuple[tuple[str, Any, Path, bool], ...] = (
+READ: tuple[tuple[str, Any, WrittenPath, bool], ...] = (
     ("E201", {"conv": {"out": 8, "kernal": 3}}, ("conv", "kernal"), True),
     ("E201", {"pool": {"type": "max", "kernel": 3, "pading": 1}}, ("pool", "pading"), True),
     ("E202", {"conv": {"out": [8]}}, ("conv", "out"), False),
@@ -74,7 +74,7 @@ READ: tuple[tuple[str, Any, Path, bool], ...] = (
 )
 """Steps that are refused wherever they stand: the code, the step, the path in it, and whether its key is reported."""
 
-LOWERED: tuple[tuple[str, list[Any], Path, bool], ...] = (
+LOWERED: tuple[tuple[str, list[Any], WrittenPath, bool], ...] = (
     ("E204", [{"act": {"type": "'gelu' if classes < 0 else 'rellu'"}}], (0, "act", "type"), False),
     ("E206", [{"pool": {"type": "avg"}}], (0, "pool"), True),
     ("E206", [{"pool": {"type": "avg", "kernel": 1, "output": 1}}], (0, "pool", "kernel"), False),
@@ -112,7 +112,7 @@ Of two steps of a kind one has a name: the spec's naming may not number them.
 """
 
 
-def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+def _step(step: Any, inner: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         places = list(sequences(document, ())) or [("head",)]
         path = draw(st.sampled_from(places))
@@ -126,7 +126,7 @@ def _step(step: Any, inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], M
     return make
 
 
-def _head(steps: list[Any], inner: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+def _head(steps: list[Any], inner: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         document["head"] = copy.deepcopy(steps)
         return Made(document, ("head", *inner), key)
@@ -137,7 +137,7 @@ def _head(steps: list[Any], inner: Path, key: bool) -> Callable[[st.DrawFn, RawS
 SEQUENCES = frozenset({"stem", "head", "steps", "residual", "of", "same", "change"})
 
 
-def sequences(value: Any, path: Path) -> Iterator[Path]:
+def sequences(value: Any, path: WrittenPath) -> Iterator[WrittenPath]:
     """The paths of all sequences of steps that are written as lists."""
     if isinstance(value, list) and path and path[-1] in SEQUENCES:
         yield path
@@ -152,7 +152,7 @@ DEEP: Any = []
 for _ in range(70):
     DEEP = [DEEP]
 
-VALUES: tuple[tuple[str, dict[Any, Any], Path, bool], ...] = (
+VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E101", {"notes": Raw('"a bell: \\a"')}, ("notes",), False),
     ("E101", {"notes": Raw("a bell: \x07")}, ("notes",), False),
     ("E102", {"notes": Raw("a: b")}, ("notes",), False),
@@ -226,7 +226,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], Path, bool], ...] = (
 ADDED = frozenset({"params", "fragments", "blocks"})
 
 
-def _values(values: Mapping[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+def _values(values: Mapping[str, Any], path: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         for name, value in copy.deepcopy(dict(values)).items():
             document[name] = {**(document.get(name) or {}), **value} if name in ADDED else value
@@ -238,7 +238,7 @@ def _values(values: Mapping[str, Any], path: Path, key: bool) -> Callable[[st.Dr
 def _twice(draw: st.DrawFn, document: RawSpec) -> Made:
     """A key a second time, in the spec or in one of its mappings."""
     inside = [key for key, value in document.items() if isinstance(value, dict) and value]
-    path: Path = draw(st.sampled_from([(), *((key,) for key in inside)]))
+    path: WrittenPath = draw(st.sampled_from([(), *((key,) for key in inside)]))
     mapping = value_at(document, path)
     key = Raw(str(draw(st.sampled_from(sorted(mapping)))))
     mapping[key] = "again"

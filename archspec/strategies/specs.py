@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import archspec.language.load
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph
+from archspec.language.load import load
 from archspec.language.text.yaml_writer import Written, write
 from archspec.passes import compile_spec
 from archspec.strategies.draw import Draw
@@ -44,8 +44,4 @@ def specs(draw: st.DrawFn) -> SpecText:
 
 def graphs() -> st.SearchStrategy[Graph]:
     """The compiled graphs of :func:`specs`."""
-    return specs().map(_compiled)
-
-
-def _compiled(spec: SpecText) -> Graph:
-    return compile_spec(archspec.language.load.load(Source("drawn.yaml", str(spec))))
+    return specs().map(lambda spec: compile_spec(load(Source("drawn.yaml", str(spec)))))

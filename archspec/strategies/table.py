@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from archspec.language.expressions.values import make_divisible
@@ -120,7 +121,7 @@ def _row(
     strides = _strides(draw, row, block, value, count)
     params = _params(draw, row, block)
     _settings(draw, row, block, number, count)
-    outs = _outs(block, params, widths, value.channels, count)
+    outs = _outs(block, params, widths, value.channels)
     value = _shortcut(draw, row, context, block, value, outs, strides)
     if draw.chance(6):
         row["after"], value = edge(draw, value, context.fragments)
@@ -183,13 +184,9 @@ def _settings(draw: Draw, row: Row, block: BlockFacts, number: int, count: int) 
         row["act"] = ["silu", *[None] * (count - 1)]
 
 
-def _outs(block: BlockFacts, params: Mapping[str, Any], widths: Sequence[int], before: int, count: int) -> list[int]:
-    """What each block's steps give, by what reaches the first; where channels are joined, what each adds."""
-    found = []
-    for index in range(count):
-        before = block.out(before, widths[index], params)
-        found.append(before)
-    return found
+def _outs(block: BlockFacts, params: Mapping[str, Any], widths: Sequence[int], before: int) -> list[int]:
+    """The channels after each block's steps, by those before the first block; where channels are joined, the added."""
+    return list(accumulate(widths, lambda before, width: block.out(before, width, params), initial=before))[1:]
 
 
 def _shortcut(

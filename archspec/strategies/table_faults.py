@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from archspec.language.text.document import value_at
-from archspec.language.text.yaml_writer import Path
+from archspec.language.text.yaml_writer import WrittenPath
 from archspec.strategies.faults import Fault, Made, RawSpec
 
 # -- a cell that is there ----------------------------------------------------------------------------------------------
 
 
-def cells(document: RawSpec, column: str) -> list[Path]:
+def cells(document: RawSpec, column: str) -> list[WrittenPath]:
     """The paths of all scalars in a column of the table."""
     table = document.get("stages") or {}
     if isinstance(table, dict):
@@ -23,7 +23,7 @@ def cells(document: RawSpec, column: str) -> list[Path]:
     return [path for number, row in enumerate(table) for path in _scalars(row.get(column), ("stages", number, column))]
 
 
-def _scalars(value: Any, path: Path) -> Iterator[Path]:
+def _scalars(value: Any, path: WrittenPath) -> Iterator[WrittenPath]:
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _scalars(item, (*path, number))
@@ -133,7 +133,7 @@ def labelled(**claims: Any) -> dict[str, Any]:
 
 
 PRE_POST = (basic(activation_order="pre"), basic(activation_order="post"))
-TABLES: tuple[tuple[str, dict[str, Any], Path, bool], ...] = (
+TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ("E505", rows(basic(), basic(channels=16, shortcut="identity")), ("stages", 1, "shortcut"), False),
     ("E505", {**rows(basic(stride=2)), "shortcut": "identity"}, ("shortcut",), False),
     ("E507", rows(basic(), basic(channels=4, shortcut="zero-pad")), ("stages", 1, "shortcut"), False),
@@ -155,7 +155,7 @@ TABLES: tuple[tuple[str, dict[str, Any], Path, bool], ...] = (
 """A table in place of the spec's own, and what else it takes. Definitions and parameters stay."""
 
 
-def _table(values: dict[str, Any], path: Path, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+def _table(values: dict[str, Any], path: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         kept = {name: document[name] for name in KEPT if name in document}
         found = {**kept, "stem": {"use": "cifar", "width": 8}, "classes": 5}
@@ -177,10 +177,6 @@ def _doubling(draw: st.DrawFn, document: RawSpec) -> Made:
     return Made(document, ("fragments", f"f{levels - 13}", "steps"), True)
 
 
-def _rows(document: RawSpec) -> bool:
-    return isinstance(document.get("stages"), list)
-
-
 def _own_table(document: RawSpec) -> bool:
     return bool(document.get("stages")) and "extends" not in document
 
@@ -190,7 +186,7 @@ TABLE_FAULTS: tuple[Fault, ...] = (
     *(Fault(code, _cell(column, value), _exact(column)) for code, column, value in IN_EXACT_CELLS),
     Fault("E301", _unknown_column, _own_table),
     Fault("E311", _length, _exact("channels")),
-    Fault("E203", _empty_cell, lambda document: _rows(document) and _own_table(document)),
+    Fault("E203", _empty_cell, lambda document: isinstance(document.get("stages"), list) and _own_table(document)),
     *(Fault(code, _table(values, path, key)) for code, values, path, key in TABLES),
     Fault("E601", _doubling),
 )

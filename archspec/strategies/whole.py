@@ -40,10 +40,8 @@ def document(draw: Draw) -> dict[str, Any]:
     if draw.chance(3):
         draw.params = {"wide": 8}
         found["params"] = {"wide": draw.pick((8, "4 + 4")), **({"gate": "sigmoid"} if draw.chance(2) else {})}
-    value = FeatureMap(
-        draw.pick((3, 1, 8)),
-        tuple(draw.count(*((6, 10) if draw.rank == 3 else (8, 16))) for _ in range(draw.rank)),
-    )
+    sizes = (6, 10) if draw.rank == 3 else (8, 16)
+    value = FeatureMap(draw.pick((3, 1, 8)), tuple(draw.count(*sizes) for _ in range(draw.rank)))
     found["input"] = [value.channels, *value.size]
     found["classes"] = draw.pick((5, 1, "2 * 3"))
     scale = _scale(draw, found)
@@ -57,10 +55,10 @@ def document(draw: Draw) -> dict[str, Any]:
     written, value = stem(draw, value, fragments, scaled if draw.chance(2) else {})
     if written is not None:
         found["stem"] = written
-    around = TableContext(
+    context = TableContext(
         (*LIBRARY, *blocks) if draw.chance(2) else (blocks or LIBRARY), fragments, shortcuts, settings, scale
     )
-    found["stages"], value, rows = table(draw, around, value)
+    found["stages"], value, rows = table(draw, context, value)
     # A fragment is called at the root at most once: a second call would give its steps the same names.
     used = isinstance(written, dict) and written["use"] in {called.name for called in fragments}
     last = head(draw, value, () if used else fragments)
@@ -70,10 +68,7 @@ def document(draw: Draw) -> dict[str, Any]:
     if draw.chance(5):
         found["init"] = {key: draw.pick(values) for key, values in INIT.items() if draw.chance(2)}
     if draw.chance(6):
-        found["expect"] = draw.pick(
-            ({"params": {"min": 1}}, {"macs": {"min": "1"}, "nodes": None}, {"layers": {"max": "1k"}})
-        )
-        found["expect"] = {key: item for key, item in found["expect"].items() if item is not None}
+        found["expect"] = draw.pick(({"params": {"min": 1}}, {"macs": {"min": "1"}}, {"layers": {"max": "1k"}}))
     return found
 
 

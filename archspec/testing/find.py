@@ -70,6 +70,6 @@ def _block_keys(text: bytes) -> set[str]:
 def _flow_keys(text: bytes) -> set[str]:
     """The keys at the top of what is written as JSON is."""
     try:
-        return {str(key) for key in read(Source("", text.removeprefix(_BOM).decode())).value}
+        return {str(key) for key in read(Source("", text.removeprefix(_BOM).decode(), "text")).value}
     except (SpecError, UnicodeDecodeError):
         return {"archspec"} if b"archspec" in text else set()

@@ -138,7 +138,7 @@ def _with_expect(source: Source, measures: Measures) -> str | None:
     before = source.text if source.text.endswith(("\n", "\r")) else source.text + line_break
     text = f"{before}expect: {flow(values)}{line_break}"
     try:
-        added = read(Source(source.name, text)).value
+        added = read(Source(source.name, text, "text")).value
     except SpecError:
         return None
     same = {key: value for key, value in added.items() if key != "expect"} == read(source).value
@@ -232,7 +232,7 @@ def _offset(text: str, line: int, column: int) -> int:
 def _says(text: str, before: str, path: Path, measured: int | Shape) -> bool:
     """Whether the text says what it said before, but at the path, where it says what was measured."""
     try:
-        new, old = (read(Source("", each)).value for each in (text, before))
+        new, old = (read(Source("", each, "text")).value for each in (text, before))
         there = value_at(new, path)
     except (SpecError, KeyError, IndexError, TypeError):
         return False

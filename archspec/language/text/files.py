@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass
 
-from archspec.diagnostics import Diagnostic, Kind, Source, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Source, SourceKind, Span, SpecError, cut
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -66,7 +66,7 @@ def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
 
 
 def decode(
-    data: bytes, name: str, *, kind: Kind = "file", path: str | None = None, limits: ReadLimits = _LIMITS
+    data: bytes, name: str, *, kind: SourceKind = "file", path: str | None = None, limits: ReadLimits = _LIMITS
 ) -> Source:
     """The text of ``data``, which is UTF-8, a byte order mark allowed.
 

@@ -106,7 +106,9 @@ def _slip(source: Source, problem: str, context: str, at: Span) -> _Slip:
         return _misplaced_colon(source, at)
     character = cut(source.line(at.line)[at.column - 1 : at.column])
     if "cannot start any token" in problem:
-        return _bad_start(character)
+        if character == cut("\t"):
+            return _Slip("", "a tab is not allowed here", "indent with spaces")
+        return _Slip("", "a text cannot start with this character", _QUOTE)
     if "node content" in problem:
         if not character:
             return _Slip("", "the text ends where a value is expected")
@@ -118,12 +120,6 @@ def _slip(source: Source, problem: str, context: str, at: Span) -> _Slip:
         if slip.problem in problem:
             return slip
     return _Slip("", f"this is not YAML: {cut(problem)}")
-
-
-def _bad_start(character: str) -> _Slip:
-    if character == cut("\t"):
-        return _Slip("", "a tab is not allowed here", "indent with spaces")
-    return _Slip("", "a text cannot start with this character", _QUOTE)
 
 
 def _misplaced_colon(source: Source, at: Span) -> _Slip:

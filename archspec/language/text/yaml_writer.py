@@ -15,7 +15,7 @@ from archspec.display import display_width
 from archspec.language.text.document import Document
 from archspec.language.text.scalars import ambiguity, read_scalar
 
-Path = tuple[Any, ...]
+WrittenPath = tuple[Any, ...]
 
 WIDTH = 100
 MARGIN = 48
@@ -38,14 +38,14 @@ class Written:
     """A text, and for each path the lines on which its key and its value begin, from 1."""
 
     text: str
-    keys: Mapping[Path, int]
-    values: Mapping[Path, int]
+    keys: Mapping[WrittenPath, int]
+    values: Mapping[WrittenPath, int]
 
 
 def write(value: Mapping[Any, Any]) -> Written:
     """``value`` in block style; a short collection of scalars is written on one line."""
-    keys: dict[Path, int] = {}
-    values: dict[Path, int] = {}
+    keys: dict[WrittenPath, int] = {}
+    values: dict[WrittenPath, int] = {}
     lines = list(_mapping(value, (), 0))
     for number, line in enumerate(lines, 1):
         for path in line.begun:
@@ -72,7 +72,7 @@ def to_yaml(document: Document, *, comments: bool = True) -> str:
     return "".join(f"{line}\n" for line in padded)
 
 
-def _origins(document: Document, leaves: Iterable[Path]) -> str:
+def _origins(document: Document, leaves: Iterable[WrittenPath]) -> str:
     """Where the values at ``leaves`` came from; empty if all are from the document's own source."""
     found: dict[tuple[str, str | None], str] = {}
     for span in map(document.span, leaves):
@@ -87,11 +87,11 @@ class _Line(NamedTuple):
     """A line, the paths that begin on it and continue below, and the scalars and empty collections on it."""
 
     text: str
-    begun: tuple[Path, ...]
-    leaves: tuple[Path, ...]
+    begun: tuple[WrittenPath, ...]
+    leaves: tuple[WrittenPath, ...]
 
 
-def _mapping(value: Mapping[Any, Any], path: Path, indent: int) -> Iterator[_Line]:
+def _mapping(value: Mapping[Any, Any], path: WrittenPath, indent: int) -> Iterator[_Line]:
     """The lines of a mapping in block style."""
     for key, item in value.items():
         head = f"{'':{indent}}{scalar(key)}:"
@@ -103,7 +103,7 @@ def _mapping(value: Mapping[Any, Any], path: Path, indent: int) -> Iterator[_Lin
             yield from _block(item, inner, indent + 2)
 
 
-def _sequence(value: list[Any], path: Path, indent: int) -> Iterator[_Line]:
+def _sequence(value: list[Any], path: WrittenPath, indent: int) -> Iterator[_Line]:
     """The lines of a list in block style."""
     for number, item in enumerate(value):
         inner = (*path, number)
@@ -117,7 +117,7 @@ def _sequence(value: list[Any], path: Path, indent: int) -> Iterator[_Line]:
         yield from lines
 
 
-def _block(item: Any, path: Path, indent: int) -> Iterator[_Line]:
+def _block(item: Any, path: WrittenPath, indent: int) -> Iterator[_Line]:
     return _mapping(item, path, indent) if isinstance(item, dict) else _sequence(item, path, indent)
 
 
@@ -142,7 +142,7 @@ def flow(item: Any, *, inside: bool = False) -> str:
     return scalar(item, inside=inside)
 
 
-def _leaves(item: Any, path: Path) -> Iterator[Path]:
+def _leaves(item: Any, path: WrittenPath) -> Iterator[WrittenPath]:
     """The paths of the scalars and the empty collections in ``item``."""
     if not item or not isinstance(item, list | dict):
         yield path
