@@ -17,9 +17,9 @@ import torch
 def torchvision_models() -> ModuleType:
     """The module ``torchvision.models``.
 
-    torchvision's wheels are built for CUDA. Beside a CPU build of torch its compiled operations do not register, and
-    importing it fails where it describes them to ``torch.library.register_fake``. The models are plain Python and need
-    none of them, so upon that failure, and only then, it is imported once more with those descriptions passed over.
+    torchvision's wheels are built for CUDA. With a CPU build of torch, its compiled operations are not registered, and
+    the import fails when it passes them to ``torch.library.register_fake``. The models are plain Python and do not need
+    these operations. So if the import fails for this reason, it is repeated without these calls.
 
     Raises:
         ImportError: torchvision is not installed.

@@ -201,7 +201,7 @@ def _module(reference: Reference) -> ModuleType:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             help = f"install the package that provides `{cut(error.name)}`"
             raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
-        found = [path.stem for path in Path.cwd().glob("*.py")]
+        found = [path.stem for path in Path().glob("*.py")]
         hint = did_you_mean(name, [*LIBRARIES, *found])
         message = f"there is no module `{cut(error.name)}`"
         help = "modules are looked up in the current folder, then among the installed packages"

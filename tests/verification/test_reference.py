@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,14 @@ def test_a_network_in_the_current_folder(mine: Path) -> None:
     assert (made.out_features, made.bias, name) == (5, None, "mine_for_tests:Block.build(5, bias=False)")
     assert make("mine_for_tests:network")[0].out_features == 7
     assert sys.path == before
+
+
+def test_the_current_folder_may_be_gone(mine: Path) -> None:
+    (mine / "gone").mkdir()
+    os.chdir(mine / "gone")
+    (mine / "gone").rmdir()
+    assert refused("a_module_that_nobody_has:network").code == "E902"
+    assert make("torch.nn:Identity")[1] == "torch.nn:Identity"
 
 
 def test_a_seed_decides_the_weights(mine: Path) -> None:
