@@ -212,15 +212,15 @@ def _equal(symbol: str, left: Operand, right: Operand) -> Check:
 
 
 def called(name: str, argument: Operand) -> Run:
-    """A function of one argument."""
-    function = UNARY[name]
+    """A function of one argument; the evaluation brings that of ``scaled``."""
+    function = UNARY.get(name)
     inner, start, end = argument
 
     def run(values: Values, scale: Scale) -> Value:
         value = inner(values, scale)
         if type(value) in NUMBERS and -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             try:
-                return function(value)  # type: ignore[arg-type]
+                return function(value) if function else number(scale(value))  # type: ignore[arg-type]
             except ExpressionFault as fault:
                 raise fault.at(start, end) from None
         raise _refused(name, value, start, end)
@@ -246,22 +246,6 @@ def called_with(name: str, arguments: list[Operand], start: int, end: int) -> Ru
         if -LIMIT <= result <= LIMIT:
             return result
         raise out_of_bounds(f"the result of `{name}`", result, start, end)
-
-    return run
-
-
-def scaled(argument: Operand) -> Run:
-    """``scaled``: what the network that the expression is evaluated for makes of a width."""
-    inner, start, end = argument
-
-    def run(values: Values, scale: Scale) -> Value:
-        value = inner(values, scale)
-        if type(value) not in NUMBERS or not -LIMIT <= value <= LIMIT:  # type: ignore[operator]
-            raise _refused("scaled", value, start, end)
-        try:
-            return number(scale(value))  # type: ignore[arg-type]
-        except ExpressionFault as fault:
-            raise fault.at(start, end) from None
 
     return run
 

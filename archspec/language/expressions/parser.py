@@ -160,8 +160,6 @@ class _ExpressionParser:
         least, greatest, wanted = ARGUMENTS[name]
         if not least <= len(arguments) <= greatest:
             raise ExpressionFault("E401", f"`{name}` takes {wanted}, not {len(arguments)}", start, end)
-        if name == "scaled":
-            return closures.scaled(arguments[0]), start, stop
         if len(arguments) == 1:
             return closures.called(name, arguments[0]), start, stop
         return closures.called_with(name, arguments, start, stop), start, stop
