@@ -33,6 +33,10 @@ class Source:
     kind: SourceKind = "file"
     path: str | None = None
 
+    def part(self, first: int = 0, last: int | None = None) -> Span:
+        """The characters of a one-line text from ``first``, counted from 0, to before ``last``; by default all."""
+        return Span(self, 1, first + 1, 1, (len(self.text) if last is None else last) + 1)
+
     def line(self, number: int) -> str:
         """The text of line ``number`` (from 1), without its line break; empty past the end."""
         lines = self.text.splitlines()

@@ -14,12 +14,12 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.files import refuse_target
-from archspec.graph.graph import Graph
+from archspec.graph.graph import Graph, Limits
 
 from . import options
-from .build_text import build_json, put_loaded, put_report
-from .progress import progress
-from .render import Terminal, put, put_json, short
+from .build_text import build_json, put_report, put_saved
+from .progress import progress, stand_somewhere
+from .render import Terminal, put, put_json
 
 if TYPE_CHECKING:
     from torch import fx
@@ -84,10 +84,9 @@ def command(
 ) -> int:
     """Build a network, and compare every inferred shape with torch's.
 
-    The spec is compiled, its torch.fx graphs are linted and run on torch's meta device, and what the spec expects is
-    verified. Prints the stages with their outputs and parameters. With --weights, every key of a file must fit; with
-    --transfer, what fits is loaded, and what was initialised is listed. With -o, the weights are saved, initialised or
-    loaded, with the spec in their metadata.
+    The spec is compiled and compared with what it expects, and torch computes every shape on its meta device. The
+    stages are shown with their outputs and parameters. With --weights, every key of the file must fit; --transfer
+    loads what fits, and lists what was initialised. -o saves the weights, with the spec in their metadata.
 
     \b
     Examples:
@@ -98,8 +97,8 @@ def command(
     if weights is None and (key_map is not None or transfer):
         option = "--transfer" if transfer else "--map"
         raise click.UsageError(f"`{option}` says how weights are loaded; name them with `--weights FILE`")
-    given: dict[str, Any] = {"weights": weights, "map": key_map, "transfer": transfer or None}
-    how = {name: value for name, value in given.items() if value is not None}
+    given = {"weights": weights, "map": key_map, "transfer": transfer or None}
+    how: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     loaded = None
     with progress(steps=3 + (2 if output else 1 if how else 0)) as step:
         step("compiling")
@@ -108,9 +107,8 @@ def command(
         if graph is None or not outcome.valid:
             raise SpecError(found)
         if output:
-            inputs = graph.origin.files if graph.origin else ()
-            refuse_target(output, force=force, inputs=inputs, weights=(weights, key_map))
-        options.stand_somewhere()
+            refuse_target(output, force=force, inputs=graph.files, weights=(weights, key_map))
+        stand_somewhere()
         archspec.confirm(graph, step=step)
         if output or how:
             step("loading weights" if how else "initialising weights")
@@ -125,15 +123,11 @@ def command(
         put_json(build_json(graph, report, spec, output, loaded, found))
         return 0
     options.show(found)
-    put_report(report)
-    if loaded:
-        put_loaded(loaded)
-    safe = Terminal.of(sys.stdout).safe
+    put_report(report, loaded)
     if output:
-        size, kind = short(output.stat().st_size), "" if how else "initialised "
-        put(safe(f"Saved {output}: {size}B of {kind}weights, with the spec in their metadata."))
+        put_saved(output, "" if how else "initialised ")
     how |= {"seed": seed} if how and seed is not None else {}
-    put(safe(_next(graph, spec, reading, how, output)))
+    put(Terminal.of(sys.stdout).safe(_next(graph, spec, reading, how, output)))
     return 0
 
 
@@ -159,7 +153,12 @@ def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any]
     if output or how:
         call = _python(spec, reading, {"weights": str(output)} if output else how)
         return f"Next: `{call}` gives the model with them."
-    again = shlex.join(["archspec", "build", spec, *reading.words(), "-o", f"{graph.name}{SUFFIX}"])
+    words = [word for setting in reading.overrides for word in ("--set", setting)]
+    words += ["--allow-outside"] if reading.allow_outside else []
+    limits = {name: (getattr(reading.limits, name), getattr(Limits(), name)) for name in options.LIMITS}
+    for name, (limit, usual) in limits.items():
+        words += ["--limit", f"{name}={limit}"] if limit != usual else []
+    again = shlex.join(["archspec", "build", spec, *words, "-o", f"{graph.name}{SUFFIX}"])
     return f"Next: `{again}` saves initialised weights."
 
 

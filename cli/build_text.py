@@ -15,19 +15,21 @@ from archspec.operations.shapes import show_shape
 
 from .render import Terminal, put, short
 from .spelling import as_json
-from .tables import put_keys, put_table
+from .tables import put_keys, put_table, size_of
 
 if TYPE_CHECKING:
     from archspec.weights import Loaded
 
 
-def put_report(costs: Report) -> None:
-    """Print the stages, and the totals of the network."""
+def put_report(costs: Report, loaded: Loaded | None) -> None:
+    """Print the stages, the totals of the network, and what became of weights."""
     totals = costs.totals
     put(f"{costs.name}: {show_shape(costs.input)} to {show_shape(costs.output)}\n")
     put_table(_stage_table(costs), right=(2, 3, 4, 5, 6), header=True, total=True)
     counts = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs, {counted(totals.layers, 'layer')}"
     put(f"\n{counts}\n{counted(totals.nodes, 'node')}, every shape confirmed by torch\n")
+    if loaded:
+        _put_loaded(loaded)
 
 
 def _stage_table(costs: Report) -> list[tuple[str, ...]]:
@@ -42,11 +44,11 @@ def _stage_table(costs: Report) -> list[tuple[str, ...]]:
     return lines
 
 
-def put_loaded(loaded: Loaded) -> None:
+def _put_loaded(loaded: Loaded) -> None:
     """Print how many keys were loaded, and which were initialized or not used."""
     put(f"weights of {Terminal.of(sys.stdout).safe(str(loaded.file))}")
     put(f"  {counted(len(loaded.loaded), 'key')} loaded")
-    shapes = {key: f"{_shape(ours)}, in the file {_shape(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
+    shapes = {key: f"{size_of(ours)}, in the file {size_of(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
     _put_keys("initialized", [(key, shapes.get(key, "")) for key in loaded.initialized])
     _put_keys("of the file not used", [(key, "") for key in loaded.unused])
     put("")
@@ -59,8 +61,9 @@ def _put_keys(what: str, rows: Sequence[tuple[str, str]]) -> None:
     put_keys(rows, indent="    ")
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return show_shape(shape) if shape else "a number"
+def put_saved(output: Path, kind: str) -> None:
+    size = short(output.stat().st_size)
+    put(Terminal.of(sys.stdout).safe(f"Saved {output}: {size}B of {kind}weights, with the spec in their metadata."))
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -11,7 +11,7 @@ from archspec import Diagnostic, Outcome, Source
 from archspec.display import counted
 
 from . import options
-from .places import Finding
+from .findings import Finding, put_findings
 from .render import DiagnosticPrinter, Terminal, put, put_json, short
 from .spelling import as_json
 
@@ -27,12 +27,7 @@ from .spelling import as_json
     help="A budget that every spec must keep, such as 'params<=26M' or 'layer1.macs<1G'; may be repeated.",
 )
 @options.form("text", "json", "sarif", "github")
-def command(
-    specs: tuple[str, ...],
-    reading: options.Reading,
-    budgets: tuple[str, ...],
-    form: str,
-) -> int:
+def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str, ...], form: str) -> int:
     """Read and compile specs, and verify what they expect; needs no torch.
 
     A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder, which stands for
@@ -53,49 +48,20 @@ def command(
     expected = [Source("--expect", text, "budget") for text in budgets]
     outcomes = (reading.check(reference, budgets=expected) for reference in references)
     if form == "text":
-        valid = _put_text(outcomes, len(references), bool(reading.overrides))
+        return int(_put_text(outcomes, len(references), bool(reading.overrides)) < len(references))
+    found = list(outcomes)
+    if form == "json":
+        put_json([{**outcome.as_data(), "diagnostics": as_json(outcome.diagnostics)} for outcome in found])
     else:
-        valid = {"json": _put_json, "sarif": _put_sarif, "github": _put_github}[form](outcomes)
-    return 0 if valid == len(references) else 1
-
-
-def _put_json(outcomes: Iterator[Outcome]) -> int:
-    """Print the outcomes as a list. Returns how many specs are valid."""
-    found = [{**outcome.as_data(), "diagnostics": as_json(outcome.diagnostics)} for outcome in outcomes]
-    put_json(found)
-    return sum(entry["valid"] for entry in found)
-
-
-def _put_sarif(outcomes: Iterator[Outcome]) -> int:
-    """Print the diagnostics as a log of SARIF. Returns how many specs are valid."""
-    from .sarif import put_log
-
-    valid, findings = _findings(outcomes)
-    put_log(findings)
-    return valid
-
-
-def _put_github(outcomes: Iterator[Outcome]) -> int:
-    """Print the diagnostics as annotations. Returns how many specs are valid."""
-    from .github import put_annotations
-
-    valid, findings = _findings(outcomes)
-    put_annotations(findings)
-    return valid
-
-
-def _findings(outcomes: Iterator[Outcome]) -> tuple[int, list[Finding]]:
-    """How many specs are valid, and all that was found."""
-    found = list(_once(outcomes))
-    findings = [Finding(diagnostic, outcome.path) for outcome, diagnostics in found for diagnostic in diagnostics]
-    return sum(outcome.valid for outcome, _ in found), findings
+        put_findings(form, [Finding(fault, outcome.path) for outcome, faults in _once(found) for fault in faults])
+    return int(not all(outcome.valid for outcome in found))
 
 
 def _in_budget(diagnostic: Diagnostic) -> bool:
     return diagnostic.span is not None and diagnostic.span.source.kind == "budget"
 
 
-def _once(outcomes: Iterator[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
+def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
     """Each outcome, and what is to be said of it: of a budget that is none, each spec says the same."""
     told: set[str] = set()
     for outcome in outcomes:
@@ -103,7 +69,7 @@ def _once(outcomes: Iterator[Outcome]) -> Iterator[tuple[Outcome, list[Diagnosti
         told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and _in_budget(each))
 
 
-def _put_text(outcomes: Iterator[Outcome], total: int, changed: bool) -> int:
+def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns how many specs are valid."""
     aside = "; with --set, its `expect` is left out" if changed else ""
     report, safe, valid = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0

@@ -19,7 +19,7 @@ from archspec.operations.shapes import show_shape
 
 from . import options
 from .render import Terminal, put, put_json, short
-from .tables import put_keys, put_table
+from .tables import put_keys, put_table, size_of
 
 TOTALS = {
     "params": "parameters",
@@ -149,7 +149,7 @@ def _put_transfer(found: Difference) -> None:
     plan = found.transfer
     put("\nweights, by state-dict key")
     put(f"  {_keys(len(plan.kept), 'fits as it is', 'fit as they are')}")
-    shapes = {key: f"{_tensor(one)} -> {_tensor(other)}" for key, (one, other) in plan.reshaped.items()}
+    shapes = {key: f"{size_of(one)} -> {size_of(other)}" for key, (one, other) in plan.reshaped.items()}
     for one, several, keys in (
         ("has another shape", "have another shape", list(plan.reshaped)),
         ("is in the first alone", "are in the first alone", plan.dropped),
@@ -162,7 +162,3 @@ def _put_transfer(found: Difference) -> None:
 
 def _keys(number: int, one: str, several: str) -> str:
     return f"{counted(number, 'key')} {one if number == 1 else several}"
-
-
-def _tensor(shape: tuple[int, ...]) -> str:
-    return show_shape(shape) if shape else "a number"

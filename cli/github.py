@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable
 
 from archspec.codes import CODES
 
-from .places import Finding
-from .render import MAX_SHOWN, Terminal, put, say
+from .findings import Finding
+from .render import MAX_SHOWN, Terminal, say, write
 from .spelling import with_options
 
 
-def put_annotations(findings: Iterable[Finding]) -> None:
+def put(findings: Iterable[Finding]) -> None:
     """Print an annotation for each diagnostic, those that specs share once, and at most as many as GitHub shows."""
     safe = Terminal.of(sys.stdout).safe
     lines = list(dict.fromkeys(as_annotation(finding, safe) for finding in findings))
     for line in lines[:MAX_SHOWN]:
-        put(line)
+        write(f"{line}\n", sys.stdout)
     if len(lines) > MAX_SHOWN:
         say(f"{len(lines):,} diagnostics, of which the first {MAX_SHOWN} are shown")
 

@@ -157,15 +157,6 @@ class Reading(NamedTuple):
         """The values of ``--set``, as diagnostics point into them."""
         return [Source("--set", text, "override") for text in self.overrides]
 
-    def words(self) -> list[str]:
-        """The options again, as words of a command."""
-        words = [word for setting in self.overrides for word in ("--set", setting)]
-        words += ["--allow-outside"] if self.allow_outside else []
-        for name in LIMITS:
-            if getattr(self.limits, name) != getattr(Limits(), name):
-                words += ["--limit", f"{name}={getattr(self.limits, name)}"]
-        return words
-
     def load(self, reference: str) -> Spec:
         return archspec.load(source(reference), overrides=self.settings, allow_outside=self.allow_outside)
 
@@ -182,14 +173,6 @@ class Reading(NamedTuple):
             name, path = ("<stdin>", None) if reference == STDIN else (reference, reference)
             return refused(reference, Source(name, "", path=path), error.diagnostics)
         return replace(archspec.check(given, **{**self._asdict(), "overrides": self.settings}, **how), spec=reference)
-
-
-def stand_somewhere() -> None:
-    """MKL, with which torch may come, ends the process where the working directory is gone."""
-    try:
-        Path.cwd()
-    except OSError:
-        os.chdir(os.sep)
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from .render import Terminal
 from .signals import end_if_asked
@@ -55,3 +57,11 @@ def _drawn(steps: int) -> Iterator[Step]:
             begun += 1
 
         yield step
+
+
+def stand_somewhere() -> None:
+    """MKL, with which torch may come, ends the process where the working directory is gone."""
+    try:
+        Path.cwd()
+    except OSError:
+        os.chdir(os.sep)

@@ -1,7 +1,7 @@
 """Everything that a terminal sees: diagnostics with their excerpts, or as JSON; text that is safe to print.
 
 Tables and the progress of long work are drawn in ``tables`` and ``progress``; ``sarif`` and ``github`` have the forms
-that code hosts read, and ``places`` the addresses of files there.
+that code hosts read, and ``findings`` the addresses of files there.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import archspec
 from archspec.codes import CODES
 from archspec.explanations import read_page
 
-from .places import Finding
+from .findings import Finding
 from .render import put_json
 from .spelling import with_options
 
@@ -26,7 +26,7 @@ ROOT = "%SRCROOT%"
 _INDEX = {code: number for number, code in enumerate(CODES)}
 
 
-def put_log(findings: Iterable[Finding]) -> None:
+def put(findings: Iterable[Finding]) -> None:
     """Print the log."""
     put_json(as_sarif(findings))
 

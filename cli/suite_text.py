@@ -12,7 +12,7 @@ from archspec.diagnostics import Diagnostic
 from archspec.display import counted, plain
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 
-from .places import Finding
+from .findings import Finding
 from .render import DiagnosticPrinter, Terminal, put, put_json, render, say
 from .spelling import as_json
 from .suite_run import Tested
@@ -104,21 +104,8 @@ def _as_json(tested: Tested) -> dict[str, Any]:
     return data | ({"update": {"diff": update.diff(), "left": dict(update.left)}} if update else {})
 
 
-def put_sarif(found: Iterable[Tested]) -> None:
-    """Print what failed as a log of SARIF."""
-    from .sarif import put_log
-
-    put_log(_findings(found))
-
-
-def put_github(found: Iterable[Tested]) -> None:
-    """Print what failed as annotations."""
-    from .github import put_annotations
-
-    put_annotations(_findings(found))
-
-
-def _findings(found: Iterable[Tested]) -> Iterator[Finding]:
+def findings(found: Iterable[Tested]) -> Iterator[Finding]:
+    """What failed, for code hosts."""
     for tested in found:
         for _, new in _told_once(tested.outcome):
             yield from (Finding(diagnostic, tested.outcome.path) for diagnostic in new)

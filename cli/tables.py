@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 from archspec.display import display_width
+from archspec.operations.shapes import show_shape
 
 from .render import MAX_KEYS, Terminal, and_more, put
 
@@ -46,6 +47,11 @@ def put_keys(rows: Rows, *, indent: str) -> None:
     put_table(rows[:MAX_KEYS], indent=indent)
     if len(rows) > MAX_KEYS:
         put(f"{indent}{and_more(len(rows) - MAX_KEYS)}")
+
+
+def size_of(shape: tuple[int, ...]) -> str:
+    """A tensor's shape as people read it."""
+    return show_shape(shape) if shape else "a number"
 
 
 def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:

@@ -20,11 +20,12 @@ from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
 from archspec.testing.update import Update
 
 from . import options
-from .progress import progress
+from .findings import put_findings
+from .progress import progress, stand_somewhere
 from .render import Terminal
 from .suite_run import Request, Tested, test_all
 from .suite_select import Selected, selection
-from .suite_text import Text, junit, put_as_json, put_github, put_sarif
+from .suite_text import Text, findings, junit, put_as_json
 
 BOM = b"\xef\xbb\xbf"
 
@@ -117,8 +118,10 @@ def command(
         found.append(tested)
         if watched:
             text.put(tested)
-    if form != "text":
-        {"json": put_as_json, "junit": junit, "sarif": put_sarif, "github": put_github}[form](found)
+    if form in ("json", "junit"):
+        (put_as_json if form == "json" else junit)(found)
+    elif form != "text":
+        put_findings(form, findings(found))
     else:
         for tested in [] if watched else found:  # a line in the middle of a bar would tear it
             text.put(tested)
@@ -139,7 +142,7 @@ def _with_standard_input(requests: Iterable[Request]) -> list[Request]:
 
 def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
     if has_torch():
-        options.stand_somewhere()
+        stand_somewhere()
     with progress(len(requests)) as step:
         step(requests[0].reference)
         for number, tested in enumerate(test_all(requests, jobs), start=1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,16 @@ import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.display import counted
 from archspec.files import refuse_target, replacing
+from archspec.graph.graph import Graph
 from archspec.operations.shapes import show_shape
 from archspec.verification.verdict import LEVELS, Level, key_map
 
 from . import options
-from .progress import progress
+from .progress import progress, stand_somewhere
 from .render import Terminal, put, put_json, say
 from .signals import end_if_asked
 from .spelling import as_json
-from .tables import put_keys, put_table
+from .tables import put_keys, put_table, size_of
 
 if TYPE_CHECKING:
     from archspec.verification.verdict import Keys, Verdict
@@ -112,50 +113,38 @@ def command(
     graph = reading.compile(spec)
     if against is None and not (graph.origin and graph.origin.document.value.get("reference")):
         raise click.UsageError(f"`{graph.name}` names no reference; say with --against what to compare it with")
-    how: dict[str, Any] = {"force": force, "inputs": graph.origin.files if graph.origin else ()}
     if target:
-        refuse_target(target, **how)
-    options.stand_somewhere()
-    talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
+        refuse_target(target, force=force, inputs=graph.files)
+    stand_somewhere()
+    how: dict[str, Any] = {"input": shape, "batch": batch, "seed": seed, "tolerance": tolerance, "levels": asked}
     try:
-        with progress(steps=4 if "outputs" in asked else 3) as step, talk:
-            found = archspec.verify(
-                graph,
-                against,
-                input=shape,
-                batch=batch,
-                seed=seed,
-                tolerance=tolerance,
-                levels=asked,
-                limits=reading.limits,
-                step=step,
-            )
+        found = _verified(graph, against, limits=reading.limits, **how)
     except SpecError as error:
         if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
             raise
         end_if_asked()
         options.refuse(error.diagnostics, spec, form)
         return USAGE
-    if target and found.key_map:
-        # The map of the spec itself, whatever the input was that it was verified on: keys do not depend on that.
-        data = {**key_map(found, archspec=archspec.__version__), "hash": graph.fingerprint}
-        with replacing(target, **how) as temporary:
-            temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
     saved = target if found.key_map else None
-    held = found.holds(*asked)
+    if saved:
+        with replacing(saved, force=force, inputs=graph.files) as temporary:
+            # The map of the spec itself, whatever the input was that it was verified on: keys do not depend on that.
+            data = {**key_map(found, archspec=archspec.__version__), "hash": graph.fingerprint}
+            temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="ascii")
     faults = [fault for fault in found.diagnostics if _level(fault) in asked]
     if form == "json":
-        put_json(_json(found, spec, asked, held, saved, faults))
-        return int(not held)
-    _put_text(found, asked)
-    if saved:
-        put("")
-        put(Terminal.of(sys.stdout).safe(f"Saved {saved}: {counted(len(found.key_map), 'key')} of the reference."))
-    elif target:
-        say("No key map is written: the weights could not be paired.\n")
-    if faults:
-        options.show(faults)
-    return int(not held)
+        put_json(_json(found, spec, asked, saved, faults))
+    else:
+        _put_text(found, asked, target)
+        if faults:
+            options.show(faults)
+    return int(not found.holds(*asked))
+
+
+def _verified(graph: Graph, against: str | None, *, levels: Collection[Level], **how: Any) -> Verdict:
+    talk = contextlib.redirect_stdout(sys.stderr)  # what a reference prints is no data
+    with progress(steps=4 if "outputs" in levels else 3) as step, talk:
+        return archspec.verify(graph, against, levels=levels, step=step, **how)
 
 
 def _level(fault: Diagnostic) -> str:
@@ -163,7 +152,7 @@ def _level(fault: Diagnostic) -> str:
 
 
 def _json(
-    found: Verdict, spec: str, asked: Iterable[str], held: bool, target: Path | None, faults: Iterable[Diagnostic]
+    found: Verdict, spec: str, asked: Collection[Level], saved: Path | None, faults: Iterable[Diagnostic]
 ) -> dict[str, Any]:
     return {
         **found.as_data(),
@@ -171,8 +160,8 @@ def _json(
         "valid": True,
         "name": found.spec,
         "asked": list(asked),
-        "held": held,
-        "saved": str(target) if target else None,
+        "held": found.holds(*asked),
+        "saved": str(saved) if saved else None,
         "diagnostics": as_json(faults),
     }
 
@@ -180,18 +169,23 @@ def _json(
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
-def _put_text(found: Verdict, asked: Iterable[str]) -> None:
+def _put_text(found: Verdict, asked: Collection[Level], target: Path | None) -> None:
     safe = Terminal.of(sys.stdout).safe
     put(safe(f"{found.spec} against {found.reference}, on {found.batch}x{show_shape(found.input)}"))
     put("")
     put_table(found.rows)
     if "keys" in asked:
         _put_keys(found.keys)
+    if target and found.key_map:
+        put("")
+        put(safe(f"Saved {target}: {counted(len(found.key_map), 'key')} of the reference."))
+    elif target:
+        say("No key map is written: the weights could not be paired.\n")
 
 
 def _put_keys(keys: Keys) -> None:
     """The keys that differ, a few of each kind."""
-    shapes = {key: f"{_shape(one)}, the reference {_shape(other)}" for key, (one, other) in keys.misshapen.items()}
+    shapes = {key: f"{size_of(one)}, the reference {size_of(other)}" for key, (one, other) in keys.misshapen.items()}
     for title, names in (
         ("only in the reference", keys.missing),
         ("only here", keys.extra),
@@ -201,7 +195,3 @@ def _put_keys(keys: Keys) -> None:
         if names:
             put(f"\n{title}")
             put_keys([(name, shapes.get(name, "")) for name in names], indent="  ")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return show_shape(shape) if shape else "a number"

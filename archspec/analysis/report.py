@@ -13,12 +13,12 @@ from archspec.analysis.parts import Costs, Part, Parts
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.totals import Totals, sum_up
-from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean
 from archspec.display import html_table, plain
 from archspec.graph.graph import Graph, Limits
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
-from archspec.passes.compiling import SpecLike, argument, compile
+from archspec.passes.compiling import SpecLike, compile
 
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "
@@ -206,7 +206,8 @@ def _scopes(name: str) -> list[str]:
 def _no_scope(scope: str, known: Iterable[str], name: str) -> Diagnostic:
     hint = did_you_mean(scope, known)
     help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
-    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", argument("frozen", scope), hint, help=help)
+    place = Source("frozen", scope, "argument").part()
+    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", place, hint, help=help)
 
 
 def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:

@@ -144,6 +144,11 @@ class Graph:
         shapes = ", ".join(show_shape(self.shape(name)) for name in self.outputs.values())
         return f"<Graph {self.name}: {show_shape(self.input)} to {shapes}, {len(self.nodes)} nodes>"
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The paths of the files that its spec was read from."""
+        return self.origin.files if self.origin else frozenset()
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of what the network means: the hash of the spec where there is one, else of the nodes and weights."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Label, Source, SpecError, cut
 from archspec.graph.graph import Graph, Limits
 from archspec.language.load import load
 from archspec.language.overrides import mention
@@ -66,11 +66,6 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
     rank = mention(f"input={list(sizes)}")
     help = f"{rank.text} makes it a network of another rank, if that is meant"
-    place = argument("input", show_shape(sizes))
+    place = Source("input", show_shape(sizes), "argument").part()
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
-
-
-def argument(name: str, text: str) -> Span:
-    """The place of an argument that stands in no spec."""
-    return Span(Source(name, text, "argument"), 1, 1, 1, len(text) + 1)

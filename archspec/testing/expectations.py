@@ -65,7 +65,7 @@ def compare_claims(measures: Measures, budgets: Iterable[str | Source] = ()) -> 
         try:
             claims.append(_budget(source))
         except SpecError as error:
-            span = _part(source, 0, len(source.text))
+            span = source.part()
             yield from (Compared(Claim("", "", None, span, span, span), None, fault) for fault in error.diagnostics)
     yield from map(measures.compare, claims)
 
@@ -134,9 +134,9 @@ def _budget(source: Source) -> Claim:
     if match is None:
         message = f"`{cut(text)}` is no budget, which compares a figure of the network with a number"
         help = "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`"
-        raise SpecError([Diagnostic("E703", message, _part(source, 0, len(text)), help=help)])
+        raise SpecError([Diagnostic("E703", message, source.part(), help=help)])
     stage, key, sign, figure = match.groups()
-    spans = {name: _part(source, *match.span(name)) for name in ("stage", "key", "figure") if match[name]}
+    spans = {name: source.part(*match.span(name)) for name in ("stage", "key", "figure") if match[name]}
     if key not in NAMES:
         message = f"`{cut(key)}` cannot be compared with a number"
         help = f"what can be is {', '.join(f'`{name}`' for name in NAMES)}"
@@ -154,11 +154,6 @@ def _budget(source: Source) -> Claim:
         ">": Expectation(number, None, f"more than {figure}", strict=True),
     }.get(sign, Expectation(number - half, number + half, figure))
     return Claim(stage or "", key, expectation, spans["figure"], spans["key"], spans.get("stage", spans["key"]))
-
-
-def _part(source: Source, first: int, last: int) -> Span:
-    """Characters of a text in one line, from ``first`` up to, and without, ``last``."""
-    return Span(source, 1, first + 1, 1, last + 1)
 
 
 class Measures:

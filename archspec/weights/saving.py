@@ -18,10 +18,9 @@ from archspec.language.text.yaml_writer import to_yaml
 def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Save a model's weights; see :func:`archspec.save`."""
     text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
-    inputs = graph.origin.files if graph.origin else ()
     loaded = getattr(model, "meta", {}).get("weights")
     read = (loaded.file, loaded.map) if loaded else ()
-    with replacing(Path(path), force=force, inputs=inputs, weights=read) as temporary:
+    with replacing(Path(path), force=force, inputs=graph.files, weights=read) as temporary:
         write(model, temporary, {**text, "name": graph.name, "hash": graph.fingerprint})
 
 

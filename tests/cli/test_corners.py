@@ -17,6 +17,7 @@ import pytest
 import archspec
 from archspec.diagnostics import Source
 from archspec.operations.base import Operation
+from archspec.passes import compiling
 from archspec_cli import options
 
 from .conftest import SMALL, Run
@@ -40,14 +41,14 @@ class Mystery(Operation):
 @pytest.fixture
 def mystery(monkeypatch: pytest.MonkeyPatch) -> None:
     """In `resnet18` an operation without rules stands in the place of the first activation of the first block."""
-    compiled = archspec.compile
+    compiled = compiling.compile_spec
 
     def compile(*arguments: Any, **options: Any) -> archspec.Graph:
         graph = compiled(*arguments, **options)
         nodes = [n._replace(operation=Mystery()) if n.name == "layer1.0.relu" else n for n in graph.nodes]
         return dataclasses.replace(graph, nodes=tuple(nodes)) if graph.name == "resnet18" else graph
 
-    monkeypatch.setattr(archspec, "compile", compile)
+    monkeypatch.setattr(compiling, "compile_spec", compile)
 
 
 def test_a_report_says_what_is_unavailable_and_why(mystery: None, run: Run) -> None:

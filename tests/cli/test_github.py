@@ -10,8 +10,8 @@ import pytest
 
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
+from archspec_cli.findings import Finding
 from archspec_cli.github import as_annotation
-from archspec_cli.places import Finding
 from archspec_cli.render import Terminal
 from tests.language.test_bad_specs import FOLDER
 

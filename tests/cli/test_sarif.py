@@ -13,7 +13,7 @@ import pytest
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec.explanations import read_page
-from archspec_cli.places import Finding
+from archspec_cli.findings import Finding
 from archspec_cli.sarif import as_sarif
 from tests.language.test_bad_specs import FILES, FOLDER, stated
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +32,12 @@ class Finding(NamedTuple):
     def elsewhere(self, span: Span | None) -> str:
         """Where ``span`` is, if a code host cannot show it."""
         return f"{span}: " if span and self.place(span)[1] is None else ""
+
+
+def put_findings(form: str, findings: Iterable[Finding]) -> None:
+    """Print what was found as code hosts read it: as ``sarif``, or as annotations for ``github``."""
+    module = importlib.import_module(f".{form}", __package__)  # few calls ask for either
+    module.put(findings)
 
 
 def address(path: str) -> str:
