@@ -92,7 +92,7 @@ def test_what_archspec_did_not_foresee_is_a_defect(error: Exception, run: Run, m
     def fails(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(archspec, "compile", fails)
+    monkeypatch.setattr(compiling, "compile_spec", fails)
     found = run("check", "resnet18")
     assert (found.status, found.out) == (70, "")
     first, second = found.err.splitlines()
