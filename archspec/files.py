@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, cut
+
+FORCE = Mention("force", "`force=True`")
 
 
 @contextlib.contextmanager
@@ -89,7 +91,8 @@ def _check(target: Path, force: bool, inputs: Iterable[str], weights: Iterable[s
 
 
 def _exists(target: Path) -> EnvironmentFault:
-    return EnvironmentFault(Diagnostic("E805", f"`{cut(target)}` exists already", help="pass --force to replace it"))
+    message, help = f"`{cut(target)}` exists already", f"pass {FORCE.text} to replace it"
+    return EnvironmentFault(Diagnostic("E805", message, help=help, mentions=(FORCE,)))
 
 
 def _same(target: Path, name: str) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "against": "`--against`",
     "allow_outside": "--allow-outside",
+    "force": "--force",
     "key_map": "`--map FILE` writes",
     "levels": "`--level {}`",
     "limits.elements": "`--limit elements=N`",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from archspec.diagnostics import Diagnostic, Label, Source, Span
+import archspec
+from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span
 from archspec.display import counted, display_width
 from archspec_cli import render
 from archspec_cli.render import DiagnosticPrinter, Terminal, short
+from archspec_cli.spelling import OPTIONS, as_json
 from archspec_cli.tables import plain, put_table
 
 PIPE = Terminal()
@@ -339,3 +343,22 @@ def test_only_a_long_list_of_items_is_put_below() -> None:
     assert render.render(short, Terminal(width=20)) == str(short)
     sentence = Diagnostic("E904", "`x` raises TypeError: `a`, `b`; `c`, `d` are not given, " + "which is what " * 6)
     assert "\n" not in render.render(sentence, Terminal(width=80))
+
+
+def test_every_argument_that_a_help_mentions_has_an_option() -> None:
+    files = Path(archspec.__file__).parent.rglob("*.py")
+    calls = [call for file in files for call in ast.walk(ast.parse(file.read_text())) if isinstance(call, ast.Call)]
+    made = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Mention"]
+    assert {name.value for name in made if isinstance(name, ast.Constant)} == OPTIONS.keys()
+
+
+def test_a_help_names_the_option_and_not_the_argument_of_python() -> None:
+    argument = Span(Source("frozen", "stem", "argument"), 1, 1, 1, 5)
+    mention = Mention("overrides", "`overrides=['a=1']`", "a=1")
+    diagnostic = Diagnostic("E310", "m", argument, help=f"write {mention.text}", mentions=(mention,))
+    assert str(diagnostic).startswith("frozen:1:1: ")
+    told = render.render(diagnostic, Terminal())
+    assert told.startswith("--frozen:1:1: ")
+    assert told.endswith("help: write `--set a=1`")
+    (data,) = as_json([diagnostic])
+    assert (data["file"], data["help"]) == ("--frozen", "write `--set a=1`")
