@@ -1,4 +1,4 @@
-"""What a fault is: a code, a sentence, a place in a source text. Nothing here prints; ``cli/render.py`` draws.
+"""Diagnostics: a code, a sentence, a place in a source text. Nothing here prints; ``cli/render.py`` draws.
 
 A phase collects its diagnostics in a :class:`Faults` and raises one :class:`SpecError` that holds them all.
 """
@@ -154,7 +154,7 @@ class EnvironmentFault(Exception):
 
 @dataclass(slots=True)
 class Faults:
-    """What one phase found. A fault said once at a place is not said again there."""
+    """The diagnostics of one phase. The same fault at the same place is kept once."""
 
     found: dict[tuple[str, Span | None, str], Diagnostic] = field(default_factory=dict)
 
@@ -169,12 +169,12 @@ class Faults:
         return iter(self.found.values())
 
     def hint(self, word: str, words: Iterable[str]) -> str:
-        """:func:`did_you_mean`, for the faults that somebody will read: the search is too slow for thousands."""
+        """:func:`did_you_mean`, for the first faults only, because the search is too slow for thousands."""
         return did_you_mean(word, words) if self.few else ""
 
     @property
     def few(self) -> bool:
-        """Whether what was found is still so little that somebody will read it all."""
+        """Whether there are still so few diagnostics that somebody will read them all."""
         return len(self.found) < MAX_HINTS
 
     @property
@@ -196,7 +196,7 @@ def _by_place(diagnostic: Diagnostic) -> tuple[int, int]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The word closest to a misspelt ``word``, or an empty text where none is close."""
+    """The word closest to a misspelled ``word``, or an empty text if no word is close."""
     candidates = [str(w) for w in words]
     folded = {w.lower().replace("_", "-"): w for w in candidates}
     close = difflib.get_close_matches(word[:100].lower().replace("_", "-"), list(folded), n=1, cutoff=0.6)
@@ -204,7 +204,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The hint for a misspelt ``word``: ``did you mean `channels`?``, or an empty text."""
+    """The hint for a misspelled ``word``: ``did you mean `channels`?``, or an empty text."""
     close = nearest(word, words)
     return f"did you mean `{cut(close)}`?" if close else ""
 

@@ -39,7 +39,7 @@ def reserved_words() -> frozenset[str]:
 class DefinitionScope:
     """The definitions of one document, then of its imports, then of the library.
 
-    A definition is read when it is first looked up; :meth:`read_all` reads the rest, for their faults.
+    A definition is read at its first look-up; :meth:`read_all` reads the rest, to find their faults.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class DefinitionScope:
         return self.document.value.get(section) or {}
 
     def visible(self, section: str) -> list[str]:
-        """Every name in sight, the nearest definitions first."""
+        """Every visible name, the nearest definitions first."""
         return list(dict.fromkeys(name for scope in self.sight for name in scope.written(section)))
 
     def _nearest(self, section: str, name: str) -> DefinitionScope | None:
-        """The scope whose definition of ``name`` holds here."""
+        """The scope whose definition of ``name`` is used here."""
         return next((scope for scope in self.sight if name in scope.written(section)), None)
 
     def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
@@ -238,7 +238,7 @@ def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
 
 
 def setting_words(key: str, scope: DefinitionScope) -> list[str]:
-    """The words that a setting may be."""
+    """The words that a setting accepts."""
     if key == "shortcut":
         return scope.visible("shortcuts")
     if key == "activation_order":
@@ -248,7 +248,7 @@ def setting_words(key: str, scope: DefinitionScope) -> list[str]:
 
 
 def _circle(waiting: Mapping[str, Term]) -> list[str]:
-    """A circle among names that all depend on each other's kind."""
+    """A circle among names, each of which depends on another one."""
     path = [next(iter(waiting))]
     while path[-1] not in path[:-1]:
         path.append(min(waiting[path[-1]].names & waiting.keys()))

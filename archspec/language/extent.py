@@ -1,4 +1,4 @@
-"""How far steps expand, known before anything is built: fragments that call others twice double at each level."""
+"""How many steps a sequence expands to, computed before anything is built: calls can double at each level."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def has_layer(steps: Iterable[Step]) -> bool:
 
 
 def bounded(steps: tuple[Step, ...], span: Span, faults: Faults) -> tuple[Step, ...]:
-    """The steps, or none and a fault where they expand to too many."""
+    """The steps, or an empty tuple and a fault if they expand to too many."""
     if extent(steps).steps <= MAX_STEPS:
         return steps
     if any(fault.code == "E601" for fault in faults):  # those that call these

@@ -1,4 +1,4 @@
-"""What of a spec is meaning: one hash for all the ways of writing the same network."""
+"""The hash of what a spec means: the same for all ways of writing the same network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def with_definitions(own: dict[str, Any], imported: Iterable[Mapping[str, Any]])
 def stands_alone(spec: Spec) -> bool:
     """Whether the definitions that a spec imports mean the same when they are written into the spec itself.
 
-    They may not where one has the name of another, or of one of the library's, or where a naming is imported.
+    They may mean something else if one has the name of another or of one in the library, or if a naming is imported.
     """
     documents = (spec.document, *spec.imported)
     for section in DEFINITIONS:
@@ -75,7 +75,7 @@ def _set(value: Any) -> Any:
 
 
 def _ordered(value: Any, key: str = "") -> Any:
-    """``value`` with the branches of a merge as a list, for their order matters and that of other keys does not."""
+    """``value`` with the branches of a merge as a list, because only their order matters."""
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     if not isinstance(value, dict):

@@ -107,7 +107,7 @@ def _imports(document: Document, root: str | None, outside: bool) -> tuple[Impor
 
 
 def _check_import(real: str, above: tuple[str, ...], count: int, span: Span) -> None:
-    """Refuse an import that closes a circle, and more of them than any spec needs."""
+    """Refuse an import that closes a circle, and too many imports."""
     if real in above or len(above) >= MAX_CHAIN:
         names = cut(" > ".join(Path(path).name for path in (*above, real)), 400)
         raise SpecError([Diagnostic("E303", f"files import each other in a circle: {names}", span)])

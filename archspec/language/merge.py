@@ -1,4 +1,4 @@
-"""Laying one document over another, and the stage table put into columns, so that two of them can be merged."""
+"""Merging one document over another, with stage tables by column."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_ITSELF = frozenset({"expect", "reference"})
 
 
 def without_claims(document: Document) -> Document:
-    """The document without what it says of itself."""
+    """The document without its expectations and its reference."""
     if OF_ITSELF.isdisjoint(document.value):
         return document
     kept = {name: item for name, item in document.value.items() if name not in OF_ITSELF}
@@ -43,7 +43,7 @@ def without_claims(document: Document) -> Document:
 
 
 def columns(document: Document) -> Document:
-    """The document with its stage table by column, whichever way it is written.
+    """The document with its stage table by column.
 
     By row ``[{count: 3, groups: 2}, {count: 4}]`` becomes ``{count: [3, 4], groups: [2, null]}``.
     """

@@ -25,7 +25,7 @@ FORM = mention("key.path=value")
 
 
 def with_overrides(document: Document, settings: Iterable[str | Source]) -> Document:
-    """``document`` with each setting laid over it, the later over the earlier.
+    """``document`` with each setting merged over it, in order.
 
     Raises:
         SpecError: with the faults of all settings.
@@ -47,7 +47,7 @@ def with_overrides(document: Document, settings: Iterable[str | Source]) -> Docu
 
 
 def override(base: Document, setting: str | Source) -> Document:
-    """The document that an override, ``key.path=value``, lays over ``base``.
+    """The document that an override, ``key.path=value``, merges over ``base``.
 
     The value is YAML; a number in the path is an index.
 

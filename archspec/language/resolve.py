@@ -25,7 +25,7 @@ from archspec.language.text.document import Document
 
 
 class Import(NamedTuple):
-    """A file of definitions: which of the files before it, by number, it imports, and whether the spec imports it."""
+    """A file of definitions, the numbers of the earlier files that it imports, and whether the spec imports it."""
 
     document: Document
     uses: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""A document against the schema: every fault as a diagnostic in an author's words."""
+"""Checks a document against the schema. Every fault is a diagnostic in the author's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spec means once it is resolved: frozen data that remembers where it was written.
+"""The meaning of a resolved spec: frozen data with the place of each value in the text.
 
 ``resolve`` makes these, ``graph/lower.py`` reads them. Widths and sizes are not here: they follow from the input.
 """

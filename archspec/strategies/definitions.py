@@ -1,4 +1,4 @@
-"""Fragments, blocks and shortcuts of a spec's own, and what the library's are known to do."""
+"""Fragments, blocks and shortcuts of a spec, and facts about those of the library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SE = FragmentFacts(
 
 
 def fragment(draw: Draw, name: str, known: tuple[FragmentFacts, ...]) -> tuple[dict[str, Any], FragmentFacts]:
-    """A fragment's definition, and what a caller has to know of it."""
+    """A fragment's definition, and the facts that a caller needs."""
     takes_out = draw.chance(2)
     params: dict[str, tuple[Any, ...]] = {}
     if draw.chance(2):
@@ -86,7 +86,7 @@ Out = Callable[[int, int, Mapping[str, Any]], int]
 
 @dataclass(frozen=True, slots=True)
 class BlockFacts:
-    """What the table has to know of a block.
+    """The facts about a block that the table needs.
 
     ``params`` has values that fit, ``required`` those without a default. ``out`` counts the residual's channels, or for
     a block of ``steps`` its own. A block that is not ``strided`` keeps the size whatever its stride.
@@ -123,7 +123,7 @@ LIBRARY: tuple[BlockFacts, ...] = (
 def block(
     draw: Draw, name: str, known: tuple[FragmentFacts, ...], shortcuts: tuple[str, ...]
 ) -> tuple[dict[str, Any], BlockFacts]:
-    """A block's definition, and what the table has to know of it."""
+    """A block's definition, and the facts that the table needs."""
     residual = not draw.chance(3)
     joins = residual and draw.chance(4)
     written: dict[str, Any] = {}
@@ -176,7 +176,7 @@ CONDITIONS: tuple[str | bool, ...] = (
 
 
 def _out(draw: Draw, *, keeps: bool) -> tuple[Width, Out]:
-    """What a block's steps end with, as a width and as a rule."""
+    """The width after a block's steps, as text and as a rule."""
     kind = draw.pick(("channels", "twice", "same") if keeps else ("channels", "channels", "twice"))
     if kind == "same":
         return Width(("in_channels",)), lambda before, channels, params: before
@@ -186,7 +186,7 @@ def _out(draw: Draw, *, keeps: bool) -> tuple[Width, Out]:
 
 
 def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a block fixes, and the settings of its own; shortcuts among these fit every change of shape."""
+    """The settings that a block fixes, and its own defaults; their shortcuts fit every change of shape."""
     offered: dict[str, tuple[Any, ...]] = {"activation_order": ORDERS, "act": ("silu", "none"), "norm": ("layer",)}
     if residual:
         offered["shortcut"] = shortcuts
@@ -196,7 +196,7 @@ def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[d
 
 
 def _body(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
-    """Steps from ``in_channels`` to ``out``; ``stride`` is applied once on every way through them.
+    """Steps from ``in_channels`` to ``out``; every path through them has ``stride`` once.
 
     In the pre-activation orders a shortcut reads what the first layer's convolution reads. So before that layer nothing
     changes the shape.
@@ -229,7 +229,7 @@ def _plain(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | 
 
 
 def _branched(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
-    """Branches side by side, each of which has the stride: Inception's, or a sum of two kernels."""
+    """Parallel branches, each with the stride: Inception's, or a sum of two kernels."""
     merge = draw.pick(("concat", "add"))
     width = out.half() if merge == "concat" else out
     window: dict[str, Any] = {"kernel": 3, "stride": stride or 1, "padding": 1}

@@ -1,4 +1,4 @@
-"""What the parts of one spec are drawn with: the draws, the width of a value, the site of a step."""
+"""The tools that draw the parts of a spec: choices, the width of a value, the site of a step."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ UNIT = 8
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """How many channels a value has, in the ways in which an author may write it; all of them mean the same.
+    """A number of channels, in all the ways that an author may write it.
 
-    ``parts`` divides it, and ``number`` is it where it is known.
+    ``parts`` divides it; ``number`` is its value, if known.
     """
 
     words: tuple[int | str, ...]
@@ -27,12 +27,12 @@ class Width:
     number: int | None = None
 
     def times(self, factor: int) -> Width:
-        """A multiple of it."""
+        """A multiple of this width."""
         words = tuple(w * factor if isinstance(w, int) else f"{factor} * {_bracketed(w)}" for w in self.words)
         return Width(words, self.parts * factor, self.number and self.number * factor)
 
     def half(self) -> Width:
-        """Half of it."""
+        """Half of this width."""
         words = tuple(word // 2 if isinstance(word, int) else f"{_bracketed(word)} // 2" for word in self.words)
         return Width(words, self.parts // 2, self.number and self.number // 2)
 
@@ -63,7 +63,7 @@ class FragmentFacts:
 
 @dataclass(frozen=True, slots=True)
 class StepSite:
-    """Where steps are drawn, and what they may say there.
+    """The place of a step, and what the step may use there.
 
     ``rank`` is the number of spatial axes, 0 for a flat value. ``many`` says that there is more than one position.
     ``acts``, ``kernels`` and ``conditions`` are what the names in scope offer; ``layers`` whether layers may stand
@@ -120,7 +120,7 @@ class Draw:
         return self.pick(width.words)
 
     def known(self, number: int) -> Width:
-        """A width that is known, also by the spec's parameters where it has the right one."""
+        """A known width, also written with a parameter of the spec if one fits."""
         words: tuple[int | str, ...] = (number,)
         wide = self.params.get("wide")
         if wide and number % wide == 0:

@@ -15,7 +15,7 @@ SMALLEST = 4
 
 @dataclass(frozen=True, slots=True)
 class FeatureMap:
-    """What reaches a place: channels, and a size for each spatial axis."""
+    """The shape of a value: channels, and a size for each spatial axis."""
 
     channels: int
     size: tuple[int, ...]
@@ -36,7 +36,7 @@ def halved(value: FeatureMap, *, up: bool = True) -> FeatureMap:
 def stem(
     draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...], scaled: Mapping[int, int]
 ) -> tuple[Any, FeatureMap]:
-    """A stem, None where none is written, and what leaves it. ``scaled`` is what ``scaled(n)`` gives."""
+    """A stem, or None for the default, and the shape after it. ``scaled`` has the values of ``scaled(n)``."""
     kinds = ["cifar", "list"]
     if min(value.size) >= 2 * SMALLEST:
         kinds += ["imagenet", "deep", *(["default"] if draw.rank < 3 else [])]
@@ -176,7 +176,7 @@ def _pooled(draw: Draw, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
 
 
 def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) -> Any:
-    """A head; None where none is written."""
+    """A head, or None for the default."""
     kind = draw.pick(("default", "own", "wide", "map", "empty", "fragment"))
     if kind == "default":
         return draw.pick((None, "classifier", {"use": "classifier"}))

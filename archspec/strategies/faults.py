@@ -1,4 +1,4 @@
-"""Faults that can be put into any spec: steps, keys, values and texts, each with the place that must be reported."""
+"""Faults for any spec: steps, keys, values and texts, each with the place that must be reported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RawSpec = dict[str, Any]
 
 
 class Made(NamedTuple):
-    """A document with a fault, and the path at whose key or value it must be reported.
+    """A document with a fault, and the path of the key or value where it must be reported.
 
-    ``tail`` is text behind the document, on whose first line the fault is instead. ``overrides`` and ``files`` go
+    ``tail`` is text after the document; if there is one, the fault is on its first line. ``overrides`` and ``files`` go
     with the text; a file of None is a folder.
     """
 
@@ -33,7 +33,7 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of fault: its code, and how it is put into a copy of a document."""
+    """One kind of fault: its code, and a function that puts it into a copy of a document."""
 
     code: str
     make: Callable[[st.DrawFn, RawSpec], Made]

@@ -1,4 +1,4 @@
-"""Valid specs with exactly one fault, and what must be reported of it: for tests of whoever reads specs."""
+"""Valid specs with exactly one fault, and the diagnostic that must be reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CODES: tuple[str, ...] = tuple(sorted({fault.code for fault in FAULTS}))
 class Mutation:
     """A spec with one fault: its text, the code that must be reported, and the line.
 
-    A few faults need more than the text: ``overrides``, whose line 1 is then meant, and
+    A few faults need more than the text: ``overrides``, whose line 1 then has the fault, and
     ``files`` beside the spec, by name; None is a folder. :meth:`save` writes all of it into a folder.
     """
 

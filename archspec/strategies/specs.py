@@ -1,4 +1,4 @@
-"""The strategies themselves: a spec as text with its document at hand, and as a compiled graph."""
+"""The strategies: a spec as text with its document, and as a compiled graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archspec.strategies.whole import document as drawn_document
 
 
 class SpecText(str):
-    """The YAML text of a spec; ``document`` is what it says, as Python values. It shows itself as it is written."""
+    """The YAML text of a spec; ``document`` has its values in Python. Its repr is the text as written."""
 
     document: dict[str, Any]
     written: Written
@@ -37,7 +37,7 @@ def specs(draw: st.DrawFn) -> SpecText:
 
     Tables by row and by column, lists for single blocks, expressions, blocks, fragments and shortcuts of the spec's own
     and of the library, every operation, merge and activation order, one to three spatial axes, scaling, ``extends``
-    over the zoo, naming and outputs. Every one compiles; it may be warned about.
+    over the zoo, naming and outputs. Every one compiles, perhaps with warnings.
     """
     return SpecText(drawn_document(Draw(draw)))
 

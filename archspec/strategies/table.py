@@ -40,7 +40,7 @@ class WidthScale:
 
 @dataclass(frozen=True, slots=True)
 class TableContext:
-    """What the rows of a table are drawn in sight of: definitions, the spec's own settings, its scale."""
+    """What the rows of a table depend on: definitions, the settings of the spec, its scale."""
 
     blocks: tuple[BlockFacts, ...]
     fragments: tuple[FragmentFacts, ...]
@@ -80,7 +80,7 @@ def _rule(draw: Draw) -> tuple[dict[str, Any], list[tuple[int | None, int | None
 
 
 def columns(draw: Draw, rows: Sequence[Row]) -> dict[str, Any]:
-    """The table by column, where all stages say the same sometimes by one value."""
+    """The table by column. A column that is the same for all stages is sometimes one value."""
     found: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row):
         cells = [row.get(key) for row in rows]
@@ -147,7 +147,7 @@ def _channels(draw: Draw, count: int) -> tuple[Any, list[int]]:
 
 
 def _strides(draw: Draw, row: Row, block: BlockFacts, value: FeatureMap, count: int) -> list[int]:
-    """What each block does to the size. Where it does nothing, a shortcut with a stride would not fit it."""
+    """The stride of each block. A block that keeps the size gets none, because its shortcut would not fit."""
     strides = [1] * count
     if block.strided and value.halves and draw.chance(2):
         strides[0] = 2
@@ -170,7 +170,7 @@ def _params(draw: Draw, row: Row, block: BlockFacts) -> dict[str, Any]:
 
 
 def _settings(draw: Draw, row: Row, block: BlockFacts, number: int, count: int) -> None:
-    """Settings of this stage alone; what the block fixes is left to it."""
+    """Settings of this stage only, except for those that the block fixes."""
     offered: dict[str, Any] = {
         "activation_order": ORDERS,
         "norm": ("layer", {"type": "group", "groups": 4}, "none", "instance"),
@@ -185,7 +185,7 @@ def _settings(draw: Draw, row: Row, block: BlockFacts, number: int, count: int) 
 
 
 def _outs(block: BlockFacts, params: Mapping[str, Any], widths: Sequence[int], before: int) -> list[int]:
-    """The channels after each block's steps, by those before the first block; where channels are joined, the added."""
+    """The channels after each block's steps, or those that it joins, given the channels before the first block."""
     return list(accumulate(widths, lambda before, width: block.out(before, width, params), initial=before))[1:]
 
 
@@ -198,7 +198,7 @@ def _shortcut(
     outs: Sequence[int],
     strides: Sequence[int],
 ) -> FeatureMap:
-    """A shortcut that fits, written only where none that fits is in force; what leaves the stage."""
+    """The shape after the stage. A shortcut is written into the row if the default does not fit."""
     size = value
     for stride in strides:
         size = halved(size) if stride > 1 else size

@@ -1,4 +1,4 @@
-"""Faults of the stage table: in a cell that is there, or in a small table of their own in its place."""
+"""Faults of the stage table: in an existing cell, or in a small table that replaces it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _has(column: str) -> Callable[[RawSpec], bool]:
 
 
 def _exact(column: str) -> Callable[[RawSpec], bool]:
-    """Cells whose numbers are taken as they are: no scaling, which rounds, and one value for a stage."""
+    """Cells whose numbers are used as written: no scaling, and one value for each stage."""
     return lambda document: (
         _has(column)(document) and not document.get("scale") and not _by_block(document) and "extends" not in document
     )

@@ -1,4 +1,4 @@
-"""A whole spec: rank, parameters, definitions, stem, stages, head, and how things are called."""
+"""A whole spec: rank, parameters, definitions, stem, stages, head, naming."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _settings(draw: Draw, found: dict[str, Any], shortcuts: tuple[str, ...]) -> 
 
 
 def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
-    """How scopes are called, and which of them the model returns."""
+    """The naming, and the scopes that the model returns."""
     naming, stage = draw.pick(NAMINGS) if draw.chance(3) else NAMINGS[0]
     if naming is not None:
         found["naming"] = naming
@@ -133,7 +133,7 @@ def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
 
 
 def _over_a_zoo_spec(draw: Draw) -> dict[str, Any]:
-    """A zoo spec made small by what changes: ``extends`` with columns, settings and a stem of another width."""
+    """A zoo spec made small: ``extends`` with other columns, settings and a narrow stem."""
     base = draw.pick(("resnet18", "resnet50", "resnext50_32x4d"))
     draw.rank = 2
     found: dict[str, Any] = {"archspec": 1, "name": "drawn", "extends": base, "input": [3, 32, draw.count(32, 40)]}

@@ -1,4 +1,4 @@
-"""Expressions as tokens: the characters and spellings that may occur in one, and a clear word about all others."""
+"""Expressions as tokens, with a clear message for every character that is not allowed."""
 
 from __future__ import annotations
 
