@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
 from archspec.graph.environment import Environment, Written
@@ -18,21 +18,25 @@ PER_BLOCK = frozenset({"index", "number"})
 """Names that differ from block to block: a stride that reads one of them is meant for every block."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StagePlan:
     """A stage, and what is known of it before any of its blocks is lowered.
 
-    ``count`` is how many blocks it has, ``first`` the number of the first; ``by_block``: whether a cell has a value for
-    each. ``values`` are those of the names that are the same in all. ``places`` are where blocks are lowered from.
+    ``count`` is how many blocks it has, ``first`` the number of the first, and ``values`` those of the names that are
+    the same in all of them. ``places`` are where blocks are lowered from.
     """
 
     stage: Stage
     count: int
     first: int
-    by_block: bool
     root: Environment
     values: Mapping[str, Value]
     places: dict[int, Place] = field(default_factory=dict)
+
+    @cached_property
+    def by_block(self) -> bool:
+        """Whether a cell has a value for each block."""
+        return any(cell.by_block for cell in (self.stage.blocks, *self.stage.cells.values()))
 
     def at(self, index: int) -> dict[str, Value]:
         """The values of the names at block ``index``, from 0."""

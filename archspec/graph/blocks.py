@@ -19,7 +19,7 @@ from archspec.graph.graph import Node, Region, too_many_nodes
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
-from archspec.graph.repeat import Original, block_repeats, mark, names_repeat, original_since
+from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
@@ -70,17 +70,18 @@ class Blocks:
             value: what reaches its first block.
         """
         repeats = plan.count > 2 and self.names_repeat and block_repeats(plan.stage, self.spec)
+        builder, names = self.sequences.builder, self.sequences.names
         original: Original | None = None
         regions: list[Region] = []
         for index in range(plan.count):
-            before = mark(self.sequences) if repeats and index == 1 else None
+            weights, scopes, faults = builder.weights, len(names.opened), len(self.faults.found)
             entered: _EnteredBlock | None = None
             if original and original.source.shape == value.shape:
                 values = {**original.values, "index": index, "number": plan.first + index}
             else:
                 entered = self._enter(plan, index, value)
                 values = entered.env.values
-            inner = self.sequences.names.open(scope, "block", values, plan.stage.blocks.span)
+            inner = names.open(scope, "block", values, plan.stage.blocks.span)
             own = inner.fresh and inner is not scope
             if original and own and not entered:
                 value, region = original.copy(self.sequences, inner, value)
@@ -88,8 +89,9 @@ class Blocks:
                 entered = entered or self._enter(plan, index, value)
                 entered.scope = inner
                 value, region = self._block(entered)
-                if before and own:
-                    original = original_since(before, self.sequences, region, entered.value, entered.env.values)
+                if repeats and index == 1 and own and len(self.faults.found) == faults:
+                    made, opened = tuple(builder.nodes[region.first :]), tuple(names.opened[scopes:])
+                    original = Original(region, entered.value, made, opened, builder.weights - weights, values)
             regions.append(region)
             if index == 2:
                 self._predict_rest(plan, regions)

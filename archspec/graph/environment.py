@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import Field
 from functools import partial
 from typing import Any
@@ -125,7 +125,9 @@ class Environment:
         if term.span.source.kind != "library":
             return term.span, ()
         label = Label(term.span, "used here in the library")
-        return self._author(term.names, set()) or self.author(), (label,)
+        terms = [env.written[name][0] for name, env in self._reached(term.names, set()) if name in env.written]
+        author = next((found.span for found in terms if found.span.source.kind != "library"), self.author())
+        return author, (label,)
 
     def author_of(self, span: Span) -> Span:
         """The author's place for what stands at ``span``: itself, or where the author asked for what is expanded."""
@@ -138,19 +140,19 @@ class Environment:
             env = env.outer
         return env.span
 
-    def _author(self, names: Iterable[str], seen: set[str]) -> Span | None:
-        """Where the author wrote the value of one of ``names``, followed through ``let``, parameters and calls."""
+    def _reached(self, names: Iterable[str], seen: set[tuple[int, str]]) -> Iterator[tuple[str, Environment]]:
+        """``names`` and those from which their values follow, through ``let``, parameters and calls, and who has them."""
         # Where a whole number is needed, a fraction is the likelier slip.
         for name in sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name)):
-            term, env = self.written.get(name, (None, None))
-            if term is None or name in seen:
+            if (id(self), name) in seen:
                 continue
-            if term.span.source.kind != "library":
-                return term.span
-            followed = env._author(term.reads, set()) if env else self._author(term.names, seen | {name})
-            if followed:
-                return followed
-        return None
+            seen.add((id(self), name))
+            yield name, self
+            term, env = self.written.get(name, (None, None))
+            if term:
+                yield from (env or self)._reached(term.reads, seen)
+            elif self.outer and name in INHERITED and not self.place.cell(name):
+                yield from self.outer._reached((name,), seen)
 
     def provenance(self, written: Step | Block, key: str = "") -> Provenance:
         """Where a node was written that ``written`` becomes here; ``key`` names the setting that makes it, if one does.
@@ -172,32 +174,16 @@ class Environment:
         return place
 
     def _cells(self, written: Step | Block, key: str) -> tuple[TableCell, ...]:
-        found: dict[TableCell, None] = {}
-        self._find_always(found)
-        self._find_cells(_reads(written, key), found, set())
-        return tuple(found)
+        return tuple(dict.fromkeys([*self._always(), *self._cells_of(_reads(written, key))]))
 
-    def _find_always(self, found: dict[TableCell, None]) -> None:
-        """Add the cells that decide every node here."""
-        self._find_cells(self.place.always, found, set())
-        if self.outer:
-            self.outer._find_always(found)
-            self.outer._find_cells(self.place.names, found, set())
+    def _always(self) -> list[TableCell]:
+        """The cells that decide every node here."""
+        around = [*self.outer._always(), *self.outer._cells_of(self.place.names)] if self.outer else []
+        return [*around, *self._cells_of(self.place.always)]
 
-    def _find_cells(self, names: Iterable[str], found: dict[TableCell, None], seen: set[tuple[int, str]]) -> None:
-        """Add the cells from which the values of ``names`` follow, through ``let``, parameters and calls."""
-        for name in sorted(names):
-            if (id(self), name) in seen:
-                continue
-            seen.add((id(self), name))
-            cell = self.place.cell(name)
-            if cell:
-                found[cell] = None
-            term, env = self.written.get(name, (None, None))
-            if term:
-                (env or self)._find_cells(term.reads, found, seen)
-            elif not cell and self.outer and name in INHERITED:
-                self.outer._find_cells((name,), found, seen)
+    def _cells_of(self, names: Iterable[str]) -> list[TableCell]:
+        """The cells from which the values of ``names`` follow."""
+        return [cell for name, env in self._reached(names, set()) if (cell := env.place.cell(name))]
 
 
 def _reads(written: Step | Block, key: str) -> set[str]:
@@ -205,8 +191,7 @@ def _reads(written: Step | Block, key: str) -> set[str]:
     if isinstance(written, Block):
         return {key}
     own = (written.settings or {}).get(key)
-    terms = [own.term, *own.arguments.values()] if own else [] if key else list(written.arguments.values())
-    if written.when:
-        terms.append(written.when)
+    terms = [own] if own else [] if key else [*written.arguments.values()]
     setting = key or (written.operation.setting if written.operation and written.kind == "operation" else "")
-    return {name for term in terms for name in term.reads} | ({setting} if setting and not own else set())
+    names = {setting} if setting and not own else set()
+    return names.union(*[term.reads for term in (*terms, written.when) if term])

@@ -117,14 +117,7 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
     shared["blocks"] = sum(counts)
     firsts = itertools.accumulate(counts, initial=0)
     return [
-        StagePlan(
-            stage,
-            count,
-            first,
-            any(cell.by_block for cell in (stage.blocks, *stage.cells.values())),
-            root,
-            {**shared, "stage": stage.number + 1, "count": count},
-        )
+        StagePlan(stage, count, first, root, {**shared, "stage": stage.number + 1, "count": count})
         for stage, count, first in zip(spec.stages, counts, firsts, strict=False)
     ]
 
@@ -158,21 +151,22 @@ class _Lowering:
 
     def stem(self, value: Node) -> Node:
         """The stem. Before a block that begins with an activation, it ends without one."""
-        order = order_before(self.spec, self.plans[0]) if self.plans else "post"
-        first = self.plans[0].stage.blocks if self.plans else None
-        followed = first and first.entries and first.at(0).has_layer
-        omitted = LEFT_OUT.get(order, ()) if followed else ()
-        values = self.plans[0].at(0) if self.plans else self._no_stages()
-        return self._edge("stem", self.spec.stem, {**values, "activation_order": order}, omitted, value)
+        values = self._values_at(0, 0)
+        values["activation_order"] = order = order_before(self.spec, self.plans[0]) if self.plans else "post"
+        followed = self.plans and self.plans[0].stage.blocks.at(0).has_layer
+        return self._edge("stem", self.spec.stem, values, LEFT_OUT.get(order, ()) if followed else (), value)
 
     def head(self, value: Node) -> Node:
         """The head, which sees the place and the activation order of the last block."""
-        values = self.plans[-1].at(self.plans[-1].count - 1) if self.plans else self._no_stages()
-        order = self.blocks.last_order or "post"
-        return self._edge("head", self.spec.head, {**values, "activation_order": order}, (), value)
+        values = self._values_at(-1, -1)
+        values["activation_order"] = self.blocks.last_order or "post"
+        return self._edge("head", self.spec.head, values, (), value)
 
-    def _no_stages(self) -> dict[str, Value]:
-        return {**self.root.values, "stages": 0, "blocks": 0}
+    def _values_at(self, stage: int, index: int) -> dict[str, Value]:
+        """The values of the names at a block, by its stage and its index in it."""
+        if not self.plans:
+            return {**self.root.values, "stages": 0, "blocks": 0}
+        return self.plans[stage].at(range(self.plans[stage].count)[index])
 
     def _edge(
         self, key: str, sequence: Sequence, values: dict[str, Value], omitted: tuple[str, ...], value: Node

@@ -6,9 +6,8 @@ that a copy is exactly what lowering the block would give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.block_settings import PER_BLOCK, setting_in_force
@@ -17,7 +16,7 @@ from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
-from archspec.language.spec import SETTINGS, Block, Setting, Shortcut, Spec, Stage, Step, Template, Term
+from archspec.language.spec import SETTINGS, Block, Setting, Spec, Stage, Template, Term
 from archspec.operations.shapes import ShapeFault
 
 
@@ -48,48 +47,19 @@ class Original:
             raise SpecError(
                 [Diagnostic(fault.code, fault.message, self.region.span, help=fault.help, mentions=fault.mentions)]
             ) from None
-        made = {self.source.name: value.name}
-        for node in self.nodes:
-            name = made[node.name] = new + node.name[old:]
-            read = node.inputs
+        made, channels = {self.source.name: value.name}, sequences.shape_faults.channels
+        for name, operation, read, shape, provenance in self.nodes:
+            copied = made[name] = new + name[old:]
             inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])
-            builder.nodes.append(Node(name, node.operation, inputs, node.shape, node.provenance))
-            names.take(name, node.span)
+            builder.nodes.append(Node(copied, operation, inputs, shape, provenance))
+            names.take(copied, provenance.span if provenance else None)
+            if name in channels:
+                channels[copied] = channels[name]
         for inner in self.scopes:
             names.reopen(inner, new + inner.path[old:])
-        channels = sequences.shape_faults.channels
-        channels.update({made[node.name]: channels[node.name] for node in self.nodes if node.name in channels})
-        end, result = len(builder.nodes), builder.nodes[-1]
-        region = replace(
-            self.region, scope=new, first=start, last=end, source=value.name, result=made[self.region.result]
-        )
-        return result, region
-
-
-class Mark(NamedTuple):
-    """How far lowering has come: so many nodes, scopes, elements of weights and faults."""
-
-    nodes: int
-    scopes: int
-    weights: int
-    faults: int
-
-
-def mark(sequences: Sequences) -> Mark:
-    """How far lowering has come."""
-    builder = sequences.builder
-    return Mark(len(builder.nodes), len(sequences.names.opened), builder.weights, len(sequences.faults.found))
-
-
-def original_since(
-    before: Mark, sequences: Sequences, region: Region, source: Node, values: Mapping[str, Value]
-) -> Original | None:
-    """The block that was lowered since ``before``; None where it has faults, which every block should tell."""
-    now = mark(sequences)
-    if now.faults != before.faults:
-        return None
-    nodes, scopes = tuple(sequences.builder.nodes[before.nodes :]), tuple(sequences.names.opened[before.scopes :])
-    return Original(region, source, nodes, scopes, now.weights - before.weights, values)
+        end, ends, like = len(builder.nodes), (value.name, made[self.region.result]), self.region
+        region = Region("block", new, like.name, start, end, *ends, like.span, like.shortcut, like.values)
+        return builder.nodes[-1], region
 
 
 def names_repeat(spec: Spec) -> bool:
@@ -109,37 +79,12 @@ def block_repeats(stage: Stage, spec: Spec) -> bool:
     if any(cell.by_block for cell in cells):
         return False
     settings = {key: setting_in_force(spec, key, stage, block, 0) for key in SETTINGS}
-    setting = settings["shortcut"]
-    shortcut = setting.scope.shortcut(str(setting.term.constant))
-    if shortcut is None:
+    shortcut = settings["shortcut"].scope.shortcut(str(settings["shortcut"].term.constant))
+    if shortcut is None or not shortcut.reads.isdisjoint(PER_BLOCK):
         return False
-    written = [*(entry for cell in cells for entry in cell.entries), *settings.values(), *block.params.values()]
-    return all(_names(entry).isdisjoint(PER_BLOCK) for entry in written) and PER_BLOCK.isdisjoint(
-        _step_names(_steps_of(shortcut))
-    )
-
-
-def _names(written: object) -> frozenset[str]:
-    """The names that a term or a setting may read; a bare word may be one."""
-    if isinstance(written, Setting):
-        return frozenset().union(*map(_names, (written.term, *written.arguments.values())))
-    return written.reads if isinstance(written, Term) else frozenset()
-
-
-def _step_names(steps: Iterable[Step]) -> Iterator[str]:
-    """The names that steps read, at any depth; inside a fragment nothing of the block is seen."""
-    for step in steps:
-        for written in (*step.arguments.values(), *(step.settings or {}).values(), step.when):
-            yield from _names(written)
-        yield from _step_names(step.steps or ())
-        for branch in step.branches:
-            yield from _step_names(branch.steps)
-
-
-def _steps_of(shortcut: Shortcut) -> Iterator[Step]:
-    for side in (shortcut.same, shortcut.change):
-        if side and not isinstance(side, str):
-            yield from side
+    entries: list[Term | Setting | None] = [entry for cell in cells for entry in cell.entries]
+    written = (*entries, *settings.values(), *block.params.values())
+    return all(each.reads.isdisjoint(PER_BLOCK) for each in written if each)
 
 
 def _template_names(template: Template) -> frozenset[str]:

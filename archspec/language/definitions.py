@@ -161,11 +161,11 @@ class DefinitionScope:
                 return None
             if item.value == NONE:
                 return NONE
-            context = Context(self, SHORTCUT_NAMES | self.names, self.faults)
             return bounded(read_steps(item, context), item.key_span, self.faults)
 
-        summary = str(cursor.value.get("summary") or "")
-        return Shortcut(cursor.key, summary, side("same"), side("change"), cursor.key_span)  # type: ignore[arg-type]
+        context = Context(self, SHORTCUT_NAMES | self.names, self.faults)
+        sides, summary = (side("same"), side("change")), str(cursor.value.get("summary") or "")
+        return Shortcut(cursor.key, summary, *sides, cursor.key_span, frozenset(context.read))  # type: ignore[arg-type]
 
     def settings(self, cursor: Cursor | None, context: Context) -> dict[str, Setting]:
         """The settings written at ``cursor``."""

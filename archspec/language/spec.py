@@ -72,6 +72,11 @@ class Setting:
     arguments: Mapping[str, Term]
     scope: Definitions
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names that it may read."""
+        return self.term.reads.union(*[term.reads for term in self.arguments.values()])
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -164,7 +169,8 @@ class Block:
 class Shortcut:
     """The path beside a residual, if the residual keeps the shape and if it changes it.
 
-    A tuple of steps, ``"none"`` for no shortcut, or None where the definition says nothing.
+    A tuple of steps, ``"none"`` for no shortcut, or None where the definition says nothing. ``reads`` are all names
+    that its expressions read.
     """
 
     name: str
@@ -172,6 +178,7 @@ class Shortcut:
     same: tuple[Step, ...] | Literal["none"] | None
     change: tuple[Step, ...] | Literal["none"] | None
     span: Span
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
