@@ -165,9 +165,7 @@ class Blocks:
             self._put_first(start, end)
         result = self._drop_path(entered, result)
         merge = self.sequences.operation(entered.block.merge, {})
-        return self.sequences.add(
-            merge, (beside, result), entered.scope, entered.env, entered.block, key="shortcut"
-        ), True
+        return self.sequences.add(merge, (beside, result), entered.scope, entered.env, entered.block), True
 
     def _shortcut(self, entered: _EnteredBlock) -> tuple[Shortcut, Span]:
         setting = setting_in_force(self.spec, "shortcut", entered.stage, entered.block, entered.index)
@@ -219,7 +217,7 @@ class Blocks:
         if chance == 0:
             return result
         operation = self.sequences.operation(operations()["drop_path"], {"p": chance})
-        return self.sequences.add(operation, (result,), entered.scope, entered.env, entered.block, key="drop_path")
+        return self.sequences.add(operation, (result,), entered.scope, entered.env, entered.block)
 
     def _start_at_zero(self, entered: _EnteredBlock, result: Node, start: int) -> None:
         """Have a residual start as the zero function, by the scale of its last norm (Goyal et al. 2017, section 5.1).

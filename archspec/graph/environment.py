@@ -13,6 +13,7 @@ from archspec.language.expressions.closures import Scale
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
+from archspec.operations.base import Operation
 
 INHERITED = ("norm", "act", "activation_order", "classes")
 """The names that a fragment sees of the place where it is called, beside its parameters and the spec's."""
@@ -141,7 +142,7 @@ class Environment:
         return env.span
 
     def _reached(self, names: Iterable[str], seen: set[tuple[int, str]]) -> Iterator[tuple[str, Environment]]:
-        """``names`` and those from which their values follow, through ``let``, parameters and calls, and who has them."""
+        """``names``, and those from which their values follow: through ``let``, parameters and calls."""
         # Where a whole number is needed, a fraction is the likelier slip.
         for name in sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name)):
             if (id(self), name) in seen:
@@ -154,16 +155,12 @@ class Environment:
             elif self.outer and name in INHERITED and not self.place.cell(name):
                 yield from self.outer._reached((name,), seen)
 
-    def provenance(self, written: Step | Block, key: str = "") -> Provenance:
-        """Where a node was written that ``written`` becomes here; ``key`` names the setting that makes it, if one does.
-
-        All nodes of one step at one place share what is found.
-        """
-        found = self.place.nodes.get((id(written), key))
+    def provenance(self, written: Step | Block) -> Provenance:
+        """Where a node was written that ``written`` becomes here, or that stands around the steps of a block."""
+        found = self.place.nodes.get(id(written))
         if found is None:
             span = self.author_of(written.span) if isinstance(written, Step) else self.author()
-            found = Provenance(span, written.span, partial(self._cells, written, key))
-            self.place.nodes[id(written), key] = found
+            found = self.place.nodes[id(written)] = Provenance(span, written.span, partial(self._cells, written))
         return found
 
     def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Place:
@@ -173,8 +170,8 @@ class Environment:
             place = self.place.inside[id(what)] = Place(cell, names=names)
         return place
 
-    def _cells(self, written: Step | Block, key: str) -> tuple[TableCell, ...]:
-        return tuple(dict.fromkeys([*self._always(), *self._cells_of(_reads(written, key))]))
+    def _cells(self, written: Step | Block, operation: Operation) -> tuple[TableCell, ...]:
+        return tuple(dict.fromkeys([*self._always(), *self._cells_of(_reads(written, operation))]))
 
     def _always(self) -> list[TableCell]:
         """The cells that decide every node here."""
@@ -186,12 +183,12 @@ class Environment:
         return [cell for name, env in self._reached(names, set()) if (cell := env.place.cell(name))]
 
 
-def _reads(written: Step | Block, key: str) -> set[str]:
-    """The names that decide what a step becomes, or what a block adds to its steps, by the setting ``key``."""
+def _reads(written: Step | Block, operation: Operation) -> set[str]:
+    """The names that decide an operation that a step becomes, or that a block puts around its steps."""
+    setting = operation.setting
     if isinstance(written, Block):
-        return {key}
-    own = (written.settings or {}).get(key)
-    terms = [own] if own else [] if key else [*written.arguments.values()]
-    setting = key or (written.operation.setting if written.operation and written.kind == "operation" else "")
+        return {"shortcut" if operation.arity == "many" else setting or operation.name}
+    own = (written.settings or {}).get(setting)
+    terms = [own] if own else [] if setting and written.kind == "layer" else [*written.arguments.values()]
     names = {setting} if setting and not own else set()
     return names.union(*[term.reads for term in (*terms, written.when) if term])

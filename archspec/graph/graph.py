@@ -50,7 +50,7 @@ class Node(NamedTuple):
     @property
     def cells(self) -> tuple[TableCell, ...]:
         """The cells of the stage table that decided it."""
-        return self.provenance.cells if self.provenance else ()
+        return self.provenance.cells(self.operation) if self.provenance else ()
 
     @property
     def scope(self) -> str:

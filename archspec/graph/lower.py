@@ -47,7 +47,9 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     builder = Builder(spec.input, limits)
     sequences = Sequences(builder, Names(spec.naming, scaling.width), faults)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
-    value = network.stem(Node(INPUT, Operation(), (), spec.input, Provenance(root.span, root.span)))
+    value = network.stem(
+        Node(INPUT, Operation(), (), spec.input, Provenance(root.span, root.span, lambda operation: ()))
+    )
     _warn_of_coarse_stem(spec, value, faults)
     for plan in plans:
         value = network.stage(plan, value)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from archspec.diagnostics import Span
+from archspec.operations.base import Operation
 
 
 class TableCell(NamedTuple):
@@ -20,27 +21,28 @@ class Provenance:
     """Where a node was written; nodes that were written alike share one.
 
     ``step`` is the step, which may be the library's. ``span`` is the author's own: the step, or what asked for the
-    block or the fragment that has it. ``find_cells`` gives ``cells`` when these are first asked for.
+    block or the fragment that has it. ``find_cells`` finds :meth:`cells` when these are asked for.
     """
 
-    __slots__ = ("_cells", "_find_cells", "span", "step")
+    __slots__ = ("_found", "find_cells", "span", "step")
 
-    def __init__(self, span: Span, step: Span, find_cells: Callable[[], tuple[TableCell, ...]] = tuple) -> None:
+    def __init__(self, span: Span, step: Span, find_cells: Callable[[Operation], tuple[TableCell, ...]]) -> None:
         self.span = span
         self.step = step
-        self._find_cells = find_cells
-        self._cells: tuple[TableCell, ...] | None = None
+        self.find_cells = find_cells
+        self._found: dict[str, tuple[TableCell, ...]] | None = None
 
-    @property
-    def cells(self) -> tuple[TableCell, ...]:
-        """The cells that decided the node.
+    def cells(self, operation: Operation) -> tuple[TableCell, ...]:
+        """The cells that decided an operation of the step; a layer has several operations.
 
-        They are those that the step's arguments and conditions follow from, through ``let``, parameters and calls, and
-        in a block always that of the column ``block``. What follows from a shape, as ``in_channels`` does, has no cell.
+        They are those that its arguments and conditions follow from, through ``let``, parameters and calls, and in a
+        block always that of the column ``block``. What follows from a shape, as ``in_channels`` does, has no cell.
         """
-        if self._cells is None:
-            self._cells = self._find_cells()
-        return self._cells
+        if self._found is None:
+            self._found = {}
+        if operation.name not in self._found:
+            self._found[operation.name] = self.find_cells(operation)
+        return self._found[operation.name]
 
 
 class Place:
@@ -57,7 +59,7 @@ class Place:
         self.cell = cell
         self.always = always
         self.names = names
-        self.nodes: dict[tuple[int, str], Provenance] = {}
+        self.nodes: dict[int, Provenance] = {}
         self.inside: dict[int, Place] = {}
 
 

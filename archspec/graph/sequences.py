@@ -129,7 +129,7 @@ class Sequences:
         """A norm or an activation by its evaluated setting; the value itself where the word is ``none``."""
         if values["type"] == NONE:
             return value
-        return self.add(self.operation(operations()[key], values), (value,), scope, env, at, key=key)
+        return self.add(self.operation(operations()[key], values), (value,), scope, env, at)
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. Equal ones are one object: a deep network repeats few of them."""
@@ -147,7 +147,6 @@ class Sequences:
         env: Environment,
         at: Step | Block,
         *,
-        key: str = "",
         name: str = "",
         terms: Mapping[str, Term] | None = None,
     ) -> Node:
@@ -155,10 +154,9 @@ class Sequences:
 
         Args:
             at: the step that it comes from, or the block for what stands around the block's steps.
-            key: the setting that it comes from, if it comes from one.
             terms: the arguments of the operation as they are written.
         """
-        provenance = env.provenance(at, key)
+        provenance = env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
         if terms and "out" in terms:
             self.shape_faults.channels[path] = (terms["out"], env)
