@@ -134,7 +134,15 @@ def _place(span: Span | None) -> dict[str, Any]:
 
 
 class SpecError(Exception):
-    """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text."""
+    """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text.
+
+    >>> import archspec
+    >>> try:
+    ...     archspec.load("resnet5O")
+    ... except archspec.SpecError as error:
+    ...     print(error)
+    error[E801]: there is no spec `resnet5O`, neither a file nor in the zoo (did you mean `resnet50`?)
+    """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)

@@ -104,22 +104,26 @@ def _power(paths: Paths) -> str:
 
 
 def _put_parts(report: Report, parts: Sequence[Part], per: str) -> None:
+    rows = part_table(report, parts, per)
+    last = len(rows[0])
+    spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, then what has no figures
+    put_table(rows, right=range(2, last), header=True, total=True, spare=spare)
+
+
+def part_table(report: Report, parts: Sequence[Part], per: str) -> list[tuple[str, ...]]:
+    """A row for each part, below the names of the columns and above the total; of stages, with their blocks counted."""
     whole = report.totals.costs
     figures = ("output", "params", "share", "MACs", "share", "activations")
     rows: list[tuple[str, ...]] = [("", "operation" if per == "layer" else "block", *figures)]
-    counts = ["count"]
-    for part in parts:
-        rows.append((part.label, part.block, show_shape(part.output), *_part_figures(part.costs, whole)))
-        counts.append(f"{part.count:,}" if part.count else "")
+    rows += [(part.label, part.block, show_shape(part.output), *_part_figures(part.costs, whole)) for part in parts]
     rest = _rest(whole, parts)
     if per == "block" and (rest.params or rest.macs or rest.activations):
         rows.append(("elsewhere", "", "", *_part_figures(rest, whole)))
     rows.append(("total", "", show_shape(report.output), *_part_figures(whole, whole)))
-    if per == "stage":
-        rows = [(*row[:2], count, *row[2:]) for row, count in zip_longest(rows, counts, fillvalue="")]
-    last = len(rows[0])
-    spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, then what has no figures
-    put_table(rows, right=range(2, last), header=True, total=True, spare=spare)
+    if per != "stage":
+        return rows
+    counts = ["count", *(f"{part.count:,}" if part.count else "" for part in parts)]
+    return [(*row[:2], count, *row[2:]) for row, count in zip_longest(rows, counts, fillvalue="")]
 
 
 def _part_figures(costs: Costs, whole: Costs) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from archspec.display import counted, plain
 from archspec.graph.graph import Graph
 from archspec.operations.shapes import show_shape
 
+from .analysis_text import part_table
 from .render import Terminal, put, short
 from .spelling import as_json
 from .tables import put_keys, put_table, size_of
@@ -25,23 +26,12 @@ def put_report(costs: Report, loaded: Loaded | None) -> None:
     """Print the stages, the totals of the network, and what became of weights."""
     totals = costs.totals
     put(f"{costs.name}: {show_shape(costs.input)} to {show_shape(costs.output)}\n")
-    put_table(_stage_table(costs), right=(2, 3, 4, 5, 6), header=True, total=True)
+    rows = [row[:7] for row in part_table(costs, costs.rows, "stage")]
+    put_table([("stage", *rows[0][1:]), *rows[1:]], right=(2, 3, 4, 5, 6), header=True, total=True)
     counts = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs, {counted(totals.layers, 'layer')}"
     put(f"\n{counts}\n{counted(totals.nodes, 'node')}, every shape confirmed by torch\n")
     if loaded:
         _put_loaded(loaded)
-
-
-def _stage_table(costs: Report) -> list[tuple[str, ...]]:
-    lines: list[tuple[str, ...]] = [("stage", "block", "count", "output", "params", "share", "MACs")]
-    whole = costs.totals.costs
-    for row in costs.rows:
-        share = f"{100 * row.costs.params / whole.params:.1f}%" if whole.params else "-"
-        count = str(row.count) if row.count else ""
-        figures = (f"{row.costs.params:,}", share, short(row.costs.macs))
-        lines.append((row.label, row.block, count, show_shape(row.output), *figures))
-    lines.append(("total", "", "", show_shape(costs.output), f"{whole.params:,}", "100.0%", short(whole.macs)))
-    return lines
 
 
 def _put_loaded(loaded: Loaded) -> None:

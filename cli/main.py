@@ -72,7 +72,7 @@ class Commands(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
+        from click.shell_completion import CompletionItem  # only for completion
 
         known = {name: summary for name, (_, summary) in COMMANDS.items() if name.startswith(incomplete)}
         commands = [CompletionItem(name, help=summary) for name, summary in known.items()]
@@ -80,8 +80,8 @@ class Commands(click.Group):
 
 
 def _unknown(name: str) -> str:
-    from archspec.diagnostics import cut, did_you_mean
-    from archspec.language.text.locate import SUFFIXES, zoo_names
+    from archspec.diagnostics import cut, did_you_mean  # `--help` does not need them
+    from archspec.language.text.locate import SUFFIXES, zoo_names  # nor these
 
     hint = did_you_mean(name, COMMANDS)
     if name in zoo_names() or name.endswith(SUFFIXES) or name == "-":
@@ -92,7 +92,7 @@ def _unknown(name: str) -> str:
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from archspec import __version__
+    from archspec import __version__  # `--help` does not need the compiler
 
     click.echo(f"archspec {__version__}")
     ctx.exit()
@@ -177,7 +177,7 @@ def _output_lost(error: OSError) -> int:
 def _defect(error: Exception) -> int:
     """Something that archspec should have said in its own words."""
     if os.environ.get("ARCHSPEC_DEBUG"):
-        import traceback
+        import traceback  # only for a defect
 
         say("".join(traceback.format_exception(error)).rstrip())
     text = Terminal.of(sys.stderr).safe(str(error)[:300])

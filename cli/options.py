@@ -192,14 +192,14 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
+        from click.shell_completion import CompletionItem  # only for completion
 
         return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
 
 
 def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the zoo and specs of this folder; files of any folder once a path is begun."""
-    from click.shell_completion import CompletionItem
+    from click.shell_completion import CompletionItem  # only for completion
 
     names = [name for name in zoo_names() if name.startswith(incomplete)]
     if os.sep in incomplete or not names:

@@ -36,8 +36,8 @@ def _drawn(steps: int) -> Iterator[Step]:
     if not terminal.person:
         yield lambda text: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.console import Console  # only for a person
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # only for a person
 
     console = Console(file=sys.stderr, force_terminal=True, color_system="auto" if terminal.colour else None)
     columns = (

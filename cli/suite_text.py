@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, plain
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
+from archspec.testing.update import Update
 
 from .findings import Finding
 from .render import DiagnosticPrinter, Terminal, put, put_json, render, say
@@ -85,17 +86,11 @@ def _verdict(outcome: Outcome) -> str:
 
 
 def put_as_json(found: Sequence[Tested]) -> None:
-    put_json(
-        {
-            "passed": all(tested.outcome.passed for tested in found),
-            "torch": has_torch(),
-            "specs": [_as_json(tested) for tested in found],
-        }
-    )
+    passed = all(tested.outcome.passed for tested in found)
+    put_json({"passed": passed, "torch": has_torch(), "specs": [_as_json(*tested) for tested in found]})
 
 
-def _as_json(tested: Tested) -> dict[str, Any]:
-    outcome, update = tested
+def _as_json(outcome: Outcome, update: Update | None) -> dict[str, Any]:
     data = {
         **plain(outcome, "spec", "file", "passed"),
         "seconds": round(outcome.seconds, 3),

@@ -79,10 +79,10 @@ def plain(rows: Rows, right: Collection[int] = (), indent: str = "") -> str:
 
 def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: bool, terminal: Terminal) -> None:
     """The same table for a person. rich takes 50 ms to import, so nothing else pays for it."""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Console  # only for a person
+    from rich.padding import Padding  # only for a person
+    from rich.table import Table  # only for a person
+    from rich.text import Text  # only for a person
 
     drawn = Table(box=None, show_header=header, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     named = max(display_width(row[0]) for row in rows)

@@ -40,6 +40,10 @@ class Report:
     ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
     ``paths_by_output`` has those of each. ``unavailable`` names, for each cost that is None, the operations that have
     no rule for it.
+
+    >>> import archspec
+    >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]
+    ('layer1', (256, 56, 56), 215808)
     """
 
     name: str

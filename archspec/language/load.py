@@ -35,6 +35,9 @@ def load(
 
     Raises:
         SpecError: with every fault of the phase that refused the spec.
+
+    >>> load("resnet50", overrides=["classes=10"]).classes
+    10
     """
     source = source_of(spec)
     root = str(Path(source.path).parent) if source.path else None

@@ -236,6 +236,11 @@ class Spec:
 
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
+
+    >>> import archspec
+    >>> spec = archspec.load("resnet50")
+    >>> spec.name, spec.input, len(spec.stages)
+    ('resnet50', (3, 224, 224), 4)
     """
 
     name: str

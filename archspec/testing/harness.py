@@ -95,6 +95,10 @@ class Outcome:
 
     ``spec`` is how the spec was named, ``file`` how diagnostics call it, and ``path`` the absolute path of its file,
     None where there is none. ``graph`` and ``totals`` are None where it does not compile.
+
+    >>> import archspec
+    >>> archspec.check("resnet5O").as_data()["valid"]
+    False
     """
 
     spec: str
