@@ -92,22 +92,22 @@ def build(
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code); every
-            key must match. A checkpoint with one state dict in it, or with ``module.`` before every key, stands for
-            that. Without it the weights are initialised as the spec's ``init`` says.
-        map: where the weights have other keys, which of them stands for which of the spec's: the file that ``archspec
+            key must match. A checkpoint with one state dict in it, or with ``module.`` before every key, is unwrapped.
+            Without this, a model is initialized as the spec's ``init`` says.
+        map: if the weights have other keys, the key in them for each of the spec's: the file that ``archspec
             verify --map`` writes, what it holds, or the mapping of keys alone.
         transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, and the rest
-            initialised as the spec's ``init`` and the seed say.
+            initialized as the spec's ``init`` and the seed say.
         device: where the weights live; ``meta`` for a model without storage.
         dtype: of parameters and running statistics; torch's default otherwise.
-        seed: for initialisation alone; torch's global generator is used, and moves on, without it.
+        seed: for initialization alone; torch's global generator is used, and moves on, without it.
         flat: one graph for the whole network instead of one for each block. State dict and results are the same.
 
     Returns:
         A ``torch.fx.GraphModule``. Input: (N, C, *spatial); output: (N, classes), or a dict by scope where the spec
         lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``. With
         weights, ``model.meta["weights"]`` is an :class:`archspec.weights.Loaded`: which keys were loaded, which
-        initialised, and which of the weights were not used. On ``meta`` weights are checked, and not loaded.
+        initialized, and which of the weights were not used. On ``meta`` weights are checked, and not loaded.
 
     Warns (UserWarning) of what nobody asked for: weights that are cast to another dtype without ``dtype`` asking for
     it, that are not finite, or that were wrapped, and a map whose hash is that of another spec.
@@ -212,7 +212,7 @@ def verify(
         A verdict, whose ``holds()`` says whether the graphs are one and the outputs equal.
 
     Raises:
-        SpecError: the spec is refused; or the reference does not exist, cannot be imported or made, or is no network.
+        SpecError: the spec is refused; or the reference does not exist, cannot be made, or is not a network.
         EnvironmentFault: torch, or the library of the reference, is not installed.
         ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
 

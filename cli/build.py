@@ -64,9 +64,9 @@ def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int 
     "key_map",
     type=click.Path(),
     metavar="FILE.json",
-    help="Which key of the weights stands for which of the spec's, as `verify --map` writes it.",
+    help="For each key of the spec, the key in the weights, as `verify --map` writes it.",
 )
-@click.option("--transfer", is_flag=True, help="Load the weights that fit, and initialise the rest.")
+@click.option("--transfer", is_flag=True, help="Load the weights that fit, and initialize the rest.")
 @click.option("--seed", type=int, metavar="N", callback=_seed, help="Seed of the initial weights, from 0.")
 @click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block; nothing else differs.")
 @options.form("text", "json")
@@ -86,7 +86,7 @@ def command(
 
     The spec is compiled and compared with what it expects, and torch computes every shape on its meta device. The
     stages are shown with their outputs and parameters. With --weights, every key of the file must fit; --transfer
-    loads what fits, and lists what was initialised. -o saves the weights, with the spec in their metadata.
+    loads what fits, and lists what was initialized. -o saves the weights, with the spec in their metadata.
 
     \b
     Examples:
@@ -111,7 +111,7 @@ def command(
         stand_somewhere()
         archspec.confirm(graph, step=step)
         if output or how:
-            step("loading weights" if how else "initialising weights")
+            step("loading weights" if how else "initializing weights")
             model = _model(graph, seed=seed, flat=flat, **how)
             loaded = model.meta.get("weights")
         if output:
@@ -125,7 +125,7 @@ def command(
     options.show(found)
     put_report(report, loaded)
     if output:
-        put_saved(output, "" if how else "initialised ")
+        put_saved(output, "" if how else "initialized ")
     how |= {"seed": seed} if how and seed is not None else {}
     put(Terminal.of(sys.stdout).safe(_next(graph, spec, reading, how, output)))
     return 0
@@ -159,7 +159,7 @@ def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any]
     for name, (limit, usual) in limits.items():
         words += ["--limit", f"{name}={limit}"] if limit != usual else []
     again = shlex.join(["archspec", "build", spec, *words, "-o", f"{graph.name}{SUFFIX}"])
-    return f"Next: `{again}` saves initialised weights."
+    return f"Next: `{again}` saves initialized weights."
 
 
 def _python(spec: str, reading: options.Reading, how: dict[str, Any]) -> str:

@@ -30,11 +30,11 @@ from .spelling import as_json
 def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str, ...], form: str) -> int:
     """Read and compile specs, and verify what they expect; needs no torch.
 
-    A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder, which stands for
-    all specs in it and in folders below. Each one is read, every shape is inferred, and what it says under `expect` is
-    compared. The exit status is 1 if one of them is at fault. --set makes another network, of which only what --expect
-    and --set say is expected. `--format sarif` is for code scanners and editors, and `--format github` annotates the
-    files of a pull request.
+    A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder: then every spec
+    in it and below is checked. Each spec is read, every shape is inferred, and the network is compared with what
+    `expect` says. The exit status is 1 if a spec is at fault. --set makes another network, so that only --expect and
+    --set say what to expect. `--format sarif` is for code scanners and editors; `--format github` annotates the files
+    of a pull request.
 
     \b
     Examples:
@@ -62,7 +62,7 @@ def _in_budget(diagnostic: Diagnostic) -> bool:
 
 
 def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
-    """Each outcome, and what is to be said of it: of a budget that is none, each spec says the same."""
+    """Each outcome with its diagnostics. A fault in a budget is the same for every spec, so it is shown once."""
     told: set[str] = set()
     for outcome in outcomes:
         yield outcome, [diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told]

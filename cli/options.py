@@ -95,7 +95,7 @@ def source(reference: str) -> Source:
 
 
 def _of_folder(folder: str) -> Diagnostic:
-    """Why there is nothing to be read where a folder stands for a spec."""
+    """Why a folder cannot be read as a spec."""
     shown = cut(folder)
     try:
         os.listdir(folder)  # noqa: PTH208  # what cannot be listed seems to be empty when it is searched
@@ -130,7 +130,7 @@ def _standard_input() -> Source:
 def references(specs: Iterable[str]) -> Iterator[str]:
     """What a command that takes several specs reads: each of them, and for a folder the specs in it and below.
 
-    A folder without specs stands for itself, and :func:`source` says what is wrong with it.
+    A folder without specs is kept, and :func:`source` says what is wrong with it.
     """
     if tuple(specs).count(STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
@@ -179,7 +179,7 @@ class Reading(NamedTuple):
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """One of a few words. What is none of them is answered with the nearest, or with all of them."""
+    """One of a few words. The answer to any other word names the nearest, or all of them."""
 
     def __init__(self, name: str, words: Iterable[str]) -> None:
         self.name = name

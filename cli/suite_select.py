@@ -1,4 +1,4 @@
-"""The expression of ``-k``: words that stand in a spec's path, joined by ``and``, ``or``, ``not`` and brackets."""
+"""The expression of ``-k``: words in a spec's path, joined by ``and``, ``or``, ``not`` and brackets."""
 
 from __future__ import annotations
 

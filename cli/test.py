@@ -6,13 +6,12 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut
 from archspec.files import replacing, unwritable
 from archspec.language.text.files import decode
 from archspec.language.text.locate import zoo_names
@@ -46,7 +45,7 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
     type=options.Word("level", LEVELS),
     metavar="|".join(LEVELS),
     help="How far each spec is tested: `check` needs no torch, `build` has torch confirm every shape and weight, `run` "
-    "initialises and runs the network. By default `run`, as far as torch is there.",
+    "initializes and runs the network. By default `run`, as far as torch is there.",
 )
 @click.option(
     "-k",
@@ -81,7 +80,7 @@ def command(
 
     A PATH is a spec, the name of one that ships with archspec, or a folder, of which all specs are tested, also those
     in folders below. Without any, that is the current folder. Each spec is checked as `archspec check` does. With
-    torch, it is then built and every shape and weight compared with what was inferred; its weights are initialised
+    torch, it is then built and every shape and weight compared with what was inferred; its weights are initialized
     twice from one seed, saved and loaded, and the network is run forward and back.
 
     --update writes what was measured in the place of what the spec expects, and shows the change. Comments and layout
@@ -108,11 +107,11 @@ def command(
     names = list(dict.fromkeys(name for name in named if selected(name)))
     if not names:
         raise click.UsageError(f"-k selects none of {len(named)} specs")
-    requests = [Request(name, level or "run", reading, largest, update) for name in names]
+    requests = [Request(name, level or "run", reading, largest, update, _standard_input(name)) for name in names]
     begun, status, text = time.monotonic(), 0, Text()
     watched = form == "text" and not Terminal.of(sys.stderr).person
     found: list[Tested] = []
-    for tested in _with_progress(_with_standard_input(requests), jobs):
+    for tested in _with_progress(requests, jobs):
         if update and tested.update and tested.update.changed:
             status |= _write(tested.update)
         found.append(tested)
@@ -129,15 +128,11 @@ def command(
     return status or int(not all(tested.outcome.passed for tested in found))
 
 
-def _with_standard_input(requests: Iterable[Request]) -> list[Request]:
-    """The requests, that for standard input with its text, which no other process can read."""
-    found = []
-    for request in requests:
-        if request.reference == options.STDIN:
-            with contextlib.suppress(SpecError):  # what cannot be read is said when it is tested
-                request = replace(request, source=options.source(request.reference))
-        found.append(request)
-    return found
+def _standard_input(name: str) -> Source | None:
+    """The text of standard input, where that is named: no other process can read it."""
+    with contextlib.suppress(SpecError):  # what cannot be read is said when it is tested
+        return options.source(name) if name == options.STDIN else None
+    return None
 
 
 def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:

@@ -229,7 +229,7 @@ class Blocks:
         name: str | None = result.name
         while name in inside:
             node = nodes[inside[name]]
-            changed = node.operation.zero_initialised()
+            changed = node.operation.zero_initialized()
             if changed is not node.operation:
                 nodes[inside[name]] = node._replace(operation=changed)
                 return

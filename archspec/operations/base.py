@@ -209,7 +209,7 @@ class Operation:
         """The same layer with a bias; None where it has no weight that begins with the output's channels."""
         return None
 
-    def zero_initialised(self) -> Operation:
+    def zero_initialized(self) -> Operation:
         """The same operation starting as the zero function where that can be (a norm whose scale starts at 0)."""
         return self
 

@@ -111,5 +111,5 @@ class Norm(Local):
         defaults = {"eps": 1e-5, "momentum": 0.1, affine: None if self.type == "instance" else True}
         return module_call(target, args, {"eps": self.eps, **momentum, affine: self.affine}, defaults)
 
-    def zero_initialised(self) -> Operation:
+    def zero_initialized(self) -> Operation:
         return replace(self, zero_init=True) if self.affine else self

@@ -45,7 +45,7 @@ NAMES = {
 
 
 def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> list[Diagnostic]:
-    """A diagnostic for each expectation that does not hold, that cannot be measured, or that is none.
+    """A diagnostic for each expectation that does not hold, that cannot be measured, or that is faulty.
 
     Args:
         graph: the network; its spec's ``expect`` is compared.
@@ -100,7 +100,7 @@ class Compared(NamedTuple):
 
 
 def own_claims(graph: Graph) -> Iterator[Claim]:
-    """What the spec of a graph claims; nothing where there is none."""
+    """What the spec of a graph claims; nothing if it has no spec."""
     return claims_of(graph.origin.document) if graph.origin else iter(())
 
 
@@ -170,7 +170,7 @@ class Measures:
         self.output = list(self.network.outputs.values())[-1]
 
     def compare(self, claim: Claim) -> Compared:
-        """A claim beside what was measured, and the diagnostic if it does not hold, or is none."""
+        """A claim beside what was measured, and the diagnostic if it does not hold, or is faulty."""
         if claim.stage and claim.stage not in self.stages:
             return Compared(claim, None, self._no_stage(claim))
         if not claim.key:

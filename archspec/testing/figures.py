@@ -12,7 +12,7 @@ UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T":
 
 
 class BadExpectation(ValueError):
-    """A value under ``expect`` that is none: its text says what would be."""
+    """A value under ``expect`` that cannot be expected; the text says which values can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is tested of one spec: that it is valid, holds what it expects, and that torch makes of it what was compiled.
 
 ``check`` needs no torch. ``build`` has torch confirm every shape and weight on its meta device, where nothing has
-storage; ``run`` initialises the network and runs it.
+storage; ``run`` initializes the network and runs it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Case:
     """One thing that was tested.
 
     ``name`` is ``valid``, an expectation such as ``expect.params``, or one of :data:`CASES`. ``span`` is the place that
-    it speaks of, where there is one. ``left_out`` says why it was not tested, ``change`` what would make it pass;
+    it speaks of, or None. ``left_out`` says why it was not tested, ``change`` what would make it pass;
     ``note`` is for the pass, on which batch and input it was.
     """
 
@@ -94,7 +94,7 @@ class Outcome:
     """What checking one spec gave.
 
     ``spec`` is how the spec was named, ``file`` how diagnostics call it, and ``path`` the absolute path of its file,
-    None where there is none. ``graph`` and ``totals`` are None where it does not compile.
+    or None. ``graph`` and ``totals`` are None where it does not compile.
 
     >>> import archspec
     >>> archspec.check("resnet5O").as_data()["valid"]

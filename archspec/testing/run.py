@@ -214,7 +214,7 @@ def _first_not_finite(graph: Graph, seed: int) -> Diagnostic:
     with torch.no_grad(), _own_randomness(seed):
         search.run(_example(graph, seed))
     node = graph.by_name.get(search.found)
-    message = "the output is not finite with the weights as they are initialised"
+    message = "the output is not finite with the weights as they are initialized"
     span, notes = (node.span, (f"first in {node.name}",)) if node else (_of_network(graph), ())
     return Diagnostic("E706", message, span, notes=notes, help=RANGE)
 

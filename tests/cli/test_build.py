@@ -67,7 +67,7 @@ def test_every_family_of_the_zoo_builds(name: str, run: Run) -> None:
         assert dict([*rows, (last, total)]) == of_torchvision(name)
     assert f"{total:,} parameters, " in found.out
     assert "every shape confirmed by torch" in found.out
-    assert found.out.endswith(f"Next: `archspec build {name} -o {name}.safetensors` saves initialised weights.\n")
+    assert found.out.endswith(f"Next: `archspec build {name} -o {name}.safetensors` saves initialized weights.\n")
 
 
 def test_the_table_of_resnet18(run: Run) -> None:
@@ -151,7 +151,7 @@ def test_saved_weights_fit_torchvisions_model(saved: Path) -> None:
         assert torch.equal(model(x), reference.eval()(x))
 
 
-def test_saved_weights_are_initialised(saved: Path) -> None:
+def test_saved_weights_are_initialized(saved: Path) -> None:
     state = load_file(saved)
     deviation = state["layer4.1.conv2.weight"].std().item()
     assert deviation == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)  # He et al. 2015, fan out
@@ -208,7 +208,7 @@ def test_saying_what_was_saved(small: Path, run: Run) -> None:
     assert (found.status, found.err) == (0, "")
     *_, saved, following = found.out.splitlines()
     size = f"{Path('new.safetensors').stat().st_size / 1000:.2f}"
-    assert saved == f"Saved new.safetensors: {size} kB of initialised weights, with the spec in their metadata."
+    assert saved == f"Saved new.safetensors: {size} kB of initialized weights, with the spec in their metadata."
     call = following.removeprefix("Next: `").partition("` ")[0]
     model = eval(call, {"archspec": archspec})  # it must do what it says
     assert model(torch.zeros(2, 3, 16, 16)).shape == (2, 7)
@@ -220,7 +220,7 @@ def test_the_next_command_repeats_what_changed_the_spec(small: Path, run: Run) -
     found = run("build", "small.yaml", "--set", "classes=max(3, 4)", "--allow-outside", "--limit", "nodes=100")
     assert found.out.endswith(
         "Next: `archspec build small.yaml --set 'classes=max(3, 4)' --allow-outside --limit nodes=100 "
-        "-o small.safetensors` saves initialised weights.\n"
+        "-o small.safetensors` saves initialized weights.\n"
     )
 
 

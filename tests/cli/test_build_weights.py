@@ -24,7 +24,7 @@ State = dict[str, Tensor]
 
 @pytest.fixture
 def state(small: Path) -> State:
-    """`small.pth`, weights of `small.yaml` that no initialisation would give."""
+    """`small.pth`, weights of `small.yaml` that no initialization would give."""
     model = archspec.build("small.yaml")
     scramble(model)
     torch.save(model.state_dict(), "small.pth")
