@@ -34,7 +34,7 @@ SHORTCUT_READS = (
 
 @dataclass(slots=True)
 class _EnteredBlock:
-    """A block while it is lowered: where it stands, what it sees, and the value that reaches it."""
+    """A block while it is lowered: its place in the table, the values of its names, and the value that reaches it."""
 
     stage: Stage
     block: Block
@@ -135,7 +135,7 @@ class Blocks:
         settings = {key: setting_in_force(self.spec, key, stage, block, index) for key in ("norm", "act")}
         norm, act = (read_setting(setting, key, env) for key, setting in settings.items())
         env.values.update(activation_order=order, norm=norm["type"], act=act["type"])
-        # Nothing comes after the steps of a block that is no residual, so its last layer is a layer like the others.
+        # Nothing is added after the steps of a block without a residual, so its last layer is like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
         return _EnteredBlock(stage, block, index, env, Flow(arranged, norm, act), value)
 
@@ -148,7 +148,7 @@ class Blocks:
         self.last_order = order
 
     def _merge(self, entered: _EnteredBlock, result: Node, start: int) -> tuple[Node, bool]:
-        """The merge of a residual, lowered from node ``start`` on, with its shortcut, where there is one."""
+        """The merge of a residual, lowered from node ``start`` on, with its shortcut; without one, the residual."""
         shortcut, span = self._shortcut(entered)
         agree = slice(None) if entered.block.merge.sums else slice(1, None)  # joined channels need not be equal
         same = entered.value.shape[agree] == result.shape[agree]
@@ -236,9 +236,8 @@ class Blocks:
             shapes = tuple(nodes[inside[n]].shape if n in inside else entered.value.shape for n in node.inputs)
             position = node.operation.zero_from(shapes)
             name = node.inputs[position] if position is not None else None
-        message = (
-            f"`zero_init_residual` changes nothing in `{entered.block.name}`: its residual does not end with a norm"
-        )
+        reason = "its residual does not end with a norm"
+        message = f"`zero_init_residual` changes nothing in `{entered.block.name}`: {reason}"
         span = self.spec.document.key_span(("init", "zero_init_residual"))
         self.faults.add(Diagnostic("W301", message, span))
 

@@ -131,7 +131,7 @@ class Environment:
         return author, (label,)
 
     def author_of(self, span: Span) -> Span:
-        """The author's place for what stands at ``span``: itself, or where the author asked for what is expanded."""
+        """The author's place for ``span``: itself, or where the author asked for what is expanded."""
         return self.author() if span.source.kind == "library" else span
 
     def author(self) -> Span:
@@ -156,7 +156,7 @@ class Environment:
                 yield from self.outer._reached((name,), seen)
 
     def provenance(self, written: Step | Block) -> Provenance:
-        """Where a node was written that ``written`` becomes here, or that stands around the steps of a block."""
+        """Where a node was written that a step becomes here, or that a block puts around its steps."""
         found = self.place.nodes.get(id(written))
         if found is None:
             span = self.author_of(written.span) if isinstance(written, Step) else self.author()

@@ -151,7 +151,7 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of what the network means: the hash of the spec where there is one, else of the nodes and weights."""
+        """SHA-256 of what the network means: the hash of its spec, or without a spec that of its nodes."""
         if self.origin:
             return fingerprint(self.origin)
         import hashlib  # it loads OpenSSL, and few commands ask for the hash

@@ -1,4 +1,4 @@
-"""Spec to graph: the stem, the stages with what stands before and after them, the head."""
+"""Spec to graph: the stem, the stages with the sequences before and after them, the head."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     builder = Builder(spec.input, limits)
     sequences = Sequences(builder, Names(spec.naming, scaling.width), faults)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
-    value = network.stem(
-        Node(INPUT, Operation(), (), spec.input, Provenance(root.span, root.span, lambda operation: ()))
-    )
+    whole_spec = Provenance(root.span, root.span, lambda operation: ())
+    value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
     _warn_of_coarse_stem(spec, value, faults)
     for plan in plans:
         value = network.stage(plan, value)
@@ -183,7 +182,7 @@ class _Lowering:
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
 
     def stage(self, plan: StagePlan, value: Node) -> Node:
-        """One stage: what stands before it, its blocks, what stands after it."""
+        """One stage: its `before`, its blocks, its `after`."""
         names, nodes, stage = self.sequences.names, self.sequences.builder.nodes, plan.stage
         value = self._side("before", plan, 0, value)
         template: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else None
@@ -197,7 +196,7 @@ class _Lowering:
         return self._side("after", plan, plan.count - 1, value)
 
     def _side(self, key: str, plan: StagePlan, index: int, value: Node) -> Node:
-        """What stands before a stage's first block, or after its last."""
+        """The sequence before a stage's first block, or after its last."""
         stage, cell = plan.stage, plan.stage.cells.get(key)
         sequence: Sequence | None = cell.at(0) if cell else None
         if sequence is None:

@@ -1,6 +1,6 @@
 """Scopes and node names, by the naming templates of the spec.
 
-A scope is a prefix of state-dict keys. Its counters number what stands in it; equal paths share one scope.
+A scope is a prefix of state-dict keys. Its counters number its nodes and scopes; equal paths share one scope.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ RESERVED = frozenset(
 
 
 class NameScope:
-    """A prefix of names, and how much stands in it already."""
+    """A prefix of names, with counters of what it already has."""
 
     __slots__ = ("counts", "labels", "path", "position", "positional")
 
@@ -110,7 +110,7 @@ class NameScope:
 
     @property
     def fresh(self) -> bool:
-        """Whether nothing stands in it yet."""
+        """Whether it is still empty."""
         return not self.position and not self.counts
 
     def count(self, kind: str) -> tuple[int, int]:
@@ -184,12 +184,12 @@ class Names:
         return found
 
     def reopen(self, scope: NameScope, path: str) -> None:
-        """Open at ``path`` a scope in which as much stands as in ``scope``."""
+        """Open at ``path`` a scope whose counters are those of ``scope``."""
         copy = self._scopes.setdefault(path, NameScope(path, scope.positional))
         copy.counts, copy.labels, copy.position = dict(scope.counts), set(scope.labels), scope.position
 
     def take(self, path: str, span: Span | None) -> None:
-        """Give a node the name ``path``. Raises SpecError, E304, where it stands already."""
+        """Give a node the name ``path``. Raises SpecError, E304, if the name is taken."""
         if path in self._taken or path in self._scopes:
             raise _taken_twice(path, span, self._taken.get(path))
         self._taken[path] = span
@@ -208,7 +208,7 @@ class Names:
         """The name of a new node: ``name`` where the step gives one, else by template, position or kind.
 
         Raises:
-            SpecError: E304 for a name that stands already, E305 for one that cannot be an attribute.
+            SpecError: E304 for a name that is taken, E305 for one that cannot be an attribute.
         """
         automatic = not name
         if automatic:

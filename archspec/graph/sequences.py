@@ -108,7 +108,7 @@ class Sequences:
         return value
 
     def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
-        """The convolution of a layer, or what stands in its place."""
+        """The convolution of a layer, or the steps of its ``of``."""
         if step.steps is not None:
             return self.steps(step.steps, env, scope, flow, value, after)
         assert step.operation
@@ -153,7 +153,7 @@ class Sequences:
         """A node, named in its scope. A shape that does not fit becomes a diagnostic with the chain that led to it.
 
         Args:
-            at: the step that it comes from, or the block for what stands around the block's steps.
+            at: the step that it comes from, or the block, if the block puts it around its steps.
             terms: the arguments of the operation as they are written.
         """
         provenance = env.provenance(at)

@@ -44,7 +44,7 @@ class ShapeFaults:
         return self.channels[current.name] if current else None
 
     def _above(self, node: Node, by_name: Mapping[str, Node]) -> Node | None:
-        """The input of a node through which the chain goes: of a merge the last that is no gate, a block's residual."""
+        """The input through which the chain goes: of a merge the last that is not a gate, as a block's residual."""
         inputs = [by_name.get(name) for name in node.inputs]
         if len(inputs) > 1:
             gates = node.operation.gates(tuple([above.shape if above else self.builder.input for above in inputs]))
