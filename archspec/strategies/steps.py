@@ -250,8 +250,12 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
     return call(draw, draw.pick(own))
 
 
-_KEEPING = tuple([_plain(op) for op in operations().values() if op.shape is Operation.shape])
-"""Operations that keep every shape, an activation first."""
+_ACT, *_KEEPING = (
+    _plain(operation)
+    for operation in operations().values()
+    if operation.shape is Operation.shape and operation.arity == "one"
+)
+"""Operations that keep every shape, in order of their names."""
 _LINEAR, _SHUFFLE, _SUBSAMPLE = (_plain(operations()[word]) for word in ("linear", "channel_shuffle", "subsample"))
-_SPATIAL: tuple[_DrawStep, ...] = (*_KEEPING, _conv, _norm, _pool, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
-_FLAT: tuple[_DrawStep, ...] = (*_KEEPING, _LINEAR, _norm, _cut)
+_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
+_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _cut)
