@@ -180,30 +180,25 @@ def alike(graph: Graph, model: Module) -> dict[str, int]:
     """A number for each module of a plan, by path; those with one number differ only in the scopes they stand in.
 
     They have the same members by relative path, wired in the same way, and the same operations on values of the same
-    shapes. Numbers count from 0 in the order in which modules end.
+    shapes.
 
         >>> import archspec
         >>> graph = archspec.compile("resnet18")
         >>> numbers = alike(graph, nest(graph))
-        >>> [numbers[f"layer2.{block}"] for block in (0, 1)], [numbers[f"layer1.{block}"] for block in (0, 1)]
-        ([3, 4], [0, 0])
+        >>> numbers["layer1.0"] == numbers["layer1.1"], numbers["layer2.0"] == numbers["layer2.1"]
+        (True, False)
     """
     found: dict[str, int] = {}
     numbers: dict[tuple[object, ...], int] = {}
-
-    def number(module: Module) -> int:
+    for module in reversed(list(model.modules())):  # those inside a module before it
         values = {module.inputs[0]: 0}
         key: list[object] = [module.kind, module.name, graph.shape(module.inputs[0])]
         for position, member in enumerate(module.members, start=1):
             if isinstance(member, Module):
-                same: tuple[object, ...] = (number(member),)
+                same: tuple[object, ...] = (found[member.path],)
             else:
                 same = (member.node.operation, member.torch.target, *member.torch.kwargs.items(), member.node.shape)
             key.append((module.relative(member), same, tuple([values[name] for name in member.inputs])))
             values[member.result] = position
-        key.append(values[module.result])
-        found[module.path] = numbers.setdefault(tuple(key), len(numbers))
-        return found[module.path]
-
-    number(model)
+        found[module.path] = numbers.setdefault((*key, values[module.result]), len(numbers))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from archspec.operations.base import Operation, arguments
@@ -35,15 +34,11 @@ def _row(node: Node) -> tuple[str, ...]:
 
 def set_arguments(operation: Operation) -> dict[str, Any]:
     """The arguments that differ from their defaults."""
-    found = {}
-    for name, field in arguments(type(operation)).items():
-        value = getattr(operation, name)
-        if field.default is dataclasses.MISSING or value != field.default:
-            found[name] = list(value) if isinstance(value, tuple) else value
-    return found
+    fields = arguments(type(operation))
+    return {name: value for name, field in fields.items() if (value := getattr(operation, name)) != field.default}
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return show_shape(tuple(value))
+    if isinstance(value, tuple):
+        return show_shape(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
