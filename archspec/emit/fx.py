@@ -78,7 +78,7 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
 
 def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: str, inputs: list[fx.Node]) -> fx.Node:
     """The fx node of an operation that is a function or a method, or the last where it is folded over its inputs."""
-    name, operation, _, shape, span = call.node
+    name, operation, shape, span = call.node.name, call.node.operation, call.node.shape, call.node.span
     if not call.torch.fold:
         for key, weight in operation.weights(graph.input_shapes(call.node)).items():
             path = f"{target}.{key}" if key else target
