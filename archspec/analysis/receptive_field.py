@@ -13,7 +13,7 @@ from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 
 
-class _Span(NamedTuple):
+class _Interval(NamedTuple):
     """What the first positions of a map see along one axis: from ``firsts`` to ``lasts``, in positions of the input.
 
     Both may lie in the padding. As many positions further, they see ``shift`` further. It is one position until an
@@ -29,10 +29,10 @@ class _Span(NamedTuple):
         first, last = divmod(start, len(self.firsts)), divmod(end, len(self.firsts))
         return self.firsts[first[1]] + first[0] * self.shift, self.lasts[last[1]] + last[0] * self.shift
 
-    def repeated(self, length: int) -> _Span:
+    def repeated(self, length: int) -> _Interval:
         """The same, told of the first ``length`` positions."""
         firsts, lasts = zip(*[self.seen(position, position) for position in range(length)], strict=True)
-        return _Span(firsts, lasts, self.shift * length // len(self.firsts))
+        return _Interval(firsts, lasts, self.shift * length // len(self.firsts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None
     return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
 
 
-_Field = tuple[_Span, ...] | Everywhere | None
+_Field = tuple[_Interval, ...] | Everywhere | None
 
 
 def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     """The field of every node: spans, the whole map, or None where an operation has no rule; and the gates left out."""
     left_out: dict[int, int] = {}
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
-    fields[SOURCE] = (_Span((0,), (0,), 1),) * (len(network.graph.input) - 1)
+    fields[SOURCE] = (_Interval((0,), (0,), 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
         value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
         if facts.gates:
@@ -112,7 +112,7 @@ def _before(network: IndexedGraph, output: int) -> set[int]:
 
 def _joined(values: list[_Field]) -> _Field:
     """The field of a merge: from the first that any way sees to the last."""
-    found: list[tuple[_Span, ...]] = []
+    found: list[tuple[_Interval, ...]] = []
     for value in values:
         if value is None or isinstance(value, Everywhere):
             return value
@@ -129,32 +129,32 @@ def _alike(axes: tuple[object, ...]) -> bool:
     return axes.count(axes[0]) == len(axes)
 
 
-def _union(spans: Sequence[_Span]) -> _Span:
+def _union(spans: Sequence[_Interval]) -> _Interval:
     length = math.lcm(*[len(span.firsts) for span in spans])
     if length > 1:
         spans = [span.repeated(length) for span in spans]
     firsts, lasts, shifts = zip(*spans, strict=True)
-    return _Span(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
+    return _Interval(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
 
 
-def _further(field: tuple[_Span, ...], reaches: tuple[Reach, ...]) -> tuple[_Span, ...]:
+def _further(field: tuple[_Interval, ...], reaches: tuple[Reach, ...]) -> tuple[_Interval, ...]:
     """The field behind an operation of these reaches; axes are mostly alike."""
     if _alike(field) and _alike(reaches):
         return (_behind(field[0], reaches[0]),) * len(field)
     return tuple(map(_behind, field, reaches))
 
 
-def _behind(span: _Span, reach: Reach) -> _Span:
+def _behind(span: _Interval, reach: Reach) -> _Interval:
     firsts, lasts, shift = span
     extent, stride, padding = reach
     if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int):
         first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
-        return _Span((first,), (last,), shift * stride)
+        return _Interval((first,), (last,), shift * stride)
     period = stride.denominator * len(firsts)
     length = period // math.gcd(stride.numerator, period)
     starts = [math.floor(position * stride - padding) for position in range(length)]
     firsts, lasts = zip(*[span.seen(start, start + extent - 1) for start in starts], strict=True)
-    return _Span(firsts, lasts, length * stride.numerator // period * shift)
+    return _Interval(firsts, lasts, length * stride.numerator // period * shift)
 
 
 def _quotient(number: int, by: int) -> float:

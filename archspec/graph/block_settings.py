@@ -10,7 +10,7 @@ from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
 from archspec.graph.environment import Environment, Written
 from archspec.graph.graph import Node
 from archspec.graph.parameters import bind
-from archspec.graph.provenance import Place, TableCell
+from archspec.graph.provenance import Site, TableCell
 from archspec.language.expressions.values import Value
 from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Template, Term
 
@@ -31,7 +31,7 @@ class StagePlan:
     first: int
     root: Environment
     values: Mapping[str, Value]
-    places: dict[int, Place] = field(default_factory=dict)
+    places: dict[int, Site] = field(default_factory=dict)
 
     @cached_property
     def by_block(self) -> bool:
@@ -42,12 +42,12 @@ class StagePlan:
         """The values of the names at block ``index``, from 0."""
         return {**self.values, "index": index, "number": self.first + index}
 
-    def place(self, index: int) -> Place:
+    def place(self, index: int) -> Site:
         """Where block ``index`` is lowered from: all after the first share a place, unless cells are by block."""
         key = index if self.by_block else min(index, 1)
         found = self.places.get(key)
         if found is None:
-            found = self.places[key] = Place(partial(table_cell, self.stage, index), ("block",))
+            found = self.places[key] = Site(partial(table_cell, self.stage, index), ("block",))
         return found
 
 

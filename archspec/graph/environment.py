@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.graph.provenance import FindCell, Place, Provenance, TableCell, no_cell
-from archspec.language.expressions.closures import Scale
+from archspec.graph.provenance import FindCell, Provenance, Site, TableCell, no_cell
+from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
@@ -37,16 +37,16 @@ class Environment:
         span: Span,
         outer: Environment | None = None,
         *,
-        place: Place | None = None,
+        place: Site | None = None,
         written: Written | None = None,
-        scale: Scale = integer,
+        scale: ScaleWidth = integer,
     ) -> None:
         self.values = values
         self.span = span
         self.outer = outer
         self.root: Environment = outer.root if outer else self
-        self.scale: Scale = outer.scale if outer else scale
-        self.place: Place = place or (outer.place if outer else Place(no_cell))
+        self.scale: ScaleWidth = outer.scale if outer else scale
+        self.place: Site = place or (outer.place if outer else Site(no_cell))
         self.written = {} if written is None else written
 
     def value(self, term: Term) -> Value:
@@ -163,11 +163,11 @@ class Environment:
             found = self.place.nodes[id(written)] = Provenance(span, written.span, partial(self._cells, written))
         return found
 
-    def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Place:
+    def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Site:
         """The place of a fragment's call or a shortcut, which is there because of the values of ``names``."""
         place = self.place.inside.get(id(what))
         if place is None:
-            place = self.place.inside[id(what)] = Place(cell, names=names)
+            place = self.place.inside[id(what)] = Site(cell, names=names)
         return place
 
     def _cells(self, written: Step | Block, operation: Operation) -> tuple[TableCell, ...]:

@@ -15,7 +15,7 @@ from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
-from archspec.graph.provenance import Place, Provenance
+from archspec.graph.provenance import Provenance, Site
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.extent import extent
@@ -202,7 +202,7 @@ class _Lowering:
         if sequence is None:
             return value
         env = block_environment(self.spec, plan, index, value)
-        env.place = Place(env.place.cell, (key,))
+        env.place = Site(env.place.cell, (key,))
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())

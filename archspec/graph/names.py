@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
-from archspec.language.expressions.closures import Scale
+from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
@@ -140,7 +140,7 @@ class NameScope:
 class Names:
     """The scopes of one network and the names given so far. ``scale`` is what ``scaled`` does with a width."""
 
-    def __init__(self, naming: Mapping[str, Template], scale: Scale) -> None:
+    def __init__(self, naming: Mapping[str, Template], scale: ScaleWidth) -> None:
         self.naming = naming
         self.scale = scale
         self.root = NameScope("")

@@ -45,7 +45,7 @@ class Provenance:
         return self._found[operation.name]
 
 
-class Place:
+class Site:
     """What all blocks have in common that are lowered from one place: a stage, or a call inside its blocks.
 
     ``cell`` finds the cell that gives a name its value here. All nodes here depend on ``always``, names of cells, and
@@ -60,7 +60,7 @@ class Place:
         self.always = always
         self.names = names
         self.nodes: dict[int, Provenance] = {}
-        self.inside: dict[int, Place] = {}
+        self.inside: dict[int, Site] = {}
 
 
 FindCell = Callable[[str], TableCell | None]

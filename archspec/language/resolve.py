@@ -17,7 +17,7 @@ from archspec.language.definitions import (
     library,
 )
 from archspec.language.expressions.values import ExpressionFault, Value
-from archspec.language.spec import Scale, Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.spec import CompoundScaling, Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
@@ -143,7 +143,7 @@ def _check_settings_are_read(
             faults.record("W301", message, root.child(key).key_span)
 
 
-def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> Scale | None:
+def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> CompoundScaling | None:
     if cursor is None:
         return None
     terms = {key: read_term(item, "number", faults) for key, item in cursor.filled().items()}
@@ -153,7 +153,7 @@ def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -
             faults.record("E205", f"`scale.{key}` must be above 0, not {value}", terms[key].span)
     asked = "divisor" in terms
     divisor = whole(terms["divisor"], params, faults) if asked else 8
-    return Scale(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
+    return CompoundScaling(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
 
 
 def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Faults) -> dict[str, Template]:

@@ -69,7 +69,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
 
 @functools.cache
 def _validator(library: bool) -> Any:
-    from jsonschema.validators import Draft202012Validator
+    from jsonschema.validators import Draft202012Validator  # slow to import; a command without a spec does without
 
     return Draft202012Validator(library_schema() if library else read_schema())
 

@@ -217,7 +217,7 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class CompoundScaling:
     """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``.
 
     ``asked``: the spec writes the divisor itself, so that it knows that widths are rounded.
@@ -252,7 +252,7 @@ class Spec:
     head: Sequence
     stages: tuple[Stage, ...]
     settings: Mapping[str, Setting]
-    scale: Scale | None
+    scale: CompoundScaling | None
     init: Mapping[str, Value]
     naming: Mapping[str, Template]
     outputs: tuple[str, ...]

@@ -219,7 +219,7 @@ class Measures:
             from archspec.analysis.paths import count_paths  # few specs expect this, and all pay for imports
 
             return count_paths(self.network, self.output, lengths=False).skip_paths
-        from archspec.analysis.receptive_field import receptive_field
+        from archspec.analysis.receptive_field import receptive_field  # likewise
 
         field = receptive_field(self.network, self.output)
         return max((field.size,) if isinstance(field.size, int) else field.size) if field else None

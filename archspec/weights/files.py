@@ -45,7 +45,7 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
 
 def _content(name: str) -> Any:
     if name.endswith(".safetensors"):
-        from safetensors.torch import load_file
+        from safetensors.torch import load_file  # a `.pth` can be read without it
 
         return load_file(name)
     _check_size(name)

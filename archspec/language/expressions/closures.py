@@ -25,10 +25,10 @@ from archspec.language.expressions.values import (
 )
 
 Values = Mapping[str, Value]
-Scale = Callable[[Number], Value]
+ScaleWidth = Callable[[Number], Value]
 """What ``scaled`` does with a width."""
 
-Run = Callable[[Values, Scale], Value]
+Run = Callable[[Values, ScaleWidth], Value]
 Operand = tuple[Run, int, int]  # what it computes, and its place in the text
 Check = Callable[[Value, Value], bool]
 
@@ -51,7 +51,7 @@ ORDER: dict[str, Callable[[Number, Number], bool]] = {
 def read(name: str, start: int, end: int) -> Run:
     """A name, looked up when the expression is evaluated."""
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         try:
             return values[name]
         except KeyError:
@@ -67,7 +67,7 @@ def arithmetic(symbol: str, left: Operand, right: Operand) -> Operand:
     first, start, _ = left
     second, _, end = right
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         a = first(values, scale)
         b = second(values, scale)
         if type(a) in NUMBERS and type(b) in NUMBERS:
@@ -99,7 +99,7 @@ def signed(symbol: str, node: Operand, start: int) -> Operand:
     inner, inner_start, end = node
     apply: Callable[[Number], Number] = operator.neg if symbol == "-" else operator.pos
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         value = inner(values, scale)
         if type(value) not in NUMBERS:
             raise wrong_kind(value, f"`{symbol}` takes a number", inner_start, end)
@@ -115,7 +115,7 @@ def negated(node: Operand, start: int) -> Operand:
     """``not``; ``start`` is its place."""
     inner, inner_start, end = node
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         value = inner(values, scale)
         if value is True or value is False:
             return not value
@@ -130,7 +130,7 @@ def junction(symbol: str, left: Operand, right: Operand) -> Operand:
     second, second_start, end = right
     decisive = symbol == "or"
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         value = first(values, scale)
         if value is decisive:
             return value
@@ -150,7 +150,7 @@ def conditional(chosen: Operand, condition: Operand, other: Operand) -> Operand:
     test, test_start, test_end = condition
     second, _, end = other
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         value = test(values, scale)
         if value is True:
             return first(values, scale)
@@ -167,7 +167,7 @@ def compared(first: Run, steps: list[tuple[Run, Check]]) -> Run:
     if len(steps) == 1:
         return lambda values, scale: only(first(values, scale), second(values, scale))
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         a = first(values, scale)
         for right, check in steps:
             b = right(values, scale)
@@ -216,7 +216,7 @@ def called(name: str, argument: Operand) -> Run:
     function = UNARY.get(name)
     inner, start, end = argument
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         value = inner(values, scale)
         if type(value) in NUMBERS and -LIMIT <= value <= LIMIT:  # type: ignore[operator]
             try:
@@ -232,7 +232,7 @@ def called_with(name: str, arguments: list[Operand], start: int, end: int) -> Ru
     """A function of several arguments."""
     function = SEVERAL[name]
 
-    def run(values: Values, scale: Scale) -> Value:
+    def run(values: Values, scale: ScaleWidth) -> Value:
         given = []
         for inner, inner_start, inner_end in arguments:
             value = inner(values, scale)

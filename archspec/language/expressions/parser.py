@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 
 from archspec.diagnostics import cut, did_you_mean
 from archspec.language.expressions import closures
-from archspec.language.expressions.closures import Check, Operand, Run, Scale, Values
+from archspec.language.expressions.closures import Check, Operand, Run, ScaleWidth, Values
 from archspec.language.expressions.tokens import Token, tokens
 from archspec.language.expressions.values import ARGUMENTS, FUNCTIONS, ExpressionFault, Value, integer
 
@@ -28,7 +28,7 @@ class Expression:
     names: frozenset[str] = field(compare=False)
     run: Run = field(compare=False, repr=False)
 
-    def evaluate(self, values: Values, scale: Scale = integer) -> Value:
+    def evaluate(self, values: Values, scale: ScaleWidth = integer) -> Value:
         """The value for these values of its names. ``scale`` is what ``scaled`` does with a width.
 
         Raises:
