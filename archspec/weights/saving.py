@@ -21,11 +21,23 @@ def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force:
     loaded = getattr(model, "meta", {}).get("weights")
     read = (loaded.file, loaded.map) if loaded else ()
     with replacing(Path(path), force=force, inputs=graph.files, weights=read) as temporary:
-        write(model, temporary, {**text, "name": graph.name, "hash": graph.fingerprint})
+        write(model, temporary, {**text, "name": graph.name, "hash": graph.fingerprint}, target=path)
 
 
-def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+def write(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    target: str | os.PathLike[str] | None = None,
+) -> None:
     """Write a model's state dict to a file of safetensors.
+
+    Args:
+        model: the model.
+        path: the file.
+        metadata: what the file says besides the tensors.
+        target: the name that the file will get, for the fault if it cannot be written.
 
     Raises:
         EnvironmentFault: E806, the file cannot be written; E809, safetensors is not installed.
@@ -42,4 +54,4 @@ def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str,
     except Exception as error:
         if type(error).__name__ != "SafetensorError":  # how safetensors, written in Rust, reports a full disk
             raise
-        raise unwritable(path, error) from None
+        raise unwritable(target or path, error) from None
