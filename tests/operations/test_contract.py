@@ -193,7 +193,7 @@ def test_operation_is_what_torch_does(name: str, data: st.DataObject) -> None:
 @settings(max_examples=30)
 def test_starting_at_zero_changes_only_the_start(name: str, data: st.DataObject) -> None:
     operation, inputs = data.draw(applications(name))
-    zeroed = operation.zero_initialised()
+    zeroed = operation.zero_initialized()
     assert zeroed.kind == operation.kind
     if zeroed == operation:
         return

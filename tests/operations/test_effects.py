@@ -456,14 +456,14 @@ def test_words_of_initial_weights() -> None:
 def test_a_norm_that_starts_at_zero(kind: str, affine: bool) -> None:
     """Only its scale can; the bias is zero from the start, and without either nothing changes."""
     norm = operations()["norm"](type=kind, groups=2, eps=0.5, affine=affine)
-    zeroed = norm.zero_initialised()
+    zeroed = norm.zero_initialized()
     starts = {name: weight.initial for name, weight in zeroed.weights((MAP,)).items()}
     assert starts == ({"weight": "zero", "bias": "zero"} if affine else {})
     plain = {name: weight.initial for name, weight in norm.weights((MAP,)).items()}
     assert plain == ({"weight": "one", "bias": "zero"} if affine else {})
     assert (zeroed == norm) is not affine
     assert zeroed.torch((MAP,)) == norm.torch((MAP,))
-    assert [zeroed.zero_initialised(), zeroed.kind] == [zeroed, norm.kind]
+    assert [zeroed.zero_initialized(), zeroed.kind] == [zeroed, norm.kind]
 
 
 @pytest.mark.parametrize(("out", "before", "behind"), [(4, 0, 0), (5, 0, 1), (6, 1, 1), (7, 1, 2), (9, 2, 3)])

@@ -34,7 +34,7 @@ def cases() -> Iterator[Case]:
         "meta", '`archspec.build("resnet50", device="meta")`', meta, 0.9, build_on("meta"), torchvision_on("meta")
     )
     yield Case(
-        "build", '`archspec.build("resnet50")`, initialised', "`torchvision.models.resnet50()`", 1.0,
+        "build", '`archspec.build("resnet50")`, initialized', "`torchvision.models.resnet50()`", 1.0,
         build_on("cpu"), torchvision_on("cpu"),
     )  # fmt: skip
     yield Case(
