@@ -71,20 +71,20 @@ def _check(target: Path, force: bool, inputs: Iterable[str], weights: Iterable[s
         status = target.lstat()
     except FileNotFoundError:
         if not target.parent.is_dir():
-            raise unwritable(target, f"there is no folder `{cut(target.parent)}`") from None
+            raise unwritable(target, f"the folder `{cut(target.parent)}` does not exist") from None
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
-    if stat.S_ISLNK(status.st_mode):
-        raise unwritable(target, "it is a link, and links are not followed")
-    if stat.S_ISDIR(status.st_mode):
-        raise unwritable(target, "it is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise unwritable(target, "it is not a regular file")
-    if any(_same(target, name) for name in inputs):
-        raise unwritable(target, "it is the spec itself, or a file that the spec reads")
-    if any(_same(target, name) for name in weights if name):
-        raise unwritable(target, "it is what the weights are read from")
+    refusals = {
+        "it is a link, and links are not followed": stat.S_ISLNK(status.st_mode),
+        "it is a folder": stat.S_ISDIR(status.st_mode),
+        "it is not a regular file": not stat.S_ISREG(status.st_mode),
+        "it is the spec itself, or a file that the spec reads": any(_same(target, name) for name in inputs),
+        "it is what the weights are read from": any(_same(target, name) for name in weights if name),
+    }
+    for reason, holds in refusals.items():
+        if holds:
+            raise unwritable(target, reason)
     if not force:
         raise _exists(target)
     return stat.S_IMODE(status.st_mode)
@@ -98,7 +98,7 @@ def _exists(target: Path) -> EnvironmentFault:
 def _same(target: Path, name: str) -> bool:
     try:
         return target.samefile(name)
-    except (OSError, ValueError):  # there is no such file, or there can be none
+    except (OSError, ValueError):  # the file does not exist, or its name is not valid
         return False
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.diff import Change, Difference, StageChange
+from archspec.analysis.diff import Change, Difference
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
@@ -91,7 +91,7 @@ def _value(value: Any) -> str:
     return "not set" if value is None else cut(flow(value), 80)
 
 
-def _stage(change: StageChange) -> Iterator[tuple[str, ...]]:
+def _stage(change: Change) -> Iterator[tuple[str, ...]]:
     """A row for each figure of a stage that differs."""
     part = change.before or change.after
     name = part.label if part else change.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
@@ -36,25 +36,16 @@ DEFAULTS: Mapping[str, Any] = {
 NO_MEANING = FOR_PEOPLE | {"archspec", "name", "extends", "import"}
 
 WHOLE = ("norm", "act", "stem", "head")
-"""Keys whose value is one thing, a word or a mapping."""
+"""Keys whose value is compared as a whole, be it a word or a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value on both sides; None where a side does not have it."""
+    """A value in both networks: a key, a total, or a :class:`Part`. It is None in a network that does not have it."""
 
     name: str
     before: Any
     after: Any
-
-
-@dataclass(frozen=True, slots=True)
-class StageChange:
-    """A stage, or what stands outside the stages, whose output or costs differ; None where a side does not have it."""
-
-    name: str
-    before: Part | None
-    after: Part | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +64,25 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two networks, and true where anything does.
+    """What differs between two networks. It is true if anything does.
 
-    ``keys`` are those of the merged specs, dotted, as they are written or else with their default; a key that makes no
-    difference to the network is left out where nothing else does, and the tuple is empty where a graph has no spec.
-    ``totals`` has every figure of the networks as a whole, whether it differs or not: elements, counts, and bytes for
-    one example in float32.
+    ``keys`` are the dotted keys of the merged specs whose values differ, with the default where a key is not written.
+    They are empty if the networks are the same, or if a graph has no spec. ``stages`` are the parts whose output or
+    costs differ. ``totals`` has every figure of the whole networks, equal or not: elements, counts, and bytes for one
+    example in float32.
+
+    >>> import archspec
+    >>> difference = archspec.diff("resnet18", "resnet34")
+    >>> bool(difference), difference.keys
+    (True, (Change(name='stages.count', before=2, after=[3, 4, 6, 3]),))
+    >>> [(change.name, change.before.count, change.after.count) for change in difference.stages][:2]
+    [('layer1', 2, 3), ('layer2', 2, 4)]
     """
 
     before: Report
     after: Report
     keys: tuple[Change, ...]
-    stages: tuple[StageChange, ...]
+    stages: tuple[Change, ...]
     totals: tuple[Change, ...]
     transfer: Transfer
     same: bool
@@ -95,7 +93,7 @@ class Difference:
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON, with the whole plan for the weights."""
-        plan = self.transfer
+        plan, totals = self.transfer, {change.name: (change.before, change.after) for change in self.totals}
         return {
             "before": self.before.name,
             "after": self.after.name,
@@ -109,14 +107,11 @@ class Difference:
                 }
                 for change in self.stages
             ],
-            "totals": before_and_after(
-                {change.name: (_exact(change.before), _exact(change.after)) for change in self.totals}
-            ),
+            "totals": before_and_after({name: tuple(map(_exact, pair)) for name, pair in totals.items()}),
             "weights": {
-                "kept": list(plan.kept),
+                **plain(plan, "kept"),
                 "reshaped": before_and_after(plan.reshaped),
-                "dropped": list(plan.dropped),
-                "new": list(plan.new),
+                **plain(plan, "dropped", "new"),
             },
         }
 
@@ -145,13 +140,14 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
     """
     one, other = compile(before, limits=limits), compile(after, limits=limits)
     reports = analyze(one, lengths=False), analyze(other, lengths=False)
+    totals = _totals(reports[0]), _totals(reports[1])
     same = _meaning(one) == _meaning(other)
     return Difference(
         before=reports[0],
         after=reports[1],
         keys=() if same else tuple(_key_changes(one.origin, other.origin)),
         stages=() if same else tuple(_stages(*reports)),
-        totals=tuple(_totals(*reports)),
+        totals=tuple([Change(name, totals[0][name], totals[1][name]) for name in totals[0]]),
         transfer=_transfer(one, other),
         same=same,
     )
@@ -168,31 +164,23 @@ def _meaning(graph: Graph) -> tuple[object, ...]:
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-class _KeyChanges(NamedTuple):
-    """The values of a spec that mean something, by dotted key: as they are written, and what others default to."""
-
-    written: dict[str, Any]
-    defaults: Mapping[str, Any]
-
-
-def _keys(spec: Spec) -> _KeyChanges:
+def _keys(spec: Spec) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """The values of a spec that mean something, by dotted key: those that are written, and the defaults of others."""
     written: dict[str, Any] = {}
     for document in (*spec.imported, spec.document):
         value = {key: item for key, item in document.value.items() if key not in NO_MEANING}
         for section, for_people in DEFINITIONS.items():
             if value.get(section):
-                bodies = value[section].items()
                 value[section] = {
                     name: {key: item for key, item in (body or {}).items() if key not in for_people}
-                    for name, body in bodies
+                    for name, body in value[section].items()
                 }
         written.update(_flat(value, ""))
     params: dict[str, Any] = {}
-    for stage in spec.stages:
-        for block in stage.blocks.entries:
-            for name, term in block.params.items():
-                params.setdefault(f"stages.{name}", term.constant)
-    return _KeyChanges(written, {**params, **DEFAULTS})
+    for block in [block for stage in spec.stages for block in stage.blocks.entries]:
+        for name, term in block.params.items():
+            params.setdefault(f"stages.{name}", term.constant)
+    return written, {**params, **DEFAULTS}
 
 
 def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -205,28 +193,27 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _key_changes(before: Spec | None, after: Spec | None) -> Iterator[Change]:
-    """The keys whose values differ. Keys are those of a spec, so a graph without one has no changes of keys."""
+    """The keys whose values differ. A graph without a spec has no keys to compare."""
     if before is None or after is None:
         return
-    one, other = _keys(before), _keys(after)
-    for key in dict.fromkeys([*one.written, *other.written]):
-        values = [keys.written.get(key, keys.defaults.get(key)) for keys in (one, other)]
+    sides = _keys(before), _keys(after)
+    for key in dict.fromkeys([key for written, _ in sides for key in written]):
+        values = [written.get(key, defaults.get(key)) for written, defaults in sides]
         if not _alike(key, *values):
             yield Change(key, *values)
 
 
 def _alike(key: str, one: Any, other: Any) -> bool:
-    """Whether two values of a key mean the same. One value in a stage table stands for all stages."""
+    """Whether two values of a key mean the same. One value in a stage table applies to all stages."""
     if not key.startswith("stages."):
         return bool(one == other)
-    lists = [value for value in (one, other) if isinstance(value, list)]
-    if len(lists) == 2 and len(one) != len(other):
+    if isinstance(one, list) and isinstance(other, list) and len(one) != len(other):
         return False
     return bool(_cell(one) == _cell(other))
 
 
 def _cell(column: Any) -> Any:
-    """The value of a column, where all stages have the same; else the column. A list in a cell stays one."""
+    """The common value of a column, or the column if its stages differ. A list in a cell stays a list."""
     alike = isinstance(column, list) and column and all(cell == column[0] for cell in column)
     return column[0] if alike and not isinstance(column[0], list) else column
 
@@ -234,38 +221,33 @@ def _cell(column: Any) -> Any:
 # -- the networks ------------------------------------------------------------------------------------------------------
 
 
-def _stages(before: Report, after: Report) -> Iterator[StageChange]:
-    """The stages, and what stands outside them, that differ; aligned by name."""
+def _stages(before: Report, after: Report) -> Iterator[Change]:
+    """The stages, and the parts around them, that differ. They are aligned by name."""
     one, other = _by_name(before), _by_name(after)
     for key in dict.fromkeys([*one, *other]):
         if one.get(key) != other.get(key):
-            yield StageChange(key[0], one.get(key), other.get(key))
+            yield Change(key[0], one.get(key), other.get(key))
 
 
 def _by_name(found: Report) -> dict[tuple[str, int], Part]:
-    """The rows of a report by name, and by number where several have one name, as what stands between stages has."""
+    """The rows of a report by name and, since parts between stages share a name, by number."""
     names = [part.name for part in found.rows]
     return {(part.name, names[:number].count(part.name)): part for number, part in enumerate(found.rows)}
 
 
-def _totals(before: Report, after: Report) -> Iterator[Change]:
-    for (name, one), (_, other) in zip(_figures(before), _figures(after), strict=True):
-        yield Change(name, one, other)
-
-
-def _figures(found: Report) -> list[tuple[str, Any]]:
-    costs, memory, field = found.totals.costs, found.memory, found.receptive_field
-    return [
-        ("params", costs.params),
-        ("macs", costs.macs),
-        ("activations", costs.activations),
-        ("layers", found.totals.layers),
-        ("nodes", found.totals.nodes),
-        ("inference_peak_bytes", memory.inference_peak),
-        ("saved_for_backward_bytes", memory.saved_for_backward),
-        ("receptive_field", field.size if field else None),
-        ("skip_paths", found.paths.skip_paths),
-    ]
+def _totals(found: Report) -> dict[str, Any]:
+    costs, totals, memory, field = found.totals.costs, found.totals, found.memory, found.receptive_field
+    return {
+        "params": costs.params,
+        "macs": costs.macs,
+        "activations": costs.activations,
+        "layers": totals.layers,
+        "nodes": totals.nodes,
+        "inference_peak_bytes": memory.inference_peak,
+        "saved_for_backward_bytes": memory.saved_for_backward,
+        "receptive_field": field.size if field else None,
+        "skip_paths": found.paths.skip_paths,
+    }
 
 
 def _transfer(before: Graph, after: Graph) -> Transfer:

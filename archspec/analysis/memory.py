@@ -36,7 +36,7 @@ class Memory:
     sum of live storages in eval mode, at the operation ``peak_at``, its inputs and outputs among them;
     ``saved_for_backward`` what autograd keeps in training mode, the input included. ``training_sgd`` and
     ``training_adam`` are upper bounds for a step of training with momentum or with Adam: weights, buffers, gradients,
-    the optimiser's state (and for Adam as much again while it computes), what is saved, and twice the live values.
+    the optimizer's state (and for Adam as much again while it computes), what is saved, and twice the live values.
     """
 
     batch: int

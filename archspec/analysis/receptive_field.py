@@ -39,8 +39,8 @@ class _Interval(NamedTuple):
 class ReceptiveField:
     """The receptive field at ``scope``, the last map before the network looks at everything at once.
 
-    ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``centre`` is where the field
-    of the first position is centred, in pixels from the first. The field is that of a position away from the borders:
+    ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``center`` is where the field
+    of the first position is centered, in pixels from the first. The field is that of a position away from the borders:
     it may be larger than the input, and in the padding. Behind an operation that enlarges, positions may see fields of
     different sizes: ``size`` is the largest, and ``stride`` the mean, which may be a fraction. ``gates_left_out``
     counts the gates on the way that were not followed: a squeeze-and-excitation gate sees the whole input. A gate that
@@ -50,7 +50,7 @@ class ReceptiveField:
     scope: str
     size: Size
     stride: float | tuple[float, ...]
-    centre: tuple[float, ...]
+    center: tuple[float, ...]
     gates_left_out: int
 
 
@@ -65,8 +65,8 @@ def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None
     gates = sum([left_out.get(position, 0) for position in _before(network, output)]) if left_out else 0
     size = collapse(tuple(max(map(sub, span.lasts, span.firsts)) + 1 for span in found))
     stride = collapse(tuple(_quotient(span.shift, len(span.firsts)) for span in found))
-    centre = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in found)
-    return ReceptiveField(network.nodes[output].name, size, stride, centre, gates)
+    center = tuple((span.firsts[0] + span.lasts[0]) / 2 for span in found)
+    return ReceptiveField(network.nodes[output].name, size, stride, center, gates)
 
 
 _Field = tuple[_Interval, ...] | Everywhere | None

@@ -9,10 +9,9 @@ from typing import Any
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
 from archspec.analysis.numbers import shown
-from archspec.analysis.parts import Costs, Part, Parts
+from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
-from archspec.analysis.totals import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean
 from archspec.display import html_table, plain
 from archspec.graph.graph import Graph, Limits
@@ -96,7 +95,7 @@ class Report:
             },
             "memory": self.memory.as_data(),
             "receptive_field": field
-            and {**plain(field, "size", "stride", "centre"), "at": field.scope, **plain(field, "gates_left_out")},
+            and {**plain(field, "size", "stride", "center"), "at": field.scope, **plain(field, "gates_left_out")},
             "paths": self.paths.as_data(),
             "stages": [stage.as_data() for stage in self.stages],
             "outside": [row.as_data() for row in self.rows if not row.count],

@@ -156,7 +156,7 @@ class DropPath(nn.Module):
 
 
 class ChannelLayerNorm(nn.LayerNorm):
-    """Layer normalisation over the channels at each position.
+    """Layer normalization over the channels at each position.
 
     Shape: (N, C, *spatial); the output has the same. ``weight`` and ``bias`` are (C,).
     """

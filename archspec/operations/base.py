@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Reads, Saved
 from archspec.operations.shapes import Shape
 
 Kind = Literal["integer", "number", "boolean", "word", "size"]
@@ -178,7 +178,7 @@ class Operation:
         """Where the channels of its output lie in memory."""
         return "kept"
 
-    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+    def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         """Where in memory its input's channels must lie that it need not rearrange them; empty: anywhere.
 
         A view of what lies otherwise is a copy of it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Saved
-from archspec.operations.shapes import Shape, ShapeFault, Size, per_axis, spatial_rank
+from archspec.operations.shapes import Shape, Size, groups_fault, per_axis, spatial_rank
 from archspec.operations.windows import Windowed, Windows
 
 
@@ -45,14 +45,8 @@ class Conv(Windowed):
         if channels % self.groups or self.out % self.groups:
             culprit, by_input = (channels, True) if channels % self.groups else (self.out, False)
             divisor = math.gcd(channels, self.out)
-            raise ShapeFault(
-                "E503",
-                f"{culprit} channels do not split into {self.groups} groups",
-                argument="groups",
-                help=f"both {channels} and {self.out} must be multiples of `groups`; {divisor} divides both",
-                assumed=(self.out, *output),
-                channels=by_input,
-            )
+            help = f"both {channels} and {self.out} must be multiples of `groups`; {divisor} divides both"
+            raise groups_fault(culprit, self.groups, (self.out, *output), help, by_input=by_input)
         return (self.out, *output)
 
     def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:

@@ -11,6 +11,10 @@ first input lie, or last only where they are last in every input.
 """
 
 
+Reads = Literal["", "first", "last"]
+"""Where in memory an operation needs its input's channels; empty if it takes them anywhere."""
+
+
 class Bytes(NamedTuple):
     """Memory beside an operation's output: ``elements`` of the network's dtype and ``each`` bytes for every example of
     the batch; ``statistics``, numbers of at least float32, for every example, and ``shared`` such numbers whatever the

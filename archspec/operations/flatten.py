@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from archspec.operations.base import TorchCall
-from archspec.operations.effects import EVERYWHERE, Everywhere, Layout, Reach
+from archspec.operations.effects import EVERYWHERE, Everywhere, Layout, Reach, Reads
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
@@ -25,7 +24,7 @@ class Flatten(View):
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "first"
 
-    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+    def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         return "first"
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:

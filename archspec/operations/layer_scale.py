@@ -31,6 +31,3 @@ class LayerScale(Elementwise):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")
-
-    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
-        return 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from archspec.operations.base import TorchCall, Weight, argument
-from archspec.operations.effects import NOTHING, Bytes, Layout, Saved
+from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Local
 
@@ -47,7 +46,7 @@ class Linear(Local):
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "last" if len(inputs[0]) > 1 else "first"
 
-    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+    def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         return "last"
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:

@@ -1,13 +1,12 @@
-"""Normalisation over the batch, over groups of channels, over channels, or over positions."""
+"""Normalization over the batch, over groups of channels, over channels, or over positions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
-from archspec.operations.effects import Bytes, Layout, Saved
+from archspec.operations.effects import Bytes, Layout, Reads, Saved
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, spatial_rank
 from archspec.operations.traits import Local
 
@@ -19,15 +18,15 @@ KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
 class Norm(Local):
     """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm`` or ``InstanceNorm1d`` to ``3d``.
 
-    ``layer`` normalises over the channels at each position, as ConvNeXt does, and not over the positions.
+    ``layer`` normalizes over the channels at each position, as ConvNeXt does, and not over the positions.
     """
 
     name = "norm"
-    summary = "Normalisation: batch, group, layer (over channels) or instance."
+    summary = "Normalization: batch, group, layer (over channels) or instance."
     label = "{kind}{n}"
     setting = "norm"
 
-    type: str = argument("word", "What is normalised over.", default="batch", words=tuple(KINDS))
+    type: str = argument("word", "What is normalized over.", default="batch", words=tuple(KINDS))
     eps: float = argument("number", "Added to the variance.", default=1e-5, minimum=0)
     momentum: float = argument(
         "number", "Weight of the new batch in the running statistics.", default=0.1, minimum=0, maximum=1
@@ -49,7 +48,7 @@ class Norm(Local):
             if max(shape[1:]) == 1:
                 raise ShapeFault(
                     "E506",
-                    "`norm: instance` normalises over positions, but the value here has only one",
+                    "`norm: instance` normalizes over positions, but the value here has only one",
                     help="use another `type` here",
                     assumed=shape,
                 )
@@ -89,7 +88,7 @@ class Norm(Local):
             return "last"
         return "kept" if self.type != "instance" and len(inputs[0]) > 2 else "first"
 
-    def reads(self, inputs: tuple[Shape, ...]) -> Literal["", "first", "last"]:
+    def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         return "first" if self.type == "instance" or (self.type == "group" and len(inputs[0]) == 2) else ""
 
     def _statistics(self, shape: Shape) -> int:

@@ -20,6 +20,3 @@ class Scale(Elementwise):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul", (float(self.by),))
-
-    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
-        return 0

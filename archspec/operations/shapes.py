@@ -20,10 +20,10 @@ Number = TypeVar("Number", bound=float)
 class ShapeFault(Exception):
     """An operation does not fit its inputs.
 
-    ``argument`` names the argument at fault, written or not (empty: the step as a whole); ``help`` says what would do,
-    and ``mentions`` are the arguments of Python functions in it;
-    ``assumed`` is the shape with which inference may go on to find more faults, or None; ``channels`` says that the
-    input's channel count is part of the fault, so that the place it comes from is worth showing.
+    ``argument`` names the argument at fault, written or not (empty: the step as a whole). ``help`` says what to do, and
+    ``mentions`` are the arguments of Python functions in it. ``assumed`` is the shape with which inference may go on to
+    find more faults, or None. ``channels``: the input's channel count is part of the fault, so a message shows where it
+    comes from.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ShapeFault(Exception):
 
 
 def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:
-    """``value`` for each of ``rank`` spatial axes. Raises ShapeFault where a list has another length."""
+    """``value`` for each of ``rank`` spatial axes. Raises ShapeFault if a list has another length."""
     if isinstance(value, int):
         return (value,) * rank
     if len(value) != rank:
@@ -78,15 +78,15 @@ def show_shape(shape: tuple[float, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def groups_fault(channels: int, groups: int, assumed: Shape) -> ShapeFault:
-    """The fault of an input whose channels do not split into groups."""
+def groups_fault(channels: int, groups: int, assumed: Shape, help: str = "", *, by_input: bool = True) -> ShapeFault:
+    """The fault of channels that do not split into groups; by default those of the input."""
     return ShapeFault(
         "E503",
         f"{channels} channels do not split into {groups} groups",
         argument="groups",
-        help=f"`groups` must divide {channels}; {math.gcd(channels, groups)} does",
+        help=help or f"`groups` must divide {channels}; {math.gcd(channels, groups)} does",
         assumed=assumed,
-        channels=True,
+        channels=by_input,
     )
 
 

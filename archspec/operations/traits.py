@@ -27,10 +27,13 @@ class Local(Lean):
 
 
 class Elementwise(Local):
-    """Computes each element from the same element of its input, and keeps the shape."""
+    """Computes each element from the same element of its input, and keeps the shape. Zero becomes zero."""
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         return math.prod(output)
+
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return 0
 
 
 class Merge(Local):

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.numbers import shown
-from archspec.analysis.parts import Parts
-from archspec.analysis.totals import weighted_layers
+from archspec.analysis.parts import Parts, weighted_layers
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.graph import Graph
 from archspec.language.text.document import Document, Path

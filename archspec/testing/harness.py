@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.analysis.memory import ITEM_BYTES
-from archspec.analysis.totals import Totals, sum_up
+from archspec.analysis.parts import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.display import plain
 from archspec.graph.graph import Graph, Limits

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from archspec.analysis.totals import measure_totals
+from archspec.analysis.parts import measure_totals
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.fx import emit
 from archspec.graph.graph import Graph

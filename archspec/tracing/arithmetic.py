@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from archspec.tracing.canonical_form import Shape
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
 
 
@@ -14,11 +13,8 @@ def binary(operation: str) -> Rule:
     """The rule for an operation with two operands, each of which may be a number or a parameter."""
 
     def rule(b: FormBuilder, input: Any, other: Any, *, alpha: Any = 1, rounding_mode: str | None = None) -> Value:
-        further: dict[str, Any] = {}
-        if alpha != 1:
-            further["alpha"] = alpha
-        if rounding_mode is not None:
-            further["rounding_mode"] = rounding_mode
+        further: dict[str, Any] = {"alpha": alpha} if alpha != 1 else {}
+        further |= {"rounding_mode": rounding_mode} if rounding_mode is not None else {}
         if not isinstance(input, Operand) or not isinstance(other, Operand):
             return _with_number(b, operation, input, other, further)
         if isinstance(input, StateTensor) != isinstance(other, StateTensor):
@@ -65,12 +61,6 @@ def _with_parameter(
     attributes: dict[str, Any] = {"along": tuple([axis for axis, _ in long]), **further}
     if state is input and operation not in ("add", "mul"):
         attributes["reversed"] = True
-    shape: Shape = tuple([size for _, size in long])
-    return b.add(
-        f"{operation} a parameter",
-        (value,),
-        value.shape,
-        axes=value.axes,
-        state={"parameter": StateTensor(state.key, shape)},
-        **attributes,
-    )
+    parameter = StateTensor(state.key, tuple([size for _, size in long]))
+    varying = {"parameter": parameter}
+    return b.add(f"{operation} a parameter", (value,), value.shape, axes=value.axes, state=varying, **attributes)

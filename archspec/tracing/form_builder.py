@@ -50,6 +50,7 @@ class StateTensor(NamedTuple):
 
 
 Operand: TypeAlias = Value | StateTensor
+State: TypeAlias = Operand | None
 
 Rule: TypeAlias = Callable[..., Any]
 """Takes a :class:`FormBuilder` and a call's arguments, and returns the call's result in the form."""
@@ -80,7 +81,7 @@ class FormBuilder:
         /,
         *,
         axes: tuple[int, ...] | None = None,
-        state: Mapping[str, Operand | None] | None = None,
+        state: Mapping[str, State] | None = None,
         **attributes: Any,
     ) -> Value:
         """Add a step and return its value.
@@ -122,6 +123,11 @@ class FormBuilder:
             if operation in VIEWS:
                 self.views[found[:4]] = known
         return known._replace(axes=axes)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape that torch computed for the call that is being converted."""
+        return tuple(self.result.shape)
 
     def value(self, item: Operand) -> Value:
         """An operand as a value; a tensor of the state dict becomes a step of its own."""

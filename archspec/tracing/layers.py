@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.tracing.canonical_form import Shape
-from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
+from archspec.tracing.form_builder import FormBuilder, Operand, Rule, State, StateTensor, UnknownCall, Value
 from archspec.tracing.rearranging import reshaped
 
 
@@ -33,7 +32,7 @@ def conv(
     b: FormBuilder,
     input: Operand,
     weight: Operand,
-    bias: Operand | None = None,
+    bias: State = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
@@ -54,7 +53,7 @@ def conv(
     return b.add(
         "conv",
         (x,),
-        tuple(b.result.shape),
+        b.shape,
         state={"weight": weight, "bias": bias},
         stride=each(stride, rank),
         padding=padding,
@@ -64,16 +63,14 @@ def conv(
     )
 
 
-def _linear_at_one_position(b: FormBuilder, x: Value, weight: StateTensor, bias: Operand | None) -> Value:
+def _linear_at_one_position(b: FormBuilder, x: Value, weight: StateTensor, bias: State) -> Value:
     """Many heads and gates have a 1x1 convolution of a single position, which computes what a linear layer does."""
-    shape: Shape = tuple(b.result.shape)
     flat = b.value(reshaped(b, x, x.shape[:2]))
     state = {"weight": StateTensor(weight.key, weight.shape[:2]), "bias": bias}
-    found = b.add("linear", (flat,), shape[:2], state=state, axis=1)
-    return b.value(reshaped(b, found, shape))
+    return b.value(reshaped(b, b.add("linear", (flat,), b.shape[:2], state=state, axis=1), b.shape))
 
 
-def linear(b: FormBuilder, input: Operand, weight: Operand, bias: Operand | None = None) -> Value:
+def linear(b: FormBuilder, input: Operand, weight: Operand, bias: State = None) -> Value:
     """The last axis that torch sees may be any axis of the form; in a channels-last value it is the channels."""
     x = b.value(input)
     axis = x.axes[-1]
@@ -82,19 +79,19 @@ def linear(b: FormBuilder, input: Operand, weight: Operand, bias: Operand | None
     return b.add("linear", (x,), shape, axes=x.axes, state={"weight": weight, "bias": bias}, axis=axis)
 
 
-def pointwise_linear(b: FormBuilder, input: Operand, weight: Operand, bias: Operand | None = None) -> Value:
+def pointwise_linear(b: FormBuilder, input: Operand, weight: Operand, bias: State = None) -> Value:
     """A linear layer over the channels, at each position."""
     x = b.plain(input)
-    return b.add("linear", (x,), tuple(b.result.shape), state={"weight": weight, "bias": bias}, axis=1)
+    return b.add("linear", (x,), b.shape, state={"weight": weight, "bias": bias}, axis=1)
 
 
 def batch_norm(
     b: FormBuilder,
     input: Operand,
-    running_mean: Operand | None,
-    running_var: Operand | None,
-    weight: Operand | None = None,
-    bias: Operand | None = None,
+    running_mean: State,
+    running_var: State,
+    weight: State = None,
+    bias: State = None,
     training: bool = False,
     momentum: float | None = 0.1,
     eps: float = 1e-5,
@@ -109,12 +106,7 @@ def batch_norm(
 
 
 def group_norm(
-    b: FormBuilder,
-    input: Operand,
-    num_groups: int,
-    weight: Operand | None = None,
-    bias: Operand | None = None,
-    eps: float = 1e-5,
+    b: FormBuilder, input: Operand, num_groups: int, weight: State = None, bias: State = None, eps: float = 1e-5
 ) -> Value:
     x = b.plain(input)
     return b.add("group_norm", (x,), x.shape, state={"weight": weight, "bias": bias}, groups=num_groups, eps=eps)
@@ -123,10 +115,10 @@ def group_norm(
 def instance_norm(
     b: FormBuilder,
     input: Operand,
-    running_mean: Operand | None = None,
-    running_var: Operand | None = None,
-    weight: Operand | None = None,
-    bias: Operand | None = None,
+    running_mean: State = None,
+    running_var: State = None,
+    weight: State = None,
+    bias: State = None,
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
@@ -138,12 +130,7 @@ def instance_norm(
 
 
 def layer_norm(
-    b: FormBuilder,
-    input: Operand,
-    normalized_shape: Any,
-    weight: Operand | None = None,
-    bias: Operand | None = None,
-    eps: float = 1e-5,
+    b: FormBuilder, input: Operand, normalized_shape: Any, weight: State = None, bias: State = None, eps: float = 1e-5
 ) -> Value:
     x = b.value(input)
     count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
@@ -151,21 +138,14 @@ def layer_norm(
     if list(axes) != sorted(axes):
         x = b.plain(x)
         axes = x.axes[len(x.axes) - count :]
-    return _layer_norm(b, x, axes, weight, bias, eps)
-
-
-def channel_norm(
-    b: FormBuilder, input: Operand, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5
-) -> Value:
-    """Layer normalization over the channels, at each position."""
-    return _layer_norm(b, b.plain(input), (1,), weight, bias, eps)
-
-
-def _layer_norm(
-    b: FormBuilder, x: Value, axes: tuple[int, ...], weight: Operand | None, bias: Operand | None, eps: float
-) -> Value:
     state = {"weight": weight, "bias": bias}
     return b.add("layer_norm", (x,), x.shape, axes=x.axes, state=state, over=axes, eps=eps)
+
+
+def channel_norm(b: FormBuilder, input: Operand, weight: State = None, bias: State = None, eps: float = 1e-5) -> Value:
+    """Layer normalization over the channels, at each position."""
+    x = b.plain(input)
+    return b.add("layer_norm", (x,), x.shape, state={"weight": weight, "bias": bias}, over=(1,), eps=eps)
 
 
 def max_pool(
@@ -181,16 +161,9 @@ def max_pool(
     if return_indices:
         raise UnknownCall
     x, rank = spatial(b, input)
-    return b.add(
-        "max_pool",
-        (x,),
-        tuple(b.result.shape),
-        kernel=each(kernel_size, rank),
-        stride=each(stride or kernel_size, rank),
-        padding=each(padding, rank),
-        dilation=each(dilation, rank),
-        ceil_mode=bool(ceil_mode),
-    )
+    sizes = {"kernel": kernel_size, "stride": stride or kernel_size, "padding": padding, "dilation": dilation}
+    windows: dict[str, Any] = {name: each(value, rank) for name, value in sizes.items()}
+    return b.add("max_pool", (x,), b.shape, ceil_mode=bool(ceil_mode), **windows)
 
 
 def avg_pool(
@@ -208,7 +181,7 @@ def avg_pool(
     return b.add(
         "avg_pool",
         (x,),
-        tuple(b.result.shape),
+        b.shape,
         kernel=each(kernel_size, rank),
         stride=each(stride or kernel_size, rank),
         padding=padding,
@@ -226,9 +199,7 @@ def adaptive(kind: str) -> Rule:
             raise UnknownCall
         x, rank = spatial(b, input)
         wanted = (output_size,) * rank if output_size is None or isinstance(output_size, int) else tuple(output_size)
-        shape: Shape = tuple(b.result.shape)
-        return b.add(
-            kind, (x,), shape, output=tuple([out or size for out, size in zip(wanted, shape[2:], strict=True)])
-        )
+        output = tuple([out or size for out, size in zip(wanted, b.shape[2:], strict=True)])
+        return b.add(kind, (x,), b.shape, output=output)
 
     return rule

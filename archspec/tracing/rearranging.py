@@ -44,7 +44,7 @@ def copy(b: FormBuilder, input: Operand, *args: Any, **kwargs: Any) -> Value:
 
 def reshape(b: FormBuilder, input: Operand, *args: Any, **kwargs: Any) -> Operand:
     """``flatten``, ``view``, ``squeeze`` and the like: the shape of the result says all."""
-    return reshaped(b, input, tuple(b.result.shape))
+    return reshaped(b, input, b.shape)
 
 
 def permute(b: FormBuilder, input: Operand, *dims: Any) -> Value:
@@ -141,11 +141,9 @@ def item(b: FormBuilder, input: Any, index: Any) -> Any:
     if isinstance(input, StateTensor) and all(
         part is None or part is Ellipsis or part == slice(None) for part in wanted
     ):
-        return reshaped(b, input, tuple(b.result.shape))
+        return reshaped(b, input, b.shape)
     x = b.value(input)
-    if any(part is not None and part is not Ellipsis and not isinstance(part, int | slice) for part in wanted):
-        raise UnknownCall
-    if any(isinstance(part, bool) for part in wanted):
+    if not all(part is None or part is Ellipsis or type(part) in (int, slice) for part in wanted):
         raise UnknownCall
     missing = len(x.axes) - sum(part is not None and part is not Ellipsis for part in wanted)
     if Ellipsis not in wanted:
@@ -159,7 +157,7 @@ def item(b: FormBuilder, input: Any, index: Any) -> Any:
             axis = next(axes)
             start = part % x.shape[axis] if isinstance(part, int) else 0
             ranges[axis] = slice(start, start + 1) if isinstance(part, int) else part
-    return b.value(reshaped(b, sliced(b, x, ranges), tuple(b.result.shape)))
+    return b.value(reshaped(b, sliced(b, x, ranges), b.shape))
 
 
 def sliced(b: FormBuilder, x: Value, ranges: dict[int, slice]) -> Value:
@@ -191,7 +189,7 @@ def mean(b: FormBuilder, input: Operand, dim: Any = None, keepdim: bool = False,
         return pooled
     kept = [axis for axis in x.axes if axis not in over]
     if kept != sorted(kept):
-        return b.value(reshaped(b, pooled, tuple(b.result.shape)))
+        return b.value(reshaped(b, pooled, b.shape))
     straight = pooled._replace(axes=tuple(range(len(shape))))
     return b.value(reshaped(b, straight, tuple([size for axis, size in enumerate(shape) if axis not in over])))
 
@@ -201,4 +199,4 @@ def expand(b: FormBuilder, input: Operand, *sizes: Any) -> Value:
     x = b.value(input)
     if math.prod(b.result.shape) != math.prod(x.shape):
         raise UnknownCall
-    return b.value(reshaped(b, x, tuple(b.result.shape)))
+    return b.value(reshaped(b, x, b.shape))

@@ -11,7 +11,7 @@ from typing import Any
 
 from archspec.operations.shapes import show_shape
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
-from archspec.verification.colors import Palette, forward, label, operands
+from archspec.verification.match import Palette, forward, label, operands
 
 WORDS = {
     "conv": "convolution",

@@ -1,15 +1,19 @@
-"""Matching two forms: color the steps, walk back from the outputs, and check the pairs that were found."""
+"""Matching two forms: color the steps, walk back from the outputs, and check the pairs that were found.
+
+Steps have the same color if everything that they depend on, and everything that depends on them, agrees. This is color
+refinement on an acyclic graph, in one pass forward and one backward.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import networkx
 
-from archspec.tracing.canonical_form import RANDOM, CanonicalForm, Slot
-from archspec.verification.colors import Palette, colors, label
+from archspec.tracing.canonical_form import RANDOM, CanonicalForm, CanonicalStep, Slot
 
 Pairs = Mapping[int, int]
 """Steps of one form to steps of the other, by number."""
@@ -131,3 +135,52 @@ def random_order(form: CanonicalForm) -> list[int]:
     """The steps that draw random numbers, by number, in the order of execution."""
     drawing = [number for number, step in enumerate(form.steps) if step.operation in RANDOM]
     return sorted(drawing, key=lambda number: form.steps[number].source)
+
+
+# -- colors ------------------------------------------------------------------------------------------------------------
+
+
+class Palette(dict[Hashable, int]):
+    """Numbers things, and gives equal things the same number. It compares them, so that two colors never collide."""
+
+    def __missing__(self, key: Hashable) -> int:
+        self[key] = len(self)
+        return self[key]
+
+
+def label(step: CanonicalStep) -> tuple[Any, ...]:
+    """What a step is by itself, without its inputs and names."""
+    return step.operation, step.attributes, tuple([(slot.role, slot.shape) for slot in step.state])
+
+
+def forward(form: CanonicalForm, palette: Palette) -> list[int]:
+    """Colors by what each step depends on: steps that compute the same expression, names of weights aside, agree."""
+    uses = form.uses()
+    found: list[int] = []
+    for step in form.steps:
+        shared = tuple([uses[slot.key] for slot in step.state])
+        found.append(palette["forward", label(step), shared, operands(step, found)])
+    return found
+
+
+def operands(step: CanonicalStep, colors: Sequence[int]) -> tuple[int, ...]:
+    """The colors of a step's inputs, in order; sorted if the step is commutative."""
+    read = [colors[number] for number in step.inputs]
+    return tuple(sorted(read)) if step.commutative else tuple(read)
+
+
+def backward(form: CanonicalForm, palette: Palette, colors: Sequence[int]) -> list[int]:
+    """Colors refined by what depends on each step."""
+    readers: list[list[tuple[int, int]]] = [[] for _ in form.steps]
+    found = [0] * len(form.steps)
+    for number in range(len(form.steps) - 1, -1, -1):
+        step = form.steps[number]
+        found[number] = palette["backward", colors[number], tuple(sorted(readers[number]))]
+        for position, source in enumerate(step.inputs):
+            readers[source].append((found[number], -1 if step.commutative else position))
+    return found
+
+
+def colors(form: CanonicalForm, palette: Palette) -> list[int]:
+    """The colors of one form. To compare two forms, color both with one palette."""
+    return backward(form, palette, forward(form, palette))

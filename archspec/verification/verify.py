@@ -15,8 +15,7 @@ from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
-from archspec.tracing.execution import executed
-from archspec.tracing.trace import Untraceable, trace
+from archspec.tracing.trace import Untraceable, executed, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import compare_keys, with_crossed
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order

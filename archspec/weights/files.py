@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import stat
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ import torch
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
 from archspec.weights.checkpoints import is_state, state_dicts
-from archspec.weights.paths import regular_file, unreadable
 
 
 def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
@@ -85,3 +85,27 @@ def _reason(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it is not a pickle, or it contains more than tensors"
     return cut(str(error).partition("\n")[0] or type(error).__name__, 120)
+
+
+def regular_file(file: str, what: str) -> Path:
+    """The path of a file to read; ``what`` is its kind, for messages.
+
+    Raises:
+        SpecError: E801, there is no such file; E803, it is a folder, a pipe or a device; E804, it may not be read.
+    """
+    path = Path(file)
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except PermissionError as error:  # for a folder on the path
+        raise unreadable(file, error) from None
+    except (OSError, ValueError):  # the name may also be too long, or contain NUL
+        raise SpecError([Diagnostic("E801", f"there is no {what} `{cut(file)}`")]) from None
+    if not regular:
+        raise SpecError([Diagnostic("E803", f"the {what} `{cut(file)}` is not a regular file")])
+    return path
+
+
+def unreadable(file: str, error: OSError) -> SpecError:
+    """E804, for a file that the system refuses to open."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return SpecError([Diagnostic("E804", f"`{cut(file)}` cannot be read: {reason}")])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, SpecError, cut
-from archspec.weights.paths import regular_file, unreadable
+from archspec.weights.files import regular_file, unreadable
 
 MAX_BYTES = 16 * 2**20
 """The largest key map that is read. A network of a thousand layers needs about 500 kB."""

@@ -77,7 +77,7 @@ def test_every_figure_of_a_small_network() -> None:
     assert data["receptive_field"] == {
         "size": [5 + 2 * 4 + 2 * (2 + 4 + 4 + 4), 3 + 4 + 2 + 2 * (2 + 2 + 2)],
         "stride": [4, 2],
-        "centre": [0.0, 0.0],
+        "center": [0.0, 0.0],
         "at": "layer2.1.relu2",
         "gates_left_out": 0,
     }

@@ -161,7 +161,7 @@ def test_extent_and_jump_are_those_of_the_gradient(network: Network) -> None:
     assert isinstance(field.stride, int | float)
     assert math.isclose(field.stride, jump, rel_tol=1e-15)
     assert isinstance(field.stride, int) == (jump.denominator == 1)
-    assert field.centre == ((firsts[0] + lasts[0]) / 2 - middle * jump,)
+    assert field.center == ((firsts[0] + lasts[0]) / 2 - middle * jump,)
 
 
 def test_fields_by_hand() -> None:
@@ -193,4 +193,4 @@ def test_two_axes_may_be_enlarged_otherwise() -> None:
     nodes = (Node("wide", Wide(), (INPUT,), (1, 9, 18)), Node("conv", kernel, ("wide",), (1, 9, 18)))
     found = receptive_field(index_graph(Graph("net", (1, 9, 9), nodes, {"output": "conv"})), 1)
     assert found is not None
-    assert (found.size, found.stride, found.centre) == ((3, 2), (1, 0.5), (0.0, -0.5))
+    assert (found.size, found.stride, found.center) == ((3, 2), (1, 0.5), (0.0, -0.5))

@@ -43,7 +43,7 @@ def field(text: str) -> ReceptiveField:
 
 
 def assert_seen(text: str) -> ReceptiveField:
-    """The field's size, stride and centre are those of the pixels from which a gradient comes.
+    """The field's size, stride and center are those of the pixels from which a gradient comes.
 
     All weights are positive, so that nothing cancels, and the output's middle is far enough from the borders.
     """
@@ -70,7 +70,7 @@ def assert_seen(text: str) -> ReceptiveField:
         first, last = spans[0]
         assert last - first + 1 == sizes[axis]
         assert spans[1][0] - first == spans[1][1] - last == strides[axis]
-        assert (first + last) / 2 == found.centre[axis] + middle[axis] * strides[axis]
+        assert (first + last) / 2 == found.center[axis] + middle[axis] * strides[axis]
     return found
 
 
@@ -158,7 +158,7 @@ def test_max_pooling_reads_what_average_pooling_reads() -> None:
     for kind in ("max", "avg"):
         steps = ", ".join(f"{{{step}}}" for step in split(stem.format(kind)))
         fields.append(field(STEM.format(stem=steps)))
-    assert (fields[0].size, fields[0].stride, fields[0].centre) == (fields[1].size, fields[1].stride, fields[1].centre)
+    assert (fields[0].size, fields[0].stride, fields[0].center) == (fields[1].size, fields[1].stride, fields[1].center)
 
 
 def test_squeeze_gates_are_left_out_and_counted() -> None:
@@ -191,4 +191,4 @@ def test_pooling_to_a_size_that_does_not_divide_sees_everything() -> None:
     head = "head: [pool: {type: avg, output: 4}, conv: {out: 3, kernel: 3}, flatten, linear: {out: 3}]"
     found = field(text + head)
     assert (found.scope, found.size) == ("layer1.0.relu2", 7)
-    assert math.isclose(found.centre[0], 0)
+    assert math.isclose(found.center[0], 0)

@@ -65,7 +65,7 @@ def test_resnet50_in_detail() -> None:
     assert data["receptive_field"] | {"at": ""} == {
         "size": 427,
         "stride": 32,
-        "centre": [0.0, 0.0],
+        "center": [0.0, 0.0],
         "at": "",
         "gates_left_out": 0,
     }

@@ -21,7 +21,7 @@ PLACES = {
     "flops_per_byte",
     "memory": "batch dtype weights_bytes buffers_bytes input_bytes inference_peak_bytes inference_peak_at "
     "saved_for_backward_bytes training_sgd_bytes training_adam_bytes",
-    "receptive_field": "size stride centre at gates_left_out",
+    "receptive_field": "size stride center at gates_left_out",
     "paths": "residual_blocks skip_paths log2_skip_paths graph_paths gates_counted length_in_blocks length_in_layers",
 }
 LENGTHS = "min max mean std counts"

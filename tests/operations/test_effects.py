@@ -214,7 +214,7 @@ LOCAL = [case for case in CASES if spatial(case) and case.given.get("type") not 
 
 @pytest.mark.parametrize("case", LOCAL, ids=str)
 def test_how_far_one_position_reads(case: Case) -> None:
-    """A norm reads statistics too, of the batch or of the example; what it normalises with is not its reach."""
+    """A norm reads statistics too, of the batch or of the example; what it normalizes with is not its reach."""
     operation = case.operation
     output = operation.shape(case.inputs)
     reach = operation.reach(case.inputs, output)

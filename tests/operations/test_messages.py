@@ -79,7 +79,7 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
         {"type": "instance"},
         ((20, 1, 1),),
         "E506",
-        "`norm: instance` normalises over positions, but the value here has only one",
+        "`norm: instance` normalizes over positions, but the value here has only one",
         "",
         "use another `type` here",
         (20, 1, 1),
