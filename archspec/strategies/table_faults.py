@@ -47,7 +47,7 @@ def _has(column: str) -> Callable[[RawSpec], bool]:
 def _exact(column: str) -> Callable[[RawSpec], bool]:
     """Cells whose numbers are used as written: no scaling, and one value for each stage."""
     return lambda document: (
-        _has(column)(document) and not document.get("scale") and not _by_block(document) and "extends" not in document
+        _has(column)(document) and "scale" not in document and not _by_block(document) and "extends" not in document
     )
 
 

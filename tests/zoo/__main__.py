@@ -1,7 +1,7 @@
 """`python -m tests.zoo`: prove every spec against its reference, and compare docs/zoo.md with what was found.
 
-One network at a time, freed before the next; a line for each as it ends. Without names it is the whole zoo, and fails
-where a level does not hold or a figure of docs/zoo.md is another; `--write` puts what was found there.
+One network at a time, freed before the next; a line for each as it ends. Without names it is the whole zoo. It fails
+if a level does not hold, and for the whole zoo also if docs/zoo.md has other figures; `--write` writes the rows there.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PAGE = ROOT / "docs" / "zoo.md"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.zoo", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help="only these specs; docs/zoo.md is left alone")
-    parser.add_argument("--write", action="store_true", help="write the table of docs/zoo.md")
+    parser.add_argument("names", nargs="*", metavar="name", help="only these specs, and with --write only their rows")
+    parser.add_argument("--write", action="store_true", help="write what was found into docs/zoo.md")
     arguments = parser.parse_args()
     specs = sorted((ROOT / "specs").glob("*.yaml"), key=lambda path: path.stem)
     unknown = set(arguments.names) - {path.stem for path in specs}
@@ -39,17 +39,20 @@ def main() -> int:
     failed = [row.name for row in found if not row.held]
     if failed:
         print(f"\nnot the same as their reference: {', '.join(failed)}", file=sys.stderr)
-    if arguments.names:
+    if arguments.names and not arguments.write:
         return int(bool(failed))
-    return int(bool(failed)) | _page(found, arguments.write)
+    return int(bool(failed)) | _page(found, [path.stem for path in specs], arguments.write)
 
 
-def _page(found: list[Row], write: bool) -> int:
-    """Compare the table of the page with what was found, or write it."""
+def _page(found: list[Row], names: list[str], write: bool) -> int:
+    """Compare the table of the page with what was found, or write it; other specs of ``names`` keep their rows."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    new = f"{before}{BEGIN}\n\n{table(found)}\n\n{END}{after}"
+    old, _, after = rest.partition(END)
+    lines = [*old.strip().splitlines(), *table(found).splitlines()]
+    rows = {line.split("|")[1].strip(" `"): line for line in lines}
+    new = "\n".join(rows[name] for name in ("spec", "---", *names) if name in rows)
+    new = f"{before}{BEGIN}\n\n{new}\n\n{END}{after}"
     if write:
         PAGE.write_text(new, encoding="utf-8")
         return 0
