@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from archspec.display import counted, display_width
-
 from .spelling import with_options
 
 if TYPE_CHECKING:
@@ -77,6 +75,8 @@ class Terminal:
 
     def cells(self, line: str) -> tuple[list[str], list[int]]:
         """How each character of ``line`` is shown, and the column, from 0, at which it starts; the end comes last."""
+        from archspec.display import display_width  # `--help` does not need the compiler
+
         shown: list[str] = []
         starts = [0]
         for character in line:
@@ -117,6 +117,8 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
 
 def _without_list(diagnostic: Diagnostic, terminal: Terminal) -> tuple[str, list[str]]:
     """The message without the list at its end, if that is too long for a line, and lines with the first entries."""
+    from archspec.display import display_width  # `--help` does not need the compiler
+
     message, items = terminal.safe(diagnostic.message), [terminal.safe(item) for item in diagnostic.items]
     if len(items) <= MAX_KEYS and (len(items) < 4 or display_width(message) <= terminal.width):
         return message, []
@@ -179,6 +181,8 @@ class DiagnosticPrinter:
 
     def finish(self, verdict: str = "") -> None:
         """The line with the counts, if anything was found, and with a verdict, if there is one."""
+        from archspec.display import counted  # `--help` does not need the compiler
+
         total = self.errors + self.warnings
         kinds = ((self.errors, "error"), (self.warnings, "warning"))
         counts = ", ".join(counted(number, word) for number, word in kinds if number)

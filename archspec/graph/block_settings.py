@@ -36,7 +36,7 @@ class StagePlan:
     @cached_property
     def by_block(self) -> bool:
         """Whether a cell has a value for each block."""
-        return any(cell.by_block for cell in (self.stage.blocks, *self.stage.cells.values()))
+        return self.stage.blocks.by_block or any(cell.by_block for cell in self.stage.cells.values())
 
     def at(self, index: int) -> dict[str, Value]:
         """The values of the names at block ``index``, from 0."""
@@ -152,12 +152,12 @@ def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> E
     values.update(sizes)
     for key in ("norm", "act", "activation_order"):
         setting = setting_in_force(spec, key, stage, block, index)
-        if not _reads_parameters(setting, block):
+        own = setting is block.settings.get(key) or setting is block.fixed.get(key)
+        if not (own and _reads_parameters(setting, block)):
             values[key] = env.value(setting.term)
     return env
 
 
 def _reads_parameters(setting: Setting, block: Block) -> bool:
     """Whether a setting of the block's own depends on its parameters, which are not known before it is entered."""
-    own = setting in (*block.settings.values(), *block.fixed.values())
-    return own and not setting.term.reads.isdisjoint({*block.params, *block.let})
+    return not setting.term.reads.isdisjoint({*block.params, *block.let})

@@ -18,7 +18,7 @@ from archspec.language.expressions.values import Value
 from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
-from archspec.operations.facts import applied
+from archspec.operations.facts import Applied, applied
 from archspec.operations.shapes import Shape, ShapeFault, show_shape
 
 if TYPE_CHECKING:
@@ -189,17 +189,15 @@ class Graph:
 
     def blocks(self, stage: Region) -> tuple[Region, ...]:
         """The blocks of a stage, in order."""
-        inside = (r for r in self.regions if r.kind == "block" and stage.first <= r.first and r.last <= stage.last)
-        return tuple(inside)
+        blocks = [region for region in self.regions if region.kind == "block"]
+        return tuple([block for block in blocks if stage.first <= block.first and block.last <= stage.last])
 
     def uses(self) -> dict[str, int]:
         """How many times each value is read; an output of the model counts as a reader."""
         found = dict.fromkeys([INPUT, *self.by_name], 0)
-        for _, _, inputs, _, _ in self.nodes:
-            for name in inputs:
+        for names in (*[node.inputs for node in self.nodes], self.outputs.values()):
+            for name in names:
                 found[name] += 1
-        for name in self.outputs.values():
-            found[name] += 1
         return found
 
     @cached_property
@@ -225,13 +223,14 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows."""
+    """A graph while it grows. ``known`` has what an operation comes to by its address, which it keeps from reuse."""
 
     input: Shape
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
     expanded: int = 0
+    known: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Applied]] = field(default_factory=dict)
     most: int = field(init=False)
     """Steps to expand: five for each node of the limit, or of the limit's default."""
 
@@ -259,7 +258,9 @@ class Builder:
         """
         self.expand(STEPS_OF_A_NODE, provenance.span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
-        found = applied(operation, shapes)
+        _, found = self.known.get((id(operation), shapes), (None, None))
+        if found is None:
+            _, found = self.known[id(operation), shapes] = operation, applied(operation, shapes)
         if found.elements > self.limits.elements:
             raise self._too_many_elements()
         if found.params:
@@ -288,9 +289,8 @@ class Builder:
         if len(self.nodes) >= self.limits.nodes:
             raise too_many_nodes(self.limits.nodes, provenance.span)
         names = (inputs[0].name,) if len(inputs) == 1 else tuple([node.name for node in inputs])
-        node = Node(name, operation, names, shape, provenance)
-        self.nodes.append(node)
-        return node
+        self.nodes.append(Node(name, operation, names, shape, provenance))
+        return self.nodes[-1]
 
 
 def too_many_nodes(limit: int, span: Span | None) -> SpecError:

@@ -14,9 +14,8 @@ from archspec.graph.block_settings import PER_BLOCK, setting_in_force
 from archspec.graph.graph import Node, Region, too_many_nodes
 from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
-from archspec.language.spec import SETTINGS, Block, Setting, Spec, Stage, Template, Term
+from archspec.language.spec import SETTINGS, Block, Setting, Spec, Stage, Term
 from archspec.operations.shapes import ShapeFault
 
 
@@ -65,7 +64,7 @@ class Original:
 def names_repeat(spec: Spec) -> bool:
     """Whether the names inside a block are the same in every block of a stage, and its scope is its own."""
     inside = (template for key, template in spec.naming.items() if key not in ("stage", "block"))
-    return "block" in spec.naming and all(_template_names(template).isdisjoint(PER_BLOCK) for template in inside)
+    return "block" in spec.naming and all(template.names.isdisjoint(PER_BLOCK) for template in inside)
 
 
 def block_repeats(stage: Stage, spec: Spec) -> bool:
@@ -85,7 +84,3 @@ def block_repeats(stage: Stage, spec: Spec) -> bool:
     entries: list[Term | Setting | None] = [entry for cell in cells for entry in cell.entries]
     written = (*entries, *settings.values(), *block.params.values())
     return all(each.reads.isdisjoint(PER_BLOCK) for each in written if each)
-
-
-def _template_names(template: Template) -> frozenset[str]:
-    return frozenset().union(*(part.names for part in template.parts if isinstance(part, Expression)))

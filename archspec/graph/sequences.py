@@ -156,7 +156,7 @@ class Sequences:
             at: the step that it comes from, or the block, if the block puts it around its steps.
             terms: the arguments of the operation as they are written.
         """
-        provenance = env.provenance(at)
+        provenance = env.place.nodes.get(id(at)) or env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
         if terms and "out" in terms:
             self.shape_faults.channels[path] = (terms["out"], env)

@@ -211,6 +211,11 @@ class Template:
     parts: tuple[str | Expression, ...]
     span: Span
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that its expressions read."""
+        return frozenset().union(*[part.names for part in self.parts if not isinstance(part, str)])
+
     def render(self, values: Mapping[str, Value], scale: Callable[[float], Value]) -> str:
         """The name for one node or scope. Raises ExpressionFault."""
         return "".join([part if isinstance(part, str) else str(part.run(values, scale)) for part in self.parts])

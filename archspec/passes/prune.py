@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from archspec.graph.graph import Graph
+from itertools import chain
+from operator import attrgetter
+
+from archspec.graph.graph import INPUT, Graph
 from archspec.passes.rewrite import with_nodes
 
 
@@ -17,6 +20,9 @@ def prune(graph: Graph) -> Graph:
     ['avgpool', 'flatten', 'fc']
     """
     wanted = set(graph.outputs.values())
+    read = chain.from_iterable(map(attrgetter("inputs"), graph.nodes))
+    if len({INPUT, *wanted, *read}) == len(graph.nodes) + 1:
+        return graph  # every node is read, and readers come later, so that each leads to an output
     for node in reversed(graph.nodes):
         if node.name in wanted:
             wanted.update(node.inputs)
