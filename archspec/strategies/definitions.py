@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
 from archspec.strategies.steps import branches, call, conv_arguments, keeper, keepers, layer
 
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
@@ -24,6 +24,7 @@ SE = FragmentFacts(
 # -- fragments ---------------------------------------------------------------------------------------------------------
 
 
+@part
 def fragment(draw: Draw, name: str, known: tuple[FragmentFacts, ...]) -> tuple[dict[str, Any], FragmentFacts]:
     """A fragment's definition, and the facts that a caller needs."""
     takes_out = draw.chance(2)
@@ -120,6 +121,7 @@ LIBRARY: tuple[BlockFacts, ...] = (
 )
 
 
+@part
 def block(
     draw: Draw, name: str, known: tuple[FragmentFacts, ...], shortcuts: tuple[str, ...]
 ) -> tuple[dict[str, Any], BlockFacts]:
@@ -185,6 +187,7 @@ def _out(draw: Draw, *, keeps: bool) -> tuple[Width, Out]:
     return Width(("channels",)), lambda before, channels, params: channels
 
 
+@part
 def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings that a block fixes, and its own defaults; their shortcuts fit every change of shape."""
     offered: dict[str, tuple[Any, ...]] = {"activation_order": ORDERS, "act": ("silu", "none"), "norm": ("layer",)}
@@ -195,6 +198,7 @@ def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[d
     return fixed, own
 
 
+@part
 def _body(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """Steps from ``in_channels`` to ``out``; every path through them has ``stride`` once.
 
@@ -251,6 +255,7 @@ def _called(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str |
 # -- shortcuts ---------------------------------------------------------------------------------------------------------
 
 
+@part
 def shortcut(draw: Draw) -> dict[str, Any]:
     """A shortcut that fits every change of shape."""
     beside = StepSite(Width(("in_channels",)), draw.rank, conditions=("stride > 1", "index == 0"), depth=0)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
 from archspec.strategies.steps import call, conv_arguments, keeper, keepers, layer, norm_arguments
 
 SMALLEST = 4
@@ -33,6 +33,7 @@ def halved(value: FeatureMap, *, up: bool = True) -> FeatureMap:
 # -- stem --------------------------------------------------------------------------------------------------------------
 
 
+@part
 def stem(
     draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...], scaled: Mapping[int, int]
 ) -> tuple[Any, FeatureMap]:
@@ -86,6 +87,7 @@ def _own_stem(
 # -- before and after a stage ------------------------------------------------------------------------------------------
 
 
+@part
 def edge(
     draw: Draw,
     value: FeatureMap,
@@ -175,6 +177,7 @@ def _pooled(draw: Draw, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
 # -- head --------------------------------------------------------------------------------------------------------------
 
 
+@part
 def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) -> Any:
     """A head, or None for the default."""
     kind = draw.pick(("default", "own", "wide", "map", "empty", "fragment"))

@@ -9,12 +9,13 @@ from typing import Any
 from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
-from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
 
 
+@part
 def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
@@ -28,11 +29,13 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     return _told(draw, site, step) if draw.chance(6) else step
 
 
+@part
 def keepers(draw: Draw, site: StepSite, most: int) -> list[RawStep]:
     """A few such steps."""
     return [keeper(draw, site) for _ in range(draw.count(0, most))]
 
 
+@part
 def _told(draw: Draw, site: StepSite, step: RawStep) -> RawStep:
     """The step with a name, a condition or both, where it takes them."""
     body = {step: {}} if isinstance(step, str) else step
@@ -86,6 +89,7 @@ def _value(draw: Draw, site: StepSite, operation: type[Operation], name: str) ->
     return draw.pick(FACTORS if argument["maximum"] is None else PROBABILITIES)
 
 
+@part
 def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     """Arguments of a norm that fit every width."""
     kind = draw.pick(("batch", "layer", "group", "instance") if many else ("batch", "layer", "group"))
@@ -99,11 +103,12 @@ def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
 
 
 def _norm(draw: Draw, site: StepSite) -> RawStep:
-    if site.many and draw.chance(2):
+    if site.many and not draw.chance(2):
         return "norm"
     return {"norm": {**norm_arguments(draw, many=site.many), **({"zero_init": True} if draw.chance(6) else {})}}
 
 
+@part
 def conv_arguments(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = None) -> dict[str, Any]:
     """Arguments of a convolution to ``out``: an odd kernel, padded so that only the stride changes the size."""
     found: dict[str, Any] = {"out": draw.word(out)}
@@ -153,6 +158,7 @@ def _group(draw: Draw, site: StepSite) -> RawStep:
     return {"sequence": {"steps": keepers(draw, site.deeper(), 3)}}
 
 
+@part
 def branches(draw: Draw, parts: list[list[RawStep]]) -> list[list[RawStep]] | dict[str, list[RawStep]]:
     """Branches as a list, or as a mapping that names them."""
     if draw.chance(2):
@@ -165,6 +171,7 @@ def _add(draw: Draw, site: StepSite) -> RawStep:
     return {"add": branches(draw, [[], *parts])}
 
 
+@part
 def gate(draw: Draw, site: StepSite) -> list[RawStep]:
     """A number for each channel: the second factor of a squeeze-and-excitation."""
     if site.rank == 0:
@@ -213,6 +220,7 @@ def _join(draw: Draw, site: StepSite) -> RawStep:
 # -- layers and calls --------------------------------------------------------------------------------------------------
 
 
+@part
 def layer(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = None) -> RawStep:
     """A layer to ``out``."""
     found = conv_arguments(draw, site, out, stride=stride)
@@ -236,6 +244,7 @@ def _layer_of(draw: Draw, site: StepSite) -> RawStep:
     return {"layer": {"of": [deep, {"conv": {"out": word}}]}}
 
 
+@part
 def call(draw: Draw, called: FragmentFacts, **given: Any) -> RawStep:
     """A call of a fragment, with some of what it declares given."""
     chosen = {

@@ -11,7 +11,7 @@ from typing import Any
 from archspec.language.expressions.values import make_divisible
 from archspec.language.table import quantized_linear
 from archspec.strategies.definitions import ORDERS, BlockFacts
-from archspec.strategies.draw import Draw, FragmentFacts
+from archspec.strategies.draw import Draw, FragmentFacts, part
 from archspec.strategies.edges import FeatureMap, edge, halved
 
 Row = dict[str, Any]
@@ -49,6 +49,7 @@ class TableContext:
     scale: WidthScale
 
 
+@part
 def table(
     draw: Draw, context: TableContext, value: FeatureMap
 ) -> tuple[dict[str, Any] | list[Row], FeatureMap, list[Row]]:
@@ -67,6 +68,7 @@ def table(
     return (rows if draw.chance(2) else columns(draw, rows)), value, rows
 
 
+@part
 def _rule(draw: Draw) -> tuple[dict[str, Any], list[tuple[int | None, int | None]]]:
     """RegNet's rule with few blocks, and the counts and widths that it gives."""
     depth = draw.count(1, 4)
@@ -79,13 +81,14 @@ def _rule(draw: Draw) -> tuple[dict[str, Any], list[tuple[int | None, int | None
     return rule, list(zip(counts, widths, strict=True))
 
 
+@part
 def columns(draw: Draw, rows: Sequence[Row]) -> dict[str, Any]:
     """The table by column. A column that is the same for all stages is sometimes one value."""
     found: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row):
         cells = [row.get(key) for row in rows]
         scalar = not isinstance(cells[0], list | dict) and all(cell == cells[0] for cell in cells)
-        one = scalar and (len(rows) == 1 or key != "count") and draw.chance(2)
+        one = scalar and (len(rows) == 1 or key != "count") and not draw.chance(2)
         found[key] = cells[0] if one else cells
     return found
 
@@ -93,6 +96,7 @@ def columns(draw: Draw, rows: Sequence[Row]) -> dict[str, Any]:
 # -- one row -----------------------------------------------------------------------------------------------------------
 
 
+@part
 def _row(
     draw: Draw,
     context: TableContext,
@@ -132,6 +136,7 @@ def _row(
     return row, value, count
 
 
+@part
 def _channels(draw: Draw, count: int) -> tuple[Any, list[int]]:
     """A cell of channels, and the width of each block."""
     first = draw.pick((8, 16, 24))
@@ -146,6 +151,7 @@ def _channels(draw: Draw, count: int) -> tuple[Any, list[int]]:
             return draw.word(draw.known(first)), [first] * count
 
 
+@part
 def _strides(draw: Draw, row: Row, block: BlockFacts, value: FeatureMap, count: int) -> list[int]:
     """The stride of each block. A block that keeps the size gets none, because its shortcut would not fit."""
     strides = [1] * count
@@ -160,6 +166,7 @@ def _strides(draw: Draw, row: Row, block: BlockFacts, value: FeatureMap, count: 
     return strides
 
 
+@part
 def _params(draw: Draw, row: Row, block: BlockFacts) -> dict[str, Any]:
     """Cells for some of the block's parameters, and for all that it needs; one value for every block of the stage."""
     given: dict[str, Any] = {}
@@ -169,6 +176,7 @@ def _params(draw: Draw, row: Row, block: BlockFacts) -> dict[str, Any]:
     return given
 
 
+@part
 def _settings(draw: Draw, row: Row, block: BlockFacts, number: int, count: int) -> None:
     """Settings of this stage only, except for those that the block fixes."""
     offered: dict[str, Any] = {
@@ -189,6 +197,7 @@ def _outs(block: BlockFacts, params: Mapping[str, Any], widths: Sequence[int], b
     return list(accumulate(widths, lambda before, width: block.out(before, width, params), initial=before))[1:]
 
 
+@part
 def _shortcut(
     draw: Draw,
     row: Row,

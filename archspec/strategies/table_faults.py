@@ -177,6 +177,12 @@ def _doubling(draw: st.DrawFn, document: RawSpec) -> Made:
     return Made(document, ("fragments", f"f{levels - 13}", "steps"), True)
 
 
+def _has_lists(document: RawSpec) -> bool:
+    """Whether the table says how many stages there are; in one of single values, a longer list says more stages."""
+    table = document["stages"]
+    return isinstance(table, list) or any(isinstance(column, list) for column in table.values())
+
+
 def _own_table(document: RawSpec) -> bool:
     return bool(document.get("stages")) and "extends" not in document
 
@@ -185,7 +191,7 @@ TABLE_FAULTS: tuple[Fault, ...] = (
     *(Fault(code, _cell(column, value), _has(column)) for code, column, value in IN_CELLS),
     *(Fault(code, _cell(column, value), _exact(column)) for code, column, value in IN_EXACT_CELLS),
     Fault("E301", _unknown_column, _own_table),
-    Fault("E311", _length, _exact("channels")),
+    Fault("E311", _length, lambda document: _exact("channels")(document) and _has_lists(document)),
     Fault("E203", _empty_cell, lambda document: isinstance(document.get("stages"), list) and _own_table(document)),
     *(Fault(code, _table(values, path, key)) for code, values, path, key in TABLES),
     Fault("E601", _doubling),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.strategies.definitions import LIBRARY, ORDERS, SE, block, fragment, shortcut
-from archspec.strategies.draw import Draw, FragmentFacts
+from archspec.strategies.draw import Draw, FragmentFacts, part
 from archspec.strategies.edges import FeatureMap, head, stem
 from archspec.strategies.table import CHANGING, SHORTCUTS, Row, TableContext, WidthScale, table
 
@@ -72,6 +72,7 @@ def document(draw: Draw) -> dict[str, Any]:
     return found
 
 
+@part
 def _scale(draw: Draw, found: dict[str, Any]) -> WidthScale:
     if not draw.chance(6):
         return WidthScale()
@@ -86,6 +87,7 @@ def _scale(draw: Draw, found: dict[str, Any]) -> WidthScale:
     return WidthScale(written.get("width", 1), written.get("depth", 1), written.get("divisor", 8))
 
 
+@part
 def _fragments(draw: Draw, found: dict[str, Any]) -> tuple[FragmentFacts, ...]:
     known: tuple[FragmentFacts, ...] = (SE,) if draw.chance(3) else ()
     definitions = {}
@@ -97,6 +99,7 @@ def _fragments(draw: Draw, found: dict[str, Any]) -> tuple[FragmentFacts, ...]:
     return known
 
 
+@part
 def _blocks(
     draw: Draw, found: dict[str, Any], fragments: tuple[FragmentFacts, ...], shortcuts: tuple[str, ...]
 ) -> tuple[Any, ...]:
@@ -106,6 +109,7 @@ def _blocks(
     return tuple(known for _, known in made.values())
 
 
+@part
 def _settings(draw: Draw, found: dict[str, Any], shortcuts: tuple[str, ...]) -> dict[str, Any]:
     """Settings of the spec."""
     offered: dict[str, tuple[Any, ...]] = {
@@ -120,6 +124,7 @@ def _settings(draw: Draw, found: dict[str, Any], shortcuts: tuple[str, ...]) -> 
     return settings
 
 
+@part
 def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
     """The naming, and the scopes that the model returns."""
     naming, stage = draw.pick(NAMINGS) if draw.chance(3) else NAMINGS[0]
@@ -132,6 +137,7 @@ def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
     found["outputs"] = draw.pick((first, [first], plain))
 
 
+@part
 def _over_a_zoo_spec(draw: Draw) -> dict[str, Any]:
     """A zoo spec made small: ``extends`` with other columns, settings and a narrow stem."""
     base = draw.pick(("resnet18", "resnet50", "resnext50_32x4d"))

@@ -7,7 +7,7 @@ same values.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from archspec.language.text.document import Document
 from archspec.language.text.scalars import ambiguity, read_scalar
 
 WrittenPath = tuple[Any, ...]
+OneLine = Callable[[Any, WrittenPath], bool]
+"""Whether the collection at a path may be written on one line if it is short."""
 
 WIDTH = 100
 MARGIN = 48
@@ -43,10 +45,10 @@ class Written:
 
 
 def write(value: Mapping[Any, Any]) -> Written:
-    """``value`` in block style; a short collection of scalars is written on one line."""
+    """``value`` in block style; what is short and has few levels is written on one line."""
     keys: dict[WrittenPath, int] = {}
     values: dict[WrittenPath, int] = {}
-    lines = list(_mapping(value, (), 0))
+    lines = list(_mapping(value, (), 0, lambda item, path: _depth(item) < 5))
     for number, line in enumerate(lines, 1):
         for path in line.begun:
             keys.setdefault(path, number)
@@ -60,8 +62,11 @@ def write(value: Mapping[Any, Any]) -> Written:
 
 
 def to_yaml(document: Document, *, comments: bool = True) -> str:
-    """The text of a document. A comment names the origin of each value that ``document.source`` does not contain."""
-    lines = list(_mapping(document.value, (), 0))
+    """The text of a document, with few values a line.
+
+    A comment names the origin of each value that ``document.source`` does not contain.
+    """
+    lines = list(_mapping(document.value, (), 0, _is_plain))
     shown = [_origins(document, line.leaves) if comments else "" for line in lines]
     widths = [display_width(line.text) if comment else 0 for line, comment in zip(lines, shown, strict=True)]
     column = max((each for each in widths if each <= MARGIN), default=0)
@@ -91,45 +96,57 @@ class _Line(NamedTuple):
     leaves: tuple[WrittenPath, ...]
 
 
-def _mapping(value: Mapping[Any, Any], path: WrittenPath, indent: int) -> Iterator[_Line]:
+def _mapping(value: Mapping[Any, Any], path: WrittenPath, indent: int, one_line: OneLine) -> Iterator[_Line]:
     """The lines of a mapping in block style."""
     for key, item in value.items():
         head = f"{'':{indent}}{scalar(key)}:"
         inner = (*path, key)
-        if _fits(item, len(head)) and (path or not isinstance(item, dict) or not item):
+        if _fits(item, inner, len(head), one_line):
             yield _Line(f"{head} {flow(item)}", (), tuple(_leaves(item, inner)))
         else:
             yield _Line(head, (inner,), ())
-            yield from _block(item, inner, indent + 2)
+            yield from _block(item, inner, indent + 2, one_line)
 
 
-def _sequence(value: list[Any], path: WrittenPath, indent: int) -> Iterator[_Line]:
+def _sequence(value: list[Any], path: WrittenPath, indent: int, one_line: OneLine) -> Iterator[_Line]:
     """The lines of a list in block style."""
     for number, item in enumerate(value):
         inner = (*path, number)
         start = f"{'':{indent}}- "
-        if _fits(item, len(start)) and not (isinstance(item, dict) and len(item) == 1):
+        if _fits(item, inner, len(start), one_line) and not (isinstance(item, dict) and len(item) == 1):
             yield _Line(f"{start}{flow(item)}", (), tuple(_leaves(item, inner)))
             continue
-        lines = _block(item, inner, indent + 2)
+        lines = _block(item, inner, indent + 2, one_line)
         first = next(lines)
         yield _Line(start + first.text[indent + 2 :], (inner, *first.begun), first.leaves)
         yield from lines
 
 
-def _block(item: Any, path: WrittenPath, indent: int) -> Iterator[_Line]:
-    return _mapping(item, path, indent) if isinstance(item, dict) else _sequence(item, path, indent)
+def _block(item: Any, path: WrittenPath, indent: int, one_line: OneLine) -> Iterator[_Line]:
+    return (_mapping if isinstance(item, dict) else _sequence)(item, path, indent, one_line)
 
 
-def _fits(item: Any, column: int) -> bool:
-    """Whether ``item`` is written on one line: a scalar always, a collection of scalars if it is short."""
-    if not isinstance(item, list | dict) or not item:
-        return True
-    inside = item.values() if isinstance(item, dict) else item
-    nested = [each for each in inside if isinstance(each, list | dict) and each]
-    if any(isinstance(each, dict) or any(isinstance(inner, list | dict) for inner in each) for each in nested):
+def _fits(item: Any, path: WrittenPath, column: int, one_line: OneLine) -> bool:
+    """Whether ``item`` is written on one line: a scalar always, a collection if it may be and is short."""
+    return not _depth(item) or (one_line(item, path) and column + len(flow(item)) <= WIDTH)
+
+
+def _is_plain(item: Any, path: WrittenPath) -> bool:
+    """Whether a collection has scalars, or lists of them, and is not a whole section of the document."""
+    if isinstance(item, dict) and len(path) == 1:
         return False
-    return column + len(flow(item)) <= WIDTH
+    return _depth(item) < 3 and not any(isinstance(each, dict) and each for each in _inside(item))
+
+
+def _inside(item: Any) -> Iterable[Any]:
+    return item.values() if isinstance(item, dict) else item
+
+
+def _depth(item: Any) -> int:
+    """The number of collections in each other; 0 for a scalar and for an empty collection."""
+    if not isinstance(item, list | dict) or not item:
+        return 0
+    return 1 + max(map(_depth, _inside(item)))
 
 
 def flow(item: Any, *, inside: bool = False) -> str:
