@@ -176,6 +176,31 @@ def test_stem_and_head_read_the_order_in_force(stages: str, orders: tuple[str, s
     assert (kinds[1], kinds[-1]) == ("silu", "gelu")
 
 
+@pytest.mark.parametrize(
+    ("order", "orders"),
+    [
+        ("\"'pre' if channels > 4 else 'post'\"", "[pre, pre, pre, pre]"),
+        ("\"'pre' if channels > 8 else 'post'\"", "[post, post, post, post]"),
+        ("\"'pre' if in_channels < channels else 'post'\"", "[pre, post, post, post]"),
+        ("\"'post' if in_channels < channels else 'pre'\"", "[post, pre, pre, pre]"),
+    ],
+)
+def test_the_last_stage_may_decide_its_order_by_its_widths(order: str, orders: str) -> None:
+    """The head begins as it does behind blocks whose orders are written out."""
+    text = """
+        input: [3, 8, 8]
+        stem: [layer: {{out: 4}}]
+        stages:
+          - {{block: basic, count: 1, channels: 4}}
+          - {{block: basic, count: 4, channels: 8, activation_order: {}}}
+        """
+    decided, written = compiled(text.format(order)), compiled(text.format(orders))
+    what = [(node.name, node.operation, node.inputs, node.shape) for node in decided.nodes]
+    assert what == [(node.name, node.operation, node.inputs, node.shape) for node in written.nodes]
+    behind = [node.operation.kind for node in decided.nodes[decided.stages[-1].last :]]
+    assert behind[:2] == (["bn", "relu"] if orders.endswith("pre]") else ["avgpool", "flatten"])
+
+
 def test_a_stage_has_its_name_from_its_place() -> None:
     graph = compiled("""
         input: [3, 8, 8]
