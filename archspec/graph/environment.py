@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import Field
-from functools import partial
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
@@ -160,7 +159,7 @@ class Environment:
         found = self.place.nodes.get(id(written))
         if found is None:
             span = self.author_of(written.span) if isinstance(written, Step) else self.author()
-            found = self.place.nodes[id(written)] = Provenance(span, written.span, partial(self._cells, written))
+            found = self.place.nodes[id(written)] = Provenance(span, written, self)
         return found
 
     def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Site:
@@ -170,7 +169,8 @@ class Environment:
             place = self.place.inside[id(what)] = Site(cell, names=names)
         return place
 
-    def _cells(self, written: Step | Block, operation: Operation) -> tuple[TableCell, ...]:
+    def cells(self, written: Step | Block, operation: Operation) -> tuple[TableCell, ...]:
+        """The cells of the stage table that decide an operation that a step becomes here, or a block puts around it."""
         return tuple(dict.fromkeys([*self._always(), *self._cells_of(_reads(written, operation))]))
 
     def _always(self) -> list[TableCell]:

@@ -47,7 +47,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     builder = Builder(spec.input, limits)
     sequences = Sequences(builder, Names(spec.naming, scaling.width), faults)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
-    whole_spec = Provenance(root.span, root.span, lambda operation: ())
+    whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
     _warn_of_coarse_stem(spec, value, faults)
     for plan in plans:

@@ -177,7 +177,8 @@ class Names:
         path = f"{parent.path}.{name}" if parent.path else name
         found = self._scopes.get(path)
         if found is None:
-            self._check(name, span)
+            if name not in self._checked:
+                self._check(name, span)
             found = self._scopes[path] = NameScope(path, positional)
             self.opened.append(found)
             self._claim_scope(path, span)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Span
+from archspec.language.spec import Block, Step
 from archspec.operations.base import Operation
+
+if TYPE_CHECKING:
+    from archspec.graph.environment import Environment
 
 
 class TableCell(NamedTuple):
@@ -20,17 +24,23 @@ class TableCell(NamedTuple):
 class Provenance:
     """Where a node was written; nodes that were written alike share one.
 
-    ``step`` is the step, which may be the library's. ``span`` is the author's own: the step, or what asked for the
-    block or the fragment that has it. ``find_cells`` finds :meth:`cells` when these are asked for.
+    ``span`` is the author's own place: the step, or what asked for the block or the fragment that has it. ``written``
+    is the step, which may be the library's, or the block that puts the node around its steps; ``env`` is the
+    environment that finds :meth:`cells` when these are asked for. The network's input has neither.
     """
 
-    __slots__ = ("_found", "find_cells", "span", "step")
+    __slots__ = ("_found", "env", "span", "written")
 
-    def __init__(self, span: Span, step: Span, find_cells: Callable[[Operation], tuple[TableCell, ...]]) -> None:
+    def __init__(self, span: Span, written: Step | Block | None = None, env: Environment | None = None) -> None:
         self.span = span
-        self.step = step
-        self.find_cells = find_cells
+        self.written = written
+        self.env = env
         self._found: dict[str, tuple[TableCell, ...]] | None = None
+
+    @property
+    def step(self) -> Span:
+        """Where the step is written, which may be in the library."""
+        return self.written.span if self.written else self.span
 
     def cells(self, operation: Operation) -> tuple[TableCell, ...]:
         """The cells that decided an operation of the step; a layer has several operations.
@@ -41,7 +51,8 @@ class Provenance:
         if self._found is None:
             self._found = {}
         if operation.name not in self._found:
-            self._found[operation.name] = self.find_cells(operation)
+            found = self.env.cells(self.written, operation) if self.env and self.written else ()
+            self._found[operation.name] = found
         return self._found[operation.name]
 
 

@@ -75,7 +75,8 @@ class Setting:
     @property
     def reads(self) -> frozenset[str]:
         """The names that it may read."""
-        return self.term.reads.union(*[term.reads for term in self.arguments.values()])
+        reads = self.term.reads
+        return reads.union(*[term.reads for term in self.arguments.values()]) if self.arguments else reads
 
 
 @dataclass(frozen=True, slots=True)
