@@ -197,7 +197,10 @@ def alike(graph: Graph, model: Module) -> dict[str, int]:
             if isinstance(member, Module):
                 same: tuple[object, ...] = (found[member.path],)
             else:
-                same = (member.node.operation, member.torch.target, *member.torch.kwargs.items(), member.node.shape)
+                same = (
+                    repr((member.node.operation, member.torch)),
+                    member.node.shape,
+                )  # 0.0 equals -0.0, its text does not
             key.append((module.relative(member), same, tuple([values[name] for name in member.inputs])))
             values[member.result] = position
         found[module.path] = numbers.setdefault((*key, values[module.result]), len(numbers))

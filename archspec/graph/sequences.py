@@ -132,8 +132,9 @@ class Sequences:
         return self.add(self.operation(operations()[key], values), (value,), scope, env, at)
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
-        """The operation with these arguments. Equal ones are one object: a deep network repeats few of them."""
-        key = (operation, *values.items())
+        """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
+        # 0.0 and -0.0 are equal, and so are 1 and 1.0; their texts are not.
+        key = (operation, *values.items(), *[str(value) for value in values.values() if type(value) is float])
         made = self.made.get(key)
         if made is None:
             made = self.made[key] = operation(**values)

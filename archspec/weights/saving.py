@@ -50,7 +50,8 @@ def write(
         raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     try:
-        save_file(tensors, path, dict(metadata or {}))
+        # Without tensors an empty mapping would make a file that safetensors cannot read.
+        save_file(tensors, path, dict(metadata) if metadata else None)
     except Exception as error:
         if type(error).__name__ != "SafetensorError":  # how safetensors, written in Rust, reports a full disk
             raise

@@ -295,3 +295,14 @@ def test_layers_that_may_be_left_out_take_linear_time() -> None:
     (graph, few), (_, many) = calls(lambda: lowered(500)), calls(lambda: lowered(2000))
     assert graph.nodes[1].name == "layer1.0.conv1"
     assert many < 4.5 * few
+
+
+@pytest.mark.parametrize(
+    ("step", "argument"), [("scale", "by"), ("layer_scale", "initial"), ("dropout", "p"), ("norm", "eps")]
+)
+@pytest.mark.parametrize("values", [("0.0", "-0.0"), ("-0.0", "0.0"), ("1", "1.0"), ("1.0", "1"), ("0", "-0.0", "0.0")])
+def test_arguments_that_are_equal_but_not_the_same_are_kept(step: str, argument: str, values: tuple[str, ...]) -> None:
+    steps = ", ".join(f"{step}: {{{argument}: {value}}}" for value in values)
+    graph = compiled(changed("{use: cifar, width: 4}", f"[{steps}]"))
+    found = [getattr(node.operation, argument) for node in graph.nodes[: len(values)]]
+    assert list(map(str, found)) == list(values)

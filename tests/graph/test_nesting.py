@@ -129,6 +129,14 @@ def test_blocks_with_equal_operations_and_shapes_are_alike() -> None:
     assert len({number for row in by_stage for number in row}) == 8
 
 
+def test_blocks_whose_factors_are_equal_but_not_the_same_are_not_alike() -> None:
+    head = "archspec: 1\nname: factors\ninput: [3, 4, 4]\nstem: []\nhead: []\nstages: [{block: own, count: 4, "
+    text = head + "f: [0.0, -0.0, 1, 1.0]}]\nblocks: {own: {params: {f: 1}, residual: [scale: {by: f}]}}\n"
+    graph = archspec.compile(text)
+    numbers = alike(graph, nest(graph))
+    assert len({numbers[f"layer1.{index}"] for index in range(4)}) == 4
+
+
 @tries(60)
 @given(graph=graphs())
 def test_every_node_is_in_one_module_and_values_chain(graph: Graph) -> None:

@@ -181,6 +181,12 @@ def test_what_no_weight_says_is_lost_in_saving(graph: Graph, model: fx.GraphModu
     assert [fault.message[:32] for fault in reload(graph, model)] == ["the network gives another result"]
 
 
+def test_a_network_without_weights_is_saved_and_loaded() -> None:
+    text = "archspec: 1\nname: bare\ninput: [3, 8, 8]\nstem: []\nhead: []\nstages: {block: own, count: 1}\n"
+    bare = archspec.compile(f"{text}blocks: {{own: {{steps: [pool: {{type: max, kernel: 2}}]}}}}\n")
+    assert reload(bare, archspec.build(bare)) == []
+
+
 def test_a_weight_without_a_gradient_is_found(graph: Graph, model: fx.GraphModule) -> None:
     assert run(graph, model) == []
     model.layer2.register_forward_hook(lambda module, args, result: result.detach())
