@@ -223,6 +223,15 @@ def cut(text: object, length: int = 60) -> str:
     return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
+def reason_of(error: OSError) -> str:
+    """Why the system refused something, for a message.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    return (error.strerror or "unknown reason").lower()
+
+
 def in_one_line(error: BaseException) -> str:
     """An exception for a message: its class, and the first line of its text.
 

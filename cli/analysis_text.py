@@ -1,13 +1,14 @@
-"""The report of ``archspec analyze`` as a person reads it: totals, the table of parts, how long the paths are."""
+"""The text of ``archspec analyze``: totals, the table of parts, the lengths of the paths, and a comparison."""
 
 from __future__ import annotations
 
 import math
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any
 
 from archspec.analysis.lengths import Lengths
@@ -21,25 +22,35 @@ from archspec.operations.shapes import show_shape
 from .render import Terminal, put, short
 from .tables import put_table
 
+PER: dict[str, Callable[[Report], tuple[Part, ...]]] = {
+    "stage": attrgetter("rows"),
+    "block": attrgetter("blocks"),
+    "layer": attrgetter("nodes"),
+}
+"""The parts that can have a row each, and how to get them."""
+
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = ".:-=+*#@"
 WIDTH = 60
-"""How many bars a histogram has at most."""
+"""The most bars in a histogram."""
 
 JACOBIAN = (
-    "Paths are those of the gradient at fixed activations, not of the forward pass; an activation after an addition "
-    "stands on the shortcut's way too."
+    "The paths are those of the gradient, with the activation functions held fixed. They are not paths of the forward "
+    "pass. An activation function after an addition is on the path of the shortcut too."
 )
-"""What must be known of paths; the docs say it at more length."""
+"""What a reader must know about paths. docs/analysis.md explains it."""
 
 
-def put_report(report: Report, parts: Sequence[Part], per: str) -> None:
-    """Print one report, with a row for each of ``parts``, which are every ``stage``, ``block`` or ``layer``."""
+def put_report(report: Report, per: str) -> None:
+    """Print one report, with a row for each ``stage``, ``block`` or ``layer``."""
     safe = Terminal.of(sys.stdout).safe
     put(f"{safe(report.name)}: {show_shape(report.input)} to {show_shape(report.output)}\n")
     put_table(_summary(report), right=(1,))
     put("")
-    _put_parts(report, parts, per)
+    rows = part_table(report, per)
+    last = len(rows[0])
+    spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, and columns without figures
+    put_table(rows, right=range(2, last), header=True, total=True, spare=spare)
     for label, paths in report.paths_by_output.items():
         _put_lengths(paths, f" to {safe(label)}" if len(report.paths_by_output) > 1 else "")
     put("")
@@ -53,7 +64,6 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
     intensity = f", {_digits(totals.intensity)} FLOPs per byte moved" if totals.intensity else ""
     flops = f"{short(costs.flops)} FLOPs{intensity}" if costs.flops is not None else ""
-    batch = "for one example" if memory.batch == 1 else f"for a batch of {memory.batch:,}"
     buffers = f", and {_bytes(memory.buffers)} of buffers" if memory.buffers else ""
     at = f", at {memory.peak_at}" if memory.peak_at else ""
     last = f" to {list(report.outputs)[-1]}" if len(report.outputs) > 1 else ""
@@ -67,7 +77,7 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
         ("elementwise", short(costs.elementwise), "norms, activation functions, additions, pools"),
         ("layers", f"{totals.layers:,}", f"in {counted(totals.nodes, 'node')}"),
         ("weights", _bytes(memory.weights), f"in {memory.dtype}{buffers}"),
-        ("inference peak", _bytes(memory.inference_peak), f"{batch}{at}"),
+        ("inference peak", _bytes(memory.inference_peak), f"for {_batch(memory.batch)}{at}"),
         ("saved for backward", _bytes(memory.saved_for_backward), f"with the input's {_bytes(memory.input)}"),
         ("training step", _bytes(memory.training_sgd), adam if memory.training_sgd is not None else ""),
         ("receptive field", _size(field.size), f"stride {_size(field.stride)}, at {field.scope}") if field else unseen,
@@ -81,38 +91,39 @@ def _digits(number: float) -> str:
     return f"{number:#.3g}".rstrip(".") if number < 999.5 else f"{number:,.0f}"
 
 
+def _batch(size: int) -> str:
+    return "one example" if size == 1 else f"a batch of {size:,}"
+
+
+def _bytes(number: int | None) -> str:
+    """Memory, in powers of 1000."""
+    return short(number) if number is None else f"{short(number)}{'B' if number >= 1000 else ' B'}"
+
+
+def _size(size: float | tuple[float, ...] | None) -> str:
+    return "-" if size is None else show_shape(size) if isinstance(size, tuple) else f"{size:,}"
+
+
 def _choices(paths: Paths) -> str:
     """Where the skip paths come from."""
-    found = (
-        f"from {counted(paths.residual_blocks, 'residual block')}" if paths.residual_blocks else "no residual blocks"
-    )
-    if paths.skip_paths > 1 and _power(paths) != shown(paths.skip_paths):
-        found = f"{_power(paths)}, {found}"
-    return (
-        found
-        if paths.graph_paths == paths.skip_paths
-        else f"{found}; {shown(paths.graph_paths)} paths in the whole graph"
-    )
+    blocks, power = paths.residual_blocks, _power(paths.skip_paths)
+    told = f"from {counted(blocks, 'residual block')}" if blocks else "no residual blocks"
+    if paths.skip_paths > 1 and power != shown(paths.skip_paths):
+        told = f"{power}, {told}"
+    if paths.graph_paths != paths.skip_paths:
+        told = f"{told}; {shown(paths.graph_paths)} paths in the whole graph"
+    return told
 
 
-def _power(paths: Paths) -> str:
-    """The number of skip paths as a power of two."""
-    power = paths.log2_skip_paths
-    if not power:
-        return "1"
-    return f"2^{power:.10g}" if power.is_integer() else f"2^{power:.2f}"
+def _power(number: int) -> str:
+    """A number as a power of two."""
+    power = math.log2(number)
+    return "1" if not power else f"2^{power:.10g}" if power.is_integer() else f"2^{power:.2f}"
 
 
-def _put_parts(report: Report, parts: Sequence[Part], per: str) -> None:
-    rows = part_table(report, parts, per)
-    last = len(rows[0])
-    spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, then what has no figures
-    put_table(rows, right=range(2, last), header=True, total=True, spare=spare)
-
-
-def part_table(report: Report, parts: Sequence[Part], per: str) -> list[tuple[str, ...]]:
-    """A row for each part, below the names of the columns and above the total; of stages, with their blocks counted."""
-    whole = report.totals.costs
+def part_table(report: Report, per: str) -> list[tuple[str, ...]]:
+    """The names of the columns, a row for each part, and the total. Stages also have their number of blocks."""
+    whole, parts = report.totals.costs, PER[per](report)
     figures = ("output", "params", "share", "MACs", "share", "activations")
     rows: list[tuple[str, ...]] = [("", "operation" if per == "layer" else "block", *figures)]
     rows += [(part.label, part.block, show_shape(part.output), *_part_figures(part.costs, whole)) for part in parts]
@@ -133,7 +144,7 @@ def _part_figures(costs: Costs, whole: Costs) -> tuple[str, ...]:
 
 
 def _rest(whole: Costs, parts: Sequence[Part]) -> Costs:
-    """What the parts leave of the whole, of the costs that the table shows."""
+    """What the parts leave of the whole, for the costs that the table shows."""
     costs = [part.costs for part in parts]
     return replace(
         whole,
@@ -148,20 +159,20 @@ def _share(part: int | None, whole: int | None) -> str:
 
 
 def _put_notes(report: Report) -> None:
-    """What is counted how, and what is left out."""
+    """Say how things are counted, and what is left out."""
     _put_paragraph(f"{report.convention}.")
     if report.receptive_field and report.receptive_field.gates_left_out:
-        _put_paragraph("The receptive field leaves out the gates, each of which sees the whole input.")
+        _put_paragraph("The receptive field leaves out the gates. Each gate sees the whole input.")
     if report.paths.skip_paths > 1:
         _put_paragraph(JACOBIAN)
     if report.paths.gates_counted:
-        _put_paragraph("Paths through gates are counted.")
+        _put_paragraph("The paths through gates are counted.")
     for cost, names in report.unavailable.items():
         _put_paragraph(f"`{cost}` is unavailable: there is no rule for it in {', '.join(names)}.")
 
 
 def _put_paragraph(text: str) -> None:
-    """A paragraph, broken between words where a person would see it broken inside one."""
+    """Print a paragraph. Its lines are broken between words for a person, and never in a pipe."""
     terminal = Terminal.of(sys.stdout)
     put(textwrap.fill(terminal.safe(text), terminal.width) if terminal.person else terminal.safe(text))
 
@@ -170,22 +181,22 @@ def _put_paragraph(text: str) -> None:
 
 
 def _put_lengths(paths: Paths, where: str) -> None:
-    """The distribution of path lengths in layers and in residual branches; nothing where there is one path."""
+    """Print the distribution of path lengths, in layers and in residual branches, if there is more than one path."""
     if paths.skip_paths == 1:
         return
     put("")
+    blocks = paths.in_blocks
     _put_paragraph(f"skip paths{where} by the layers that they cross: {_spread(paths.in_layers)}")
     _put_bars(paths.in_layers)
-    _put_paragraph(f"by the residual branches that they take: {_spread(paths.in_blocks)}")
-    _put_bars(paths.in_blocks)
-    if paths.in_blocks.counts is None:
-        _put_paragraph(f"above {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length")
+    _put_paragraph(f"by the residual branches that they take: {_spread(blocks)}")
+    _put_bars(blocks)
+    if blocks.counts is None:
+        _put_paragraph(f"with more than {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length")
         return
-    low, high = paths.in_blocks.middle()
-    if (low, high) == (paths.in_blocks.least, paths.in_blocks.most):
-        return
-    share = f"{paths.in_blocks.share(low, high):.3%}".replace(".000%", "%")
-    _put_paragraph(f"{share} of the paths take {low} to {high} of the {paths.residual_blocks:,} branches")
+    low, high = blocks.middle()
+    if (low, high) != (blocks.least, blocks.most):
+        share = f"{blocks.share(low, high):.3%}".replace(".000%", "%")
+        _put_paragraph(f"{share} of the paths take {low} to {high} of the {paths.residual_blocks:,} branches")
 
 
 def _spread(lengths: Lengths) -> str:
@@ -197,81 +208,61 @@ def _put_bars(lengths: Lengths) -> None:
         return
     terminal, ends = Terminal.of(sys.stdout), (f"  {lengths.least} ", f" {lengths.most}")
     width = min(WIDTH, terminal.width - sum(map(len, ends))) if terminal.person else WIDTH
-    put(_bars(lengths.counts[lengths.least :], width).join(ends))
+    bars = BARS if terminal.safe(BARS) == BARS else PLAIN_BARS
+    put(_histogram(lengths.counts[lengths.least :], width, bars).join(ends))
 
 
-def _bars(counts: Sequence[int], width: int) -> str:
-    """A bar for each length that paths can have, or for several of them; the first has one."""
+def _histogram(counts: Sequence[int], width: int, bars: str) -> str:
+    """A bar for each length that occurs, or for several neighboring lengths if there are more than ``width``."""
     step = math.gcd(*(length for length, count in enumerate(counts) if count))
     counts = counts[:: max(step, 1)]
-    bars = BARS if _can_show(BARS) else PLAIN_BARS
     size = -(-len(counts) // width)
     bins = [sum(counts[start : start + size]) for start in range(0, len(counts), size)]
-    most = max(bins)
-    return "".join(bars[min(8 * found // most, 7)] if found else " " for found in bins)
-
-
-def _can_show(text: str) -> bool:
-    try:
-        text.encode(Terminal.of(sys.stdout).encoding)
-    except UnicodeError:
-        return False
-    return True
+    return "".join(bars[min(8 * found // max(bins), 7)] if found else " " for found in bins)
 
 
 # -- several networks --------------------------------------------------------------------------------------------------
 
+_COMPARED: tuple[tuple[str, str, Callable[[Report], Any], Callable[[Any], str]], ...] = (
+    ("", "name", lambda report: report.name, str),
+    ("input", "input", lambda report: show_shape(report.input), str),
+    ("params", "params", lambda report: report.totals.costs.params, "{:,}".format),
+    ("MACs", "macs", lambda report: report.totals.costs.macs, short),
+    ("activations", "activations", lambda report: report.totals.costs.activations, short),
+    ("layers", "layers", lambda report: report.totals.layers, "{:,}".format),
+    ("peak", "inference_peak_bytes", lambda report: report.memory.inference_peak, _bytes),
+    ("saved", "saved_for_backward_bytes", lambda report: report.memory.saved_for_backward, _bytes),
+    ("field", "receptive_field", lambda r: r.receptive_field and r.receptive_field.size, _size),
+    ("skip paths", "skip_paths", lambda report: report.paths.skip_paths, _power),
+    ("mean length", "mean_length_in_layers", lambda report: report.paths.in_layers.mean, "{:,.1f}".format),
+)
+"""The columns of a comparison: the name in the text, the name in CSV, the figure, and its text."""
+
 
 def put_comparison(reports: Sequence[Report]) -> None:
     """Print a row for each network."""
-    names = ("input", "params", "MACs", "activations", "layers", "peak", "saved", "field", "skip paths", "mean length")
-    rows: list[tuple[str, ...]] = [("", *names)]
-    for found in reports:
-        costs, memory = found.totals.costs, found.memory
-        own = (found.name, show_shape(found.input))
-        told = (f"{costs.params:,}", short(costs.macs), short(costs.activations), f"{found.totals.layers:,}")
-        peaks = (_bytes(memory.inference_peak), _bytes(memory.saved_for_backward))
-        paths = (_power(found.paths), f"{found.paths.in_layers.mean:,.1f}")
-        rows.append((*own, *told, *peaks, _field(found), *paths))
-    put_table(rows, right=range(1, 11), header=True, spare=(4, 10, 7, 6, 8, 5, 1))
+    rows = [[text(figure(report)) for _, _, figure, text in _COMPARED] for report in reports]
+    put_table(
+        [[title for title, *_ in _COMPARED], *rows], right=range(1, 11), header=True, spare=(4, 10, 7, 6, 8, 5, 1)
+    )
     memory = reports[0].memory
-    batch = "one example" if memory.batch == 1 else f"a batch of {memory.batch:,}"
     put("")
     _put_paragraph(f"{reports[0].convention}.")
     _put_paragraph(
-        f"Memory at the peak of inference, and saved for the backward pass, is for {batch} in {memory.dtype}; the "
-        "mean length of the skip paths is in layers, the receptive field is in pixels."
+        f"Memory is for {_batch(memory.batch)} in {memory.dtype}: at the peak of inference, and saved for the backward "
+        "pass. The receptive field is in pixels, and the mean length of the skip paths is in layers."
     )
-    for name in dict.fromkeys(name for found in reports for names in found.unavailable.values() for name in names):
-        _put_paragraph(f"What is unavailable has no rule in {name}.")
+    for name in dict.fromkeys(name for report in reports for names in report.unavailable.values() for name in names):
+        _put_paragraph(f"Some figures are unavailable: there is no rule for them in {name}.")
 
 
 def exact_comparison(reports: Sequence[Report]) -> list[list[Any]]:
-    """A row for each network, with exact figures for machines; what is unavailable is an empty text."""
-    names = (
-        *("name", "input", "params", "macs", "activations", "layers", "inference_peak_bytes"),
-        *("saved_for_backward_bytes", "receptive_field", "skip_paths", "mean_length_in_layers"),
-    )
-    rows: list[list[Any]] = [list(names)]
-    for found in reports:
-        costs, memory, paths = found.totals.costs, found.memory, found.paths
-        field = found.receptive_field
-        size = field and (field.size if isinstance(field.size, int) else show_shape(field.size))
-        peaks = (memory.inference_peak, memory.saved_for_backward)
-        own = (found.name, show_shape(found.input))
-        row = (costs.params, costs.macs, costs.activations, found.totals.layers, *peaks, size, exact(paths.skip_paths))
-        rows.append([*own, *("" if cell is None else cell for cell in row), paths.in_layers.mean])
-    return rows
+    """A row for each network, with exact figures for programs. What is unavailable is empty."""
+    rows = [[_exact(figure(report)) for _, _, figure, _ in _COMPARED] for report in reports]
+    return [[key for _, key, *_ in _COMPARED], *rows]
 
 
-def _field(report: Report) -> str:
-    return _size(report.receptive_field.size) if report.receptive_field else "-"
-
-
-def _bytes(number: int | None) -> str:
-    """Memory, in powers of 1000."""
-    return short(number) if number is None else f"{short(number)}{'B' if number >= 1000 else ' B'}"
-
-
-def _size(size: float | tuple[float, ...]) -> str:
-    return show_shape(size) if isinstance(size, tuple) else f"{size:,}"
+def _exact(figure: Any) -> Any:
+    if isinstance(figure, tuple):
+        return show_shape(figure)
+    return "" if figure is None else exact(figure) if isinstance(figure, int) else figure

@@ -1,4 +1,4 @@
-"""``archspec analyze``: what a network costs, and the paths through it. torch is not imported."""
+"""``archspec analyze``: what a network costs, and the paths through it. It does not import torch."""
 
 from __future__ import annotations
 
@@ -12,56 +12,48 @@ import click
 
 import archspec
 from archspec.analysis.memory import ITEM_BYTES
-from archspec.analysis.parts import Part
 from archspec.analysis.report import Report
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.operations.shapes import show_shape
 
 from . import options
-from .analysis_text import exact_comparison, put_comparison, put_report
+from .analysis_text import PER, exact_comparison, put_comparison, put_report
 from .render import Terminal, put, put_json
 from .spelling import as_json
-
-PER = ("stage", "block", "layer")
 
 
 @click.command("analyze", cls=options.SpecCommand)
 @options.specs
-@options.shape
-@click.option("--batch", type=click.IntRange(1, 2**20), default=1, metavar="N", help="Examples in a batch, for memory.")
+@options.input
+@click.option(
+    "--batch", type=click.IntRange(1, 2**20), default=1, metavar="N", help="The batch size. It only changes the memory."
+)
 @click.option(
     "--dtype",
     type=options.Word("dtype", ITEM_BYTES),
     default="float32",
-    metavar="|".join(ITEM_BYTES),
-    help="Type of weights and values, for memory.",
+    help="The type of weights and activations. It only changes the memory.",
 )
 @click.option(
-    "--frozen", multiple=True, metavar="SCOPE", help="A scope that is not trained, such as `layer1`; may be repeated."
+    "--frozen",
+    multiple=True,
+    metavar="SCOPE",
+    help="A scope that is not trained, such as `layer1`. You can repeat this option.",
 )
-@click.option("--per", type=options.Word("part", PER), metavar="|".join(PER), help="What has a row of its own.")
+@click.option("--per", type=options.Word("part", PER), help="Show a row for each stage, block or layer.")
 @click.option(
-    "--lengths", is_flag=True, help="Count the paths of each length also above 2,000 blocks, where that takes a while."
+    "--lengths",
+    is_flag=True,
+    help="Count the paths of each length even with more than 2,000 blocks. This can take a while.",
 )
-@click.option("--gates", is_flag=True, help="Count paths through the gates of squeeze-and-excitation too.")
+@click.option("--gates", is_flag=True, help="Also count the paths through squeeze-and-excitation gates.")
 @options.reading
 @options.form("text", "json", "csv", "markdown")
-def command(
-    specs: tuple[str, ...],
-    shape: tuple[int, ...] | None,
-    batch: int,
-    dtype: str,
-    frozen: tuple[str, ...],
-    per: str | None,
-    lengths: bool,
-    gates: bool,
-    reading: options.Reading,
-    form: str,
-) -> int:
-    """Say what a network costs, and count the paths through it; needs no torch.
+def command(specs: tuple[str, ...], per: str | None, reading: options.Reading, form: str, **how: Any) -> int:
+    """Show what a network costs, and count the paths through it. Does not need torch.
 
-    Parameters, MACs, activations, memory, receptive field, and the skip paths with their lengths. Several specs, or a
-    folder of them, give one table that compares them; with --per, each gives its own.
+    The report has parameters, MACs, activations, memory, the receptive field, and the skip paths with their lengths.
+    Several specs, or a folder of specs, give one table to compare them. With --per, each spec has a table of its own.
 
     \b
     Examples:
@@ -71,25 +63,15 @@ def command(
       archspec analyze resnet50 --per layer --format csv > resnet50.csv
       archspec analyze resnet18 resnet34 resnet50
     """
+    how["lengths"] = how["lengths"] or None  # None: up to 2,000 blocks
     reports: list[Report] = []
     faults: list[Diagnostic] = []
     for reference in options.references(specs):
         try:
-            found = archspec.analyze(
-                reading.load(reference),
-                input=shape,
-                batch=batch,
-                dtype=dtype,
-                frozen=frozen,
-                lengths=lengths or None,
-                gates=gates,
-                limits=reading.limits,
-            )
+            reports.append(archspec.analyze(reading.load(reference), limits=reading.limits, **how))
+            faults += reports[-1].warnings
         except SpecError as error:
             faults += error.diagnostics
-        else:
-            reports.append(found)
-            faults += found.warnings
     if any(fault.severity == "error" for fault in faults):
         raise SpecError(faults)
     if form != "json":
@@ -105,18 +87,16 @@ def _put_text(reports: Sequence[Report], per: str | None) -> None:
     if len(reports) > 1 and per is None:
         put_comparison(reports)
         return
-    for number, found in enumerate(reports):
+    for number, report in enumerate(reports):
         put("\n" if number else "", end="")
-        put_report(found, _rows(found, per or "stage"), per or "stage")
+        put_report(report, per or "stage")
 
 
 def _put_json(reports: Sequence[Report], per: str | None) -> None:
     data = []
-    for found in reports:
-        entry: dict[str, Any] = found.as_data()
-        if per in ("block", "layer"):
-            entry[f"{per}s"] = [part.as_data() for part in _rows(found, per)]
-        data.append({**entry, "diagnostics": as_json(found.warnings)})
+    for report in reports:
+        parts = {f"{per}s": [part.as_data() for part in PER[per](report)]} if per in ("block", "layer") else {}
+        data.append({**report.as_data(), **parts, "diagnostics": as_json(report.warnings)})
     put_json(data[0] if len(data) == 1 else data)
 
 
@@ -142,22 +122,14 @@ _FORMS: dict[str, Callable[[Sequence[Report], str | None], None]] = {
 }
 
 
-def _rows(found: Report, per: str) -> tuple[Part, ...]:
-    return {"stage": lambda: found.rows, "block": lambda: found.blocks, "layer": lambda: found.nodes}[per]()
-
-
 def _figures(reports: Sequence[Report], per: str | None) -> list[list[Any]]:
-    """The header and the rows of a table of figures: of the parts of one spec, or a row for each of several.
-
-    What is unavailable is an empty text.
-    """
-    if len(reports) > 1 and per is None:
-        return exact_comparison(reports)
+    """A header, and a row for each part of one spec or for each of several specs. What is unavailable is empty."""
     several = len(reports) > 1
-    rows: list[dict[str, Any]] = []
-    for found in reports:
-        for part in _rows(found, per or "stage"):
-            data = {**part.as_data(), "output": show_shape(part.output)}
-            rows.append({**({"spec": found.name} if several else {}), **data})
-    columns = list(rows[0]) if rows else []
-    return [columns, *(["" if cell is None else cell for cell in row.values()] for row in rows)]
+    if several and per is None:
+        return exact_comparison(reports)
+    rows: list[dict[str, Any]] = [
+        {**({"spec": report.name} if several else {}), **part.as_data(), "output": show_shape(part.output)}
+        for report in reports
+        for part in PER[per or "stage"](report)
+    ]
+    return [list(rows[0]) if rows else [], *(["" if cell is None else cell for cell in row.values()] for row in rows)]

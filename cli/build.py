@@ -1,4 +1,4 @@
-"""``archspec build``: compile a spec, have torch confirm every shape, show what it costs, load and save weights."""
+"""``archspec build``: compile a spec, have torch confirm every shape, and load or save weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archspec.graph.graph import Graph, Limits
 
 from . import options
 from .build_text import build_json, put_report, put_saved
-from .progress import progress, stand_somewhere
+from .progress import leave_lost_folder, progress
 from .render import Terminal, put, put_json
 
 if TYPE_CHECKING:
@@ -31,14 +31,8 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Pa
     if value is None:
         return None
     if not value.endswith(SUFFIX) or Path(value).name == SUFFIX:
-        raise click.BadParameter(f"weights are saved as {SUFFIX}: name a file like `model{SUFFIX}`")
+        raise click.BadParameter(f"weights are saved as {SUFFIX}; name a file like `model{SUFFIX}`")
     return Path(value)
-
-
-def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
-    if value is not None and not 0 <= value < 2**63:
-        raise click.BadParameter("a seed is a whole number from 0 to 2^63 - 1")
-    return value
 
 
 @click.command("build", cls=options.SpecCommand)
@@ -49,44 +43,39 @@ def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int 
     type=click.Path(readable=False),  # for completion; `replacing` checks it
     callback=_output,
     metavar=f"FILE{SUFFIX}",
-    help="Save the weights.",
+    help="Save the weights to this file.",
 )
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @options.reading
 @click.option(
-    "--weights",
-    type=click.Path(),
-    metavar="FILE",
-    help="Load weights: safetensors, or a .pth that is read without running code.",
+    "--weights", type=click.Path(), metavar="FILE", help="Load weights. A .pth file is read without running its code."
 )
 @click.option(
     "--map",
-    "key_map",
     type=click.Path(),
     metavar="FILE.json",
-    help="For each key of the spec, the key in the weights, as `verify --map` writes it.",
+    help="The key in the weights for each key of the spec, as `verify --map` writes it.",
 )
 @click.option("--transfer", is_flag=True, help="Load the weights that fit, and initialize the rest.")
-@click.option("--seed", type=int, metavar="N", callback=_seed, help="Seed of the initial weights, from 0.")
-@click.option("--flat", is_flag=True, help="Build one flat graph instead of one for each block; nothing else differs.")
+@options.seed(None, "The seed for the initial weights.")
+@click.option("--flat", is_flag=True, help="Build one flat graph, not one for each block. The results are the same.")
 @options.form("text", "json")
 def command(
     spec: str,
     output: Path | None,
     force: bool,
     reading: options.Reading,
-    weights: str | None,
-    key_map: str | None,
-    transfer: bool,
     seed: int | None,
     flat: bool,
     form: str,
+    **given: Any,
 ) -> int:
     """Build a network, and compare every inferred shape with torch's.
 
-    The spec is compiled and compared with what it expects, and torch computes every shape on its meta device. The
-    stages are shown with their outputs and parameters. With --weights, every key of the file must fit; --transfer
-    loads what fits, and lists what was initialized. -o saves the weights, with the spec in their metadata.
+    The command compiles the spec and compares the network with what the spec expects. Torch then computes every shape
+    on its meta device. The output shows the stages with their shapes and parameters. With --weights, every key of the
+    file must fit. --transfer loads the weights that fit, and lists the ones that were initialized. -o saves the
+    weights, with the spec in the metadata of the file.
 
     \b
     Examples:
@@ -94,11 +83,12 @@ def command(
       archspec build wide.yaml -o wide.safetensors --seed 0
       archspec build resnet50 --set classes=10 --weights resnet50.pth --transfer -o ten.safetensors
     """
-    if weights is None and (key_map is not None or transfer):
-        option = "--transfer" if transfer else "--map"
-        raise click.UsageError(f"`{option}` says how weights are loaded; name them with `--weights FILE`")
-    given = {"weights": weights, "map": key_map, "transfer": transfer or None}
-    how: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    how = {
+        name: value for name, value in given.items() if value not in (None, False)
+    }  # how weights are loaded, in the words of `build`
+    if how and "weights" not in how:
+        option = "--transfer" if "transfer" in how else "--map"
+        raise click.UsageError(f"`{option}` needs weights to load; name them with `--weights FILE`")
     loaded = None
     with progress(steps=3 + (2 if output else 1 if how else 0)) as step:
         step("compiling")
@@ -107,8 +97,8 @@ def command(
         if graph is None or not outcome.valid:
             raise SpecError(found)
         if output:
-            refuse_target(output, force=force, inputs=graph.files, weights=(weights, key_map))
-        stand_somewhere()
+            refuse_target(output, force=force, inputs=graph.files, weights=(given["weights"], given["map"]))
+        leave_lost_folder()
         archspec.confirm(graph, step=step)
         if output or how:
             step("loading weights" if how else "initializing weights")
@@ -133,12 +123,12 @@ def command(
 
 def _model(graph: Graph, **how: Any) -> fx.GraphModule:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what is warned about is in the record, as diagnostics
+        warnings.simplefilter("ignore", UserWarning)  # the record of the weights has them as diagnostics
         return archspec.build(graph, **how)
 
 
 def _of_this_command(remark: Diagnostic) -> Diagnostic:
-    """A remark on weights, which says what to do in Python, with what holds here."""
+    """A remark on weights, with a help for the command line where its own is for Python."""
     if remark.code != "W821" or "dtype=" not in remark.message:
         return remark
     help = "the command always makes torch.float32; `dtype` is an argument of `archspec.build` in Python"
@@ -149,14 +139,14 @@ def _of_this_command(remark: Diagnostic) -> Diagnostic:
 
 
 def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any], output: Path | None) -> str:
-    """What leads on from here: the call that gives this model, or the command that saves its weights."""
+    """The next step: the Python call that gives this model, or the command that saves its weights."""
     if output or how:
         call = _python(spec, reading, {"weights": str(output)} if output else how)
-        return f"Next: `{call}` gives the model with them."
+        return f"Next: `{call}` gives the model with these weights."
     words = [word for setting in reading.overrides for word in ("--set", setting)]
     words += ["--allow-outside"] if reading.allow_outside else []
-    limits = {name: (getattr(reading.limits, name), getattr(Limits(), name)) for name in options.LIMITS}
-    for name, (limit, usual) in limits.items():
+    for name in options.LIMITS:
+        limit, usual = (getattr(limits, name) for limits in (reading.limits, Limits()))
         words += ["--limit", f"{name}={limit}"] if limit != usual else []
     again = shlex.join(["archspec", "build", spec, *words, "-o", f"{graph.name}{SUFFIX}"])
     return f"Next: `{again}` saves initialized weights."
@@ -166,6 +156,8 @@ def _python(spec: str, reading: options.Reading, how: dict[str, Any]) -> str:
     """The call that gives the model with the weights that ``how`` names."""
     written = repr("SPEC.yaml" if spec == options.STDIN else spec)
     changed = {"overrides": list(reading.overrides), "allow_outside": reading.allow_outside}
-    changes = "".join(f", {name}={value!r}" for name, value in changed.items() if value)
-    arguments = "".join(f", {name}={value!r}" for name, value in how.items())
+    changes, arguments = (
+        "".join(f", {name}={value!r}" for name, value in named.items() if value or name == "seed")
+        for named in (changed, how)
+    )
     return f"archspec.build({f'archspec.load({written}{changes})' if changes else written}{arguments})"

@@ -1,4 +1,4 @@
-"""``archspec check``: read and compile specs, and verify what they expect. torch is not imported."""
+"""``archspec check``: compile specs, and compare the networks with what the specs expect. It does not import torch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 import click
 
 from archspec import Diagnostic, Outcome, Source
-from archspec.display import counted
 
 from . import options
 from .findings import Finding, put_findings
-from .render import DiagnosticPrinter, Terminal, put, put_json, short
+from .render import DiagnosticPrinter, Terminal, put, put_json
 from .spelling import as_json
+from .tables import summed
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -24,17 +24,17 @@ from .spelling import as_json
     "budgets",
     multiple=True,
     metavar="BUDGET",
-    help="A budget that every spec must keep, such as 'params<=26M' or 'layer1.macs<1G'; may be repeated.",
+    help="A budget for every spec, such as 'params<=26M' or 'layer1.macs<1G'. You can repeat this option.",
 )
 @options.form("text", "json", "sarif", "github")
 def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str, ...], form: str) -> int:
-    """Read and compile specs, and verify what they expect; needs no torch.
+    """Check that specs are valid and that they hold what they expect. Does not need torch.
 
-    A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder: then every spec
-    in it and below is checked. Each spec is read, every shape is inferred, and the network is compared with what
-    `expect` says. The exit status is 1 if a spec is at fault. --set makes another network, so that only --expect and
-    --set say what to expect. `--format sarif` is for code scanners and editors; `--format github` annotates the files
-    of a pull request.
+    A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder. A folder gives
+    all specs in it and in the folders below. The command reads each spec, infers every shape, and compares the network
+    with `expect` in the spec. The exit status is 1 if a spec is at fault. --set makes another network, so `expect` in
+    the spec no longer applies; use --expect instead. `--format sarif` is for code scanners and editors. `--format
+    github` annotates the files of a pull request.
 
     \b
     Examples:
@@ -57,29 +57,23 @@ def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str
     return int(not all(outcome.valid for outcome in found))
 
 
-def _in_budget(diagnostic: Diagnostic) -> bool:
-    return diagnostic.span is not None and diagnostic.span.source.kind == "budget"
-
-
 def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
-    """Each outcome with its diagnostics. A fault in a budget is the same for every spec, so it is shown once."""
+    """Each outcome with its diagnostics. A fault in a budget is the same for every spec, so it comes only once."""
     told: set[str] = set()
     for outcome in outcomes:
-        yield outcome, [diagnostic for diagnostic in outcome.diagnostics if str(diagnostic) not in told]
-        told.update(str(each) for each in outcome.diagnostics if each.code == "E703" and _in_budget(each))
+        yield outcome, [each for each in outcome.diagnostics if str(each) not in told]
+        of_budgets = [each for each in outcome.diagnostics if each.span and each.span.source.kind == "budget"]
+        told.update(str(each) for each in of_budgets if each.code == "E703")
 
 
 def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
-    """Print each outcome as it comes. Returns how many specs are valid."""
-    aside = "; with --set, its `expect` is left out" if changed else ""
+    """Print each outcome as it comes. Returns the number of valid specs."""
+    aside = "; `expect` is ignored with --set" if changed else ""
     report, safe, valid = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0
     for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1
-            totals = outcome.totals
-            figures = f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs"
-            counts = f"{figures}, {counted(totals.layers, 'layer')}"
-            put(f"{safe(outcome.file)}: ok, {counts}{aside}")
+            put(f"{safe(outcome.file)}: ok, {summed(outcome.totals)}{aside}")
         report.add(diagnostics)
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
     return valid

@@ -1,4 +1,4 @@
-"""``archspec completion``: the script with which a shell completes commands, options, names of specs and codes."""
+"""``archspec completion``: the script that completes commands, options, spec names and codes in a shell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRY = {
 @click.argument("shell", metavar="bash|zsh|fish", type=Word("shell", INSTALL))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> int:
-    """Print the script with which a shell completes archspec; its first lines say how to install it.
+    """Print the script that completes archspec in a shell. Its first lines say how to install it.
 
     \b
     Examples:
@@ -33,11 +33,11 @@ def command(ctx: click.Context, shell: str) -> int:
     """
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.UsageError(f"the installed click knows no completion for {shell}", ctx)
+        raise click.UsageError(f"the installed click has no completion for {shell}", ctx)
     completion = kind(ctx.find_root().command, {}, "archspec", "_ARCHSPEC_COMPLETE")
-    script = completion.source_template % completion.source_vars()  # `source()` would run the shell to ask its version
+    script = completion.source_template % completion.source_vars()  # `source()` would run the shell to get its version
     first, _, rest = script.lstrip("\n").partition("\n")
-    comments = f"# For this shell only: {TRY[shell]}\n# For good: {INSTALL[shell]}"
+    comments = f"# For this shell only: {TRY[shell]}\n# For all shells: {INSTALL[shell]}"
     # zsh wants its `#compdef` line first.
     put(f"{first}\n{comments}\n{rest}" if first.startswith("#compdef") else f"{comments}\n{first}\n{rest}")
     return 0

@@ -1,4 +1,4 @@
-"""``archspec diff``: what differs in meaning between two specs, and which weights of the one fit the other."""
+"""``archspec diff``: the differences between two networks, and the weights that fit both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import archspec
-from archspec.analysis.diff import Change, Difference
+from archspec.analysis.diff import Change, Difference, Transfer
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Part
 from archspec.diagnostics import cut
@@ -29,26 +29,20 @@ TOTALS = {
     "receptive_field": "receptive field",
     "skip_paths": "skip paths",
 }
-"""How a total is called where a person looks, if not as in JSON."""
+"""The names of totals in the text, if they are not those in JSON."""
 
 
 @click.command("diff", cls=options.SpecCommand)
 @click.argument("spec", metavar="SPEC", shell_complete=options.complete_spec)
 @click.argument("other", metavar="[OTHER]", required=False, shell_complete=options.complete_spec)
 @options.reading
-@click.option("--exit-code", is_flag=True, help="Exit with 1 where they differ, as `git diff` does.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if the networks differ, like `git diff`.")
 @options.form("text", "json")
-def command(
-    spec: str,
-    other: str | None,
-    reading: options.Reading,
-    exit_code: bool,
-    form: str,
-) -> int:
-    """Say what differs between two specs: keys, stages, costs, and which weights fit both.
+def command(spec: str, other: str | None, reading: options.Reading, exit_code: bool, form: str) -> int:
+    """Show the differences between two specs: keys, stages, costs, and the weights that fit both.
 
-    Two specs that are written differently may mean the same; what is compared is the networks. --set changes the second
-    spec; with one spec, that one is compared with what --set makes of it.
+    The command compares the networks, so two specs can be equal even if their texts differ. --set changes the second
+    spec. With only one spec, the command compares it with itself after --set.
 
     \b
     Examples:
@@ -57,7 +51,7 @@ def command(
       archspec diff mine.yaml resnet50 --exit-code
     """
     if other is None and not reading.overrides:
-        raise click.UsageError("name a second spec, or change the one with --set")
+        raise click.UsageError("name a second spec, or change the first one with --set")
     if spec == options.STDIN and other in (None, options.STDIN):
         raise click.UsageError("standard input can be read only once")
     before = reading._replace(overrides=()).compile(spec)
@@ -73,7 +67,7 @@ def _put_text(found: Difference, before: str, after: str) -> None:
     safe = Terminal.of(sys.stdout).safe
     put(f"{safe(before)} -> {safe(after)}")
     if not found:
-        put("They mean the same.")
+        put("There are no differences.")
         return
     if found.keys:
         put("\nkeys")
@@ -83,11 +77,11 @@ def _put_text(found: Difference, before: str, after: str) -> None:
         put_table([row for stage in found.stages for row in _stage(stage)], right=(2, 4, 5), indent="  ")
     put("\ntotals")
     put_table([_total(change) for change in found.totals], right=(1, 3, 4), indent="  ")
-    _put_transfer(found)
+    _put_transfer(found.transfer)
 
 
 def _value(value: Any) -> str:
-    """A value of a spec as YAML in one line, cut where it is long."""
+    """A value of a spec as one line of YAML, shortened if it is long."""
     return "not set" if value is None else cut(flow(value), 80)
 
 
@@ -135,7 +129,7 @@ def _figure(value: Any) -> str:
 
 
 def _percent(one: object, other: object) -> str:
-    """By how much a figure changes, as far as that can be said in percent."""
+    """The change of a figure in percent, or as a factor from 10 on."""
     if not isinstance(one, int) or not isinstance(other, int) or not one or not other:
         return ""
     if max(one, other) >= 10 * min(one, other):
@@ -145,20 +139,13 @@ def _percent(one: object, other: object) -> str:
     return f"{change:+.1%}" if abs(change) >= 0.0005 else f"{100 * change:+.1g}%"
 
 
-def _put_transfer(found: Difference) -> None:
-    plan = found.transfer
+def _put_transfer(plan: Transfer) -> None:
     put("\nweights, by state-dict key")
-    put(f"  {_keys(len(plan.kept), 'fits as it is', 'fit as they are')}")
     shapes = {key: f"{size_of(one)} -> {size_of(other)}" for key, (one, other) in plan.reshaped.items()}
-    for one, several, keys in (
-        ("has another shape", "have another shape", list(plan.reshaped)),
-        ("is in the first alone", "are in the first alone", plan.dropped),
-        ("is in the second alone", "are in the second alone", plan.new),
+    put(f"  {counted(len(plan.kept), 'key')} unchanged")
+    for keys, what in (
+        (shapes, "with another shape"),
+        (plan.dropped, "only in the first network"),
+        (plan.new, "only in the second network"),
     ):
-        if keys:
-            put(f"  {_keys(len(keys), one, several)}")
-            put_keys([(key, shapes[key]) if key in shapes else (key,) for key in keys], indent="    ")
-
-
-def _keys(number: int, one: str, several: str) -> str:
-    return f"{counted(number, 'key')} {one if number == 1 else several}"
+        put_keys(f"  {counted(len(keys), 'key')} {what}", [(key, shapes.get(key, "")) for key in keys], indent="    ")

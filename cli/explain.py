@@ -1,4 +1,4 @@
-"""``archspec explain``: what a diagnostic's code means, with an example."""
+"""``archspec explain``: the meaning of a diagnostic's code, with an example."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.argument("code", required=False, shell_complete=_complete)
 @click.pass_context
 def command(ctx: click.Context, code: str | None) -> int:
-    """Explain a diagnostic's code, with an example and its correction. Without a code, list all codes.
+    """Explain the code of a diagnostic, with an example and its correction. Without a code, list all codes.
 
     \b
-    Example:
+    Examples:
+      archspec explain
       archspec explain E301
     """
     if code is None:
@@ -37,7 +38,7 @@ def command(ctx: click.Context, code: str | None) -> int:
         return 0
     name = code.upper()
     if name not in CODES:
-        hint = did_you_mean(name.translate(str.maketrans("OIL", "011")), CODES) or "`archspec explain` lists them all"
+        hint = did_you_mean(name.translate(str.maketrans("OIL", "011")), CODES) or "`archspec explain` lists all codes"
         raise click.UsageError(f"there is no code `{cut(code)}`; {hint}", ctx)
     page = _BLOCK.sub(lambda block: textwrap.indent(block[1], "    ").rstrip("\n"), read_page(name))
     put(f"{name}: {CODES[name]}\n\n{page}", end="")

@@ -1,4 +1,4 @@
-"""Where a diagnostic is as a code host sees it: the file by its address in the checkout, and the place in that."""
+"""The place of a diagnostic for a code host: the file in the checkout, and the place in the file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """A diagnostic, and the file of the spec, None for standard input, in which it was found."""
+    """A diagnostic, and the file of its spec, or None for standard input."""
 
     diagnostic: Diagnostic
     file: str | None
 
     def place(self, span: Span | None) -> tuple[str | None, Span | None]:
-        """The file that a code host shows ``span`` in, and ``span`` if it is in that file.
+        """The file in which a code host shows ``span``, and ``span`` if it is in that file.
 
-        What points into an option, or into the language's library, is shown at the spec without a line.
+        A span in an option or in the language's library is shown at the spec, without a line.
         """
         if span is None or span.source.kind not in ("file", "standard input"):
             return self.file and address(self.file), None
@@ -30,19 +30,32 @@ class Finding(NamedTuple):
         return address(span.source.path or span.source.name), span
 
     def elsewhere(self, span: Span | None) -> str:
-        """Where ``span`` is, if a code host cannot show it."""
+        """The place of ``span`` as text, if a code host cannot show it."""
         return f"{span}: " if span and self.place(span)[1] is None else ""
+
+    @property
+    def sentence(self) -> str:
+        """The message, with the hint, and with the place if a code host cannot show it."""
+        hint = f" ({self.diagnostic.hint})" if self.diagnostic.hint else ""
+        return f"{self.elsewhere(self.diagnostic.span)}{self.diagnostic.message}{hint}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes and the help."""
+        help = self.diagnostic.help
+        return [*self.diagnostic.notes, *([f"help: {help}"] if help else [])]
 
 
 def put_findings(form: str, findings: Iterable[Finding]) -> None:
-    """Print what was found as code hosts read it: as ``sarif``, or as annotations for ``github``."""
-    module = importlib.import_module(f".{form}", __package__)  # few calls ask for either
+    """Print findings for code hosts: as ``sarif``, or as annotations for ``github``."""
+    module = importlib.import_module(f".{form}", __package__)  # most calls need neither
     module.put(findings)
 
 
 def address(path: str) -> str:
-    """A file as a code host calls it: from the root of the checkout, which ``GITHUB_WORKSPACE`` names where a workflow
-    runs, or else from the working directory. Absolute for a file that lies in neither.
+    """The path of a file for a code host, relative to the root of the checkout.
+
+    In a workflow, ``GITHUB_WORKSPACE`` is the root, otherwise the working directory. A file outside has its full path.
     """
     try:
         here = Path.cwd()

@@ -1,4 +1,4 @@
-"""GitHub's annotations: a line for each diagnostic, which a workflow shows beside the line of the file."""
+"""GitHub's annotations: a line for each diagnostic. A workflow shows it beside the line of the file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .spelling import with_options
 
 
 def put(findings: Iterable[Finding]) -> None:
-    """Print an annotation for each diagnostic, those that specs share once, and at most as many as GitHub shows."""
+    """Print an annotation for each diagnostic, as many as GitHub shows. A diagnostic that specs share comes once."""
     safe = Terminal.of(sys.stdout).safe
     lines = list(dict.fromkeys(as_annotation(finding, safe) for finding in findings))
     for line in lines[:MAX_SHOWN]:
         write(f"{line}\n", sys.stdout)
     if len(lines) > MAX_SHOWN:
-        say(f"{len(lines):,} diagnostics, of which the first {MAX_SHOWN} are shown")
+        say(f"{len(lines):,} diagnostics; the first {MAX_SHOWN} are shown")
 
 
 def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:
@@ -27,18 +27,17 @@ def as_annotation(finding: Finding, safe: Callable[[str], str]) -> str:
 
     Args:
         finding: the diagnostic, and its spec.
-        safe: makes visible whatever could break a line, and so begin a command of its own.
+        safe: escapes what could break a line, and so start another command.
     """
     diagnostic = with_options(finding.diagnostic)
+    finding = finding._replace(diagnostic=diagnostic)
     file, span = finding.place(diagnostic.span)
-    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
-    lines = [f"{finding.elsewhere(diagnostic.span)}{diagnostic.message}{hint}"]
+    lines = [finding.sentence]
     for label in diagnostic.labels:
         other, shown = finding.place(label.span)
         place = f"{other or label.span.source.name}:{shown.line}:{shown.column}" if shown else str(label.span)
         lines.append(f"{place}: {label.text}")
-    lines += diagnostic.notes
-    lines += [f"help: {diagnostic.help}"] if diagnostic.help else []
+    lines += finding.remarks
     properties = {
         "file": file,
         "line": span and str(span.line),

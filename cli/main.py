@@ -1,7 +1,7 @@
-"""``archspec``: finds the command, and turns whatever happens into a message and an exit status.
+"""``archspec``: runs the command, and turns every end into a message and an exit status.
 
-0 is fine, 1 says that a spec or what it expects is at fault, 2 wrong usage, 3 the environment, 70 a defect of archspec,
-130 an interrupt. Commands are imported when they are asked for, so that none pays for another's imports.
+0: all is well. 1: a spec is at fault, or does not hold what it expects. 2: wrong usage. 3: the environment. 70: a
+defect of archspec. 130: an interrupt. Each command is imported only when it is called, to start fast.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
 
 COMMANDS = {
-    "check": ("check", "Read and compile specs, and verify what they expect; needs no torch."),
-    "analyze": ("analyze", "Say what a network costs, and count the paths through it; needs no torch."),
-    "build": ("build", "Build a network, and compare every inferred shape with torch's."),
-    "test": ("test", "Test specs: what they expect, and that torch builds and runs what they say."),
-    "verify": ("verify", "Compare a network with a reference: keys, graph, and outputs."),
-    "diff": ("diff", "Say what differs between two specs: keys, stages, costs, and which weights fit both."),
-    "list": ("list_", "List specs, blocks, shortcuts, fragments, operations and namings."),
-    "show": ("show", "Show a spec after `extends`, with where each value came from."),
-    "schema": ("schema", "Print the JSON Schema of a spec, with which editors complete and check one."),
-    "explain": ("explain", "Explain a diagnostic's code, with an example and its correction."),
-    "completion": ("completion", "Print the script with which a shell completes archspec."),
+    "check": "Check that specs are valid and that they hold what they expect. Does not need torch.",
+    "analyze": "Show what a network costs, and count the paths through it. Does not need torch.",
+    "build": "Build a network, and compare every inferred shape with torch's.",
+    "test": "Test what specs expect, and that torch builds and runs what they describe.",
+    "verify": "Compare a network with a reference: keys, graph and outputs.",
+    "diff": "Show the differences between two specs: keys, stages, costs and weights.",
+    "list": "List specs, blocks, shortcuts, fragments, operations and namings.",
+    "show": "Show a spec after `extends` and `--set`, with the origin of each value.",
+    "schema": "Print the JSON Schema of a spec, for editors.",
+    "explain": "Explain the code of a diagnostic, with an example and its correction.",
+    "completion": "Print the script that completes archspec in a shell.",
 }
-"""Each command's module, and what it does in a line, so that `--help` need not import it."""
+"""What each command does, so that `--help` does not import it."""
 
 
 class Commands(click.Group):
-    """The group of commands, each of them imported when it is called."""
+    """The group of commands. Each command is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -49,7 +49,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        module = importlib.import_module(f".{cmd_name}", __package__)
         command: click.Command = module.command
         return command
 
@@ -64,29 +64,28 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Ended as error:  # click would take it for an interrupt, and say so
+        except Ended as error:  # click would report an interrupt
             raise SystemExit(error.status) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem  # only for completion
 
-        known = {name: summary for name, (_, summary) in COMMANDS.items() if name.startswith(incomplete)}
-        commands = [CompletionItem(name, help=summary) for name, summary in known.items()]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in COMMANDS if name.startswith(incomplete)]
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def _unknown(name: str) -> str:
     from archspec.diagnostics import cut, did_you_mean  # `--help` does not need them
-    from archspec.language.text.locate import SUFFIXES, zoo_names  # nor these
+    from archspec.language.text.locate import SUFFIXES, zoo_names  # `--help` does not need them
 
     hint = did_you_mean(name, COMMANDS)
     if name in zoo_names() or name.endswith(SUFFIXES) or name == "-":
         hint = f"did you mean `archspec check {cut(name)}` or `archspec build {cut(name)}`?"
-    return f"there is no command `{cut(name)}`; {hint or 'there are ' + ', '.join(COMMANDS)}"
+    return f"there is no command `{cut(name)}`; {hint or 'the commands are ' + ', '.join(COMMANDS)}"
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -103,9 +102,9 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
 def commands() -> None:
-    """Compile short YAML specs of neural networks.
+    """Compile short YAML specs of convolutional networks.
 
-    SPEC is a path, the name of a spec that ships with archspec, or `-` for standard input.
+    A SPEC is a path, the name of a spec that ships with archspec, or `-` for standard input.
 
     \b
     Examples:
@@ -113,13 +112,13 @@ def commands() -> None:
       archspec check resnet50
       archspec build my_net.yaml -o my_net.safetensors
 
-    Exit status: 0 all is well, 1 a spec or what it expects is at fault, 2 wrong usage, 3 the environment lacks
-    something. `archspec COMMAND --help` says more about a command.
+    The exit status is 0 if all is well, 1 if a spec is at fault or does not hold what it expects, 2 for wrong usage,
+    and 3 if the environment lacks something. `archspec COMMAND --help` describes a command.
     """
 
 
 def run(arguments: list[str]) -> int:
-    """The exit status of a call with these arguments. Only the end that a signal asks for is raised."""
+    """Run a call with these arguments. Returns its exit status, and raises only the end that a signal asks for."""
     try:
         found = int(commands.main(arguments, prog_name="archspec", standalone_mode=False) or 0)
         for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -134,7 +133,7 @@ def run(arguments: list[str]) -> int:
         say("archspec: interrupted")
         return INTERRUPTED
     except MemoryError:
-        say("archspec: there is not enough memory")
+        say("archspec: out of memory")
         return ENVIRONMENT
     except OSError as error:
         return _output_lost(error)
@@ -149,16 +148,13 @@ def _say_usage(error: click.ClickException) -> None:
     safe = Terminal.of(sys.stderr).safe
     context = getattr(error, "ctx", None)
     if context is not None:
-        say(f"{context.get_usage()}\nTry 'archspec{_path(context)} --help' for help.\n")
+        command = f"archspec {context.info_name}" if context.parent else "archspec"
+        say(f"{context.get_usage()}\nTry '{command} --help' for help.\n")
     say(f"Error: {safe(error.format_message())}")
 
 
-def _path(context: click.Context) -> str:
-    return f" {context.info_name}" if context.parent else ""
-
-
 def _output_lost(error: OSError) -> int:
-    """Standard output cannot be written: its reader is gone, or its disk is full. Any other such error is a defect."""
+    """Report that standard output has lost its reader, or that its disk is full. Any other such error is a defect."""
     raised_by_stream = error.filename is None and sys.stdout is not None
     try:
         if sys.stdout is not None:
@@ -170,19 +166,21 @@ def _output_lost(error: OSError) -> int:
     discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return 0
-    say(f"archspec: the output cannot be written: {(error.strerror or 'unknown reason').lower()}")
+    from archspec.diagnostics import reason_of  # only for this error
+
+    say(f"archspec: the output cannot be written: {reason_of(error)}")
     return ENVIRONMENT
 
 
 def _defect(error: Exception) -> int:
-    """Something that archspec should have said in its own words."""
+    """Report an error that archspec should have reported as a fault."""
     if os.environ.get("ARCHSPEC_DEBUG"):
         import traceback  # only for a defect
 
         say("".join(traceback.format_exception(error)).rstrip())
     text = Terminal.of(sys.stderr).safe(str(error)[:300])
     say(f"archspec: internal error: {type(error).__name__}: {text}")
-    say("This is a defect of archspec: please report it, with the spec. ARCHSPEC_DEBUG=1 shows where it happened.")
+    say("This is a defect of archspec. Please report it with the spec. ARCHSPEC_DEBUG=1 shows where it happened.")
     return DEFECT
 
 
@@ -191,25 +189,25 @@ def main() -> int:
     _prepare()
     try:
         return run(sys.argv[1:])
-    except SystemExit as error:  # from shell completion, and from a signal
+    except SystemExit as error:  # from shell completion or a signal
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
         return status() or INTERRUPTED
 
 
 def _prepare() -> None:
-    """Settle what a process inherits: streams that are closed or cannot show a character, signals, the collector."""
+    """Prepare what a process inherits: streams that are closed or cannot show a character, signals, the collector."""
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # else the next file to be opened would be taken for a standard stream
+        except OSError:  # otherwise the next open file would become a standard stream
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `archspec ... | head -1` ends quietly, as other tools do
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `archspec ... | head -1` ends quietly, like other tools
     listen()
-    # A command makes many small objects that live until it ends; looking through them again and again is wasted.
+    # A command makes many small objects that live until it ends. Collecting them often would waste time.
     gc.set_threshold(100_000, 50, 100)

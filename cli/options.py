@@ -1,4 +1,4 @@
-"""What the commands share: how a spec is named, read and changed, and what is said of one that is refused."""
+"""What the commands share: naming, reading and changing a spec, and reporting one that is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 import archspec
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean, reason_of
+from archspec.display import counted
 from archspec.graph.graph import Graph, Limits
 from archspec.language.spec import Spec
 from archspec.language.text.files import ReadLimits, decode
@@ -37,18 +38,18 @@ STDIN = "-"
 LIMITS = ("nodes", "elements")
 
 _SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
-_PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # what a shell takes as it stands
+_PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # a shell needs no quotes for it
 
 
 class SpecCommand(click.Command):
-    """A command that reads specs. A spec that is refused gives exit status 1, an environment that lacks something 3."""
+    """A command that reads specs. It exits with 1 for a refused spec, and with 3 if the environment is at fault."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter:
-            hint = "name a path, a spec that `archspec list` shows, or `-` for standard input"
-            raise click.UsageError(f"no SPEC is given; {hint}", ctx) from None
+            hint = "give a path, a name from `archspec list`, or `-` for standard input"
+            raise click.UsageError(f"SPEC is missing; {hint}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> int:
         try:
@@ -57,7 +58,7 @@ class SpecCommand(click.Command):
             found, status = error.diagnostics, 1
         except EnvironmentFault as error:
             found, status = (error.diagnostic,), 3
-        end_if_asked()  # else a fault may be what became of a signal
+        end_if_asked()  # a signal may have caused the fault
         named = ctx.params.get("spec") or " ".join(ctx.params.get("specs", ()))
         refuse(found, str(named), str(ctx.params.get("form", "")))
         return status
@@ -72,7 +73,7 @@ def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
 
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:
-    """Diagnostics on standard error, with their count."""
+    """Print diagnostics on standard error, with their count."""
     report = DiagnosticPrinter()
     report.add(diagnostics)
     report.finish()
@@ -82,7 +83,7 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
 
 
 def source(reference: str) -> Source:
-    """The text of a spec on the command line: a path, a name of the zoo, or ``-`` for standard input.
+    """The text of a spec on the command line: a path, a zoo name, or ``-`` for standard input.
 
     Raises:
         SpecError: there is no such spec, it is a folder, or its file cannot be read.
@@ -98,21 +99,18 @@ def _of_folder(folder: str) -> Diagnostic:
     """Why a folder cannot be read as a spec."""
     shown = cut(folder)
     try:
-        os.listdir(folder)  # noqa: PTH208  # what cannot be listed seems to be empty when it is searched
+        os.listdir(folder)  # noqa: PTH208  # a search takes a folder that it cannot list for an empty one
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        return Diagnostic("E804", f"the folder `{shown}` cannot be read: {reason}")
-    passed = 0
-    for path in find_yaml(folder):
-        if is_spec(path):
-            help = f"name a spec in it; `{shlex.join(['archspec', 'check', shown])}` checks them all"
-            return Diagnostic("E803", f"`{shown}` is a folder", help=help)
-        passed += 1
-    if passed:
-        files = f"{passed:,} files of YAML there have" if passed > 1 else "1 file of YAML there has"
-        help = f"{files} no `archspec:` at the top; a file that is named itself is always read"
+        return Diagnostic("E804", f"the folder `{shown}` cannot be read: {reason_of(error)}")
+    found = list(find_yaml(folder))
+    if any(map(is_spec, found)):
+        help = f"name a spec in it; `{shlex.join(['archspec', 'check', shown])}` checks them all"
+        return Diagnostic("E803", f"`{shown}` is a folder", help=help)
+    if found:
+        files = f"{counted(len(found), 'YAML file')} there {'has' if len(found) == 1 else 'have'}"
+        help = f"{files} no `archspec:` at the top; name a file to read it anyway"
     else:
-        help = "a spec ends in `.yaml` or `.yml`; folders below are searched too, and hidden ones are not"
+        help = "the name of a spec ends in `.yaml` or `.yml`; hidden files and folders are not searched"
     return Diagnostic("E803", f"the folder `{shown}` holds no specs", help=help)
 
 
@@ -122,15 +120,14 @@ def _standard_input() -> Source:
     try:
         data = sys.stdin.buffer.read(ReadLimits().bytes + 1)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SpecError([Diagnostic("E804", f"standard input cannot be read: {reason}")]) from None
+        raise SpecError([Diagnostic("E804", f"standard input cannot be read: {reason_of(error)}")]) from None
     return decode(data, "<stdin>", kind="standard input")
 
 
 def references(specs: Iterable[str]) -> Iterator[str]:
-    """What a command that takes several specs reads: each of them, and for a folder the specs in it and below.
+    """The specs that a command reads. A folder gives the specs in it and in the folders below.
 
-    A folder without specs is kept, and :func:`source` says what is wrong with it.
+    A folder without specs stays in the list, and :func:`source` reports it.
     """
     if tuple(specs).count(STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
@@ -146,7 +143,7 @@ def _is_folder(reference: str) -> bool:
 
 
 class Reading(NamedTuple):
-    """How a command reads its specs: what ``--set``, ``--allow-outside`` and ``--limit`` say."""
+    """How a command reads its specs: the values of ``--set``, ``--allow-outside`` and ``--limit``."""
 
     overrides: tuple[str, ...]
     allow_outside: bool
@@ -154,7 +151,7 @@ class Reading(NamedTuple):
 
     @property
     def settings(self) -> list[Source]:
-        """The values of ``--set``, as diagnostics point into them."""
+        """The values of ``--set``, as sources that diagnostics can point into."""
         return [Source("--set", text, "override") for text in self.overrides]
 
     def load(self, reference: str) -> Spec:
@@ -164,8 +161,8 @@ class Reading(NamedTuple):
         return archspec.compile(self.load(reference), limits=self.limits)
 
     def check(self, reference: str, text: Source | None = None, **how: Any) -> Outcome:
-        """What is found of one spec, also where it cannot be read. ``text`` is its text, if that was read already."""
-        from archspec.testing.harness import refused  # few commands check specs
+        """Check one spec, even one that cannot be read. ``text`` is its text, if it was read already."""
+        from archspec.testing.harness import refused  # only some commands check specs
 
         try:
             given = text or source(reference)
@@ -179,7 +176,7 @@ class Reading(NamedTuple):
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """One of a few words. The answer to any other word names the nearest, or all of them."""
+    """One of a few words. For any other word, the error names the nearest one, or all of them."""
 
     def __init__(self, name: str, words: Iterable[str]) -> None:
         self.name = name
@@ -191,6 +188,9 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         hint = did_you_mean(str(value), self.words) or f"there are {', '.join(self.words)}"
         raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "|".join(self.words)
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem  # only for completion
 
@@ -198,7 +198,7 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
 
 
 def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the zoo and specs of this folder; files of any folder once a path is begun."""
+    """The zoo names and the specs in this folder. After a path separator, the shell completes files."""
     from click.shell_completion import CompletionItem  # only for completion
 
     names = [name for name in zoo_names() if name.startswith(incomplete)]
@@ -215,8 +215,14 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     if value is None:
         return None
     if not _SHAPE.fullmatch(value):
-        raise click.BadParameter("a shape is channels and one to three sizes of at least 1, as in `3x320x320`")
+        raise click.BadParameter("a shape has channels and one to three sizes, each at least 1, as in `3x320x320`")
     return tuple(map(int, value.split("x")))
+
+
+def _seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    if value is not None and not 0 <= value < 2**63:
+        raise click.BadParameter("a seed is a whole number from 0 to 2^63 - 1")
+    return value
 
 
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
@@ -224,15 +230,14 @@ def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     for value in values:
         name, _, number = value.partition("=")
         if name not in LIMITS:
-            hint = did_you_mean(name, LIMITS)
-            words = " and ".join(f"`{word}`" for word in LIMITS)
-            raise click.BadParameter(f"no limit is called `{cut(name)}`; {hint or f'there are {words}'}")
+            hint = did_you_mean(name, LIMITS) or "the limits are `nodes` and `elements`"
+            raise click.BadParameter(f"there is no limit `{cut(name)}`; {hint}")
         try:
             found[name] = int(number)
         except ValueError:
-            raise click.BadParameter(f"`{cut(value)}` has no whole number; write `--limit {name}=N`") from None
+            raise click.BadParameter(f"`{cut(value)}` does not give a whole number; write `--limit {name}=N`") from None
         if found[name] < 1:
-            raise click.BadParameter(f"`{name}` is at least 1")
+            raise click.BadParameter(f"`{name}` must be at least 1, got {found[name]}")
     return Limits(**found)
 
 
@@ -245,14 +250,14 @@ def specs(function: F) -> F:
 
 
 def reading(function: F) -> F:
-    """``--set``, ``--allow-outside`` and ``--limit``, which reach the command together as a :class:`Reading`."""
+    """``--set``, ``--allow-outside`` and ``--limit``. The command gets them together, as a :class:`Reading`."""
 
     @click.option(
         "--set",
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Change a value of the spec, such as `--set stages.groups=32`; may be repeated.",
+        help="Change a value of the spec, such as `stages.groups=32`. You can repeat this option.",
     )
     @click.option(
         "--allow-outside", is_flag=True, help="Let `extends` and `import` read files outside the spec's folder."
@@ -263,7 +268,7 @@ def reading(function: F) -> F:
         multiple=True,
         metavar="NAME=N",
         callback=_limits,
-        help="Raise or lower a limit: `nodes=N` of the network, `elements=N` of a value or of all weights.",
+        help="Change a limit: `nodes=N` in the network, `elements=N` in one value or in all weights.",
     )
     @functools.wraps(function)
     def command(*, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, **others: Any) -> Any:
@@ -272,20 +277,19 @@ def reading(function: F) -> F:
     return cast(F, command)
 
 
-def shape(function: F) -> F:
+def input(function: F) -> F:
+    text = "The shape of the input, such as `3x320x320`, instead of the spec's."
+    return click.option("--input", metavar="CxHxW", callback=_shape, help=text)(function)
+
+
+def seed(default: int | None, help: str) -> Callable[[F], F]:
+    """``--seed``; without a default, torch's own generator is used."""
     return click.option(
-        "--input", "shape", metavar="CxHxW", callback=_shape, help="Another input, such as `3x320x320`."
-    )(function)
+        "--seed", type=int, metavar="N", callback=_seed, default=default, show_default=default is not None, help=help
+    )
 
 
 def form(*choices: str) -> Callable[[F], F]:
     """``--format``; the first choice is the default."""
-    return click.option(
-        "--format",
-        "form",
-        type=Word("format", choices),
-        metavar="|".join(choices),
-        default=choices[0],
-        show_default=True,
-        help="Form of the output.",
-    )
+    kind = Word("format", choices)
+    return click.option("--format", "form", type=kind, default=choices[0], show_default=True, help="The output format.")

@@ -1,4 +1,4 @@
-"""The progress of long work: a bar on standard error where a person looks, and nothing in a pipe."""
+"""The progress of long work: a bar on standard error for a person, and nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Step = Callable[[str], None]
 
 @contextlib.contextmanager
 def progress(steps: int) -> Iterator[Step]:
-    """A bar of ``steps`` steps, wiped away at the end. What it gives is called as each begins, with what is done.
+    """A bar of ``steps`` steps that disappears at the end. Call what it gives with a few words as each step begins.
 
-    Long work is what signals are sent to, so each step looks whether one was lost in the step before.
+    People stop long work by signals, so each step checks whether a signal was lost in the step before.
     """
     with _drawn(steps) as draw:
 
@@ -36,18 +36,18 @@ def _drawn(steps: int) -> Iterator[Step]:
     if not terminal.person:
         yield lambda text: None
         return
-    from rich.console import Console  # only for a person
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # only for a person
 
-    console = Console(file=sys.stderr, force_terminal=True, color_system="auto" if terminal.colour else None)
     columns = (
         SpinnerColumn("line" if not terminal.encoding.lower().startswith("utf") else "dots"),
         BarColumn(20),
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
-    # Standard output may be a pipe, so it is left alone.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+    # Standard output may be a pipe, so do not redirect it.
+    with Progress(
+        *columns, console=terminal.console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
         task = bar.add_task("", total=steps)
         begun = 0
 
@@ -59,8 +59,8 @@ def _drawn(steps: int) -> Iterator[Step]:
         yield step
 
 
-def stand_somewhere() -> None:
-    """MKL, with which torch may come, ends the process where the working directory is gone."""
+def leave_lost_folder() -> None:
+    """Leave a working directory that no longer exists: the MKL of some torch builds ends the process there."""
     try:
         Path.cwd()
     except OSError:

@@ -1,7 +1,7 @@
-"""Everything that a terminal sees: diagnostics with their excerpts, or as JSON; text that is safe to print.
+"""Everything that a terminal shows: diagnostics with excerpts, JSON, and text that is safe to print.
 
-Tables and the progress of long work are drawn in ``tables`` and ``progress``; ``sarif`` and ``github`` have the forms
-that code hosts read, and ``findings`` the addresses of files there.
+``tables`` and ``progress`` draw tables and the progress of long work. ``sarif`` and ``github`` write what code hosts
+read, and ``findings`` has the paths of files there.
 """
 
 from __future__ import annotations
@@ -18,63 +18,68 @@ from typing import IO, TYPE_CHECKING
 from .spelling import with_options
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from archspec.diagnostics import Diagnostic, Span
 
 MAX_SHOWN = 50
-"""How many diagnostics one call prints; the rest is counted."""
+"""The most diagnostics that one call prints. The rest is only counted."""
 
 MAX_KEYS = 12
-"""How many state-dict keys of a kind, or things that a message lists, the text shows; JSON has them all."""
+"""The most state-dict keys of a kind, or items of a message, that the text shows. JSON has them all."""
 
 TAB = 4
 PIPE_WIDTH = 160
-"""How wide an excerpt may be where there is no terminal."""
+"""The most columns of an excerpt if there is no terminal."""
 
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "31;1", "33;1", "34", "36", "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where text goes: whether it takes colours, how wide an excerpt may be, and which characters it can show.
+    """Where text goes: whether it takes colors, how wide it is, and which characters it can show.
 
-    ``person`` says that somebody looks at it as it comes, so that lines may be fitted to the screen and drawn over.
+    If it is for a ``person``, lines may be fitted to the screen and drawn over.
     """
 
-    colour: bool = False
+    color: bool = False
     width: int = PIPE_WIDTH
     encoding: str = "utf-8"
     person: bool = False
 
     @classmethod
     def of(cls, stream: IO[str] | None) -> Terminal:
-        """What ``stream`` is. Colours need a terminal, and an environment that does not say ``NO_COLOR``."""
+        """What ``stream`` is. Colors need a terminal, and no ``NO_COLOR`` in the environment."""
         encoding = getattr(stream, "encoding", None) or "utf-8"
         if stream is None or not stream.isatty():
             return cls(encoding=encoding)
         person = os.environ.get("TERM") != "dumb"
-        colour = person and not os.environ.get("NO_COLOR")
-        import shutil  # where there is no terminal, nobody pays for it
+        color = person and not os.environ.get("NO_COLOR")
+        import shutil  # only for a terminal
 
-        return cls(colour, max(40, shutil.get_terminal_size().columns), encoding, person)
+        return cls(color, max(40, shutil.get_terminal_size().columns), encoding, person)
 
     def paint(self, text: str, style: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self.colour and text else text
+        return f"\x1b[{style}m{text}\x1b[0m" if self.color and text else text
 
     def safe(self, text: str) -> str:
-        """``text`` with everything made visible that could steer a terminal, break a line or not be encoded."""
+        """``text`` with escapes for what would control a terminal, break a line or fail to encode."""
         return text if text.isascii() and text.isprintable() else "".join(map(self._shown, text))
 
     def _shown(self, character: str) -> str:
-        if character.isprintable():
-            try:
-                character.encode(self.encoding)
-            except UnicodeError:
-                return f"\\u{ord(character):04x}"
-            return character
+        with contextlib.suppress(UnicodeError):
+            if character.isprintable() and character.encode(self.encoding):
+                return character
         return f"\\u{ord(character):04x}"
 
+    def console(self, stream: IO[str]) -> Console:
+        """rich's console on ``stream``, for a person."""
+        from rich.console import Console  # only for a person
+
+        return Console(file=stream, force_terminal=True, color_system="auto" if self.color else None)
+
     def cells(self, line: str) -> tuple[list[str], list[int]]:
-        """How each character of ``line`` is shown, and the column, from 0, at which it starts; the end comes last."""
+        """The text for each character of ``line``, and the columns, from 0, at which they start. The end comes last."""
         from archspec.display import display_width  # `--help` does not need the compiler
 
         shown: list[str] = []
@@ -90,7 +95,7 @@ class Terminal:
 
 
 def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
-    """A diagnostic as text, its lines joined, without a line break at the end."""
+    """A diagnostic as text, without a line break at the end."""
     diagnostic = with_options(diagnostic)
     safe = terminal.safe
     style = _RED if diagnostic.severity == "error" else _YELLOW
@@ -116,7 +121,7 @@ def render(diagnostic: Diagnostic, terminal: Terminal) -> str:
 
 
 def _without_list(diagnostic: Diagnostic, terminal: Terminal) -> tuple[str, list[str]]:
-    """The message without the list at its end, if that is too long for a line, and lines with the first entries."""
+    """The message, and lines with the first items of its list if the list is too long for the message's line."""
     from archspec.display import display_width  # `--help` does not need the compiler
 
     message, items = terminal.safe(diagnostic.message), [terminal.safe(item) for item in diagnostic.items]
@@ -127,12 +132,12 @@ def _without_list(diagnostic: Diagnostic, terminal: Terminal) -> tuple[str, list
 
 
 def and_more(number: int) -> str:
-    """What stands below the first of many."""
+    """The line below the first items of a long list."""
     return f"and {number:,} more, which `--format json` lists"
 
 
 def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, terminal: Terminal) -> list[str]:
-    """The line at ``span``, and under it what is meant. Of a span over several lines, the first is shown."""
+    """The first line of ``span``, and marks below it."""
     line = span.source.line(span.line)
     first = min(span.column - 1, len(line))
     last = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
@@ -144,7 +149,7 @@ def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, terminal
 
 
 def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -> tuple[str, int, int]:
-    """As much of ``line`` as fits, around characters ``first`` to ``last``; the marks' column and length."""
+    """As much of ``line`` as fits around the characters ``first`` to ``last``; the column and length of the marks."""
     shown, starts = terminal.cells(line)
     room = terminal.width - gutter - 5
     if starts[-1] <= room:
@@ -162,7 +167,7 @@ def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -
 
 
 class DiagnosticPrinter:
-    """Diagnostics on standard error as they come, at most :data:`MAX_SHOWN` of them, and their count at the end."""
+    """Prints diagnostics on standard error as they come, at most :data:`MAX_SHOWN`, and their count at the end."""
 
     def __init__(self) -> None:
         self.terminal = Terminal.of(sys.stderr)
@@ -180,7 +185,7 @@ class DiagnosticPrinter:
                 self.warnings += 1
 
     def finish(self, verdict: str = "") -> None:
-        """The line with the counts, if anything was found, and with a verdict, if there is one."""
+        """Print the counts, if there are any diagnostics, and the verdict, if it is given."""
         from archspec.display import counted  # `--help` does not need the compiler
 
         total = self.errors + self.warnings
@@ -196,7 +201,7 @@ class DiagnosticPrinter:
 
 
 def write(text: str, stream: IO[str] | None) -> None:
-    """Write and flush, so that the two streams keep their order; a stream that is closed swallows what it is given."""
+    """Write and flush, so that the two streams keep their order. A closed stream ignores the text."""
     raw = getattr(stream, "buffer", None)
     if stream is None:
         return
@@ -204,7 +209,7 @@ def write(text: str, stream: IO[str] | None) -> None:
         stream.write(text)
         stream.flush()
         return
-    # Under PYTHONUNBUFFERED Python drops, without a word, what a disk that fills up or a pipe does not take at once.
+    # Under PYTHONUNBUFFERED, Python silently drops what a pipe or a full disk does not take at once.
     encoding, errors = getattr(stream, "encoding", "utf-8"), getattr(stream, "errors", "strict")
     left = memoryview(text.replace("\n", os.linesep).encode(encoding, errors))
     while left:
@@ -212,17 +217,17 @@ def write(text: str, stream: IO[str] | None) -> None:
 
 
 def put(text: str, *, end: str = "\n") -> None:
-    """A line of data, for standard output."""
+    """Print a line of data on standard output."""
     write(f"{text}{end}", sys.stdout)
 
 
 def put_json(value: object) -> None:
-    """Data as JSON in ASCII, for standard output."""
+    """Print data on standard output, as JSON in ASCII."""
     put(json.dumps(value, indent=2))
 
 
 def say(text: str) -> None:
-    """A line for people, on standard error. If it cannot be written, nobody reads it, and the work goes on."""
+    """Print a line for people on standard error. If that fails, nobody reads it, and the work goes on."""
     try:
         write(f"{text}\n", sys.stderr)
     except OSError:
@@ -230,20 +235,19 @@ def say(text: str) -> None:
 
 
 def discard(stream: IO[str]) -> None:
-    """Let a stream that cannot be written take everything from now on, also what Python flushes when it ends."""
+    """Send all later output of a stream that failed to nowhere, even what Python flushes when it ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def short(number: int | None) -> str:
-    """A large number with a unit, three digits of it: ``4.09 G``."""
+    """A large number with a unit and three digits: ``4.09 G``."""
     if number is None:
         return "unavailable"
-    value, units = float(number), ["", "k", "M", "G", "T", "P", "E"]
-    while value >= 999.5 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    if not units[0]:
+    if number < 1000:
         return str(number)
+    value, units = number / 1000, "kMGTPE"
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{digits}f} {units[0]}"

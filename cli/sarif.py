@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: the form in which code scanners and editors take diagnostics."""
+"""SARIF 2.1.0: the format of diagnostics for code scanners and editors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
-"""How SARIF calls the folder that relative addresses begin at; a code host takes the root of the checkout."""
+"""SARIF's name for the folder that paths are relative to. For a code host it is the root of the checkout."""
 
 _INDEX = {code: number for number, code in enumerate(CODES)}
 
@@ -32,7 +32,7 @@ def put(findings: Iterable[Finding]) -> None:
 
 
 def as_sarif(findings: Iterable[Finding]) -> dict[str, Any]:
-    """A log of one run. What several specs share, such as a fault in a file that they all extend, is in it once.
+    """A log of one run. A fault that specs share, such as one in a file that they all extend, is in it once.
 
     Lines and columns count characters from 1, and ends are exclusive, as in a diagnostic.
     """
@@ -56,15 +56,15 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _result(finding: Finding) -> dict[str, Any]:
-    """A result has one location always: a code host refuses a log with a result that has none."""
+    """A result always has a location: a code host refuses a log with a result without one."""
     diagnostic = with_options(finding.diagnostic)
+    finding = finding._replace(diagnostic=diagnostic)
     related = [label for label in diagnostic.labels if finding.place(label.span)[1]]
-    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
-    lines = [_literal(f"{finding.elsewhere(diagnostic.span)}{diagnostic.message}{hint}")]
+    lines = [_literal(finding.sentence)]
     for label in diagnostic.labels:
         link = f"]({related.index(label)})" if label in related else ""
         lines.append(f"{'[' if link else ''}{_literal(finding.elsewhere(label.span) + label.text, bool(link))}{link}")
-    lines += map(_literal, (*diagnostic.notes, *([f"help: {diagnostic.help}"] if diagnostic.help else [])))
+    lines += map(_literal, finding.remarks)
     result: dict[str, Any] = {
         "ruleId": diagnostic.code,
         "ruleIndex": _INDEX[diagnostic.code],
@@ -82,13 +82,9 @@ def _result(finding: Finding) -> dict[str, Any]:
 
 def _location(finding: Finding, span: Span | None) -> dict[str, Any]:
     file, shown = finding.place(span)
-    place: dict[str, Any] = {"artifactLocation": _artifact(file or "<stdin>")}
-    if shown:
-        names = ("startLine", "startColumn", "endLine", "endColumn")
-        place["region"] = dict(zip(names, shown[1:], strict=True))
-    else:
-        place["region"] = {"startLine": 1}
-    return {"physicalLocation": place}
+    names = ("startLine", "startColumn", "endLine", "endColumn")
+    region = dict(zip(names, shown[1:], strict=True)) if shown else {"startLine": 1}
+    return {"physicalLocation": {"artifactLocation": _artifact(file or "<stdin>"), "region": region}}
 
 
 def _artifact(file: str) -> dict[str, str]:
@@ -97,9 +93,9 @@ def _artifact(file: str) -> dict[str, str]:
 
 
 def _literal(text: str, inside: bool = False) -> str:
-    """``text`` as a message that says just that, where SARIF would see a placeholder or a link; or ``inside`` a link.
+    """``text`` for a message, with escapes where SARIF would see a placeholder or a link; or for ``inside`` a link.
 
-    Only what would be taken for one is escaped, since many readers show escapes as they stand.
+    Nothing else is escaped, because many readers show the escapes.
     """
     text = re.sub(r"\{([0-9]+)\}", r"{{\1}}", text)
     return re.sub(r"[\\\[\]]", r"\\\g<0>", text) if inside else text.replace("](", "\\](")

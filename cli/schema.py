@@ -8,16 +8,11 @@ from archspec.language.schema import library_schema, read_schema
 
 from .render import put_json, say
 
-HELP = """\
-Save it with `archspec schema{option} > {file}`. Editors with a YAML language server then complete keys, and
-mark what does not fit, in every {kind} beside it that begins with this line:
-# yaml-language-server: $schema={file}"""
-
 
 @click.command("schema")
-@click.option("--library", is_flag=True, help="The schema of a file of definitions, as `import` names one.")
+@click.option("--library", is_flag=True, help="Print the schema of a file of definitions, for `import`.")
 def command(library: bool) -> int:
-    """Print the JSON Schema of a spec, with which editors complete and check one.
+    """Print the JSON Schema of a spec, for editors. With it, they complete keys and mark errors.
 
     \b
     Example:
@@ -29,8 +24,9 @@ def command(library: bool) -> int:
       # yaml-language-server: $schema=archspec.schema.json
     """
     put_json(library_schema() if library else read_schema())
-    if library:
-        say(HELP.format(option=" --library", file="archspec-library.schema.json", kind="file of definitions"))
-    else:
-        say(HELP.format(option="", file="archspec.schema.json", kind="spec"))
+    file, option = ("archspec-library.schema.json", " --library") if library else ("archspec.schema.json", "")
+    kind = "file of definitions" if library else "spec"
+    say(f"Save the schema with `archspec schema{option} > {file}`. An editor with a YAML language server then")
+    say(f"completes keys and marks errors in every {kind} in the same folder that begins with this line:")
+    say(f"# yaml-language-server: $schema={file}")
     return 0

@@ -1,4 +1,4 @@
-"""``archspec show``: what a spec says after ``extends`` and ``--set``, or the nodes that it compiles to."""
+"""``archspec show``: a spec after ``extends`` and ``--set``, or the nodes of its network."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from .tables import put_table
 @click.option("--graph", "nodes", is_flag=True, help="Show the nodes of the compiled network instead.")
 @options.form("yaml", "json")
 def command(spec: str, reading: options.Reading, nodes: bool, form: str) -> int:
-    """Show a spec after `extends` and `--set`, with where each value came from.
+    """Show a spec after `extends` and `--set`, with the origin of each value.
 
-    What is printed is a spec itself: it stands alone, and compiles to the same network. Comments name the place of what
-    was written elsewhere. With --graph, the nodes of the network: name, operation, inputs, shape, and line of the spec.
+    The output is a complete spec that compiles to the same network. Comments name the origin of values from other
+    files. With --graph, the output lists the nodes of the network: name, operation, inputs, shape, and line of the
+    spec.
 
     \b
     Examples:
@@ -55,13 +56,11 @@ def command(spec: str, reading: options.Reading, nodes: bool, form: str) -> int:
 
 def _spec_json(graph: Graph, document: Document) -> dict[str, Any]:
     places = {".".join(map(str, path)): _place(document.span(path)) for path in _paths(document.value, ())}
-    return {
-        "name": graph.name,
-        "hash": graph.fingerprint,
-        "spec": document.value,
-        "places": places,
-        "diagnostics": as_json(graph.warnings),
-    }
+    return _with_graph(graph, {"spec": document.value, "places": places})
+
+
+def _with_graph(graph: Graph, data: dict[str, Any]) -> dict[str, Any]:
+    return {"name": graph.name, "hash": graph.fingerprint, **data, "diagnostics": as_json(graph.warnings)}
 
 
 def _paths(value: Any, path: Path) -> Iterator[Path]:
@@ -77,14 +76,9 @@ def _place(span: Span | None) -> dict[str, Any]:
 
 
 def _graph_json(graph: Graph) -> dict[str, Any]:
-    return {
-        "name": graph.name,
-        "hash": graph.fingerprint,
-        **plain(graph, "input", "outputs"),
-        "nodes": [_node_json(node) for node in graph.nodes],
-        "regions": [plain(region, "kind", "scope", "name", "first", "last") for region in graph.regions],
-        "diagnostics": as_json(graph.warnings),
-    }
+    regions = [plain(region, "kind", "scope", "name", "first", "last") for region in graph.regions]
+    nodes = [_node_json(node) for node in graph.nodes]
+    return _with_graph(graph, {**plain(graph, "input", "outputs"), "nodes": nodes, "regions": regions})
 
 
 def _node_json(node: Node) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""The end that a signal asks for: it comes even where the code that was running swallows an exception, or makes another
-of it, as what torch imports does in places."""
+"""Ends the process when a signal asks for it, even if the running code swallows or replaces the exception.
+
+Some modules that torch imports do so.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ _asked: list[int] = []
 
 
 class Ended(KeyboardInterrupt):
-    """A signal has asked the process to end. It unwinds as an interrupt does, so that temporary files are removed."""
+    """A signal asked the process to end. It unwinds like an interrupt, so that temporary files are removed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -20,7 +22,7 @@ class Ended(KeyboardInterrupt):
 
 
 def listen() -> None:
-    """From now on these signals end the process, but for one that is ignored, as `nohup` has it."""
+    """From now on, these signals end the process, except a signal that is ignored, as under `nohup`."""
     for name in sorted({*SIGNALS} & set(dir(signal))):
         kind = getattr(signal, name)
         if signal.getsignal(kind) is not signal.SIG_IGN:
@@ -33,15 +35,15 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def status() -> int:
-    """The exit status that a signal has asked for; 0 where none has."""
+    """The exit status that a signal asked for, or 0."""
     return _asked[0] if _asked else 0
 
 
 def end_if_asked() -> None:
-    """End where a signal has asked for it, and what it raised was lost.
+    """End if a signal asked for it and its exception was lost.
 
     Raises:
-        Ended: it has.
+        Ended: a signal asked for it.
     """
     if _asked:
         raise Ended(_asked[0])

@@ -1,4 +1,4 @@
-"""How the command line spells the arguments of the Python functions, in what it shows of a diagnostic."""
+"""The command line's spelling of the arguments of Python functions that a diagnostic mentions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archspec.diagnostics import Diagnostic, Span
+    from archspec.diagnostics import Diagnostic
 
 OPTIONS = {
     "against": "`--against`",
@@ -22,23 +22,20 @@ OPTIONS = {
     "tolerance": "`--tolerance X`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
 }
-"""For each argument that a help mentions, the option, with `{}` for its value."""
+"""The option for each argument that a help mentions, with `{}` for its value."""
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """Diagnostics as JSON has them."""
+    """Diagnostics as plain data, for JSON."""
     return [with_options(diagnostic).as_data() for diagnostic in diagnostics]
 
 
 def with_options(diagnostic: Diagnostic) -> Diagnostic:
-    """The diagnostic with options of the command line in place of arguments of the Python functions."""
+    """The diagnostic, with options of the command line instead of arguments of Python functions."""
     help = diagnostic.help
     for name, text, value in diagnostic.mentions:
         help = help.replace(text, OPTIONS[name].format(value))
-    return replace(diagnostic, help=help, span=diagnostic.span and _in_option(diagnostic.span))
-
-
-def _in_option(span: Span) -> Span:
-    if span.source.kind != "argument":
-        return span
-    return span._replace(source=replace(span.source, name=f"--{span.source.name}"))
+    span = diagnostic.span
+    if span and span.source.kind == "argument":
+        span = span._replace(source=replace(span.source, name=f"--{span.source.name}"))
+    return replace(diagnostic, help=help, span=span)

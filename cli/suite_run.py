@@ -1,4 +1,4 @@
-"""Testing many specs, here or in processes of their own, and what each of them gave."""
+"""Tests many specs, in this process or in several others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from . import options
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A spec to test, as it was named, and how. ``source`` is its text where only this process can read it."""
+    """A spec to test, and how. ``source`` is its text if only this process can read it."""
 
     reference: str
     level: Level
@@ -38,14 +38,14 @@ class Request:
 
 
 class Tested(NamedTuple):
-    """What testing a spec gave; with ``--update``, of the text with measured values, which is then to be written."""
+    """The result for one spec. With ``--update``, it is the result for the text with measured values."""
 
     outcome: Outcome
     update: Update | None = None
 
 
 class Lost(click.ClickException):
-    """A process came to an end that archspec did not bring about, such as for want of memory."""
+    """A process ended that archspec did not end, for example because memory ran out."""
 
     exit_code = 3
 
@@ -53,42 +53,41 @@ class Lost(click.ClickException):
 def test(request: Request) -> Tested:
     """Test one spec."""
     if request.level != "check":
-        _settle()
+        _prepare_torch()
     reading, change, text = request.reading, None, request.source
     if request.update:
-        with contextlib.suppress(SpecError):  # what is wrong with the spec is found when it is checked
+        with contextlib.suppress(SpecError):  # the check reports what is wrong with the spec
             change = update(reading.compile(request.reference))
             text = replace(change.source, text=change.text)
     outcome = reading.check(request.reference, text, level=request.level, largest=request.largest)
     if request.level != "check":
-        gc.collect()  # what was built: networks hold themselves in circles
-    return Tested(replace(outcome, graph=None), change)  # a graph cannot go from one process to another
+        gc.collect()  # networks contain reference cycles
+    return Tested(replace(outcome, graph=None), change)  # a graph cannot go to another process
 
 
 @functools.cache
-def _settle() -> None:
-    """Import what all specs need, keep to one core, and spare the collector from looking through it again and again."""
+def _prepare_torch() -> None:
+    """Import what all specs need, keep to one core, and exempt these imports from garbage collection."""
     with contextlib.suppress(ImportError):
         importlib.import_module("archspec.testing.run").keep_to_one_core()
         gc.collect()
         gc.freeze()
 
 
-def test_all(requests: Iterable[Request], jobs: int) -> Iterator[Tested]:
-    """Test specs, as many at a time as there are ``jobs``; what they gave, in their order."""
-    requests = list(requests)
+def test_all(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
+    """Test specs, at most ``jobs`` at a time. The results come in the order of the requests."""
     if jobs == 1 or len(requests) < 2:
         yield from map(test, requests)
         return
-    context = multiprocessing.get_context("spawn")  # a process that has loaded torch may not be forked
-    pool = ProcessPoolExecutor(min(jobs, len(requests)), context, _begin)
+    context = multiprocessing.get_context("spawn")  # a process with torch loaded must not be forked
+    pool = ProcessPoolExecutor(min(jobs, len(requests)), context, _exit_on_terminate)
     try:
-        with _deaf_to_interrupts():
+        with _interrupts_ignored():
             results = pool.map(test, requests)
         yield from results
     except BrokenProcessPool:
-        raise Lost("a process that tests specs was ended from outside; try fewer --jobs") from None
-    except BaseException:  # an interrupt, or whoever reads this has gone
+        raise Lost("a test process ended unexpectedly; try fewer --jobs") from None
+    except BaseException:  # an interrupt, or nobody reads the results anymore
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()
@@ -97,8 +96,8 @@ def test_all(requests: Iterable[Request], jobs: int) -> Iterator[Tested]:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """The processes that begin here ignore interrupts, also while they import: the one that began them ends them."""
+def _interrupts_ignored() -> Iterator[None]:
+    """New processes ignore interrupts, even while they import: this process ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -109,6 +108,6 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin() -> None:
-    """Ready a process to be ended: temporary files are then removed."""
+def _exit_on_terminate() -> None:
+    """Have SIGTERM raise an exit in this process, so that it removes its temporary files."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -1,71 +1,57 @@
-"""The expression of ``-k``: words in a spec's path, joined by ``and``, ``or``, ``not`` and brackets."""
+"""The expression of ``-k``: words of a path, joined by ``and``, ``or``, ``not`` and parentheses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 MAX_WORDS = 200
 _TOKEN = re.compile(r"\s*([()]|[^\s()]+)")
-_KEYWORDS = ("and", "or", "not", "(", ")")
 
 Selected = Callable[[str], bool]
 
 
 def selection(expression: str) -> Selected:
-    """Whether an expression selects a path, in which its words are looked for without regard to case.
+    """A function that says whether the expression selects a path. Upper and lower case are the same.
 
-    ``not`` binds more closely than ``and``, and ``and`` more closely than ``or``.
+    ``not`` binds more tightly than ``and``, and ``and`` more tightly than ``or``.
 
     Raises:
-        ValueError: with what is wrong with the expression.
+        ValueError: the expression has a fault; the text says which.
     """
     tokens = _TOKEN.findall(expression)
     if len(tokens) > MAX_WORDS:
-        raise ValueError(f"more than {MAX_WORDS} words")
-    parser = _SelectionParser(tokens)
-    found = parser.either()
-    if parser.next:
-        raise ValueError(f"`{parser.next}` does not belong here")
+        raise ValueError(f"there are more than {MAX_WORDS} words")
+    rest = tokens[::-1]
+    found = _joined(rest, "or", any)
+    if rest:
+        raise ValueError(f"`{rest[-1]}` does not belong here")
     return lambda path: found(path.lower())
 
 
-class _SelectionParser:
-    def __init__(self, tokens: list[str]) -> None:
-        self.rest = tokens[::-1]
+def _joined(rest: list[str], word: str, join: Callable[[Iterable[bool]], bool]) -> Selected:
+    """The parts that ``word`` joins. ``rest`` are the remaining tokens, the next one last."""
+    parts: list[Selected] = []
+    while not parts or _take(rest, word):
+        parts.append(_joined(rest, "and", all) if word == "or" else _part(rest))
+    return lambda path: join(part(path) for part in parts)
 
-    @property
-    def next(self) -> str:
-        return self.rest[-1] if self.rest else ""
 
-    def take(self, token: str) -> bool:
-        if self.next != token:
-            return False
-        self.rest.pop()
-        return True
+def _part(rest: list[str]) -> Selected:
+    if _take(rest, "not"):
+        negated = _part(rest)
+        return lambda path: not negated(path)
+    if _take(rest, "("):
+        inside = _joined(rest, "or", any)
+        if not _take(rest, ")"):
+            raise ValueError("a parenthesis is not closed")
+        return inside
+    if not rest or rest[-1] in ("and", "or", ")"):
+        raise ValueError(f"a word is missing before `{rest[-1]}`" if rest else "a word is missing at the end")
+    word = rest.pop().lower()
+    return lambda path: word in path
 
-    def either(self) -> Selected:
-        parts = [self.all()]
-        while self.take("or"):
-            parts.append(self.all())
-        return lambda path: any(part(path) for part in parts)
 
-    def all(self) -> Selected:
-        parts = [self.one()]
-        while self.take("and"):
-            parts.append(self.one())
-        return lambda path: all(part(path) for part in parts)
-
-    def one(self) -> Selected:
-        if self.take("not"):
-            negated = self.one()
-            return lambda path: not negated(path)
-        if self.take("("):
-            inside = self.either()
-            if not self.take(")"):
-                raise ValueError("a bracket is not closed")
-            return inside
-        if not self.next or self.next in _KEYWORDS:
-            raise ValueError(f"a word is missing before `{self.next}`" if self.next else "a word is missing at the end")
-        word = self.rest.pop().lower()
-        return lambda path: word in path
+def _take(rest: list[str], token: str) -> bool:
+    """Take the next token if it is this one."""
+    return rest[-1:] == [token] and bool(rest.pop())

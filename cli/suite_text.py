@@ -1,4 +1,4 @@
-"""What ``archspec test`` shows: a line a spec with what failed below, the same as JSON, and in the forms of others."""
+"""What ``archspec test`` shows: a line for each spec with its faults, and the same as JSON and JUnit XML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Text:
-    """Each spec on standard output as it comes, what failed on standard error, and the count at the end."""
+    """Prints each spec on standard output as it comes, its faults on standard error, and the count at the end."""
 
     def __init__(self) -> None:
         self.report = DiagnosticPrinter()
@@ -37,22 +37,21 @@ class Text:
         for case, new in _told_once(outcome):
             self.report.add(new)
             if new and case.change:
-                safe = Terminal.of(sys.stderr).safe
-                lines = [*(f"  - {line.strip()}" for line in case.change.before)]
+                lines = [f"  - {line.strip()}" for line in case.change.before]
                 lines += [f"  + {line.strip()}" for line in case.change.after]
-                say("\n".join(safe(line) for line in lines))
+                say("\n".join(map(self.report.terminal.safe, lines)))
         for name, reason in (tested.update.left if tested.update else {}).items():
-            say(Terminal.of(sys.stderr).safe(f"{outcome.file}: {name} is left as it is: {reason}"))
+            say(self.report.terminal.safe(f"{outcome.file}: {name} is unchanged: {reason}"))
 
     def finish(self, seconds: float) -> None:
         passed = sum(outcome.passed for outcome in self.tested)
         self.report.finish(f"{passed} of {counted(len(self.tested), 'spec')} passed in {seconds:.1f} s")
         if any(case.left_out == NO_TORCH for outcome in self.tested for case in outcome.left_out):
-            say("torch is not installed: nothing was built or run; pip install 'archspec-compiler[torch]'")
+            say("torch is not installed, so nothing was built or run; pip install 'archspec-compiler[torch]'")
 
 
 def _told_once(outcome: Outcome) -> Iterator[tuple[Case, list[Diagnostic]]]:
-    """Each case of a spec, and what it has to say that none before it has said."""
+    """Each case of a spec, with the diagnostics that no earlier case has."""
     told: set[Diagnostic] = set()
     for case in outcome.cases:
         yield case, [diagnostic for diagnostic in case.diagnostics if diagnostic not in told]
@@ -67,7 +66,7 @@ def _put_diff(diff: str) -> None:
 
 
 def _verdict(outcome: Outcome) -> str:
-    """What was found, in a line."""
+    """The result in one line."""
     failed = [case.name for case in outcome.cases if case.failed]
     if failed:
         return f"failed: {', '.join(failed)}"
@@ -100,14 +99,14 @@ def _as_json(outcome: Outcome, update: Update | None) -> dict[str, Any]:
 
 
 def findings(found: Iterable[Tested]) -> Iterator[Finding]:
-    """What failed, for code hosts."""
+    """The diagnostics, for code hosts."""
     for tested in found:
         for _, new in _told_once(tested.outcome):
             yield from (Finding(diagnostic, tested.outcome.path) for diagnostic in new)
 
 
 def junit(found: Iterable[Tested]) -> None:
-    """Print the XML that continuous integration reads: a suite a spec, a test case each."""
+    """Print JUnit XML, which continuous integration reads: a test suite for each spec."""
     root = ElementTree.Element("testsuites", name="archspec")
     for tested in found:
         _suite(root, tested.outcome)
@@ -116,17 +115,13 @@ def junit(found: Iterable[Tested]) -> None:
 
 
 def _suite(root: ElementTree.Element, outcome: Outcome) -> None:
-    cases = outcome.cases
-    counts = {
-        "tests": len(cases),
-        "failures": sum(case.failed for case in cases),
-        "errors": 0,
-        "skipped": sum(bool(case.left_out) for case in cases),
-    }
-    suite = ElementTree.SubElement(root, "testsuite", {"name": _xml(outcome.file), "time": f"{outcome.seconds:.3f}"})
-    suite.attrib.update({key: str(value) for key, value in counts.items()})
+    file, cases = _xml(outcome.file), outcome.cases
+    suite = ElementTree.SubElement(root, "testsuite", name=file, time=f"{outcome.seconds:.3f}", tests=str(len(cases)))
+    suite.set("failures", str(sum(case.failed for case in cases)))
+    suite.set("errors", "0")
+    suite.set("skipped", str(len(outcome.left_out)))
     for case in cases:
-        attributes = {"classname": _xml(outcome.file), "name": _xml(case.name), "time": f"{case.seconds:.3f}"}
+        attributes = {"classname": file, "name": _xml(case.name), "time": f"{case.seconds:.3f}"}
         made = ElementTree.SubElement(suite, "testcase", attributes)
         if case.span:
             made.attrib.update({"file": _xml(case.span.source.name), "line": str(case.span.line)})
@@ -140,5 +135,5 @@ def _suite(root: ElementTree.Element, outcome: Outcome) -> None:
 
 
 def _xml(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
+    """Text without the characters that XML cannot contain."""
     return _NOT_XML.sub("?", text)

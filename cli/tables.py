@@ -1,14 +1,15 @@
-"""Tables: aligned text in a pipe, drawn by rich where a person looks, which folds long cells to fit the screen."""
+"""Tables: aligned text in a pipe. For a person, rich draws them and folds long cells to fit the screen."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
 
-from archspec.display import display_width
+from archspec.analysis.parts import Totals
+from archspec.display import counted, display_width
 from archspec.operations.shapes import show_shape
 
-from .render import MAX_KEYS, Terminal, and_more, put
+from .render import MAX_KEYS, Terminal, and_more, put, short
 
 Rows = Sequence[Sequence[str]]
 
@@ -22,15 +23,15 @@ def put_table(
     total: bool = False,
     spare: Sequence[int] = (),
 ) -> None:
-    """Rows as data for standard output.
+    """Print rows on standard output.
 
     Args:
-        rows: cells of any text; it is made safe here.
-        right: the numbers of the columns that are aligned to the right.
-        indent: what stands before every row.
-        header: whether the first row names the columns.
-        total: whether the last row sums up the others.
-        spare: columns that are left out, in this order, while the table is wider than a person's screen.
+        rows: cells with any text; this function makes it safe.
+        right: the numbers of the columns to align right.
+        indent: the text before every row.
+        header: whether the first row has the names of the columns.
+        total: whether the last row is the sum of the others.
+        spare: the columns to leave out, in this order, while the table is wider than a person's screen.
     """
     terminal = Terminal.of(sys.stdout)
     safe = [[terminal.safe(cell) for cell in row] for row in rows]
@@ -42,20 +43,28 @@ def put_table(
         _draw([[row[column] for column in left] for row in safe], right, indent, header, total, terminal)
 
 
-def put_keys(rows: Rows, *, indent: str) -> None:
-    """Rows of state-dict keys, the first few."""
+def put_keys(title: str, rows: Rows, *, indent: str) -> None:
+    """Print a title and the first few of some rows of state-dict keys, or nothing without rows."""
+    if not rows:
+        return
+    put(title)
     put_table(rows[:MAX_KEYS], indent=indent)
     if len(rows) > MAX_KEYS:
         put(f"{indent}{and_more(len(rows) - MAX_KEYS)}")
 
 
 def size_of(shape: tuple[int, ...]) -> str:
-    """A tensor's shape as people read it."""
+    """The shape of a tensor, for people."""
     return show_shape(shape) if shape else "a number"
 
 
+def summed(totals: Totals) -> str:
+    """The size of a network: ``25,557,032 parameters, 4.09 G MACs, 50 layers``."""
+    return f"{totals.costs.params:,} parameters, {short(totals.costs.macs)} MACs, {counted(totals.layers, 'layer')}"
+
+
 def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:
-    """The columns that are left when as many of ``spare`` are left out as must be."""
+    """The columns that fit, without as many of ``spare`` as needed."""
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     left = list(range(len(widths)))
     for column in spare:
@@ -78,8 +87,7 @@ def plain(rows: Rows, right: Collection[int] = (), indent: str = "") -> str:
 
 
 def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: bool, terminal: Terminal) -> None:
-    """The same table for a person. rich takes 50 ms to import, so nothing else pays for it."""
-    from rich.console import Console  # only for a person
+    """The same table for a person."""
     from rich.padding import Padding  # only for a person
     from rich.table import Table  # only for a person
     from rich.text import Text  # only for a person
@@ -87,12 +95,11 @@ def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: 
     drawn = Table(box=None, show_header=header, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     named = max(display_width(row[0]) for row in rows)
     for number, cell in enumerate(rows[0]):
-        # What a row is called is folded last: a name in two pieces cannot be copied.
+        # The names of rows are folded last: nobody can copy a name in two pieces.
         whole = number == 0 and 3 * named <= 2 * terminal.width
         drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold", no_wrap=whole)
     body = rows[1:] if header else rows
     for number, row in enumerate(body):
         style = "bold" if total and number == len(body) - 1 else ""
         drawn.add_row(*map(Text, row), style=style)
-    console = Console(file=sys.stdout, force_terminal=True, color_system="auto" if terminal.colour else None)
-    console.print(Padding.indent(drawn, len(indent)))
+    terminal.console(sys.stdout).print(Padding.indent(drawn, len(indent)))

@@ -1,4 +1,4 @@
-"""``archspec test``: that specs hold what they expect, and that torch builds and runs what they say."""
+"""``archspec test``: whether specs hold what they expect, and torch builds and runs what they describe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archspec.testing.update import Update
 
 from . import options
 from .findings import put_findings
-from .progress import progress, stand_somewhere
+from .progress import leave_lost_folder, progress
 from .render import Terminal
 from .suite_run import Request, Tested, test_all
 from .suite_select import Selected, selection
@@ -35,7 +35,7 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
     try:
         return selection(value)
     except ValueError as error:
-        raise click.BadParameter(f"{error}; write words of paths, as in 'resnet and not wide'") from None
+        raise click.BadParameter(f"{error}; write words of a path, as in 'resnet and not wide'") from None
 
 
 @click.command("test", cls=options.SpecCommand)
@@ -43,26 +43,25 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--level",
     type=options.Word("level", LEVELS),
-    metavar="|".join(LEVELS),
-    help="How far each spec is tested: `check` needs no torch, `build` has torch confirm every shape and weight, `run` "
-    "initializes and runs the network. By default `run`, as far as torch is there.",
+    help="How far to test each spec. `check` does not need torch. `build` has torch confirm every shape and weight. "
+    "`run` initializes and runs the network. The default is `run`, or `check` without torch.",
 )
 @click.option(
     "-k",
     "selected",
     metavar="EXPRESSION",
     callback=_selection,
-    help="Only specs whose path has these words, such as 'resnet and not (wide or v2)'.",
+    help="Test only specs whose path has these words, such as 'resnet and not (wide or v2)'.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Specs at a time.")
-@click.option("--update", is_flag=True, help="Write measured values into the files, where they expect other ones.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option("--update", is_flag=True, help="Write measured values into the files that expect others.")
 @click.option(
     "--largest",
     type=click.IntRange(0),
     default=LARGEST,
     show_default=True,
     metavar="N",
-    help="Parameters up to which a network is run.",
+    help="Only run networks with at most this many parameters.",
 )
 @options.reading
 @options.form("text", "junit", "json", "sarif", "github")
@@ -76,18 +75,18 @@ def command(
     reading: options.Reading,
     form: str,
 ) -> int:
-    """Test specs: that they hold what they expect, and that torch builds and runs what they say.
+    """Test what specs expect, and that torch builds and runs what they describe.
 
-    A PATH is a spec, the name of one that ships with archspec, or a folder, of which all specs are tested, also those
-    in folders below. Without any, that is the current folder. Each spec is checked as `archspec check` does. With
-    torch, it is then built and every shape and weight compared with what was inferred; its weights are initialized
-    twice from one seed, saved and loaded, and the network is run forward and back.
+    A PATH is a spec, the name of a spec that ships with archspec, or a folder. A folder gives all specs in it and in
+    the folders below. Without a PATH, the command tests the current folder. It first checks each spec like `archspec
+    check`. If torch is installed, it then builds the network, compares every shape and weight with the inferred ones,
+    initializes the weights twice from one seed, saves and loads them, and runs the network forward and backward.
 
-    --update writes what was measured in the place of what the spec expects, and shows the change. Comments and layout
-    stay, rounded figures stay rounded, and bounds are left alone. A spec without `expect` gets one.
+    --update writes measured values in place of wrong expectations, and shows the changes. Comments and layout stay,
+    rounded figures stay rounded, and bounds do not change. A spec without `expect` gets one.
 
-    `--format junit` is what continuous integration shows, `sarif` is for code scanners and editors, and `github`
-    annotates the files of a pull request.
+    `--format junit` is for continuous integration, and `sarif` for code scanners and editors. `github` annotates the
+    files of a pull request.
 
     \b
     Examples:
@@ -100,13 +99,13 @@ def command(
         help = "pip install 'archspec-compiler[torch]'"
         raise EnvironmentFault(Diagnostic("E809", f"--level {level} needs torch, which is not installed", help=help))
     if update and reading.overrides:
-        raise click.UsageError("--set makes another network, whose figures --update would write into this one's spec")
+        raise click.UsageError("--update cannot be used with --set: the figures would be those of another network")
     named = list(options.references(paths or (os.curdir,)))
     if update and (strangers := [name for name in named if name == options.STDIN or name in zoo_names()]):
-        raise click.UsageError(f"--update writes files, and `{cut(strangers[0])}` is none; name the path of one")
+        raise click.UsageError(f"--update needs a file to write, and `{cut(strangers[0])}` is not a path")
     names = list(dict.fromkeys(name for name in named if selected(name)))
     if not names:
-        raise click.UsageError(f"-k selects none of {len(named)} specs")
+        raise click.UsageError(f"-k selects none of the {len(named)} specs")
     requests = [Request(name, level or "run", reading, largest, update, _standard_input(name)) for name in names]
     begun, status, text = time.monotonic(), 0, Text()
     watched = form == "text" and not Terminal.of(sys.stderr).person
@@ -122,22 +121,22 @@ def command(
     elif form != "text":
         put_findings(form, findings(found))
     else:
-        for tested in [] if watched else found:  # a line in the middle of a bar would tear it
+        for tested in [] if watched else found:  # a line would break the progress bar
             text.put(tested)
         text.finish(time.monotonic() - begun)
     return status or int(not all(tested.outcome.passed for tested in found))
 
 
 def _standard_input(name: str) -> Source | None:
-    """The text of standard input, where that is named: no other process can read it."""
-    with contextlib.suppress(SpecError):  # what cannot be read is said when it is tested
+    """The text of standard input, if ``name`` means it: no other process can read it."""
+    with contextlib.suppress(SpecError):  # the test reports what cannot be read
         return options.source(name) if name == options.STDIN else None
     return None
 
 
 def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
     if has_torch():
-        stand_somewhere()
+        leave_lost_folder()
     with progress(len(requests)) as step:
         step(requests[0].reference)
         for number, tested in enumerate(test_all(requests, jobs), start=1):
@@ -147,7 +146,7 @@ def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
 
 
 def _write(update: Update) -> int:
-    """Write a spec's new text. The exit status, 3 where that cannot be done."""
+    """Write the new text of a spec. Returns the exit status, which is 3 if that fails."""
     path = Path(update.source.path or update.source.name)
     try:
         with replacing(path, force=True) as temporary:

@@ -114,7 +114,7 @@ def test_the_text_has_totals_stages_and_paths(run: Run) -> None:
     }.items():
         assert figure in told[name], name
     assert "one multiply-add as one, without biases; FLOPs are twice the MACs" in lines[-2]
-    assert "fixed activations" in lines[-1]
+    assert "activation functions held fixed" in lines[-1]
 
 
 def test_rows_of_blocks_and_what_stands_elsewhere_make_the_total(run: Run) -> None:
@@ -206,7 +206,7 @@ def test_gates_are_no_paths_unless_they_are_asked_for(run: Run) -> None:
     found = run("analyze", "-", "--gates", "--format", "json", stdin=GATED).json
     assert (found["paths"]["skip_paths"], found["paths"]["gates_counted"]) == (3**3, True)
     assert "The receptive field leaves out the gates" in run("analyze", "-", stdin=GATED).out
-    assert "Paths through gates are counted." in run("analyze", "-", "--gates", stdin=GATED).out
+    assert "The paths through gates are counted." in run("analyze", "-", "--gates", stdin=GATED).out
 
 
 def test_outputs_have_paths_of_their_own(small: Path, run: Run) -> None:
@@ -265,7 +265,7 @@ def test_several_specs_are_compared_in_one_table(run: Run) -> None:
     assert [re.search(r"2\^\d+", line)[0] for line in text[1:4]] == ["2^8", "2^16", "2^54"]
     assert [line.split()[1] for line in text[1:4]] == ["3x224x224", "3x224x224", "3x32x32"]
     assert "multiply-add" in "".join(text[4:])
-    assert "the receptive field is in pixels" in text[-1]
+    assert "The receptive field is in pixels" in text[-1]
 
 
 # -- faults and usage --------------------------------------------------------------------------------------------------

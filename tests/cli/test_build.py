@@ -208,7 +208,7 @@ def test_saying_what_was_saved(small: Path, run: Run) -> None:
     assert (found.status, found.err) == (0, "")
     *_, saved, following = found.out.splitlines()
     size = f"{Path('new.safetensors').stat().st_size / 1000:.2f}"
-    assert saved == f"Saved new.safetensors: {size} kB of initialized weights, with the spec in their metadata."
+    assert saved == f"Saved new.safetensors: {size} kB of initialized weights, with the spec in the metadata."
     call = following.removeprefix("Next: `").partition("` ")[0]
     model = eval(call, {"archspec": archspec})  # it must do what it says
     assert model(torch.zeros(2, 3, 16, 16)).shape == (2, 7)

@@ -71,7 +71,7 @@ def test_a_pth_becomes_safetensors(state: State, run: Run) -> None:
     found = run("build", "small.yaml", "--weights", "small.pth", "-o", "new.safetensors")
     assert (found.status, found.err) == (0, "")
     assert sections(found.out) == ["small.pth", f"  {len(state)} keys loaded"]
-    assert " kB of weights, with the spec in their metadata." in found.out
+    assert " kB of weights, with the spec in the metadata." in found.out
     saved = load_file("new.safetensors")
     assert saved.keys() == torch.load("small.pth", weights_only=True).keys()
     assert all(torch.equal(saved[key], state[key]) for key in state)

@@ -124,7 +124,7 @@ def test_a_folder_without_specs(nets: list[str], run: Run) -> None:
         assert "error[E803]: the folder `empty` holds no specs" in found.err
         assert "ends in `.yaml` or `.yml`" in found.err
     Path("empty/mkdocs.yml").write_text("site_name: docs\n")
-    assert "1 file of YAML there has no `archspec:` at the top" in run("check", "empty").err
+    assert "1 YAML file there has no `archspec:` at the top" in run("check", "empty").err
     found = run("check", "empty", "nets")
     assert found.status == 1
     assert found.err.endswith("1 error; 5 of 6 specs are valid\n")

@@ -66,7 +66,7 @@ def test_a_comparison_says_what_is_unavailable_and_why(mystery: None, run: Run) 
     first, second = text.splitlines()[1:3]
     assert line(r"resnet18 +3x224x224 +11,689,512 .* unavailable +unavailable +- .*", first)
     assert "unavailable" not in second
-    assert text.endswith("\nWhat is unavailable has no rule in mystery.\n")
+    assert text.endswith("\nSome figures are unavailable: there is no rule for them in mystery.\n")
     form = run("analyze", "resnet18", "resnet34", "--format", "csv").out
     row = next(csv.DictReader(io.StringIO(form)))
     assert (row["macs"], row["inference_peak_bytes"], row["receptive_field"]) == ("1814073344", "", "")

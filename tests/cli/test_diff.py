@@ -34,7 +34,7 @@ def test_the_text_tells_keys_stages_totals_and_weights(run: Run) -> None:
     assert ["skip", "paths", "65,536", "same"] in told["totals"]
     weights = told["weights, by state-dict key"]
     assert ["layer1.0.conv2.weight", "64x64x3x3", "->", "128x4x3x3"] in weights
-    assert "  144 keys fit as they are" in found.out
+    assert "  144 keys unchanged" in found.out
     assert "and 164 more, which `--format json` lists" in found.out
 
 
@@ -48,8 +48,8 @@ def test_one_spec_is_compared_with_what_set_makes_of_it(run: Run) -> None:
     assert told["totals"][0] == ["parameters", "25,557,032", "->", f"{25_557_032 - 990 * 2049:,}", "-7.9%"]
     assert told["totals"][1][-1] == "-0.05%"
     assert told["weights, by state-dict key"] == [
-        ["318", "keys", "fit", "as", "they", "are"],
-        ["2", "keys", "have", "another", "shape"],
+        ["318", "keys", "unchanged"],
+        ["2", "keys", "with", "another", "shape"],
         ["fc.weight", "1000x2048", "->", "10x2048"],
         ["fc.bias", "1000", "->", "10"],
     ]
@@ -76,7 +76,7 @@ def test_specs_that_mean_the_same(here: Path, run: Run) -> None:
     )
     found = run("diff", "rows.yaml", "-", "--exit-code", stdin=SMALL)
     assert (found.status, found.err) == (0, "")
-    assert found.out == "rows.yaml -> -\nThey mean the same.\n"
+    assert found.out == "rows.yaml -> -\nThere are no differences.\n"
     data = run("diff", "rows.yaml", "-", "--format", "json", stdin=SMALL).json
     assert (data["differs"], data["keys"], data["stages"]) == (False, [], [])
 
@@ -93,7 +93,7 @@ def test_exit_code_is_that_of_git(form: str, run: Run) -> None:
     ("arguments", "told"),
     [
         (["resnet18"], "--set"),
-        ([], "no SPEC is given"),
+        ([], "SPEC is missing"),
         (["-"], "--set"),
         (["-", "-"], "read only once"),
         (["-", "--set", "classes=3"], "read only once"),
@@ -126,10 +126,10 @@ def test_a_stage_and_keys_on_one_side_alone(here: Path, run: Run) -> None:
     told = sections(run("diff", "-", "longer.yaml", stdin=SMALL).out)
     assert ["stages.channels", "[4,", "8]", "->", "[4,", "8,", "8]"] in told["keys"]
     assert ["layer3", "block", "-", "->", "1", "x", "basic"] in told["stages"]
-    assert ["12", "keys", "are", "in", "the", "second", "alone"] in told["weights, by state-dict key"]
+    assert ["12", "keys", "only", "in", "the", "second", "network"] in told["weights, by state-dict key"]
     told = sections(run("diff", "longer.yaml", "-", stdin=SMALL).out)
     assert ["layer3", "block", "1", "x", "basic", "->", "-"] in told["stages"]
-    assert ["12", "keys", "are", "in", "the", "first", "alone"] in told["weights, by state-dict key"]
+    assert ["12", "keys", "only", "in", "the", "first", "network"] in told["weights, by state-dict key"]
 
 
 def test_figures_that_percent_does_not_tell(run: Run) -> None:

@@ -153,7 +153,7 @@ def test_fifty_are_shown_and_all_are_counted(here: Path, run: Run) -> None:
     Path("many.yaml").write_text(SMALL + "".join(f"key{number}: 1\n" for number in range(300)))
     found = run("check", "many.yaml", "--format", "github")
     assert len(commands(found.out)) == 50
-    assert found.err == "300 diagnostics, of which the first 50 are shown\n"
+    assert found.err == "300 diagnostics; the first 50 are shown\n"
 
 
 def test_what_specs_share_is_said_once(here: Path, run: Run) -> None:

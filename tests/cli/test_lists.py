@@ -133,7 +133,7 @@ def test_the_script_of_a_shell(shell: str, run: Run) -> None:
     assert (found.status, found.err) == (0, "")
     assert re.search(r"^(function )?_archspec_completion", found.out, re.MULTILINE)
     assert f"_ARCHSPEC_COMPLETE={shell}_complete" in found.out
-    assert f"# For good: archspec completion {shell} > " in found.out
+    assert f"# For all shells: archspec completion {shell} > " in found.out
     assert (shell == "zsh") == found.out.startswith("#compdef archspec\n")
     if program := shutil.which(shell):
         option = "--no-execute" if shell == "fish" else "-n"

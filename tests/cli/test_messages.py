@@ -123,7 +123,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
         (["build", "resnet18", "--seed", "x"], "--seed"),
         (["list", "operation"], "did you mean `operations`?"),
         (["list", "specs"], "zoo, blocks, shortcuts, fragments, operations, namings"),
-        (["explain", "X123"], "`archspec explain` lists them all"),
+        (["explain", "X123"], "`archspec explain` lists all codes"),
         (["explain", "E3O1"], "did you mean `E301`?"),
         (["completion", "bsh"], "did you mean `bash`?"),
     ],

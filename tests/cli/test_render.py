@@ -191,7 +191,7 @@ class Tty(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("variables", "colour", "person"),
+    ("variables", "color", "person"),
     [
         ({}, True, True),
         ({"NO_COLOR": "1"}, False, True),
@@ -199,28 +199,28 @@ class Tty(io.StringIO):
         ({"TERM": "dumb"}, False, False),
     ],
 )
-def test_colours_need_a_terminal_that_takes_them(
-    variables: dict[str, str], colour: bool, person: bool, monkeypatch: pytest.MonkeyPatch
+def test_colors_need_a_terminal_that_takes_them(
+    variables: dict[str, str], color: bool, person: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     terminal = Terminal.of(Tty())
-    assert (terminal.colour, terminal.person) == (colour, person)
+    assert (terminal.color, terminal.person) == (color, person)
     diagnostic = Diagnostic("E201", "wrong", Span(Source("a.yaml", "a: 1"), 1, 1, 1, 2))
-    assert ("\x1b[" in render.render(diagnostic, terminal)) == colour
+    assert ("\x1b[" in render.render(diagnostic, terminal)) == color
 
 
-def test_a_pipe_has_no_colours() -> None:
+def test_a_pipe_has_no_colors() -> None:
     assert Terminal.of(io.StringIO()) == Terminal()
     assert Terminal.of(None) == Terminal()
 
 
-def test_colours_do_not_move_the_marks() -> None:
+def test_colors_do_not_move_the_marks() -> None:
     import re
 
-    painted = drawn("name: 東京 wrong", (1, 10, 1, 15), Terminal(colour=True), "hint")
+    painted = drawn("name: 東京 wrong", (1, 10, 1, 15), Terminal(color=True), "hint")
     assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in painted] == drawn(
         "name: 東京 wrong", (1, 10, 1, 15), hint="hint"
     )

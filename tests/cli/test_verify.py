@@ -166,7 +166,7 @@ def test_there_is_no_key_map_of_networks_that_differ(run: Run, reference: Path) 
     found = run("verify", "small.yaml", "--against", f"{BUILD}(stride=1)", "--level", "graph", "--map", "keys.json")
     assert found.status == 1
     assert "isomorphic graph  no" in found.out
-    assert found.err.startswith("No key map is written: the weights could not be paired.\n")
+    assert found.err.startswith("No key map was written: the weights could not be paired.\n")
     assert sorted(path.name for path in Path().iterdir() if path.is_file()) == ["reference_for_tests.py", "small.yaml"]
 
 

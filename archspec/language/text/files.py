@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass
 
-from archspec.diagnostics import Diagnostic, Source, SourceKind, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Source, SourceKind, Span, SpecError, cut, reason_of
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -62,7 +62,7 @@ def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
     if isinstance(error, ValueError) or error.errno in absent:
         loop = isinstance(error, OSError) and error.errno == errno.ELOOP
         return Diagnostic("E801", f"`{cut(name)}` is a link to itself" if loop else f"there is no file `{cut(name)}`")
-    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {(error.strerror or 'unknown reason').lower()}")
+    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}")
 
 
 def decode(

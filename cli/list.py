@@ -1,10 +1,10 @@
-"""``archspec list``: what there is to build with."""
+"""``archspec list``: the specs, blocks, operations and other parts that ship with archspec."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -27,7 +27,7 @@ _SUMMARY = re.compile(r"^(summary|extends):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
 def zoo() -> list[Entry]:
-    """The specs that ship with archspec. Their summary is looked up in the text: reading them all takes long."""
+    """The specs that ship with archspec. A search in the text finds the summary, because reading them all is slow."""
     found = []
     for name in zoo_names():
         text = (zoo_folder() / f"{name}.yaml").read_text(encoding="utf-8")
@@ -38,29 +38,19 @@ def zoo() -> list[Entry]:
 
 
 def blocks() -> list[Entry]:
-    found = []
-    for name in library().visible("blocks"):
-        block = library().block(name)
-        if block:
-            params = {key: _default(term) for key, term in block.params.items()}
-            found.append({"name": name, "summary": block.summary, "channels": block.channels, "params": params})
-    return found
+    found = filter(None, map(library().block, library().visible("blocks")))
+    return [{"name": b.name, "summary": b.summary, "channels": b.channels, "params": _params(b.params)} for b in found]
 
 
 def shortcuts() -> list[Entry]:
-    found = (library().shortcut(name) for name in library().visible("shortcuts"))
-    return [{"name": shortcut.name, "summary": shortcut.summary} for shortcut in found if shortcut]
+    found = filter(None, map(library().shortcut, library().visible("shortcuts")))
+    return [{"name": shortcut.name, "summary": shortcut.summary} for shortcut in found]
 
 
 def fragments() -> list[Entry]:
-    wanted = Cursor(library().document)  # where a circle would be reported; the library has none
-    found = []
-    for name in library().visible("fragments"):
-        fragment = library().fragment(name, wanted, Faults())
-        if fragment:
-            params = {key: _default(term) for key, term in fragment.params.items()}
-            found.append({"name": name, "summary": fragment.summary, "params": params})
-    return found
+    wanted = Cursor(library().document)  # the place of a circle; the library has no circle
+    found = [library().fragment(name, wanted, Faults()) for name in library().visible("fragments")]
+    return [{"name": f.name, "summary": f.summary, "params": _params(f.params)} for f in found if f]
 
 
 def operation_entries() -> list[Entry]:
@@ -71,7 +61,7 @@ def operation_entries() -> list[Entry]:
 
 
 def namings() -> list[Entry]:
-    """The conventions. A template that one leaves out keeps its default, so each is shown whole."""
+    """The naming conventions, each with its own templates and the default ones."""
     found = []
     for name, templates in conventions().value.items():
         whole = {**conventions().value["torchvision"], **templates}
@@ -94,9 +84,9 @@ SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
 @click.argument("section", required=False, metavar="[SECTION]", type=options.Word("section", SECTIONS))
 @options.form("text", "json")
 def command(section: str | None, form: str) -> int:
-    """List specs, blocks, shortcuts, fragments, operations and namings, or one of these in detail.
+    """List specs, blocks, shortcuts, fragments, operations and namings. With a SECTION, list its entries in detail.
 
-    A SECTION is one of zoo, blocks, shortcuts, fragments, operations and namings.
+    The sections are zoo, blocks, shortcuts, fragments, operations and namings.
 
     \b
     Examples:
@@ -106,18 +96,18 @@ def command(section: str | None, form: str) -> int:
     if form == "json":
         put_json(SECTIONS[section][1]() if section else {name: make() for name, (_, make) in SECTIONS.items()})
     elif section:
-        _detail(SECTIONS[section][1]())
+        _put_details(SECTIONS[section][1]())
     else:
         for title, make in SECTIONS.values():
             put(f"{title}:")
             put_table([(entry["name"], entry["summary"]) for entry in make()], indent="  ")
             put("")
-        put("`archspec list SECTION` says more: SECTION is one of " + ", ".join(SECTIONS) + ".")
+        put(f"`archspec list SECTION` shows more. The sections are {', '.join(SECTIONS)}.")
     return 0
 
 
-def _detail(entries: list[Entry]) -> None:
-    """Print each entry with its summary, and below it a line for each thing that can be said of it."""
+def _put_details(entries: list[Entry]) -> None:
+    """Print each entry with its summary, and its parameters, arguments or templates below it."""
     rows = list(map(_rows, entries))
     if not any(rows):
         put_table([(entry["name"], entry["summary"]) for entry in entries])
@@ -129,28 +119,24 @@ def _detail(entries: list[Entry]) -> None:
 
 
 def _rows(entry: Entry) -> list[tuple[str, ...]]:
-    """What a section tells of one entry: its parameters, arguments or templates."""
-    rows: list[tuple[str, ...]] = [(name, _shown(value)) for name, value in entry.get("params", {}).items()]
-    if entry.get("channels"):
-        rows.insert(0, ("channels", entry["channels"]))
+    """The parameters, arguments or templates of an entry."""
+    rows: list[tuple[str, ...]] = [("channels", entry["channels"])] if entry.get("channels") else []
+    rows += [(name, _shown(value)) for name, value in entry.get("params", {}).items()]
     rows += [(name, f'"{template}"') for name, template in entry.get("templates", {}).items()]
-    rows += [(name, *_described(told)) for name, told in entry.get("arguments", {}).items()]
+    for name, argument in entry.get("arguments", {}).items():
+        default = argument["default"]
+        told = "required" if argument["required"] else "" if default is None else _shown(default)
+        words = f" One of {', '.join(argument['words'])}." if argument["words"] else ""
+        rows.append((name, told, f"{argument['doc']}{words}"))
     return rows
 
 
 def _shown(value: object) -> str:
-    return "must be given" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "required" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _described(argument: Entry) -> tuple[str, str]:
-    """An argument's default, and what it is."""
-    default = "required" if argument["required"] else "" if argument["default"] is None else _shown(argument["default"])
-    words = f" One of {', '.join(argument['words'])}." if argument["words"] else ""
-    return default, f"{argument['doc']}{words}"
-
-
-def _default(term: Term) -> Any:
-    return term.expression.text if term.expression else term.constant
+def _params(terms: Mapping[str, Term]) -> dict[str, Any]:
+    return {name: term.expression.text if term.expression else term.constant for name, term in terms.items()}
 
 
 def _arguments(operation: type[Operation]) -> dict[str, Entry]:
