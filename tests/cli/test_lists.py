@@ -154,7 +154,10 @@ def completed(line: str, folder: Path) -> list[str]:
     [
         ("archspec ch", {"check"}),
         ("archspec ", set(COMMANDS)),
-        ("archspec check resnet18", {"resnet18", "resnet18_1d", "resnet18_mine.yaml"}),
+        (
+            "archspec check resnet18",
+            {"resnet18_mine.yaml", *(path.stem for path in SPECS if path.stem.startswith("resnet18"))},
+        ),
         ("archspec build --fo", {"--force", "--format"}),
         ("archspec check --format ", {"text", "json", "sarif", "github"}),
         ("archspec explain e80", {code for code in CODES if code.startswith("E80")}),

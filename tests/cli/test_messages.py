@@ -99,7 +99,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
     ("arguments", "said"),
     [
         (["chek"], "did you mean `check`?"),
-        (["nonsense"], "check, analyze, build, test, verify, diff, list, show, schema, explain, completion"),
+        (["nonsense"], ", ".join(COMMANDS)),
         (["resnet50"], "`archspec check resnet50`"),
         (["wide.yaml"], "`archspec build wide.yaml`"),
         (["-"], "`archspec check -`"),
