@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 
@@ -45,6 +44,8 @@ def html_table(
     >>> html_table(["one < two"], [["1", "2"]])
     '<table><caption>one &lt; two</caption><tbody><tr><td>1</td><td>2</td></tr></tbody></table>'
     """
+    from html import escape  # only a notebook needs its table of entities
+
     titles = f"<thead>{_row(head, 'th')}</thead>" if head else ""
     total = f"<tfoot>{_row(foot)}</tfoot>" if foot else ""
     body = f"<tbody>{''.join(map(_row, rows))}</tbody>"
@@ -53,6 +54,8 @@ def html_table(
 
 
 def _row(cells: Sequence[str], tag: str = "td") -> str:
+    from html import escape  # likewise
+
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
