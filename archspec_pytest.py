@@ -1,7 +1,7 @@
 """The pytest plugin: every expectation of every spec is a test, reported at its line of YAML.
 
-Off unless ``--archspec FOLDER`` or the ini key ``archspec`` names folders or files. It stands outside the package, and
-imports that only when it is used, so that a suite without specs does not pay for it.
+Off unless ``--archspec FOLDER`` or the ini key ``archspec`` names folders or files. It is outside the package, and
+imports the package only when it is used, so that a suite without specs starts fast.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="Test the specs of a folder, such as `--archspec specs`; may be repeated.",
+        help="Test the specs of a folder, such as `--archspec specs`. You can repeat this option.",
     )
     group.addoption(
         "--archspec-level",
         choices=LEVELS,
-        help="How far each spec is tested: check (what it expects; the default), build or run, which need torch.",
+        help="How far to test each spec: check (its expectations; the default), or build or run, which need torch.",
     )
     parser.addini("archspec", "Folders of specs, or specs, to test.", type="paths", default=[])
     parser.addini("archspec_level", "How far each spec is tested: check, build or run.", default="check")

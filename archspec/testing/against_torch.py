@@ -1,4 +1,4 @@
-"""Whether torch agrees: the emitted graphs are sound, and every inferred shape is the one that torch computes."""
+"""Whether torch agrees: the emitted graphs are sound, and torch computes every inferred shape."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _Comparison(fx.Interpreter):
         result = super().run(*args, **kwargs)
         for node in self.expected.nodes:
             if node.name not in self.confirmed:
-                self.report(node, "no operation of torch stands for this node")
+                self.report(node, "torch runs no operation for this node")
         return result
 
     def run_node(self, n: fx.Node) -> Any:
@@ -103,7 +103,7 @@ class _Comparison(fx.Interpreter):
         self.found.append(Diagnostic("E704", message, node.span, notes=notes, help=help))
 
     def refused(self, error: Exception) -> None:
-        """What torch refuses to run."""
+        """Report a node that torch refuses to run."""
         scope = self.current.meta.get("scope") if self.current else None
         node = self.expected.by_name.get(str(scope))
         if node is None:

@@ -40,7 +40,7 @@ NAMES = {
     "skip_paths": "skip paths",
     "receptive_field": "pixels of receptive field",
 }
-"""What can be expected of a network as a number, and how it is called."""
+"""The figures that a spec can expect, and their names in messages."""
 
 
 def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> list[Diagnostic]:
@@ -131,7 +131,7 @@ def _budget(source: Source) -> Claim:
     text = source.text
     match = _BUDGET.fullmatch(text)
     if match is None:
-        message = f"`{cut(text)}` is no budget, which compares a figure of the network with a number"
+        message = f"`{cut(text)}` is not a budget; a budget compares a figure of the network with a number"
         help = "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`"
         raise SpecError([Diagnostic("E703", message, source.part(), help=help)])
     stage, key, sign, figure = match.groups()

@@ -1,4 +1,4 @@
-"""Figures as a spec writes them: exact, rounded, powers and bounds, and what each of them holds for."""
+"""Figures as a spec writes them: exact, rounded, powers and bounds, and the values that each allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T":
 
 
 class BadExpectation(ValueError):
-    """A value under ``expect`` that cannot be expected; the text says which values can."""
+    """A value under ``expect`` that is not an expectation. The text says which values are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def read_expectation(value: object) -> Expectation:
     A rounded figure holds for every number that rounds to it: ``25.6M`` from 25.55 to 25.65 million, both included.
 
     Raises:
-        BadExpectation: the value is none of these.
+        BadExpectation: the value has another form.
     """
     if isinstance(value, dict):
         given = {key: value[key] for key in ("min", "max") if value.get(key) is not None}
@@ -74,7 +74,7 @@ def read_figure(value: object) -> tuple[Fraction, Fraction]:
     figure = _FIGURE.fullmatch(text)
     if figure is None or (figure[2] and not figure[3]):
         told = "a whole number, a rounded figure like `25.6M`, or a power like `2^16`"
-        raise BadExpectation(f"`{cut(value)}` is no figure, which is {told}")
+        raise BadExpectation(f"`{cut(value)}` is not a figure; write {told}")
     unit = UNITS[figure[3]]
     places = len(figure[2] or "")
     number = Fraction(int(figure[1] + (figure[2] or "")), 10**places) * unit

@@ -1,4 +1,4 @@
-"""The specs in a folder: files of YAML that say ``archspec:``, also in the folders below."""
+"""The specs in a folder and in the folders below it: YAML files with the key ``archspec``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MAX_BYTES = 1 << 20
 
 
 def find_specs(folder: str | os.PathLike[str]) -> list[str]:
-    """The paths of the specs in a folder and below it, in order; links to folders are not followed.
+    """The sorted paths of the specs in a folder and below it. Links to folders are not followed.
 
-    Hidden files and folders are passed over, and so is YAML that is something else: what has no key ``archspec`` at its
-    top, nor two others that only a spec has, and definitions that specs import. A folder that cannot be read is in the
-    list, so that somebody hears of it.
+    Hidden files and folders are left out, and so is other YAML: files with neither a top-level key ``archspec`` nor two
+    other keys of a spec, and definitions that specs import. A folder that cannot be read stays in the list, so that
+    its fault is reported.
     """
     locked: list[str] = []
     found = [path for path in find_yaml(folder, locked) if is_spec(path)]
@@ -32,7 +32,7 @@ def find_specs(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -> Iterator[str]:
-    """The paths of the files of YAML in a folder and below it, in order, hidden ones and links to folders aside.
+    """The sorted paths of the YAML files in a folder and below it, without hidden files and links to folders.
 
     Folders that cannot be read are added to ``locked``.
     """
@@ -48,27 +48,27 @@ def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -
 
 
 def is_spec(path: str | os.PathLike[str]) -> bool:
-    """Whether a file of YAML is meant to be a spec. What cannot be read is, so that somebody hears of it."""
+    """Whether a YAML file is meant to be a spec. A file that cannot be read counts, so that its fault is reported."""
     try:
-        if not Path(path).is_file():  # a pipe would wait for somebody to write into it
+        if not Path(path).is_file():  # reading a pipe would wait for a writer
             return False
         with Path(path).open("rb") as stream:
             text = stream.read(MAX_BYTES)
     except OSError:
         return True
     keys = _flow_keys(text) if _FLOW.match(text) else _block_keys(text)
-    meant = "archspec" in keys or len(keys & _OF_A_NETWORK) > 1  # whose version is missing or misspelt
+    meant = "archspec" in keys or len(keys & _OF_A_NETWORK) > 1  # the version may be missing or misspelled
     return meant and not (keys & _DEFINES and not keys & _OF_A_NETWORK)
 
 
 def _block_keys(text: bytes) -> set[str]:
-    """The keys at the top of YAML, as far as its lines tell: all that stand as far left as the first."""
+    """The top-level keys of YAML, found line by line: all with the same indent as the first key."""
     found = [(len(match[1]), match[2].decode("ascii", "replace")) for match in _KEYS.finditer(text.removeprefix(_BOM))]
     return {key for indent, key in found if indent == found[0][0]}
 
 
 def _flow_keys(text: bytes) -> set[str]:
-    """The keys at the top of what is written as JSON is."""
+    """The top-level keys of YAML that is written like JSON."""
     try:
         return {str(key) for key in read(Source("", text.removeprefix(_BOM).decode(), "text")).value}
     except (SpecError, UnicodeDecodeError):

@@ -87,7 +87,7 @@ def _with_storage(graph: Graph, seed: int, collect: bool) -> Iterator[RunStep]:
 def smallest(graph: Graph) -> Graph:
     """The same network for the smallest input that halving gives: equal weights, and no map that becomes one position.
 
-    Where no smaller input will do, or there is no spec to compile for it, the graph itself.
+    The graph itself if no smaller input works, or if it has no spec to compile.
     """
     expected, found = _shapes(graph), graph
     while graph.origin and max(found.input[1:]) > 1:
@@ -116,7 +116,7 @@ def _lost(graph: Graph, smaller: Graph) -> bool:
 
 
 def compare_weights(graph: Graph, model: fx.GraphModule) -> list[Diagnostic]:
-    """E705 where the built model's graphs are no sound ones, or its state dict or totals are not those inferred."""
+    """E705 if a graph of the built model is not sound, or if its state dict or totals differ from the inferred ones."""
     expected, found = _shapes(graph), {key: tuple(value.shape) for key, value in model.state_dict().items()}
     place, faults = _of_network(graph), []
     try:
@@ -234,7 +234,7 @@ class _SizeSearch(fx.Interpreter):
 def compare_gradients(graph: Graph, model: nn.Module) -> list[Diagnostic]:
     """E705 for a parameter that has no gradient, E706 for one whose gradient is not finite; the first three.
 
-    A gradient of zero is one: behind a scale that starts at zero, or a ReLU that lets nothing through, it is right.
+    A gradient of zero is correct behind a scale that starts at zero, or a ReLU that passes nothing.
     """
     spans, faults = {}, []
     for node in graph.nodes:

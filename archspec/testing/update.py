@@ -1,7 +1,7 @@
-"""Measured values in the place of what a spec expects: the text with them, in its own layout.
+"""Puts measured values in the place of what a spec expects, and keeps the layout of the text.
 
-Only the characters of a value change. Its form is kept: grouped digits, quotes, a rounded figure's last place, a power.
-Every change is read back, and left out where the text would then say anything else than what was meant.
+Only the characters of a value change. Its form stays: grouped digits, quotes, the last place of a rounded figure, a
+power. Every change is read back, and dropped if the text would then mean anything else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from archspec.testing.expectations import Compared, Measures, claims_of
 from archspec.testing.figures import UNITS, BadExpectation, read_expectation
 
 ADDED = ("params", "macs", "output")
-"""What is written into a spec that expects nothing."""
+"""The expectations that are written into a spec without any."""
 
 
 class Edit(NamedTuple):
@@ -39,7 +39,7 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A spec's text with measured values. ``left`` are the expectations, by name, that were to change and did not."""
+    """The text of a spec with measured values. ``left`` says why a wrong expectation did not change."""
 
     source: Source
     text: str
@@ -50,17 +50,17 @@ class Update:
         return self.text != self.source.text
 
     def diff(self) -> str:
-        """The change as a unified diff; empty where there is none."""
+        """The change as a unified diff, or an empty text."""
         before, after = (text.splitlines(keepends=True) for text in (self.source.text, self.text))
         lines = difflib.unified_diff(before, after, self.source.name, self.source.name, n=1)
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def update(graph: Graph) -> Update:
-    """The text of a graph's spec with what was measured, where it expects something else.
+    """The text of a graph's spec, with measured values in place of expectations that do not hold.
 
-    What holds is left as it is, and so are bounds, which are decisions and not measurements. A key without a value is
-    filled in. A spec without ``expect`` gets one, of :data:`ADDED`.
+    Bounds do not change, because they are decisions and not measurements. A key without a value gets one. A spec
+    without ``expect`` gets one, with :data:`ADDED`.
 
     Raises:
         ValueError: the graph has no spec.
@@ -86,7 +86,7 @@ def update(graph: Graph) -> Update:
 
 
 def edit_of(compared: Compared) -> Edit | None:
-    """The edit that would make an expectation hold; None for a bound, or a number that cannot be written."""
+    """The edit that makes an expectation hold. None for a bound, and for a number that cannot be written."""
     claim, measured, _ = compared
     if measured is None or not claim.path or isinstance(claim.value, dict):
         return None
@@ -131,7 +131,7 @@ def _fillings(measures: Measures, document: Document) -> Iterator[Edit]:
 
 
 def _with_expect(source: Source, measures: Measures) -> str | None:
-    """The text with an ``expect`` at its end; None where that is not the end of the spec."""
+    """The text with an ``expect`` at its end, or None if the spec does not end there."""
     found = {key: measured for key in ADDED if (measured := measures.measure("", key)) is not None}
     values = {key: Raw(_list("", each) if isinstance(each, tuple) else figure("", each)) for key, each in found.items()}
     line_break = "\r\n" if "\r\n" in source.text else "\n"
@@ -153,10 +153,10 @@ _ROUNDED = re.compile(r"[0-9][0-9_,]*(?:\.([0-9]+))?(\s*)([kKMGBT])")
 
 
 def figure(old: str, measured: int) -> str:
-    """A measured figure in the form of ``old``, as it stands in the text; empty where it cannot be written at all.
+    """A measured figure in the form of ``old``, the value in the text. Empty if the figure cannot be written.
 
-    A rounded figure keeps its unit and last place; only where nothing would be left of it, its number of digits. A
-    number that is no power of two takes the place of one as it is.
+    A rounded figure keeps its unit and last place, or its number of digits if nothing would remain. A power of two
+    becomes a plain number if the figure is not a power of two.
     """
     quote = old[0] if old[:1] in ("'", '"') else ""
     inner = old.strip(quote) if quote else old
@@ -177,7 +177,7 @@ def _digits(text: str) -> str:
 
 
 def _rounded(measured: int, places: int, space: str, unit: str, digits: str) -> str:
-    """A figure in a unit, to so many places; in a smaller unit, with as many digits, where it is less than one."""
+    """A figure in a unit, with ``places`` decimal places. Below one, it has a smaller unit and as many digits."""
     if measured >= UNITS[unit]:
         return f"{_in_unit(measured, UNITS[unit], places)}{space}{unit}"
     for smaller in [each for each in "TGMk" if UNITS[each] < UNITS[unit]]:
@@ -193,9 +193,9 @@ def _in_unit(measured: int, unit: int, places: int) -> str:
 
 
 def _list(old: str, measured: Shape) -> str:
-    """A shape in the form of ``old``: number for number where it has as many, else anew; empty where that cannot be.
+    """A shape in the form of ``old`` if both have as many numbers, else a new list. Empty if neither is possible.
 
-    A list with a line an element has no brackets to hold another, and comments inside would be lost.
+    A list with one element a line has no brackets to hold another list, and its comments would be lost.
     """
     numbers = list(re.finditer(r"[0-9][0-9_]*", old))
     if "#" in old or (old and len(numbers) != len(measured) and not old.startswith("[")):
@@ -230,7 +230,7 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _says(text: str, before: str, path: Path, measured: int | Shape) -> bool:
-    """Whether the text says what it said before, but at the path, where it says what was measured."""
+    """Whether the text has the measured value at the path, and otherwise means the same as before."""
     try:
         new, old = (read(Source("", each, "text")).value for each in (text, before))
         there = value_at(new, path)
@@ -249,7 +249,7 @@ def _holds(value: Any, measured: int | Shape) -> bool:
 
 
 def _without(value: Any, path: Path) -> Any:
-    """A copy with None at the path. What an alias shares is copied for each place, so that only one of them changes."""
+    """A copy with None at the path. Each place has its own copy of what an alias shares, so only one place changes."""
     value = _unshared(value)
     value_at(value, path[:-1])[path[-1]] = None
     return value
