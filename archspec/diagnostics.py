@@ -26,6 +26,11 @@ class Source:
     ``library`` that ships with the package; or what a caller passed beside a spec, which is an ``override``, a
     ``budget`` or another ``argument``. ``path`` is the absolute path of a file; ``extends`` and ``import`` look in its
     folder.
+
+    >>> import archspec
+    >>> text = "{archspec: 1, name: mine, extends: resnet18, classes: 10}"
+    >>> archspec.compile(archspec.Source("mine.yaml", text)).output
+    (10,)
     """
 
     name: str
@@ -78,9 +83,14 @@ class Mention(NamedTuple):
 class Diagnostic:
     """One fault or warning.
 
-    ``message`` is a sentence without a final stop; if it ends in a list, ``items`` has the entries. ``hint`` is shown
-    beside the caret; ``labels`` are second places; ``notes`` are lines of context such as the chain of shapes; ``help``
+    ``message`` is a sentence without a final period. If it ends in a list, ``items`` has the entries. ``hint`` is shown
+    beside the caret. ``labels`` are second places, and ``notes`` lines of context such as the chain of shapes. ``help``
     says what to do, and ``mentions`` are the arguments of Python functions in it.
+
+    >>> from archspec import Diagnostic, Source
+    >>> place = Source("mine.yaml", "clases: 10").part(0, 6)
+    >>> print(Diagnostic("E201", "unknown key `clases`", place, "did you mean `classes`?"))
+    mine.yaml:1:1: error[E201]: unknown key `clases` (did you mean `classes`?)
     """
 
     code: str
@@ -141,7 +151,7 @@ class SpecError(Exception):
     ...     archspec.load("resnet5O")
     ... except archspec.SpecError as error:
     ...     print(error)
-    error[E801]: there is no spec `resnet5O`, neither a file nor in the zoo (did you mean `resnet50`?)
+    error[E801]: the spec `resnet5O` does not exist, neither as a file nor in the zoo (did you mean `resnet50`?)
     """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -153,7 +163,15 @@ class SpecError(Exception):
 
 
 class EnvironmentFault(Exception):
-    """The machine, not the spec, is at fault: a missing extra, an unwritable file. The command line exits with 3."""
+    """The machine, not the spec, is at fault: a missing extra, an unwritable file. The command line exits with 3.
+
+    >>> import archspec
+    >>> try:
+    ...     archspec.save(archspec.build("resnet20_cifar"), "resnet20_cifar", "missing/cifar.safetensors")
+    ... except archspec.EnvironmentFault as fault:
+    ...     print(fault)
+    error[E806]: `missing/cifar.safetensors` cannot be written: the folder `missing` does not exist
+    """
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic

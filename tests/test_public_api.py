@@ -44,6 +44,15 @@ def test_names_are_public_and_documented() -> None:
                 assert f"{parameter}:" in thing.__doc__, f"{name} does not say what `{parameter}` is"
 
 
+def test_everything_public_has_an_example() -> None:
+    """What `__all__` names, and what a graph offers as a method; `tests/docs/test_docstrings.py` runs the examples."""
+    offered = {name: getattr(archspec, name) for name in archspec.__all__ if not name.startswith("_")}
+    assert [name for name, thing in offered.items() if ">>>" not in (thing.__doc__ or "")] == []
+    methods = [name for name, thing in vars(archspec.Graph).items() if inspect.isfunction(thing) and name[0] != "_"]
+    shown = [line for line in (archspec.Graph.__doc__ or "").splitlines() if ">>>" in line]
+    assert [name for name in methods if not any(f"graph.{name}(" in line for line in shown)] == []
+
+
 def test_version_is_that_of_the_distribution() -> None:
     assert archspec.__version__ == version("archspec-compiler")
 

@@ -74,7 +74,7 @@ class Difference:
     >>> import archspec
     >>> difference = archspec.diff("resnet18", "resnet34")
     >>> bool(difference), difference.keys
-    (True, (Change(name='stages.count', before=2, after=[3, 4, 6, 3]),))
+    (True, (Change(name='stages.count', before=[2, 2, 2, 2], after=[3, 4, 6, 3]),))
     >>> [(change.name, change.before.count, change.after.count) for change in difference.stages][:2]
     [('layer1', 2, 3), ('layer2', 2, 4)]
     """

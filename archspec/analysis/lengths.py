@@ -99,9 +99,9 @@ def measure_lengths(found: Counter[Section], distribution: bool) -> Lengths:
 
 
 def _walk(section: Section, start: T, longer: Callable[[T, int], T], join: Callable[[list[T]], T]) -> T:
-    """What is known of the paths to the end of a section, where ``start`` is known of the empty path to its beginning.
+    """A figure of the paths to the end of a section, from the figure ``start`` of the empty path at its beginning.
 
-    ``longer`` makes paths longer, ``join`` puts those of several ways together.
+    ``longer`` gives the figure of longer paths, ``join`` the figure of the paths of several ways together.
     """
     values = {-1: start}
     found = start
@@ -162,7 +162,7 @@ def _power(polynomial: _Polynomial, times: int) -> _Polynomial:
 
 
 def _product(factors: list[_Polynomial]) -> _Polynomial:
-    """The product of polynomials, by that of integers: each coefficient stands in a slot of bytes that is wide enough
+    """The product of polynomials, by that of integers: each coefficient has a slot of bytes that is wide enough
     for the sum of all (Kronecker substitution).
     """
     if len(factors) == 1:

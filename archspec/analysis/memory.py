@@ -1,14 +1,14 @@
 """Memory, as torch would use it: the peak of inference by liveness, and what training saves for the backward pass.
 
-Counted are storages, not tensors: a view, an activation in place and an addition that is written in place share their
-input's. A storage lives from the operation that makes it to the last use of any value in it. Weights and the caller's
-input are stated apart. The figures are those of the flat graph; in a nested model a block's caller holds its input
-until the block returns.
+Storages are counted, not tensors: a view, an activation in place and an addition in place share the storage of their
+input. A storage lives from the operation that makes it to the last use of any value in it. Weights and the caller's
+input are separate figures. All figures are those of the flat graph; in a nested model the caller of a block holds the
+block's input until the block returns.
 
-Some things depend on torch's kernels. The statistics of norms are counted in float32 where the dtype is shorter; on a
-CPU torch keeps them as short. Over three dimensions some convolutions put first the channels that a linear layer at
-every position left last, so that a later one has to rearrange them again; here they stay last, as over two. And not
-counted is the copy that a group or instance norm or such a linear layer makes of a slice or a subsample that it reads.
+Some figures depend on torch's kernels. The statistics of norms count as float32 if the dtype is shorter; on a CPU torch
+keeps them in the short dtype. Over three dimensions some convolutions put channels first that a linear layer at every
+position left last, so that a later layer rearranges them again; here they stay last, as over two dimensions. The copy
+that a group norm, an instance norm or such a linear layer makes of a slice or a subsample is not counted.
 """
 
 from __future__ import annotations

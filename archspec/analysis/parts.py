@@ -42,11 +42,11 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stage, a block, an operation, or what stands outside the stages.
+    """A stage, a block, an operation, or a part outside the stages.
 
-    ``block`` is what it is an instance of: a block's or fragment's name, or the operation's. ``count`` is the number of
-    blocks in a stage, and 0 for anything else. ``number`` says which it is of several of one name, from 1, as the
-    stages of VGG are, which share the scope ``features``; 0 where it is the only one.
+    ``block`` is the name of the block, fragment or operation that it is made of. ``count`` is the number of blocks in a
+    stage, and 0 for anything else. ``number`` counts parts of the same name from 1: the stages of VGG share the scope
+    ``features``. It is 0 if no other part has the name.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Part:
 
     @property
     def label(self) -> str:
-        """Its name, with its number where it is one of several: ``features (2)``."""
+        """Its name, with its number if several parts share it: ``features (2)``."""
         return f"{self.name} ({self.number})" if self.number else self.name
 
     def as_data(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Part:
 
 
 def _numbered(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """The parts, those that share a name with their numbers."""
+    """The parts, with numbers for those that share a name."""
     found = tuple(parts)
     several = Counter(part.name for part in found)
     seen: Counter[str] = Counter()
@@ -124,7 +124,7 @@ class Parts:
         return tuple([Part(n.name, n.operation.kind, 0, n.shape, self.costs(i, i + 1)) for i, n in nodes])
 
     def rows(self) -> tuple[Part, ...]:
-        """The stages, and in order what stands before, between and behind them."""
+        """The stages, and the parts before, between and after them, in order."""
         found: list[Part] = []
         end = 0
         stages = self.network.graph.stages
@@ -139,7 +139,7 @@ class Parts:
         return Part(region.scope, region.name, count, output, self.costs(region.first, region.last))
 
     def _outside(self, first: int, last: int, name: str) -> list[Part]:
-        """The part of the nodes outside any stage; none where there are no nodes."""
+        """The part that these nodes outside any stage make; empty without nodes."""
         if first == last:
             return []
         calls = {"stem": self.network.graph.stem, "head": self.network.graph.head}
@@ -184,7 +184,7 @@ def sum_up(network: IndexedGraph, parts: Parts, item: int) -> Totals:
 def weighted_layers(network: IndexedGraph) -> int:
     """The weighted layers in a paper's count: convolution and linear layers on the longest way through the network.
 
-    Shortcuts are the shorter way and so are not counted; gates of squeeze-and-excitation scale a value and are no way.
+    Projection shortcuts are not on it, because they are shorter. Gates of squeeze-and-excitation do not count as ways.
     ResNet-50 has 50 (He et al. 2015, table 1), DenseNet-121 has 121.
     """
     longest = [0] * (len(network.nodes) + 1)

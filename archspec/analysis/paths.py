@@ -1,20 +1,19 @@
 """The paths through a network: how many there are, and how long (Veit et al. 2016).
 
-Counted on the graph alone, by dynamic programming with exact integers; nothing is enumerated. A skip path leads from
-the input to the output, and at each merge that it comes to it takes one of the merge's ways. Which inputs are ways:
+Paths are counted on the graph alone, by dynamic programming with exact integers. They are not enumerated. A skip path
+leads from the input to the output, and takes one way through each merge on it. The ways through a merge are:
 
-- of an addition, each: wherever it stands, a block's or a user's own; ``add: [[], []]`` has two;
-- of a concatenation with an identity, an input that all others are computed from (a dense layer: what came, beside what
-  is new), each: every channel of it both passes by and is computed with;
-- of any other concatenation, one, because its branches stand side by side and are always all taken (an Inception block;
-  ShuffleNet's halves, whose channels have no choice either): the branch with the most skip paths, then with the most
-  layers, then the first;
-- of a multiplication, one: the first input of full size. The others are gates; where gates are counted, each is a way.
+- an addition: each input, in a block or in a user's own code; ``add: [[], []]`` has two ways;
+- a concatenation with an identity, an input from which all others are computed: each input. A dense layer is an
+  example: its input passes by, and is also computed with;
+- any other concatenation: one branch, because a value goes through all of them side by side. Examples are an Inception
+  block and the halves of ShuffleNet. It is the branch with the most skip paths, then the most layers, then the first;
+- a multiplication: the first input of full size. The others are gates, and are ways only if gates are counted.
 
-One way of a merge is its shortcut: the identity, else the way with the fewest layers since the network's input (a
-projection), else the first. Each of the others is a residual branch, a choice: n blocks in a row give 2^n paths, and a
-dense block of n layers does. A merge of three gives three paths, and so does a block in the residual of another:
-whoever takes the outer shortcut has no choice inside.
+One way of a merge is its shortcut: the identity; or else the way with the fewest layers since the network's input, such
+as a projection; or else the first. Each other way is a residual branch. So n blocks in a row give 2^n paths, and so
+does a dense block of n layers. A merge of three gives three paths. A block in the residual of another gives three too,
+because a path that takes the outer shortcut has no choice inside.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ from archspec.analysis.numbers import exact
 class Paths:
     """The paths from the input to one output.
 
-    ``residual_blocks`` are the choices on them: a merge of n ways is n - 1, a block with a shortcut one. ``skip_paths``
-    are the paths that these choices make; ``graph_paths`` all paths of the graph, through every branch of every
-    concatenation. A length ``in_blocks`` counts the residual branches that a skip path takes, ``in_layers`` the
-    convolutions and linear layers that it crosses.
+    ``residual_blocks`` counts the choices on them: n - 1 at a merge of n ways, and so 1 in a block with a shortcut.
+    ``skip_paths`` counts the paths that these choices make. ``graph_paths`` counts all paths of the graph, through
+    every branch of every concatenation. A length ``in_blocks`` is the number of residual branches that a skip path
+    takes, ``in_layers`` the number of convolutions and linear layers that it crosses.
     """
 
     residual_blocks: int
@@ -73,9 +72,9 @@ class Paths:
     def surviving(self, deleted: int, length: int | None = None) -> float:
         """The share of the paths that is left, on average, when ``deleted`` of the residual branches are removed.
 
-        Each choice of branches is equally likely; shortcuts stay. A path of ``length`` in blocks lives as long as none
-        of its own branches is among them: C(n - deleted, length) / C(n, length) for n branches. Without a ``length`` it
-        is the share of all paths, 2^-deleted where n blocks stand in a row.
+        Each choice of branches is equally likely; shortcuts stay. A path of ``length`` in blocks survives if all of its
+        own branches do: C(n - deleted, length) / C(n, length) for n branches. Without a ``length`` the result is the
+        share of all paths, 2^-deleted for n blocks in a row.
 
         Raises:
             ValueError: there are fewer blocks, no such length, or the distribution is needed and was not computed.
@@ -98,8 +97,8 @@ def count_paths(network: IndexedGraph, output: int, *, lengths: bool = True, gat
     """The paths from the input to the node at position ``output``.
 
     Args:
-        lengths: whether the exact distributions are computed, whose size is quadratic in the number of blocks.
-        gates: whether the edges of gates count.
+        lengths: whether to compute the exact distributions. Their size is quadratic in the number of blocks.
+        gates: whether gates count as ways.
     """
     ways = _find_ways(network, output, gates)
     by_blocks, by_layers = sections(_block_steps(ways), SOURCE), sections(ways.taken, SOURCE)

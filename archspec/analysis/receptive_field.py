@@ -16,8 +16,8 @@ from archspec.operations.shapes import Size, collapse
 class _Interval(NamedTuple):
     """What the first positions of a map see along one axis: from ``firsts`` to ``lasts``, in positions of the input.
 
-    Both may lie in the padding. As many positions further, they see ``shift`` further. It is one position until an
-    operation enlarges; then neighbors see fields of different sizes.
+    Both may lie in the padding. As many positions further, they see ``shift`` further. There is a single position
+    until an operation enlarges; then neighbors see fields of different sizes.
     """
 
     firsts: tuple[int, ...]
@@ -102,7 +102,7 @@ def _is_map(network: IndexedGraph, position: int, gate: int) -> bool:
 
 
 def _before(network: IndexedGraph, output: int) -> set[int]:
-    """The positions of the nodes on a way to ``output``, which is one of them."""
+    """The positions of the nodes on a way to ``output``, including its own."""
     found = {output}
     for position in range(output, SOURCE, -1):
         if position in found:
@@ -158,5 +158,5 @@ def _behind(span: _Interval, reach: Reach) -> _Interval:
 
 
 def _quotient(number: int, by: int) -> float:
-    """An integer where it is one."""
+    """The quotient of two integers, as an integer if it has no fraction."""
     return number // by if number % by == 0 else number / by

@@ -26,10 +26,10 @@ CONVENTION = (
 """How MACs and FLOPs are counted; every report says so."""
 
 BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_for_backward_bytes"}
-"""How costs are called in data, if not as in a report."""
+"""The names of costs in data, if they differ from those in a report."""
 
 MANY_BLOCKS = 2000
-"""Above so many residual blocks, distributions of path lengths are computed only where they are asked for."""
+"""With more residual blocks than this, distributions of path lengths are computed only on request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def stages(self) -> tuple[Part, ...]:
-        """The stages in order, without what stands before or after them."""
+        """The stages in order, without the parts around them."""
         return self.parts.stages()
 
     @property
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def rows(self) -> tuple[Part, ...]:
-        """The stages, and in order what stands before, between and behind them: ``stem``, ``between``, ``head``."""
+        """The stages in order, with the parts around them: ``stem``, ``between`` and ``head``."""
         return self.parts.rows()
 
     def as_data(self) -> dict[str, Any]:

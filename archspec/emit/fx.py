@@ -95,7 +95,7 @@ def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: s
 def _describe(
     node: fx.Node, scope: str, operation: Operation | str, shape: Shape | Mapping[str, Shape], span: Span | None
 ) -> fx.Node:
-    """Say in the meta of ``node`` what it stands for: a part of the spec, or a word where it is no operation."""
+    """Write into the meta of ``node`` which part of the spec it comes from. Inputs and outputs have a word instead."""
     node.meta.update(scope=scope, operation=operation, shape=shape, span=str(span or ""))
     return node
 

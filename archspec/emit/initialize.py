@@ -57,7 +57,7 @@ def materialize(
 
 
 def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
-    """The module that holds a node's weight, and the attribute; an empty weight name stands at the node's own name."""
+    """The module that holds a node's weight, and the attribute; a weight with an empty name has the node's own name."""
     path = f"{node.name}.{weight}" if weight else node.name
     parent, _, attribute = path.rpartition(".")
     return module.get_submodule(parent), attribute

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 @functools.cache
 def resolve(target: str) -> Any:
-    """What a qualified name such as ``torch.nn.Conv2d`` or ``operator.add`` stands for.
+    """The object with a qualified name such as ``torch.nn.Conv2d`` or ``operator.add``.
 
     Raises:
         ImportError: no module of that name can be imported.
@@ -27,7 +27,7 @@ def resolve(target: str) -> Any:
         try:
             found: Any = importlib.import_module(path)
         except ModuleNotFoundError as error:
-            # `torch.Tensor` is no module, so look in `torch`; but a module that lacks another one is broken.
+            # `torch.Tensor` is not a module, so look in `torch`; but a module that lacks another one is broken.
             if length == 1 or not f"{path}.".startswith(f"{error.name}."):
                 raise
             continue
@@ -63,14 +63,14 @@ def _without_values(module: type[nn.Module]) -> type[nn.Module]:
 class Network(fx.GraphModule):
     """A GraphModule whose errors at run time name the scope and the line of the spec.
 
-    Its nodes' ``meta`` says what of the spec each stands for, and survives copying and pickling.
+    The ``meta`` of its nodes says which part of the spec they come from, and survives copying and pickling.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().__call__(*args, **kwargs)
         except Exception as error:
-            # Around the block that failed stand the stage and the model, which know less.
+            # The stage and the model around the block that failed know less than the block.
             if not any(note.startswith("in ") for note in getattr(error, "__notes__", ())):
                 node = _failing_node(self, error)
                 if node is not None and "scope" in node.meta:
@@ -166,9 +166,9 @@ class ChannelLayerNorm(nn.LayerNorm):
 
 
 class PointwiseGELU(nn.GELU):
-    """GELU, which behind a linear layer at every position reads its values in the order in which they lie in memory.
+    """GELU that reads values in the order in which a linear layer at every position leaves them in memory.
 
-    torch has several kernels for it, which round differently, and chooses by that order.
+    torch has several kernels for GELU, which round differently, and chooses by that order.
 
     Shape: (N, C, *spatial); the output has the same.
     """

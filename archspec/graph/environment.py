@@ -24,7 +24,7 @@ class Environment:
     """The values of the names that one block, fragment or shortcut sees.
 
     ``written`` maps a name to the term that gave its value, and the environment in which that term was evaluated, None
-    for this one. ``span`` is where the block or fragment was asked for, ``outer`` the environment there, and ``root``
+    for itself. ``span`` is where the spec uses the block or fragment, ``outer`` the environment there, and ``root``
     the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width.
     """
 
@@ -49,7 +49,7 @@ class Environment:
         self.written = {} if written is None else written
 
     def value(self, term: Term) -> Value:
-        """The value of a scalar term. Raises SpecError, at the author's line, where it has none."""
+        """The value of a scalar term. Raises SpecError, at the author's line, if it does not have a value."""
         if term.expression is None:
             constant = term.constant
             return self.values.get(constant, constant) if type(constant) is str else constant

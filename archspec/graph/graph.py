@@ -86,7 +86,11 @@ STEPS_OF_A_NODE = 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a network may not exceed: nodes, and elements of one value or of all weights together."""
+    """The most nodes that a network may have, and the most elements of one value or of all weights together.
+
+    >>> Limits(nodes=100)
+    Limits(nodes=100, elements=100000000000)
+    """
 
     nodes: int = NODES
     elements: int = 100_000_000_000
@@ -110,18 +114,12 @@ class Graph:
 
     >>> from archspec.operations.discovery import operations
     >>> conv, relu = operations()["conv"](out=8, kernel=3), operations()["act"](type="relu")
-    >>> nodes = (
-    ...     Node("conv", conv, (INPUT,), conv.shape(((3, 32, 32),))),
-    ...     Node("relu", relu, ("conv",), (8, 32, 32)),
-    ... )
-    >>> graph = Graph("tiny", (3, 32, 32), nodes, {"output": "relu"})
-    >>> graph.output, graph.by_name["relu"].inputs, graph.stages
-    ((8, 32, 32), ('conv',), ())
-    >>> print(graph)
-    name   operation              inputs  shape    written at
-    input                                 3x32x32
-    conv   conv(out=8, kernel=3)  input   8x32x32
-    relu   act                    conv    8x32x32
+    >>> first = Node("conv", conv, (INPUT,), conv.shape(((3, 32, 32),)))
+    >>> graph = Graph("tiny", (3, 32, 32), (first, Node("relu", relu, ("conv",), (8, 32, 32))), {"output": "relu"})
+    >>> graph.output, graph.shape("input"), graph.input_shapes(graph.by_name["relu"]), graph.uses()
+    ((8, 32, 32), (3, 32, 32), ((8, 32, 32),), {'input': 1, 'conv': 1, 'relu': 1})
+    >>> graph.written_at("input"), [graph.blocks(stage) for stage in graph.stages], graph.to_networkx().edges()
+    (None, [], OutMultiEdgeDataView([('input', 'conv'), ('conv', 'relu')]))
     """
 
     name: str

@@ -177,7 +177,7 @@ def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool
 
 
 def alike(graph: Graph, model: Module) -> dict[str, int]:
-    """A number for each module of a plan, by path; those with one number differ only in the scopes they stand in.
+    """A number for each module of a plan, by path; modules with the same number differ only in their scopes.
 
     They have the same members by relative path, wired in the same way, and the same operations on values of the same
     shapes.

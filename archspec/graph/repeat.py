@@ -1,7 +1,7 @@
 """Blocks that repeat: a block becomes a copy of the one before it where nothing that it reads differs.
 
-A stage of a deep network is one block many times over. What makes two blocks equal is decided from what is written, so
-that a copy is exactly what lowering the block would give.
+A stage of a deep network repeats the same block many times. Whether two blocks are equal is decided from what is
+written, so that a copy is exactly what lowering the block would give.
 """
 
 from __future__ import annotations

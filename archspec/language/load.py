@@ -50,7 +50,7 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
     """The text of a spec: a path, the name of a spec of the zoo, or the YAML text itself.
 
     Raises:
-        SpecError: there is no such spec, or its file cannot be read.
+        SpecError: the spec does not exist, or its file cannot be read.
     """
     if isinstance(spec, Source):
         return spec

@@ -49,7 +49,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     alien = bool(keys) and not partial and known.keys().isdisjoint(keys)
     if alien and not any(nearest(str(key), known) for key in keys[:20]):
         what = "file of definitions" if library else "spec"
-        message = f"this is not a {what}: a {what} has none of these keys"
+        message = f"this is not a {what}: a {what} cannot have these keys"
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
@@ -188,11 +188,11 @@ def _as_mapping(path: Path, error: ValidationError) -> str:
 def _not_one_operation(document: Document, path: Path, instance: dict[str, Any]) -> Diagnostic:
     keys = list(instance)
     if not keys:
-        return Diagnostic("E206", "a step must name one operation, but this one is empty", document.span(path))
+        return Diagnostic("E206", "a step must name an operation, but this step is empty", document.span(path))
     shown = ", ".join(f"`{cut(key)}`" for key in keys[:4])
     label = Label(document.key_span((*path, keys[1])), "a second key")
     help = f"write `- {cut(keys[0])}: {{...}}`, or indent the arguments further than `{cut(keys[0])}`"
-    message = f"a step must be one operation, but this one has the keys {shown}"
+    message = f"a step must be a single operation, but this step has the keys {shown}"
     return Diagnostic("E206", message, document.key_span((*path, keys[0])), labels=(label,), help=help)
 
 

@@ -36,7 +36,7 @@ class Context:
     level: int = 0
 
     def deeper(self) -> Context:
-        """The context of a sequence inside this one."""
+        """The context of a nested sequence."""
         return Context(self.lookup, self.names, self.faults, self.read, self.level + 1)
 
     def check(self, term: Term) -> Term:

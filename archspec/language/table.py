@@ -130,7 +130,7 @@ class Table:
             return {}
         widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
         fitting = [make_divisible(width, min(group, width)) for width in widths]
-        if fitting != widths and own is None:  # a group width in the rule itself is no surprise
+        if fitting != widths and own is None:  # the author of a rule with a group width expects this
             message = f"widths {widths} become {fitting}, multiples of the group width {group}"
             self.faults.record("W502", message, rule.key_span)
         span = rule.span

@@ -1,8 +1,7 @@
 """What an operation is.
 
-An operation is one frozen dataclass in one file of this folder. Its fields are its arguments as a spec writes them;
-from them come the JSON Schema of the step, the shape, the weights, the MACs, and the torch module or function it stands
-for.
+Each operation is a frozen dataclass in a file of its own. Its fields are its arguments as a spec writes them. The JSON
+Schema of the step, the shape, the weights, the MACs, and the torch module or function all follow from them.
 """
 
 from __future__ import annotations
@@ -140,7 +139,7 @@ class Operation:
         return inputs[0]
 
     def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
-        """Its parameters by name, in torch's order. An empty name is a parameter that stands at the node's own name."""
+        """Its parameters by name, in torch's order. A parameter with an empty name has the node's own name."""
         return {}
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Buffer]:
@@ -152,11 +151,11 @@ class Operation:
         return 0
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        """Arithmetic on single elements for one example, apart from the MACs; None where there is no rule for it."""
+        """Arithmetic on single elements for one example, apart from the MACs; None without a rule."""
         return 0 if self.weighted or self.aliases else None
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        """What torch saves for the backward pass, in training mode; None where there is no rule for it.
+        """What torch saves for the backward pass, in training mode; None without a rule.
 
         Parameters are not counted. Asked only where there is a backward pass: ``trainable`` says that its own weights
         need a gradient, ``needed`` which of its inputs do.
@@ -164,14 +163,14 @@ class Operation:
         return None
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        """Memory that it takes and frees while it runs in eval mode, beside its output; None where there is no rule.
+        """Scratch memory in eval mode, beside the output and freed afterwards; None without a rule.
 
-        The input lies in memory as ``reads`` says; and what lies between the steps of a folded call is not counted.
+        The input lies in memory as ``reads`` says. Results between the steps of a folded call are not counted.
         """
         return None
 
     def scratch_rearranged(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes:
-        """What it takes later where it rearranged the input, when the copy of it is freed again."""
+        """Scratch memory after it has rearranged its input and freed the copy."""
         return Bytes()
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
@@ -179,14 +178,14 @@ class Operation:
         return "kept"
 
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Where in memory its input's channels must lie that it need not rearrange them; empty: anywhere.
+        """Where its input's channels must lie in memory; empty: anywhere. An input that lies otherwise is rearranged.
 
-        A view of what lies otherwise is a copy of it.
+        A view of such an input is a copy.
         """
         return ""
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        """What one output position reads, for each spatial axis; None where there is no rule for it."""
+        """What one output position reads, for each spatial axis; None without a rule."""
         return None
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
@@ -202,7 +201,7 @@ class Operation:
         return False
 
     def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
-        """The positions of inputs that only scale another: a squeeze-and-excitation gate is no path."""
+        """The positions of inputs that only scale another: gates do not count as paths."""
         return frozenset()
 
     def with_bias(self) -> Operation | None:
@@ -214,7 +213,7 @@ class Operation:
         return self
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
-        """The position of the input that makes the output zero where it is zero; None where none does."""
+        """The position of an input that makes the whole output zero if it is zero; None without such an input."""
         return None
 
 

@@ -33,7 +33,7 @@ class Bytes(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What torch keeps of an operation for its backward pass: some of its inputs, its output, and what is neither."""
+    """What torch keeps of an operation for its backward pass: some of its inputs, its output, and more memory."""
 
     inputs: tuple[int, ...] = ()
     output: bool = False
@@ -57,7 +57,7 @@ class Reach(NamedTuple):
 
 
 HERE = (Reach(),)
-"""The reach, along one axis, of an operation that reads one position for one; times the number of axes."""
+"""The reach along one axis of an operation whose output positions each read the same input position."""
 
 
 class Everywhere(NamedTuple):

@@ -23,7 +23,7 @@ class Facts:
     dict that are not trained, ``counters`` those of them that are int64. ``weighted``: it is a layer in a paper's
     count. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
     torch works its inputs off one after the other. ``views`` and ``views_trained``: its output is its input's storage,
-    in eval and in training mode. ``local``: its reach is one position for one.
+    in eval and in training mode. ``local``: each output position reads the same input position.
     """
 
     elements: int

@@ -14,7 +14,7 @@ from archspec.operations.traits import Elementwise
 class LayerScale(Elementwise):
     """Multiplies each channel by a parameter that starts small (Touvron et al. 2021).
 
-    The parameter stands at the node's own name, as torchvision's ConvNeXt has it.
+    The parameter has the node's own name, as in torchvision's ConvNeXt.
     """
 
     name = "layer_scale"

@@ -73,7 +73,7 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
 
 
 def sample_weight(module: nn.Module) -> Tensor:
-    """A parameter of a network, whose device and dtype the input must have; if there is none, an empty tensor."""
+    """A parameter of a network; the input must have its device and dtype. Without parameters, an empty tensor."""
     return next((weight for weight in module.parameters() if weight.is_floating_point()), torch.empty(0))
 
 
@@ -212,7 +212,7 @@ def gap(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
     one = torch.zeros_like(present[0]) if found is None else found
     other = torch.zeros_like(one) if wanted is None else wanted.reshape(one.shape)
     apart = (one.double() - other.double()).abs()
-    place = int(apart.argmax())  # the first NaN, if there is one
+    place = int(apart.argmax())  # the first NaN, if any
     index = tuple([int(axis) for axis in torch.unravel_index(torch.tensor(place), apart.shape)])
     largest, scale = float(apart.flatten()[place]), float(other.double().abs().max())
     if not (math.isfinite(largest) and math.isfinite(scale)):  # NaN and infinity prove nothing

@@ -129,7 +129,7 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
         seed: the seed of the initial weights of networks that are made here.
 
     Raises:
-        SpecError: E901, the text is not a reference; E902, there is no such module or name; E903, the module cannot
+        SpecError: E901, the text is not a reference; E902, the module or name does not exist; E903, the module cannot
             be imported; E904, the factory raises an exception; E905, the result is not a ``torch.nn.Module``.
         EnvironmentFault: E809, the library is not installed.
 
@@ -203,7 +203,7 @@ def _module(reference: Reference) -> ModuleType:
             raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
         found = [path.stem for path in Path().glob("*.py")]
         hint = did_you_mean(name, [*LIBRARIES, *found])
-        message = f"there is no module `{cut(error.name)}`"
+        message = f"the module `{cut(error.name)}` does not exist"
         help = "modules are looked up in the current folder, then among the installed packages"
         raise SpecError([Diagnostic("E902", message, hint=hint, help=help)]) from None
     except KeyboardInterrupt:

@@ -25,8 +25,8 @@ Shape = tuple[int, ...]
 GRADIENTS = 1e-4
 """How far gradients may be apart, relative to the largest of the same tensor, where no more is allowed.
 
-Where a value is read several times, autograd adds up its gradients in an order that depends on how the forward pass was
-written, which is no part of what the network is; and sums in another order round differently.
+If a value is read several times, autograd adds up its gradients in an order that depends on how the forward pass is
+written. Two equal networks may differ in this order, and sums in another order round differently.
 """
 
 
@@ -34,9 +34,9 @@ written, which is no part of what the network is; and sums in another order roun
 class Keys:
     """How two state dicts compare.
 
-    ``missing`` are keys of the reference that the spec's network has not, ``extra`` the other way; ``misshapen`` gives
-    for a common key its shape here and there; ``crossed`` are common keys that the matching of the graphs pairs with
-    others: their names agree, and what they are does not.
+    ``missing`` are keys that only the reference has, and ``extra`` keys that only the spec's network has. ``misshapen``
+    has the shapes, here and there, of common keys whose shapes differ. ``crossed`` are common keys that belong to
+    different layers, according to the matching of the graphs.
     """
 
     params: int
@@ -68,7 +68,7 @@ class Keys:
         if self.same:
             return "" if self.in_order else "they come in another order"
         common = self.count - len(self.extra)
-        unlike = ((len(self.misshapen), "of another shape"), (len(self.crossed), "standing for something else there"))
+        unlike = ((len(self.misshapen), "of another shape"), (len(self.crossed), "of another layer there"))
         told = " and ".join(f"{number:,} {words}" for number, words in unlike if number)
         both = f"{common:,} in both{f' ({told})' if told else ''}" if common else "none in both"
         alone = ((len(self.extra), "only here"), (len(self.missing), "only in the reference"))
@@ -86,10 +86,11 @@ class Keys:
 
 @dataclass(frozen=True)
 class Graphs:
-    """Whether the graphs are one: ``steps`` of the one form here and in the reference, and where they part if they do.
+    """Whether the graphs are isomorphic.
 
-    ``untraceable`` says why the reference could not be traced; then weights can still be paired in the order of
-    execution, and ``by_order`` says that they were.
+    ``steps`` and ``reference_steps`` count the operations, and ``difference`` says where the graphs differ.
+    ``untraceable`` says why the reference could not be traced. ``by_order``: weights were then paired in the order of
+    execution.
     """
 
     held: bool
@@ -177,7 +178,7 @@ class Outputs:
         return f"with equal weights the largest difference {name} is {gap}, where {bound} is allowed"
 
     def __str__(self) -> str:
-        """A line: the largest differences, or why there are none."""
+        """One line: the largest differences, or why outputs were not compared."""
         if self.reason:
             return f"not compared: {self.reason}"
         told = ", ".join(f"{gap.largest:.3g} {name}" for name, gap in self.gaps.items())
@@ -189,9 +190,13 @@ class Outputs:
 class Verdict:
     """What ``archspec.verify`` found.
 
-    ``key_map`` gives for each key of the spec's network the reference's; it is empty where the networks could not be
-    paired. ``outputs`` is None where outputs were not asked for. ``diagnostics`` are the differences, each with its
-    place.
+    ``key_map`` has the reference's key for each key of the spec's network. It is empty if the networks could not be
+    paired. ``outputs`` is None if outputs were not requested. ``diagnostics`` are the differences, each with its place.
+
+    >>> import archspec
+    >>> verdict = archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"])
+    >>> verdict.holds("graph"), verdict.key_map["fc.bias"]
+    (True, 'fc.bias')
     """
 
     spec: str

@@ -40,7 +40,7 @@ def build(
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"the weights of a network are floating-point numbers, not {dtype}")
     if weights is None and (map is not None or transfer):
-        raise TypeError(f"`{'transfer' if map is None else 'map'}` says how `weights` are loaded, and there are none")
+        raise TypeError(f"`{'transfer' if map is None else 'map'}` needs `weights`")
     found = None if weights is None else fit(graph, weights, map, transfer=transfer)
     module = emit(graph, flat=flat)
     target = torch.device(device) if device is not None else torch.get_default_device()
@@ -61,12 +61,12 @@ def build(
 
 
 def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Iterator[Diagnostic]:
-    """What became of a state dict that an author would want to know: another dtype, numbers that are none.
+    """Warnings about the loaded weights: casts to another dtype, and values that are not finite.
 
     Args:
         module: the model with the weights.
         given: the weights that were copied.
-        asked: whether the caller chose the model's dtype, so that a cast between floating-point numbers is no surprise.
+        asked: whether the caller chose the model's dtype, and so expects a cast between floating-point dtypes.
     """
     loaded = {key: value for key, value in module.state_dict().items() if key in given}
     casts = Counter((given[key].dtype, value.dtype) for key, value in loaded.items() if given[key].dtype != value.dtype)

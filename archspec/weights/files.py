@@ -22,7 +22,7 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
     """The content of a safetensors file, or of a pickled checkpoint, which is read with ``weights_only=True``.
 
     Raises:
-        SpecError: E801, there is no such file; E803, it is not a regular file; E804, it cannot be read; E808, it is
+        SpecError: E801, the file does not exist; E803, it is not a regular file; E804, it cannot be read; E808, it is
             not a weights file.
         EnvironmentFault: E809, safetensors is not installed.
     """
@@ -91,7 +91,7 @@ def regular_file(file: str, what: str) -> Path:
     """The path of a file to read; ``what`` is its kind, for messages.
 
     Raises:
-        SpecError: E801, there is no such file; E803, it is a folder, a pipe or a device; E804, it may not be read.
+        SpecError: E801, the file does not exist; E803, it is a folder, a pipe or a device; E804, it may not be read.
     """
     path = Path(file)
     try:
@@ -99,7 +99,7 @@ def regular_file(file: str, what: str) -> Path:
     except PermissionError as error:  # for a folder on the path
         raise unreadable(file, error) from None
     except (OSError, ValueError):  # the name may also be too long, or contain NUL
-        raise SpecError([Diagnostic("E801", f"there is no {what} `{cut(file)}`")]) from None
+        raise SpecError([Diagnostic("E801", f"the {what} `{cut(file)}` does not exist")]) from None
     if not regular:
         raise SpecError([Diagnostic("E803", f"the {what} `{cut(file)}` is not a regular file")])
     return path

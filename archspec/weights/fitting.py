@@ -189,7 +189,7 @@ def _misfits(match: _Match, *, shapes: bool) -> Iterator[str]:
 
 
 def _under(match: _Match) -> str:
-    """A help that names the prefix under which the network's keys are found; empty if there is none."""
+    """A help that names the prefix under which the network's keys are found; empty without such a prefix."""
     keys = {str(key) for key in match.given}
     wanted = [match.names.get(key, key) for key in match.wanted if not key.endswith(COUNTER)]
     ends = f".{wanted[0]}" if wanted else ""

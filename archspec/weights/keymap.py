@@ -38,7 +38,7 @@ def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
             ``keys``.
 
     Raises:
-        SpecError: E801, there is no such file; E803, it is not a regular file; E804, it cannot be read; E820, it is
+        SpecError: E801, the file does not exist; E803, it is not a regular file; E804, it cannot be read; E820, it is
             not a key map, one diagnostic for each fault; E822, it maps several keys of the spec to one of the weights.
 
     >>> read_map({"fc.weight": "head.weight"}).keys["fc.weight"]

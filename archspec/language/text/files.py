@@ -61,7 +61,8 @@ def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
     absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
     if isinstance(error, ValueError) or error.errno in absent:
         loop = isinstance(error, OSError) and error.errno == errno.ELOOP
-        return Diagnostic("E801", f"`{cut(name)}` is a link to itself" if loop else f"there is no file `{cut(name)}`")
+        message = f"`{cut(name)}` is a link to itself" if loop else f"the file `{cut(name)}` does not exist"
+        return Diagnostic("E801", message)
     return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}")
 
 

@@ -38,7 +38,7 @@ def open_spec(reference: str) -> Source:
     looks_like_path = reference.endswith(SUFFIXES) or os.sep in reference or "/" in reference
     if looks_like_path and not _exists(path) and path.stem in zoo_names():
         hint = f"did you mean `{path.stem}`, which ships with archspec?"
-        raise SpecError([Diagnostic("E801", f"there is no file `{cut(reference)}`", hint=hint)])
+        raise SpecError([Diagnostic("E801", f"the file `{cut(reference)}` does not exist", hint=hint)])
     if looks_like_path or (_exists(path) and path.is_file()):
         return read_file(path, name=reference)
     if reference in zoo_names():
@@ -105,5 +105,5 @@ def _exists(path: Path) -> bool:
 
 
 def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
-    message = f"there is no spec `{cut(name)}`, neither a file nor in the zoo"
+    message = f"the spec `{cut(name)}` does not exist, neither as a file nor in the zoo"
     return Diagnostic("E801", message, span, did_you_mean(name, names), help="`archspec list` shows the zoo")

@@ -24,7 +24,7 @@ _PROPERTY = re.compile(r"(!<[^>\s]*>|[&!][^\s,\[\]{}]*)(?:\s+(?:#[^\r\n]*)?)*")
 # The C parser where PyYAML has it; the Python one gives the same events, some twenty times slower.
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LIMITS = ReadLimits()
-_A_MAPPING = "a spec is one mapping of keys to values"
+_A_MAPPING = "a spec is a single mapping of keys to values"
 
 
 class _Anchor(NamedTuple):

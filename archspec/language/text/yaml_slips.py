@@ -69,7 +69,7 @@ _SLIPS = (
     _Slip(
         "document start",
         "there is text after the end of the document",
-        "a spec is one mapping; check the brackets and quotes before this place",
+        "a spec is a single mapping; check the brackets and quotes before this place",
         or_no_space=True,
     ),
 )

@@ -43,7 +43,7 @@ def leftovers() -> list[str]:
         ("pipe", ["--force"], "E806", "not a regular file"),
         ("/dev/full", ["--force"], "E806", "not a regular file"),
         (".", ["--force"], "E806", "a folder"),
-        ("missing/map.json", [], "E806", "no folder"),
+        ("missing/map.json", [], "E806", "does not exist"),
         ("old.json/map.json", [], "E806", "cannot be written"),
         ("/proc/map.json", [], "E806", "cannot be written"),
         ("x" * 300, [], "E806", "cannot be written"),
