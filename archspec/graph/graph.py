@@ -18,7 +18,7 @@ from archspec.language.expressions.values import Value
 from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
-from archspec.operations.facts import Applied, applied
+from archspec.operations.facts import applied
 from archspec.operations.shapes import Shape, ShapeFault, show_shape
 
 if TYPE_CHECKING:
@@ -221,14 +221,13 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows. ``known`` has what an operation comes to by its address, which it keeps from reuse."""
+    """A graph while it grows."""
 
     input: Shape
     limits: Limits
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
     expanded: int = 0
-    known: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Applied]] = field(default_factory=dict)
     most: int = field(init=False)
     """Steps to expand: five for each node of the limit, or of the limit's default."""
 
@@ -256,9 +255,7 @@ class Builder:
         """
         self.expand(STEPS_OF_A_NODE, provenance.span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
-        _, found = self.known.get((id(operation), shapes), (None, None))
-        if found is None:
-            _, found = self.known[id(operation), shapes] = operation, applied(operation, shapes)
+        found = applied(operation, shapes)
         if found.elements > self.limits.elements:
             raise self._too_many_elements()
         if found.params:
