@@ -1,17 +1,57 @@
-"""Writing a file whole or not at all: a temporary file beside the target, then a rename."""
+"""Reading a regular file and nothing else, and writing a file whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut, reason_of
 
 FORCE = Mention("force", "`force=True`")
+
+
+@contextlib.contextmanager
+def regular_file(path: Path, name: str, what: str = "") -> Iterator[BinaryIO]:
+    """A regular file, open for reading.
+
+    Args:
+        path: the file.
+        name: the name that diagnostics use for it.
+        what: its kind, such as ``key map``.
+
+    Raises:
+        SpecError: E801, the file does not exist; E803, it is a folder, a pipe or a device; E804, it cannot be read. No
+            diagnostic has a place, because only the caller knows where the name is written.
+    """
+    try:
+        _check_regular(path.stat(), name, what)
+        # The file may have been replaced since: a pipe must not block, and a device must not be read.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as stream:
+            _check_regular(os.fstat(descriptor), name, what)
+            yield stream
+    except (OSError, ValueError) as error:  # ValueError: NUL, or a name that the file system cannot express
+        raise SpecError([_no_file(name, what, error)]) from None
+
+
+def _check_regular(status: os.stat_result, name: str, what: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise SpecError([Diagnostic("E803", f"{what and f'the {what} '}`{cut(name)}` is {kind}")])
+
+
+def _no_file(name: str, what: str, error: OSError | ValueError) -> Diagnostic:
+    absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+    if isinstance(error, ValueError) or error.errno in absent:
+        loop = isinstance(error, OSError) and error.errno == errno.ELOOP
+        message = f"`{cut(name)}` is a link to itself" if loop else f"the {what or 'file'} `{cut(name)}` does not exist"
+        return Diagnostic("E801", message)
+    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import stat
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
+from archspec.files import regular_file
 from archspec.weights.checkpoints import is_state, state_dicts
 
 
@@ -27,16 +27,16 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
         EnvironmentFault: E809, safetensors is not installed.
     """
     name = os.fspath(path)
-    regular_file(name, "weights file")
-    try:
-        found = _content(name)
-    except ImportError as error:
-        message = f"reading `{cut(name)}` needs safetensors, which cannot be imported ({error})"
-        raise EnvironmentFault(Diagnostic("E809", message, help="pip install 'archspec-compiler[torch]'")) from None
-    except PermissionError as error:
-        raise unreadable(name, error) from None
-    except Exception as error:  # the readers pass on whatever their parsers raise
-        raise SpecError([_unread(name, error)]) from None
+    with regular_file(Path(name), name, "weights file"):  # its readers take the name
+        try:
+            found = _content(name)
+        except ImportError as error:
+            message = f"reading `{cut(name)}` needs safetensors, which cannot be imported ({error})"
+            raise EnvironmentFault(Diagnostic("E809", message, help="pip install 'archspec-compiler[torch]'")) from None
+        except PermissionError:
+            raise
+        except Exception as error:  # the readers pass on whatever their parsers raise
+            raise SpecError([_unread(name, error)]) from None
     if not isinstance(found, Mapping) or not (is_state(found) or state_dicts(found)):
         help = "save only the state dict, without the optimizer's state or other data"
         raise SpecError([Diagnostic("E808", f"`{cut(name)}` does not contain a state dict", help=help)])
@@ -85,27 +85,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it is not a pickle, or it contains more than tensors"
     return cut(str(error).partition("\n")[0] or type(error).__name__, 120)
-
-
-def regular_file(file: str, what: str) -> Path:
-    """The path of a file to read; ``what`` is its kind, for messages.
-
-    Raises:
-        SpecError: E801, the file does not exist; E803, it is a folder, a pipe or a device; E804, it may not be read.
-    """
-    path = Path(file)
-    try:
-        regular = stat.S_ISREG(path.stat().st_mode)
-    except PermissionError as error:  # for a folder on the path
-        raise unreadable(file, error) from None
-    except (OSError, ValueError):  # the name may also be too long, or contain NUL
-        raise SpecError([Diagnostic("E801", f"the {what} `{cut(file)}` does not exist")]) from None
-    if not regular:
-        raise SpecError([Diagnostic("E803", f"the {what} `{cut(file)}` is not a regular file")])
-    return path
-
-
-def unreadable(file: str, error: OSError) -> SpecError:
-    """E804, for a file that the system refuses to open."""
-    reason = (error.strerror or type(error).__name__).lower()
-    return SpecError([Diagnostic("E804", f"`{cut(file)}` cannot be read: {reason}")])

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, SpecError, cut
-from archspec.weights.files import regular_file, unreadable
+from archspec.files import regular_file
 
 MAX_BYTES = 16 * 2**20
 """The largest key map that is read. A network of a thousand layers needs about 500 kB."""
@@ -53,12 +54,8 @@ def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
 
 
 def _text(file: str, name: str) -> str:
-    path = regular_file(file, "key map")
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise unreadable(file, error) from None
+    with regular_file(Path(file), file, "key map") as stream:
+        data = stream.read(MAX_BYTES + 1) or b""
     if len(data) > MAX_BYTES:
         raise _no_map(f"{name} is larger than {MAX_BYTES // 2**20} MiB")
     try:

@@ -273,7 +273,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     (tmp_path / "map.json").write_text(json.dumps(written()))
     given = own().state_dict()
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "open", denied)
     (fault,) = refused(given, tmp_path / "map.json")
     assert fault.code == "E804"
 

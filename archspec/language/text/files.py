@@ -1,16 +1,15 @@
-"""Bytes to :class:`Source`: regular files, UTF-8, and the characters that a spec may hold."""
+"""Bytes to :class:`Source`: UTF-8, and the characters that a spec may hold."""
 
 from __future__ import annotations
 
 import codecs
-import errno
 import os
 import pathlib
 import re
-import stat
 from dataclasses import dataclass
 
-from archspec.diagnostics import Diagnostic, Source, SourceKind, Span, SpecError, cut, reason_of
+from archspec.diagnostics import Diagnostic, Source, SourceKind, Span, SpecError, cut
+from archspec.files import regular_file
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -37,33 +36,12 @@ def read_file(path: pathlib.Path, *, name: str | None = None, limits: ReadLimits
             not UTF-8.
     """
     name = str(path) if name is None else name
-    try:
-        _check_regular(path.stat(), name, limits)
-        # The file may have been replaced since: a pipe must not block, and a device must not be read.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as stream:
-            _check_regular(os.fstat(descriptor), name, limits)
-            data = stream.read(limits.bytes + 1) or b""
-    except (OSError, ValueError) as error:  # ValueError: NUL, or a name that the file system cannot express
-        raise SpecError([_no_file(name, error)]) from None
+    with regular_file(path, name) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limits.bytes:
+            raise SpecError([_too_many_bytes(name, size, limits)])
+        data = stream.read(limits.bytes + 1) or b""
     return decode(data, name, limits=limits, path=str(path.absolute()))
-
-
-def _check_regular(status: os.stat_result, name: str, limits: ReadLimits) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise SpecError([Diagnostic("E803", f"`{cut(name)}` is {kind}")])
-    if status.st_size > limits.bytes:
-        raise SpecError([_too_many_bytes(name, status.st_size, limits)])
-
-
-def _no_file(name: str, error: OSError | ValueError) -> Diagnostic:
-    absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-    if isinstance(error, ValueError) or error.errno in absent:
-        loop = isinstance(error, OSError) and error.errno == errno.ELOOP
-        message = f"`{cut(name)}` is a link to itself" if loop else f"the file `{cut(name)}` does not exist"
-        return Diagnostic("E801", message)
-    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}")
 
 
 def decode(
