@@ -42,11 +42,11 @@ demo: $(VENV)/.torch ## install archspec with torch into .venv, and build ResNet
 	@echo '==> archspec build $(SPEC)'
 	@$(BIN)/archspec build $(SPEC)
 
-test: $(VENV)/.dev ## run the tests (PYTEST_ARGS='-k lower -x' runs a part), but for those that take long
+test: $(VENV)/.dev ## run all but the slow tests (PYTEST_ARGS='-k lower -x' runs a part)
 	@echo '==> pytest -m "not slow"'
 	@$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-slow: $(VENV)/.dev ## run the tests that take long: networks of the zoo against their references, thousands of draws
+test-slow: $(VENV)/.dev ## run the slow tests: networks of the zoo against their references, thousands of draws
 	@echo '==> pytest -m slow'
 	@$(PYTEST) -m slow $(PYTEST_ARGS)
 
@@ -64,7 +64,7 @@ lint: $(VENV)/.dev ## check style, format, types, and who imports whom
 	@echo '==> lint-imports'
 	@$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/.dev ## put the code into its format, and mend what ruff can mend
+format: $(VENV)/.dev ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 

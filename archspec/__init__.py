@@ -109,8 +109,8 @@ def build(
         weights, ``model.meta["weights"]`` is an :class:`archspec.weights.Loaded`: which keys were loaded, which
         initialized, and which of the weights were not used. On ``meta`` weights are checked, and not loaded.
 
-    Warns (UserWarning) of what nobody asked for: weights that are cast to another dtype without ``dtype`` asking for
-    it, that are not finite, or that were wrapped, and a map whose hash is that of another spec.
+    Warns (UserWarning) if weights are cast to another dtype that ``dtype`` does not ask for, are not finite, or were
+    wrapped, and if the hash in the map is that of another spec.
 
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
@@ -197,9 +197,10 @@ def verify(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes.
-        against: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory``, each with literal arguments in brackets
-            where it takes any; or a network, which is left as it is; or a function without arguments that makes one.
-            By default what the spec names as its ``reference``, which may be of torchvision or timm only.
+        against: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory``, optionally with literal arguments in
+            parentheses, as in ``torchvision:googlenet(aux_logits=False)``; or a network, which is not changed; or a
+            function without arguments that returns a network. The default is the ``reference`` of the spec, which
+            must be of torchvision or timm.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples that both networks are run on.
         seed: of the reference's weights, of the input, and of what is drawn in training.
@@ -209,7 +210,7 @@ def verify(
         step: told in a few words what is done, as it begins.
 
     Returns:
-        A verdict, whose ``holds()`` says whether the graphs are one and the outputs equal.
+        A verdict, whose ``holds()`` says whether the graphs are the same and the outputs equal.
 
     Raises:
         SpecError: the spec is refused; or the reference does not exist, cannot be made, or is not a network.

@@ -28,7 +28,7 @@ from .tables import summed
 )
 @options.form("text", "json", "sarif", "github")
 def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str, ...], form: str) -> int:
-    """Check that specs are valid and that they hold what they expect. Does not need torch.
+    """Check that specs are valid and meet what they expect. Does not need torch.
 
     A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder. A folder gives
     all specs in it and in the folders below. The command reads each spec, infers every shape, and compares the network

@@ -1,6 +1,6 @@
 """``archspec``: runs the command, and turns every end into a message and an exit status.
 
-0: all is well. 1: a spec is at fault, or does not hold what it expects. 2: wrong usage. 3: the environment. 70: a
+0: all is well. 1: a spec is at fault, or does not meet what it expects. 2: wrong usage. 3: the environment. 70: a
 defect of archspec. 130: an interrupt. Each command is imported only when it is called, to start fast.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
 
 COMMANDS = {
-    "check": "Check that specs are valid and that they hold what they expect. Does not need torch.",
+    "check": "Check that specs are valid and meet what they expect. Does not need torch.",
     "analyze": "Show what a network costs, and count the paths through it. Does not need torch.",
     "build": "Build a network, and compare every inferred shape with torch's.",
     "test": "Test what specs expect, and that torch builds and runs what they describe.",
@@ -112,7 +112,7 @@ def commands() -> None:
       archspec check resnet50
       archspec build my_net.yaml -o my_net.safetensors
 
-    The exit status is 0 if all is well, 1 if a spec is at fault or does not hold what it expects, 2 for wrong usage,
+    The exit status is 0 if all is well, 1 if a spec is at fault or does not meet what it expects, 2 for wrong usage,
     and 3 if the environment lacks something. `archspec COMMAND --help` describes a command.
     """
 

@@ -1,4 +1,4 @@
-"""``archspec test``: whether specs hold what they expect, and torch builds and runs what they describe."""
+"""``archspec test``: whether specs meet what they expect, and torch builds and runs what they describe."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class Graph:
         return writable(self)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """The graph for networkx: nodes by name with ``operation`` and ``shape``, an edge an input.
+        """The graph for networkx: nodes by name with ``operation`` and ``shape``, and an edge for each input.
 
         It is a multigraph, because a merge may read one value twice.
         """

@@ -15,12 +15,11 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
+from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
 
 POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
-
-_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.ASCII)
 
 RESERVED = frozenset(
     {
@@ -181,9 +180,9 @@ class Names:
 
     def _check(self, name: str, span: Span) -> None:
         for part in name.split("."):
-            if not _PART.fullmatch(part):
-                help = "use ASCII letters, digits and underscores"
-                raise SpecError([Diagnostic("E305", f"`{cut(name)}` cannot be a name in a model", span, help=help)])
+            if not NAME_PART.fullmatch(part):
+                message = f"`{cut(name)}` cannot be a name in a model"
+                raise SpecError([Diagnostic("E305", message, span, help=NAME_HELP)])
             if keyword.iskeyword(part) or part in RESERVED or part.startswith("__"):
                 what = "a Python keyword" if keyword.iskeyword(part) else "an attribute that every model has already"
                 raise SpecError([Diagnostic("E305", f"`{cut(part)}` cannot be a name: it is {what}", span)])

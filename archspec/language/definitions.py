@@ -178,7 +178,8 @@ class DefinitionScope:
         word = setting.term.constant
         words = setting_words(key, self)
         if isinstance(word, str) and word not in context.names and word not in words:
-            message = f"no {key.replace('_', ' ')} is called `{cut(word)}`"
+            kind = {"act": "activation", "norm": "normalization"}.get(key, key.replace("_", " "))
+            message = f"no {kind} is called `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
             hint = context.faults.hint(word, words)
             context.faults.record(

@@ -150,7 +150,7 @@ def _setting(key: str) -> Schema:
     if key == "norm":
         return _object(_arguments(operations()["norm"]), "string object")
     if key == "drop_path":
-        return _type("number string", minimum=0, maximum=1, maxLength=500)
+        return _type("number string", minimum=0, exclusiveMaximum=1, maxLength=500)
     return _type("string", maxLength=500)
 
 

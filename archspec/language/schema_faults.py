@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean, nearest
-from archspec.language.schema import common, library_schema, read_schema
+from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, library_schema, read_schema
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path
@@ -108,8 +108,8 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
             words = [str(word) for word in wanted if word is not None]
             message = f"{here} must be one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
             yield Diagnostic("E204", message, span, did_you_mean(str(instance), words))
-        case "minimum" | "maximum":
-            bound = "at least" if error.validator == "minimum" else "at most"
+        case "minimum" | "maximum" | "exclusiveMaximum":
+            bound = {"minimum": "at least", "maximum": "at most"}.get(error.validator, "below")
             yield Diagnostic("E205", f"{here} must be {bound} {wanted}, not {cut(instance)}", span)
         case "minProperties" | "maxProperties" if _counts_operations(error):
             yield _not_one_operation(document, path, instance)
@@ -203,5 +203,8 @@ def _wrong_pattern(document: Document, path: Path, error: ValidationError) -> Di
             "E204", f"{_last(path)} must be a list of steps or `none`, not `{cut(name)}`", document.span(path)
         )
     span = document.key_span((*path, name)) if (*path, name) in document.places else document.span(path)
-    message = f"`{cut(name)}` is not a name: use letters, digits and underscores, and start with a letter"
+    signs = {NAME: ", `_`, `.` and `-`", DEFINITION_NAME: ", `_` and `-`", IDENTIFIER: " and `_`"}[
+        error.validator_value
+    ]
+    message = f"`{cut(name)}` is not a name: use letters, digits{signs}, and start with a letter or `_`"
     return Diagnostic("E305", message, span, help=QUOTES if "(" in name or ")" in name else "")

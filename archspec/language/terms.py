@@ -173,7 +173,13 @@ def real(term: Term, values: Mapping[str, Value], faults: Faults) -> int | float
         return 1
 
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.ASCII)
+NAME_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9}", re.ASCII)
+"""A part of a name in a model, between the dots."""
+
+NAME_HELP = (
+    "use ASCII letters, digits and `_`, with `-` only between them, in parts joined by dots; "
+    "a part starts with a letter or `_`, or is a number"
+)
 
 
 def check_name(name: str, span: Span, faults: Faults) -> None:
@@ -181,10 +187,8 @@ def check_name(name: str, span: Span, faults: Faults) -> None:
     for part in name.split("."):
         if keyword.iskeyword(part):
             faults.record("E305", f"`{part}` cannot be a name: it is a Python keyword", span)
-        elif not _NAME.fullmatch(part):
-            message = f"`{cut(name)}` cannot be a name in a model"
-            help = "use ASCII letters, digits and underscores, in parts joined by dots"
-            faults.record("E305", message, span, help=help)
+        elif not NAME_PART.fullmatch(part):
+            faults.record("E305", f"`{cut(name)}` cannot be a name in a model", span, help=NAME_HELP)
 
 
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -138,7 +138,7 @@ def _budget(source: Source) -> Claim:
     spans = {name: source.part(*match.span(name)) for name in ("stage", "key", "figure") if match[name]}
     if key not in NAMES:
         message = f"`{cut(key)}` cannot be compared with a number"
-        help = f"what can be is {', '.join(f'`{name}`' for name in NAMES)}"
+        help = f"the figures are {', '.join(f'`{name}`' for name in NAMES)}"
         if key.lower() == "flops":
             help = f"{help}; FLOPs are twice the MACs"
         raise SpecError([Diagnostic("E703", message, spans["key"], did_you_mean(key, NAMES), help=help)])

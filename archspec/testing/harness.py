@@ -1,4 +1,4 @@
-"""What is tested of one spec: that it is valid, holds what it expects, and that torch makes of it what was compiled.
+"""What is tested of one spec: that it is valid, meets what it expects, and that torch builds and runs it as compiled.
 
 ``check`` needs no torch. ``build`` has torch confirm every shape and weight on its meta device, where nothing has
 storage; ``run`` initializes the network and runs it.
@@ -150,9 +150,9 @@ def check(
     largest: int = LARGEST,
     wanted: Callable[[str], bool] = lambda name: True,
 ) -> Outcome:
-    """Whether a spec compiles and holds what it expects, and at higher levels whether torch makes of it what it says.
+    """Check that a spec compiles and meets what it expects; higher levels also build and run the network with torch.
 
-    Nothing that is wrong with the spec is raised. Without torch, what needs it is left out.
+    Faults of the spec are returned, not raised. Without torch, the cases that need it are left out.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.

@@ -283,7 +283,7 @@ def test_a_budget_is_told_in_its_own_words_and_with_the_spec() -> None:
 def test_what_is_no_budget_is_told_what_would_be() -> None:
     assert [found.help for found in budgets("params!=3", "flops<8G", "params<=10MB")] == [
         "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`",
-        "what can be is `params`, `macs`, `activations`, `layers`, `skip_paths`, `receptive_field`; FLOPs are twice "
+        "the figures are `params`, `macs`, `activations`, `layers`, `skip_paths`, `receptive_field`; FLOPs are twice "
         "the MACs",
         "as in `params<=26M`",
     ]
