@@ -44,6 +44,7 @@ __all__ = [
     "Source",
     "Spec",
     "SpecError",
+    "SpecLike",
     "Verdict",
     "__version__",
     "analyze",
@@ -74,6 +75,15 @@ def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that are imported late, and none of the names that this module only uses."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
+def _silent(text: str) -> None:
+    """Report no step."""
 
 
 def build(
@@ -157,7 +167,7 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
     saving.save(model, graph, path, force=force)
 
 
-def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str], None] = lambda text: None) -> Graph:
+def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str], None] = _silent) -> Graph:
     """The graph of a spec, after torch has computed the same shape for every node, on its meta device.
 
     Args:
@@ -191,7 +201,7 @@ def verify(
     tolerance: float = 0.0,
     levels: Collection[Level] = ("keys", "graph", "outputs"),
     limits: Limits | None = None,
-    step: Callable[[str], None] = lambda text: None,
+    step: Callable[[str], None] = _silent,
 ) -> Verdict:
     """Whether a network is the same as a reference: its keys, its graph, and what it computes with equal weights.
 

@@ -46,11 +46,23 @@ def test_names_are_public_and_documented() -> None:
 
 def test_everything_public_has_an_example() -> None:
     """What `__all__` names, and what a graph offers as a method; `tests/docs/test_docstrings.py` runs the examples."""
-    offered = {name: getattr(archspec, name) for name in archspec.__all__ if not name.startswith("_")}
+    alias = "SpecLike"  # a union of types has the docstring of `types.UnionType`
+    offered = {name: getattr(archspec, name) for name in archspec.__all__ if name[0] != "_" and name != alias}
     assert [name for name, thing in offered.items() if ">>>" not in (thing.__doc__ or "")] == []
     methods = [name for name, thing in vars(archspec.Graph).items() if inspect.isfunction(thing) and name[0] != "_"]
     shown = [line for line in (archspec.Graph.__doc__ or "").splitlines() if ">>>" in line]
     assert [name for name in methods if not any(f"graph.{name}(" in line for line in shown)] == []
+
+
+def test_dir_shows_what_is_public_and_nothing_else() -> None:
+    """In a fresh process, where nothing is imported late yet."""
+    shown = run("import archspec; print(*(name for name in dir(archspec) if not name.startswith('__')))").split()
+    assert shown == [name for name in sorted(archspec.__all__) if not name.startswith("__")]
+
+
+def test_defaults_are_shown_by_name() -> None:
+    signatures = [inspect.signature(function) for function in (archspec.check, archspec.confirm, archspec.verify)]
+    assert not any("<lambda>" in str(signature) for signature in signatures)
 
 
 def test_version_is_that_of_the_distribution() -> None:

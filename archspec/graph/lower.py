@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.display import counted
 from archspec.graph.block_settings import StagePlan, block_environment, order_before, setting_in_force
 from archspec.graph.blocks import Blocks
 from archspec.graph.environment import Environment
@@ -110,9 +111,9 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
         counts.append(count)
         for key, column in (*stage.cells.items(), ("block", stage.blocks)):
             if column.by_block and len(column.entries) != count:
-                found = f"this cell of `{key}` has {len(column.entries)} values"
-                message = f"{found}, but stage {stage.number + 1} has {count} blocks"
-                labels = (Label(stage.cells["count"].span, f"{count} blocks here"),)
+                found = f"this cell of `{key}` has {counted(len(column.entries), 'value')}"
+                message = f"{found}, but stage {stage.number + 1} has {counted(count, 'block')}"
+                labels = (Label(stage.cells["count"].span, f"{counted(count, 'block')} here"),)
                 faults.add(Diagnostic("E311", message, column.span, labels=labels))
     faults.raise_errors()
     shared["blocks"] = sum(counts)

@@ -37,6 +37,9 @@ class Provenance:
         self.env = env
         self._found: dict[str, tuple[TableCell, ...]] | None = None
 
+    def __repr__(self) -> str:
+        return f"Provenance({self.span})"
+
     @property
     def step(self) -> Span:
         """Where the step is written, which may be in the library."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
+from archspec.display import counted
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
@@ -59,12 +60,13 @@ class Table:
         """The number of generated stages, with a fault for each list of another length."""
         for key, value in self.cursor.value.items():
             if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
-                message = f"`{key}` has {len(value)} values, but `quantized_linear` generates {length} stages"
+                generated = f"`quantized_linear` generates {counted(length, 'stage')}"
+                message = f"`{key}` has {counted(len(value), 'value')}, but {generated}"
                 self._unequal(key, message, "quantized_linear", length)
         return length
 
     def _unequal(self, key: str, message: str, other: str, length: int) -> None:
-        label = Label(self.cursor.child(other).span, f"{length} stages here")
+        label = Label(self.cursor.child(other).span, f"{counted(length, 'stage')} here")
         self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
 
     def _length(self) -> int | None:
@@ -78,7 +80,7 @@ class Table:
         inherited = [key for key in lists if key not in own]
         for keys in (own, inherited):
             for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
-                found = f"`{key}` has {len(lists[key])} values, but `{keys[0]}` has {len(lists[keys[0]])}"
+                found = f"`{key}` has {counted(len(lists[key]), 'value')}, but `{keys[0]}` has {len(lists[keys[0]])}"
                 self._unequal(key, f"{found}: a list must have one value for each stage", keys[0], len(lists[keys[0]]))
         others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
         if others:
@@ -93,11 +95,12 @@ class Table:
     def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
         """The fault of a list in the spec whose length differs from lists in a spec that it extends."""
         length, value = len(self.cursor.value[key]), self.cursor.value
-        told = " and ".join([f"`{name}` has {len(value[name])}" for name in others])
-        message = f"`{key}` has {length} values, but in the base spec {told}: a list must have one value for each stage"
-        labels = [Label(self.cursor.child(name).span, f"{len(value[name])} stages here") for name in others]
-        names = " and ".join([f"`{name}`" for name in others])
-        help = f"write {names} too, with a value for each of the {length} stages"
+        told = _listed([f"`{name}` has {len(value[name])}" for name in others])
+        found = f"`{key}` has {counted(length, 'value')}, but in the base spec {told}"
+        message = f"{found}: a list must have one value for each stage"
+        labels = [Label(self.cursor.child(name).span, f"{counted(len(value[name]), 'stage')} here") for name in others]
+        names = _listed([f"`{name}`" for name in others])
+        help = f"write {names} too, with {counted(length, 'value')}{' each' if len(others) > 1 else ''}"
         return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
 
     def _generated(self) -> dict[str, list[Term]]:
@@ -269,6 +272,11 @@ class Table:
 def _some_not_one(value: Any) -> bool:
     """Whether any cell asks for something else than 1."""
     return any(map(_some_not_one, value)) if isinstance(value, list) else value not in (1, None)
+
+
+def _listed(words: list[str]) -> str:
+    """`` `a`, `b` and `c` ``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def quantized_linear(

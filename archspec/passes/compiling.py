@@ -15,7 +15,8 @@ from archspec.operations.shapes import show_shape
 from archspec.passes.pipeline import compile_spec
 
 SpecLike = Graph | Spec | Source | str | os.PathLike[str]
-"""A compiled graph, a spec, or what :func:`archspec.load` takes: a path, a zoo name, YAML text."""
+"""What a function takes as a spec: a compiled graph, a spec, or what :func:`archspec.load` takes: a path, the name of a
+spec that ships with archspec, YAML text, or a :class:`archspec.Source`."""
 
 
 def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limits | None = None) -> Graph:

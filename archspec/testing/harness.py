@@ -139,6 +139,11 @@ class Outcome:
         return {**found, "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics]}
 
 
+def every_case(name: str) -> bool:
+    """Want every case: the default of :func:`check`."""
+    return True
+
+
 def check(
     spec: SpecLike,
     *,
@@ -148,7 +153,7 @@ def check(
     budgets: Iterable[str | Source] = (),
     limits: Limits | None = None,
     largest: int = LARGEST,
-    wanted: Callable[[str], bool] = lambda name: True,
+    wanted: Callable[[str], bool] = every_case,
 ) -> Outcome:
     """Check that a spec compiles and meets what it expects; higher levels also build and run the network with torch.
 

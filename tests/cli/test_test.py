@@ -245,7 +245,7 @@ def test_update_changes_no_refused_spec(here: Path, run: Run) -> None:
     text = WRONG.replace("basic", "basik")
     Path("bad.yaml").write_text(text)
     found = run("test", "bad.yaml", "--update")
-    assert (found.status, found.out) == (1, "bad.yaml: failed: valid\n")
+    assert (found.status, found.out) == (1, "bad.yaml: failed: the spec is not valid\n")
     assert Path("bad.yaml").read_text() == text
 
 

@@ -257,7 +257,7 @@ def test_cells_of_every_stage_are_compared_with_its_own_count() -> None:
     assert [diagnostic.code for diagnostic in found] == ["E311"] * 3
     assert sorted(diagnostic.message for diagnostic in found) == [
         "this cell of `channels` has 2 values, but stage 1 has 3 blocks",
-        "this cell of `channels` has 2 values, but stage 2 has 1 blocks",
+        "this cell of `channels` has 2 values, but stage 2 has 1 block",
         "this cell of `stride` has 2 values, but stage 1 has 3 blocks",
     ]
 
