@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
-from archspec.operations.base import Operation
+from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
 
@@ -134,7 +135,7 @@ class Sequences:
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
         # 0.0 and -0.0 are equal, and so are 1 and 1.0; their texts are not.
-        key = (operation, *values.items(), *[str(value) for value in values.values() if type(value) is float])
+        key = (operation, *values.items(), *[str(values[name]) for name in _numbers(operation) if name in values])
         made = self.made.get(key)
         if made is None:
             made = self.made[key] = operation(**values)
@@ -172,6 +173,12 @@ class Sequences:
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)
+
+
+@functools.cache
+def _numbers(operation: Any) -> tuple[str, ...]:
+    """The arguments of an operation that need not be whole numbers."""
+    return tuple(name for name, field in arguments(operation).items() if field.metadata["kind"] == "number")
 
 
 Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]
