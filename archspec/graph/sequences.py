@@ -134,8 +134,9 @@ class Sequences:
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
+        kind: Any = operation  # mypy calls the class of a frozen dataclass unhashable
         # 0.0 and -0.0 are equal, and so are 1 and 1.0; their texts are not.
-        key = (operation, *values.items(), *[str(values[name]) for name in _numbers(operation) if name in values])
+        key = (kind, *values.items(), *[str(values[name]) for name in _numbers(kind) if name in values])
         made = self.made.get(key)
         if made is None:
             made = self.made[key] = operation(**values)
