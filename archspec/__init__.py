@@ -147,12 +147,13 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
     Args:
         model: a model that :func:`build` made of this spec, trained or not.
         spec: the spec, or its compiled graph.
-        path: the file to write.
+        path: the file to write, which ends in ``.safetensors``.
         force: whether to replace a file that exists. The files of the spec, and those that the model's weights were
             loaded from, are never replaced.
 
     Raises:
-        SpecError: the spec is refused.
+        SpecError: the spec is refused; E807, the model is another network.
+        ValueError: the path ends otherwise.
         EnvironmentFault: E805, the file exists; E806, it cannot be written; E809, safetensors is not installed.
 
     >>> import archspec

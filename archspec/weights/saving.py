@@ -13,10 +13,18 @@ from archspec.files import replacing, unwritable
 from archspec.graph.graph import Graph
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import to_yaml
+from archspec.weights.fitting import fit
+
+SUFFIX = ".safetensors"
+"""How a file of weights that archspec writes ends."""
 
 
 def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Save a model's weights; see :func:`archspec.save`."""
+    if Path(path).suffix != SUFFIX:
+        raise ValueError(f"weights are saved as {SUFFIX}: name a file such as `model{SUFFIX}`, not `{os.fspath(path)}`")
+    if state := model.state_dict():
+        fit(graph, state)  # another network's weights would carry the name and the hash of this one
     text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
     loaded = getattr(model, "meta", {}).get("weights")
     read = (loaded.file, loaded.map) if loaded else ()

@@ -381,3 +381,19 @@ def test_many_broken_tensors_are_counted(state: State) -> None:
 def test_sound_weights_cause_no_warnings(state: State) -> None:
     assert said(state) == []
     assert said(None) == []
+
+
+@pytest.mark.parametrize("made", ["resnet34", "layer1"])
+def test_another_network_is_not_saved_under_this_name(made: str, tmp_path: Path) -> None:
+    model = archspec.build("resnet34") if made == "resnet34" else archspec.build("resnet18").layer1
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.save(model, "resnet18", tmp_path / "model.safetensors")
+    assert {fault.code for fault in error.value.diagnostics} == {"E807"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model", "model.safetensors.bak"])
+def test_weights_are_saved_as_safetensors_only(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"name a file such as `model\.safetensors`"):
+        archspec.save(archspec.build("resnet20_cifar"), "resnet20_cifar", tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
