@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("random", derandomize=False, deadline=None)
 settings.load_profile("random" if "ARCHSPEC_SPECS" in os.environ else "repeatable")
 
+# A suite that runs in the background ignores interrupts, and so would the commands that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LARGEST = {
     *("resnet1202_cifar", "preact_resnet1001_cifar", "preact_resnet200", "resnext29_8x64d_cifar", "wrn28_10_cifar"),
