@@ -83,9 +83,8 @@ def command(
       archspec build wide.yaml -o wide.safetensors --seed 0
       archspec build resnet50 --set classes=10 --weights resnet50.pth --transfer -o ten.safetensors
     """
-    how = {
-        name: value for name, value in given.items() if value not in (None, False)
-    }  # how weights are loaded, in the words of `build`
+    # How weights are loaded, in the words of `archspec.build`.
+    how = {name: value for name, value in given.items() if value not in (None, False)}
     if how and "weights" not in how:
         option = "--transfer" if "transfer" in how else "--map"
         raise click.UsageError(f"`{option}` needs weights to load; name them with `--weights FILE`")

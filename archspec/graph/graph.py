@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+from archspec.display import counted
 from archspec.graph.in_place import writable
 from archspec.graph.provenance import Provenance, TableCell
 from archspec.graph.text import text
@@ -140,7 +141,7 @@ class Graph:
 
     def __repr__(self) -> str:
         shapes = ", ".join(show_shape(self.shape(name)) for name in self.outputs.values())
-        return f"<Graph {self.name}: {show_shape(self.input)} to {shapes}, {len(self.nodes)} nodes>"
+        return f"<Graph {self.name}: {show_shape(self.input)} to {shapes}, {counted(len(self.nodes), 'node')}>"
 
     @property
     def files(self) -> frozenset[str]:

@@ -51,7 +51,8 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
 
     Raises:
         SpecError: E506, the input has not as many sizes as the spec's.
-        ValueError: it is not channels and one to three sizes of at least 1; or there is no spec to compile again.
+        ValueError: the input is not channels and one to three sizes, each at least 1; or the graph has no spec to
+            compile again.
     """
     if spec is None:
         raise ValueError("another input needs a spec to compile again, and this graph has no spec")

@@ -12,7 +12,7 @@ from archspec.graph.graph import Graph, Node
 def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] | None = None) -> Graph:
     """The graph with only ``nodes``, whose names are among those of its own and in the same order.
 
-    A region that has none of them left, or whose result is gone, goes too.
+    A region without any of these nodes, or without its result, is removed too.
 
     Args:
         graph: the graph before.

@@ -51,4 +51,4 @@ def test_a_graph_without_a_spec_has_no_places() -> None:
         "input                          2x4",
         "silu   act(type=silu)  input   2x4",
     ]
-    assert repr(graph) == "<Graph one: 2x4 to 2x4, 2x4, 1 nodes>"
+    assert repr(graph) == "<Graph one: 2x4 to 2x4, 2x4, 1 node>"
