@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.language.load import load
 from archspec.language.spec import Spec
 from archspec.passes.compiling import SpecLike, compile
+from archspec.work import Limits
 
 if TYPE_CHECKING:
     import torch

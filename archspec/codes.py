@@ -54,6 +54,7 @@ CODES: dict[str, str] = {
     "E507": "channels do not fit",
     "E601": "too many nodes",
     "E602": "too many elements",
+    "E603": "too much work",
     "E701": "expectation not met",
     "E702": "expectation cannot be measured",
     "E703": "invalid expectation",

@@ -8,14 +8,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from archspec.codes import CODES
+
+if TYPE_CHECKING:
+    from archspec.work import Work
 
 Severity = Literal["error", "warning"]
 SourceKind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
 MAX_HINTS = 50
+MAX_FOUND = 1000
+"""After so many, a phase looks no further."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,12 +185,20 @@ class EnvironmentFault(Exception):
 
 @dataclass(slots=True)
 class Faults:
-    """The diagnostics of one phase. The same fault at the same place is kept once."""
+    """The diagnostics of one phase, and the work that it draws on. The same fault at the same place is kept once."""
 
+    work: Work
     found: dict[tuple[str, Span | None, str], Diagnostic] = field(default_factory=dict)
 
     def add(self, diagnostic: Diagnostic) -> None:
+        """Keep a diagnostic.
+
+        Raises:
+            SpecError: these are so many that nobody reads them all.
+        """
         self.found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+        if len(self.found) >= MAX_FOUND:
+            self.raise_errors()
 
     def record(self, code: str, message: str, span: Span | None, hint: str = "", **more: Any) -> None:
         """Add a diagnostic made of these fields."""

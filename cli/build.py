@@ -14,7 +14,8 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.files import refuse_target
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
+from archspec.work import Limits
 
 from . import options
 from .build_text import build_json, put_report, put_saved

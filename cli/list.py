@@ -16,6 +16,7 @@ from archspec.language.terms import Cursor
 from archspec.language.text.locate import zoo_folder, zoo_names
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.work import Work
 
 from . import options
 from .render import put, put_json
@@ -49,7 +50,7 @@ def shortcuts() -> list[Entry]:
 
 def fragments() -> list[Entry]:
     wanted = Cursor(library().document)  # the place of a circle; the library has no circle
-    found = [library().fragment(name, wanted, Faults()) for name in library().visible("fragments")]
+    found = [library().fragment(name, wanted, Faults(Work())) for name in library().visible("fragments")]
     return [{"name": f.name, "summary": f.summary, "params": _params(f.params)} for f in found if f]
 
 

@@ -17,11 +17,12 @@ import click
 import archspec
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean, reason_of
 from archspec.display import counted
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
 from archspec.language.text.files import ReadLimits, decode
 from archspec.language.text.locate import open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
+from archspec.work import Limits
 
 from .render import DiagnosticPrinter, put_json
 from .signals import end_if_asked
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 STDIN = "-"
-LIMITS = ("nodes", "elements")
+LIMITS = ("nodes", "elements", "work")
 
 _SHAPE = re.compile(r"[1-9][0-9]{0,8}(?:x[1-9][0-9]{0,8}){1,3}", re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]+", re.ASCII)  # a shell needs no quotes for it
@@ -155,7 +156,9 @@ class Reading(NamedTuple):
         return [Source("--set", text, "override") for text in self.overrides]
 
     def load(self, reference: str) -> Spec:
-        return archspec.load(source(reference), overrides=self.settings, allow_outside=self.allow_outside)
+        return archspec.load(
+            source(reference), overrides=self.settings, allow_outside=self.allow_outside, limits=self.limits
+        )
 
     def compile(self, reference: str) -> Graph:
         return archspec.compile(self.load(reference), limits=self.limits)
@@ -230,7 +233,7 @@ def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     for value in values:
         name, _, number = value.partition("=")
         if name not in LIMITS:
-            hint = did_you_mean(name, LIMITS) or "the limits are `nodes` and `elements`"
+            hint = did_you_mean(name, LIMITS) or "the limits are `nodes`, `elements` and `work`"
             raise click.BadParameter(f"there is no limit `{cut(name)}`; {hint}")
         try:
             found[name] = int(number)
@@ -268,7 +271,8 @@ def reading(function: F) -> F:
         multiple=True,
         metavar="NAME=N",
         callback=_limits,
-        help="Change a limit: `nodes=N` in the network, `elements=N` in one value or in all weights.",
+        help="Change a limit: `nodes=N` in the network, `elements=N` in one value or in all weights, `work=N` steps "
+        "to compile it.",
     )
     @functools.wraps(function)
     def command(*, overrides: tuple[str, ...], allow_outside: bool, limits: Limits, **others: Any) -> Any:

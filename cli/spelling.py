@@ -17,6 +17,7 @@ OPTIONS = {
     "levels": "`--level {}`",
     "limits.elements": "`--limit elements=N`",
     "limits.nodes": "`--limit nodes=N`",
+    "limits.work": "`--limit work=N`",
     "map": "`archspec build --map`",
     "overrides": "`--set {}`",
     "tolerance": "`--tolerance X`",

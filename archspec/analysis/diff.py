@@ -10,7 +10,7 @@ from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report, analyze
 from archspec.display import before_and_after, plain
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
@@ -18,6 +18,7 @@ from archspec.language.spec import Spec
 from archspec.operations.base import INIT
 from archspec.operations.shapes import Shape
 from archspec.passes.compiling import SpecLike, compile
+from archspec.work import Limits
 
 DEFAULTS: Mapping[str, Any] = {
     "input": list(DEFAULT_INPUT),

@@ -14,10 +14,11 @@ from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean
 from archspec.display import html_table, plain
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
+from archspec.work import Limits
 
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "

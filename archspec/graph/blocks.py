@@ -24,6 +24,7 @@ from archspec.graph.sequences import Sequences
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
+from archspec.work import ENTRIES, EXPANDING
 
 SHORTCUT_READS = (
     *("stage", "stages", "index", "number", "count", "blocks"),
@@ -74,6 +75,7 @@ class Blocks:
         original: Original | None = None
         regions: list[Region] = []
         for index in range(plan.count):
+            builder.work.spend(EXPANDING, 10 + len(plan.values) // ENTRIES, plan.stage.span)
             weights, scopes, faults = builder.weights, len(names.opened), len(self.faults.found)
             entered: _EnteredBlock | None = None
             if original and original.source.shape == value.shape:

@@ -13,6 +13,7 @@ from archspec.language.expressions.values import ExpressionFault, Value, integer
 from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
 from archspec.operations.base import Operation
+from archspec.work import ENTRIES, EXPANDING, EXPRESSIONS, Work
 
 INHERITED = ("norm", "act", "activation_order", "classes")
 """The names that a fragment sees of the place where it is called, beside its parameters and the spec's."""
@@ -25,10 +26,11 @@ class Environment:
 
     ``written`` maps a name to the term that gave its value, and the environment in which that term was evaluated, None
     for itself. ``span`` is where the spec uses the block or fragment, ``outer`` the environment there, and ``root``
-    the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width.
+    the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width, and ``work`` what
+    evaluation draws on.
     """
 
-    __slots__ = ("outer", "place", "root", "scale", "span", "values", "written")
+    __slots__ = ("outer", "place", "root", "scale", "span", "values", "work", "written")
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Environment:
         place: Site | None = None,
         written: Written | None = None,
         scale: ScaleWidth = integer,
+        work: Work | None = None,
     ) -> None:
         self.values = values
         self.span = span
@@ -47,14 +50,18 @@ class Environment:
         self.scale: ScaleWidth = outer.scale if outer else scale
         self.place: Site = place or (outer.place if outer else Site(no_cell))
         self.written = {} if written is None else written
+        self.work: Work = outer.work if outer else work or Work()
+        self.work.spend(EXPANDING, 4 + len(values) // ENTRIES, span)
 
     def value(self, term: Term) -> Value:
         """The value of a scalar term. Raises SpecError, at the author's line, if it does not have a value."""
-        if term.expression is None:
+        expression = term.expression
+        if expression is None:
             constant = term.constant
             return self.values.get(constant, constant) if type(constant) is str else constant
+        self.work.spend(EXPRESSIONS, expression.cost, term.span)
         try:
-            return term.expression.run(self.values, self.scale)
+            return expression.run(self.values, self.scale)
         except ExpressionFault as fault:
             raise SpecError([self.fault(fault, term)]) from None
 

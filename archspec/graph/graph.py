@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.display import counted
 from archspec.graph.in_place import writable
 from archspec.graph.provenance import Provenance, TableCell
@@ -21,6 +21,7 @@ from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
 from archspec.operations.shapes import Shape, ShapeFault, show_shape
+from archspec.work import ENTRIES, EXPANDING, MAX_ELEMENTS, MAX_NODES, STEPS_OF_A_NODE, Limits, Work
 
 if TYPE_CHECKING:
     import networkx
@@ -79,28 +80,6 @@ class Region:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
-NODES = 150_000
-"""The most nodes by default."""
-STEPS_OF_A_NODE = 20
-"""What a node costs that is made, and not copied with a block that repeats, in steps that are only looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The most nodes that a network may have, and the most elements of one value or of all weights together.
-
-    >>> Limits(nodes=100)
-    Limits(nodes=100, elements=100000000000)
-    """
-
-    nodes: int = NODES
-    elements: int = 100_000_000_000
-
-
-MAX_NODES = Mention("limits.nodes", "`limits.nodes`")
-MAX_ELEMENTS = Mention("limits.elements", "`limits.elements`")
-
-
 @dataclass(frozen=True, repr=False)
 class Graph:
     """A network: it can be analyzed, built, saved, compared and verified, wherever it comes from.
@@ -109,7 +88,8 @@ class Graph:
     label to the node it names; ``single`` says that the model returns that one value rather than a mapping. ``regions``
     are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
     kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
-    call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere.
+    call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
+    how many steps its compilation took (:class:`archspec.work.Work`).
 
     A small graph can be made by hand:
 
@@ -134,6 +114,7 @@ class Graph:
     head: str = ""
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
+    work: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""
@@ -222,39 +203,26 @@ class Graph:
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows."""
+    """A graph while it grows. ``work`` is what its nodes draw on."""
 
     input: Shape
-    limits: Limits
+    work: Work
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
-    expanded: int = 0
-    most: int = field(init=False)
-    """Steps to expand: five for each node of the limit, or of the limit's default."""
 
-    def __post_init__(self) -> None:
-        self.most = 5 * max(self.limits.nodes, NODES)
-
-    def expand(self, steps: int, span: Span) -> None:
-        """Count steps that are looked at; where ``when`` leaves most of them out, only this bounds the work.
-
-        Raises:
-            SpecError: E601, there are more than ``most``.
-        """
-        self.expanded += steps
-        if self.expanded > self.most:
-            message = f"the network takes more than {self.most:,} steps to expand"
-            help = f"lower `count`, or write fewer steps that `when` leaves out, or raise {MAX_NODES.text}"
-            raise SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])
+    @property
+    def limits(self) -> Limits:
+        """What the network may not exceed."""
+        return self.work.limits
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], provenance: Provenance) -> Node:
         """A new node, its shape inferred from its inputs'.
 
         Raises:
             ShapeFault: the operation does not fit its inputs, or (E602) makes too many elements.
-            SpecError: E601, there are too many nodes.
+            SpecError: E601, there are too many nodes; E603, they take too much work.
         """
-        self.expand(STEPS_OF_A_NODE, provenance.span)
+        self.work.spend(EXPANDING, STEPS_OF_A_NODE + len(inputs) + len(name) // ENTRIES, provenance.span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
         found = applied(operation, shapes)
         if found.elements > self.limits.elements:

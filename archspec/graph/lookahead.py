@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from archspec.diagnostics import SpecError
 from archspec.graph.environment import Environment
-from archspec.graph.graph import Builder
 from archspec.graph.parameters import enter_fragment
 from archspec.language.spec import Step, Term
+from archspec.work import EXPANDING
 
 
-def last_layer(steps: tuple[Step, ...], start: int, env: Environment, builder: Builder) -> int:
+def last_layer(steps: tuple[Step, ...], start: int, env: Environment) -> int:
     """The position of the last of ``steps`` in which a layer is left, if it is past ``start``; else ``start``.
 
-    Looks through fragments and branches, after every ``when``; ``builder`` counts what is looked at.
+    Looks through fragments and branches, after every ``when``.
     """
+    env.work.spend(EXPANDING, len(steps) - start, env.span)
     for position in range(len(steps) - 1, start, -1):
-        if steps[position].has_layer and _has_layer_left(steps[position], env, builder):
+        if steps[position].has_layer and _has_layer_left(steps[position], env):
             return position
     return start
 
 
-def _has_layer_left(step: Step, env: Environment, builder: Builder) -> bool:
+def _has_layer_left(step: Step, env: Environment) -> bool:
     if step.when is not None and not _decided(step.when, env):
         return False
     if step.kind == "layer":
@@ -29,8 +30,7 @@ def _has_layer_left(step: Step, env: Environment, builder: Builder) -> bool:
         inside, env = step.definition.steps, enter_fragment(step.definition, step, env, None)
     else:
         inside = step.steps or tuple(item for branch in step.branches for item in branch.steps)
-    builder.expand(len(inside), step.span)
-    return last_layer(inside, -1, env, builder) >= 0
+    return last_layer(inside, -1, env) >= 0
 
 
 def _decided(when: Term, env: Environment) -> bool:

@@ -11,7 +11,7 @@ from archspec.display import counted
 from archspec.graph.block_settings import StagePlan, block_environment, order_before, setting_in_force
 from archspec.graph.blocks import Blocks
 from archspec.graph.environment import Environment
-from archspec.graph.graph import INPUT, Builder, Graph, Limits, Node, Region, too_many_nodes
+from archspec.graph.graph import INPUT, Builder, Graph, Node, Region, too_many_nodes
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
@@ -23,6 +23,7 @@ from archspec.language.extent import extent
 from archspec.language.spec import Sequence, Spec, Template
 from archspec.operations.base import Operation
 from archspec.operations.shapes import show_shape
+from archspec.work import ENTRIES, EXPANDING, Limits, Work
 
 LEFT_OUT = {"pre": ("norm", "act"), "act-only-pre": ("act",)}
 """What a block begins with, and so what the stem's last layer omits and the head begins with."""
@@ -38,15 +39,15 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     Raises:
         SpecError: E3 for names, E4 for values, E5 for shapes, E6 for a network past the limits.
     """
-    faults = Faults()
+    work = Work(limits, spec.work)
+    faults = Faults(work)
     scaling = _Scaling(spec)
     names: dict[str, Value] = {**spec.params, "classes": spec.classes}
-    root = Environment(names, spec.document.span(()), scale=scaling.width)
+    root = Environment(names, spec.document.span(()), scale=scaling.width, work=work)
     plans = _plan(spec, root, faults)
-    limits = limits or Limits()
-    _predict(spec, plans, limits)
-    builder = Builder(spec.input, limits)
-    sequences = Sequences(builder, Names(spec.naming, scaling.width), faults)
+    _predict(spec, plans, work.limits)
+    builder = Builder(spec.input, work)
+    sequences = Sequences(builder, Names(spec.naming, work, scaling.width), faults)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
@@ -70,6 +71,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
         head=spec.head.call.word if spec.head.call else "",
         origin=spec,
         warnings=(*spec.warnings, *faults.warnings),
+        work=work.spent,
     )
 
 
@@ -106,6 +108,7 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
     shared: dict[str, Value] = {**root.values, "stages": len(spec.stages)}
     counts = []
     for stage in spec.stages:
+        faults.work.spend(EXPANDING, 10 + len(stage.cells) + len(shared) // ENTRIES, stage.span)
         values = {**shared, "stage": stage.number + 1}
         count = math.ceil(Environment(values, stage.span, root).whole(stage.cells["count"].at(0)) * depth)
         counts.append(count)

@@ -17,6 +17,7 @@ from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
 from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
+from archspec.work import ENTRIES, NAMES, Work
 
 POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
@@ -81,10 +82,14 @@ class NameScope:
 
 
 class Names:
-    """The scopes of one network and the names given so far. ``scale`` is what ``scaled`` does with a width."""
+    """The scopes of one network and the names given so far.
 
-    def __init__(self, naming: Mapping[str, Template], scale: ScaleWidth) -> None:
+    ``work`` is what making names draws on, and ``scale`` what ``scaled`` does with a width.
+    """
+
+    def __init__(self, naming: Mapping[str, Template], work: Work, scale: ScaleWidth) -> None:
         self.naming = naming
+        self.work = work
         self.scale = scale
         self.root = NameScope("")
         self._scopes: dict[str, NameScope] = {"": self.root}
@@ -94,6 +99,7 @@ class Names:
 
     def render(self, template: Template, values: Mapping[str, Value]) -> str:
         """The name that a template gives. Raises SpecError where one of its expressions has no value."""
+        self.work.spend(NAMES, template.cost + len(values) // ENTRIES, template.span)
         try:
             return template.render(values, self.scale)
         except ExpressionFault as fault:
@@ -118,6 +124,7 @@ class Names:
         if not name:
             return parent
         path = f"{parent.path}.{name}" if parent.path else name
+        self.work.spend(NAMES, 1 + len(path) // ENTRIES, span)
         found = self._scopes.get(path)
         if found is None:
             if name not in self._checked:
@@ -140,6 +147,7 @@ class Names:
 
     def _claim_scope(self, path: str, span: Span) -> None:
         """A scope may not stand where a node does, nor under one."""
+        self.work.spend(NAMES, path.count(".") * (3 + len(path) // ENTRIES), span)
         while path:
             if path in self._taken:
                 raise _taken_twice(path, span, self._taken[path])

@@ -10,6 +10,7 @@ from archspec.graph.provenance import no_cell
 from archspec.language.spec import NONE, Fragment, Setting, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.work import EXPANDING
 
 
 def enter_fragment(fragment: Fragment, call: Step, env: Environment, in_channels: int | None) -> Environment:
@@ -42,6 +43,7 @@ def bind(
     ``tolerant`` leaves out what depends on names that have no value yet.
     """
     values, written = inner.values, inner.written
+    inner.work.spend(EXPANDING, len(params) + len(let), inner.span)
     for name, default in params.items():
         term, env = given.get(name, default), outer if name in given else inner
         if name in given:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.block_settings import PER_BLOCK, setting_in_force
@@ -17,9 +18,10 @@ from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value
 from archspec.language.spec import SETTINGS, Block, Setting, Spec, Stage, Term
 from archspec.operations.shapes import ShapeFault
+from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_COPY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Original:
     """A block that others copy: its region, the value that it reads, its nodes, and the scopes opened inside it.
 
@@ -34,10 +36,17 @@ class Original:
     weights: int
     values: Mapping[str, Value]
 
+    @cached_property
+    def cost(self) -> int:
+        """The steps of work that a copy takes."""
+        names = sum([len(node.name) for node in self.nodes]) // ENTRIES
+        return 10 + STEPS_OF_A_COPY * len(self.nodes) + names + 4 * len(self.scopes)
+
     def copy(self, sequences: Sequences, scope: NameScope, value: Node) -> tuple[Node, Region]:
         """The copy in ``scope``, which reads ``value``: its result, and where its nodes lie."""
         builder, names = sequences.builder, sequences.names
         start, old, new = len(builder.nodes), len(self.region.scope), scope.path
+        builder.work.spend(EXPANDING, self.cost, self.region.span)
         if start + len(self.nodes) > builder.limits.nodes:
             raise too_many_nodes(builder.limits.nodes, self.region.span)
         try:

@@ -19,7 +19,10 @@ from archspec.language.spec import NONE, Block, Sequence, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
+from archspec.work import EXPANDING, FAULTS
 
+STEPS_OF_A_FAULT = 50
+"""What it takes to explain a fault of shapes."""
 MAX_FAULTS = 200
 """After so many faults of shapes, the rest of the network is not looked at."""
 
@@ -48,13 +51,13 @@ class Sequences:
         self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
     ) -> Node:
         """The value after ``steps``. ``after``: whether a layer follows them in the data's flow."""
-        self.builder.expand(len(steps), env.span)
+        env.work.spend(EXPANDING, len(steps), env.span)
         last: int | None = None
         for index, step in enumerate(steps):
             if step.when is not None and not env.truth(step.when):
                 continue
             if step.has_layer and last is None:
-                last = len(steps) if after else last_layer(steps, index, env, self.builder)
+                last = len(steps) if after else last_layer(steps, index, env)
             follows = last is not None and index < last
             value = _LOWER[step.kind](self, step, env, scope, flow, value, follows)
         return value
@@ -166,6 +169,7 @@ class Sequences:
         try:
             return self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
+            env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
             at_fault = terms.get(fault.argument) if terms else None
             written = at.span if isinstance(at, Step) else provenance.span
             place, labels = env.blame(at_fault or Term(written))

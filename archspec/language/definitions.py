@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
 from archspec.diagnostics import Faults, Label, Source, cut
@@ -18,6 +19,7 @@ from archspec.language.text.document import Document
 from archspec.language.text.reader import read
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
+from archspec.work import DEFINING, ENTRIES, Work
 
 T = TypeVar("T")
 
@@ -55,26 +57,31 @@ class DefinitionScope:
         )  # each once, however many files import it
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Any] = {}
+        self._visible: dict[str, Mapping[str, DefinitionScope]] = {}
         self._open: list[str] = []
 
     def written(self, section: str) -> Mapping[str, object]:
         """The definitions of this document alone."""
         return self.document.value.get(section) or {}
 
-    def visible(self, section: str) -> list[str]:
-        """Every visible name, the nearest definitions first."""
-        return list(dict.fromkeys(name for scope in self.sight for name in scope.written(section)))
-
-    def _nearest(self, section: str, name: str) -> DefinitionScope | None:
-        """The scope whose definition of ``name`` is used here."""
-        return next((scope for scope in self.sight if name in scope.written(section)), None)
+    def visible(self, section: str) -> Mapping[str, DefinitionScope]:
+        """Every visible name with the scope whose definition is used here, the nearest definitions first."""
+        if section not in self._visible:
+            found: dict[str, DefinitionScope] = {}
+            for scope in self.sight:
+                written = scope.written(section)
+                self.faults.work.spend(DEFINING, 1 + len(written) // ENTRIES)
+                for name in written:
+                    found.setdefault(name, scope)
+            self._visible[section] = found
+        return self._visible[section]
 
     def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
         """The fragment called ``name``, or None. A circle is a fault at ``wanted``.
 
         ``level`` is the number of sequences around the call.
         """
-        scope = self._nearest("fragments", name)
+        scope = self.visible("fragments").get(name)
         if scope is None:
             return None
         if name in scope._open:
@@ -87,12 +94,12 @@ class DefinitionScope:
 
     def block(self, name: str) -> Block | None:
         """The block called ``name``, or None."""
-        scope = self._nearest("blocks", name)
+        scope = self.visible("blocks").get(name)
         return scope._own("blocks", name, scope._block) if scope else None
 
     def shortcut(self, name: str) -> Shortcut | None:
         """The shortcut called ``name``, or None."""
-        scope = self._nearest("shortcuts", name)
+        scope = self.visible("shortcuts").get(name)
         return scope._own("shortcuts", name, scope._shortcut) if scope else None
 
     def _own(self, section: str, name: str, read: Callable[[Cursor], T]) -> T:
@@ -193,6 +200,7 @@ class DefinitionScope:
         """Parameters, ``let`` in order of dependence, the names that steps may read, and those that ``let`` reads."""
         written, let = cursor.get("params"), cursor.get("let")
         names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(let.value if let else ())
+        self.faults.work.spend(DEFINING, 2 * len(names) // ENTRIES, cursor.span)
         context = Context(self, names, self.faults)
         early = Context(self, builtin | self.names, self.faults)
         for section in filter(None, (written, let)):
@@ -205,19 +213,15 @@ class DefinitionScope:
 
     def _in_order(self, terms: dict[str, Term]) -> dict[str, Term]:
         """``let`` sorted so that each name comes after those it reads."""
-        ordered: dict[str, Term] = {}
-        waiting = dict(terms)
-        while waiting:
-            ready = [name for name, term in waiting.items() if not (term.names & waiting.keys())]
-            if not ready:
-                circle = _circle(waiting)
-                message = f"`let` depends on itself: {cut(' > '.join(circle), 200)}"
-                labels = tuple(Label(waiting[name].span, f"`{name}` is here") for name in circle[1:-1][:3])
-                self.faults.record("E308", message, waiting[circle[0]].span, labels=labels)
-                break
-            for name in ready:
-                ordered[name] = waiting.pop(name)
-        return ordered
+        sorter = TopologicalSorter({name: term.names & terms.keys() for name, term in terms.items()})
+        try:
+            return {name: terms[name] for name in sorter.static_order()}
+        except CycleError as error:
+            circle = list(reversed(error.args[1]))
+            message = f"`let` depends on itself: {cut(' > '.join(circle), 200)}"
+            labels = tuple(Label(terms[name].span, f"`{name}` is here") for name in circle[1:-1][:3])
+            self.faults.record("E308", message, terms[circle[0]].span, labels=labels)
+            return {}
 
 
 def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faults) -> None:
@@ -238,22 +242,14 @@ def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
             faults.record("E314", message, let.child(name).key_span, labels=(label,))
 
 
-def setting_words(key: str, scope: DefinitionScope) -> list[str]:
+def setting_words(key: str, scope: DefinitionScope) -> Collection[str]:
     """The words that a setting accepts."""
     if key == "shortcut":
         return scope.visible("shortcuts")
     if key == "activation_order":
-        return list(ACTIVATION_ORDERS)
+        return ACTIVATION_ORDERS
     choice = arguments(operations()[key]).get("type")
     return [*choice.metadata["words"], NONE] if choice else []
-
-
-def _circle(waiting: Mapping[str, Term]) -> list[str]:
-    """A circle among names, each of which depends on another one."""
-    path = [next(iter(waiting))]
-    while path[-1] not in path[:-1]:
-        path.append(min(waiting[path[-1]].names & waiting.keys()))
-    return path[path.index(path[-1]) :]
 
 
 def _library_file(name: str) -> Document:
@@ -266,7 +262,7 @@ def library() -> DefinitionScope:
     """The language's own library. It ships with the package, so it is read only once."""
     scopes: tuple[DefinitionScope, ...] = ()
     for name in ("fragments.yaml", "shortcuts.yaml", "blocks.yaml"):
-        scopes = (DefinitionScope(_library_file(name), scopes, frozenset(), Faults()),)
+        scopes = (DefinitionScope(_library_file(name), scopes, frozenset(), Faults(Work())),)
     return scopes[0]
 
 

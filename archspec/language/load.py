@@ -15,13 +15,18 @@ from archspec.language.spec import Spec
 from archspec.language.text.document import Document
 from archspec.language.text.locate import open_beside, open_spec
 from archspec.language.text.reader import read
+from archspec.work import Limits, Work
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64
 
 
 def load(
-    spec: str | os.PathLike[str] | Source, *, overrides: Iterable[str | Source] = (), allow_outside: bool = False
+    spec: str | os.PathLike[str] | Source,
+    *,
+    overrides: Iterable[str | Source] = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
 ) -> Spec:
     """Read, validate and resolve a spec.
 
@@ -29,6 +34,7 @@ def load(
         spec: a path, the name of a spec of the zoo, or the YAML text itself (anything with a line break).
         overrides: what to set in the spec, such as ``stages.groups=32``.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder and the zoo.
+        limits: how much work the compilation may take.
 
     Returns:
         The resolved spec; its warnings are in ``warnings``.
@@ -41,9 +47,10 @@ def load(
     """
     source = source_of(spec)
     root = str(Path(source.path).parent) if source.path else None
-    document = merged(source, root, allow_outside)
-    document = with_overrides(document, overrides)
-    return resolve(document, _imports(document, root, allow_outside))
+    work = Work(limits)
+    document = merged(source, root, allow_outside, work)
+    document = with_overrides(document, overrides, work)
+    return resolve(document, _imports(document, root, allow_outside, work), work)
 
 
 def source_of(spec: str | os.PathLike[str] | Source) -> Source:
@@ -58,14 +65,16 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
     return Source("<text>", text, "text") if isinstance(spec, str) and "\n" in text else open_spec(text)
 
 
-def merged(source: Source, root: str | None, allow_outside: bool = False) -> Document:
+def merged(source: Source, root: str | None, allow_outside: bool = False, work: Work | None = None) -> Document:
     """The document of ``source`` over everything that it extends, its stage table by column."""
-    chain = [columns(validate(read(source)))]
+    work = work or Work()
+    chain = [columns(validate(read(source, work=work), work=work), work)]
     while chain[-1].value.get("extends") is not None:
-        chain.append(columns(validate(read(_base(chain, root, allow_outside)))))
+        base = read(_base(chain, root, allow_outside), work=work)
+        chain.append(columns(validate(base, work=work), work))
     document = chain.pop()
     while chain:
-        document = overlay(without_claims(document), chain.pop())
+        document = overlay(without_claims(document), chain.pop(), work)
     return document
 
 
@@ -84,7 +93,7 @@ def _base(chain: list[Document], root: str | None, outside: bool) -> Source:
     return found
 
 
-def _imports(document: Document, root: str | None, outside: bool) -> tuple[Import, ...]:
+def _imports(document: Document, root: str | None, outside: bool, work: Work) -> tuple[Import, ...]:
     """The files of definitions that the document imports, each after what it imports itself."""
     found: dict[str, Import] = {}
 
@@ -98,7 +107,7 @@ def _imports(document: Document, root: str | None, outside: bool) -> tuple[Impor
             real = os.path.realpath(source.path or source.name)
             _check_import(real, above, len(found), span)
             if real not in found:
-                imported = validate(read(source), library=True)
+                imported = validate(read(source, work=work), library=True, work=work)
                 below = visit(imported, (*above, real))
                 found[real] = Import(imported, below, False)
             uses.append(list(found).index(real))

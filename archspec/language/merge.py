@@ -6,13 +6,15 @@ import dataclasses
 from typing import Any
 
 from archspec.language.text.document import Document, Path
+from archspec.work import ENTRIES, MERGING, Work
 
 
-def overlay(base: Document, over: Document) -> Document:
+def overlay(base: Document, over: Document, work: Work) -> Document:
     """``over`` on top of ``base``: mappings merge key by key, scalars and lists replace, null removes.
 
     Every value keeps the place it was written at.
     """
+    work.spend(MERGING, 4 * (len(base.places) + len(over.places)) // ENTRIES, over.span(()))
     places = {**base.places, **over.places}
     ambiguous = {path: reason for path, reason in base.ambiguous.items() if path not in over.places}
     return Document(over.source, _merged(base.value, over.value), places, {**ambiguous, **over.ambiguous})
@@ -30,6 +32,9 @@ def _merged(base: Any, over: Any) -> Any:
     return merged
 
 
+CELLS = 4
+"""How many cells of a table by row one step turns into a table by column."""
+
 OF_ITSELF = frozenset({"expect", "reference"})
 """What a spec says of itself and of no other: not of those that extend it, nor of what an override makes of it."""
 
@@ -42,7 +47,7 @@ def without_claims(document: Document) -> Document:
     return dataclasses.replace(document, value=kept)
 
 
-def columns(document: Document) -> Document:
+def columns(document: Document, work: Work) -> Document:
     """The document with its stage table by column.
 
     By row ``[{count: 3, groups: 2}, {count: 4}]`` becomes ``{count: [3, 4], groups: [2, null]}``.
@@ -51,6 +56,7 @@ def columns(document: Document) -> Document:
     if not isinstance(rows, list):
         return document
     keys = list(dict.fromkeys(key for row in rows for key in row))
+    work.spend(MERGING, len(keys) * len(rows) // CELLS, document.span(("stages",)))
     table = {key: [row.get(key) for row in rows] for key in keys}
     places = dict(document.places)
     for path, place in document.places.items():

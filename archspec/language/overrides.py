@@ -12,6 +12,7 @@ from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
 from archspec.language.text.document import Document, Path, Place
 from archspec.language.text.reader import read
+from archspec.work import Work
 
 MAX_PARTS = 32
 
@@ -24,7 +25,7 @@ def mention(setting: str) -> Mention:
 FORM = mention("key.path=value")
 
 
-def with_overrides(document: Document, settings: Iterable[str | Source]) -> Document:
+def with_overrides(document: Document, settings: Iterable[str | Source], work: Work) -> Document:
     """``document`` with each setting merged over it, in order.
 
     Raises:
@@ -36,8 +37,8 @@ def with_overrides(document: Document, settings: Iterable[str | Source]) -> Docu
         document = without_claims(document)
     for setting in settings:
         try:
-            over = override(document, setting)
-            merged = overlay(document, columns(validate(over, partial=True)))
+            over = columns(validate(override(document, setting, work), partial=True, work=work), work)
+            merged = overlay(document, over, work)
             document = dataclasses.replace(merged, source=document.source)
         except SpecError as error:
             faults.extend(error.diagnostics)
@@ -46,7 +47,7 @@ def with_overrides(document: Document, settings: Iterable[str | Source]) -> Docu
     return document
 
 
-def override(base: Document, setting: str | Source) -> Document:
+def override(base: Document, setting: str | Source, work: Work | None = None) -> Document:
     """The document that an override, ``key.path=value``, merges over ``base``.
 
     The value is YAML; a number in the path is an index.
@@ -61,7 +62,7 @@ def override(base: Document, setting: str | Source) -> Document:
         message, help = f"`{cut(setting)}` sets nothing", f"write {FORM.text}"
         raise SpecError([Diagnostic("E313", message, _line(source, 0, len(setting)), help=help, mentions=(FORM,))])
     parts = _parts(key, source)
-    value = _read(text, source, len(key) + 1)
+    value = _read(text, source, len(key) + 1, work)
     path: Path = tuple(part for part, _ in parts)
     places = {(*path, *inner): place for inner, place in value.places.items()}
     whole = _line(source, 0, len(setting))
@@ -130,10 +131,10 @@ def _nowhere(message: str, span: Span, help: str = "set the whole value instead"
     return SpecError([Diagnostic("E313", message, span, help=help, mentions=mentions)])
 
 
-def _read(text: str, source: Source, by: int) -> Document:
+def _read(text: str, source: Source, by: int, work: Work | None) -> Document:
     """The value after the equals sign, with its places in the whole argument."""
     try:
-        found = read(dataclasses.replace(source, text=text), fragment=True)
+        found = read(dataclasses.replace(source, text=text), fragment=True, work=work)
     except SpecError as error:
         raise SpecError([_moved(diagnostic, source, by) for diagnostic in error.diagnostics]) from None
     places = {

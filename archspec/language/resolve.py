@@ -22,6 +22,7 @@ from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document
+from archspec.work import Work
 
 
 class Import(NamedTuple):
@@ -43,15 +44,17 @@ DEFAULT_SETTINGS: Mapping[str, str | int] = {
 }
 
 
-def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
+def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | None = None) -> Spec:
     """The spec that a merged and validated document means.
 
-    ``imports`` are the files of definitions, each after those that it imports itself.
+    ``imports`` are the files of definitions, each after those that it imports itself, and ``work`` is what the
+    compilation draws on.
 
     Raises:
         SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
     """
-    faults = Faults()
+    work = work or Work()
+    faults = Faults(work)
     root = Cursor(document)
     params = _params(root.get("params"), faults)
     names = frozenset(params)
@@ -89,6 +92,7 @@ def resolve(document: Document, imports: tuple[Import, ...] = ()) -> Spec:
         document=document,
         imported=tuple(item.document for item in imports),
         warnings=tuple(faults.warnings),
+        work=work.spent,
     )
     faults.raise_errors()
     return spec
@@ -178,7 +182,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
 @functools.cache
 def _resnets() -> Mapping[str, Template]:
     """The templates of torchvision's ResNet."""
-    faults = Faults()
+    faults = Faults(Work())
     found = {key: read_template(item, faults) for key, item in conventions().child("torchvision").filled().items()}
     faults.raise_errors()
     return found

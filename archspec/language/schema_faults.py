@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, did_you_mean, nearest
+from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, did_you_mean, nearest
 from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, library_schema, read_schema
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path
+from archspec.work import Work
 
 ValidationError = Any
 """An error of jsonschema, which is imported only with the validator."""
@@ -27,17 +29,18 @@ _TYPES = {
 }
 
 
-def validate(document: Document, *, library: bool = False, partial: bool = False) -> Document:
+def validate(document: Document, *, library: bool = False, partial: bool = False, work: Work | None = None) -> Document:
     """The document, unchanged, if it follows the schema.
 
     Args:
         library: the document is a file of definitions.
         partial: the document is an override, where nothing is required.
+        work: what the compilation draws on.
 
     Raises:
         SpecError: with every fault, each at its place.
     """
-    faults = Faults()
+    faults = Faults(work or Work())
     version = document.value.get("archspec")
     if "archspec" in document.value and version != LANGUAGE_VERSION:
         message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
@@ -53,7 +56,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
-    for error in _without_echoes(_validator(library).iter_errors(document.value)):
+    for error in _without_echoes(_errors(document, library)):
         if not (partial and error.validator == "required" and not error.absolute_path):
             for diagnostic in _diagnostics(document, error, faults):
                 faults.add(diagnostic)
@@ -65,6 +68,10 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
     return document
+
+
+def _errors(document: Document, library: bool) -> Iterator[ValidationError]:
+    return itertools.islice(_validator(library).iter_errors(document.value), MAX_FOUND)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
@@ -15,6 +15,7 @@ from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
 from archspec.language.text.document import Document
 from archspec.operations.base import Operation
+from archspec.work import ENTRIES
 
 LANGUAGE_VERSION = 1
 
@@ -39,7 +40,7 @@ class Definitions(Protocol):
 
     def shortcut(self, name: str) -> Shortcut | None: ...
 
-    def visible(self, section: str) -> list[str]: ...
+    def visible(self, section: str) -> Mapping[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,11 @@ class Template:
         """The names that its expressions read."""
         return frozenset().union(*[part.names for part in self.parts if not isinstance(part, str)])
 
+    @property
+    def cost(self) -> int:
+        """The steps of work that a name takes."""
+        return sum([1 + len(part) // ENTRIES if isinstance(part, str) else part.cost for part in self.parts])
+
     def render(self, values: Mapping[str, Value], scale: Callable[[float], Value]) -> str:
         """The name for one node or scope. Raises ExpressionFault."""
         return "".join([part if isinstance(part, str) else str(part.run(values, scale)) for part in self.parts])
@@ -242,6 +248,7 @@ class Spec:
 
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
+    ``work`` is how many steps it took so far (:class:`archspec.work.Work`).
 
     >>> import archspec
     >>> spec = archspec.load("resnet50")
@@ -266,6 +273,7 @@ class Spec:
     document: Document
     imported: tuple[Document, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    work: int = field(default=0, compare=False)
 
     @property
     def files(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import Context, parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
+from archspec.work import DEFINING
 
 NUMBERS = ("count", "channels", "stride", "dilation")
 SEQUENCES = ("before", "after")
@@ -47,10 +48,12 @@ class Table:
     def read(self) -> tuple[Stage, ...]:
         """The stages in order; faulty cells are left out, with their faults collected."""
         columns = self.cursor.value
+        work = self.faults.work
         generated = self._generated()
         length = self._generated_length(len(generated["count"])) if generated else self._length()
         if length is None:
             length = 1 if columns else 0
+        work.spend(DEFINING, (4 + len(columns)) * length, self.cursor.key_span)
         blocks = [self._blocks(number) for number in range(length)]
         self.meant = self._check_keys([block for cell in blocks for block in cell.entries])
         self._check_meanings(blocks)
@@ -165,7 +168,7 @@ class Table:
         block = self.scope.block(name) if isinstance(name, str) else None
         if block is None:
             self.unknown_block = True
-            names = self.scope.visible("blocks")
+            names = list(self.scope.visible("blocks"))
             hint = self.faults.hint(str(name), names)
             help = f"available: {cut(', '.join(names[:12]), 400)}"
             self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)

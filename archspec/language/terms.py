@@ -12,6 +12,7 @@ from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
 from archspec.language.text.document import Document, Path, value_at
+from archspec.work import DEFINING
 
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 
@@ -102,6 +103,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
 
 def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
     """``text`` as an expression; None, with a fault that points into it, if it does not parse."""
+    faults.work.spend(DEFINING, len(text), span)
     try:
         return parse(text)
     except ExpressionFault as fault:

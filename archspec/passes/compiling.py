@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from archspec.diagnostics import Diagnostic, Label, Source, SpecError, cut
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.language.load import load
 from archspec.language.overrides import mention
 from archspec.language.spec import Spec
 from archspec.operations.shapes import show_shape
 from archspec.passes.pipeline import compile_spec
+from archspec.work import Limits
 
 SpecLike = Graph | Spec | Source | str | os.PathLike[str]
 """What a function takes as a spec: a compiled graph, a spec, or what :func:`archspec.load` takes: a path, the name of a
@@ -38,7 +39,7 @@ def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limit
     """
     if isinstance(spec, Graph):
         return spec if input is None else compile_spec(with_input(spec.origin, input), limits)
-    resolved = spec if isinstance(spec, Spec) else load(spec)
+    resolved = spec if isinstance(spec, Spec) else load(spec, limits=limits)
     return compile_spec(resolved if input is None else with_input(resolved, input), limits)
 
 

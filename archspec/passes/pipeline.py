@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.graph.lower import lower
 from archspec.language.spec import Spec
 from archspec.passes.fold_norm import Trained, fold_norm
 from archspec.passes.prune import prune
+from archspec.work import Limits
 
 T = TypeVar("T")
 

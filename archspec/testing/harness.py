@@ -17,7 +17,7 @@ from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.display import plain
-from archspec.graph.graph import Graph, Limits
+from archspec.graph.graph import Graph
 from archspec.language.load import load, source_of
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
@@ -25,6 +25,7 @@ from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
 from archspec.passes.compiling import SpecLike, compile
 from archspec.testing.expectations import Compared, Measures, claims_of, compare_claims
+from archspec.work import Limits
 
 if TYPE_CHECKING:
     from archspec.testing.run import RunStep
@@ -188,7 +189,7 @@ def check(
         found = spec
         if not isinstance(spec, Graph | Spec):
             source = source_of(spec)
-            found = load(source, overrides=overrides, allow_outside=allow_outside)
+            found = load(source, overrides=overrides, allow_outside=allow_outside, limits=limits)
         graph = compile(found, limits=limits)
     except SpecError as error:
         return refused(named.name, source, error.diagnostics, time.perf_counter() - begun)

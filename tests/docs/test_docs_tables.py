@@ -217,7 +217,7 @@ LIMITS = {
     "levels of steps in steps, with those of fragments": MAX_LEVELS,
     "steps of one sequence, with those of fragments": MAX_STEPS,
     "nodes of the network": archspec.Limits().nodes,
-    "steps to expand the network, 20 for each node that is not a copy": 5 * archspec.Limits().nodes,
+    "steps of work to compile a spec": archspec.Limits().work,
     "elements of one value, or of all weights": archspec.Limits().elements,
     "diagnostics that one command prints": MAX_SHOWN,
 }

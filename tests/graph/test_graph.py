@@ -8,9 +8,10 @@ import networkx
 import pytest
 
 import archspec
-from archspec.graph.graph import Builder, Limits, Node
+from archspec.graph.graph import Builder, Node
 from archspec.operations.conv import Conv
 from archspec.operations.flatten import Flatten
+from archspec.work import Work
 from tests.support.equivalence import compiled
 
 NAMES = ["resnet18", "resnet50", "resnext50_32x4d", "resnet56_cifar", "plain56_cifar", "preact_resnet110_cifar"]
@@ -68,7 +69,7 @@ def test_a_shape_does_not_depend_on_which_operations_are_still_in_use() -> None:
     """A freed operation's address is soon that of another; here the caller keeps none of them."""
     provenance = compiled("input: [3, 8, 8]\nstages: {block: basic, count: 1, channels: 4}\n").nodes[0].provenance
     source = Node("input", Flatten(), (), (3, 8, 8), provenance)
-    builder = Builder((3, 8, 8), Limits())
+    builder = Builder((3, 8, 8), Work())
     weights = 0
     for number in range(2_000):
         out, kernel = number % 97 + 1, number % 3 + 1

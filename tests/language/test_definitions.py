@@ -13,6 +13,7 @@ from archspec.language.fingerprint import fingerprint
 from archspec.language.load import load
 from archspec.language.terms import Cursor, read_template
 from archspec.language.text.reader import read
+from archspec.work import Work
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
 STAGES = "stages: {block: basic, count: 1, channels: 8}\n"
@@ -172,7 +173,7 @@ def test_params_of_the_spec_reach_every_expression(tmp_path: Path) -> None:
 
 def template(text: str) -> tuple[list[str], list[str]]:
     """The parts of a template, and the codes of its faults."""
-    faults = Faults()
+    faults = Faults(Work())
     found = read_template(Cursor(read(Source("t", f"a: '{text}'"))).child("a"), faults)
     return [part if isinstance(part, str) else part.text for part in found.parts], [d.code for d in faults]
 

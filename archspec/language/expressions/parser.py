@@ -22,11 +22,12 @@ DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression. ``names`` are the free names that it reads."""
+    """A parsed expression. ``names`` are the free names that it reads, ``cost`` the steps of work that it takes."""
 
     text: str
     names: frozenset[str] = field(compare=False)
     run: Run = field(compare=False, repr=False)
+    cost: int = field(default=1, compare=False, repr=False)
 
     def evaluate(self, values: Values, scale: ScaleWidth = integer) -> Value:
         """The value for these values of its names. ``scale`` is what ``scaled`` does with a width.
@@ -43,9 +44,10 @@ class Expression:
 @functools.lru_cache(1024)
 def parse(text: str) -> Expression:
     """Read ``text`` as one expression; raises :class:`ExpressionFault` if it does not parse."""
-    parser = _ExpressionParser(text, tokens(text))
+    found = tokens(text)
+    parser = _ExpressionParser(text, found)
     run = parser.whole()
-    return Expression(text, frozenset(parser.names), run)
+    return Expression(text, frozenset(parser.names), run, len(found) // 2)
 
 
 # How tightly an operator binds the operand before it; the tables below follow Python's precedence.

@@ -19,6 +19,7 @@ from archspec.language.text.document import Document, Path, Place, YamlValue
 from archspec.language.text.files import ReadLimits, after, check_text, unreadable
 from archspec.language.text.scalars import NotFinite, Scalar, ambiguity, read_scalar
 from archspec.language.text.yaml_slips import explain
+from archspec.work import ENTRIES, READING, STEPS_OF_A_VALUE, Work
 
 _PROPERTY = re.compile(r"(!<[^>\s]*>|[&!][^\s,\[\]{}]*)(?:\s+(?:#[^\r\n]*)?)*")
 # The C parser where PyYAML has it; the Python one gives the same events, some twenty times slower.
@@ -33,15 +34,17 @@ class _Anchor(NamedTuple):
     size: int
 
 
-def read(source: Source, limits: ReadLimits = _LIMITS, *, fragment: bool = False) -> Document:
+def read(source: Source, limits: ReadLimits = _LIMITS, *, fragment: bool = False, work: Work | None = None) -> Document:
     """Read one YAML document. Raises :class:`SpecError` with every fault of reading.
 
-    ``fragment`` allows any value as the root; an empty text is null.
+    ``fragment`` allows any value as the root; an empty text is null. ``work`` is what the compilation draws on.
     """
     if source.text.startswith("\ufeff"):  # the parser does not count a byte order mark as a column
         source = dataclasses.replace(source, text=source.text[1:])
     check_text(source, limits)
-    reader = _EventReader(source, limits)
+    work = work or Work()
+    work.spend(READING, len(source.text) // ENTRIES)
+    reader = _EventReader(source, limits, work)
     try:
         value = reader.document(fragment)
     except yaml.YAMLError as error:
@@ -58,10 +61,10 @@ class _EventReader:
 
     next: Callable[[], Any]
 
-    def __init__(self, source: Source, limits: ReadLimits) -> None:
+    def __init__(self, source: Source, limits: ReadLimits, work: Work) -> None:
         self.source = source
         self.limits = limits
-        self.faults = Faults()
+        self.faults = Faults(work)
         self.fault = self.faults.record
         self.places: dict[Path, Place] = {}
         self.ambiguous: dict[Path, str] = {}
@@ -250,6 +253,7 @@ class _EventReader:
     def spend(self, values: int, event: Any) -> None:
         """Count values, and stop at more than the limit."""
         self.count += values
+        self.faults.work.spend(READING, values * STEPS_OF_A_VALUE)
         if self.count > self.limits.values:
             message = f"more than {self.limits.values:,} values, counting those that aliases repeat"
             self.stop(Diagnostic("E103", message, self.span(event)))

@@ -1,0 +1,108 @@
+"""One budget for a compilation: how large a network may become, and how much work its spec may cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+
+NODES = 150_000
+"""The most nodes by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one network may have or cost.
+
+    ``nodes`` bounds its nodes, ``elements`` the elements of one value or of all weights together, and ``work`` the
+    steps that its compilation takes, from reading to the last expectation. A step takes about half a microsecond.
+
+    >>> Limits(nodes=100)
+    Limits(nodes=100, elements=100000000000, work=1000000)
+    """
+
+    nodes: int = NODES
+    elements: int = 100_000_000_000
+    work: int = 1_000_000
+
+
+MAX_NODES = Mention("limits.nodes", "`limits.nodes`")
+MAX_ELEMENTS = Mention("limits.elements", "`limits.elements`")
+MAX_WORK = Mention("limits.work", "`limits.work`")
+
+READING = "reading its text"
+MERGING = "merging the specs that it extends"
+DEFINING = "reading its definitions and its stage table"
+EXPRESSIONS = "evaluating its expressions"
+NAMES = "making names"
+EXPANDING = "expanding its blocks and steps"
+FAULTS = "explaining its faults"
+CLAIMS = "finding its outputs and checking its expectations"
+
+LESS: Mapping[str, str] = {
+    READING: "write fewer values, or fewer files",
+    MERGING: "extend fewer specs, or shorter ones",
+    DEFINING: "write fewer definitions, parameters, columns or stages",
+    EXPRESSIONS: "write fewer or shorter expressions in what repeats",
+    NAMES: "write shorter names, or fewer blocks",
+    EXPANDING: "lower `count`, or write fewer steps and parameters in what repeats",
+    FAULTS: "correct some faults first",
+    CLAIMS: "write fewer outputs or expectations",
+}
+"""What takes work, and how to need less of it."""
+
+
+class Work:
+    """What a compilation has cost so far, in steps, and the most that it may cost.
+
+    Every loop over something that an author can make long or repeat draws on it. So no part of the compiler needs a
+    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A value that a
+    compilation passes on, such as a :class:`Spec`, carries the steps so far, and the next arrow goes on from there.
+
+    >>> work = Work(Limits(work=100))
+    >>> work.spend(EXPANDING, 60)
+    >>> work.spent
+    60
+    >>> work.spend(EXPRESSIONS, 50)
+    Traceback (most recent call last):
+        ...
+    archspec.diagnostics.SpecError: error[E603]: this spec takes more than 100 steps to compile
+    """
+
+    __slots__ = ("by", "limits", "most", "spent")
+
+    def __init__(self, limits: Limits | None = None, spent: int = 0) -> None:
+        self.limits = limits or Limits()
+        # Whoever allows more nodes allows what each of them takes.
+        self.most = self.limits.work + STEPS_OF_A_COPY * max(0, self.limits.nodes - NODES)
+        self.spent = spent
+        self.by = dict.fromkeys(LESS, 0)
+
+    def spend(self, what: str, steps: int, span: Span | None = None) -> None:
+        """Count ``steps`` for one of :data:`LESS`.
+
+        Raises:
+            SpecError: E603, they are more than what is left. It points to ``span``.
+        """
+        self.spent += steps
+        self.by[what] += steps
+        if self.spent > self.most:
+            raise SpecError([self._refusal(span)])
+
+    def _refusal(self, span: Span | None) -> Diagnostic:
+        shares = sorted(self.by.items(), key=lambda item: -item[1])
+        message = f"this spec takes more than {self.most:,} steps to compile"
+        told = [f"{steps / self.spent:.0%} for {what}" for what, steps in shares if steps * 100 > self.spent]
+        help = f"{LESS[shares[0][0]]}, or raise {MAX_WORK.text}"
+        return Diagnostic("E603", message, span, notes=(f"steps: {', '.join(told)}",), help=help, mentions=(MAX_WORK,))
+
+
+STEPS_OF_A_NODE = 20
+"""What it takes to make a node from a step."""
+STEPS_OF_A_COPY = 3
+"""What it takes to copy a node with a block that repeats."""
+STEPS_OF_A_VALUE = 40
+"""What it takes to read a value of a text, to check it, and to find out what it means."""
+ENTRIES = 16
+"""How many entries of a mapping one step copies, and characters of a name."""
