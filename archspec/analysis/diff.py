@@ -12,7 +12,6 @@ from archspec.analysis.report import Report, analyze
 from archspec.display import before_and_after, plain
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
-from archspec.language.fingerprint import DEFINITIONS, FOR_PEOPLE
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
 from archspec.language.spec import Spec
 from archspec.operations.base import INIT
@@ -34,7 +33,11 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What a key means that is not written."""
 
+FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect", "reference"})
 NO_MEANING = FOR_PEOPLE | {"archspec", "name", "extends", "import"}
+
+DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
+"""Where definitions stand, and what in each is for people."""
 
 WHOLE = ("norm", "act", "stem", "head")
 """Keys whose value is compared as a whole, be it a word or a mapping."""
@@ -155,11 +158,8 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
 
 
 def _meaning(graph: Graph) -> tuple[object, ...]:
-    """Everything of a network that makes a difference when it is built, whatever its spec looks like."""
-    init = {kind: graph.init.get(kind, words[0]) for kind, words in INIT.items()}
-    nodes = [(node.name, node.operation, node.inputs, node.shape) for node in graph.nodes]
-    stages = [stage.scope for stage in graph.stages]
-    return graph.input, graph.outputs, graph.single, init, stages, nodes
+    """The network, and what the table calls a stage: a difference is told by stage."""
+    return graph.fingerprint, [stage.scope for stage in graph.stages]
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------

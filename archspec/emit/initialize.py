@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import init as torch_init
 
 from archspec.graph.graph import Graph, Node
-from archspec.operations.base import INIT, Weight
+from archspec.operations.base import Weight
 
 Initializer = Callable[[Tensor, Generator | None], Tensor]
 
@@ -76,20 +76,14 @@ def initialize(tensor: Tensor, weight: Weight, init: Mapping[str, object], gener
     Raises:
         ValueError: a word that no initializer has.
     """
-    kind, _, value = weight.initial.partition(":")
-    key = "bias" if kind == "linear_bias" else kind
-    word = init.get(key, INIT[key][0]) if key in INIT else ""
+    start = weight.start(init)
     with torch.no_grad():
-        if key in ("conv", "linear") and word in INITIALIZERS:
-            INITIALIZERS[str(word)](tensor, generator)
-        elif key == "bias" and word == "torch":
+        if isinstance(start, float):
+            tensor.fill_(start)
+        elif weight.initial in ("conv", "linear") and start in INITIALIZERS:
+            INITIALIZERS[start](tensor, generator)
+        elif weight.initial in ("bias", "linear_bias") and start == "torch":
             bound = 1 / math.sqrt(weight.fan_in)
             tensor.uniform_(-bound, bound, generator=generator)
-        elif key == "zero" or (key == "bias" and word == "zero"):
-            tensor.zero_()
-        elif key == "one":
-            tensor.fill_(1)
-        elif key == "constant":
-            tensor.fill_(float(value))
         else:
-            raise ValueError(f"no initializer for `{weight.initial}` is called `{word}`")
+            raise ValueError(f"no initializer for `{weight.initial}` is called `{start}`")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.display import counted
+from archspec.graph.fingerprint import fingerprint
 from archspec.graph.in_place import writable
 from archspec.graph.provenance import Provenance, TableCell
 from archspec.graph.text import text
 from archspec.language.expressions.values import Value
-from archspec.language.fingerprint import fingerprint
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
@@ -131,14 +131,14 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of what the network means: the hash of its spec, or without a spec that of its nodes."""
-        if self.origin:
-            return fingerprint(self.origin)
-        import hashlib  # it loads OpenSSL, and few commands ask for the hash
+        """SHA-256 of the network, however it is written: nodes, names, wiring, input, outputs, and how weights start.
 
-        nodes = [(node.name, node.operation, node.inputs) for node in self.nodes]
-        meaning = (self.name, self.input, nodes, dict(self.outputs), self.single, sorted(self.init.items()))
-        return hashlib.sha256(repr(meaning).encode()).hexdigest()
+        >>> import archspec
+        >>> written_out = archspec.load("resnet18", overrides=["act=relu", "name=another"])
+        >>> archspec.compile(written_out).fingerprint == archspec.compile("resnet18").fingerprint
+        True
+        """
+        return fingerprint(self)
 
     def written_at(self, key: str) -> Span | None:
         """Where the spec writes the value of ``key``; None without a spec."""

@@ -40,6 +40,18 @@ class Weight(NamedTuple):
     initial: str
     fan_in: int = 0
 
+    def start(self, init: Mapping[str, Any]) -> str | float:
+        """The word of ``init`` that says how it starts, or of its default; or the constant at which it starts.
+
+        >>> Weight((8,), "bias", fan_in=27).start({}), Weight((8,), "bias").start({"bias": "zero"})
+        ('torch', 0.0)
+        """
+        kind, _, value = self.initial.removeprefix("linear_").partition(":")
+        word = init.get(kind, INIT[kind][0]) if kind in INIT else kind
+        if kind in ("conv", "linear"):
+            return word
+        return float(value) if value else {"zero": 0.0, "one": 1.0}.get(word, word)
+
 
 class Buffer(NamedTuple):
     """A tensor that is state but not trained: running statistics."""

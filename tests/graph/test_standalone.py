@@ -17,7 +17,6 @@ from archspec.analysis.report import analyze
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import state
-from archspec.language.fingerprint import fingerprint
 from archspec.operations.discovery import operations
 from archspec.testing import graphs
 from archspec.testing.expectations import check_expectations
@@ -52,7 +51,7 @@ def assert_same_without_origin(graph: Graph) -> None:
     shapes = [[(key, value.shape) for key, value in model.state_dict().items()] for model in (ours, theirs)]
     assert shapes[0] == shapes[1]
     assert not archspec.diff(stripped, graph)
-    assert {**meaning(stripped), "hash": ""} == {**meaning(graph), "hash": ""}
+    assert meaning(stripped) == meaning(graph)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,22 +63,6 @@ def test_a_network_of_the_zoo(name: str) -> None:
 @tries(40)
 def test_every_network(graph: Graph) -> None:
     assert_same_without_origin(graph)
-
-
-def test_the_fingerprint_of_a_graph_alone_follows_what_it_means() -> None:
-    graph, other = (archspec.compile(name) for name in ("resnet18", "resnet34"))
-    assert graph.fingerprint == fingerprint(archspec.load("resnet18"))
-    assert alone(graph).fingerprint == alone(archspec.compile("resnet18")).fingerprint
-    changed = [
-        dataclasses.replace(alone(graph), nodes=(*graph.nodes[:-1], other.nodes[-1]._replace(name="last"))),
-        dataclasses.replace(alone(graph), init={**graph.init, "conv": "other"}),
-        dataclasses.replace(alone(graph), single=False),
-        dataclasses.replace(alone(graph), name="another"),
-        alone(other),
-        graph,
-    ]
-    assert len({alone(graph).fingerprint, *(each.fingerprint for each in changed)}) == len(changed) + 1
-    assert graph == graph  # what is computed once is no part of what is compared
 
 
 def test_weights_are_the_same_for_one_seed_and_are_saved_and_loaded(tmp_path: Path) -> None:

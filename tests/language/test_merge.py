@@ -8,9 +8,9 @@ import pytest
 
 import archspec
 from archspec.diagnostics import Source, Span
-from archspec.language.fingerprint import fingerprint
 from archspec.language.load import load
 from archspec.language.spec import Spec
+from tests.support.properties import fingerprint
 
 HEAD = "archspec: 1\nname: {}\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archspec
-from archspec.language.fingerprint import fingerprint
 from tests.language.test_table import REGNETS, regnet
 from tests.support.equivalence import codes, compiled, spec
+from tests.support.properties import fingerprint
 
 SCALED = """
     input: [3, 32, 32]

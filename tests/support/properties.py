@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 import archspec
+from archspec import SpecLike
 from archspec.diagnostics import Source
 
 # Whole specs are large draws; that is no sign of a slow test.
@@ -23,6 +24,11 @@ def tries(number: int) -> settings:
 def compiled(text: str) -> archspec.Graph:
     """The graph of a text, whatever it begins with."""
     return archspec.compile(archspec.load(Source("drawn.yaml", str(text))))
+
+
+def fingerprint(spec: SpecLike) -> str:
+    """The hash of a spec's network."""
+    return archspec.compile(spec).fingerprint
 
 
 def meaning(graph: archspec.Graph) -> dict[str, Any]:
