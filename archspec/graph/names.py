@@ -22,22 +22,42 @@ from archspec.work import ENTRIES, NAMES, Work
 POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
 
-RESERVED = frozenset(
+ATTRIBUTES = frozenset(
     {
-        *("T_destination", "add_module", "add_submodule", "apply", "bfloat16", "buffers", "call_super_init"),
-        *("children", "code", "compile", "cpu", "cuda", "delete_all_unused_submodules", "delete_submodule", "double"),
-        *("dump_patches", "eval", "extra_repr", "float", "forward", "from_dict", "get_buffer", "get_extra_state"),
-        *("get_parameter", "get_submodule", "graph", "half", "input", "ipu", "load_state_dict", "meta", "modules"),
-        *("mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters"),
-        *("print_readable", "recompile", "register_backward_hook", "register_buffer", "register_forward_hook"),
+        *("T_destination", "_apply", "_backward_hooks", "_backward_pre_hooks", "_boxed_call", "_buffers"),
+        *("_call_impl", "_code", "_compiled_call_impl", "_create_node_hooks", "_deepcopy_hooks", "_deepcopy_init"),
+        *("_erase_node_hooks", "_forward_hooks", "_forward_hooks_always_called", "_forward_hooks_with_kwargs"),
+        *("_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_get_backward_hooks", "_get_backward_pre_hooks"),
+        *("_get_item_by_idx", "_get_name", "_graph", "_is_full_backward_hook", "_is_replica", "_lineno_map"),
+        *("_load_from_state_dict", "_load_state_dict_post_hooks", "_load_state_dict_pre_hooks"),
+        *("_maybe_warn_non_full_backward_hook", "_modules", "_named_members", "_non_persistent_buffers_set"),
+        *("_parameters", "_prologue_start", "_recompile_submodules", "_register_create_node_hook"),
+        *("_register_deepcopy_hook", "_register_erase_node_hook", "_register_load_state_dict_pre_hook"),
+        *("_register_replace_node_hook", "_register_state_dict_hook", "_replace_hooks"),
+        *("_replicate_for_data_parallel", "_save_to_state_dict", "_set_replace_hook", "_slow_forward"),
+        *("_state_dict_hooks", "_state_dict_pre_hooks", "_tracer_cls", "_tracer_extras"),
+        *("_unregister_create_node_hook", "_unregister_deepcopy_hook", "_unregister_erase_node_hook"),
+        *("_unregister_replace_node_hook", "_version", "_wrapped_call", "_wrapped_call_impl", "add_module"),
+        *("add_submodule", "append", "apply", "bfloat16", "buffers", "call_super_init", "children", "code"),
+        *("compile", "cpu", "cuda", "delete_all_unused_submodules", "delete_submodule", "double", "dump_patches"),
+        *("eval", "extend", "extra_repr", "float", "forward", "from_dict", "get_buffer", "get_extra_state"),
+        *("get_parameter", "get_submodule", "graph", "half", "input", "insert", "ipu", "load_state_dict", "meta"),
+        *("modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters"),
+        *("pop", "print_readable", "recompile", "register_backward_hook", "register_buffer", "register_forward_hook"),
         *("register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook"),
         *("register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module"),
         *("register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "replace"),
-        *("requires_grad_", "set_extra_state", "set_submodule", "share_memory", "shape_env", "state_dict", "to"),
+        *("requires_grad_", "set_extra_state", "set_submodule", "shape_env", "share_memory", "state_dict", "to"),
         *("to_empty", "to_folder", "train", "training", "type", "xpu", "zero_grad"),
     }
 )
-"""Attributes that a module or a graph module has already; a test compares this with torch."""
+"""Attributes of a module, a sequence or a graph module, of every version of torch that archspec accepts."""
+
+GENERATED = frozenset({"NoneType", "device", "fx_pytree", "inf", "nan", "pytree", "self", "torch"})
+"""What the code that ``torch.fx`` generates for a module calls itself and its globals."""
+
+RESERVED = ATTRIBUTES | GENERATED
+"""What no name in a model may be: data, as archspec checks specs without torch. A test compares it with torch."""
 
 
 class NameScope:
@@ -192,9 +212,18 @@ class Names:
                 message = f"`{cut(name)}` cannot be a name in a model"
                 raise SpecError([Diagnostic("E305", message, span, help=NAME_HELP)])
             if keyword.iskeyword(part) or part in RESERVED or part.startswith("__"):
-                what = "a Python keyword" if keyword.iskeyword(part) else "an attribute that every model has already"
-                raise SpecError([Diagnostic("E305", f"`{cut(part)}` cannot be a name: it is {what}", span)])
+                message = f"`{cut(part)}` cannot be a name: {_why(part)}"
+                raise SpecError([Diagnostic("E305", message, span, help="choose another name")])
         self._checked.add(name)
+
+
+def _why(reserved: str) -> str:
+    """Why a part of a name is refused."""
+    if keyword.iskeyword(reserved):
+        return "it is a Python keyword"
+    if reserved in GENERATED:
+        return "the code that torch generates for every model uses it"
+    return "every model already has an attribute with this name"
 
 
 def _author(template: Template | None, span: Span) -> Span:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import fx
 
 import archspec
-from archspec.graph.names import RESERVED
 from tests.support.equivalence import codes, compiled
 
 SMALL = """
@@ -169,14 +167,6 @@ def test_names_that_cannot_be(more: str, code: str) -> None:
 def test_a_scope_may_not_stand_where_a_node_does() -> None:
     text = SMALL.rstrip() + "\n    naming: {stem: layer1, conv: '0'}\n"
     assert refused(text) == ["E304"]
-
-
-def test_every_attribute_of_a_module_is_reserved() -> None:
-    """A submodule of such a name would hide the attribute, or be refused by torch."""
-    module = fx.GraphModule({}, fx.Graph())
-    public = {name for name in dir(module) if not name.startswith("_")}
-    assert public <= RESERVED
-    assert "input" in RESERVED  # what every graph calls its own input
 
 
 def test_the_names_of_a_network_are_the_models() -> None:
