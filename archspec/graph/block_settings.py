@@ -148,7 +148,7 @@ def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> E
                 sizes[key] = 1
             continue
         written[key] = (term, None)
-        sizes[key] = env.scale(env.number(term)) if key == "channels" and spec.scale else env.whole(term)
+        sizes[key] = env.width(term) if key == "channels" and spec.scale else env.whole(term)
     values.update(sizes)
     for key in ("norm", "act", "activation_order"):
         setting = setting_in_force(spec, key, stage, block, index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field
 from typing import Any
 
@@ -82,6 +82,11 @@ class Environment:
             raise SpecError([self.located("E501", f"this must be at least {minimum}, not {found}", term)])
         return found
 
+    def width(self, term: Term) -> Value:
+        """The value of a term that is a width, scaled."""
+        found: Value = self._converted(self.scale, self.number(term), term)
+        return found
+
     def argument(self, term: Term, name: str, field: Field[Any]) -> Any:
         """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
         if term.items is not None:
@@ -105,7 +110,7 @@ class Environment:
             raise SpecError([self.located("E501", f"`{name}` must be at most {maximum}, not {value}", term)])
         return value
 
-    def _converted(self, convert: Any, value: Value, term: Term) -> Any:
+    def _converted(self, convert: Callable[[Any], Any], value: Value, term: Term) -> Any:
         try:
             return convert(value)
         except ExpressionFault as fault:

@@ -18,8 +18,9 @@ from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
 from archspec.graph.provenance import Provenance, Site
 from archspec.graph.sequences import Sequences
-from archspec.language.expressions.values import Value, make_divisible
+from archspec.language.expressions.values import Value
 from archspec.language.extent import extent
+from archspec.language.scaling import Scaling
 from archspec.language.spec import Sequence, Spec, Template
 from archspec.operations.base import Operation
 from archspec.operations.shapes import show_shape
@@ -41,7 +42,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     """
     work = Work(limits, spec.work)
     faults = Faults(work)
-    scaling = _Scaling(spec)
+    scaling = Scaling(spec.scale, dict(spec.rounded))
     names: dict[str, Value] = {**spec.params, "classes": spec.classes}
     root = Environment(names, spec.document.span(()), scale=scaling.width, work=work)
     plans = _plan(spec, root, faults)
@@ -73,30 +74,6 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
         warnings=(*spec.warnings, *faults.warnings),
         work=work.spent,
     )
-
-
-@dataclass(slots=True)
-class _Scaling:
-    """What ``scaled`` of the language does in one network, and the widths that it rounded."""
-
-    spec: Spec
-    rounded: dict[float, int] = field(default_factory=dict)
-
-    def width(self, value: float) -> int:
-        """A width by ``scale``, rounded to its divisor."""
-        scale = self.spec.scale
-        exact = value * (scale.width if scale else 1)
-        if scale is None:
-            return round(exact)
-        width = make_divisible(exact, scale.divisor)
-        if width != exact:
-            self.rounded[exact] = width
-        return width
-
-    def warn(self, faults: Faults) -> None:
-        if self.rounded and self.spec.scale and not self.spec.scale.asked:
-            told = ", ".join(f"{exact:g} to {width}" for exact, width in list(self.rounded.items())[:6])
-            faults.add(Diagnostic("W502", f"widths were rounded: {told}", self.spec.scale.span))
 
 
 # -- before anything is built ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from archspec.language.definitions import (
     conventions,
     library,
 )
+from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
+from archspec.language.scaling import Scaling, unknown_scale
 from archspec.language.spec import CompoundScaling, Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import Context, read_sequence
 from archspec.language.table import Table
@@ -56,7 +59,9 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
     work = work or Work()
     faults = Faults(work)
     root = Cursor(document)
-    params = _params(root.get("params"), faults)
+    params, waiting = _params(root.get("params"), faults)
+    scaling = Scaling(_scale(root.get("scale"), params, waiting, faults))
+    params |= {key: _value(term, scaling.width, faults) for key, term in waiting.items()}
     names = frozenset(params)
     scopes: list[DefinitionScope] = []
 
@@ -70,27 +75,28 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
     scope = DefinitionScope(document, parents(own), names, faults).read_all()
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
-    stages = _stages(root, scope, params, faults)
+    stages = _stages(root, scope, params, scaling.width, faults)
     _check_settings_are_read(root, settings, stages, faults)
     size, classes = root.get("input"), root.get("classes")
     outputs = root.value.get("outputs") or ()
     spec = Spec(
         name=str(root.value["name"]),
         summary=str(root.value.get("summary") or ""),
-        input=tuple(_whole(item, params, faults) for item in size.children()) if size else DEFAULT_INPUT,
-        classes=_whole(classes, params, faults) if classes else DEFAULT_CLASSES,
+        input=tuple(_whole(item, params, scaling.width, faults) for item in size.children()) if size else DEFAULT_INPUT,
+        classes=_whole(classes, params, scaling.width, faults) if classes else DEFAULT_CLASSES,
         params=params,
         stem=_sequence(root, "stem", "imagenet", context),
         head=_sequence(root, "head", "classifier", context),
         stages=stages,
         settings={**_defaults(document), **settings},
-        scale=_scale(root.get("scale"), params, faults),
+        scale=scaling.scale,
         init=root.value.get("init") or {},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
         outputs=(outputs,) if isinstance(outputs, str) else tuple(outputs),
         definitions=scope,
         document=document,
         imported=tuple(item.document for item in imports),
+        rounded=scaling.rounded,
         warnings=tuple(faults.warnings),
         work=work.spent,
     )
@@ -98,24 +104,30 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
     return spec
 
 
-def _whole(cursor: Cursor, params: Mapping[str, Value], faults: Faults) -> int:
-    return whole(read_term(cursor, "number", faults), params, faults)
+def _whole(cursor: Cursor, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:
+    return whole(read_term(cursor, "number", faults), params, scale, faults)
 
 
-def _params(cursor: Cursor | None, faults: Faults) -> dict[str, Value]:
-    """The spec's own parameters: numbers and words, with no names in them."""
+def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], dict[str, Term]]:
+    """The spec's own parameters, numbers and words with no names in them; and those that wait for ``scale``."""
     if cursor is None:
-        return {}
+        return {}, {}
     check_parameter_names(cursor, SHORTCUT_NAMES, faults)
-    found: dict[str, Value] = {}
-    for item in cursor.children():
-        term = read_term(item, "any", faults)
-        try:
-            found[item.key] = evaluate(term, {})
-        except ExpressionFault as fault:
-            faults.add(expression_fault(fault, str(item.value), term.span))
-            found[item.key] = 1
-    return found
+    terms = {item.key: read_term(item, "any", faults) for item in cursor.children()}
+    waiting = {key: term for key, term in terms.items() if term.expression and _SCALED.search(term.expression.text)}
+    return {key: _value(term, unknown_scale, faults) for key, term in terms.items() if key not in waiting}, waiting
+
+
+_SCALED = re.compile(r"\bscaled\s*\(")
+
+
+def _value(term: Term, scale: ScaleWidth, faults: Faults) -> Value:
+    """The value of a parameter of the spec; 1, with a fault, if it has none."""
+    try:
+        return evaluate(term, {}, scale)
+    except ExpressionFault as fault:
+        faults.add(expression_fault(fault, term.expression.text if term.expression else "", term.span))
+        return 1
 
 
 def _defaults(document: Document) -> dict[str, Setting]:
@@ -127,12 +139,14 @@ def _sequence(root: Cursor, key: str, default: str, context: Context) -> Sequenc
     return read_sequence(root.get(key) or Cursor(root.document, (key,), default), context)
 
 
-def _stages(root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> tuple[Stage, ...]:
+def _stages(
+    root: Cursor, scope: DefinitionScope, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults
+) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
         faults.record("E203", "`stages` is missing", root.span, help="write a stage table")
         return ()
-    return Table(cursor, scope, params, faults).read()
+    return Table(cursor, scope, params, scale, faults).read()
 
 
 def _check_settings_are_read(
@@ -147,16 +161,25 @@ def _check_settings_are_read(
             faults.record("W301", message, root.child(key).key_span)
 
 
-def _scale(cursor: Cursor | None, params: Mapping[str, Value], faults: Faults) -> CompoundScaling | None:
+def _scale(
+    cursor: Cursor | None, params: Mapping[str, Value], waiting: Mapping[str, Term], faults: Faults
+) -> CompoundScaling | None:
+    """The spec's ``scale``, whose values cannot depend on what ``scaled`` does."""
     if cursor is None:
         return None
     terms = {key: read_term(item, "number", faults) for key, item in cursor.filled().items()}
-    numbers = {key: real(term, params, faults) for key, term in terms.items()}
-    for key, value in numbers.items():
+    numbers: dict[str, float] = {}
+    for key, term in terms.items():
+        if circular := sorted(term.reads & waiting.keys()):
+            message = f"`scale.{key}` cannot read `{cut(circular[0])}`, because `{cut(circular[0])}` depends on `scale`"
+            faults.record("E402", message, term.span)
+            continue
+        value = real(term, params, unknown_scale, faults)
         if value <= 0:
-            faults.record("E205", f"`scale.{key}` must be above 0, not {value}", terms[key].span)
-    asked = "divisor" in terms
-    divisor = whole(terms["divisor"], params, faults) if asked else 8
+            faults.record("E205", f"`scale.{key}` must be above 0, not {value}", term.span)
+            continue
+        numbers[key] = whole(term, params, unknown_scale, faults) if key == "divisor" else value
+    divisor, asked = int(numbers.get("divisor", 8)), "divisor" in terms
     return CompoundScaling(numbers.get("width", 1), numbers.get("depth", 1), divisor, asked, cursor.span)
 
 

@@ -248,6 +248,7 @@ class Spec:
 
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
+    ``rounded`` has the widths among its own values that ``scale`` rounded.
     ``work`` is how many steps it took so far (:class:`archspec.work.Work`).
 
     >>> import archspec
@@ -272,6 +273,7 @@ class Spec:
     definitions: Definitions
     document: Document
     imported: tuple[Document, ...] = ()
+    rounded: Mapping[float, int] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
     work: int = field(default=0, compare=False)
 

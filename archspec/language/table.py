@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
 from archspec.display import counted
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
+from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import Value, make_divisible
+from archspec.language.regnet import QUANTIZED, quantized_linear
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import Context, parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
@@ -20,22 +21,21 @@ SEQUENCES = ("before", "after")
 COLUMNS = ("block", *NUMBERS, *SETTINGS, *SEQUENCES, "name", "quantized_linear")
 
 
-QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
-    "depth": (lambda value: value <= 1000, "at most 1000"),
-    "w_0": (lambda value: 8 <= value <= 1e6, "between 8 and a million"),
-    "w_a": (lambda value: 0 <= value <= 1e6, "between 0 and a million"),
-    "w_m": (lambda value: 1.01 <= value <= 1e6, "between 1.01 and a million"),
-}
-"""The allowed numbers of ``quantized_linear``."""
-
-
 class Table:
-    """What reading one stage table needs: its columns, the definitions in sight, the spec's parameters, the faults."""
+    """What reading one stage table needs: its columns, definitions, the spec's parameters and scale, the faults."""
 
-    def __init__(self, cursor: Cursor, scope: DefinitionScope, params: Mapping[str, Value], faults: Faults) -> None:
+    def __init__(
+        self,
+        cursor: Cursor,
+        scope: DefinitionScope,
+        params: Mapping[str, Value],
+        scale: ScaleWidth,
+        faults: Faults,
+    ) -> None:
         self.cursor = cursor
         self.scope = scope
         self.params = params
+        self.scale = scale
         self.faults = faults
         self.early = Context(scope, TABLE_NAMES | frozenset(params), faults)
         self.late = Context(scope, BLOCK_NAMES | frozenset(params), faults)
@@ -112,7 +112,7 @@ class Table:
         if rule is None:
             return {}
         values = {key: read_term(item, "number", self.faults) for key, item in rule.filled().items()}
-        numbers = {key: real(term, self.params, self.faults) for key, term in values.items()}
+        numbers = {key: real(term, self.params, self.scale, self.faults) for key, term in values.items()}
         own = rule.get("group_width")
         self.generated = frozenset({"count", "channels", "group_width"} if own else {"count", "channels"})
         missing = [key for key in ("depth", "w_0", "w_a", "w_m") if key not in values]
@@ -122,12 +122,12 @@ class Table:
             return {}
         beside = self.cursor.get("group_width") if own is None else None
         term = values.get("group_width") or (read_term(beside, "number", self.faults) if beside else None)
-        group = whole(term, self.params, self.faults) if term else 1
+        group = whole(term, self.params, self.scale, self.faults) if term else 1
         for key in sorted(self.generated):
             if self.cursor.get(key):
                 message = f"`quantized_linear` generates `{key}`; what is written here is not used"
                 self.faults.record("W304", message, self.cursor.child(key).key_span)
-        depth = whole(values["depth"], self.params, self.faults)
+        depth = whole(values["depth"], self.params, self.scale, self.faults)
         faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]
         for key in faulty:
             message = f"`quantized_linear.{key}` must be {QUANTIZED[key][1]}, not {cut(numbers[key])}"
@@ -280,19 +280,3 @@ def _some_not_one(value: Any) -> bool:
 def _listed(words: list[str]) -> str:
     """`` `a`, `b` and `c` ``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def quantized_linear(
-    depth: int, w_0: float, w_a: float, w_m: float, *, quantum: int = 8
-) -> tuple[list[int], list[int]]:
-    """Widths and counts of the stages by the rule of RegNet (Radosavovic et al. 2020, section 3.3).
-
-    Block ``j`` would have the width ``w_0 + w_a * j``; it takes the nearest power of ``w_m`` above ``w_0``, rounded to
-    a multiple of ``quantum``. Blocks of one width are a stage.
-    """
-    widths = []
-    for number in range(depth):
-        exponent = round(math.log((w_0 + w_a * number) / w_0) / math.log(w_m))
-        widths.append(round(w_0 * w_m**exponent / quantum) * quantum)
-    stages = sorted(set(widths))
-    return stages, [widths.count(width) for width in stages]

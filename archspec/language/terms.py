@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
+from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
@@ -140,20 +141,20 @@ def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -
     return Setting(term, given, scope)
 
 
-def evaluate(term: Term, values: Mapping[str, Value]) -> Value:
-    """The value of a scalar term. A bare word is looked up as a name first.
+def evaluate(term: Term, values: Mapping[str, Value], scale: ScaleWidth) -> Value:
+    """The value of a scalar term. A bare word is looked up as a name first. ``scale`` is what ``scaled`` does.
 
     Raises:
         ExpressionFault: from the expression.
     """
     if term.expression is not None:
-        return term.expression.evaluate(values)
+        return term.expression.evaluate(values, scale)
     return values.get(term.constant, term.constant) if isinstance(term.constant, str) else term.constant
 
 
-def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: int = 1) -> int:
+def whole(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults, *, minimum: int = 1) -> int:
     """The whole number that a term evaluates to, at least ``minimum``; otherwise ``minimum``, with a fault."""
-    found = real(term, values, faults)
+    found = real(term, values, scale, faults)
     try:
         number = integer(found)
     except ExpressionFault as fault:
@@ -165,11 +166,11 @@ def whole(term: Term, values: Mapping[str, Value], faults: Faults, *, minimum: i
     return number
 
 
-def real(term: Term, values: Mapping[str, Value], faults: Faults) -> int | float:
+def real(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int | float:
     """The number that a term evaluates to; 1, with a fault, if it is not a number."""
     text = term.expression.text if term.expression else str(term.constant)
     try:
-        return number(evaluate(term, values))
+        return number(evaluate(term, values, scale))
     except ExpressionFault as fault:
         faults.add(expression_fault(fault, text, term.span, values))
         return 1

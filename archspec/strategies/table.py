@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from archspec.language.expressions.values import make_divisible
-from archspec.language.table import quantized_linear
+from archspec.language.regnet import quantized_linear
 from archspec.strategies.definitions import ORDERS, BlockFacts
 from archspec.strategies.draw import Draw, FragmentFacts, part
 from archspec.strategies.edges import FeatureMap, edge, halved

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.graph.graph import Graph
-from archspec.language.table import quantized_linear
+from archspec.language.regnet import quantized_linear
 from tests.support.reference import torchvision_models
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"

@@ -137,7 +137,7 @@ FUNCTIONS: dict[str, str] = {
     "max": "the largest of two or more numbers",
     "abs": "a number without its sign",
     "make_divisible": "make_divisible(v, d): the nearest multiple of d (8 if left out), losing at most a tenth of v",
-    "scaled": "a width under the spec's compound `scale`; the width itself without a `scale`",
+    "scaled": "a width under the spec's compound `scale`; the nearest whole number without a `scale`",
     "letter": "the letter of a number: letter(0) is 'a'",
 }
 
