@@ -57,8 +57,8 @@ class Work:
     """What a compilation has cost so far, in steps, and the most that it may cost.
 
     Every loop over something that an author can make long or repeat draws on it. So no part of the compiler needs a
-    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A value that a
-    compilation passes on, such as a :class:`Spec`, carries the steps so far, and the next arrow goes on from there.
+    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A spec and a graph carry
+    the steps that they took, and the next arrow goes on from there: these are ``before``.
 
     >>> work = Work(Limits(work=100))
     >>> work.spend(EXPANDING, 60)
@@ -72,12 +72,12 @@ class Work:
 
     __slots__ = ("by", "limits", "most", "spent")
 
-    def __init__(self, limits: Limits | None = None, spent: int = 0) -> None:
+    def __init__(self, limits: Limits | None = None, before: Mapping[str, int] | None = None) -> None:
         self.limits = limits or Limits()
         # Whoever allows more nodes allows what each of them takes.
         self.most = self.limits.work + STEPS_OF_A_COPY * max(0, self.limits.nodes - NODES)
-        self.spent = spent
-        self.by = dict.fromkeys(LESS, 0)
+        self.by = {**dict.fromkeys(LESS, 0), **(before or {})}
+        self.spent = sum(self.by.values())
 
     def spend(self, what: str, steps: int, span: Span | None = None) -> None:
         """Count ``steps`` for one of :data:`LESS`.

@@ -137,7 +137,7 @@ class Environment:
         if term.span.source.kind != "library":
             return term.span, ()
         label = Label(term.span, "used here in the library")
-        terms = [env.written[name][0] for name, env in self._reached(term.names, set()) if name in env.written]
+        terms = [env.written[name][0] for name, env in self._reached(term.names) if name in env.written]
         author = next((found.span for found in terms if found.span.source.kind != "library"), self.author())
         return author, (label,)
 
@@ -152,19 +152,26 @@ class Environment:
             env = env.outer
         return env.span
 
-    def _reached(self, names: Iterable[str], seen: set[tuple[int, str]]) -> Iterator[tuple[str, Environment]]:
+    def _reached(self, names: Iterable[str]) -> Iterator[tuple[str, Environment]]:
         """``names``, and those from which their values follow: through ``let``, parameters and calls."""
-        # Where a whole number is needed, a fraction is the likelier slip.
-        for name in sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name)):
-            if (id(self), name) in seen:
+        seen: set[tuple[int, str]] = set()
+        waiting = self._sorted(names)
+        while waiting:  # a chain of `let` may be longer than the stack is deep
+            name, env = waiting.pop()
+            if (id(env), name) in seen:
                 continue
-            seen.add((id(self), name))
-            yield name, self
-            term, env = self.written.get(name, (None, None))
+            seen.add((id(env), name))
+            yield name, env
+            term, other = env.written.get(name, (None, None))
             if term:
-                yield from (env or self)._reached(term.reads, seen)
-            elif self.outer and name in INHERITED and not self.place.cell(name):
-                yield from self.outer._reached((name,), seen)
+                waiting += (other or env)._sorted(term.reads)
+            elif env.outer and name in INHERITED and not env.place.cell(name):
+                waiting.append((name, env.outer))
+
+    def _sorted(self, names: Iterable[str]) -> list[tuple[str, Environment]]:
+        """Names with their environment, the first to look at last: a fraction is the likelier slip."""
+        order = sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name), reverse=True)
+        return [(name, self) for name in order]
 
     def provenance(self, written: Step | Block) -> Provenance:
         """Where a node was written that a step becomes here, or that a block puts around its steps."""
@@ -192,7 +199,7 @@ class Environment:
 
     def _cells_of(self, names: Iterable[str]) -> list[TableCell]:
         """The cells from which the values of ``names`` follow."""
-        return [cell for name, env in self._reached(names, set()) if (cell := env.place.cell(name))]
+        return [cell for name, env in self._reached(names) if (cell := env.place.cell(name))]
 
 
 def _reads(written: Step | Block, operation: Operation) -> set[str]:

@@ -89,7 +89,7 @@ class Graph:
     are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
     kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
     call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
-    how many steps its compilation took (:class:`archspec.work.Work`).
+    how many steps its compilation took, and for what (:class:`archspec.work.Work`).
 
     A small graph can be made by hand:
 
@@ -114,7 +114,7 @@ class Graph:
     head: str = ""
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
-    work: int = field(default=0, compare=False)
+    work: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

@@ -35,7 +35,7 @@ def _has_layer_left(step: Step, env: Environment) -> bool:
 
 def _decided(when: Term, env: Environment) -> bool:
     """Whether a later step is there, as far as that can be known before the shapes on the way to it are."""
-    if when.names - env.values.keys():
+    if not when.names <= env.values.keys():
         message = "whether this step exists depends on `in_channels`, and an earlier layer must know if it is the last"
         raise SpecError([env.located("E407", message, when, "decide by a parameter instead")])
     return env.truth(when)

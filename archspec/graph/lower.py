@@ -72,7 +72,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
         head=spec.head.call.word if spec.head.call else "",
         origin=spec,
         warnings=(*spec.warnings, *faults.warnings),
-        work=work.spent,
+        work=dict(work.by),
     )
 
 

@@ -48,13 +48,13 @@ def bind(
         term, env = given.get(name, default), outer if name in given else inner
         if name in given:
             written[name] = (term, outer)
-        if tolerant and term.names - env.values.keys():
+        if tolerant and not term.names <= env.values.keys():
             values.pop(name, None)
         else:
             values[name] = env.value(term)
     for name, term in let.items():
         written[name] = (term, None)
-        if tolerant and term.names - values.keys():
+        if tolerant and not term.names <= values.keys():
             values.pop(name, None)
         else:
             values[name] = inner.value(term)

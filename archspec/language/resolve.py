@@ -98,7 +98,7 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
         warnings=tuple(faults.warnings),
-        work=work.spent,
+        work=dict(work.by),
     )
     faults.raise_errors()
     return spec

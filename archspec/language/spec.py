@@ -249,7 +249,7 @@ class Spec:
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
     ``rounded`` has the widths among its own values that ``scale`` rounded.
-    ``work`` is how many steps it took so far (:class:`archspec.work.Work`).
+    ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`).
 
     >>> import archspec
     >>> spec = archspec.load("resnet50")
@@ -275,7 +275,7 @@ class Spec:
     imported: tuple[Document, ...] = ()
     rounded: Mapping[float, int] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
-    work: int = field(default=0, compare=False)
+    work: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def files(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from archspec.language.spec import NONE, Branch, Definitions, Fragment, Sequence
 from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.work import DEFINING, ENTRIES
 
 COMMON_ARGUMENTS = ("name", "when")
 GROUPS = ("layer", "sequence")
@@ -46,9 +47,10 @@ class Context:
             if isinstance(item.constant, str):
                 self.read.add(item.constant)
             if item.expression:
-                for name in sorted(item.expression.names - self.names):
-                    known = self.names if self.faults.few else ()
-                    self.faults.add(_unknown(name, item, known))
+                unknown = item.expression.names - self.names
+                if unknown:
+                    for fault in _unknown(unknown, item, self.names if self.faults.few else ()):
+                        self.faults.add(fault)
         return term
 
     def term(self, cursor: Cursor, kind: str) -> Term:
@@ -61,11 +63,14 @@ class Context:
         return setting
 
 
-def _unknown(name: str, term: Term, names: Iterable[str]) -> Diagnostic:
+def _unknown(unknown: frozenset[str], term: Term, known: Iterable[str]) -> Iterator[Diagnostic]:
+    """The faults of an expression's unknown names, each at the first place where it is read."""
     text = term.expression.text if term.expression else ""
-    start = next((start for kind, value, start, _ in tokens(text) if kind == "name" and value == name), 0)
-    fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
-    return expression_fault(fault, text, term.span, names)
+    places = {str(value): start for kind, value, start, _ in reversed(tokens(text)) if kind == "name"}
+    for name in sorted(unknown):
+        start = places.get(name, 0)
+        fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
+        yield expression_fault(fault, text, term.span, known)
 
 
 def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:
@@ -250,8 +255,10 @@ def call_arguments(
             context.faults.record("E301", message, item.key_span, hint)
         elif item.value is not None:
             found[key] = context.term(item, parameter_kind(fragment.params[key]))
+    given = meant | found.keys()
+    context.faults.work.spend(DEFINING, len(fragment.params) // ENTRIES, at)
     for key, default in fragment.params.items():
-        if default.constant is None and default.expression is None and key not in meant | found.keys():
+        if default.constant is None and default.expression is None and key not in given:
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
             context.faults.record("E306", message, at, help=help)

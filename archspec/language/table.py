@@ -14,6 +14,7 @@ from archspec.language.regnet import QUANTIZED, quantized_linear
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import Context, parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
+from archspec.language.text.document import Path
 from archspec.work import DEFINING
 
 NUMBERS = ("count", "channels", "stride", "dilation")
@@ -43,6 +44,7 @@ class Table:
         self.meant: frozenset[str] = frozenset()
         self.generated: frozenset[str] = frozenset()
         self.unknown_block = False
+        self._read: dict[tuple[Path, str], Cell] = {}  # a value that is written for all stages is read once
         self.edges = Context(scope, STAGE_NAMES | BLOCK_NAMES | frozenset(params), faults)
 
     def read(self) -> tuple[Stage, ...]:
@@ -248,11 +250,16 @@ class Table:
             self.faults.record("E203", message, column.child(number).span)
 
     def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:
-        by_block = isinstance(cursor.value, list) and key not in (*SEQUENCES, "count", "name")
-        items = cursor.children() if by_block else (cursor,)
-        return Cell(tuple(self._cell_entry(key, item, default) for item in items), by_block, cursor.span)
+        kind = parameter_kind(default) if default else ""
+        found = self._read.get((cursor.path, kind))
+        if found is None:
+            by_block = isinstance(cursor.value, list) and key not in (*SEQUENCES, "count", "name")
+            items = cursor.children() if by_block else (cursor,)
+            entries = tuple(self._cell_entry(key, item, kind) for item in items)
+            found = self._read[cursor.path, kind] = Cell(entries, by_block, cursor.span)
+        return found
 
-    def _cell_entry(self, key: str, cursor: Cursor, default: Term | None) -> Any:
+    def _cell_entry(self, key: str, cursor: Cursor, kind: str) -> Any:
         if cursor.value is None:
             return None
         if key in SEQUENCES:
@@ -261,8 +268,8 @@ class Table:
             return self.scope.setting(cursor, key, self.late)
         if key == "name":
             return self._name(cursor)
-        if default is not None:
-            return self.late.term(cursor, parameter_kind(default))
+        if kind:
+            return self.late.term(cursor, kind)
         return self.early.term(cursor, "number")
 
     def _name(self, cursor: Cursor) -> Template | None:

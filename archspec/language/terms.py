@@ -104,7 +104,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
 
 def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
     """``text`` as an expression; None, with a fault that points into it, if it does not parse."""
-    faults.work.spend(DEFINING, len(text), span)
+    faults.work.spend(DEFINING, 5 + 5 * len(text), span)
     try:
         return parse(text)
     except ExpressionFault as fault:
