@@ -57,8 +57,8 @@ class Work:
     """What a compilation has cost so far, in steps, and the most that it may cost.
 
     Every loop over something that an author can make long or repeat draws on it. So no part of the compiler needs a
-    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A spec and a graph carry
-    the steps that they took, and the next arrow goes on from there: these are ``before``.
+    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A spec and a graph
+    carry the steps that they took, and the next arrow goes on from there: these are ``before``.
 
     >>> work = Work(Limits(work=100))
     >>> work.spend(EXPANDING, 60)

@@ -9,11 +9,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
 from archspec.diagnostics import Faults, Label, Source, cut
+from archspec.language.context import Context
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
-from archspec.language.steps import Context, read_steps
+from archspec.language.steps import read_steps
 from archspec.language.terms import Cursor
 from archspec.language.text.document import Document
 from archspec.language.text.reader import read

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from archspec.diagnostics import Faults, cut, did_you_mean
+from archspec.language.context import Context
 from archspec.language.definitions import (
     BLOCK_NAMES,
     FRAGMENT_NAMES,
@@ -21,7 +22,7 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.scaling import Scaling, unknown_scale
 from archspec.language.spec import CompoundScaling, Sequence, Setting, Spec, Stage, Template, Term
-from archspec.language.steps import Context, read_sequence
+from archspec.language.steps import read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document

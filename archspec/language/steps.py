@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
-from archspec.diagnostics import Diagnostic, Faults, Span, cut, nearest
-from archspec.language.expressions.tokens import tokens
-from archspec.language.expressions.values import ExpressionFault
+from archspec.diagnostics import Diagnostic, Span, cut, nearest
+from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
-from archspec.language.spec import NONE, Branch, Definitions, Fragment, Sequence, Setting, Step, Term
-from archspec.language.terms import Cursor, check_name, expression_fault, read_setting, read_term, written
+from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
+from archspec.language.terms import Cursor, check_name, written
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.work import DEFINING, ENTRIES
@@ -21,56 +19,6 @@ GROUPS = ("layer", "sequence")
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go.
-
-    ``level`` is the number of sequences around it, and ``read`` collects the names that its terms read.
-    """
-
-    lookup: Definitions
-    names: frozenset[str]
-    faults: Faults
-    read: set[str] = field(default_factory=set)
-    level: int = 0
-
-    def deeper(self) -> Context:
-        """The context of a nested sequence."""
-        return Context(self.lookup, self.names, self.faults, self.read, self.level + 1)
-
-    def check(self, term: Term) -> Term:
-        """``term``, with a fault for every name that is not in scope."""
-        for item in term.items or (term,):
-            self.read.update(item.names)
-            if isinstance(item.constant, str):
-                self.read.add(item.constant)
-            if item.expression:
-                unknown = item.expression.names - self.names
-                if unknown:
-                    for fault in _unknown(unknown, item, self.names if self.faults.few else ()):
-                        self.faults.add(fault)
-        return term
-
-    def term(self, cursor: Cursor, kind: str) -> Term:
-        return self.check(read_term(cursor, kind, self.faults))
-
-    def setting(self, cursor: Cursor, key: str) -> Setting:
-        setting = read_setting(cursor, key, self.lookup, self.faults)
-        for term in (setting.term, *setting.arguments.values()):
-            self.check(term)
-        return setting
-
-
-def _unknown(unknown: frozenset[str], term: Term, known: Iterable[str]) -> Iterator[Diagnostic]:
-    """The faults of an expression's unknown names, each at the first place where it is read."""
-    text = term.expression.text if term.expression else ""
-    places = {str(value): start for kind, value, start, _ in reversed(tokens(text)) if kind == "name"}
-    for name in sorted(unknown):
-        start = places.get(name, 0)
-        fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
-        yield expression_fault(fault, text, term.span, known)
 
 
 def read_steps(cursor: Cursor, context: Context) -> tuple[Step, ...]:

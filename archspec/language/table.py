@@ -7,12 +7,13 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
 from archspec.display import counted
+from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import Value, make_divisible
 from archspec.language.regnet import QUANTIZED, quantized_linear
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
-from archspec.language.steps import Context, parameter_kind, read_sequence
+from archspec.language.steps import parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
 from archspec.language.text.document import Path
 from archspec.work import DEFINING

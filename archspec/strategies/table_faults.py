@@ -138,6 +138,7 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ("E505", {**rows(basic(stride=2)), "shortcut": "identity"}, ("shortcut",), False),
     ("E507", rows(basic(), basic(channels=4, shortcut="zero-pad")), ("stages", 1, "shortcut"), False),
     ("E602", rows(basic(), basic(channels=10**12)), ("stages", 1, "channels"), False),
+    ("E603", {**rows(basic()), "naming": {"stage": "a." * 4000 + "{stage}"}}, ("naming", "stage"), False),
     ("E311", {"stages": basic(count=[1, 2], stride=[1, 2, 2])}, ("stages", "stride"), False),
     ("E309", rows(basic(block="mbconv", activation_order="pre")), ("stages", 0, "activation_order"), False),
     ("E407", {**LATE, **rows(basic(block="b"))}, ("fragments", "late", "steps", 0, "layer", "when"), False),
