@@ -7,6 +7,7 @@ GraphModule of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import torch
 from torch import fx, nn
@@ -73,7 +74,32 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
         shapes = {label: graph.shape(name) for label, name in module.outputs.items()}
         results = {label: values[name] for label, name in module.outputs.items()}
         _describe(made.output(results), module.path, "output", shapes, module.span)
-    return Network(_root(parts), made, module.class_name)
+    network = Network(_root(parts), made, module.class_name)
+    if any("." in path for path in parts):
+        _order(network, parts)
+    return network
+
+
+def _order(network: nn.Module, parts: _Parts) -> None:
+    """Put every scope at the place of its first tensor, as :func:`archspec.graph.state.state` does.
+
+    torch puts it at the place of its first module, which may have no tensors: an activation, or a block of them.
+    """
+    first: dict[str, int] = {}
+    for position, path in sorted(enumerate(parts), key=lambda item: not _has_tensors(parts[item[1]])):
+        while path and path not in first:
+            first[path] = position
+            path = path.rpartition(".")[0]
+    for scope in {path.rpartition(".")[0] for path in first}:
+        owner = network.get_submodule(scope)
+        prefix = f"{scope}." if scope else ""
+        inside = sorted(owner._modules, key=lambda name: first[prefix + name])
+        if inside != list(owner._modules):
+            owner._modules = {name: owner._modules[name] for name in inside}
+
+
+def _has_tensors(part: nn.Module | nn.Parameter) -> bool:
+    return isinstance(part, nn.Parameter) or any(True for _ in chain(part.parameters(), part.buffers()))
 
 
 def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: str, inputs: list[fx.Node]) -> fx.Node:

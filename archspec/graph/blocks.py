@@ -139,7 +139,7 @@ class Blocks:
         env.values.update(activation_order=order, norm=norm["type"], act=act["type"])
         # Nothing is added after the steps of a block without a residual, so its last layer is like the others.
         arranged = ORDERS[order] if block.residual else Order(ORDERS[order].layer, ORDERS[order].layer)
-        return _EnteredBlock(stage, block, index, env, Flow(arranged, norm, act), value)
+        return _EnteredBlock(stage, block, index, env, Flow(arranged, norm, act, source=value), value)
 
     def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:
         if order == "post" and self.last_order == "pre" and block.has_layer:
@@ -182,7 +182,7 @@ class Blocks:
     def _beside(
         self, entered: _EnteredBlock, shortcut: Shortcut, side: tuple[Step, ...], result: Node, span: Span
     ) -> Node:
-        """The shortcut's value. In pre-activation orders it reads the first activated value, if it does anything."""
+        """The shortcut's value. In pre-activation orders it may read the activated value, if it does anything."""
         outer, value = entered.env, entered.value
         builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
         values = {**outer.root.values, **builtin, "out_channels": result.shape[0]}
@@ -201,7 +201,7 @@ class Blocks:
     def _put_first(self, start: int, end: int) -> None:
         """Move a shortcut's nodes, from position ``end`` on, before the residual's, from ``start`` on.
 
-        Where they read the first activated value, they come right after it.
+        Where they read the activated value, they come right after it.
         """
         nodes = self.sequences.builder.nodes
         shortcut = nodes[end:]

@@ -101,10 +101,10 @@ class Sequences:
 
     def _layer(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self._open(scope, "layer", env, step, step.name)
-        last = not after
+        last, begins = not after, flow.activated is None and value is flow.source
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
-                if flow.activated is None:
+                if begins:
                     flow.activated = value
                 value = self._weights_of(step, env, inner, flow, value, after)
             elif not (last and part in flow.omit_last):

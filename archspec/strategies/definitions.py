@@ -202,8 +202,7 @@ def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[d
 def _body(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """Steps from ``in_channels`` to ``out``; every path through them has ``stride`` once.
 
-    In the pre-activation orders a shortcut reads what the first layer's convolution reads. So before that layer nothing
-    changes the shape.
+    What stands before the first of them keeps the shape, because their widths and strides follow from the block's.
     """
     before = [keeper(draw, site.plain())] if draw.chance(4) else []
     makers = [_layers, _layers, _plain, _branched]
@@ -219,8 +218,11 @@ def _layers(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str |
         return [layer(draw, site, out, stride=stride)]
     first, second = (stride, None) if draw.chance(2) else (None, stride)
     inside = site.deeper(width=middle)
+    begin: RawStep = layer(draw, site, middle, stride=first)
+    if draw.chance(5):
+        begin = {"conv": conv_arguments(draw, site, middle, stride=first)}
     return [
-        layer(draw, site, middle, stride=first),
+        begin,
         *keepers(draw, inside, 1),
         layer(draw, inside, out, stride=second),
     ]

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from functools import partial
+
 import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 import archspec
+from archspec.diagnostics import Source
+from archspec.graph.graph import Graph
 from archspec.graph.state import state
+from archspec.language.text.yaml_writer import write
 from archspec.operations.base import Buffer
+from archspec.strategies.specs import SpecText, specs
+from tests.support.equivalence import assert_network
+from tests.support.properties import tries
 
 # A parameter that stands in a scope itself, scopes that are opened again, a projection that comes first.
 FAMILIES = (
@@ -15,13 +29,88 @@ FAMILIES = (
 )
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_state_is_that_of_the_built_model(name: str) -> None:
-    graph = archspec.compile(name)
+def assert_same_keys(graph: Graph) -> None:
+    """The analyses, the nested model, the flat one and copies of both have one state dict, in one order."""
     told = [
         (key, tensor.shape, isinstance(tensor, Buffer) and tensor.dtype == "int64")
         for key, tensor in state(graph).items()
     ]
     for flat in (False, True):
-        built = archspec.build(graph, device="meta", flat=flat).state_dict()
-        assert told == [(key, tuple(tensor.shape), not tensor.is_floating_point()) for key, tensor in built.items()]
+        model = archspec.build(graph, device="meta", flat=flat)
+        for each in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            found = each.state_dict().items()
+            assert told == [(key, tuple(value.shape), not value.is_floating_point()) for key, value in found]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_state_is_that_of_the_built_model(name: str) -> None:
+    assert_same_keys(archspec.compile(name))
+
+
+NAMINGS = ({"layer": "l{n}"}, {"layer": "l{n}", "shortcut": "s.t"}, {"layer": "{n}", "residual": "r", "shortcut": "p"})
+BASIC = {"residual": [{"layer": {"out": "channels", "stride": "stride"}}, {"layer": {"out": "channels"}}]}
+
+
+@given(spec=specs(), order=st.sampled_from(("pre", "act-only-pre", "post")), naming=st.sampled_from(NAMINGS))
+@tries(60)
+def test_the_order_holds_where_the_shortcut_comes_first(spec: SpecText, order: str, naming: dict[str, str]) -> None:
+    document = copy.deepcopy(spec.document)
+    blocks = document["blocks"] = {"basic": BASIC, **(document.get("blocks") or {})}
+    for block in blocks.values():
+        if "residual" in block:
+            block["first"] = "shortcut"
+    document |= {"activation_order": order, "naming": naming}
+    try:
+        graph = archspec.compile(Source("drawn.yaml", write(document).text))
+    except archspec.SpecError:
+        assume(False)
+    assert_same_keys(graph)
+
+
+class ShortcutFirst(nn.Module):
+    """The layers are scopes, and the projection reads what the first one activates, so it runs between their parts."""
+
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        conv = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
+        if stride > 1:
+            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        self.l1 = nn.ModuleList([nn.ReLU(), conv(channels, out, stride=stride), nn.BatchNorm2d(out)])
+        self.l2 = nn.Sequential(nn.ReLU(), conv(out, out), nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        relu, conv, norm = self.l1
+        y = relu(x)
+        beside = self.downsample(y) if hasattr(self, "downsample") else x
+        return beside + self.l2(norm(conv(y)))
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.layer1 = nn.Sequential(ShortcutFirst(4, 4, 1), ShortcutFirst(4, 4, 1))
+        self.layer2 = nn.Sequential(ShortcutFirst(4, 6, 2), ShortcutFirst(6, 6, 1))
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.layer2(self.layer1(self.conv1(x))))
+        return self.fc(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+def test_a_shortcut_that_runs_inside_the_scope_of_a_layer_comes_first_in_the_state_dict() -> None:
+    text = """
+        input: [3, 16, 16]
+        classes: 5
+        stem: [conv: {out: 4, kernel: 3}]
+        activation_order: act-only-pre
+        naming: {layer: "l{n}"}
+        blocks:
+          b:
+            first: shortcut
+            residual:
+              - layer: {out: channels, kernel: 3, stride: stride}
+              - layer: {out: channels, kernel: 3}
+        stages: {block: b, count: 2, channels: [4, 6], stride: [1, 2]}
+        """
+    assert_network(text, Net())
