@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
+from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
 from archspec.operations.facts import Facts, applied
 from archspec.operations.shapes import Shape
-
-SOURCE = -1
-"""The position of the network's input. A list with one place more than there are nodes has it last."""
 
 
 class Kind(NamedTuple):

@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archspec.analysis.indexed import SOURCE, IndexedGraph
+from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.parts import Costs
+from archspec.graph.storage import SOURCE, channels_last, storages
 from archspec.operations.effects import Bytes
 from archspec.operations.facts import Facts
 
@@ -66,13 +67,13 @@ def measure_memory(
     counters = sum([count * facts.counters for _, facts, count in network.kinds])
     buffers = item * (costs.buffers - counters) + 8 * counters
     written = _written(network)
-    rearranged = _rearranged(network, written)
+    rearranged = _rearranged(network)
     roots = _roots(network, written, rearranged, training=False)
     beside = _scratch(network, batch, item)
     peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
-    if any(facts.views != facts.views_trained for _, facts, _ in network.kinds):
+    if any(facts.alias != facts.alias_trained for _, facts, _ in network.kinds):
         roots = _roots(network, written, rearranged, training=True)
-    saved = _saved_for_backward(network, roots, rearranged, trainable, batch, item)
+    saved = _saved_for_backward(network, roots, written, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
     values, _ = _peak(network, [*range(len(network.nodes)), SOURCE], {}, rearranged, beside, batch, item)
     training = None
@@ -122,7 +123,7 @@ def _peak(
             live += sizes[position]
             if facts.folded and position not in written:
                 needed = _folded(network, position, roots, last, each)
-            elif position in rearranged and not facts.views:
+            elif position in rearranged and not facts.alias:
                 needed = _rearranging(network, position, batch, item)
             if live + needed > peak:
                 peak, at = live + needed, position
@@ -167,7 +168,13 @@ def _folded(network: IndexedGraph, position: int, roots: list[int], last: Sequen
 
 
 def _saved_for_backward(
-    network: IndexedGraph, roots: list[int], rearranged: set[int], trainable: Sequence[bool], batch: int, item: int
+    network: IndexedGraph,
+    roots: list[int],
+    written: Mapping[int, int],
+    rearranged: set[int],
+    trainable: Sequence[bool],
+    batch: int,
+    item: int,
 ) -> int | None:
     """What autograd keeps in training mode, in bytes: unique storages, without parameters and buffers."""
     kept: set[int] = set()
@@ -187,6 +194,11 @@ def _saved_for_backward(
             return None
         inputs, output, beside = rule
         more.append(beside)
+        over = written.get(position)
+        if over in inputs:  # torch saves a copy of what is written over, unless the result says enough
+            inputs = tuple([i for i in inputs if i != over])
+            output = network.nodes[position].operation.saves_output_in_place
+            copied += 0 if output else batch * item * facts.elements
         if inputs and position in rearranged and (copy := _copy(facts, batch, item)):
             copied += copy
         else:
@@ -210,21 +222,8 @@ def _written(network: IndexedGraph) -> dict[int, int]:
 
 def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: set[int], *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
-    roots = [*range(len(network.nodes)), SOURCE]
-    for position, facts in enumerate(network.facts):
-        if (facts.views_trained if training else facts.views) and position not in rearranged:
-            roots[position] = roots[network.sources[position][0]]
-        elif position in written:
-            roots[position] = roots[network.sources[position][written[position]]]
-    return roots
-
-
-def _first(network: IndexedGraph, written: Mapping[int, int], position: int) -> int:
-    """Which input is the first operand: that which is written over, or else the first of the output's size."""
-    shape, shapes = network.nodes[position].shape, network.shapes[position]
-    if len(shapes) == 1 or position in written:
-        return written.get(position, 0)
-    return shapes.index(shape) if shape in shapes else 0
+    aliases = [facts.alias_trained if training else facts.alias for facts in network.facts]
+    return storages(network.sources, aliases, written=written, copied=rearranged)
 
 
 def _last_reads(network: IndexedGraph, roots: list[int]) -> list[int]:
@@ -244,26 +243,19 @@ def _copy(facts: Facts, batch: int, item: int) -> int:
     return 0 if facts.reads == "last" and batch == 1 else batch * item * facts.read
 
 
-def _rearranged(network: IndexedGraph, written: Mapping[int, int]) -> set[int]:
+def _rearranged(network: IndexedGraph) -> set[int]:
     """The nodes that have to rearrange their input, because its channels lie elsewhere in memory than they read them.
 
-    A linear layer at every position and a layer norm over channels leave them last, which others keep; flattening reads
-    them first. With one channel or one position, both are the same.
+    Flattening reads them first. With one channel or one position, both are the same.
     """
     if all(facts.layout != "last" for _, facts, _ in network.kinds):
         return set()
+    layouts, made = [facts.layout for facts in network.facts], [node.shape for node in network.nodes]
+    last = channels_last(network.sources, layouts, network.shapes, made)
     found: set[int] = set()
-    last: dict[int, bool] = {SOURCE: False}
     for position, facts in enumerate(network.facts):
-        sources = network.sources[position]
-        wanted = facts.reads
-        if wanted and (wanted == "last") != last[sources[0]]:
+        if facts.reads and (facts.reads == "last") != last[network.sources[position][0]]:
             channels, *size = network.shapes[position][0]
             if channels > 1 and math.prod(size) > 1:
                 found.add(position)
-        if facts.layout == "agreed":
-            last[position] = all(last[source] for source in sources)
-        else:
-            kept = facts.layout == "kept" and last[sources[_first(network, written, position)]]
-            last[position] = kept or facts.layout == "last"
     return found

@@ -23,9 +23,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archspec.analysis.indexed import SOURCE, IndexedGraph
+from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
 from archspec.analysis.numbers import exact
+from archspec.graph.storage import SOURCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from operator import sub
 from typing import NamedTuple
 
-from archspec.analysis.indexed import SOURCE, IndexedGraph
+from archspec.analysis.indexed import IndexedGraph
+from archspec.graph.storage import SOURCE
 from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 

@@ -27,6 +27,9 @@ ACTIVATIONS = {
 }
 """The word of the language, and the class in ``torch.nn``. The compiler itself drops ``none``."""
 
+# torch has no other of these in place but for ELU, SELU and CELU, whose gradients are then rounded differently.
+IN_PLACE = ("relu", "relu6", "leaky_relu", "silu", "mish", "hardswish", "hardsigmoid")
+
 
 @dataclass(frozen=True)
 class Act(Elementwise):
@@ -47,6 +50,11 @@ class Act(Elementwise):
         # The derivatives of these three are functions of the result; torch computes the others' from the input.
         return self.type in ("relu", "sigmoid", "tanh")
 
+    @property
+    def saves_output_in_place(self) -> bool:
+        # The sign of the result is that of the input, which is all that the derivative of a leaky ReLU needs.
+        return self.type in ("relu", "leaky_relu")
+
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(output=True) if self.saves_output else Saved((0,))
 
@@ -56,8 +64,11 @@ class Act(Elementwise):
         kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
         return TorchCall("module", f"torch.nn.{ACTIVATIONS[self.type]}", (), kwargs)
 
+    def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
+        return self.type == "gelu" and len(inputs[0]) > 1
+
     def may_write_in_place(self) -> bool:
-        return self.type == "relu"
+        return self.type in IN_PLACE
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return None if self.type in ("sigmoid", "hardsigmoid", "softplus") else 0

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Reads, Saved
+from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved
 from archspec.operations.shapes import Shape
 
 Kind = Literal["integer", "number", "boolean", "word", "size"]
@@ -132,9 +132,6 @@ class Operation:
     activation: ClassVar[bool] = False
     """Whether its output counts as activations, in the sense of Radosavovic et al. 2020: of convolutions, linear layers
     and pools it does."""
-    aliases: ClassVar[bool] = False
-    """Whether its output may be its input's storage: a view, or a dropout that does nothing in eval mode. Who writes
-    over such an output writes over the input."""
 
     @property
     def kind(self) -> str:
@@ -145,6 +142,11 @@ class Operation:
     def saves_output(self) -> bool:
         """Whether its backward pass reads its output, so that nobody may write over it."""
         return False
+
+    @property
+    def saves_output_in_place(self) -> bool:
+        """The same where it writes over an input. If its backward pass needs that input instead, torch keeps a copy."""
+        return self.saves_output
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The output's shape. Raises ShapeFault where the operation does not fit ``inputs``."""
@@ -164,7 +166,7 @@ class Operation:
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         """Arithmetic on single elements for one example, apart from the MACs; None without a rule."""
-        return 0 if self.weighted or self.aliases else None
+        return 0 if self.weighted else None
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         """What torch saves for the backward pass, in training mode; None without a rule.
@@ -204,12 +206,22 @@ class Operation:
         """The torch module or function. ``in_place``: nobody else reads the input, so it may be written over."""
         raise NotImplementedError
 
-    def views_input(self, *, training: bool) -> bool:
-        """Whether its output is its input's storage, in training or in eval mode."""
-        return self.aliases
+    def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
+        """How its output shares the storage of its first input, in training or in eval mode.
+
+        Whoever writes over such an output also writes over the input. A dropout returns its input in eval mode.
+        """
+        return ""
+
+    def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
+        """Whether torch gives its result as a view of a tensor that it made.
+
+        Whoever writes over a view changes how autograd rounds gradients.
+        """
+        return False
 
     def may_write_in_place(self) -> bool:
-        """Whether torch offers this operation on its input's storage (a ReLU, an addition)."""
+        """Whether torch can put its result into an input's storage, with equal values and gradients (a ReLU, a sum)."""
         return False
 
     def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
-from archspec.operations.traits import View
+from archspec.operations.traits import Dropping
 
 
 @dataclass(frozen=True)
-class DropPath(View):
+class DropPath(Dropping):
     """In training a whole example is zero with probability ``p``, and scaled up otherwise (Huang et al. 2016)."""
 
     name = "drop_path"
     summary = "Stochastic depth: drops a branch for single examples, in training only."
 
     p: float = argument("number", "Probability of dropping an example.", minimum=0, maximum=1)
-
-    def views_input(self, *, training: bool) -> bool:
-        return not training or self.p == 0
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(more=Bytes(1 if self.p else 0))  # a number for each example

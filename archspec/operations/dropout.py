@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
-from archspec.operations.traits import View
+from archspec.operations.traits import Dropping
 
 
 @dataclass(frozen=True)
-class Dropout(View):
+class Dropout(Dropping):
     """``torch.nn.Dropout``: in training each element is zero with probability ``p`` (Srivastava et al. 2014)."""
 
     name = "dropout"
@@ -20,16 +20,17 @@ class Dropout(View):
 
     p: float = argument("number", "Probability of dropping an element.", default=0.5, minimum=0, maximum=1)
 
-    def views_input(self, *, training: bool) -> bool:
-        return not training or self.p == 0
-
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         if self.p == 1:
             return Saved(more=Bytes(shared=1))  # one zero, by which everything is multiplied
         return Saved(more=Bytes(math.prod(inputs[0]) if self.p else 0))  # the mask
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
-        return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p})
+        kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
+        return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p, **kwargs})
+
+    def may_write_in_place(self) -> bool:
+        return self.p > 0
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return 0

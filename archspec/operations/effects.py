@@ -11,6 +11,10 @@ first input lie, or last only where they are last in every input.
 """
 
 
+Alias = Literal["", "itself", "view"]
+"""How an output shares the storage of the first input: not at all, because it is that input, or as a view of it."""
+
+
 Reads = Literal["", "first", "last"]
 """Where in memory an operation needs its input's channels; empty if it takes them anywhere."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archspec.operations.base import Operation
-from archspec.operations.effects import HERE, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.effects import HERE, Alias, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape
 
 MEMORY = 4096
@@ -22,8 +22,8 @@ class Facts:
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
     dict that are not trained, ``counters`` those of them that are int64. ``weighted``: it is a layer in a paper's
     count. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
-    torch works its inputs off one after the other. ``views`` and ``views_trained``: its output is its input's storage,
-    in eval and in training mode. ``local``: each output position reads the same input position.
+    torch works its inputs off one after the other. ``alias`` and ``alias_trained``: how its output shares its input's
+    storage, in eval and in training mode. ``local``: each output position reads the same input position.
     """
 
     elements: int
@@ -40,8 +40,8 @@ class Facts:
     layout: Layout
     reads: Literal["", "first", "last"]
     folded: bool
-    views: bool
-    views_trained: bool
+    alias: Alias
+    alias_trained: Alias
     reach: tuple[Reach, ...] | Everywhere | None
     local: bool
     gates: frozenset[int]
@@ -80,8 +80,8 @@ class Applied:
             layout=operation.layout(inputs),
             reads=operation.reads(inputs),
             folded=len(inputs) > 2 and type(operation).torch is not Operation.torch and operation.torch(inputs).fold,
-            views=operation.views_input(training=False),
-            views_trained=operation.views_input(training=True),
+            alias=operation.alias(inputs, training=False),
+            alias_trained=operation.alias(inputs, training=True),
             reach=reach,
             local=bool(reach) and reach == HERE * (len(output) - 1),
             gates=operation.gates(inputs),

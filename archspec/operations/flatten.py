@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
-from archspec.operations.effects import EVERYWHERE, Everywhere, Layout, Reach, Reads
+from archspec.operations.effects import EVERYWHERE, Alias, Everywhere, Layout, Reach, Reads
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
@@ -20,6 +20,9 @@ class Flatten(View):
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (math.prod(inputs[0]),)
+
+    def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
+        return "view" if len(inputs[0]) > 1 else "itself"
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "first"

@@ -49,6 +49,9 @@ class Linear(Local):
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         return "last"
 
+    def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
+        return len(inputs[0]) > 1
+
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"
         return TorchCall("module", target, (inputs[0][0], self.out), {} if self.bias else {"bias": False})

@@ -43,7 +43,12 @@ class Multiply(Merge):
         return Saved(tuple(sorted(read)), more=Bytes(products))
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        if in_place:
+            return TorchCall("method", "mul_", fold=True)  # a method, as for an addition
         return TorchCall("function", "operator.mul", fold=True)
+
+    def may_write_in_place(self) -> bool:
+        return True
 
     def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
         """All but the first of the largest size."""

@@ -91,6 +91,9 @@ class Norm(Local):
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
         return "first" if self.type == "instance" or (self.type == "group" and len(inputs[0]) == 2) else ""
 
+    def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
+        return self.type in ("layer", "instance") and len(inputs[0]) > 1
+
     def _statistics(self, shape: Shape) -> int:
         """How many means and inverse deviations one example has; running statistics are no part of an example."""
         groups = {"group": self.groups, "layer": math.prod(shape[1:]), "instance": shape[0]}

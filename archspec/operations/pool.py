@@ -72,6 +72,9 @@ class Pool(Windowed):
         windows_of_max = self.type == "max" and self.output is None
         return "kept" if windows_of_max or len(inputs[0]) < 4 else "first"
 
+    def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
+        return len(inputs[0]) == 2  # torch pools a map that is one position high
+
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         rank = len(output) - 1
         if self.output is not None:

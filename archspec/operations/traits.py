@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from archspec.operations.base import Operation
-from archspec.operations.effects import HERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.effects import HERE, NOTHING, Alias, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape
 
 
@@ -44,11 +44,30 @@ class Merge(Local):
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         return (len(inputs) - 1) * math.prod(output)
 
+    def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
+        return "itself" if len(inputs) == 1 else ""
+
 
 class View(Local):
-    """Its output may be its input's storage, and nothing is computed."""
+    """Its output is a view of its input, and nothing is computed."""
 
-    aliases = True
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 0
+
+    def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
+        return "view"
+
+
+class Dropping(Local):
+    """In training it drops something with probability ``p``; otherwise it returns its input itself."""
+
+    p: float
+
+    def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        return 0
+
+    def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
+        return "" if training and self.p else "itself"
 
 
 class KeepsFormat(Operation):

@@ -163,7 +163,7 @@ def test_outputs_are_alive_to_the_end(outputs: str, step: str) -> None:
     [
         ("conv: {out: 64}, conv: {out: 2}", "conv2"),
         ("conv: {out: 2}, conv: {out: 64}", "last"),
-        ("act: {type: silu}, act: {type: gelu}, act: {type: elu}", "silu"),
+        ("act: {type: silu}, act: {type: gelu}, act: {type: elu}", "gelu"),  # the first writes over its input
         ("conv: {out: 8}, pool: {type: max, kernel: 2}", "maxpool"),
     ],
 )

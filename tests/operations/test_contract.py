@@ -156,12 +156,22 @@ def check_agreement(operation: Operation, inputs: tuple[Shape, ...], shape: Shap
 
 def check_storage(operation: Operation, inputs: tuple[Shape, ...], live: Live) -> None:
     """What shares storage, what backward reads, and what is written over."""
-    assert run(operation, inputs, train=False).shares_storage() == operation.aliases
+    for train in (False, True):
+        alias = operation.alias(inputs, training=train)
+        found = run(operation, inputs, train=train)
+        assert found.shares_storage() == bool(alias)
+        assert (found.output is found.inputs[0]) == (alias == "itself")
     if not live.shares_storage():
+        gelu = operation.kind == "gelu"  # of one whose channels lie last
+        assert live.output._is_view() == operation.gives_view(inputs) or gelu
         assert operation.saves_output == (_storage(live.output) in map(_storage, live.saved))
-    if operation.may_write_in_place():
+    if operation.may_write_in_place() and inputs[0] != operation.shape(inputs):
+        pass  # a gate cannot hold the product
+    elif operation.may_write_in_place():
         over = run(operation, inputs, in_place=True)
         assert _storage(over.output) == _storage(over.inputs[0])
+        if len(inputs) != 1 or operation.arity == "one":
+            assert operation.saves_output_in_place == (_storage(over.output) in map(_storage, over.saved))
         over.output.sum().backward()
     else:
         assert operation.torch(inputs, in_place=True) == operation.torch(inputs)

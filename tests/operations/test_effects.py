@@ -92,7 +92,7 @@ def test_memory_beside_the_output(case: Case) -> None:
     assert scratch is not None
     run = applied(case, train=False)
     for batch, last in itertools.product(BATCHES, (False, True) if spatial(case) else (False,)):
-        made = 0 if operation.views_input(training=False) else 4 * batch * math.prod(output)
+        made = 0 if operation.alias(case.inputs, training=False) else 4 * batch * math.prod(output)
         copy = batch * 4 * math.prod(case.inputs[0]) if rearranges(case, last) else 0
         if copy and operation.reads(case.inputs) == "last" and batch == 1:
             copy = 0  # of one example a view will do
@@ -428,8 +428,12 @@ def test_what_each_operation_is() -> None:
     assert {name: found[name].arity for name in found} == {
         name: "many" if name in ("add", "concat", "multiply") else "one" for name in found
     }
-    views = {"drop_path", "dropout", "flatten", "slice", "subsample"}
-    assert {name for name in found if found[name].aliases} == views
+    alias = {(case.name, case.operation.alias(case.inputs, training=False)) for case in CASES}
+    itself, view = {"drop_path", "dropout"}, {"flatten", "slice", "subsample"}
+    assert {name for name, shared in alias if shared == "itself"} == itself
+    assert {name for name, shared in alias if shared == "view"} == view
+    for name in ("add", "multiply", "concat"):
+        assert found[name]().alias((MAP,), training=True) == ("" if name == "concat" else "itself")
     assert {name: found[name].setting for name in found if found[name].setting} == {"act": "act", "norm": "norm"}
     assert list(found) == sorted(found)
     kinds = {(case.name, case.operation.kind) for case in CASES if case.name not in ("act", "norm", "pool")}
