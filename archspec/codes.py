@@ -6,6 +6,8 @@ A code keeps its meaning forever; a new meaning takes a new code.
 from __future__ import annotations
 
 CODES: dict[str, str] = {
+    "E001": "internal error",
+    "E002": "out of memory",
     "E101": "not text",
     "E102": "not YAML",
     "E103": "too large",

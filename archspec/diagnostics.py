@@ -269,5 +269,8 @@ def in_one_line(error: BaseException) -> str:
     >>> in_one_line(ValueError("shapes differ:\\n(2, 3)"))
     'ValueError: shapes differ:'
     """
-    text = str(error).strip().partition("\n")[0]
+    try:
+        text = str(error).strip().partition("\n")[0]
+    except Exception:  # the class may be a user's, with a `__str__` that fails
+        text = ""
     return f"{type(error).__name__}: {cut(text, 200)}" if text else type(error).__name__

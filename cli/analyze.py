@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import click
 
 import archspec
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.report import Report
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import Diagnostic
 from archspec.operations.shapes import show_shape
 
 from . import options
 from .analysis_text import PER, exact_comparison, put_comparison, put_report
-from .render import Terminal, put, put_json
+from .attempt import attempt, refusal, status_of
+from .render import Terminal, put, put_json, show
 from .spelling import as_json
 
 
@@ -64,27 +65,44 @@ def command(specs: tuple[str, ...], per: str | None, reading: options.Reading, f
       archspec analyze resnet18 resnet34 resnet50
     """
     how["lengths"] = how["lengths"] or None  # None: up to 2,000 blocks
-    reports: list[Report] = []
-    faults: list[Diagnostic] = []
-    for reference in options.references(specs):
-        try:
-            reports.append(archspec.analyze(reading.load(reference), limits=reading.limits, **how))
-            faults += reports[-1].warnings
-        except SpecError as error:
-            faults += error.diagnostics
-    if any(fault.severity == "error" for fault in faults):
-        raise SpecError(faults)
-    if form != "json":
-        options.show(faults)
-    _FORMS[form](reports, per)
-    return 0
+    found = [_analyzed(reference, reading, per, form, how) for reference in options.references(specs)]
+    faults = [fault for each in found for fault in each.faults]
+    if form == "json":
+        data = [each.data for each in found]
+        put_json(data[0] if len(data) == 1 else data)
+    else:
+        show(faults)
+        reports = [each.report for each in found if each.report]
+        if reports:
+            _FORMS[form](reports, per, len(found) > 1)
+    return status_of(faults)
+
+
+class _Analyzed(NamedTuple):
+    """What the analysis of one spec gave: a report or why there is none, and the data for JSON."""
+
+    report: Report | None
+    faults: tuple[Diagnostic, ...]
+    data: dict[str, Any]
+
+
+def _analyzed(
+    reference: str, reading: options.Reading, per: str | None, form: str, how: Mapping[str, Any]
+) -> _Analyzed:
+    def work() -> _Analyzed:
+        report = archspec.analyze(reading.load(reference), limits=reading.limits, **how)
+        data = _data(report, per) if form == "json" else {}
+        return _Analyzed(report, report.warnings, data)
+
+    found, faults = attempt(reference, work)
+    return found or _Analyzed(None, faults, refusal(faults, reference))
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
 
 
-def _put_text(reports: Sequence[Report], per: str | None) -> None:
-    if len(reports) > 1 and per is None:
+def _put_text(reports: Sequence[Report], per: str | None, several: bool) -> None:
+    if several and per is None:
         put_comparison(reports)
         return
     for number, report in enumerate(reports):
@@ -92,39 +110,36 @@ def _put_text(reports: Sequence[Report], per: str | None) -> None:
         put_report(report, per or "stage")
 
 
-def _put_json(reports: Sequence[Report], per: str | None) -> None:
-    data = []
-    for report in reports:
-        parts = {f"{per}s": [part.as_data() for part in PER[per](report)]} if per in ("block", "layer") else {}
-        data.append({**report.as_data(), **parts, "diagnostics": as_json(report.warnings)})
-    put_json(data[0] if len(data) == 1 else data)
+def _data(report: Report, per: str | None) -> dict[str, Any]:
+    """For JSON."""
+    parts = {f"{per}s": [part.as_data() for part in PER[per](report)]} if per in ("block", "layer") else {}
+    return {**report.as_data(), **parts, "diagnostics": as_json(report.warnings)}
 
 
-def _put_csv(reports: Sequence[Report], per: str | None) -> None:
+def _put_csv(reports: Sequence[Report], per: str | None, several: bool) -> None:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(_figures(reports, per))
+    csv.writer(stream, lineterminator="\n").writerows(_figures(reports, per, several))
     put(stream.getvalue(), end="")
 
 
-def _put_markdown(reports: Sequence[Report], per: str | None) -> None:
+def _put_markdown(reports: Sequence[Report], per: str | None, several: bool) -> None:
     safe = Terminal.of(sys.stdout).safe
-    header, *rows = _figures(reports, per)
+    header, *rows = _figures(reports, per, several)
     numbers = [all(not isinstance(cell, str) for cell in column) for column in zip(*rows, strict=True)]
     lines = [header, ["---:" if number else "---" for number in numbers], *rows]
     put("\n".join("| " + " | ".join(safe(str(cell)).replace("|", "\\|") for cell in line) + " |" for line in lines))
 
 
-_FORMS: dict[str, Callable[[Sequence[Report], str | None], None]] = {
+_FORMS: dict[str, Callable[[Sequence[Report], str | None, bool], None]] = {
     "text": _put_text,
-    "json": _put_json,
     "csv": _put_csv,
     "markdown": _put_markdown,
 }
+"""How reports are printed: with a row or table for each of what, and whether several specs were asked for."""
 
 
-def _figures(reports: Sequence[Report], per: str | None) -> list[list[Any]]:
+def _figures(reports: Sequence[Report], per: str | None, several: bool) -> list[list[Any]]:
     """A header, and a row for each part of one spec or for each of several specs. What is unavailable is empty."""
-    several = len(reports) > 1
     if several and per is None:
         return exact_comparison(reports)
     rows: list[dict[str, Any]] = [

@@ -20,7 +20,7 @@ from archspec.work import Limits
 from . import options
 from .build_text import build_json, put_report, put_saved
 from .progress import leave_lost_folder, progress
-from .render import Terminal, put, put_json
+from .render import Terminal, put, put_json, show
 
 if TYPE_CHECKING:
     from torch import fx
@@ -112,7 +112,7 @@ def command(
     if form == "json":
         put_json(build_json(graph, report, spec, output, loaded, found))
         return 0
-    options.show(found)
+    show(found)
     put_report(report, loaded)
     if output:
         put_saved(output, "" if how else "initialized ")

@@ -10,6 +10,7 @@ import click
 from archspec import Diagnostic, Outcome, Source
 
 from . import options
+from .attempt import status_of
 from .findings import Finding, put_findings
 from .render import DiagnosticPrinter, Terminal, put, put_json
 from .spelling import as_json
@@ -32,9 +33,9 @@ def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str
 
     A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder. A folder gives
     all specs in it and in the folders below. The command reads each spec, infers every shape, and compares the network
-    with `expect` in the spec. The exit status is 1 if a spec is at fault. --set makes another network, so `expect` in
-    the spec no longer applies; use --expect instead. `--format sarif` is for code scanners and editors. `--format
-    github` annotates the files of a pull request.
+    with `expect` in the spec. The exit status is 1 if a spec is at fault; the other specs are checked all the same.
+    --set makes another network, so `expect` in the spec no longer applies; use --expect instead. `--format sarif` is
+    for code scanners and editors. `--format github` annotates the files of a pull request.
 
     \b
     Examples:
@@ -48,13 +49,13 @@ def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str
     expected = [Source("--expect", text, "budget") for text in budgets]
     outcomes = (reading.check(reference, budgets=expected) for reference in references)
     if form == "text":
-        return int(_put_text(outcomes, len(references), bool(reading.overrides)) < len(references))
+        return _put_text(outcomes, len(references), bool(reading.overrides))
     found = list(outcomes)
     if form == "json":
         put_json([{**outcome.as_data(), "diagnostics": as_json(outcome.diagnostics)} for outcome in found])
     else:
         put_findings(form, [Finding(fault, outcome.path) for outcome, faults in _once(found) for fault in faults])
-    return int(not all(outcome.valid for outcome in found))
+    return max(status_of(outcome.diagnostics) for outcome in found)
 
 
 def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnostic]]]:
@@ -67,13 +68,14 @@ def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnosti
 
 
 def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
-    """Print each outcome as it comes. Returns the number of valid specs."""
+    """Print each outcome as it comes. Returns the exit status."""
     aside = "; `expect` is ignored with --set" if changed else ""
-    report, safe, valid = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0
+    report, safe, valid, status = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0, 0
     for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1
             put(f"{safe(outcome.file)}: ok, {summed(outcome.totals)}{aside}")
         report.add(diagnostics)
+        status = max(status, status_of(outcome.diagnostics))
     report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
-    return valid
+    return status

@@ -18,6 +18,7 @@ from archspec.language.text.yaml_writer import flow
 from archspec.operations.shapes import show_shape
 
 from . import options
+from .attempt import attempt, refuse, status_of
 from .render import Terminal, put, put_json, short
 from .tables import put_keys, put_table, size_of
 
@@ -54,8 +55,13 @@ def command(spec: str, other: str | None, reading: options.Reading, exit_code: b
         raise click.UsageError("name a second spec, or change the first one with --set")
     if spec == options.STDIN and other in (None, options.STDIN):
         raise click.UsageError("standard input can be read only once")
-    before = reading._replace(overrides=()).compile(spec)
-    found = archspec.diff(before, reading.compile(other or spec))
+    before, faults = attempt(spec, lambda: reading._replace(overrides=()).compile(spec))
+    after, more = attempt(other or spec, lambda: reading.compile(other or spec))
+    if before is None or after is None:
+        refused = dict.fromkeys((*faults, *more))  # a fault of the only spec comes once
+        refuse(refused, spec if before is None else other or spec, form)
+        return status_of(refused)
+    found = archspec.diff(before, after)
     if form == "json":
         put_json(found.as_data())
     else:

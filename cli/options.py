@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 import archspec
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError, cut, did_you_mean, reason_of
+from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean, reason_of
 from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
@@ -24,9 +24,8 @@ from archspec.language.text.locate import open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
 from archspec.work import Limits
 
-from .render import DiagnosticPrinter, put_json
+from .attempt import OF_CLICK, attempt, demand, faults_of, refuse, status_of
 from .signals import end_if_asked
-from .spelling import as_json
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -53,31 +52,16 @@ class SpecCommand(click.Command):
             raise click.UsageError(f"SPEC is missing; {hint}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> int:
+        named = str(ctx.params.get("spec") or " ".join(ctx.params.get("specs", ())))
         try:
             return int(super().invoke(ctx) or 0)
-        except SpecError as error:
-            found, status = error.diagnostics, 1
-        except EnvironmentFault as error:
-            found, status = (error.diagnostic,), 3
-        end_if_asked()  # a signal may have caused the fault
-        named = ctx.params.get("spec") or " ".join(ctx.params.get("specs", ()))
-        refuse(found, str(named), str(ctx.params.get("form", "")))
-        return status
-
-
-def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
-    """Say why there is no result: on standard error, or as JSON on standard output."""
-    if form == "json":
-        put_json({"spec": spec, "valid": False, "diagnostics": as_json(diagnostics)})
-    else:
-        show(diagnostics)
-
-
-def show(diagnostics: Iterable[Diagnostic]) -> None:
-    """Print diagnostics on standard error, with their count."""
-    report = DiagnosticPrinter()
-    report.add(diagnostics)
-    report.finish()
+        except (*OF_CLICK, OSError, MemoryError):  # an output that cannot be written, and no memory to say more
+            raise
+        except Exception as error:
+            end_if_asked()  # a signal may have caused the fault
+            found = faults_of(error, named)
+        refuse(found, named, str(ctx.params.get("form", "")))
+        return status_of(found)
 
 
 # -- specs -----------------------------------------------------------------------------------------------------------
@@ -156,23 +140,27 @@ class Reading(NamedTuple):
         return [Source("--set", text, "override") for text in self.overrides]
 
     def load(self, reference: str) -> Spec:
+        return demand(reference, lambda: self._load(reference))
+
+    def compile(self, reference: str) -> Graph:
+        return demand(reference, lambda: archspec.compile(self._load(reference), limits=self.limits))
+
+    def _load(self, reference: str) -> Spec:
         return archspec.load(
             source(reference), overrides=self.settings, allow_outside=self.allow_outside, limits=self.limits
         )
 
-    def compile(self, reference: str) -> Graph:
-        return archspec.compile(self.load(reference), limits=self.limits)
-
     def check(self, reference: str, text: Source | None = None, **how: Any) -> Outcome:
-        """Check one spec, even one that cannot be read. ``text`` is its text, if it was read already."""
+        """Check one spec, even one that cannot be read or that archspec fails on. ``text`` is its text, if known."""
         from archspec.testing.harness import refused  # only some commands check specs
 
-        try:
-            given = text or source(reference)
-        except SpecError as error:
-            name, path = ("<stdin>", None) if reference == STDIN else (reference, reference)
-            return refused(reference, Source(name, "", path=path), error.diagnostics)
-        return replace(archspec.check(given, **{**self._asdict(), "overrides": self.settings}, **how), spec=reference)
+        def checked() -> Outcome:
+            settings = {**self._asdict(), "overrides": self.settings}
+            return archspec.check(text or source(reference), **settings, **how)
+
+        outcome, faults = attempt(reference, checked)
+        name, path = ("<stdin>", None) if reference == STDIN else (reference, reference)
+        return replace(outcome or refused(reference, Source(name, "", path=path), faults), spec=reference)
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

@@ -197,6 +197,13 @@ class DiagnosticPrinter:
             say(("\n" if total else "") + "; ".join(parts))
 
 
+def show(diagnostics: Iterable[Diagnostic]) -> None:
+    """Print diagnostics on standard error, with their count."""
+    report = DiagnosticPrinter()
+    report.add(diagnostics)
+    report.finish()
+
+
 # -- plain text ------------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,8 @@ from archspec.language.text.document import Document, Path
 from archspec.language.text.yaml_writer import to_yaml
 
 from . import options
-from .render import put_json, write
+from .attempt import demand
+from .render import put_json, show, write
 from .spelling import as_json
 from .tables import put_table
 
@@ -41,12 +42,12 @@ def command(spec: str, reading: options.Reading, nodes: bool, form: str) -> int:
       archspec show resnet50 --set stages.groups=32 --graph
     """
     loaded = reading.load(spec)
-    graph = archspec.compile(loaded, limits=reading.limits)
+    graph = demand(spec, lambda: archspec.compile(loaded, limits=reading.limits))
     document = standalone(loaded)
     if form == "json":
         put_json(_graph_json(graph) if nodes else _spec_json(graph, document))
         return 0
-    options.show(graph.warnings)
+    show(graph.warnings)
     if nodes:
         put_table(table(graph), header=True)
     else:

@@ -10,19 +10,20 @@ import multiprocessing
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import click
-
-from archspec import Outcome, Source, SpecError
-from archspec.testing.harness import Level
+from archspec import Diagnostic, Outcome, Source, SpecError
+from archspec.diagnostics import cut
+from archspec.testing.harness import Level, refused
 from archspec.testing.update import Update, update
 
 from . import options
+from .attempt import attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,19 @@ class Tested(NamedTuple):
     update: Update | None = None
 
 
-class Lost(click.ClickException):
-    """A process ended that archspec did not end, for example because memory ran out."""
-
-    exit_code = 3
-
-
 def test(request: Request) -> Tested:
-    """Test one spec."""
+    """Test one spec. Whatever it raises is in the outcome."""
+    found, faults = attempt(request.reference, lambda: _tested(request))
+    return found or failed(request, faults)
+
+
+def failed(request: Request, faults: tuple[Diagnostic, ...]) -> Tested:
+    """The result for a spec that could not be tested."""
+    path = None if request.reference == options.STDIN else request.reference
+    return Tested(refused(request.reference, Source(path or "<stdin>", "", path=path), faults))
+
+
+def _tested(request: Request) -> Tested:
     if request.level != "check":
         _prepare_torch()
     reading, change, text = request.reading, None, request.source
@@ -79,14 +85,34 @@ def test_all(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
     if jobs == 1 or len(requests) < 2:
         yield from map(test, requests)
         return
+    left = deque(requests)
+    while left:
+        try:
+            for tested in _in_processes([*left], jobs):
+                left.popleft()
+                yield tested
+        except BrokenProcessPool:  # one of those that were tested at the time is to blame: alone, it shows
+            yield _alone(left.popleft())
+
+
+def _alone(request: Request) -> Tested:
+    try:
+        return next(_in_processes([request], 1))
+    except BrokenProcessPool:
+        message = f"the process that tested `{cut(request.reference)}` was ended, perhaps because memory ran out"
+        return failed(request, (Diagnostic("E002", message, help="try fewer --jobs, or test this spec alone"),))
+
+
+def _in_processes(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
     context = multiprocessing.get_context("spawn")  # a process with torch loaded must not be forked
     pool = ProcessPoolExecutor(min(jobs, len(requests)), context, _exit_on_terminate)
     try:
-        with _interrupts_ignored():
+        with _ignored("SIGINT"):  # even while the new processes import: this process ends them
             results = pool.map(test, requests)
-        yield from results
+        with _ignored("SIGPIPE"):  # writing to a process that has ended must not end this one
+            yield from results
     except BrokenProcessPool:
-        raise Lost("a test process ended unexpectedly; try fewer --jobs") from None
+        raise
     except BaseException:  # an interrupt, or nobody reads the results anymore
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
@@ -96,16 +122,17 @@ def test_all(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
 
 
 @contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """New processes ignore interrupts, even while they import: this process ends them."""
-    if threading.current_thread() is not threading.main_thread():
+def _ignored(name: str) -> Iterator[None]:
+    """Ignore a signal, if the system has it, in this process and in those that it starts."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, name):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kind = getattr(signal, name)
+    before = signal.signal(kind, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(kind, before)
 
 
 def _exit_on_terminate() -> None:

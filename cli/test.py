@@ -19,9 +19,10 @@ from archspec.testing.harness import LARGEST, LEVELS, Level, has_torch
 from archspec.testing.update import Update
 
 from . import options
+from .attempt import attempt, status_of
 from .findings import put_findings
 from .progress import leave_lost_folder, progress
-from .render import Terminal
+from .render import Terminal, show
 from .suite_run import Request, Tested, test_all
 from .suite_select import Selected, selection
 from .suite_text import Text, findings, junit, put_as_json
@@ -112,7 +113,7 @@ def command(
     found: list[Tested] = []
     for tested in _with_progress(requests, jobs):
         if update and tested.update and tested.update.changed:
-            status |= _write(tested.update)
+            status = max(status, _write(tested.update))
         found.append(tested)
         if watched:
             text.put(tested)
@@ -124,7 +125,7 @@ def command(
         for tested in [] if watched else found:  # a line would break the progress bar
             text.put(tested)
         text.finish(time.monotonic() - begun)
-    return status or int(not all(tested.outcome.passed for tested in found))
+    return max([status, *(status_of(tested.outcome.diagnostics) for tested in found)])
 
 
 def _standard_input(name: str) -> Source | None:
@@ -146,15 +147,17 @@ def _with_progress(requests: list[Request], jobs: int) -> Iterator[Tested]:
 
 
 def _write(update: Update) -> int:
-    """Write the new text of a spec. Returns the exit status, which is 3 if that fails."""
+    """Write the new text of a spec. Returns the exit status, which is not 0 if that fails."""
+    _, faults = attempt(update.source.name, lambda: _replace(update))
+    if faults:
+        show(faults)
+    return status_of(faults)
+
+
+def _replace(update: Update) -> None:
     path = Path(update.source.path or update.source.name)
-    try:
-        with replacing(path, force=True) as temporary:
-            data = path.read_bytes()
-            if decode(data, update.source.name).text != update.source.text:
-                raise unwritable(path, "it has changed since it was read")
-            temporary.write_bytes((BOM if data.startswith(BOM) else b"") + update.text.encode("utf-8"))
-    except EnvironmentFault as error:
-        options.show([error.diagnostic])
-        return 3
-    return 0
+    with replacing(path, force=True) as temporary:
+        data = path.read_bytes()
+        if decode(data, update.source.name).text != update.source.text:
+            raise unwritable(path, "it has changed since it was read")
+        temporary.write_bytes((BOM if data.startswith(BOM) else b"") + update.text.encode("utf-8"))

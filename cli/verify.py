@@ -20,8 +20,9 @@ from archspec.operations.shapes import show_shape
 from archspec.verification.verdict import LEVELS, Level, key_map
 
 from . import options
+from .attempt import refuse
 from .progress import leave_lost_folder, progress
-from .render import Terminal, put, put_json, say
+from .render import Terminal, put, put_json, say, show
 from .signals import end_if_asked
 from .spelling import as_json
 from .tables import put_keys, put_table, size_of
@@ -117,7 +118,7 @@ def command(
         if against is None or any(fault.code not in OF_A_REFERENCE for fault in error.diagnostics):
             raise
         end_if_asked()
-        options.refuse(error.diagnostics, spec, form)
+        refuse(error.diagnostics, spec, form)
         return USAGE
     saved = target if found.key_map else None
     if saved:
@@ -133,7 +134,7 @@ def command(
     else:
         _put_text(found, levels, target)
         if faults:
-            options.show(faults)
+            show(faults)
     return int(not held)
 
 

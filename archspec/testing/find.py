@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archspec.diagnostics import Source, SpecError
+from archspec.files import regular_file
 from archspec.language.text.locate import SUFFIXES
 from archspec.language.text.reader import read
 
@@ -48,13 +49,14 @@ def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -
 
 
 def is_spec(path: str | os.PathLike[str]) -> bool:
-    """Whether a YAML file is meant to be a spec. A file that cannot be read counts, so that its fault is reported."""
+    """Whether a YAML file is meant to be a spec.
+
+    What cannot be read counts, so that its fault is reported: a file without permission, a pipe, a link to nothing.
+    """
     try:
-        if not Path(path).is_file():  # reading a pipe would wait for a writer
-            return False
-        with Path(path).open("rb") as stream:
+        with regular_file(Path(path), str(path)) as stream:
             text = stream.read(MAX_BYTES)
-    except OSError:
+    except SpecError:
         return True
     keys = _flow_keys(text) if _FLOW.match(text) else _block_keys(text)
     meant = "archspec" in keys or len(keys & _OF_A_NETWORK) > 1  # the version may be missing or misspelled

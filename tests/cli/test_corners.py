@@ -87,7 +87,7 @@ def test_a_difference_to_what_is_unavailable(mystery: None, run: Run) -> None:
     "error", [RuntimeError("odd \x1b[2J\nindeed"), OSError(5, "odd", "spec.yaml"), RecursionError("odd")], ids=repr
 )
 def test_what_archspec_did_not_foresee_is_a_defect(error: Exception, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said in two lines, which steer no terminal, and with all that a report needs where that is asked for."""
+    """It is said with the spec's name, steers no terminal, and has all that a report needs where that is asked for."""
 
     def fails(*arguments: object, **options: object) -> None:
         raise error
@@ -95,8 +95,8 @@ def test_what_archspec_did_not_foresee_is_a_defect(error: Exception, run: Run, m
     monkeypatch.setattr(compiling, "compile_spec", fails)
     found = run("check", "resnet18")
     assert (found.status, found.out) == (70, "")
-    first, second = found.err.splitlines()
-    assert first.startswith(f"archspec: internal error: {type(error).__name__}: ")
+    first, second, *_ = found.err.splitlines()
+    assert first.startswith(f"error[E001]: internal error in `resnet18`: {type(error).__name__}: ")
     assert "odd" in first
     assert first.isprintable()
     assert "ARCHSPEC_DEBUG=1" in second
