@@ -18,6 +18,7 @@ from archspec.diagnostics import Diagnostic, Faults, Label, Source, Span, cut
 from archspec.language.text.document import Document, Path, Place, YamlValue
 from archspec.language.text.files import ReadLimits, after, check_text, unreadable
 from archspec.language.text.scalars import NotFinite, Scalar, ambiguity, read_scalar
+from archspec.language.text.surrogates import SurrogatePairs
 from archspec.language.text.yaml_slips import explain
 from archspec.work import ENTRIES, READING, STEPS_OF_A_VALUE, Work
 
@@ -70,6 +71,7 @@ class _EventReader:
         self.ambiguous: dict[Path, str] = {}
         self.anchors: dict[str, _Anchor | None] = {}  # None while the anchored value is being read
         self.count = 0
+        self.pairs = SurrogatePairs(source.text)
 
     def stop(self, diagnostic: Diagnostic) -> NoReturn:
         self.faults.add(diagnostic)
@@ -77,7 +79,7 @@ class _EventReader:
         raise AssertionError("a warning cannot stop a reading")
 
     def document(self, fragment: bool) -> YamlValue:
-        self.next = _Parser(self.source.text).get_event
+        self.next = _Parser(self.pairs.readable).get_event
         self.next()
         start = self.next()
         if type(start) is StreamEndEvent:
@@ -163,7 +165,7 @@ class _EventReader:
         elif value == "<<" and not event.style:
             help = "use `extends` to build on another spec"
             self.fault("E105", "merge keys are not part of YAML 1.2", span, help=help)
-        return event.value, span
+        return (value if type(value) is str else event.value), span
 
     def unusual_key(self, event: Any, path: Path) -> tuple[str, Span]:
         """A key with an anchor or a tag, an alias, a list or a mapping; read like a value, then checked."""
@@ -192,7 +194,8 @@ class _EventReader:
         return value, span
 
     def literal(self, event: Any, span: Span) -> Scalar:
-        text: str = event.value
+        at = event.start_mark.index, event.end_mark.index
+        text = self.pairs.restore(event.value, *at, event.style)
         if not event.style:
             try:
                 return read_scalar(text)

@@ -45,6 +45,14 @@ def read_scalar(text: str) -> Scalar:
     return _number(text) if text[:1] in _NUMERIC else _CONSTANTS.get(text, text)
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether every reader takes ``text``, written without quotes, for the text itself."""
+    try:
+        return read_scalar(text) == text and not ambiguity(text)
+    except NotFinite:
+        return False
+
+
 def _number(text: str) -> int | float | str:
     if _INTEGER.fullmatch(text):
         _check_digits(text)

@@ -53,6 +53,11 @@ _SLIPS = (
     _Slip("unexpected end of stream", "the quote is never closed", _CLOSE, at_opening=True),
     _Slip("unexpected document", "the quote is not closed before the document ends", _CLOSE, at_opening=True),
     _Slip(
+        "Unicode character",
+        "this escape is not a character",
+        "write the character itself; two halves of a character, as in JSON, must follow each other",
+    ),
+    _Slip(
         "escape", "unknown escape in a text with double quotes", "write `\\\\` for a backslash, or use single quotes"
     ),
     _Slip("hexdecimal", "the escape lacks hexadecimal digits", "write `\\\\` for a backslash, or use single quotes"),
@@ -76,6 +81,10 @@ _SLIPS = (
 _TAG = _Slip("", "tags are not allowed", _TAGS, at_opening=True, code="E107")
 _DIRECTIVE = _Slip("", "directives are not allowed", _DIRECTIVES, at_opening=True)
 _NO_SPACE = re.compile(r"(\s*(?:- )*[\w.-]+):(?=[^\s/])")
+
+
+MAX_KEY = 1024
+"""How many characters YAML allows before the colon of a key."""
 
 
 def explain(source: Source, error: yaml.YAMLError) -> Diagnostic:
@@ -126,6 +135,8 @@ def _misplaced_colon(source: Source, at: Span) -> _Slip:
     message = "a colon is not allowed here"
     if re.search(r":\s", source.line(at.line)[: at.column - 1]):
         return _Slip("", message, "put a value that holds `: ` in quotes")
+    if at.column > MAX_KEY:
+        return _Slip("", f"{message}: a key has at most {MAX_KEY:,} characters", "write a shorter key")
     return _Slip("", message, _ALIGN, or_no_space=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from archspec.display import display_width
 from archspec.language.text.document import Document
-from archspec.language.text.scalars import ambiguity, read_scalar
+from archspec.language.text.scalars import is_plain_text
 
 WrittenPath = tuple[Any, ...]
 OneLine = Callable[[Any, WrittenPath], bool]
@@ -22,6 +22,9 @@ OneLine = Callable[[Any, WrittenPath], bool]
 WIDTH = 100
 MARGIN = 48
 """The rightmost column for an aligned comment. The comment of a longer line follows the line directly."""
+
+SIMPLE = 1000
+"""YAML allows 1,024 characters before the colon of a key; a longer key begins with `? `."""
 
 # Plain text that every YAML reader takes for text, alone on its line and inside `{...}` or `[...]`.
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9_ ,.+*/%<>=()'^-]|:(?=\S))*(?<! )")
@@ -99,8 +102,11 @@ class _Line(NamedTuple):
 def _mapping(value: Mapping[Any, Any], path: WrittenPath, indent: int, one_line: OneLine) -> Iterator[_Line]:
     """The lines of a mapping in block style."""
     for key, item in value.items():
-        head = f"{'':{indent}}{scalar(key)}:"
-        inner = (*path, key)
+        name, inner = scalar(key), (*path, key)
+        head = f"{'':{indent}}{name}:"
+        if len(name) > SIMPLE:
+            yield _Line(f"{'':{indent}}? {name}", (inner,), ())
+            head = f"{'':{indent}}:"
         if _fits(item, inner, len(head), one_line):
             yield _Line(f"{head} {flow(item)}", (), tuple(_leaves(item, inner)))
         else:
@@ -152,11 +158,17 @@ def _depth(item: Any) -> int:
 def flow(item: Any, *, inside: bool = False) -> str:
     """``item`` on one line; ``inside`` another collection, more text needs quotes."""
     if isinstance(item, dict):
-        pairs = (f"{scalar(key, inside=True)}: {flow(each, inside=True)}" for key, each in item.items())
+        pairs = (f"{_key(key)}: {flow(each, inside=True)}" for key, each in item.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(item, list):
         return "[" + ", ".join(flow(each, inside=True) for each in item) + "]"
     return scalar(item, inside=inside)
+
+
+def _key(key: Any) -> str:
+    """A key inside braces, before its colon."""
+    name = scalar(key, inside=True)
+    return f"? {name} " if len(name) > SIMPLE else name
 
 
 def _leaves(item: Any, path: WrittenPath) -> Iterator[WrittenPath]:
@@ -180,7 +192,7 @@ def scalar(value: Any, *, inside: bool = False) -> str:
         return repr(value)
     text = str(value)
     plain = (_PLAIN_INSIDE if inside else _PLAIN).fullmatch(text)
-    if plain and read_scalar(text) == text and not ambiguity(text):
+    if plain and is_plain_text(text):
         return text
     return '"' + "".join(map(_quoted, text)) + '"'
 
