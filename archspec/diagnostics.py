@@ -5,12 +5,14 @@ A phase collects its diagnostics in a :class:`Faults` and raises one :class:`Spe
 
 from __future__ import annotations
 
-import difflib
+import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from archspec.codes import CODES
+from archspec.hints import Hints
 
 if TYPE_CHECKING:
     from archspec.work import Work
@@ -19,11 +21,13 @@ Severity = Literal["error", "warning"]
 SourceKind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
 MAX_HINTS = 50
+LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""What ``str.splitlines`` breaks lines at."""
 MAX_FOUND = 1000
 """After so many, a phase looks no further."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A text that diagnostics point into.
 
@@ -49,8 +53,20 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of line ``number`` (from 1), without its line break; empty past the end."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        return self._lines[number - 1].rstrip(LINE_BREAKS) if 0 < number <= len(self._lines) else ""
+
+    def offset(self, line: int, column: int) -> int:
+        """How many characters come before a place; lines and columns count from 1."""
+        return self._starts[min(line, len(self._starts)) - 1] + column - 1
+
+    @functools.cached_property
+    def _lines(self) -> list[str]:
+        """The lines with their line breaks: a fault asks for one, and thousands of faults for the same few."""
+        return self.text.splitlines(keepends=True)
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        return [0, *itertools.accumulate(map(len, self._lines))]
 
 
 class Span(NamedTuple):
@@ -189,6 +205,9 @@ class Faults:
 
     work: Work
     found: dict[tuple[str, Span | None, str], Diagnostic] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
+    failed: bool = False
+    """Whether any of them is an error."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic.
@@ -197,6 +216,7 @@ class Faults:
             SpecError: these are so many that nobody reads them all.
         """
         self.found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+        self.failed = self.failed or diagnostic.severity == "error"
         if len(self.found) >= MAX_FOUND:
             self.raise_errors()
 
@@ -209,12 +229,16 @@ class Faults:
 
     def hint(self, word: str, words: Iterable[str]) -> str:
         """:func:`did_you_mean`, for the first faults only, because the search is too slow for thousands."""
-        return did_you_mean(word, words) if self.few else ""
+        return suggest(self.nearest(word, words))
+
+    def nearest(self, word: str, words: Iterable[str]) -> str:
+        """The word closest to a misspelled ``word``, for the first faults only; or an empty text."""
+        return self.hints.nearest(word, words) if self.few else ""
 
     @property
     def few(self) -> bool:
-        """Whether there are still so few diagnostics that somebody will read them all."""
-        return len(self.found) < MAX_HINTS
+        """Whether there are still so few diagnostics that somebody will read them all, and hints that they may have."""
+        return len(self.found) < MAX_HINTS and self.hints.left > 0
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -226,7 +250,7 @@ class Faults:
 
     def raise_errors(self) -> None:
         """Raise :class:`SpecError` with everything found if any of it is an error."""
-        if self.errors:
+        if self.failed:
             raise SpecError(sorted(self, key=_by_place))
 
 
@@ -234,18 +258,19 @@ def _by_place(diagnostic: Diagnostic) -> tuple[int, int]:
     return (diagnostic.span.line, diagnostic.span.column) if diagnostic.span else (0, 0)
 
 
+def suggest(close: str) -> str:
+    """The hint that ``close`` may be meant; empty if no word is close."""
+    return f"did you mean `{cut(close)}`?" if close else ""
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The word closest to a misspelled ``word``, or an empty text if no word is close."""
-    candidates = [str(w) for w in words]
-    folded = {w.lower().replace("_", "-"): w for w in candidates}
-    close = difflib.get_close_matches(word[:100].lower().replace("_", "-"), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
+    """The word closest to a misspelled ``word``, or an empty text if no word is close; for a single fault."""
+    return Hints().nearest(word, words)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The hint for a misspelled ``word``: ``did you mean `channels`?``, or an empty text."""
-    close = nearest(word, words)
-    return f"did you mean `{cut(close)}`?" if close else ""
+    """The hint for a misspelled ``word``, or an empty text; for a single fault."""
+    return suggest(nearest(word, words))
 
 
 def cut(text: object, length: int = 60) -> str:

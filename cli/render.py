@@ -28,6 +28,9 @@ MAX_SHOWN = 50
 MAX_KEYS = 12
 """The most state-dict keys of a kind, or items of a message, that the text shows. JSON has them all."""
 
+MAX_LINE = 1000
+"""How many characters of a line are looked at, before and after the marks, to show as much of it as fits."""
+
 TAB = 4
 PIPE_WIDTH = 160
 """The most columns of an excerpt if there is no terminal."""
@@ -150,14 +153,19 @@ def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, terminal
 
 def _window(line: str, first: int, last: int, terminal: Terminal, gutter: int) -> tuple[str, int, int]:
     """As much of ``line`` as fits around the characters ``first`` to ``last``; the column and length of the marks."""
+    # A spec in one line may be very long, and each of many excerpts shows a small part of it.
+    reach = max(MAX_LINE, 4 * terminal.width)
+    before = max(0, first - reach)
+    line, first = line[before : first + reach], first - before
+    last = min(last - before, len(line))
     shown, starts = terminal.cells(line)
     room = terminal.width - gutter - 5
-    if starts[-1] <= room:
+    if starts[-1] <= room and not before:
         return "".join(shown), starts[first], max(1, starts[last] - starts[first])
     dots = 3
     left = max(0, min(starts[first] - room // 3, starts[-1] + 1 - (room - dots)))
     begin = next(i for i, start in enumerate(starts) if start >= left)
-    head = "." * dots if begin else ""
+    head = "." * dots if begin or before else ""
     end = len(shown)
     if len(head) + starts[end] - starts[begin] > room:
         end = max(i for i, start in enumerate(starts) if len(head) + start - starts[begin] <= room - dots)

@@ -208,6 +208,7 @@ class Blocks:
         read = {name for node in shortcut for name in node.inputs}
         start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
         nodes[start:] = [*shortcut, *nodes[start:end]]
+        self.sequences.shape_faults.moved(start)
 
     def _drop_path(self, entered: _EnteredBlock, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""

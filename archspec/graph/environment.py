@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut, did_you_mean
 from archspec.graph.provenance import FindCell, Provenance, Site, TableCell, no_cell
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
@@ -120,7 +120,8 @@ class Environment:
         """The diagnostic for a fault of ``term``'s value."""
         if term.expression is None:
             return self.located(fault.code, fault.message, term, fault.help)
-        found = expression_fault(fault, term.expression.text, term.span, self.values)
+        hint = did_you_mean(fault.name, self.values) if fault.name else ""
+        found = expression_fault(fault, term.expression.text, term.span, hint)
         author, _ = self.blame(term)
         if author == term.span:
             return found

@@ -5,6 +5,7 @@ A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferr
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -169,8 +170,17 @@ class Graph:
 
     def blocks(self, stage: Region) -> tuple[Region, ...]:
         """The blocks of a stage, in order."""
+        places, blocks = self._blocks
+        near = slice(bisect_left(places, (stage.first, 0)), bisect_left(places, (stage.last + 1, 0)))
+        found = sorted(zip(places[near], blocks[near], strict=True), key=lambda each: each[0][1])
+        return tuple([block for _, block in found if block.last <= stage.last])
+
+    @cached_property
+    def _blocks(self) -> tuple[list[tuple[int, int]], list[Region]]:
+        """All blocks sorted by their first nodes, with that and with their number in order."""
         blocks = [region for region in self.regions if region.kind == "block"]
-        return tuple([block for block in blocks if stage.first <= block.first and block.last <= stage.last])
+        places = sorted([(block.first, number) for number, block in enumerate(blocks)])
+        return places, [blocks[number] for _, number in places]
 
     def uses(self) -> dict[str, int]:
         """How many times each value is read; an output of the model counts as a reader."""

@@ -58,7 +58,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     value = network.head(value)
     scaling.warn(faults)
     faults.raise_errors()
-    outputs = find_outputs(spec, builder.nodes, network.regions, value)
+    outputs = find_outputs(spec, builder.nodes, network.regions, value, work)
     single = not isinstance(spec.document.value.get("outputs"), list)
     return Graph(
         name=spec.name,

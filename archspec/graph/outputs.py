@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from archspec.diagnostics import Diagnostic, SpecError, cut, did_you_mean
+from archspec.diagnostics import Faults, Span, cut
 from archspec.graph.graph import Node, Region
 from archspec.language.spec import Spec
+from archspec.work import Work
 
 
-def find_outputs(spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], last: Node) -> dict[str, str]:
+def find_outputs(
+    spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], last: Node, work: Work
+) -> dict[str, str]:
     """The names of the nodes that the model returns, by label.
 
     Raises:
@@ -20,17 +23,17 @@ def find_outputs(spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], l
     inside = {node.name for r in regions if r.kind == "block" for node in nodes[r.first : r.last]}
     known = {node.name: node.name for node in nodes if node.name not in inside}
     known.update({region.scope: region.result for region in regions if region.scope})
-    missing = [number for number, label in enumerate(spec.outputs) if label not in known]
-    if missing:
-        stages = ", ".join(region.scope for region in regions if region.kind == "stage")
-        raise SpecError([_unknown(spec, number, known, stages) for number in missing])
+    faults = Faults(work)
+    stages = cut(", ".join(region.scope for region in regions if region.kind == "stage"), 400)
+    help = f"the stages are {stages}; a block is `layer1.0`; steps of stem and head have their own names"
+    for number, label in enumerate(spec.outputs):
+        if label not in known:
+            message = f"the network has no scope `{cut(label)}` that can be returned"
+            faults.record("E310", message, _written_at(spec, number), faults.hint(label, known), help=help)
+    faults.raise_errors()
     return {label: known[label] for label in spec.outputs}
 
 
-def _unknown(spec: Spec, number: int, known: Iterable[str], stages: str) -> Diagnostic:
-    label = spec.outputs[number]
+def _written_at(spec: Spec, number: int) -> Span:
     one = isinstance(spec.document.value["outputs"], str)
-    span = spec.document.span(("outputs",) if one else ("outputs", number))
-    message = f"the network has no scope `{cut(label)}` that can be returned"
-    help = f"the stages are {stages}; a block is `layer1.0`; steps of stem and head have their own names"
-    return Diagnostic("E310", message, span, did_you_mean(label, known), help=help)
+    return spec.document.span(("outputs",) if one else ("outputs", number))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Label, Span
 from archspec.graph.environment import Environment
@@ -14,10 +14,19 @@ from archspec.operations.shapes import ShapeFault, show_shape
 
 @dataclass(slots=True)
 class ShapeFaults:
-    """Explains faults of shapes; ``channels`` has the term that gave a node its channels, and where it was read."""
+    """Explains faults of shapes; ``channels`` has the term that gave a node its channels, and where it was read.
+
+    Hundreds of faults may lie behind the same hundred thousand nodes, so no node is walked twice: of the first
+    ``indexed`` nodes of the builder, ``by_name`` has each, ``changes`` the shapes that led to it, and ``sources`` the
+    node that gave it its channels, or an empty text.
+    """
 
     builder: Builder
     channels: dict[str, tuple[Term, Environment]] = field(default_factory=dict)
+    indexed: int = 0
+    by_name: dict[str, Node] = field(default_factory=dict)
+    changes: dict[str, _Changes] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
     def diagnostic(
         self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], place: Span, labels: tuple[Label, ...]
@@ -33,19 +42,32 @@ class ShapeFaults:
             fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help, mentions=fault.mentions
         )
 
+    def moved(self, first: int) -> None:
+        """The builder's nodes from position ``first`` on have other places."""
+        self.indexed = min(self.indexed, first)
+
+    def _index(self) -> None:
+        for node in self.builder.nodes[self.indexed :]:
+            self.by_name[node.name] = node
+        self.indexed = len(self.builder.nodes)
+
     def _source_of_channels(self, node: Node) -> tuple[Term, Environment] | None:
         """The term that gave a value its channels, followed back through operations that keep them."""
-        by_name = {node.name: node for node in self.builder.nodes}
+        self._index()
+        walked: list[str] = []
         current: Node | None = node
-        while current is not None and current.name not in self.channels:
+        while current is not None and current.name not in self.channels and current.name not in self.sources:
+            walked.append(current.name)
             channels = current.shape[0]
-            above = (by_name.get(name) for name in reversed(current.inputs))  # a block's residual before its shortcut
+            above = (self.by_name.get(name) for name in reversed(current.inputs))  # a residual before its shortcut
             current = next((n for n in above if n and n.shape[0] == channels), None)
-        return self.channels[current.name] if current else None
+        source = self.sources.get(current.name, current.name) if current else ""
+        self.sources.update(dict.fromkeys(walked, source))
+        return self.channels[source] if source else None
 
-    def _above(self, node: Node, by_name: Mapping[str, Node]) -> Node | None:
+    def _above(self, node: Node) -> Node | None:
         """The input through which the chain goes: of a merge the last that is not a gate, as a block's residual."""
-        inputs = [by_name.get(name) for name in node.inputs]
+        inputs = [self.by_name.get(name) for name in node.inputs]
         if len(inputs) > 1:
             gates = node.operation.gates(tuple([above.shape if above else self.builder.input for above in inputs]))
             inputs = [above for position, above in enumerate(inputs) if position not in gates]
@@ -53,14 +75,30 @@ class ShapeFaults:
 
     def _chain(self, node: Node) -> str:
         """The shapes that led to ``node``, where they change: ``input 3x224x224 > conv1 64x112x112``."""
-        by_name = {node.name: node for node in self.builder.nodes}
-        path = [node]
-        while above := self._above(path[-1], by_name):
+        self._index()
+        path: list[Node] = []
+        above: Node | None = node
+        while above and above.name not in self.changes:
             path.append(above)
-        shown = [f"input {show_shape(self.builder.input)}"]
-        shape = self.builder.input
+            above = self._above(above)
+        found = self.changes[above.name] if above else _Changes(0, ())
+        shape = above.shape if above else self.builder.input
         for item in reversed(path):
             if item.shape != shape:
-                shown.append(f"{item.name} {show_shape(item.shape)}")
+                found = _Changes(found.number + 1, (*found.last, f"{item.name} {show_shape(item.shape)}")[-MAX_SHAPES:])
                 shape = item.shape
-        return " > ".join([shown[0], "...", *shown[-6:]] if len(shown) > 8 else shown)
+            self.changes[item.name] = found
+        left_out = ["..."] if found.number > MAX_SHAPES else []
+        last = found.last[-(MAX_SHAPES - 1) :] if left_out else found.last
+        return " > ".join([f"input {show_shape(self.builder.input)}", *left_out, *last])
+
+
+class _Changes(NamedTuple):
+    """How often the shape changed on the way to a node, and the last changes."""
+
+    number: int
+    last: tuple[str, ...]
+
+
+MAX_SHAPES = 7
+"""The most changes of shape that a chain shows."""

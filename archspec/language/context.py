@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from archspec.diagnostics import Diagnostic, Faults, cut
 from archspec.language.expressions.tokens import tokens
@@ -38,8 +38,9 @@ class Context:
             if item.expression:
                 unknown = item.expression.names - self.names
                 if unknown:
-                    for fault in _unknown(unknown, item, self.names if self.faults.few else ()):
-                        self.faults.add(fault)
+                    for name, fault in _unknown(unknown, item):
+                        hint = self.faults.hint(name, sorted(self.names)) if self.faults.few else ""
+                        self.faults.add(replace(fault, hint=hint))
         return term
 
     def term(self, cursor: Cursor, kind: str) -> Term:
@@ -52,11 +53,11 @@ class Context:
         return setting
 
 
-def _unknown(unknown: frozenset[str], term: Term, known: Iterable[str]) -> Iterator[Diagnostic]:
+def _unknown(unknown: frozenset[str], term: Term) -> Iterator[tuple[str, Diagnostic]]:
     """The faults of an expression's unknown names, each at the first place where it is read."""
     text = term.expression.text if term.expression else ""
     places = {str(value): start for kind, value, start, _ in reversed(tokens(text)) if kind == "name"}
     for name in sorted(unknown):
         start = places.get(name, 0)
         fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
-        yield expression_fault(fault, text, term.span, known)
+        yield name, expression_fault(fault, text, term.span)

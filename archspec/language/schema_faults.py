@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, did_you_mean, nearest
+from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, nearest
 from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, library_schema, read_schema
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
@@ -114,7 +114,7 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
         case "enum":
             words = [str(word) for word in wanted if word is not None]
             message = f"{here} must be one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
-            yield Diagnostic("E204", message, span, did_you_mean(str(instance), words))
+            yield Diagnostic("E204", message, span, faults.hint(str(instance), words))
         case "minimum" | "maximum" | "exclusiveMaximum":
             bound = {"minimum": "at least", "maximum": "at most"}.get(error.validator, "below")
             yield Diagnostic("E205", f"{here} must be {bound} {wanted}, not {cut(instance)}", span)

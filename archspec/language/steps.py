@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from archspec.diagnostics import Diagnostic, Span, cut, nearest
+from archspec.diagnostics import Diagnostic, Span, cut
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
@@ -197,7 +197,7 @@ def call_arguments(
         if key in reserved:
             continue
         if key not in fragment.params:
-            meant.add(nearest(key, fragment.params))
+            meant.add(context.faults.nearest(key, fragment.params))
             hint = context.faults.hint(key, (*fragment.params, *reserved))
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
             context.faults.record("E301", message, item.key_span, hint)

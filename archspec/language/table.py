@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, nearest
+from archspec.diagnostics import Diagnostic, Faults, Label, cut, suggest
 from archspec.display import counted
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
@@ -177,26 +177,29 @@ class Table:
             self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)
         return block
 
-    def _known(self, key: str) -> bool:
-        """Whether any block has a parameter of that name. The misspelled block may be the one."""
+    def _known(self) -> set[str]:
+        """The parameters of all blocks. The misspelled block may be any of them."""
         blocks = map(self.scope.block, self.scope.visible("blocks"))
-        return any(key in block.params for block in blocks if block)
+        return {key for block in blocks if block for key in block.params}
 
     def _check_keys(self, blocks: list[Block]) -> frozenset[str]:
         """Check that each column is known or a parameter of a block; return what the misspelled ones probably mean."""
         declared = self.declared = frozenset(name for block in blocks for name in block.params)
         meant = set()
-        for key in self.cursor.value:
-            if key in COLUMNS or key in declared or (not blocks and self.faults.errors):
-                continue
+        words = (*COLUMNS, *sorted(declared))
+        unknown = [key for key in self.cursor.value if key not in COLUMNS and key not in declared]
+        possible = self._known() if unknown and self.unknown_block else set()
+        for key in unknown:
+            if not blocks and self.faults.failed:
+                break
             if key == "group_width" and "quantized_linear" in self.cursor.value:
                 continue
-            if self.unknown_block and (self._known(key) or not nearest(key, (*COLUMNS, *declared))):
+            close = self.faults.nearest(key, words)
+            if self.unknown_block and (key in possible or not close):
                 continue  # it may be a parameter of the block that was meant
-            words = (*COLUMNS, *sorted(declared))
-            meant.add(nearest(key, words))
+            meant.add(close)
             message = f"no block in this table has a parameter `{cut(key)}`"
-            self.faults.record("E301", message, self.cursor.child(key).key_span, self.faults.hint(key, words))
+            self.faults.record("E301", message, self.cursor.child(key).key_span, suggest(close))
         for key in ("stride", "dilation"):
             cursor = self.cursor.get(key)
             if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Span, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Faults, Span, cut
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
@@ -112,9 +112,8 @@ def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
         return None
 
 
-def expression_fault(fault: ExpressionFault, text: str, span: Span, known: Iterable[str] = ()) -> Diagnostic:
+def expression_fault(fault: ExpressionFault, text: str, span: Span, hint: str = "") -> Diagnostic:
     """The diagnostic for a fault in an expression that is written at ``span``."""
-    hint = did_you_mean(fault.name, known) if fault.name else ""
     help = fault.help
     if fault.code == "E401" and text.count("(") != text.count(")"):
         help = QUOTES
@@ -172,7 +171,8 @@ def real(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Fau
     try:
         return number(evaluate(term, values, scale))
     except ExpressionFault as fault:
-        faults.add(expression_fault(fault, text, term.span, values))
+        hint = faults.hint(fault.name, values) if fault.name else ""
+        faults.add(expression_fault(fault, text, term.span, hint))
         return 1
 
 
