@@ -122,7 +122,7 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
 def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) -> None:
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
         shown = ", ".join(f"`{word}`" for word in words)
-        hint = context.faults.hint(term.constant, (*words, *sorted(context.names)))
+        hint = context.faults.hint(term.constant, (*words, *sorted(context.names))) if context.faults.few else ""
         context.faults.record("E204", f"`{key}` must be one of {shown}, not `{cut(term.constant)}`", term.span, hint)
 
 
