@@ -12,6 +12,9 @@ from archspec.diagnostics import Diagnostic, SpecError, cut
 PREFIXES = ("module.", "_orig_mod.")
 """The prefixes that DistributedDataParallel and ``torch.compile`` add to every key."""
 
+MOST_PREFIXES = 8
+"""The most prefixes that are removed: more than wrappers add, and few enough for keys of any length."""
+
 COUNTER = "num_batches_tracked"
 """A norm's batch counter, which only a ``momentum`` of None needs. Files from before torch 0.4.1 lack it."""
 
@@ -49,7 +52,10 @@ def unwrap(found: Mapping[Any, Any], expected: Collection[str]) -> tuple[Mapping
     if len(average) < len(state) and "n_averaged" not in expected and _all_begin(average, PREFIXES[0]):
         state = average
         wrappers.append("n_averaged")
-    while prefix := _prefix(state, expected):
+    for _ in range(MOST_PREFIXES):
+        prefix = _prefix(state, expected)
+        if not prefix:
+            break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
         wrappers.append(prefix)
     return state, tuple(wrappers)

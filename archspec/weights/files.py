@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import re
@@ -9,13 +10,21 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
 from archspec.files import regular_file
+from archspec.weights.archive import LOCAL, entries
 from archspec.weights.checkpoints import is_state, state_dicts
+from archspec.weights.pickles import storages
+
+PICKLES = 5
+"""How many pickles a file of the old format begins with. The tensors follow."""
+
+MAX_PICKLE = 256 * 2**20
+"""The most bytes of the pickle in an archive, which refers to the tensors."""
 
 
 def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
@@ -55,11 +64,30 @@ def _content(name: str) -> Any:
 
 
 def _check_size(name: str) -> None:
-    """Refuse an archive that would fill the memory: torch stores its parts uncompressed, so they fit into the file."""
-    if zipfile.is_zipfile(name):
-        with zipfile.ZipFile(name) as archive:
-            if sum(part.file_size for part in archive.infolist()) > Path(name).stat().st_size:
-                raise ValueError("the unpacked archive would be larger than the file")
+    """Refuse a file that would fill the memory, or that torch and another reader read differently.
+
+    torch checks neither: it unpacks an archive of any size, and takes the sizes of storages from the pickle.
+    """
+    with Path(name).open("rb") as stream:
+        if stream.read(4) == LOCAL:
+            _check_archive(stream)
+            return
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        if sum(storage.size for _ in range(PICKLES) for storage in storages(stream)) > size:
+            raise ValueError("its tensors would be larger than the file")
+
+
+def _check_archive(stream: BinaryIO) -> None:
+    places = entries(stream)
+    folder = next(iter(places)).partition("/")[0]
+    start, length = places.get(f"{folder}/data.pkl", (0, 0))
+    if length > MAX_PICKLE:
+        raise ValueError("the part without tensors is too large")
+    stream.seek(start)
+    for storage in storages(io.BytesIO(stream.read(length))) if length else ():
+        if storage.size > places.get(f"{folder}/data/{storage.key}", (0, -1))[1]:
+            raise ValueError("its tensors would be larger than the file")
 
 
 def _unread(name: str, error: Exception) -> Diagnostic:

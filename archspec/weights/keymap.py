@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.files import regular_file
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 4 * 2**20
 """The largest key map that is read. A network of a thousand layers needs about 500 kB."""
 
 HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec": "a key of the weights", ...}}`'
@@ -78,9 +79,9 @@ def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    keys = [key for key, _ in pairs]
-    twice = [f"`{cut(key)}`" for key in found if keys.count(key) > 1]
-    raise _no_map(f"{name} has duplicate keys: {', '.join(twice)}")
+    times = Counter(key for key, _ in pairs)
+    twice = [f"`{cut(key)}`" for key, count in times.items() if count > 1]
+    raise SpecError([Diagnostic.listing("E820", f"{name} has duplicate keys", twice, help=HELP)])
 
 
 def _checked(value: Any, name: str, file: str | None) -> KeyMap:
