@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
 from archspec.graph.graph import Graph
+from archspec.import_path import only_installed
 from archspec.language.load import load
 from archspec.language.spec import Spec
 from archspec.passes.compiling import SpecLike, compile
@@ -133,7 +134,7 @@ def build(
     torch.Size([512, 512, 3, 3])
     """
     graph = compile(spec)
-    with _torch_needed():
+    with _torch_needed(graph):
         from archspec.weights import building  # it imports torch
     return building.build(
         graph, weights=weights, map=map, transfer=transfer, device=device, dtype=dtype, seed=seed, flat=flat
@@ -164,7 +165,7 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
     True
     """
     graph = compile(spec)
-    with _torch_needed():
+    with _torch_needed(graph):
         from archspec.weights import saving  # it imports torch
     saving.save(model, graph, path, force=force)
 
@@ -187,7 +188,7 @@ def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str
     """
     graph = compile(spec, limits=limits)
     step("building with torch")
-    with _torch_needed():
+    with _torch_needed(graph):
         from archspec.testing import against_torch  # it imports torch
     against_torch.confirm(graph, step)
     return graph
@@ -238,7 +239,7 @@ def verify(
     if not set(levels) <= {"keys", "graph", "outputs"}:
         raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {', '.join(levels)}")
     graph = compile(spec, input=input, limits=limits)
-    with _torch_needed():
+    with _torch_needed(graph):
         from archspec.verification.verify import verify as verified  # it imports torch
 
     place = None
@@ -256,10 +257,11 @@ def _own_reference(graph: Graph) -> tuple[str, Span]:
 
 
 @contextmanager
-def _torch_needed() -> Iterator[None]:
+def _torch_needed(graph: Graph) -> Iterator[None]:
     """Around the imports that import torch: says what to install where it is missing."""
     try:
-        yield
+        with only_installed(graph.files):
+            yield
     except ImportError as error:
         help = "pip install 'archspec-compiler[torch]'"
         fault = Diagnostic("E809", f"building a model needs torch, which cannot be imported ({error})", help=help)

@@ -18,6 +18,7 @@ import click
 
 from .render import Terminal, discard, say
 from .signals import Ended, listen, status
+from .start import leave_out_current_folder
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -185,7 +186,8 @@ def _defect(error: Exception) -> int:
 
 
 def main() -> int:
-    """The entry point of the installed command."""
+    """Run the call that this process is for, and return its exit status."""
+    leave_out_current_folder()
     _prepare()
     try:
         return run(sys.argv[1:])

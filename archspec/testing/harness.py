@@ -18,6 +18,7 @@ from archspec.analysis.parts import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.display import plain
 from archspec.graph.graph import Graph
+from archspec.import_path import only_installed
 from archspec.language.load import load, source_of
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
@@ -258,7 +259,8 @@ def _change(compared: Compared) -> SpecEdit | None:
 def has_torch() -> bool:
     """Whether torch is installed; it is not imported."""
     try:
-        return importlib.util.find_spec("torch") is not None
+        with only_installed():
+            return importlib.util.find_spec("torch") is not None
     except ImportError:
         return False
 
@@ -271,7 +273,8 @@ def _built(
     if not names:
         return
     try:
-        from archspec.testing import run  # it imports torch
+        with only_installed(graph.files):
+            from archspec.testing import run  # it imports torch
     except ImportError:
         yield from (Case(name, span, left_out=NO_TORCH) for name in names)
         return

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
-import sys
+import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +22,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, Span, SpecError, cut, did_you_mean, in_one_line
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line
+from archspec.import_path import current_folder_first, current_folder_last, only_installed
 from archspec.verification import importing
 
-AGAINST = Mention("against", "`against`")
 AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
 LIBRARIES = ("torchvision", "timm")
 LONGEST = 2000
@@ -97,30 +98,6 @@ def _literal(text: str, node: ast.expr) -> Any:
         raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
 
 
-def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str]:
-    """Make the network that a spec names as its ``reference``, at ``place``; see :func:`make`.
-
-    A spec must not run code. Therefore only networks of the two libraries are made, and their arguments are numbers
-    and booleans: a string might be a file to read or an address.
-
-    Raises:
-        SpecError: E901 to E905, at ``place``.
-        EnvironmentFault: E809, the library is not installed.
-    """
-    try:
-        found = parse(text)
-        plain = all(value is None or isinstance(value, int | float) for value in (*found.args, *found.kwargs.values()))
-        if found.origin not in LIBRARIES or not plain or "pretrained" in found.kwargs:
-            message = f"the reference `{cut(text)}` could make the spec run code or read files"
-            help = (
-                f"name a network of torchvision or timm, with numbers as arguments; {AGAINST.text} may name any network"
-            )
-            raise SpecError([Diagnostic("E901", message, help=help, mentions=(AGAINST,))])
-        return make(text, seed)
-    except SpecError as error:
-        raise SpecError([replace(fault, span=place) for fault in error.diagnostics]) from None
-
-
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
     """Make the network of a reference, and return it with its name.
 
@@ -144,32 +121,40 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
         name = str(getattr(against, "__name__", type(against).__name__))
         return _called(against, Reference("", name), seed), name
     reference = parse(against)
-    with _here():
+    with only_installed() if _of_library(against) else current_folder_first():
         factory = _factory(reference)
         return (factory if isinstance(factory, nn.Module) else _called(factory, reference, seed)), against
 
 
-@contextlib.contextmanager
-def _here() -> Iterator[None]:
-    """Let modules in the current folder be imported."""
-    sys.path.insert(0, "")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):
-            sys.path.remove("")
+def search_path(against: object, files: Iterable[str] = ()) -> AbstractContextManager[None]:
+    """Where modules are looked up while a network of a reference runs.
+
+    Libraries import parts of themselves only when they are used. These are never looked up in the current folder, and
+    only a module of the user's own may still find others there.
+
+    Args:
+        against: the reference, as for :func:`make`.
+        files: paths of the files of a spec; a library is not looked up beside them either.
+    """
+    if not isinstance(against, str):
+        return contextlib.nullcontext()
+    return only_installed(files) if _of_library(against) else current_folder_last()
+
+
+def _of_library(against: str) -> bool:
+    return re.split("[.:]", against, maxsplit=1)[0] in (*LIBRARIES, "torch")
 
 
 def _factory(reference: Reference) -> Any:
     if reference.origin == "torchvision":
         models = _library(importing.torchvision_models)
         names = [*models.list_models(module=models), *models.list_models(module=models.video)]
-        return _of_library(reference, names, partial(models.get_model, reference.name, weights=None))
+        return _network_of(reference, names, partial(models.get_model, reference.name, weights=None))
     if reference.origin == "timm":
         library = _library(importing.timm)
         known = library.is_model(reference.name.partition(".")[0])
         names = [reference.name] if known else library.list_models()
-        return _of_library(reference, names, partial(library.create_model, reference.name))
+        return _network_of(reference, names, partial(library.create_model, reference.name))
     return _attribute(_module(reference), reference)
 
 
@@ -183,7 +168,7 @@ def _library(load: Callable[[], ModuleType]) -> ModuleType:
         raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
 
 
-def _of_library(reference: Reference, names: list[str], factory: Callable[..., Any]) -> Callable[..., Any]:
+def _network_of(reference: Reference, names: list[str], factory: Callable[..., Any]) -> Callable[..., Any]:
     if reference.name not in names:
         message = f"{reference.origin} does not have a network `{cut(reference.name)}`"
         hint = did_you_mean(reference.name, names)

@@ -20,7 +20,8 @@ from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import compare_keys, with_crossed
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order
 from archspec.verification.outputs import compare_outputs, sample_weight
-from archspec.verification.reference import make, own_reference
+from archspec.verification.own_reference import own_reference
+from archspec.verification.reference import make, search_path
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
 
 KEYS = Mention("levels", '`levels=["keys"]`', "keys")
@@ -45,6 +46,22 @@ def verify(
 
     ``place`` is given if the spec names the reference. Then only networks of the libraries are allowed.
     """
+    how: dict[str, Any] = {"batch": batch, "seed": seed, "tolerance": tolerance, "levels": levels}
+    with search_path(against, graph.files):  # libraries import parts of themselves only when they are used
+        return _verified(graph, against, place, step, **how)
+
+
+def _verified(
+    graph: Graph,
+    against: str | nn.Module | Callable[[], Any],
+    place: Span | None,
+    step: Callable[[str], None],
+    *,
+    batch: int,
+    seed: int,
+    tolerance: float,
+    levels: Collection[Level],
+) -> Verdict:
     step("making the reference")
     reference, name = make(against, seed) if place is None else own_reference(str(against), place, seed)
     if isinstance(against, nn.Module):

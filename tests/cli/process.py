@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-MAIN = "import sys; from archspec_cli.main import main; sys.argv[0] = 'archspec'; sys.exit(main())"
+MAIN = "import sys; from archspec_cli.start import main; sys.argv[0] = 'archspec'; sys.exit(main())"
 """What the installed `archspec` runs."""
 
 SECONDS = 60

@@ -1,0 +1,114 @@
+"""The ``reference`` that a spec names itself: only networks of two libraries, and only arguments that shape them.
+
+A spec is not trusted. Its reference must not run code, reach the network, read a file, or fill the memory. So each
+library has a table of the arguments that a spec may pass, and everything else is refused: an argument of a later
+version too, until somebody has looked at it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from archspec.diagnostics import Diagnostic, Mention, Span, SpecError, cut
+from archspec.verification.reference import LIBRARIES, Reference, make, parse
+
+AGAINST = Mention("against", "`against`")
+
+TORCHVISION = """
+attention_dropout aux_logits bn_size drop_rate dropout dropout_aux groups init_weights layer_scale memory_efficient
+mlp_dropout num_classes replace_stride_with_dilation representation_size round_nearest stem_width stochastic_depth_prob
+transform_input width_mult width_per_group zero_init_residual
+"""
+
+TIMM = """
+act_layer attn_drop_rate aux_logits avg_down base_width block_config block_reduce_first bn_size bottle_ratio cardinality
+ch_div channel_multiplier channels conv_bias conv_mlp deepen_factor depth depth_mult depths dim dims down_kernel_size
+drop_block_rate drop_path_rate drop_rate embed_dim expand_ratio final_chs fix_stem global_pool groups growth_rate
+head_bias head_hidden_size head_init_scale head_norm head_norm_first img_size in_chans inc_sec init_values initial_chs
+inplanes input_3x3 k_r k_sec kernel_size kernel_sizes layers levels ls_init_value memory_efficient mlp_ratio norm_eps
+norm_layer num_classes num_features num_heads num_init_features output_stride pad_type patch_size preact proj_drop_rate
+qkv_bias reduction replace_stem_pool scale se_from_exp se_ratio shortcut_root small stem_chs stem_kernel_size stem_size
+stem_type stem_width use_grn widen_factor width width_factor width_mult zero_init_last
+"""
+
+ALLOWED = {"torchvision": tuple(TORCHVISION.split()), "timm": tuple(TIMM.split())}
+"""The arguments that a spec may pass to the networks of a library: those that change the network and nothing else."""
+
+WORDS = ("act_layer", "global_pool", "norm_layer", "pad_type", "stem_type")
+"""The arguments of timm that may be a word. timm looks the word up in a table of its own."""
+
+MAX_ELEMENTS = 1_000_000_000
+"""The most elements of all tensors that are made for a reference: 4 GB. The largest network of the zoo has 0.65."""
+
+MAX_TENSORS = 100_000
+
+
+def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str]:
+    """Make the network that a spec names as its ``reference``, at ``place``; see :func:`make`.
+
+    Raises:
+        SpecError: E901 to E905, at ``place``.
+        EnvironmentFault: E809, the library is not installed.
+    """
+    try:
+        reference = parse(text)
+        if reference.origin not in LIBRARIES:
+            message = f"the reference `{cut(text)}` could make the spec run code"
+            help = f"name a network of torchvision or timm; {AGAINST.text} may name any network"
+            raise SpecError([Diagnostic("E901", message, help=help, mentions=(AGAINST,))])
+        if found := list(_refused(reference)):
+            raise SpecError(found)
+        with _Bounded():
+            return make(text, seed)
+    except SpecError as error:
+        raise SpecError([replace(fault, span=place) for fault in error.diagnostics]) from None
+
+
+def _refused(reference: Reference) -> Iterator[Diagnostic]:
+    """A diagnostic for each argument that a spec may not pass."""
+    allowed = ALLOWED[reference.origin]
+    for name, value in reference.kwargs.items():
+        if name not in allowed:
+            message = f"`{cut(name)}` is not an argument that a spec may pass to {reference.origin}; it may pass"
+            help = f"{AGAINST.text} may pass any argument"
+            yield Diagnostic.listing("E901", message, allowed, help=help, mentions=(AGAINST,))
+        elif not _plain(value) and not (name in WORDS and isinstance(value, str) and _word(value)):
+            kinds = "numbers, truth values, and lists of these"
+            words = ", or a word" if name in WORDS and reference.origin == "timm" else ""
+            message = f"a spec may pass {kinds}{words} for `{name}`, got `{cut(repr(value))}`"
+            yield Diagnostic("E901", message, help=f"{AGAINST.text} may pass any value", mentions=(AGAINST,))
+
+
+def _plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, int | float)
+
+
+def _word(text: str) -> bool:
+    return not text or (text.isascii() and text.isidentifier())
+
+
+class _Bounded(TorchDispatchMode):
+    """Refuses to make more tensors than any network needs, before they have storage."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
+        self.elements = self.tensors = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        size = args[0] if args else None
+        if isinstance(size, list | tuple) and all(isinstance(each, int) for each in size):
+            self.elements += abs(math.prod(size))
+            self.tensors += 1
+            if self.elements > MAX_ELEMENTS or self.tensors > MAX_TENSORS:
+                raise ValueError(f"its tensors have more than {MAX_ELEMENTS:,} elements, or are too many")
+        return func(*args, **(kwargs or {}))
