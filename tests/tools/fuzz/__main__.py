@@ -26,9 +26,10 @@ SEEDS = 300
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.fuzz", description=__doc__)
     parser.add_argument(
-        "harness", nargs="*", default=[], help=f"of {', '.join(HARNESSES)}, or specs; without: the first three"
+        "harness", nargs="*", default=[], help=f"of {', '.join((*HARNESSES, *OTHERS))}; without: the first three"
     )
-    parser.add_argument("--count", type=int, default=10_000, help="inputs in all (default 10000)")
+    parser.add_argument("--count", type=int, help="inputs in all (default 10000, of cost 500); bombs: of each family")
+    parser.add_argument("--family", action="append", default=[], help="bombs of this family only, or of two: one+other")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--driver", choices=("seeded", "atheris"), default="seeded")
@@ -36,9 +37,30 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the table's figures to this file too")
     given = parser.parse_args()
     for name in given.harness:
-        if name not in (*HARNESSES, "specs"):
+        if name not in (*HARNESSES, *OTHERS):
             parser.error(f"no harness is called {name}")
     return given
+
+
+def specs(given: argparse.Namespace) -> int:
+    from tests.tools.fuzz.generated import compare_generated  # it needs torch
+
+    return compare_generated(given.count or 10_000, given.seed, given.jobs)
+
+
+def bombs(given: argparse.Namespace) -> int:
+    from tests.tools.fuzz.bombs.run import run  # the other harnesses do without the families
+
+    return run(given.family, given.count or 3, given.seed, given.jobs, given.found)
+
+
+def cost(given: argparse.Namespace) -> int:
+    from tests.tools.fuzz.cost import run  # likewise
+
+    return run(given.count or 500, given.seed, given.jobs, given.found)
+
+
+OTHERS = {"specs": specs, "bombs": bombs, "cost": cost}
 
 
 def seeded(name: str, count: int, seed: int, jobs: int) -> Tally:
@@ -118,12 +140,10 @@ def main() -> int:
         return 3
     status, figures, start = 0, {}, time.monotonic()
     for name in names:
-        if name == "specs":
-            from tests.tools.fuzz.generated import compare_generated
-
-            status |= compare_generated(given.count, given.seed, given.jobs)
+        if name in OTHERS:
+            status |= OTHERS[name](given)
             continue
-        share = given.count if len(names) == 1 else round(given.count * SHARES[name] / sum(SHARES[n] for n in names))
+        share = round((given.count or 10_000) * SHARES[name] / sum(SHARES[n] for n in names if n in SHARES))
         tally = (
             guided(name, share, given.seed)
             if given.driver == "atheris"

@@ -17,17 +17,18 @@ def main() -> None:
     import atheris
 
     with atheris.instrument_imports(include=["archspec"]):
+        from tests.tools.fuzz.clock import Clock
         from tests.tools.fuzz.harness import HARNESSES, Tally
         from tests.tools.fuzz.promise import Broken, peak, watched
 
     name, runs, seed, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    harness, tally = HARNESSES[name], Tally()
+    harness, tally, clock = HARNESSES[name], Tally(), Clock()
 
     def one(data: bytes) -> None:
         case = harness.make(data)
         try:
             # Instrumented code is slower, and the fuzzer holds memory of its own: both promises are the other driver's.
-            tally.count(*watched(lambda: harness.run(case), memory=False, seconds=5))
+            tally.count(*watched(lambda: harness.run(case), memory=False, seconds=5, clock=clock))
         except Broken as error:
             tally.inputs += 1
             tally.broken.append((case, str(error)))

@@ -19,9 +19,10 @@ from archspec.language.schema_faults import validate
 from archspec.language.text.files import decode
 from archspec.language.text.reader import read
 from archspec.testing.expectations import check_expectations
+from tests.tools.fuzz.clock import Clock
 
 SECONDS = 1.0
-"""Of the processor, for one input: what else runs on the machine does not count."""
+"""Of the processor, for one input, as :mod:`tests.tools.fuzz.clock` counts them."""
 MEBIBYTES = 300
 """The most that the process may ever have held, Python and archspec included."""
 
@@ -166,14 +167,14 @@ assert PYTHON.keys() >= FUNCTIONS.keys()
 
 
 @contextmanager
-def stopped_after(seconds: float) -> Iterator[None]:
-    """Raises :class:`Broken` in what runs longer than so many seconds of the processor."""
+def stopped_after(seconds: float, second: float) -> Iterator[None]:
+    """Raises :class:`Broken` in what runs longer than so many seconds of the promise, each of ``second``."""
 
     def stop(*_: object) -> None:
         raise Broken(f"not done after {seconds:g} s")
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds * second)
     try:
         yield
     finally:
@@ -181,21 +182,24 @@ def stopped_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def watched(run: Callable[[], int], *, memory: bool = True, seconds: float = SECONDS) -> tuple[int, float]:
-    """What ``run`` gives and the seconds that it took.
+def watched(
+    run: Callable[[], int], *, memory: bool = True, seconds: float = SECONDS, clock: Clock | None = None
+) -> tuple[int, float]:
+    """What ``run`` gives and the seconds that it took, of the promise's by ``clock``.
 
     Raises:
         Broken: any exception but its own, too much time, or (``memory``) a process that has grown too large.
     """
-    start = time.process_time()
+    second = (clock or Clock()).second()
+    start = time.thread_time()
     try:
-        with stopped_after(10 * seconds):
+        with stopped_after(10 * seconds, second):
             result = run()
     except Broken:
         raise
     except Exception as error:
         raise Broken(f"{type(error).__name__}: {error}") from error
-    taken = time.process_time() - start
+    taken = (time.thread_time() - start) / second
     require(taken <= seconds, f"{taken:.1f} s of the processor")
     require(not memory or peak() <= MEBIBYTES, f"{peak():.0f} MiB")
     return result, taken

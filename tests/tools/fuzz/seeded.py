@@ -6,6 +6,7 @@ import random
 import resource
 from collections.abc import Iterable
 
+from tests.tools.fuzz.clock import Clock
 from tests.tools.fuzz.harness import HARNESSES, Tally
 from tests.tools.fuzz.promise import Broken, peak, watched
 
@@ -22,11 +23,11 @@ def data_of(name: str, seed: int, number: int) -> bytes:
 
 def drive(name: str, seed: int, numbers: Iterable[int], *, memory: bool = True) -> Tally:
     """Run inputs of a harness by their numbers."""
-    harness, tally = HARNESSES[name], Tally()
+    harness, tally, clock = HARNESSES[name], Tally(), Clock()
     for number in numbers:
         case = harness.make(data_of(name, seed, number))
         try:
-            tally.count(*watched(lambda case=case: harness.run(case), memory=memory))
+            tally.count(*watched(lambda case=case: harness.run(case), memory=memory, clock=clock))
         except Broken as error:
             tally.inputs += 1
             tally.broken.append((case, str(error)))
