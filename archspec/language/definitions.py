@@ -15,9 +15,10 @@ from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import read_steps
-from archspec.language.terms import Cursor
+from archspec.language.terms import Cursor, ambiguous_text
 from archspec.language.text.document import Document
 from archspec.language.text.reader import read
+from archspec.language.text.scalars import ambiguity
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.work import DEFINING, ENTRIES, Work
@@ -226,12 +227,17 @@ class DefinitionScope:
 
 
 def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faults) -> None:
-    """Refuse a parameter that would shadow a word of the language or a name that every expression has."""
+    """Refuse a parameter that would shadow a word of the language or a name that every expression has.
+
+    An expression could not read a parameter called ``n`` or ``y`` without quotes or an operator around its name.
+    """
     for name in section.value:
         if name in reserved_words() or name in builtin:
             what = "word of the language" if name in reserved_words() else "name that expressions have here already"
             message = f"a parameter cannot be called `{name}`: it is a {what}"
             faults.record("E312", message, section.child(name).key_span)
+        elif reason := ambiguity(name):
+            faults.add(ambiguous_text(name, section.child(name).key_span, f"{reason}; choose another name"))
 
 
 def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:

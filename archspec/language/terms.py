@@ -70,13 +70,25 @@ def written(value: object) -> str:
     return "a list" if isinstance(value, list) else "a mapping"
 
 
-def ambiguous(document: Document, path: Path) -> Diagnostic:
-    """The fault of a scalar that YAML versions read differently, where the spec needs a number or a truth value."""
+def ambiguous(document: Document, path: Path, kind: str = "") -> Diagnostic:
+    """The fault of a scalar that YAML versions read differently, where the spec needs a number or a truth value.
+
+    ``kind`` is that of the argument, if an expression could stand there, and so the name of a parameter.
+    """
     text = value_at(document.value, path)
-    help = f"{document.ambiguous[path]}; write a plain decimal number, `true` or `false`"
-    return Diagnostic(
-        "E110", f"`{cut(text)}` has different meanings in different YAML readers", document.span(path), help=help
-    )
+    if not text.isidentifier():
+        advice = "write a plain decimal number"
+    elif kind in ("integer", "size"):
+        advice = "choose another name for this parameter"
+    else:
+        named = "; if this is the name of a parameter, choose another name" if kind else ""
+        advice = f"write `true` or `false`{named}"
+    return ambiguous_text(text, document.span(path), f"{document.ambiguous[path]}; {advice}")
+
+
+def ambiguous_text(text: str, span: Span, help: str) -> Diagnostic:
+    """The fault of a text that YAML versions read differently."""
+    return Diagnostic("E110", f"`{cut(text)}` has different meanings in different YAML readers", span, help=help)
 
 
 def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
@@ -96,7 +108,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     if kind in ("word", "any") and WORD.fullmatch(value):
         return Term(span, value)
     if kind != "word" and cursor.path in cursor.document.ambiguous:
-        faults.add(ambiguous(cursor.document, cursor.path))
+        faults.add(ambiguous(cursor.document, cursor.path, kind))
         return Term(span, 1)
     expression = read_expression(value, span, faults)
     return Term(span, expression=expression) if expression else Term(span, 1)
