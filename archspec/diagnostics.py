@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from archspec.codes import CODES
 from archspec.hints import Hints
+from archspec.wording import LONGEST, bounded, first_of
 
 if TYPE_CHECKING:
     from archspec.work import Work
@@ -104,7 +105,7 @@ class Mention(NamedTuple):
 class Diagnostic:
     """One fault or warning.
 
-    ``message`` is a sentence without a final period. If it ends in a list, ``items`` has the entries. ``hint`` is shown
+    ``message`` is a sentence without a final period. If it ends in a list, ``items`` has all of it. ``hint`` is shown
     beside the caret. ``labels`` are second places, and ``notes`` lines of context such as the chain of shapes. ``help``
     says what to do, and ``mentions`` are the arguments of Python functions in it.
 
@@ -126,13 +127,19 @@ class Diagnostic:
 
     @classmethod
     def listing(cls, code: str, message: str, items: Iterable[str], separator: str = ", ", **more: Any) -> Self:
-        """A diagnostic whose message ends in a list of ``items``; ``more`` are further fields."""
+        """A diagnostic whose message ends in a list, of which it shows the start; ``more`` are further fields."""
         items = tuple(items)
-        return cls(code, f"{message}: {separator.join(items)}", items=items, **more)
+        return cls(code, f"{message}: {first_of(items, separator)}", items=items, **more)
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"{self.code} is not in the table of codes")
+        texts = (self.message, self.hint, self.help, *self.notes, *(label.text for label in self.labels))
+        if max(map(len, texts)) > LONGEST:
+            for name in ("message", "hint", "help"):
+                object.__setattr__(self, name, bounded(getattr(self, name)))
+            object.__setattr__(self, "notes", tuple(map(bounded, self.notes)))
+            object.__setattr__(self, "labels", tuple(Label(span, bounded(text)) for span, text in self.labels))
 
     @property
     def severity(self) -> Severity:
@@ -277,15 +284,6 @@ def cut(text: object, length: int = 60) -> str:
     """``text`` shortened for a message, with control and direction characters made visible."""
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(text)[: length * 4])
     return shown if len(shown) <= length else shown[: length - 3] + "..."
-
-
-def reason_of(error: OSError) -> str:
-    """Why the system refused something, for a message.
-
-    >>> reason_of(FileNotFoundError(2, "No such file or directory"))
-    'no such file or directory'
-    """
-    return (error.strerror or "unknown reason").lower()
 
 
 def in_one_line(error: BaseException) -> str:

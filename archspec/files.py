@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut, reason_of
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut
+from archspec.wording import reason_of
 
 FORCE = Mention("force", "`force=True`")
 

@@ -167,7 +167,7 @@ def _output_lost(error: OSError) -> int:
     discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return 0
-    from archspec.diagnostics import reason_of  # only for this error
+    from archspec.wording import reason_of  # only for this error
 
     say(f"archspec: the output cannot be written: {reason_of(error)}")
     return ENVIRONMENT

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 import archspec
-from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean, reason_of
+from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean
 from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
 from archspec.language.text.files import ReadLimits, decode
 from archspec.language.text.locate import open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
+from archspec.wording import reason_of
 from archspec.work import Limits
 
 from .attempt import OF_CLICK, attempt, demand, faults_of, refuse, status_of

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from archspec.diagnostics import Faults, Span, cut
 from archspec.graph.graph import Node, Region
 from archspec.language.spec import Spec
+from archspec.wording import first_of
 from archspec.work import Work
 
 
@@ -24,7 +25,7 @@ def find_outputs(
     known = {node.name: node.name for node in nodes if node.name not in inside}
     known.update({region.scope: region.result for region in regions if region.scope})
     faults = Faults(work)
-    stages = cut(", ".join(region.scope for region in regions if region.kind == "stage"), 400)
+    stages = first_of(region.scope for region in regions if region.kind == "stage")
     help = f"the stages are {stages}; a block is `layer1.0`; steps of stem and head have their own names"
     for number, label in enumerate(spec.outputs):
         if label not in known:

@@ -21,6 +21,7 @@ from archspec.language.text.reader import read
 from archspec.language.text.scalars import ambiguity
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
+from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES, Work
 
 T = TypeVar("T")
@@ -191,9 +192,7 @@ class DefinitionScope:
             message = f"no {kind} is called `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
             hint = context.faults.hint(word, words)
-            context.faults.record(
-                code, message, setting.term.span, hint, help=f"available: {cut(', '.join(words), 400)}"
-            )
+            context.faults.record(code, message, setting.term.span, hint, help=f"available: {first_of(words, most=30)}")
         return setting
 
     def _signature(

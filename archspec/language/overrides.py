@@ -12,6 +12,7 @@ from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
 from archspec.language.text.document import Document, Path, Place
 from archspec.language.text.reader import read
+from archspec.wording import first_of
 from archspec.work import Work
 
 MAX_PARTS = 32
@@ -103,7 +104,7 @@ def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None
     known = base.value.get("params") or {}
     if first == "params" and len(parts) > 1 and parts[1][0] not in known:
         name, span = parts[1]
-        help = f"its parameters are {cut(', '.join(known), 400)}" if known else "it has no `params`"
+        help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
         message = f"the spec has no parameter `{cut(name)}`"
         raise SpecError([Diagnostic("E313", message, span, did_you_mean(str(name), known), help=help)])
 

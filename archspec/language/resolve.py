@@ -26,6 +26,7 @@ from archspec.language.steps import read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document
+from archspec.wording import first_of
 from archspec.work import Work
 
 
@@ -157,7 +158,7 @@ def _check_settings_are_read(
     blocks = [block for stage in stages for block in stage.blocks.entries]
     for key in settings:
         if blocks and all(key in block.fixed for block in blocks):
-            names = ", ".join(dict.fromkeys(f"`{block.name}`" for block in blocks))
+            names = first_of(dict.fromkeys(f"`{block.name}`" for block in blocks))
             message = f"no block reads `{key}` from here: {names} {'fix' if ',' in names else 'fixes'} it"
             faults.record("W301", message, root.child(key).key_span)
 
@@ -196,7 +197,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
     if chosen is not None and chosen.value not in known:
         hint = did_you_mean(str(chosen.value), known)
         message = f"no naming convention is called `{cut(chosen.value)}`"
-        faults.record("E302", message, chosen.span, hint, help=f"available: {', '.join(known)}")
+        faults.record("E302", message, chosen.span, hint, help=f"available: {first_of(known)}")
     for layer in (known.get(chosen.value) if chosen else None, written):
         items = layer.filled() if layer and isinstance(layer.value, dict) else {}
         found |= {key: read_template(item, faults) for key, item in items.items() if key != "convention"}

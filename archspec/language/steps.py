@@ -12,6 +12,7 @@ from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
 from archspec.language.terms import Cursor, check_name, written
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES
 
 COMMON_ARGUMENTS = ("name", "when")
@@ -176,7 +177,7 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is not None and not isinstance(body.value, dict):
         message = f"`{fragment.name}` takes a mapping of its parameters"
-        example = ", ".join(f"{name}: ..." for name in fragment.params)
+        example = first_of(f"{name}: ..." for name in fragment.params)
         context.faults.record("E202", message, body.span, help=f"write `- {fragment.name}: {{{example}}}`")
         return None
     name, when = _common(body, context)

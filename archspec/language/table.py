@@ -16,6 +16,7 @@ from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
 from archspec.language.text.document import Path
+from archspec.wording import first_of
 from archspec.work import DEFINING
 
 NUMBERS = ("count", "channels", "stride", "dilation")
@@ -173,7 +174,7 @@ class Table:
             self.unknown_block = True
             names = list(self.scope.visible("blocks"))
             hint = self.faults.hint(str(name), names)
-            help = f"available: {cut(', '.join(names[:12]), 400)}"
+            help = f"available: {first_of(names)}"
             self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)
         return block
 
@@ -226,7 +227,7 @@ class Table:
             if key in COLUMNS or key in params:
                 cells[key] = self._cell(key, cursor, params.get(key))
             elif key in self.declared and isinstance(self.cursor.value[key], list) and blocks.entries:
-                names = ", ".join(dict.fromkeys(block.name for block in blocks.entries))
+                names = first_of(dict.fromkeys(block.name for block in blocks.entries))
                 message = f"stage {number + 1} sets `{cut(key)}`, but its block `{names}` has no such parameter"
                 help = "write `null` for the stages without it"
                 self.faults.record("E301", message, cursor.span, help=help)

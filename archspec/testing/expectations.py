@@ -17,6 +17,7 @@ from archspec.graph.graph import Graph
 from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
+from archspec.wording import first_of
 
 __all__ = [
     "NAMES",
@@ -188,7 +189,7 @@ class Measures:
 
     def _no_stage(self, claim: Claim) -> Diagnostic:
         message = f"{self._network(claim)} has no stage `{cut(claim.stage)}`"
-        hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {', '.join(self.stages)}"
+        hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {first_of(self.stages)}"
         return Diagnostic("E310", message, claim.stage_span, hint, help=help)
 
     def _network(self, claim: Claim) -> str:
@@ -230,7 +231,7 @@ class Measures:
         rule = {"macs": "macs", "receptive_field": "reach"}.get(claim.key)
         if rule and (not claim.stage or claim.key == "macs"):
             silent = self.network.without_rule(rule)
-            help = f"there is no rule for it in {', '.join(silent)}" if silent else "the network has no map to look at"
+            help = f"there is no rule for it in {first_of(silent)}" if silent else "the network has no map to look at"
         return Diagnostic("E702", message, claim.key_span, help=help)
 
     def _failed(self, claim: Claim, found: int, expectation: Expectation) -> Diagnostic:

@@ -76,8 +76,9 @@ def check_diagnostics(found: Iterable[Diagnostic]) -> None:
     """The codes are known, the sentences can be printed, and every place lies inside its source."""
     for diagnostic in found:
         require(diagnostic.code in CODES, f"no such code: {diagnostic.code}")
-        require(len(diagnostic.message) < 1000, f"a long message: {diagnostic.message[:100]}")
-        for text in (diagnostic.message, diagnostic.hint, diagnostic.help, *diagnostic.notes):
+        labels = [label.text for label in diagnostic.labels]
+        for text in (diagnostic.message, diagnostic.hint, diagnostic.help, *diagnostic.notes, *labels):
+            require(len(text) < 1000, f"a long text: {text[:100]}")
             require(text.isprintable(), f"unprintable: {text!r}")
         for span in (diagnostic.span, *(label.span for label in diagnostic.labels)):
             if span is not None:
