@@ -195,6 +195,8 @@ def main() -> int:
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
         return status() or INTERRUPTED
+    finally:
+        gc.freeze()  # the process ends: looking for garbage among a million objects would only take time
 
 
 def _prepare() -> None:
