@@ -56,7 +56,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile |
         return None
     from archspec.testing.find import is_spec  # only where there is YAML
 
-    return SpecFile.from_parent(parent, path=file_path) if is_spec(file_path) else None
+    if not is_spec(file_path):
+        return None
+    shown = _shown(file_path.name)
+    if shown == file_path.name:
+        return SpecFile.from_parent(parent, path=file_path)
+    folder = f"{parent.nodeid}/" if parent.nodeid not in ("", ".") else ""
+    return SpecFile.from_parent(parent, path=file_path, nodeid=folder + shown)
+
+
+def _shown(name: str) -> str:
+    """A file's name as pytest may print it: it commands neither a terminal nor a workflow."""
+    from archspec_cli.inert import inert  # type: ignore[import-not-found]  # in the folder `cli`; only where there is a spec
+
+    return "\\u000a".join(inert(part) for part in name.split("\n"))
 
 
 def _folders(node: pytest.Collector) -> list[Path]:
@@ -116,14 +129,15 @@ class SpecItem(pytest.Item):
             raise Failed(case.diagnostics)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.line - 1, f"{self.path.name}: {self.name}"
+        return self.path, self.line - 1, f"{_shown(self.path.name)}: {self.name}"
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if not isinstance(excinfo.value, Failed):
             return super().repr_failure(excinfo, style)
+        from archspec_cli.inert import inert  # only for a failure
         from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`; only for a failure
 
-        return "\n\n".join(render(each, Terminal()) for each in excinfo.value.diagnostics)
+        return inert("\n\n".join(render(each, Terminal()) for each in excinfo.value.diagnostics))
 
 
 class Failed(Exception):

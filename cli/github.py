@@ -17,7 +17,7 @@ def put(findings: Iterable[Finding]) -> None:
     safe = Terminal.of(sys.stdout).safe
     lines = list(dict.fromkeys(as_annotation(finding, safe) for finding in findings))
     for line in lines[:MAX_SHOWN]:
-        write(f"{line}\n", sys.stdout)
+        write(f"{line}\n", sys.stdout, commands=True)
     if len(lines) > MAX_SHOWN:
         say(f"{len(lines):,} diagnostics; the first {MAX_SHOWN} are shown")
 

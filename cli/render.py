@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from .inert import escaped, inert
 from .spelling import with_options
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Terminal:
         with contextlib.suppress(UnicodeError):
             if character.isprintable() and character.encode(self.encoding):
                 return character
-        return f"\\u{ord(character):04x}"
+        return escaped(character)
 
     def console(self, stream: IO[str]) -> Console:
         """rich's console on ``stream``, for a person."""
@@ -215,9 +216,16 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
 # -- plain text ------------------------------------------------------------------------------------------------------
 
 
-def write(text: str, stream: IO[str] | None) -> None:
-    """Write and flush, so that the two streams keep their order. A closed stream ignores the text."""
+def write(text: str, stream: IO[str] | None, *, commands: bool = False) -> None:
+    """Write and flush, so that the two streams keep their order. A closed stream ignores the text.
+
+    Args:
+        text: the text. :func:`inert` makes it harmless.
+        stream: where it goes.
+        commands: whether the text is commands of a workflow, and goes out as it is.
+    """
     raw = getattr(stream, "buffer", None)
+    text = text if commands else inert(text)
     if stream is None:
         return
     if not isinstance(raw, io.RawIOBase):

@@ -9,6 +9,7 @@ from archspec.analysis.parts import Totals
 from archspec.display import counted, display_width
 from archspec.operations.shapes import show_shape
 
+from .inert import inert
 from .render import MAX_KEYS, Terminal, and_more, put, short
 
 Rows = Sequence[Sequence[str]]
@@ -98,7 +99,7 @@ def _draw(rows: Rows, right: Collection[int], indent: str, header: bool, total: 
         # The names of rows are folded last: nobody can copy a name in two pieces.
         whole = number == 0 and 3 * named <= 2 * terminal.width
         drawn.add_column(Text(cell), justify="right" if number in right else "left", overflow="fold", no_wrap=whole)
-    body = rows[1:] if header else rows
+    body = [[inert(cell) for cell in row] for row in (rows[1:] if header else rows)]
     for number, row in enumerate(body):
         style = "bold" if total and number == len(body) - 1 else ""
         drawn.add_row(*map(Text, row), style=style)
