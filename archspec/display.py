@@ -6,6 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+MAX_COLUMN = 200
+"""The most characters to which the cells of a column are filled up: one merge may name thousands of inputs."""
+
 
 def plain(thing: object, *names: str) -> dict[str, Any]:
     """These attributes as JSON has them: sequences as lists, mappings as objects.

@@ -86,6 +86,8 @@ class Terminal:
         """The text for each character of ``line``, and the columns, from 0, at which they start. The end comes last."""
         from archspec.display import display_width  # `--help` does not need the compiler
 
+        if line.isascii() and line.isprintable():
+            return list(line), list(range(len(line) + 1))
         shown: list[str] = []
         starts = [0]
         for character in line:
@@ -182,6 +184,11 @@ class DiagnosticPrinter:
         self.terminal = Terminal.of(sys.stderr)
         self.errors = 0
         self.warnings = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it prints no more diagnostics."""
+        return self.errors + self.warnings >= MAX_SHOWN
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:

@@ -35,10 +35,11 @@ class Text:
         if tested.update and tested.update.changed:
             _put_diff(tested.update.diff())
         for case, new in _told_once(outcome):
+            change = case.change if new and not self.report.full else None
             self.report.add(new)
-            if new and case.change:
-                lines = [f"  - {line.strip()}" for line in case.change.before]
-                lines += [f"  + {line.strip()}" for line in case.change.after]
+            if change:
+                lines = [f"  - {line.strip()}" for line in change.before]
+                lines += [f"  + {line.strip()}" for line in change.after]
                 say("\n".join(map(self.report.terminal.safe, lines)))
         for name, reason in (tested.update.left if tested.update else {}).items():
             say(self.report.terminal.safe(f"{outcome.file}: {name} is unchanged: {reason}"))

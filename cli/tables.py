@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 from archspec.analysis.parts import Totals
-from archspec.display import counted, display_width
+from archspec.display import MAX_COLUMN, counted, display_width
 from archspec.operations.shapes import show_shape
 
 from .inert import inert
@@ -75,8 +75,8 @@ def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:
 
 
 def plain(rows: Rows, right: Collection[int] = (), indent: str = "") -> str:
-    """Rows in aligned columns, two spaces apart."""
-    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    """Rows in aligned columns, two spaces apart. A cell wider than :data:`MAX_COLUMN` widens its own row only."""
+    widths = [min(MAX_COLUMN, max(map(display_width, column))) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -232,8 +233,12 @@ def _stages(before: Report, after: Report) -> Iterator[Change]:
 
 def _by_name(found: Report) -> dict[tuple[str, int], Part]:
     """The rows of a report by name and, since parts between stages share a name, by number."""
-    names = [part.name for part in found.rows]
-    return {(part.name, names[:number].count(part.name)): part for number, part in enumerate(found.rows)}
+    rows: dict[tuple[str, int], Part] = {}
+    seen: Counter[str] = Counter()
+    for part in found.rows:
+        rows[part.name, seen[part.name]] = part
+        seen[part.name] += 1
+    return rows
 
 
 def _totals(found: Report) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ class Kind(NamedTuple):
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IndexedGraph:
     """A graph, and by position what the analyses ask of each of its nodes.
 
@@ -41,6 +43,17 @@ class IndexedGraph:
     @property
     def nodes(self) -> tuple[Node, ...]:
         return self.graph.nodes
+
+    def inside(self, scope: str) -> list[int]:
+        """The positions of the nodes in a scope, such as ``layer1``, in the order of their names."""
+        names, positions = self._sorted
+        return positions[bisect_left(names, f"{scope}.") : bisect_left(names, f"{scope}/")]  # `/` comes after `.`
+
+    @functools.cached_property
+    def _sorted(self) -> tuple[list[str], list[int]]:
+        """The names of the nodes in alphabetic order, and their positions."""
+        positions = sorted(range(len(self.nodes)), key=lambda position: self.nodes[position].name)
+        return [self.nodes[position].name for position in positions], positions
 
     def without_rule(self, what: str) -> tuple[str, ...]:
         """The operations that have no rule for ``what``, by name."""

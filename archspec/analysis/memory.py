@@ -156,14 +156,19 @@ def _folded(network: IndexedGraph, position: int, roots: list[int], last: Sequen
     """
     operation, shapes = network.nodes[position].operation, network.shapes[position]
     sources = [roots[source] for source in network.sources[position]]
-    results = [0, *(item * math.prod(operation.shape(shapes[:count])) for count in range(2, len(shapes) + 1))]
+    output = item * network.facts[position].elements
+    ends = {root: max(step, 1) for step, root in enumerate(sources) if root != SOURCE and last[root] == position}
+    over = [0] * len(sources)  # what is freed after each step, of the inputs that it is the last to read
+    for root, step in ends.items():
+        over[step] += item * network.facts[root].elements
     found: list[int] = []
-    freed = 0
-    for step in range(1, len(results)):
-        found.append(results[step - 1] + results[step] - results[-1] - freed)
-        read, later = set(sources[:2] if step == 1 else [sources[step]]), sources[step + 1 :]
-        over = [root for root in read if root != SOURCE and last[root] == position and root not in later]
-        freed += sum(item * network.facts[root].elements for root in over)
+    shape, before, freed = shapes[0], 0, 0
+    for step in range(1, len(shapes)):
+        shape = operation.shape((shape, shapes[step]))
+        result = item * math.prod(shape)
+        found.append(before + result - output - freed)
+        freed += over[step]
+        before = result
     return max(found)
 
 

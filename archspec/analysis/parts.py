@@ -106,7 +106,7 @@ class Parts:
 
     def scope(self, scope: str) -> Costs:
         """The costs of all nodes in a scope, such as ``features``, which stages may share with what is around them."""
-        inside = [i for i, node in enumerate(self.network.nodes) if node.name.startswith(f"{scope}.")]
+        inside = self.network.inside(scope)
         return _sum([self.network.facts[i] for i in inside], [self.trainable[i] for i in inside])
 
     def stages(self) -> tuple[Part, ...]:

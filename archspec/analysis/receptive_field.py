@@ -113,12 +113,12 @@ def _before(network: IndexedGraph, output: int) -> set[int]:
 
 def _joined(values: list[_Field]) -> _Field:
     """The field of a merge: from the first that any way sees to the last."""
-    found: list[tuple[_Interval, ...]] = []
+    different: dict[tuple[_Interval, ...], None] = {}
     for value in values:
         if value is None or isinstance(value, Everywhere):
             return value
-        if value not in found:
-            found.append(value)
+        different[value] = None
+    found = list(different)
     if len(found) == 1:
         return found[0]
     if all(_alike(value) for value in found):

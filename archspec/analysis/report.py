@@ -12,9 +12,10 @@ from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
-from archspec.diagnostics import Diagnostic, Source, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
 from archspec.display import html_table, plain
 from archspec.graph.graph import Graph
+from archspec.hints import Hints
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
@@ -194,21 +195,33 @@ def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     """Of each node, whether its weights are trained."""
     if not frozen:
         return (True,) * len(graph.nodes)
-    known = {scope for node in graph.nodes for scope in _scopes(node.name)}
+    names = [node.name for node in graph.nodes]
+    around = {scope: _around(scope) for scope in map(_scope, names)}
+    known = dict.fromkeys([*[each for scopes in around.values() for each in scopes], *names])
     unknown = [scope for scope in frozen if scope not in known]
     if unknown:
-        raise SpecError([_no_scope(scope, known, graph.name) for scope in unknown])
-    return tuple([not any(scope in frozen for scope in _scopes(node.name)) for node in graph.nodes])
+        hints = Hints()
+        raise SpecError([_no_scope(scope, hints.nearest(scope, known), graph.name) for scope in unknown])
+    chosen = set(frozen)
+    inside = {scope: not chosen.isdisjoint(scopes) for scope, scopes in around.items()}
+    return tuple([not (inside[_scope(name)] or name in chosen) for name in names])
 
 
-def _scopes(name: str) -> list[str]:
-    """A node's name and every scope around it: ``a.b.c``, ``a.b``, ``a``."""
-    parts = name.split(".")
-    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+def _scope(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
-def _no_scope(scope: str, known: Iterable[str], name: str) -> Diagnostic:
-    hint = did_you_mean(scope, known)
+def _around(scope: str) -> list[str]:
+    """A scope and every scope around it: ``a.b.c``, ``a.b``, ``a``."""
+    found = []
+    while scope:
+        found.append(scope)
+        scope = _scope(scope)
+    return found
+
+
+def _no_scope(scope: str, close: str, name: str) -> Diagnostic:
+    hint = suggest(close)
     help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
     place = Source("frozen", scope, "argument").part()
     return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", place, hint, help=help)

@@ -32,14 +32,15 @@ class Multiply(Merge):
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         """Each factor where the other's gradient is needed; of three and more, the products on the way are factors."""
         read: set[int] = set()
-        products = 0
+        products, product, before = 0, inputs[0], needed[0]
         for i in range(1, len(inputs)):
-            if any(needed[:i]):
+            if before:
                 read.add(i)
             if needed[i] and i == 1:
                 read.add(0)
             elif needed[i]:
-                products += math.prod(self.shape(inputs[:i]))
+                products += math.prod(product)
+            product, before = self.shape((product, inputs[i])), before or needed[i]
         return Saved(tuple(sorted(read)), more=Bytes(products))
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:

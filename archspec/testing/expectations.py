@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Parts, weighted_layers
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean, suggest
 from archspec.graph.graph import Graph
+from archspec.hints import Hints
 from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
@@ -168,6 +169,8 @@ class Measures:
         self.parts = Parts(self.network, [True] * len(graph.nodes))
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
         self.output = list(self.network.outputs.values())[-1]
+        self.known: dict[tuple[str, str], int | Shape | None] = {}
+        self.hints = Hints()
 
     def compare(self, claim: Claim) -> Compared:
         """A claim beside what was measured, and the diagnostic if it does not hold, or is faulty."""
@@ -175,7 +178,10 @@ class Measures:
             return Compared(claim, None, self._no_stage(claim))
         if not claim.key:
             return Compared(claim, None, None)
-        measured = self.measure(claim.stage, claim.key)
+        what = claim.stage, claim.key
+        if what not in self.known:
+            self.known[what] = self.measure(*what)
+        measured = self.known[what]
         if isinstance(measured, tuple):
             return Compared(claim, measured, self._compare_output(claim, measured))
         try:
@@ -189,7 +195,8 @@ class Measures:
 
     def _no_stage(self, claim: Claim) -> Diagnostic:
         message = f"{self._network(claim)} has no stage `{cut(claim.stage)}`"
-        hint, help = did_you_mean(claim.stage, self.stages), f"the stages are {first_of(self.stages)}"
+        hint = suggest(self.hints.nearest(claim.stage, self.stages))
+        help = f"the stages are {first_of(self.stages)}"
         return Diagnostic("E310", message, claim.stage_span, hint, help=help)
 
     def _network(self, claim: Claim) -> str:
@@ -205,8 +212,8 @@ class Measures:
     def measure(self, stage: str, key: str) -> int | Shape | None:
         """The figure of the network or of one of its stages; None where it cannot be had."""
         if key == "output":
-            inside = [node.shape for node in self.graph.nodes if node.name.startswith(f"{stage}.")] if stage else []
-            return inside[-1] if inside else self.graph.output
+            inside = self.network.inside(stage) if stage else []
+            return self.graph.nodes[max(inside)].shape if inside else self.graph.output
         part = self.parts.scope(stage) if stage else self.parts.costs(0, len(self.graph.nodes))
         if key in ("params", "macs", "activations"):
             value: int | None = getattr(part, key)

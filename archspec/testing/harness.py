@@ -56,8 +56,8 @@ class Case:
     """One thing that was tested.
 
     ``name`` is ``valid``, an expectation such as ``expect.params``, or one of :data:`CASES`. ``span`` is the place that
-    it speaks of, or None. ``left_out`` says why it was not tested, ``change`` what would make it pass;
-    ``note`` is for the pass, on which batch and input it was.
+    it speaks of, or None. ``left_out`` says why it was not tested, ``compared`` what a wrong expectation was compared
+    with; ``note`` is for the pass, on which batch and input it was.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Case:
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: float = 0.0
     left_out: str = ""
-    change: SpecEdit | None = None
+    compared: Compared | None = None
     note: str = ""
 
     @property
@@ -77,6 +77,15 @@ class Case:
     def failed(self) -> bool:
         """Whether a fault was found."""
         return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
+
+    @property
+    def change(self) -> SpecEdit | None:
+        """How the lines of a wrong expectation would read with the measured value."""
+        from archspec.testing.edits import edited_lines  # only a wrong expectation needs these
+        from archspec.testing.update import edit_of  # likewise
+
+        edit = edit_of(self.compared) if self.compared else None
+        return SpecEdit(*edited_lines(edit)) if edit else None
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -239,21 +248,7 @@ def _expected(measures: Measures, budgets: Iterable[str | Source]) -> Iterator[C
     for compared in compare_claims(measures, budgets):
         claim, fault = compared.claim, compared.fault
         name = f"expect.{claim.name}" if claim.path else f"budget {claim.name}"
-        yield Case(name, claim.span, (fault,) if fault else (), change=_change(compared) if fault else None)
-
-
-def _change(compared: Compared) -> SpecEdit | None:
-    """How the lines of an expectation would read with the measured value."""
-    from archspec.testing.update import edit_of, replaced  # where all holds, a check starts without the writer of YAML
-
-    edit = edit_of(compared)
-    if edit is None:
-        return None
-    source, first = edit.span.source, edit.span.line - 1
-    before = source.text.splitlines()
-    after = replaced(source.text, edit).splitlines()
-    last = edit.span.end_line
-    return SpecEdit(tuple(before[first:last]), tuple(after[first : last + len(after) - len(before)]))
+        yield Case(name, claim.span, (fault,) if fault else (), compared=compared if fault else None)
 
 
 def has_torch() -> bool:

@@ -6,35 +6,25 @@ power. Every change is read back, and dropped if the text would then mean anythi
 
 from __future__ import annotations
 
-import copy
 import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
 
 from archspec.analysis.numbers import MAX_BITS
-from archspec.diagnostics import Source, Span, SpecError
+from archspec.diagnostics import Source, SpecError
 from archspec.graph.graph import Graph
-from archspec.language.text.document import Document, Path, value_at
+from archspec.language.text.document import Document, Path
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import Raw, flow
 from archspec.operations.shapes import Shape
+from archspec.testing.edits import Edit, Writing, between, holds, just_before
 from archspec.testing.expectations import Compared, Measures, claims_of
-from archspec.testing.figures import UNITS, BadExpectation, read_expectation
+from archspec.testing.figures import UNITS
 
 ADDED = ("params", "macs", "output")
 """The expectations that are written into a spec without any."""
-
-
-class Edit(NamedTuple):
-    """A value of ``expect`` and the text that takes its place; ``value`` is what was measured."""
-
-    path: Path
-    span: Span
-    text: str
-    value: int | Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +66,11 @@ def update(graph: Graph) -> Update:
             return Update(document.source, text, {"expect": "the layout has no place for another key"})
         return Update(document.source, added, {})
     edits = [*_changes(measures, document, left), *_fillings(measures, document)]
-    for edit in sorted(edits, key=lambda edit: edit.span[1:], reverse=True):  # from the end, so that places stay true
-        edited = replaced(text, edit)
-        if _says(edited, text, edit.path, edit.value):
-            text = edited
-        else:
-            left[_name(edit.path)] = "the value cannot be replaced in its place, such as one that an alias shares"
-    return Update(document.source, text, left)
+    edits.sort(key=lambda edit: edit.span[1:], reverse=True)
+    writing = Writing(text)
+    writing.write(edits)
+    why = "the value cannot be replaced in its place, such as one that an alias shares"
+    return Update(document.source, writing.text, {**left, **dict.fromkeys(map(_name, writing.left), why)})
 
 
 def edit_of(compared: Compared) -> Edit | None:
@@ -90,7 +78,7 @@ def edit_of(compared: Compared) -> Edit | None:
     claim, measured, _ = compared
     if measured is None or not claim.path or isinstance(claim.value, dict):
         return None
-    old = _between(claim.span)
+    old = between(claim.span)
     new = _list(old, measured) if isinstance(measured, tuple) else figure(old, measured)
     return Edit(claim.path, claim.span, new, measured) if new else None
 
@@ -124,9 +112,9 @@ def _fillings(measures: Measures, document: Document) -> Iterator[Edit]:
             if measured is None:
                 continue
             span = document.span(here)
-            old = _between(span)
+            old = between(span)
             new = _list("", measured) if isinstance(measured, tuple) else figure("", measured)
-            gap = "" if old or _before(span) == " " else " "
+            gap = "" if old or just_before(span) == " " else " "
             yield Edit(here, span, gap + new, measured)
 
 
@@ -135,15 +123,15 @@ def _with_expect(source: Source, measures: Measures) -> str | None:
     found = {key: measured for key in ADDED if (measured := measures.measure("", key)) is not None}
     values = {key: Raw(_list("", each) if isinstance(each, tuple) else figure("", each)) for key, each in found.items()}
     line_break = "\r\n" if "\r\n" in source.text else "\n"
-    before = source.text if source.text.endswith(("\n", "\r")) else source.text + line_break
-    text = f"{before}expect: {flow(values)}{line_break}"
+    beginning = source.text if source.text.endswith(("\n", "\r")) else source.text + line_break
+    text = f"{beginning}expect: {flow(values)}{line_break}"
     try:
         added = read(Source(source.name, text, "text")).value
     except SpecError:
         return None
     same = {key: value for key, value in added.items() if key != "expect"} == read(source).value
-    holds = all(_holds(added.get("expect", {}).get(key), measured) for key, measured in found.items())
-    return text if same and holds else None
+    hold = all(holds(added.get("expect", {}).get(key), measured) for key, measured in found.items())
+    return text if same and hold else None
 
 
 # -- the form of a value -----------------------------------------------------------------------------------------------
@@ -205,60 +193,6 @@ def _list(old: str, measured: Shape) -> str:
     for number, value in reversed(list(zip(numbers, measured, strict=True))):
         old = old[: number.start()] + str(value) + old[number.end() :]
     return old
-
-
-# -- the text ----------------------------------------------------------------------------------------------------------
-
-
-def replaced(text: str, edit: Edit) -> str:
-    """The text with one edit."""
-    _, line, column, end_line, end_column = edit.span
-    return text[: _offset(text, line, column)] + edit.text + text[_offset(text, end_line, end_column) :]
-
-
-def _between(span: Span) -> str:
-    text = span.source.text
-    return text[_offset(text, span.line, span.column) : _offset(text, span.end_line, span.end_column)]
-
-
-def _before(span: Span) -> str:
-    return span.source.text[: _offset(span.source.text, span.line, span.column)][-1:]
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    return sum(len(each) for each in text.splitlines(keepends=True)[: line - 1]) + column - 1
-
-
-def _says(text: str, before: str, path: Path, measured: int | Shape) -> bool:
-    """Whether the text has the measured value at the path, and otherwise means the same as before."""
-    try:
-        new, old = (read(Source("", each, "text")).value for each in (text, before))
-        there = value_at(new, path)
-    except (SpecError, KeyError, IndexError, TypeError):
-        return False
-    return _holds(there, measured) and bool(_without(new, path) == _without(old, path))
-
-
-def _holds(value: Any, measured: int | Shape) -> bool:
-    if isinstance(measured, tuple):
-        return isinstance(value, list) and tuple(value) == measured
-    try:
-        return read_expectation(value).holds(measured)
-    except BadExpectation:
-        return False
-
-
-def _without(value: Any, path: Path) -> Any:
-    """A copy with None at the path. Each place has its own copy of what an alias shares, so only one place changes."""
-    value = _unshared(value)
-    value_at(value, path[:-1])[path[-1]] = None
-    return value
-
-
-def _unshared(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _unshared(each) for key, each in value.items()}
-    return [_unshared(each) for each in value] if isinstance(value, list) else copy.copy(value)
 
 
 def _name(path: Path) -> str:
