@@ -28,8 +28,9 @@ from archspec.verification import importing
 
 AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
 LIBRARIES = ("torchvision", "timm")
-LONGEST = 2000
-"""The most characters of a reference: more than arguments need, and few enough for Python's parser."""
+LONGEST, DEEPEST, DIGITS = 2000, 16, 100
+"""The most characters of a reference, levels of lists in its arguments, and digits of a number: more than arguments
+need, and few enough for Python's parser with any settings."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def parse(text: str) -> Reference:
     """
     origin, colon, rest = text.partition(":")
     name, bracket, _ = rest.partition("(")
-    if len(text) > LONGEST or not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
+    if len(text) > LONGEST:
+        raise _fault("E901", f"a reference has at most {LONGEST:,} characters, and `{cut(text)}` has {len(text):,}")
+    if not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
         help = "write `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments like `(classes=10)`"
         raise _fault("E901", f"`{cut(text)}` is not a reference", help=help)
     args, kwargs = _arguments(text, rest[len(name) :]) if bracket else ((), {})
@@ -70,32 +73,49 @@ def _is_timm_name(origin: str, name: str) -> bool:
 
 
 def _arguments(text: str, written: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    written = f"f{written}"
+    if re.search(rf"[0-9_]{{{DIGITS + 1}}}", written):
+        raise _fault("E901", f"a number in the arguments of `{cut(text)}` has more than {DIGITS} digits")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            call = ast.parse(f"f{written}", mode="eval").body
+            call = ast.parse(written, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _fault("E901", f"the arguments of `{cut(text)}` are not valid Python", help=AS_CALL) from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise _fault("E901", f"the arguments of `{cut(text)}` are not a single call", help=AS_CALL)
-    args = tuple([_literal(text, argument) for argument in call.args])
+    args = tuple([_literal(written, argument) for argument in call.args])
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help=AS_NAMED)
         if keyword.arg in kwargs:
             raise _fault("E901", f"`{cut(text)}` passes `{cut(keyword.arg)}` twice")
-        kwargs[keyword.arg] = _literal(text, keyword.value)
+        kwargs[keyword.arg] = _literal(written, keyword.value)
     return args, kwargs
 
 
-def _literal(text: str, node: ast.expr) -> Any:
+def _literal(written: str, node: ast.expr) -> Any:
+    shown = cut(ast.get_source_segment(written, node))
+    if _deeper(node, DEEPEST):
+        help = "write a function without arguments that makes the network, and name that"
+        raise _fault("E901", f"the argument `{shown}` is nested deeper than {DEEPEST} levels", help=help)
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        shown = cut(ast.unparse(node))
         help = "use numbers, strings, True, False, None, and lists, tuples, sets or dictionaries of these"
         raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
+
+
+def _deeper(node: ast.expr, levels: int) -> bool:
+    """Whether lists, tuples, sets and dictionaries are nested deeper than this. It needs no recursion of its own."""
+    layer: list[ast.AST] = [node]
+    for _ in range(levels + 1):
+        layer = [each for each in layer if isinstance(each, ast.List | ast.Tuple | ast.Set | ast.Dict)]
+        if not layer:
+            return False
+        layer = [child for each in layer for child in ast.iter_child_nodes(each)]
+    return True
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import inspect
 import os
 import subprocess
 import sys
@@ -113,6 +115,55 @@ def test_text_that_is_not_a_reference(text: str) -> None:
     with pytest.raises(archspec.SpecError) as error:
         parse(text)
     assert [d.code for d in error.value.diagnostics] == ["E901"]
+
+
+DEEP = {
+    "a sum": "+".join(["1"] * 900),
+    "lists": "[" * 150 + "]" * 150,
+    "lists of a depth that Python reads": "[" * 17 + "]" * 17,
+    "lists and tuples": "[(" * 60 + "1," + ")]" * 60,
+    "dictionaries": "{1:" * 90 + "1" + "}" * 90,
+    "signs": "-" * 1900 + "1",
+    "negations": "not " * 450 + "1",
+    "functions": "lambda:" * 270 + "1",
+    "calls": "f(" * 190 + ")" * 190,
+    "attributes": "x." * 900 + "y",
+    "a number": "9" * 1500,
+    "a number with underscores": "1_" * 700 + "1",
+    "characters": "'" + "a" * 3000 + "'",
+}
+
+
+@pytest.mark.parametrize("limit", [0, 120])
+@pytest.mark.parametrize("argument", DEEP.values(), ids=DEEP)
+def test_long_and_deep_arguments(argument: str, limit: int) -> None:
+    """Refused in a short message, even for a program that sets a low limit to recursion."""
+    depth, before = len(inspect.stack(0)), sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + limit if limit else before)
+    try:
+        with pytest.raises(archspec.SpecError) as error:
+            parse(f"a:b(x={argument})")
+    finally:
+        sys.setrecursionlimit(before)
+    (found,) = error.value.diagnostics
+    assert found.code == "E901"
+    assert len(found.message) < 200
+
+
+@pytest.mark.parametrize(
+    "argument", ["(" * 150 + "1" + ")" * 150, "[" * 16 + "]" * 16, "9" * 100, "'(((((((((((((((('"]
+)
+def test_what_is_long_and_means_little_is_read(argument: str) -> None:
+    assert parse(f"a:b(x={argument})").kwargs == {"x": ast.literal_eval(argument)}
+
+
+def test_the_place_of_a_long_argument(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"archspec: 1\nname: a\nextends: resnet18\nreference: 'torchvision:resnet18(x={DEEP['a sum']})'\n")
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.verify(str(path))
+    (found,) = error.value.diagnostics
+    assert (found.code, found.span and found.span.line, found.span and found.span.column) == ("E901", 4, 12)
 
 
 @given(st.text(max_size=40), st.text(alphabet="()[]{}=,'\"1a. -*", max_size=40))
