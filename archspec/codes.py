@@ -87,6 +87,7 @@ CODES: dict[str, str] = {
     "E907": "reference cannot be traced",
     "E908": "keys differ from the reference's",
     "E909": "outputs differ from the reference's",
+    "E910": "reference cannot be compared",
     "W301": "unused setting",
     "W302": "`post` stage after `pre` stage",
     "W303": "several meanings of `channels`",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from archspec.verification.verdict import Keys, Verdict
 
 USAGE = 2
-OF_A_REFERENCE = ("E901", "E902", "E903", "E904", "E905")
+OF_A_REFERENCE = ("E901", "E902", "E903", "E904", "E905", "E910")
 """The faults of a reference. They are wrong usage if `--against` names the reference."""
 
 OF_A_LEVEL = {"E908": "keys", "E909": "outputs"}

@@ -133,7 +133,9 @@ class _TraceReader:
             name = rules.qualified(type(target))
             arguments = (*arguments, target.extra_repr(), target.training)
             for role, tensor in target.state_dict(keep_vars=True).items():
-                state[role] = StateTensor(self.owners[f"{node.target}.{role}"], tuple(tensor.shape))
+                if isinstance(tensor, Tensor):  # not the extra state of a module
+                    key = f"{node.target}.{role}"
+                    state[role] = StateTensor(self.owners.get(key, key), tuple(tensor.shape))
         result = self.builder.result
         shape = tuple(result.shape) if torch.is_tensor(result) else ()
         found = self.builder.add(name, operands, shape, state=state, arguments=arguments)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from archspec.diagnostics import in_one_line
 from archspec.tracing.canonical_form import Slot
+from archspec.tracing.foreign import foreign
 from archspec.tracing.rules import module_rule
 
 
@@ -49,22 +49,16 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
     Raises:
         Untraceable: ``torch.fx`` or the meta device fails on the network, or it needs more than one input.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            graph = module.graph if isinstance(module, fx.GraphModule) and _flat(module) else _traced(module)
-        except Untraceable:
-            raise
-        except (Exception, SystemExit) as error:  # whatever the network's own code raises when it meets a proxy
-            raise Untraceable(f"cannot be traced by torch.fx: {in_one_line(error)}") from None
+    with foreign(_refused("cannot be traced by torch.fx"), passing=(Untraceable,)):
+        graph = module.graph if isinstance(module, fx.GraphModule) and _flat(module) else _traced(module)
+    with foreign(_refused(f"cannot run on an input of {'x'.join(map(str, example.shape))}")), weightless(module):
         run = _Run(module, garbage_collect_values=False, graph=graph)
-        try:
-            with weightless(module):
-                run.run(example)
-        except (Exception, SystemExit) as error:  # whatever a kernel raises on shapes that do not fit
-            shape = "x".join(map(str, example.shape))
-            raise Untraceable(f"cannot run on an input of {shape}: {in_one_line(error)}") from None
+        run.run(example)
     return Trace(module, tuple(graph.nodes), run.env)
+
+
+def _refused(what: str) -> Callable[[BaseException], Untraceable]:
+    return lambda error: Untraceable(f"{what}: {in_one_line(error)}")
 
 
 def _flat(module: fx.GraphModule) -> bool:
@@ -107,17 +101,18 @@ def weightless(module: nn.Module) -> Iterator[None]:
             empty[id(tensor)] = nn.Parameter(made, False) if isinstance(tensor, nn.Parameter) else made
         return empty[id(tensor)]
 
-    for part in module.modules():
-        for held in (part._parameters, part._buffers):
-            kept.append((held, dict(held)))
-            for name, tensor in held.items():
-                held[name] = without_values(tensor)  # type: ignore[assignment]
     try:
+        for part in module.modules():
+            for held in (part._parameters, part._buffers):
+                kept.append((held, dict(held)))
+                for name, tensor in kept[-1][1].items():
+                    held[name] = without_values(tensor)  # type: ignore[assignment]
         with torch.no_grad():
             yield
     finally:
         for held, before in kept:
-            held.update(before)  # type: ignore[arg-type]
+            for name, tensor in before.items():  # a scripted module has no `update`
+                held[name] = tensor  # type: ignore[assignment]
 
 
 def executed(module: nn.Module, example: Tensor) -> list[Slot]:
@@ -146,17 +141,28 @@ def executed(module: nn.Module, example: Tensor) -> list[Slot]:
 
         return part.register_forward_hook(hear)
 
-    handles = [listen(path, part) for path, part in module.named_modules() if part._parameters or part._buffers]
+    handles = []
+    refused = foreign(_refused("cannot run"))  # comparing outputs will say what it raises
     try:
-        with weightless(module):
-            module(example)
-    except (Exception, SystemExit):
-        found.clear()
-        _run_on_zeros(module, example)
+        with contextlib.suppress(Untraceable), refused:
+            parts = [(path, part) for path, part in module.named_modules() if part._parameters or part._buffers]
+            handles += [listen(path, part) for path, part in parts]
+            if not _runs_on_meta(module, example):
+                found.clear()
+                _run_on_zeros(module, example)
     finally:
         for handle in handles:
             handle.remove()
     return list(found.values())
+
+
+def _runs_on_meta(module: nn.Module, example: Tensor) -> bool:
+    try:
+        with foreign(_refused("cannot run")), weightless(module):
+            module(example)
+    except Untraceable:
+        return False
+    return True
 
 
 def _run_on_zeros(module: nn.Module, example: Tensor) -> None:
@@ -166,8 +172,7 @@ def _run_on_zeros(module: nn.Module, example: Tensor) -> None:
     try:
         with torch.no_grad():
             module(torch.zeros(example.shape, dtype=example.dtype, device=device))
-    except (Exception, SystemExit):
-        return  # comparing outputs will say what it raises
     finally:
         for key, tensor in module.named_buffers():
-            tensor.data.copy_(kept[key])
+            if key in kept:
+                tensor.data.copy_(kept[key])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import in_one_line
+from archspec.diagnostics import cut, in_one_line
 from archspec.operations.shapes import show_shape
+from archspec.tracing.foreign import foreign
+from archspec.verification.keys import tensors_of
 from archspec.verification.verdict import Gap, Outputs
 
 Results = list[tuple[str, Tensor]]
@@ -30,8 +33,10 @@ def scramble(module: nn.Module, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for key, tensor in module.state_dict().items():
-            if not tensor.is_floating_point() or not tensor.dim() or not _constant(tensor):
+        for key, tensor in tensors_of(module).items():
+            if tensor.is_meta:
+                raise Incomparable(f"`{cut(key)}` of the reference is on the meta device, without values")
+            if not _plain(tensor) or not tensor.dim() or not tensor.numel() or not _constant(tensor):
                 continue
             values = torch.empty(tensor.shape, dtype=tensor.dtype)
             if key.endswith("running_var") or (key.endswith("weight") and tensor.dim() == 1):
@@ -41,6 +46,11 @@ def scramble(module: nn.Module, seed: int) -> None:
             else:
                 values.normal_(0, max(tensor[0].numel(), 1) ** -0.5, generator=generator)
             tensor.copy_(values)
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Whether a tensor is floating-point numbers that lie side by side."""
+    return tensor.is_floating_point() and tensor.layout == torch.strided and not tensor.is_nested
 
 
 def _constant(tensor: Tensor) -> bool:
@@ -55,7 +65,7 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
     Raises:
         Incomparable: one of our tensors has no partner, or one with another number of elements.
     """
-    given = theirs.state_dict(keep_vars=True)
+    given = tensors_of(theirs)
     for path, module in ours.named_modules():
         prefix = f"{path}." if path else ""
         for held in (module._parameters, module._buffers):
@@ -104,17 +114,22 @@ def compare_outputs(
     if not pairs:
         reason = "neither the graphs nor the keys show which weights belong together"
         return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
-    scramble(theirs, seed)
-    like = sample_weight(theirs)
-    example = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(like.device, like.dtype)
     try:
-        share(ours, theirs, pairs)
+        with _named("the reference's weights cannot be randomized"):
+            scramble(theirs, seed)
+        like = sample_weight(theirs)
+        example = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(like.device, like.dtype)
+        with _named("the reference's weights cannot be shared with the spec's network"):
+            share(ours, theirs, pairs)
+            before = _sums(theirs)
         train, gradients = _training(ours, theirs, pairs, example, seed)
         buffers = _buffers(ours, theirs, pairs)
         with torch.no_grad():
-            wanted = _run(theirs.eval(), example, "the reference")
-            results = _run(ours.eval(), example, "the spec's network")
+            wanted = _run(theirs, False, example, "the reference")
+            results = _run(ours, False, example, "the spec's network")
             evaluated = _compared(results, wanted)
+        with _named("the reference's parameters cannot be compared with those before it ran"):
+            _refuse_changes(before, _sums(theirs))
     except Incomparable as error:
         return Outputs(False, reason=str(error), tolerance=tolerance)
     found = Outputs(True, tolerance=tolerance, eval=evaluated)
@@ -129,8 +144,8 @@ def _training(
     ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str], example: Tensor, seed: int
 ) -> tuple[Gap, Gap]:
     """The gaps between outputs in training mode, and between the gradients of parameters and input."""
-    wanted, slopes = _step(theirs.train(), example, seed, "the reference")
-    found, own = _step(ours.train(), example, seed, "the spec's network")
+    wanted, slopes = _step(theirs, example, seed, "the reference")
+    found, own = _step(ours, example, seed, "the spec's network")
     train = _compared(found, wanted)
     gaps = [gap(slope, slopes.get(pairs[key] if key else ""), key or "input") for key, slope in own.items()]
     return train, _worst(gaps)
@@ -142,25 +157,46 @@ def _step(module: nn.Module, example: Tensor, seed: int, name: str) -> tuple[Res
     parameters = {key: tensor for key, tensor in module.named_parameters() if tensor.requires_grad}
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        outputs = _run(module, example, name)
+        outputs = _run(module, True, example, name)
     generator = torch.Generator().manual_seed(seed)
-    tensors = [out for _, out in outputs]
-    factors = [torch.randn(out.shape, generator=generator, dtype=out.dtype).to(out.device) for out in tensors]
+    if not outputs:
+        raise Incomparable(f"{name} returns no tensors")
+    tensors = [torch.view_as_real(out) if out.is_complex() else out for _, out in outputs]
+    tensors = [out for out in tensors if out.is_floating_point()]
+    factors = [torch.randn(out.shape, generator=generator).to(out.device, out.dtype) for out in tensors]
     with torch.enable_grad():
         loss = sum((out * factor).sum() for out, factor in zip(tensors, factors, strict=True))
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         raise Incomparable(f"the outputs of {name} do not require gradients")
-    slopes = torch.autograd.grad(loss, [example, *parameters.values()], allow_unused=True)
+    with _named(f"the gradients of {name} cannot be computed"):
+        slopes = torch.autograd.grad(loss, [example, *parameters.values()], allow_unused=True)
     detached = [(label, out.detach()) for label, out in outputs]
     return detached, dict(zip(["", *parameters], slopes, strict=True))
 
 
-def _run(module: nn.Module, example: Tensor, name: str) -> Results:
-    try:
-        found = _tensors(module(example))
-    except (Exception, SystemExit) as error:  # whatever a network raises on this input
-        shape = show_shape(example.shape)
-        raise Incomparable(f"{name} cannot run on an input of {shape}: {in_one_line(error)}") from None
+def _sums(module: nn.Module) -> dict[str, Tensor]:
+    """The sum of each parameter, which shows whether a network writes to what it shares with ours."""
+    return {key: parameter.detach().sum() for key, parameter in module.named_parameters()}
+
+
+def _refuse_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    for key, total in before.items():
+        if key not in after or not torch.equal(total, after[key]):
+            raise Incomparable(f"the reference changes its parameter `{cut(key)}` when it runs")
+
+
+def _named(what: str) -> AbstractContextManager[None]:
+    """Code of the reference: whatever it raises says why the results cannot be compared."""
+    return foreign(lambda error: Incomparable(f"{what}: {in_one_line(error)}"), passing=(Incomparable,))
+
+
+def _run(module: nn.Module, training: bool, example: Tensor, name: str) -> Results:
+    with _named(f"{name} cannot run on an input of {show_shape(example.shape)}"):
+        module.train() if training else module.eval()
+        with torch.set_grad_enabled(training):
+            found = _tensors(module(example))
+    if not all(out.layout == torch.strided and not (out.is_quantized or out.is_nested) for _, out in found):
+        raise Incomparable(f"the outputs of {name} include a sparse, quantized or nested tensor")
     if not all(bool(out.isfinite().all()) for _, out in found):
         raise Incomparable(f"the outputs of {name} are not finite (NaN or infinity)")
     return found
@@ -173,7 +209,7 @@ def _tensors(result: Any, name: str = "output") -> Results:
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(result, Mapping):
         items = result.items()
-    elif isinstance(result, Sequence):
+    elif isinstance(result, Sequence) and not isinstance(result, str | bytes):
         items = enumerate(result)
     return [each for key, item in items for each in _tensors(item, f"{name}[{key!r}]")]
 
@@ -211,10 +247,11 @@ def gap(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
         return Gap()
     one = torch.zeros_like(present[0]) if found is None else found
     other = torch.zeros_like(one) if wanted is None else wanted.reshape(one.shape)
-    apart = (one.double() - other.double()).abs()
+    kind = torch.complex128 if one.is_complex() or other.is_complex() else torch.float64
+    apart = (one.to(kind) - other.to(kind)).abs()
     place = int(apart.argmax())  # the first NaN, if any
     index = tuple([int(axis) for axis in torch.unravel_index(torch.tensor(place), apart.shape)])
-    largest, scale = float(apart.flatten()[place]), float(other.double().abs().max())
+    largest, scale = float(apart.flatten()[place]), float(other.to(kind).abs().max())
     if not (math.isfinite(largest) and math.isfinite(scale)):  # NaN and infinity prove nothing
         return Gap(float("inf"), float("inf"), name, index)
     return Gap(largest, largest / scale if scale else float("inf"), name, index)

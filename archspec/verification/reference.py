@@ -9,7 +9,6 @@ import ast
 import contextlib
 import importlib
 import re
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from torch import nn
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line
 from archspec.import_path import current_folder_first, current_folder_last, only_installed
+from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
 
 AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
@@ -138,7 +138,8 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
     if isinstance(against, nn.Module):
         return against, type(against).__name__
     if not isinstance(against, str):
-        name = str(getattr(against, "__name__", type(against).__name__))
+        with foreign(lambda error: _fault("E904", f"a reference without a readable name: {in_one_line(error)}")):
+            name = str(getattr(against, "__name__", type(against).__name__))
         return _called(against, Reference("", name), seed), name
     reference = parse(against)
     with only_installed() if _of_library(against) else current_folder_first():
@@ -214,7 +215,7 @@ def _module(reference: Reference) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a module may do anything when it is imported, even exit
-        raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=_line(error)) from None
+        raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=raised_in(error)) from None
 
 
 def _attribute(module: ModuleType, reference: Reference) -> Any:
@@ -235,26 +236,12 @@ def _attribute(module: ModuleType, reference: Reference) -> Any:
 
 def _called(factory: Callable[..., Any], reference: Reference, seed: int) -> nn.Module:
     name = cut(f"{reference.origin}:{reference.name}".lstrip(":"))
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.manual_seed(seed)
-            made = factory(*reference.args, **reference.kwargs)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a factory may do anything
-        raise _fault("E904", f"`{name}` raises {in_one_line(error)}", help=_line(error)) from None
+    with foreign(lambda error: _fault("E904", f"`{name}` raises {in_one_line(error)}", help=raised_in(error))):
+        torch.manual_seed(seed)
+        made = factory(*reference.args, **reference.kwargs)
     if not isinstance(made, nn.Module):
         raise _fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module")
     return made
-
-
-def _line(error: BaseException) -> str:
-    """The file and line in which an exception was raised; empty if that is not in a file."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    if last.filename == __file__ or not Path(last.filename).is_file():  # the arguments do not fit, or no file exists
-        return ""
-    return f"the exception was raised in {cut(Path(last.filename).name)}, line {last.lineno}"
 
 
 def _fault(code: str, message: str, *, help: str = "") -> SpecError:

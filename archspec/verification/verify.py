@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError, in_one_line
+from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError, cut, in_one_line
 from archspec.emit.fx import emit
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
+from archspec.tracing.foreign import foreign, raised_in
 from archspec.tracing.trace import Untraceable, executed, trace
 from archspec.verification.divergence import Divergence, find_divergence
-from archspec.verification.keys import compare_keys, with_crossed
+from archspec.verification.keys import Unusable, compare_keys, tensors_of, with_crossed
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order
 from archspec.verification.outputs import compare_outputs, sample_weight
 from archspec.verification.own_reference import own_reference
@@ -46,28 +48,38 @@ def verify(
 
     ``place`` is given if the spec names the reference. Then only networks of the libraries are allowed.
     """
-    how: dict[str, Any] = {"batch": batch, "seed": seed, "tolerance": tolerance, "levels": levels}
+    how: dict[str, Any] = {"batch": batch, "seed": seed, "tolerance": tolerance, "levels": levels, "step": step}
+    step("making the reference")
     with search_path(against, graph.files):  # libraries import parts of themselves only when they are used
-        return _verified(graph, against, place, step, **how)
+        reference, name = make(against, seed) if place is None else own_reference(str(against), place, seed)
+        if isinstance(against, nn.Module):
+            reference = _copied(reference, name)
+        with foreign(partial(_unusable, name, place), passing=(SpecError,)):
+            return _compared(graph, reference, name, **how)
 
 
-def _verified(
+def _unusable(name: str, place: Span | None, error: BaseException) -> SpecError:
+    """E910, with what the reference raises outside of its ``forward``."""
+    if isinstance(error, Unusable):
+        return SpecError([Diagnostic("E910", f"`{cut(name)}` cannot be compared: {error}", place, help=error.help)])
+    where = raised_in(error)
+    help = f"{where and f'{where}; '}the methods of a reference must work as those of `torch.nn.Module` do"
+    return SpecError([Diagnostic("E910", f"`{cut(name)}` cannot be compared: {in_one_line(error)}", place, help=help)])
+
+
+def _compared(
     graph: Graph,
-    against: str | nn.Module | Callable[[], Any],
-    place: Span | None,
-    step: Callable[[str], None],
+    reference: nn.Module,
+    name: str,
     *,
     batch: int,
     seed: int,
     tolerance: float,
     levels: Collection[Level],
+    step: Callable[[str], None],
 ) -> Verdict:
-    step("making the reference")
-    reference, name = make(against, seed) if place is None else own_reference(str(against), place, seed)
-    if isinstance(against, nn.Module):
-        reference = _copied(reference, name)
-    reference.train()
     step("comparing keys")
+    reference.train()
     keys = compare_keys(graph, reference)
     ours = emit(graph, flat=True)
     step("tracing and matching the graphs")
@@ -99,19 +111,25 @@ def _verified(
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
     """A copy, because verification changes the mode, the weights and the statistics."""
-    try:
-        return copy.deepcopy(module)
-    except Exception as error:  # a module may hold what cannot be copied
-        raise SpecError([Diagnostic("E904", f"`{name}` cannot be copied: {in_one_line(error)}")]) from None
+    help = "pass a function that makes the network instead of the network"
+
+    def refuse(error: BaseException) -> SpecError:
+        return SpecError([Diagnostic("E904", f"`{name}` cannot be copied: {in_one_line(error)}", help=help)])
+
+    with foreign(refuse):
+        copied: Any = copy.deepcopy(module)
+    if not isinstance(copied, nn.Module):
+        raise refuse(TypeError(f"its copy is {cut(type(copied).__name__)}, not a torch.nn.Module"))
+    return copied
 
 
 def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> tuple[Graphs, Mapping[str, str], str]:
     """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
     shape = (batch, *graph.input)
-    form = _form(ours, torch.empty(shape, device="meta"))
+    form = _form(ours, torch.empty(shape, device="meta"), ours.state_dict())
     example = torch.empty(shape, device="meta", dtype=sample_weight(reference).dtype)
     try:
-        theirs = _form(reference, example)
+        theirs = _form(reference, example, tensors_of(reference))
     except Untraceable as error:
         pairs = pair_by_order(form, executed(reference, example))
         reason = f"the reference {error}"
@@ -126,8 +144,8 @@ def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> 
     return Graphs(True, *sizes), dict(key_pairs(form, theirs, matched)), random
 
 
-def _form(module: nn.Module, example: Tensor) -> CanonicalForm:
-    return canonicalize(trace(module, example), frozenset(module.state_dict()))
+def _form(module: nn.Module, example: Tensor, keys: Iterable[str]) -> CanonicalForm:
+    return canonicalize(trace(module, example), frozenset(keys))
 
 
 def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:

@@ -1,0 +1,72 @@
+"""The one boundary around code that archspec did not write: what a network of a user raises, and what it changes."""
+
+from __future__ import annotations
+
+import random
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archspec.diagnostics import cut
+
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (random.getstate, random.setstate),
+)
+"""What a network may set for the whole process: how to read it, and how to set it again."""
+
+OWN = Path(__file__).parents[1]
+
+
+@contextmanager
+def foreign(
+    refuse: Callable[[BaseException], Exception], passing: tuple[type[BaseException], ...] = ()
+) -> Iterator[None]:
+    """Run code of a user: raise what ``refuse`` makes of whatever it raises, and undo what it sets for the process.
+
+    Args:
+        refuse: makes the exception to raise.
+        passing: exceptions that pass through. An interrupt always does.
+    """
+    with _settings_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, (KeyboardInterrupt, *passing)):
+                raise
+            raise refuse(error) from None
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    before = [read() for read, _ in SETTINGS]
+    device = torch.get_default_device()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        for (read, restore), value in zip(SETTINGS, before, strict=True):
+            if read() != value:
+                restore(value)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+
+
+def raised_in(error: BaseException) -> str:
+    """The user's file and line in which an exception was raised, as a sentence; empty if it was not in a file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or not Path(frames[-1].filename).is_file() or Path(frames[-1].filename).is_relative_to(OWN):
+        return ""
+    return f"the exception was raised in {cut(Path(frames[-1].filename).name)}, line {frames[-1].lineno}"
