@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import click
@@ -72,7 +74,7 @@ def command(specs: tuple[str, ...], per: str | None, reading: options.Reading, f
         put_json(data[0] if len(data) == 1 else data)
     else:
         show(faults)
-        reports = [each.report for each in found if each.report]
+        reports = _told_apart([(each.spec, each.report) for each in found if each.report])
         if reports:
             _FORMS[form](reports, per, len(found) > 1)
     return status_of(faults)
@@ -81,6 +83,7 @@ def command(specs: tuple[str, ...], per: str | None, reading: options.Reading, f
 class _Analyzed(NamedTuple):
     """What the analysis of one spec gave: a report or why there is none, and the data for JSON."""
 
+    spec: str
     report: Report | None
     faults: tuple[Diagnostic, ...]
     data: dict[str, Any]
@@ -91,11 +94,17 @@ def _analyzed(
 ) -> _Analyzed:
     def work() -> _Analyzed:
         report = archspec.analyze(reading.load(reference), limits=reading.limits, **how)
-        data = _data(report, per) if form == "json" else {}
-        return _Analyzed(report, report.warnings, data)
+        data = {"spec": reference, **_data(report, per)} if form == "json" else {}
+        return _Analyzed(reference, report, report.warnings, data)
 
     found, faults = attempt(reference, work)
-    return found or _Analyzed(None, faults, refusal(faults, reference))
+    return found or _Analyzed(reference, None, faults, refusal(faults, reference))
+
+
+def _told_apart(reports: Sequence[tuple[str, Report]]) -> list[Report]:
+    """The reports under the names of their networks, or as the specs were named where several networks share a name."""
+    times = Counter(report.name for _, report in reports)
+    return [replace(report, name=spec) if times[report.name] > 1 else report for spec, report in reports]
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------

@@ -62,10 +62,11 @@ def command(spec: str, other: str | None, reading: options.Reading, exit_code: b
         refuse(refused, spec if before is None else other or spec, form)
         return status_of(refused)
     found = archspec.diff(before, after)
+    changed = " ".join([other or spec, *(f"--set {setting}" for setting in reading.overrides)])
     if form == "json":
-        put_json(found.as_data())
+        put_json({"specs": {"before": spec, "after": changed}, **found.as_data()})
     else:
-        _put_text(found, spec, " ".join([other or spec, *(f"--set {setting}" for setting in reading.overrides)]))
+        _put_text(found, spec, changed)
     return int(exit_code and bool(found))
 
 

@@ -102,6 +102,7 @@ class Difference:
         return {
             "before": self.before.name,
             "after": self.after.name,
+            "files": {"before": self.before.file, "after": self.after.file},
             "differs": bool(self),
             "keys": [{"key": change.name, **plain(change, "before", "after")} for change in self.keys],
             "stages": [

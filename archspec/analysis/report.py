@@ -40,7 +40,7 @@ class Report:
 
     ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
     ``paths_by_output`` has those of each. ``unavailable`` names, for each cost that is None, the operations that have
-    no rule for it.
+    no rule for it. ``file`` is the spec's source, as the caller named it; specs in several files may have one name.
 
     >>> import archspec
     >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]
@@ -59,6 +59,7 @@ class Report:
     warnings: tuple[Diagnostic, ...] = field(repr=False)
     parts: Parts = field(repr=False)
     convention: str = CONVENTION
+    file: str = ""
 
     @property
     def output(self) -> Shape:
@@ -89,7 +90,7 @@ class Report:
         """Everything but the blocks and nodes as plain data, for JSON; lengths of paths begin at 0."""
         totals, field = self.totals, self.receptive_field
         found: dict[str, Any] = {
-            **plain(self, "name", "input", "output", "convention"),
+            **plain(self, "name", "file", "input", "output", "convention"),
             "totals": {
                 **totals.costs.as_data(),
                 **plain(totals, "layers", "nodes", "params_by_operation"),
@@ -113,9 +114,10 @@ class Report:
     def _repr_html_(self) -> str:
         blocks, paths = self.paths.residual_blocks, shown(self.paths.skip_paths)
         silent = [f"{cost} is unavailable: no rule in {', '.join(names)}" for cost, names in self.unavailable.items()]
+        of = f" ({self.file})" if self.file not in ("", f"{self.name}.yaml") else ""
         return html_table(
             (
-                f"{self.name}: {show_shape(self.input)} to {show_shape(self.output)}",
+                f"{self.name}{of}: {show_shape(self.input)} to {show_shape(self.output)}",
                 f"{self.totals.layers:,} layers, {blocks:,} residual blocks, {paths} skip paths",
             ),
             [
@@ -188,6 +190,7 @@ def analyze(
         unavailable=_unavailable(network),
         warnings=graph.warnings,
         parts=parts,
+        file=graph.origin.document.source.name if graph.origin else "",
     )
 
 

@@ -16,7 +16,8 @@ from . import process
 from .conftest import SMALL, Run
 
 PLACES = {
-    "": "name input output convention totals memory receptive_field paths stages outside unavailable diagnostics",
+    "": "spec file name input output convention totals memory receptive_field paths stages outside unavailable "
+    "diagnostics",
     "totals": "params trainable buffers macs flops activations elementwise layers nodes params_by_operation "
     "flops_per_byte",
     "memory": "batch dtype weights_bytes buffers_bytes input_bytes inference_peak_bytes inference_peak_at "

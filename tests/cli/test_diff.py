@@ -57,7 +57,7 @@ def test_one_spec_is_compared_with_what_set_makes_of_it(run: Run) -> None:
 
 def test_json_has_everything(run: Run) -> None:
     data = run("diff", "resnet50", "resnext50_32x4d", "--format", "json").json
-    assert set(data) == {"before", "after", "differs", "keys", "stages", "totals", "weights"}
+    assert set(data) == {"specs", "files", "before", "after", "differs", "keys", "stages", "totals", "weights"}
     assert (data["before"], data["after"], data["differs"]) == ("resnet50", "resnext50_32x4d", True)
     assert data["keys"][0] == {"key": "stages.groups", "before": 1, "after": 32}
     stage = data["stages"][3]
