@@ -52,11 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
-    if file_path.suffix not in SUFFIXES or not any(file_path.is_relative_to(folder) for folder in _folders(parent)):
+    folders = [folder for folder in _folders(parent) if file_path.is_relative_to(folder)]
+    if file_path.suffix not in SUFFIXES or not folders:
         return None
-    from archspec.testing.find import is_spec  # only where there is YAML
+    from archspec.testing.find import is_spec, leads_outside  # only where there is YAML
 
-    if not is_spec(file_path):
+    if not is_spec(file_path) or all(folder != file_path and leads_outside(file_path, folder) for folder in folders):
         return None
     shown = _shown(file_path.name)
     if shown == file_path.name:

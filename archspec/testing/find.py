@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 
 
 def find_specs(folder: str | os.PathLike[str]) -> list[str]:
-    """The sorted paths of the specs in a folder and below it. Links to folders are not followed.
+    """The sorted paths of the specs in a folder and below it. Links to folders, or out of the folder, are not followed.
 
     Hidden files and folders are left out, and so is other YAML: files with neither a top-level key ``archspec`` nor two
     other keys of a spec, and definitions that specs import. A folder that cannot be read stays in the list, so that
@@ -33,7 +33,7 @@ def find_specs(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -> Iterator[str]:
-    """The sorted paths of the YAML files in a folder and below it, without hidden files and links to folders.
+    """The sorted paths of the YAML files in a folder and below it, without hidden files and such links.
 
     Folders that cannot be read are added to ``locked``.
     """
@@ -45,7 +45,15 @@ def find_yaml(folder: str | os.PathLike[str], locked: list[str] | None = None) -
     for above, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names = sorted(name for name in files if name.endswith(SUFFIXES) and not name.startswith("."))
-        yield from (str(Path(above, name)) for name in names)
+        yield from (str(Path(above, name)) for name in names if not leads_outside(Path(above, name), folder))
+
+
+def leads_outside(path: Path, folder: str | os.PathLike[str]) -> bool:
+    """Whether a path is a link to a file that is not in the folder: its lines would be shown as those of a spec."""
+    if not path.is_symlink() or not path.is_file():
+        return False
+    real, root = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([real, root]) != root
 
 
 def is_spec(path: str | os.PathLike[str]) -> bool:
