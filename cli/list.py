@@ -13,7 +13,7 @@ from archspec.diagnostics import Faults
 from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
-from archspec.language.text.locate import zoo_folder, zoo_names
+from archspec.language.text.locate import read_zoo, zoo_names
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.work import Work
@@ -31,7 +31,7 @@ def zoo() -> list[Entry]:
     """The specs that ship with archspec. A search in the text finds the summary, because reading them all is slow."""
     found = []
     for name in zoo_names():
-        text = (zoo_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        text = read_zoo(name).text
         keys = {match[1]: match[2].strip("'\"") for match in _SUMMARY.finditer(text)}
         summary = keys.get("summary") or (f"extends {keys['extends']}" if "extends" in keys else "")
         found.append({"name": name, "summary": summary})

@@ -7,25 +7,33 @@ import functools
 import importlib.resources
 import os
 import re
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, cut, did_you_mean
-from archspec.language.text.files import read_file
+from archspec.language.text.files import decode, read_file
 
 SUFFIXES = (".yaml", ".yml")
 ALLOW_OUTSIDE = Mention("allow_outside", "`allow_outside=True`")
 
 
 @functools.cache
-def zoo_folder() -> Path:
-    """The folder of the zoo's specs, wherever the package is installed."""
-    return Path(str(importlib.resources.files("archspec_specs")))
+def _zoo() -> Mapping[str, Traversable]:
+    """The files of the zoo, by name, wherever the package is installed: in a folder, or in a zip file."""
+    found = importlib.resources.files("archspec_specs").iterdir()
+    return {file.name.removesuffix(".yaml"): file for file in found if file.name.endswith(".yaml")}
 
 
 def zoo_names() -> list[str]:
     """The names of the zoo's specs, sorted as people count: resnet18 before resnet101."""
-    names = [path.stem for path in zoo_folder().glob("*.yaml")]
-    return sorted(names, key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name))
+    return sorted(_zoo(), key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name))
+
+
+def read_zoo(name: str) -> Source:
+    """The source of a spec of the zoo. Its path may lead into a zip file."""
+    file = _zoo()[name]
+    return decode(file.read_bytes(), f"{name}.yaml", path=str(Path(str(file)).absolute()))
 
 
 def open_spec(reference: str) -> Source:
@@ -42,7 +50,7 @@ def open_spec(reference: str) -> Source:
     if looks_like_path or (_exists(path) and path.is_file()):
         return read_file(path, name=reference)
     if reference in zoo_names():
-        return read_file(zoo_folder() / f"{reference}.yaml", name=f"{reference}.yaml")
+        return read_zoo(reference)
     raise SpecError([_unknown(reference, None, zoo_names())])
 
 
@@ -64,7 +72,7 @@ def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, 
         if _exists(path) and os.path.realpath(path) != own:
             return _allowed(path, path.name, span, root, outside)
     if reference in zoo_names() and not definitions:
-        return read_file(zoo_folder() / f"{reference}.yaml", name=f"{reference}.yaml")
+        return read_zoo(reference)
     if any(map(_exists, beside)):
         return _allowed(next(filter(_exists, beside)), reference, span, root, outside)
     near = [path.stem for path in Path(folder).glob("*.yaml")] if folder else []
@@ -73,7 +81,7 @@ def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, 
 
 def _allowed(path: Path, shown: str, span: Span, root: str | None, outside: bool) -> Source:
     real = os.path.realpath(path)
-    roots = [os.path.realpath(folder) for folder in (root, zoo_folder()) if folder]
+    roots = [os.path.realpath(folder) for folder in (root, str(importlib.resources.files("archspec_specs"))) if folder]
     if not outside and not any(os.path.commonpath([real, folder]) == folder for folder in roots):
         message = f"`{cut(shown)}` lies outside the spec's folder"
         help = f"move it beside the spec, or pass {ALLOW_OUTSIDE.text} if you trust the file"
