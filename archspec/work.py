@@ -102,6 +102,8 @@ STEPS_OF_A_NODE = 20
 """What it takes to make a node from a step."""
 STEPS_OF_A_COPY = 3
 """What it takes to copy a node with a block that repeats."""
+STEPS_OF_A_FILE = 200
+"""What it takes to find a file and to open it, if it turns out that it was read before."""
 STEPS_OF_A_VALUE = 40
 """What it takes to read a value of a text, to check it, and to find out what it means."""
 ENTRIES = 16

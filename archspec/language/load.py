@@ -15,7 +15,7 @@ from archspec.language.spec import Spec
 from archspec.language.text.document import Document
 from archspec.language.text.locate import open_beside, open_spec
 from archspec.language.text.reader import read
-from archspec.work import Limits, Work
+from archspec.work import ENTRIES, READING, STEPS_OF_A_FILE, Limits, Work
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64
@@ -110,6 +110,8 @@ def _imports(document: Document, root: str | None, outside: bool, work: Work) ->
                 imported = validate(read(source, work=work), library=True, work=work)
                 below = visit(imported, (*above, real))
                 found[real] = Import(imported, below, False)
+            else:
+                work.spend(READING, STEPS_OF_A_FILE + len(source.text) // ENTRIES, span)
             uses.append(list(found).index(real))
         return tuple(uses)
 

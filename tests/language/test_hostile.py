@@ -234,6 +234,15 @@ def test_too_many_files(tmp_path: Path) -> None:
     assert refused(lambda: load(spec(tmp_path, f"[{names}]", "import"))) == ["E103"]
 
 
+@pytest.mark.parametrize("size", [0, 250_000])
+@pytest.mark.parametrize("name", ["d.yaml", "./d.yaml", "d"])
+def test_one_file_imported_thousands_of_times(tmp_path: Path, name: str, size: int) -> None:
+    (tmp_path / "d.yaml").write_text(f"archspec: 1\nfragments: {{f: {{steps: []}}}}\n# {'x' * size}\n")
+    names = ", ".join([name] * 15_000)
+    assert refused(lambda: load(spec(tmp_path, f"[{names}]", "import"))) == ["E603"]
+    load(spec(tmp_path, f"[{name}, {name}]", "import"))
+
+
 # -- resources ---------------------------------------------------------------------------------------------------------
 
 BIG = ["1000000000", "999999999999999", "1000000 * 1000000"]
