@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed
@@ -95,7 +96,7 @@ def build(
     map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     transfer: bool = False,
     device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: str | torch.dtype | None = None,
     seed: int | None = None,
     flat: bool = False,
 ) -> fx.GraphModule:
@@ -111,7 +112,8 @@ def build(
         transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, and the rest
             initialized as the spec's ``init`` and the seed say.
         device: where the weights live; ``meta`` for a model without storage.
-        dtype: of parameters and running statistics; torch's default otherwise.
+        dtype: of parameters and running statistics, by name (``bfloat16``) or as torch has it; by default torch's
+            default.
         seed: for initialization alone; torch's global generator is used, and moves on, without it.
         flat: one graph for the whole network instead of one for each block. State dict and results are the same.
 
@@ -127,7 +129,9 @@ def build(
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
         EnvironmentFault: torch is not installed.
-        TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without ``weights``.
+        TypeError: an argument of the wrong type; ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without
+            ``weights``.
+        ValueError: the device is not one of this machine, or the seed is too large for torch.
 
     >>> import archspec
     >>> archspec.build("resnet18", device="meta").layer4[1].conv2.weight.shape
@@ -155,6 +159,7 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
 
     Raises:
         SpecError: the spec is refused; E807, the model is another network.
+        TypeError: an argument of the wrong type.
         ValueError: the path ends otherwise.
         EnvironmentFault: E805, the file exists; E806, it cannot be written; E809, safetensors is not installed.
 
@@ -181,11 +186,13 @@ def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str
     Raises:
         SpecError: the spec is refused; or torch computes another shape (E704), which is a defect of archspec.
         EnvironmentFault: torch is not installed.
+        TypeError: an argument of the wrong type.
 
     >>> import archspec
     >>> archspec.confirm("resnet20_cifar").output
     (10,)
     """
+    arguments.function(step, "step", "a function of a text")
     graph = compile(spec, limits=limits)
     step("building with torch")
     with _torch_needed(graph):
@@ -228,16 +235,23 @@ def verify(
     Raises:
         SpecError: the spec is refused; or the reference does not exist, cannot be made, or is not a network.
         EnvironmentFault: torch, or the library of the reference, is not installed.
+        TypeError: an argument of the wrong type.
         ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
 
     >>> import archspec
     >>> archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"]).levels
     {'keys': True, 'graph': True}
     """
+    batch, seed = arguments.whole(batch, "batch"), arguments.seed(seed)
+    tolerance = arguments.number(tolerance, "tolerance")
+    asked: Any = arguments.several(levels, "levels", "a list of levels such as ['keys', 'graph']", object)
+    if against is not None and not isinstance(against, str):
+        arguments.function(against, "against", "the text of a reference, a network, or a function that makes one")
+    arguments.function(step, "step", "a function of a text")
     if batch < 1 or not 0 <= tolerance < float("inf"):
         raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {batch} and {tolerance}")
-    if not set(levels) <= {"keys", "graph", "outputs"}:
-        raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {', '.join(levels)}")
+    if unknown := [level for level in asked if level not in ("keys", "graph", "outputs")]:
+        raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {arguments.given(unknown[0])}")
     graph = compile(spec, input=input, limits=limits)
     with _torch_needed(graph):
         from archspec.verification.verify import verify as verified  # it imports torch
@@ -245,7 +259,7 @@ def verify(
     place = None
     if against is None:
         against, place = _own_reference(graph)
-    return verified(graph, against, place=place, batch=batch, seed=seed, tolerance=tolerance, levels=levels, step=step)
+    return verified(graph, against, place=place, batch=batch, seed=seed, tolerance=tolerance, levels=asked, step=step)
 
 
 def _own_reference(graph: Graph) -> tuple[str, Span]:

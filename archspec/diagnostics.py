@@ -5,82 +5,25 @@ A phase collects its diagnostics in a :class:`Faults` and raises one :class:`Spe
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
+from archspec import arguments
 from archspec.codes import CODES
 from archspec.hints import Hints
+from archspec.source import Source as Source  # a part of each diagnostic, and so importable from here too
+from archspec.source import Span as Span
 from archspec.wording import LONGEST, bounded, first_of
 
 if TYPE_CHECKING:
     from archspec.work import Work
 
 Severity = Literal["error", "warning"]
-SourceKind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
 MAX_HINTS = 50
-LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-"""What ``str.splitlines`` breaks lines at."""
 MAX_FOUND = 1000
 """After so many, a phase looks no further."""
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A text that diagnostics point into.
-
-    ``kind`` says where the text is from: a ``file``, a ``text`` that Python code gave, ``standard input``; the
-    ``library`` that ships with the package; or what a caller passed beside a spec, which is an ``override``, a
-    ``budget`` or another ``argument``. ``path`` is the absolute path of a file; ``extends`` and ``import`` look in its
-    folder.
-
-    >>> import archspec
-    >>> text = "{archspec: 1, name: mine, extends: resnet18, classes: 10}"
-    >>> archspec.compile(archspec.Source("mine.yaml", text)).output
-    (10,)
-    """
-
-    name: str
-    text: str = field(repr=False)
-    kind: SourceKind = "file"
-    path: str | None = None
-
-    def part(self, first: int = 0, last: int | None = None) -> Span:
-        """The characters of a one-line text from ``first``, counted from 0, to before ``last``; by default all."""
-        return Span(self, 1, first + 1, 1, (len(self.text) if last is None else last) + 1)
-
-    def line(self, number: int) -> str:
-        """The text of line ``number`` (from 1), without its line break; empty past the end."""
-        return self._lines[number - 1].rstrip(LINE_BREAKS) if 0 < number <= len(self._lines) else ""
-
-    def offset(self, line: int, column: int) -> int:
-        """How many characters come before a place; lines and columns count from 1."""
-        return self._starts[min(line, len(self._starts)) - 1] + column - 1
-
-    @functools.cached_property
-    def _lines(self) -> list[str]:
-        """The lines with their line breaks: a fault asks for one, and thousands of faults for the same few."""
-        return self.text.splitlines(keepends=True)
-
-    @functools.cached_property
-    def _starts(self) -> list[int]:
-        return [0, *itertools.accumulate(map(len, self._lines))]
-
-
-class Span(NamedTuple):
-    """A stretch of a source, from (line, column) up to, and without, (end_line, end_column); all count from 1."""
-
-    source: Source
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-
-    def __str__(self) -> str:
-        return f"{self.source.name}:{self.line}:{self.column}"
 
 
 class Label(NamedTuple):
@@ -128,12 +71,20 @@ class Diagnostic:
     @classmethod
     def listing(cls, code: str, message: str, items: Iterable[str], separator: str = ", ", **more: Any) -> Self:
         """A diagnostic whose message ends in a list, of which it shows the start; ``more`` are further fields."""
-        items = tuple(items)
+        items = arguments.several(items, "items", "a list of texts such as ['conv1.weight']", str)
+        arguments.text(separator, "separator")
         return cls(code, f"{message}: {first_of(items, separator)}", items=items, **more)
 
     def __post_init__(self) -> None:
-        if self.code not in CODES:
-            raise ValueError(f"{self.code} is not in the table of codes")
+        if arguments.text(self.code, "code", "a code such as 'E201'") not in CODES:
+            raise ValueError(f"the code {self.code} is not in the table of codes")
+        for name in ("message", "hint", "help"):
+            arguments.text(getattr(self, name), name)
+        if self.span is not None:
+            arguments.instance(self.span, "span", Span, "a Span or None", "`Source.part` gives one")
+        for name, kind in (("labels", Label), ("notes", str), ("items", str), ("mentions", Mention)):
+            value = arguments.instance(getattr(self, name), name, tuple, f"a tuple of {kind.__name__}")
+            arguments.several(value, name, f"a tuple of {kind.__name__}", kind)
         texts = (self.message, self.hint, self.help, *self.notes, *(label.text for label in self.labels))
         if max(map(len, texts)) > LONGEST:
             for name in ("message", "hint", "help"):
@@ -171,8 +122,15 @@ def _place(span: Span | None) -> dict[str, Any]:
     return {"file": span.source.name if span else None, **dict(zip(names, numbers, strict=True))}
 
 
+def with_help(diagnostic: Diagnostic) -> str:
+    """A diagnostic as text, with what to do on a line of its own."""
+    return f"{diagnostic}\n  help: {diagnostic.help}" if diagnostic.help else str(diagnostic)
+
+
 class SpecError(Exception):
     """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text.
+
+    As text it has a line for each fault, and below it what to do, where there is such help.
 
     >>> import archspec
     >>> try:
@@ -180,11 +138,12 @@ class SpecError(Exception):
     ... except archspec.SpecError as error:
     ...     print(error)
     error[E801]: the spec `resnet5O` does not exist, neither as a file nor in the zoo (did you mean `resnet50`?)
+      help: `archspec list` shows the zoo
     """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(map(str, self.diagnostics)))
+        self.diagnostics = arguments.several(diagnostics, "diagnostics", "a list of Diagnostics", Diagnostic)
+        super().__init__("\n".join([with_help(diagnostic) for diagnostic in self.diagnostics]))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
@@ -202,8 +161,8 @@ class EnvironmentFault(Exception):
     """
 
     def __init__(self, diagnostic: Diagnostic) -> None:
-        self.diagnostic = diagnostic
-        super().__init__(str(diagnostic))
+        self.diagnostic = arguments.instance(diagnostic, "diagnostic", Diagnostic, "a Diagnostic")
+        super().__init__(with_help(diagnostic))
 
 
 @dataclass(slots=True)

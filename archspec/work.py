@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
 
 NODES = 150_000
@@ -25,6 +26,17 @@ class Limits:
     nodes: int = NODES
     elements: int = 100_000_000_000
     work: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("nodes", "elements", "work"):
+            object.__setattr__(self, name, arguments.whole(getattr(self, name), name, 1))
+
+    @classmethod
+    def of(cls, value: object) -> Limits:
+        """The limits that a caller passed as ``limits``, or the default for None."""
+        if value is None:
+            return cls()
+        return arguments.instance(value, "limits", cls, "None or limits such as archspec.Limits(nodes=100)")
 
 
 MAX_NODES = Mention("limits.nodes", "`limits.nodes`")
@@ -68,6 +80,7 @@ class Work:
     Traceback (most recent call last):
         ...
     archspec.diagnostics.SpecError: error[E603]: this spec takes more than 100 steps to compile
+      help: lower `count`, or write fewer steps and parameters in what repeats, or raise `limits.work`
     """
 
     __slots__ = ("by", "limits", "most", "spent")

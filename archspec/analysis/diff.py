@@ -17,7 +17,7 @@ from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SE
 from archspec.language.spec import Spec
 from archspec.operations.base import INIT
 from archspec.operations.shapes import Shape
-from archspec.passes.compiling import SpecLike, compile
+from archspec.passes.compiling import SpecLike, checked, compile
 from archspec.work import Limits
 
 DEFAULTS: Mapping[str, Any] = {
@@ -136,6 +136,7 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
 
     Raises:
         SpecError: a spec is refused.
+        TypeError: an argument of the wrong type.
 
     >>> import archspec
     >>> difference = archspec.diff("resnet50", archspec.load("resnet50", overrides=["classes=10"]))
@@ -144,7 +145,8 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
     >>> difference.transfer.reshaped["fc.bias"]
     ((1000,), (10,))
     """
-    one, other = compile(before, limits=limits), compile(after, limits=limits)
+    given = checked(before, "before"), checked(after, "after")
+    one, other = (compile(spec, limits=limits) for spec in given)
     reports = analyze(one, lengths=False), analyze(other, lengths=False)
     totals = _totals(reports[0]), _totals(reports[1])
     same = _meaning(one) == _meaning(other)

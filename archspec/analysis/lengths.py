@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+from archspec import arguments
 from archspec.analysis.numbers import exact
 
 Steps = dict[int, tuple[tuple[int, int], ...]]
@@ -42,9 +43,10 @@ class Lengths:
         Raises:
             ValueError: the distribution was not computed.
         """
+        low, high = arguments.whole(low, "low"), arguments.whole(high, "high")
         if self.counts is None:
             raise ValueError("the distribution was not computed: ask for `lengths`")
-        return sum(self.counts[max(low, 0) : high + 1]) / sum(self.counts)
+        return sum(self.counts[max(low, 0) : max(high + 1, 0)]) / sum(self.counts)
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON; ``counts`` begin at length 0, and are None where they were not computed."""
@@ -52,10 +54,17 @@ class Lengths:
         return {"min": self.least, "max": self.most, "mean": self.mean, "std": self.std, "counts": counts}
 
     def middle(self, share: float = 0.98) -> tuple[int, int]:
-        """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie."""
+        """The narrowest range, symmetric about the mean, in which at least ``share`` of the lengths lie.
+
+        Raises:
+            ValueError: the share is not from 0 to 1, or the distribution was not computed.
+        """
+        share = arguments.number(share, "share")
+        if not 0 <= share <= 1:
+            raise ValueError(f"`share` takes a number from 0 to 1, got {share}")
         reach = 0
         low, high = math.floor(self.mean), math.ceil(self.mean)
-        while self.share(low - reach, high + reach) < share:
+        while self.share(low - reach, high + reach) < share and (low - reach > self.least or high + reach < self.most):
             reach += 1
         return max(low - reach, self.least), min(high + reach, self.most)
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archspec import arguments
 from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
 from archspec.analysis.numbers import exact
@@ -80,7 +81,8 @@ class Paths:
         Raises:
             ValueError: there are fewer blocks, no such length, or the distribution is needed and was not computed.
         """
-        blocks = self.residual_blocks
+        blocks, deleted = self.residual_blocks, arguments.whole(deleted, "deleted")
+        length = None if length is None else arguments.whole(length, "length")
         if not 0 <= deleted <= blocks or not (length is None or 0 <= length <= blocks):
             raise ValueError(f"the network has {blocks} residual blocks")
         if length is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from archspec import arguments
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
 from archspec.analysis.numbers import shown
@@ -21,6 +22,9 @@ from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
 from archspec.work import Limits
 
+if TYPE_CHECKING:
+    import torch
+
 CONVENTION = (
     "MACs of convolution and linear layers, one multiply-add as one, without biases; FLOPs are twice the MACs; "
     "for one example"
@@ -29,6 +33,8 @@ CONVENTION = (
 
 BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_for_backward_bytes"}
 """The names of costs in data, if they differ from those in a report."""
+
+FROZEN = "a scope such as 'layer1', or a list of scopes"
 
 MANY_BLOCKS = 2000
 """With more residual blocks than this, distributions of path lengths are computed only on request."""
@@ -140,7 +146,7 @@ def analyze(
     *,
     input: Sequence[int] | None = None,
     batch: int = 1,
-    dtype: str = "float32",
+    dtype: str | torch.dtype = "float32",
     frozen: str | Iterable[str] = (),
     lengths: bool | None = None,
     gates: bool = False,
@@ -152,7 +158,7 @@ def analyze(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory.
-        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
+        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's own.
         frozen: a scope whose weights are not trained, such as ``layer1``, or several.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
@@ -160,6 +166,7 @@ def analyze(
 
     Raises:
         SpecError: the spec is refused, the input is of another rank, or a frozen scope does not exist (E310).
+        TypeError: an argument of the wrong type.
         ValueError: a batch below 1, a dtype of another name, or an input that cannot be one.
 
     >>> import archspec
@@ -167,15 +174,17 @@ def analyze(
     >>> report.totals.costs.params, report.totals.layers, report.paths.skip_paths
     (25557032, 50, 65536)
     """
+    batch, dtype, gates = arguments.whole(batch, "batch"), arguments.dtype(dtype), arguments.flag(gates, "gates")
+    lengths = None if lengths is None else arguments.flag(lengths, "lengths")
+    scopes = (frozen,) if isinstance(frozen, str) else arguments.several(frozen, "frozen", FROZEN, str)
     if batch < 1 or dtype not in ITEM_BYTES:
         raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
     graph = compile(spec, input=input, limits=limits)
     network = index_graph(graph)
-    trainable = _trainable(graph, (frozen,) if isinstance(frozen, str) else tuple(frozen))
+    trainable = _trainable(graph, scopes)
     if lengths is None:
         lengths = sum(region.shortcut for region in graph.regions) <= MANY_BLOCKS
     paths = {label: count_paths(network, at, lengths=lengths, gates=gates) for label, at in network.outputs.items()}
-    last = list(network.outputs.values())[-1]
     parts = Parts(network, trainable)
     totals = sum_up(network, parts, ITEM_BYTES[dtype])
     return Report(
@@ -184,7 +193,7 @@ def analyze(
         outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
         totals=totals,
         memory=measure_memory(network, totals.costs, trainable, batch, dtype),
-        receptive_field=receptive_field(network, last),
+        receptive_field=receptive_field(network, list(network.outputs.values())[-1]),
         paths=list(paths.values())[-1],
         paths_by_output=paths,
         unavailable=_unavailable(network),

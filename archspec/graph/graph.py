@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.display import counted
 from archspec.graph.fingerprint import fingerprint
@@ -143,6 +144,7 @@ class Graph:
 
     def written_at(self, key: str) -> Span | None:
         """Where the spec writes the value of ``key``; None without a spec."""
+        arguments.text(key, "key", "a key of the spec such as 'input'")
         return self.origin.document.span((key,)) if self.origin else None
 
     @cached_property
@@ -161,15 +163,27 @@ class Graph:
         return tuple(region for region in self.regions if region.kind == "stage")
 
     def shape(self, name: str) -> Shape:
-        """The shape of a value by its name, the input's included."""
-        return self.input if name == INPUT else self.by_name[name].shape
+        """The shape of a value by its name, the input's included.
+
+        Raises:
+            ValueError: the network has no value of this name.
+        """
+        if name == INPUT:
+            return self.input
+        try:
+            return self.by_name[name].shape
+        except (KeyError, TypeError):  # a list, say, cannot be a key
+            raise ValueError(f"`{self.name}` has no value with the `name` {arguments.given(name)}") from None
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """The shapes of a node's inputs, in order."""
+        if type(node) is not Node:
+            raise arguments.wrong("node", "a Node of the graph", node, "`graph.by_name` has them by name")
         return tuple(self.shape(name) for name in node.inputs)
 
     def blocks(self, stage: Region) -> tuple[Region, ...]:
         """The blocks of a stage, in order."""
+        arguments.instance(stage, "stage", Region, "a stage", "`graph.stages` has them")
         places, blocks = self._blocks
         near = slice(bisect_left(places, (stage.first, 0)), bisect_left(places, (stage.last + 1, 0)))
         found = sorted(zip(places[near], blocks[near], strict=True), key=lambda each: each[0][1])

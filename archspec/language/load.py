@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.overrides import with_overrides
@@ -16,6 +17,9 @@ from archspec.language.text.document import Document
 from archspec.language.text.locate import open_beside, open_spec
 from archspec.language.text.reader import read
 from archspec.work import ENTRIES, READING, STEPS_OF_A_FILE, Limits, Work
+
+SPEC = "a path, the name of a spec that ships with archspec, YAML text or an archspec.Source"
+OVERRIDES = "a list of texts such as ['classes=10']"
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64
@@ -41,11 +45,14 @@ def load(
 
     Raises:
         SpecError: with every fault of the phase that refused the spec.
+        TypeError: an argument of the wrong type, such as one text as ``overrides``.
 
     >>> load("resnet50", overrides=["classes=10"]).classes
     10
     """
-    source = source_of(spec)
+    source, limits = source_of(spec), Limits.of(limits)
+    overrides = arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
+    allow_outside = arguments.flag(allow_outside, "allow_outside")
     root = str(Path(source.path).parent) if source.path else None
     work = Work(limits)
     document = merged(source, root, allow_outside, work)
@@ -61,7 +68,9 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
     """
     if isinstance(spec, Source):
         return spec
-    text = str(os.fspath(spec))  # of a subclass too: PyYAML takes nothing else
+    advice = "it is loaded already" if isinstance(spec, Spec) else ""
+    arguments.instance(spec, "spec", (str, os.PathLike), SPEC, advice)
+    text = str(arguments.path(spec, "spec", SPEC))  # of a subclass too: PyYAML takes nothing else
     return Source("<text>", text, "text") if isinstance(spec, str) and "\n" in text else open_spec(text)
 
 

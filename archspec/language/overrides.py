@@ -56,7 +56,7 @@ def override(base: Document, setting: str | Source, work: Work | None = None) ->
     Raises:
         SpecError: the setting has no ``=``, its value is not YAML, or its path leads through a scalar.
     """
-    source = setting if isinstance(setting, Source) else Source("overrides", setting, "override")
+    source = setting if isinstance(setting, Source) else Source("overrides", str(setting), "override")
     setting = source.text
     key, equals, text = setting.partition("=")
     if not equals or not key.strip() or not key.isprintable():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Source, SpecError, cut
 from archspec.graph.graph import Graph
-from archspec.language.load import load
+from archspec.language.load import SPEC, load
 from archspec.language.overrides import mention
 from archspec.language.spec import Spec
 from archspec.operations.shapes import show_shape
@@ -30,6 +31,7 @@ def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limit
 
     Raises:
         SpecError: with every fault of the phase that refused the spec; or the input is of another rank.
+        TypeError: an argument of the wrong type.
         ValueError: the input cannot be one, or is for a graph that has no spec.
 
     >>> import archspec
@@ -37,10 +39,26 @@ def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limit
     >>> graph.by_name["layer4.2.conv3"].shape
     (2048, 10, 10)
     """
+    limits = Limits.of(limits)
+    checked(spec)
     if isinstance(spec, Graph):
         return spec if input is None else compile_spec(with_input(spec.origin, input), limits)
     resolved = spec if isinstance(spec, Spec) else load(spec, limits=limits)
     return compile_spec(resolved if input is None else with_input(resolved, input), limits)
+
+
+def checked(spec: SpecLike, name: str = "spec") -> SpecLike:
+    """What a caller passed under this name, if it can be a spec.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    given: object = spec
+    if not isinstance(given, Graph | Spec | Source | str | os.PathLike):
+        raise arguments.wrong(name, f"{SPEC}, or a Spec or Graph of archspec", given)
+    if isinstance(given, os.PathLike):
+        arguments.path(given, name, SPEC)
+    return spec
 
 
 def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
@@ -57,9 +75,7 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     """
     if spec is None:
         raise ValueError("another input needs a spec to compile again, and this graph has no spec")
-    sizes = tuple(input)
-    if not 2 <= len(sizes) <= 4 or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {sizes}")
+    sizes = _sizes(input)
     if len(sizes) == len(spec.input):
         return replace(spec, input=sizes)
     message = (
@@ -72,3 +88,18 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     place = Source("input", show_shape(sizes), "argument").part()
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
+
+
+def _sizes(input: Sequence[int]) -> tuple[int, ...]:
+    """Channels and sizes as whole numbers of Python."""
+    given: object = input
+    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
+    found: tuple[object, ...] = tuple(input) if listed else ()
+    try:
+        sizes = tuple([arguments.whole(size, "input", 1) for size in found])
+    except (TypeError, ValueError):
+        sizes = ()
+    if not 2 <= len(sizes) <= 4:
+        told = found if listed else arguments.given(input)
+        raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {told}")
+    return sizes

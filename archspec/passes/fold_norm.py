@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec import arguments
 from archspec.graph.graph import Graph
 from archspec.graph.state import state as tensors_of
 from archspec.operations.norm import Norm
@@ -35,7 +36,8 @@ def fold_norm(network: Trained) -> Trained:
     mode it does not. The graph has no ``origin`` any more, because it is not what the spec says.
 
     Raises:
-        KeyError: the state dict lacks a tensor of the graph.
+        TypeError: not a :class:`Trained`.
+        ValueError: the state dict lacks a tensor of the graph, or one has another shape.
 
     >>> import archspec
     >>> graph = archspec.compile("resnet18")
@@ -43,7 +45,7 @@ def fold_norm(network: Trained) -> Trained:
     >>> len(graph.nodes), len(folded.nodes), list(weights)[:3]
     (69, 49, ['conv1.weight', 'conv1.bias', 'layer1.0.conv1.weight'])
     """
-    graph, state = network.graph, dict(network.state)
+    graph, state = _checked(network), dict(network.state)
     uses, nodes = graph.uses(), dict(graph.by_name)
     instead: dict[str, str] = {}
     for name, norm, inputs, _, _ in graph.nodes:
@@ -60,6 +62,20 @@ def fold_norm(network: Trained) -> Trained:
         return network
     folded = replace(with_nodes(graph, list(nodes.values()), instead), origin=None)
     return Trained(folded, {key: state[key] for key in tensors_of(folded)})
+
+
+def _checked(network: Trained) -> Graph:
+    """The graph of a network whose state dict fits it."""
+    takes = "a Trained: a Graph and the state dict of its model"
+    arguments.instance(network, "network", Trained, takes)
+    arguments.instance(network.graph, "network", Graph, takes)
+    arguments.instance(network.state, "network", Mapping, takes)
+    for key, tensor in tensors_of(network.graph).items():
+        found = getattr(network.state.get(key), "shape", None)
+        if found is None or tuple(found) != tensor.shape:
+            has = "lacks" if key not in network.state else "has another shape for"
+            raise ValueError(f"`network` takes {takes}, and this state dict {has} `{key}`")
+    return network.graph
 
 
 def _fold(state: dict[str, Tensor], layer: str, norm: str, eps: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from archspec import arguments
 from archspec.graph.graph import Graph
 from archspec.graph.lower import lower
 from archspec.language.spec import Spec
@@ -29,7 +30,10 @@ def run(value: T, passes: Iterable[Callable[[T], T]]) -> T:
     >>> run(graph, [prune]) is graph
     True
     """
+    takes = "a list of passes such as [prune]"
+    arguments.instance(passes, "passes", Iterable, takes)
     for each in passes:
+        arguments.function(each, "passes", takes)
         value = each(value)
     return value
 
@@ -40,4 +44,5 @@ def compile_spec(spec: Spec, limits: Limits | None = None) -> Graph:
     Raises:
         SpecError: as :func:`archspec.graph.lower.lower` says.
     """
-    return run(lower(spec, limits), LOWERED)
+    arguments.instance(spec, "spec", Spec, "a Spec, which `archspec.load` gives")
+    return run(lower(spec, Limits.of(limits)), LOWERED)

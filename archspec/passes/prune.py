@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from operator import attrgetter
 
+from archspec import arguments
 from archspec.graph.graph import INPUT, Graph
 from archspec.passes.rewrite import with_nodes
 
@@ -19,6 +20,7 @@ def prune(graph: Graph) -> Graph:
     >>> [node.name for node in graph.nodes if node.name not in backbone.by_name]
     ['avgpool', 'flatten', 'fc']
     """
+    arguments.instance(graph, "graph", Graph, "a Graph, which `archspec.compile` gives")
     wanted = set(graph.outputs.values())
     read = chain.from_iterable(map(attrgetter("inputs"), graph.nodes))
     if len({INPUT, *wanted, *read}) == len(graph.nodes) + 1:

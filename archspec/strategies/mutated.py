@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from archspec import arguments
 from archspec.diagnostics import Source
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import write
@@ -39,6 +40,7 @@ class Mutation:
 
     def save(self, folder: Path) -> Path:
         """The path of the spec, which is called ``drawn.yaml``, in ``folder`` with what it needs beside it."""
+        folder = Path(arguments.path(folder, "folder", "the path of a folder"))
         for name, text in self.files.items():
             if text is None:
                 (folder / name).mkdir(exist_ok=True)
@@ -53,8 +55,7 @@ class Mutation:
         return f'Mutation("""\\\n{self.text}""", {self.code!r}, line={self.line}{more})'
 
 
-@st.composite
-def mutations(draw: st.DrawFn, spec: str, *codes: str) -> Mutation:
+def mutations(spec: str, *codes: str) -> st.SearchStrategy[Mutation]:
     """``spec`` with one fault put in, somewhere: a :class:`Mutation`.
 
     Args:
@@ -63,7 +64,19 @@ def mutations(draw: st.DrawFn, spec: str, *codes: str) -> Mutation:
         codes: which faults; by default all for which there are faults (:data:`CODES`).
 
     The code is the only error that is reported. Of one that begins with ``W``, a warning, the spec may have more.
+
+    Raises:
+        TypeError: the spec is not a text.
+        ValueError: a code for which there are no faults.
     """
+    arguments.text(spec, "spec", "the text of a spec")
+    for code in codes:
+        arguments.word(code, "codes", CODES)
+    return _mutations(spec, codes)
+
+
+@st.composite
+def _mutations(draw: st.DrawFn, spec: str, codes: tuple[str, ...]) -> Mutation:
     document = read(Source("drawn.yaml", str(spec))).value if not isinstance(spec, SpecText) else spec.document
     fitting = [fault for fault in FAULTS if (not codes or fault.code in codes) and fault.fits(document)]
     fault = draw(st.sampled_from(fitting))

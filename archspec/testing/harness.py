@@ -7,24 +7,24 @@ storage; ``run`` initializes the network and runs it.
 from __future__ import annotations
 
 import importlib.util
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from archspec import arguments
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import Totals, sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
 from archspec.display import plain
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed
-from archspec.language.load import load, source_of
+from archspec.language.load import OVERRIDES, load, source_of
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
 from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
-from archspec.passes.compiling import SpecLike, compile
+from archspec.passes.compiling import SpecLike, checked, compile
 from archspec.testing.expectations import Compared, Measures, claims_of, compare_claims
 from archspec.work import Limits
 
@@ -182,6 +182,7 @@ def check(
         wanted: whether to test the case of this name; ``valid`` is always tested.
 
     Raises:
+        TypeError: an argument of the wrong type.
         ValueError: a level of another name.
 
     >>> import archspec
@@ -192,9 +193,14 @@ def check(
     budgets:1:9: error[E701]: `resnet50` has 25,557,032 parameters, expected at most 20M (5,557,032 too many, 27.8%)
     """
     if level not in LEVELS:
-        raise ValueError(f"the levels are {', '.join(LEVELS)}, not {level!r}")
+        raise ValueError(f"the levels are {', '.join(LEVELS)}, not {arguments.given(level).removeprefix('the text ')}")
+    overrides = arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
+    budgets = arguments.several(budgets, "budgets", "a list of texts such as ['params<=26M']", (str, Source))
+    allow_outside, limits = arguments.flag(allow_outside, "allow_outside"), Limits.of(limits)
+    largest = arguments.whole(largest, "largest", 0)
+    arguments.function(wanted, "wanted", "a function of a case's name")
     begun = time.perf_counter()
-    named = source = _named(spec)
+    named = source = _named(checked(spec))
     try:
         found = spec
         if not isinstance(spec, Graph | Spec):
@@ -224,7 +230,7 @@ def _named(spec: SpecLike) -> Source:
         return spec.document.source
     if isinstance(spec, Source):
         return spec
-    name = str(os.fspath(spec))
+    name = arguments.path(spec, "spec")
     return Source("<text>", "", "text") if "\n" in name else Source(name, "")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, html_table, plain
 
@@ -220,6 +221,8 @@ class Verdict:
 
     def holds(self, *levels: Level) -> bool:
         """Whether every one of these levels holds; without any, `isomorphic graph` and `equal outputs`."""
+        for level in levels:
+            arguments.word(level, "levels", LEVELS)
         return all(self.levels.get(level, False) for level in levels or ("graph", "outputs"))
 
     @property

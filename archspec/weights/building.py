@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archspec.diagnostics import Diagnostic
+from archspec import arguments
+from archspec.analysis.memory import ITEM_BYTES
+from archspec.diagnostics import Diagnostic, cut, in_one_line
 from archspec.emit.fx import emit
 from archspec.emit.initialize import materialize
 from archspec.graph.graph import Graph
@@ -26,7 +28,7 @@ def build(
     map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     transfer: bool = False,
     device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: str | torch.dtype | None = None,
     seed: int | None = None,
     flat: bool = False,
 ) -> fx.GraphModule:
@@ -36,28 +38,53 @@ def build(
 
     Raises:
         TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` is given and ``weights`` are not.
+        ValueError: the device is not one of this machine.
     """
-    if dtype is not None and not dtype.is_floating_point:
-        raise TypeError(f"the weights of a network are floating-point numbers, not {dtype}")
+    wanted = None if dtype is None else _floating(dtype)
+    target = torch.get_default_device() if device is None else _device(device)
+    seed = None if seed is None else arguments.seed(seed)
+    transfer, flat = arguments.flag(transfer, "transfer"), arguments.flag(flat, "flat")
     if weights is None and (map is not None or transfer):
         raise TypeError(f"`{'transfer' if map is None else 'map'}` needs `weights`")
     found = None if weights is None else fit(graph, weights, map, transfer=transfer)
     module = emit(graph, flat=flat)
-    target = torch.device(device) if device is not None else torch.get_default_device()
     if target.type == "meta":
-        return module if dtype is None else module.to(dtype)
+        return module if wanted is None else module.to(wanted)
     generator = torch.Generator(target).manual_seed(seed) if seed is not None else None
     # In a transfer all is initialized first: what is left of it is then what the seed gives without any weights.
     initialized = found is None or transfer
-    materialize(module, graph, device=target, dtype=dtype, generator=generator, initialized=initialized)
+    materialize(module, graph, device=target, dtype=wanted, generator=generator, initialized=initialized)
     if found is not None:
         # As a plain dict: with the versions that torch keeps beside its own, a counter of batches may not be missing.
         module.load_state_dict(found.tensors, strict=not transfer)
-        remarks = (*found.loaded.remarks, *_remarks(module, found.tensors, asked=dtype is not None))
+        remarks = (*found.loaded.remarks, *_remarks(module, found.tensors, asked=wanted is not None))
         module.meta["weights"] = replace(found.loaded, remarks=remarks)
         for remark in remarks:
             warnings.warn(remark.message, stacklevel=3)  # at the line that calls `archspec.build`
     return module
+
+
+def _floating(dtype: str | torch.dtype) -> torch.dtype:
+    """The dtype of torch that a caller named or passed."""
+    name = arguments.dtype(dtype)
+    if name not in ITEM_BYTES:
+        raise TypeError(f"`dtype` takes a floating-point dtype, one of {', '.join(ITEM_BYTES)}, not {dtype}")
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
+def _device(device: object) -> torch.device:
+    """The device of torch that a caller named or passed, if it can hold tensors here."""
+    takes = "a device of torch that this machine has, such as 'cpu', 'cuda:0' or 'meta'"
+    if not isinstance(device, torch.device | str):
+        device = arguments.whole(device, "device", 0)  # the number of an accelerator, as torch takes it
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except Exception as error:  # each backend of torch reports in its own way that it is not there
+        reason = cut(in_one_line(error), 100)
+        raise ValueError(f"`device` takes {takes}, got {arguments.given(str(device))}: {reason}") from None
+    return found
 
 
 def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
 from archspec.graph.graph import Graph
@@ -54,7 +55,7 @@ def fit(
         EnvironmentFault: E809, safetensors is not installed.
         TypeError: ``weights`` is neither a path nor a mapping.
     """
-    file = os.fspath(weights) if isinstance(weights, str | os.PathLike) else None
+    file = arguments.path(weights, "weights") if isinstance(weights, str | os.PathLike) else None
     found: Any = read(file) if file is not None else weights
     if not isinstance(found, Mapping):
         raise TypeError(f"`weights` must be a state dict or a file, got {type(found).__name__}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.files import regular_file
 
@@ -47,9 +48,10 @@ def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
     'head.weight'
     """
     if not isinstance(given, str | os.PathLike):
+        arguments.instance(given, "map", Mapping, "the path of a key map, or a mapping of keys")
         whole = isinstance(given.get("keys"), Mapping)
         return _checked(given if whole else {"keys": given}, "the key map", None)
-    file = os.fspath(given)
+    file = arguments.path(given, "map")
     name = f"the key map `{cut(file)}`"
     return _checked(_parsed(_text(file, name), name), name, file)
 

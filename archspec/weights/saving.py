@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault
 from archspec.files import replacing, unwritable
 from archspec.graph.graph import Graph
@@ -21,8 +22,10 @@ SUFFIX = ".safetensors"
 
 def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Save a model's weights; see :func:`archspec.save`."""
+    arguments.instance(model, "model", nn.Module, "a model that `archspec.build` made")
+    path, force = arguments.path(path, "path", "the path of a file"), arguments.flag(force, "force")
     if Path(path).suffix != SUFFIX:
-        raise ValueError(f"weights are saved as {SUFFIX}: name a file such as `model{SUFFIX}`, not `{os.fspath(path)}`")
+        raise ValueError(f"`path` takes the path of a {SUFFIX} file: name a file such as `model{SUFFIX}`, not `{path}`")
     if state := model.state_dict():
         fit(graph, state)  # another network's weights would carry the name and the hash of this one
     text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
