@@ -5,10 +5,10 @@ input. A storage lives from the operation that makes it to the last use of any v
 input are separate figures. All figures are those of the flat graph; in a nested model the caller of a block holds the
 block's input until the block returns.
 
-Some figures depend on torch's kernels. The statistics of norms count as float32 if the dtype is shorter; on a CPU torch
+Some figures depend on torch's kernels, and docs/analysis.md names them. The statistics of norms count as float32 if the dtype is shorter; on a CPU torch
 keeps them in the short dtype. Over three dimensions some convolutions put channels first that a linear layer at every
-position left last, so that a later layer rearranges them again; here they stay last, as over two dimensions. The copy
-that a group norm, an instance norm or such a linear layer makes of a slice or a subsample is not counted.
+position left last, so that a later layer rearranges them again; here they stay last, as over two dimensions. A
+dropout of one channel or one position keeps the order in which these lie, as in eval mode.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.parts import Costs
-from archspec.graph.storage import SOURCE, channels_last, storages
+from archspec.analysis.strides import Rearranging, rearranging
+from archspec.graph.storage import SOURCE, storages
 from archspec.operations.effects import Bytes
-from archspec.operations.facts import Facts
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of one element."""
@@ -67,15 +67,16 @@ def measure_memory(
     counters = sum([count * facts.counters for _, facts, count in network.kinds])
     buffers = item * (costs.buffers - counters) + 8 * counters
     written = _written(network)
-    rearranged = _rearranged(network)
+    rearranged = rearranging(network, written, batch, training=False)
     roots = _roots(network, written, rearranged, training=False)
     beside = _scratch(network, batch, item)
     peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
-    if any(facts.alias != facts.alias_trained for _, facts, _ in network.kinds):
-        roots = _roots(network, written, rearranged, training=True)
-    saved = _saved_for_backward(network, roots, written, rearranged, trainable, batch, item)
     # Values beside their gradients share no storage.
     values, _ = _peak(network, [*range(len(network.nodes)), SOURCE], {}, rearranged, beside, batch, item)
+    if any(facts.alias != facts.alias_trained for _, facts, _ in network.kinds):
+        rearranged = rearranging(network, written, batch, training=True)
+        roots = _roots(network, written, rearranged, training=True)
+    saved = _saved_for_backward(network, roots, written, rearranged, trainable, batch, item)
     training = None
     if saved is not None and values is not None:
         # Gradients, what is saved, and at most every live value beside its gradient.
@@ -98,7 +99,7 @@ def _peak(
     network: IndexedGraph,
     roots: list[int],
     written: Mapping[int, int],
-    rearranged: set[int],
+    rearranged: Rearranging,
     beside: Sequence[int] | None,
     batch: int,
     item: int,
@@ -123,8 +124,8 @@ def _peak(
             live += sizes[position]
             if facts.folded and position not in written:
                 needed = _folded(network, position, roots, last, each)
-            elif position in rearranged and not facts.alias:
-                needed = _rearranging(network, position, batch, item)
+            elif position in rearranged.otherwise and not facts.alias:
+                needed = _beside_copy(network, position, batch, item, copied=position in rearranged.copied)
             if live + needed > peak:
                 peak, at = live + needed, position
         live -= freed[position]
@@ -141,12 +142,12 @@ def _scratch(network: IndexedGraph, batch: int, item: int) -> list[int] | None:
     return [known[id(facts)] for facts in network.facts]
 
 
-def _rearranging(network: IndexedGraph, position: int, batch: int, item: int) -> int:
+def _beside_copy(network: IndexedGraph, position: int, batch: int, item: int, *, copied: bool) -> int:
     """What a node takes beside its output that rearranges its input first: the copy, or what it takes later."""
     node, facts = network.nodes[position], network.facts[position]
     scratch = facts.scratch.total(batch, item) if facts.scratch else 0
     then = node.operation.scratch_rearranged(network.shapes[position], node.shape)
-    return max(scratch + _copy(facts, batch, item), then.total(batch, item))
+    return max(scratch + copied * batch * item * facts.read, then.total(batch, item))
 
 
 def _folded(network: IndexedGraph, position: int, roots: list[int], last: Sequence[int], item: int) -> int:
@@ -176,7 +177,7 @@ def _saved_for_backward(
     network: IndexedGraph,
     roots: list[int],
     written: Mapping[int, int],
-    rearranged: set[int],
+    rearranged: Rearranging,
     trainable: Sequence[bool],
     batch: int,
     item: int,
@@ -204,8 +205,8 @@ def _saved_for_backward(
             inputs = tuple([i for i in inputs if i != over])
             output = network.nodes[position].operation.saves_output_in_place
             copied += 0 if output else batch * item * facts.elements
-        if inputs and position in rearranged and (copy := _copy(facts, batch, item)):
-            copied += copy
+        if inputs and position in rearranged.copied:
+            copied += batch * item * facts.read
         else:
             for i in inputs:
                 kept.add(roots[sources[i]])
@@ -225,10 +226,10 @@ def _written(network: IndexedGraph) -> dict[int, int]:
     return {position: over[node.name] for position, node in enumerate(network.nodes) if node.name in over}
 
 
-def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: set[int], *, training: bool) -> list[int]:
+def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: Rearranging, *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
     aliases = [facts.alias_trained if training else facts.alias for facts in network.facts]
-    return storages(network.sources, aliases, written=written, copied=rearranged)
+    return storages(network.sources, aliases, written=written, copied=rearranged.copied)
 
 
 def _last_reads(network: IndexedGraph, roots: list[int]) -> list[int]:
@@ -241,26 +242,3 @@ def _last_reads(network: IndexedGraph, roots: list[int]) -> list[int]:
     for output in network.outputs.values():
         last[roots[output]] = len(network.nodes)
     return last
-
-
-def _copy(facts: Facts, batch: int, item: int) -> int:
-    """The bytes of a rearranged copy of an input. Of one example, channels are put last by a view."""
-    return 0 if facts.reads == "last" and batch == 1 else batch * item * facts.read
-
-
-def _rearranged(network: IndexedGraph) -> set[int]:
-    """The nodes that have to rearrange their input, because its channels lie elsewhere in memory than they read them.
-
-    Flattening reads them first. With one channel or one position, both are the same.
-    """
-    if all(facts.layout != "last" for _, facts, _ in network.kinds):
-        return set()
-    layouts, made = [facts.layout for facts in network.facts], [node.shape for node in network.nodes]
-    last = channels_last(network.sources, layouts, network.shapes, made)
-    found: set[int] = set()
-    for position, facts in enumerate(network.facts):
-        if facts.reads and (facts.reads == "last") != last[network.sources[position][0]]:
-            channels, *size = network.shapes[position][0]
-            if channels > 1 and math.prod(size) > 1:
-                found.add(position)
-    return found

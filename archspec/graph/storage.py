@@ -46,6 +46,7 @@ def channels_last(
     layouts: Sequence[Layout],
     shapes: Sequence[Sequence[Shape]],
     made: Sequence[Shape],
+    written: Mapping[int, int] = NOWHERE,
 ) -> list[bool]:
     """For each node, and last for the network's input, whether its channels lie beside each other in memory.
 
@@ -56,10 +57,13 @@ def channels_last(
         layouts: what each node does to the order of its input.
         shapes: the shapes of each node's inputs.
         made: the shape of each node's output.
+        written: for each node that writes over an input, which input. It keeps the order.
     """
     last = [False] * (len(layouts) + 1)
     for position, layout in enumerate(layouts):
-        if layout == "agreed":
+        if position in written:
+            last[position] = last[sources[position][written[position]]]
+        elif layout == "agreed":
             last[position] = all(last[source] for source in sources[position])
         elif layout == "kept":
             # That of the first operand of full size: a gate lies both ways.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.effects import Saved
-from archspec.operations.shapes import Shape
+from archspec.operations.effects import Layout, Saved
+from archspec.operations.shapes import Shape, lies_both_ways
 from archspec.operations.traits import Elementwise
 
 ACTIVATIONS = {
@@ -57,6 +57,11 @@ class Act(Elementwise):
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(output=True) if self.saves_output else Saved((0,))
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        if self.type == "gelu" and len(inputs[0]) > 1 and lies_both_ways(inputs[0]):
+            return "last"
+        return "kept" if self.type in ("gelu", "relu6") else super().layout(inputs)  # torch sets these up otherwise
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         if self.type == "gelu" and len(inputs[0]) > 1:

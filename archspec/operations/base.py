@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved
+from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved, Strides
 from archspec.operations.shapes import Shape
 
 Kind = Literal["integer", "number", "boolean", "word", "size"]
@@ -192,11 +192,12 @@ class Operation:
         return "kept"
 
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Where its input's channels must lie in memory; empty: anywhere. An input that lies otherwise is rearranged.
-
-        A view of such an input is a copy.
-        """
+        """Where its input's channels must lie in memory; empty: anywhere. An input that lies otherwise is copied."""
         return ""
+
+    def view_strides(self, inputs: tuple[Shape, ...], strides: Strides) -> Strides | None:
+        """The strides of its output where that is its first input or a view of it; None where torch has to copy."""
+        return strides
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         """What one output position reads, for each spatial axis; None without a rule."""

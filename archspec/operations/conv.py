@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
-from archspec.operations.effects import Saved
-from archspec.operations.shapes import Shape, Size, groups_fault, per_axis, spatial_rank
+from archspec.operations.effects import Layout, Saved
+from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, spatial_rank
 from archspec.operations.windows import Windowed, Windows
 
 
@@ -60,6 +60,11 @@ class Conv(Windowed):
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         kernel = self.windows(inputs[0]).kernel
         return math.prod(output) * (inputs[0][0] // self.groups) * math.prod(kernel)
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        if len(inputs[0]) == 2:  # torch puts channels first, unless they are so already
+            return "kept" if lies_both_ways(inputs[0]) else "first"
+        return super().layout(inputs)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,))  # though only the gradient of the weights reads it, torch keeps it where they are frozen too

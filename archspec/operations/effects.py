@@ -15,8 +15,31 @@ Alias = Literal["", "itself", "view"]
 """How an output shares the storage of the first input: not at all, because it is that input, or as a view of it."""
 
 
-Reads = Literal["", "first", "last"]
-"""Where in memory an operation needs its input's channels; empty if it takes them anywhere."""
+Reads = Literal["", "first", "last", "dense"]
+"""Where in memory an operation needs its input's channels, without gaps: first, last, or either (``dense``); empty: it
+takes them anywhere.
+"""
+
+Strides = tuple[int, ...]
+"""How far apart in memory the neighbors along each axis lie, in elements; the axis of the batch comes first."""
+
+
+def merged(sizes: tuple[int, ...], strides: Strides) -> int | None:
+    """The stride of several axes as one, in the order of their elements; None where no single stride reaches all.
+
+    >>> merged((3, 4), (4, 1)), merged((3, 4), (8, 2)), merged((3, 4), (5, 1))
+    (1, 2, None)
+    """
+    found, step = 1, 0
+    for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        if size == 1:
+            continue
+        if not step:
+            found = stride
+        elif stride != step:
+            return None
+        step = size * stride
+    return found
 
 
 class Bytes(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from archspec.operations.base import Operation
-from archspec.operations.effects import HERE, Alias, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.effects import HERE, Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved
 from archspec.operations.shapes import Shape
 
 MEMORY = 4096
@@ -38,7 +37,7 @@ class Facts:
     scratch: Bytes | None
     saved: Saved | None
     layout: Layout
-    reads: Literal["", "first", "last"]
+    reads: Reads
     folded: bool
     alias: Alias
     alias_trained: Alias

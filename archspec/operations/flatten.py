@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
-from archspec.operations.effects import EVERYWHERE, Alias, Everywhere, Layout, Reach, Reads
+from archspec.operations.effects import EVERYWHERE, Alias, Everywhere, Layout, Reach, Strides, merged
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
@@ -27,8 +27,9 @@ class Flatten(View):
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         return "first"
 
-    def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        return "first"
+    def view_strides(self, inputs: tuple[Shape, ...], strides: Strides) -> Strides | None:
+        stride = merged(inputs[0], strides[1:])
+        return None if stride is None else (strides[0], stride)
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return EVERYWHERE

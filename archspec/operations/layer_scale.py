@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, Weight, argument
-from archspec.operations.effects import Saved
+from archspec.operations.effects import Layout, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Elementwise
 
@@ -28,6 +28,9 @@ class LayerScale(Elementwise):
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,) if trainable else ())
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "kept"  # whose strides torch takes over, of an operation with a scalar or a broadcast factor
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")

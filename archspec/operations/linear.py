@@ -47,7 +47,7 @@ class Linear(Local):
         return "last" if len(inputs[0]) > 1 else "first"
 
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        return "last"
+        return "last" if len(inputs[0]) > 1 else ""
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return len(inputs[0]) > 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
-from archspec.operations.shapes import Shape, ShapeFault, groups_fault, spatial_rank
+from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank
 from archspec.operations.traits import Local
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
@@ -86,10 +86,14 @@ class Norm(Local):
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
         if self.type == "layer" and len(inputs[0]) > 1:
             return "last"
+        if self.type == "batch" and lies_both_ways(inputs[0]):
+            return "first"
         return "kept" if self.type != "instance" and len(inputs[0]) > 2 else "first"
 
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        return "first" if self.type == "instance" or (self.type == "group" and len(inputs[0]) == 2) else ""
+        if self.type not in ("group", "instance"):
+            return ""
+        return "dense" if self.type == "group" and len(inputs[0]) > 2 else "first"
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return self.type in ("layer", "instance") and len(inputs[0]) > 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import Layout
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import Rearranging
 
@@ -31,6 +32,9 @@ class PadChannels(Rearranging):
                 channels=True,
             )
         return shape
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "kept" if self.out == inputs[0][0] else super().layout(inputs)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, *size = inputs[0]

@@ -68,6 +68,15 @@ def spatial_rank(shape: Shape, operation: str) -> int:
     return rank
 
 
+def lies_both_ways(shape: Shape) -> bool:
+    """Whether channels first and channels last are the same order: there is one channel, or one position.
+
+    >>> lies_both_ways((1, 5, 5)), lies_both_ways((3, 1, 1)), lies_both_ways((3, 1, 2))
+    (True, True, False)
+    """
+    return shape[0] == 1 or math.prod(shape[1:]) == 1
+
+
 def collapse(values: tuple[Number, ...]) -> Number | tuple[Number, ...]:
     """One number where all axes agree, as a person would write it; else the tuple."""
     return values[0] if len(set(values)) == 1 else values

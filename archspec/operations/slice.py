@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import Layout
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import View
 
@@ -33,6 +34,10 @@ class Slice(View):
                 channels=past_end,
             )
         return (stop - self.start, *size)
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        # One channel of several has gaps, and what copies it puts it first.
+        return "first" if self.shape(inputs)[0] == 1 < inputs[0][0] else "kept"
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, self.stop)),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.effects import Everywhere, Reach
+from archspec.operations.effects import Everywhere, Reach, Strides
 from archspec.operations.shapes import Shape, Size, per_axis, spatial_rank
 from archspec.operations.traits import View
 
@@ -26,6 +26,10 @@ class Subsample(View):
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return tuple(Reach(stride=stride) for stride in per_axis(self.stride, len(output) - 1, "stride"))
+
+    def view_strides(self, inputs: tuple[Shape, ...], strides: Strides) -> Strides | None:
+        apart = per_axis(self.stride, len(inputs[0]) - 1, "stride")
+        return (*strides[:2], *(stride * each for stride, each in zip(strides[2:], apart, strict=True)))
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         stride = per_axis(self.stride, len(inputs[0]) - 1, "stride")

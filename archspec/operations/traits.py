@@ -6,7 +6,7 @@ import math
 
 from archspec.operations.base import Operation
 from archspec.operations.effects import HERE, NOTHING, Alias, Bytes, Everywhere, Layout, Reach, Saved
-from archspec.operations.shapes import Shape
+from archspec.operations.shapes import Shape, lies_both_ways
 
 
 class Lean(Operation):
@@ -32,6 +32,9 @@ class Elementwise(Local):
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         return math.prod(output)
 
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "first" if lies_both_ways(inputs[0]) else "kept"
+
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return 0
 
@@ -43,6 +46,9 @@ class Merge(Local):
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         return (len(inputs) - 1) * math.prod(output)
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "first" if len(inputs) > 1 and all(map(lies_both_ways, inputs)) else "kept"
 
     def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
         return "itself" if len(inputs) == 1 else ""

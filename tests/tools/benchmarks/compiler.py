@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -41,10 +40,6 @@ def cases() -> Iterator[Case]:
         "depth", "lowering 10,000 blocks, time a block", "lowering 100 blocks, time a block", 1.5,
         lowering(10_000), lowering(100),
     )  # fmt: skip
-    for batch in (1, 8):
-        ours, theirs = forward(batch)
-        work = f"one forward pass of resnet50, batch {batch}"
-        yield Case(f"forward-{batch}", work, "torchvision's, same weights", 1.03, ours, theirs, rounds=15, spread=True)
 
 
 def changed(number: int) -> str:
@@ -121,23 +116,3 @@ def lowering(count: int) -> Timed:
         return timed(lambda: archspec.compile(spec)) / count
 
     return take
-
-
-def forward(batch: int) -> tuple[Timed, Timed]:
-    """A forward pass of each side in evaluation mode, with equal weights; the models are made when first asked for."""
-
-    @cache
-    def models() -> tuple[torch.nn.Module, torch.nn.Module, torch.Tensor]:
-        theirs = torchvision_model("resnet50").eval()
-        ours = archspec.build("resnet50", weights=theirs.state_dict()).eval()
-        return ours, theirs, torch.randn(batch, 3, 224, 224)
-
-    def of(side: Callable[[], torch.nn.Module]) -> Timed:
-        def take(number: int) -> float:
-            model, x = side(), models()[2]
-            with torch.no_grad():
-                return timed(lambda: model(x))
-
-        return take
-
-    return of(lambda: models()[0]), of(lambda: models()[1])
