@@ -5,10 +5,10 @@ input. A storage lives from the operation that makes it to the last use of any v
 input are separate figures. All figures are those of the flat graph; in a nested model the caller of a block holds the
 block's input until the block returns.
 
-Some figures depend on torch's kernels, and docs/analysis.md names them. The statistics of norms count as float32 if the dtype is shorter; on a CPU torch
-keeps them in the short dtype. Over three dimensions some convolutions put channels first that a linear layer at every
-position left last, so that a later layer rearranges them again; here they stay last, as over two dimensions. A
-dropout of one channel or one position keeps the order in which these lie, as in eval mode.
+Some figures depend on torch's kernels, and docs/analysis.md names them. The statistics of norms count as float32 if the
+dtype is shorter; on a CPU torch keeps them in the short dtype. Over three dimensions some convolutions put channels
+first that a linear layer at every position left last, so that a later layer rearranges them again; here they stay last,
+as over two dimensions. A dropout of one channel or one position keeps the order in which these lie, as in eval mode.
 """
 
 from __future__ import annotations
