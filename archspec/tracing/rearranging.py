@@ -8,6 +8,9 @@ from typing import Any
 from archspec.tracing.canonical_form import Shape
 from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
 
+EVERYTHING = (slice(None), slice(0, None), slice(None, None, 1), slice(0, None, 1))
+"""Slices that take everything, whatever the size of the axis."""
+
 
 def reshaped(b: FormBuilder, input: Operand, shape: Shape) -> Operand:
     """A value in another shape. Reshaping a reshaped value starts from the original."""
@@ -161,13 +164,16 @@ def item(b: FormBuilder, input: Any, index: Any) -> Any:
 
 
 def sliced(b: FormBuilder, x: Value, ranges: dict[int, slice]) -> Value:
-    """A slice of a value, by the form's axes. A slice that takes everything adds no step."""
+    """A slice of a value, by the form's axes. A slice that takes everything adds no step.
+
+    A batch may have any size, so only a slice without numbers takes all of it.
+    """
     taken = {}
     shape = list(x.shape)
     for axis, part in ranges.items():
         start, stop, step = part.indices(shape[axis])
         length = len(range(start, stop, step))
-        if length != shape[axis]:
+        if length != shape[axis] or (axis == 0 and part not in EVERYTHING):
             taken[axis] = (start, start + (length - 1) * step + 1, step if length > 1 else 1)
             shape[axis] = length
     if not taken:

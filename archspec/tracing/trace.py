@@ -51,6 +51,23 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
     """
     with foreign(_refused("cannot be traced by torch.fx"), passing=(Untraceable,)):
         graph = module.graph if isinstance(module, fx.GraphModule) and _flat(module) else _traced(module)
+    return _ran(module, graph, example)
+
+
+def rerun(traced: Trace, example: Tensor) -> Trace:
+    """A trace, run on another input, such as a batch of another size.
+
+    Raises:
+        Untraceable: the network does not run on that input.
+
+    >>> traced = trace(nn.Sequential(nn.Flatten()), torch.empty(2, 3, 4, device="meta"))
+    >>> [tuple(result.shape) for result in rerun(traced, torch.empty(5, 3, 4, device="meta")).results.values()]
+    [(5, 3, 4), (5, 12), (5, 12)]
+    """
+    return _ran(traced.root, traced.nodes[0].graph, example)
+
+
+def _ran(module: nn.Module, graph: fx.Graph, example: Tensor) -> Trace:
     with foreign(_refused(f"cannot run on an input of {'x'.join(map(str, example.shape))}")), weightless(module):
         run = _Run(module, garbage_collect_values=False, graph=graph)
         run.run(example)

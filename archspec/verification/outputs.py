@@ -124,10 +124,9 @@ def compare_outputs(
             before = _sums(theirs)
         train, gradients = _training(ours, theirs, pairs, example, seed)
         buffers = _buffers(ours, theirs, pairs)
-        with torch.no_grad():
-            wanted = _run(theirs, False, example, "the reference")
-            results = _run(ours, False, example, "the spec's network")
-            evaluated = _compared(results, wanted)
+        evaluated = _evaluated(ours, theirs, example)
+        if evaluated.relative <= tolerance:
+            evaluated = _worst([evaluated, _evaluated(ours, theirs, _resized(example))])
         with _named("the reference's parameters cannot be compared with those before it ran"):
             _refuse_changes(before, _sums(theirs))
     except Incomparable as error:
@@ -138,6 +137,18 @@ def compare_outputs(
     else:
         found = replace(found, train=train, gradients=gradients, buffers=buffers)
     return replace(found, held=not found.failing)
+
+
+def _resized(example: Tensor) -> Tensor:
+    """A batch of another size: 1, where many networks go wrong, or 2 if that is the first one's."""
+    return example[:1] if len(example) > 1 else torch.cat([example, example.flip(-1)])
+
+
+def _evaluated(ours: nn.Module, theirs: nn.Module, example: Tensor) -> Gap:
+    """The gap between outputs in eval mode."""
+    with torch.no_grad():
+        wanted = _run(theirs, False, example, "the reference")
+        return _compared(_run(ours, False, example, "the spec's network"), wanted)
 
 
 def _training(

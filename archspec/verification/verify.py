@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from archspec.diagnostics import Diagnostic, Label, Mention, Span, SpecError, cut, in_one_line
+from archspec.diagnostics import Diagnostic, Mention, Span, SpecError, cut, in_one_line
 from archspec.emit.fx import emit
-from archspec.graph.graph import INPUT, Graph
-from archspec.tracing.canonical_form import CanonicalForm
-from archspec.tracing.canonicalize import canonicalize
+from archspec.graph.graph import Graph
 from archspec.tracing.foreign import foreign, raised_in
-from archspec.tracing.trace import Untraceable, executed, trace
-from archspec.verification.divergence import Divergence, find_divergence
-from archspec.verification.keys import Unusable, compare_keys, tensors_of, with_crossed
-from archspec.verification.match import key_pairs, match, pair_by_order, random_order
-from archspec.verification.outputs import compare_outputs, sample_weight
+from archspec.verification.graphs import compare_graphs
+from archspec.verification.keys import Unusable, compare_keys, with_crossed
+from archspec.verification.outputs import compare_outputs
 from archspec.verification.own_reference import own_reference
 from archspec.verification.reference import make, search_path
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
@@ -83,7 +78,7 @@ def _compared(
     keys = compare_keys(graph, reference)
     ours = emit(graph, flat=True)
     step("tracing and matching the graphs")
-    graphs, pairs, random = _graphs(graph, ours, reference, max(batch, 2))
+    graphs, pairs, random = compare_graphs(graph, ours, reference, max(batch, 2))
     if graphs.held or graphs.by_order:
         keys = with_crossed(keys, pairs)
     elif keys.same:
@@ -121,43 +116,6 @@ def _copied(module: nn.Module, name: str) -> nn.Module:
     if not isinstance(copied, nn.Module):
         raise refuse(TypeError(f"its copy is {cut(type(copied).__name__)}, not a torch.nn.Module"))
     return copied
-
-
-def _graphs(graph: Graph, ours: nn.Module, reference: nn.Module, batch: int) -> tuple[Graphs, Mapping[str, str], str]:
-    """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
-    shape = (batch, *graph.input)
-    form = _form(ours, torch.empty(shape, device="meta"), ours.state_dict())
-    example = torch.empty(shape, device="meta", dtype=sample_weight(reference).dtype)
-    try:
-        theirs = _form(reference, example, tensors_of(reference))
-    except Untraceable as error:
-        pairs = pair_by_order(form, executed(reference, example))
-        reason = f"the reference {error}"
-        return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs)), pairs, ""
-    matched = match(form, theirs)
-    sizes = len(form.steps), len(theirs.steps)
-    if matched is None:
-        found = _difference(graph, find_divergence(form, theirs))
-        return Graphs(False, *sizes, difference=found), {}, ""
-    in_order = [matched[number] for number in random_order(form)] == random_order(theirs)
-    random = "" if in_order else "the reference draws its random numbers in another order"
-    return Graphs(True, *sizes), dict(key_pairs(form, theirs, matched)), random
-
-
-def _form(module: nn.Module, example: Tensor, keys: Iterable[str]) -> CanonicalForm:
-    return canonicalize(trace(module, example), frozenset(keys))
-
-
-def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
-    node = graph.by_name.get(divergence.place)
-    if node is None:
-        node = graph.by_name.get(list(graph.outputs.values())[-1])
-    at = graph.by_name.get(divergence.place)
-    span = graph.written_at("input") if node is None or divergence.place == INPUT else node.span
-    cells = [cell for cell in (at.cells if at else ()) if cell.column in divergence.arguments]
-    labels = [Label(cell.span, f"the stage's {cell.column}") for cell in cells]
-    notes = (f"in {divergence.place}",) if at else ()
-    return Diagnostic("E906", divergence.message, span, labels=tuple(labels), notes=notes)
 
 
 def _diagnostics(

@@ -1,0 +1,91 @@
+"""Comparing the graphs of a compiled network and a reference, for batches of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from archspec.diagnostics import Diagnostic, Label
+from archspec.graph.graph import INPUT, Graph
+from archspec.tracing.canonical_form import CanonicalForm
+from archspec.tracing.canonicalize import canonicalize
+from archspec.tracing.trace import Trace, Untraceable, executed, rerun, trace
+from archspec.verification.divergence import Divergence, find_divergence
+from archspec.verification.keys import tensors_of
+from archspec.verification.match import key_pairs, match, pair_by_order, random_order
+from archspec.verification.outputs import sample_weight
+from archspec.verification.verdict import Graphs
+
+OTHER_BATCHES = (1, 3)
+"""Batches that both graphs are compared with, besides the one that was asked for.
+
+A form contains the sizes of one batch, so two networks are the same only if their forms agree for several batches.
+``x.squeeze()`` differs from ``x.flatten(1)`` for a batch of 1, and ``x.view(2, -1)`` for every batch but 2.
+"""
+
+
+def compare_graphs(
+    graph: Graph, ours: nn.Module, reference: nn.Module, batch: int
+) -> tuple[Graphs, Mapping[str, str], str]:
+    """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
+    sample = torch.empty((batch, *graph.input), device="meta")
+    like = torch.empty_like(sample, dtype=sample_weight(reference).dtype)
+    known, theirs_known = frozenset(ours.state_dict()), frozenset(tensors_of(reference))
+    traced = trace(ours, sample)
+    form = canonicalize(traced, known)
+    try:
+        other = trace(reference, like)
+        theirs = canonicalize(other, theirs_known)
+    except Untraceable as error:
+        pairs = pair_by_order(form, executed(reference, like))
+        reason = f"the reference {error}"
+        return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs)), pairs, ""
+    matched = match(form, theirs)
+    sizes = len(form.steps), len(theirs.steps)
+    if matched is None:
+        found = _difference(graph, find_divergence(form, theirs))
+        return Graphs(False, *sizes, difference=found), {}, ""
+    pairs = dict(key_pairs(form, theirs, matched))
+    apart = _apart_for_other_batches((traced, other), (known, theirs_known), (sample, like))
+    if apart is not None:
+        size, divergence = apart
+        found = _difference(graph, divergence)
+        found = replace(found, notes=(*found.notes, f"for a batch of {size}; the graphs agree for a batch of {batch}"))
+        return Graphs(False, *sizes, difference=found), pairs, ""
+    in_order = [matched[number] for number in random_order(form)] == random_order(theirs)
+    random = "" if in_order else "the reference draws its random numbers in another order"
+    return Graphs(True, *sizes), pairs, random
+
+
+def _apart_for_other_batches(
+    traces: tuple[Trace, Trace], keys: Sequence[frozenset[str]], samples: Sequence[Tensor]
+) -> tuple[int, Divergence] | None:
+    """The first batch for which two traces differ, and where."""
+    for size in OTHER_BATCHES:
+        ours, theirs = (sample.new_empty((size, *sample.shape[1:])) for sample in samples)
+        try:
+            form = canonicalize(rerun(traces[0], ours), keys[0])
+        except Untraceable:  # in training, batch normalization needs several values of each channel
+            continue
+        try:
+            other: CanonicalForm = canonicalize(rerun(traces[1], theirs), keys[1])
+        except Untraceable as error:
+            return size, Divergence(INPUT, f"the reference {error}")
+        if match(form, other) is None:
+            return size, find_divergence(form, other)
+    return None
+
+
+def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
+    node = graph.by_name.get(divergence.place)
+    if node is None:
+        node = graph.by_name.get(list(graph.outputs.values())[-1])
+    at = graph.by_name.get(divergence.place)
+    span = graph.written_at("input") if node is None or divergence.place == INPUT else node.span
+    cells = [cell for cell in (at.cells if at else ()) if cell.column in divergence.arguments]
+    labels = [Label(cell.span, f"the stage's {cell.column}") for cell in cells]
+    notes = (f"in {divergence.place}",) if at else ()
+    return Diagnostic("E906", divergence.message, span, labels=tuple(labels), notes=notes)
