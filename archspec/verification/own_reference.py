@@ -21,24 +21,25 @@ from archspec.verification.reference import LIBRARIES, Reference, make, parse
 AGAINST = Mention("against", "`against`")
 
 TORCHVISION = """
-attention_dropout aux_logits bn_size drop_rate dropout dropout_aux groups init_weights layer_scale memory_efficient
-mlp_dropout num_classes replace_stride_with_dilation representation_size round_nearest stem_width stochastic_depth_prob
-transform_input width_mult width_per_group zero_init_residual
+num_classes width_mult groups width_per_group replace_stride_with_dilation dropout stochastic_depth_prob aux_logits
+attention_dropout bn_size drop_rate dropout_aux init_weights layer_scale memory_efficient mlp_dropout
+representation_size round_nearest stem_width transform_input zero_init_residual
 """
 
 TIMM = """
-act_layer attn_drop_rate aux_logits avg_down base_width block_config block_reduce_first bn_size bottle_ratio cardinality
-ch_div channel_multiplier channels conv_bias conv_mlp deepen_factor depth depth_mult depths dim dims down_kernel_size
-drop_block_rate drop_path_rate drop_rate embed_dim expand_ratio final_chs fix_stem global_pool groups growth_rate
-head_bias head_hidden_size head_init_scale head_norm head_norm_first img_size in_chans inc_sec init_values initial_chs
-inplanes input_3x3 k_r k_sec kernel_size kernel_sizes layers levels ls_init_value memory_efficient mlp_ratio norm_eps
-norm_layer num_classes num_features num_heads num_init_features output_stride pad_type patch_size preact proj_drop_rate
-qkv_bias reduction replace_stem_pool scale se_from_exp se_ratio shortcut_root small stem_chs stem_kernel_size stem_size
-stem_type stem_width use_grn widen_factor width width_factor width_mult zero_init_last
+num_classes in_chans global_pool output_stride drop_rate drop_path_rate norm_eps act_layer norm_layer
+attn_drop_rate aux_logits avg_down base_width block_config block_reduce_first bn_size bottle_ratio cardinality ch_div
+channel_multiplier channels conv_bias conv_mlp deepen_factor depth depth_mult depths dim dims down_kernel_size
+drop_block_rate embed_dim expand_ratio final_chs fix_stem groups growth_rate head_bias head_hidden_size head_init_scale
+head_norm head_norm_first img_size inc_sec init_values initial_chs inplanes input_3x3 k_r k_sec kernel_size kernel_sizes
+layers levels ls_init_value memory_efficient mlp_ratio num_features num_heads num_init_features pad_type patch_size
+preact proj_drop_rate qkv_bias reduction replace_stem_pool scale se_from_exp se_ratio shortcut_root small stem_chs
+stem_kernel_size stem_size stem_type stem_width use_grn widen_factor width width_factor width_mult zero_init_last
 """
 
 ALLOWED = {"torchvision": tuple(TORCHVISION.split()), "timm": tuple(TIMM.split())}
-"""The arguments that a spec may pass to the networks of a library: those that change the network and nothing else."""
+"""The arguments that a spec may pass to the networks of a library: those that change the network and nothing else.
+The usual ones come first, because a message shows only a few."""
 
 WORDS = ("act_layer", "global_pool", "norm_layer", "pad_type", "stem_type")
 """The arguments of timm that may be a word. timm looks the word up in a table of its own."""

@@ -104,7 +104,7 @@ def test_the_table_has_only_arguments_of_networks(library: str) -> None:
     allowed = ALLOWED[library]
     assert {*allowed} <= arguments(library)
     assert not {*allowed} & {*HARMFUL}
-    assert list(allowed) == sorted(set(allowed))
+    assert len(allowed) == len(set(allowed))
     suspicious = ("path", "url", "file", "dir", "pretrain", "weights", "checkpoint", "hub", "cfg")
     harmless = {"init_weights", "drop_path_rate"}  # numbers, in spite of their names
     assert {name for name in allowed if any(word in name for word in suspicious)} <= harmless
