@@ -14,8 +14,8 @@ from typing import Any
 from archspec.analysis.lengths import Lengths
 from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Costs, Part
-from archspec.analysis.paths import Paths
-from archspec.analysis.report import MANY_BLOCKS, Report
+from archspec.analysis.paths import MANY_BLOCKS, Paths
+from archspec.analysis.report import Report
 from archspec.display import counted
 from archspec.operations.shapes import show_shape
 

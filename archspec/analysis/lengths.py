@@ -7,18 +7,19 @@ is a product of polynomials. A deep network has few different sections, so each 
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import zip_longest
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
 
 from archspec import arguments
 from archspec.analysis.numbers import exact
+from archspec.analysis.polynomials import Polynomial, power, product
 
-Steps = dict[int, tuple[tuple[int, int], ...]]
+Steps = Mapping[int, tuple[tuple[int, int], ...]]
 """For each node, in order, the inputs through which paths come, and by how much each makes a path longer."""
 
 Section = tuple[tuple[tuple[int, int], ...], ...]
@@ -64,59 +65,158 @@ class Lengths:
             raise ValueError(f"`share` takes a number from 0 to 1, got {share}")
         reach = 0
         low, high = math.floor(self.mean), math.ceil(self.mean)
-        while self.share(low - reach, high + reach) < share and (low - reach > self.least or high + reach < self.most):
+        self.share(low, high)  # for the fault of a distribution that was not computed
+        counts = self.counts or ()
+        every, inside = sum(counts), sum(counts[max(low, 0) : high + 1])
+        while inside / every < share and (low - reach > self.least or high + reach < self.most):
             reach += 1
+            inside += sum([counts[end] for end in (low - reach, high + reach) if 0 <= end < len(counts)])
         return max(low - reach, self.least), min(high + reach, self.most)
 
 
-def sections(steps: Steps, start: int) -> Counter[Section]:
-    """The sections of a walk from ``start`` to its last node, and how often each occurs."""
+class _Figures(NamedTuple):
+    """What the paths through one section have: choices, lengths, and the sums of these and of their squares."""
+
+    choices: int
+    least: int
+    most: int
+    paths: int
+    total: int
+    squares: int
+
+
+@dataclass(slots=True)
+class Walk:
+    """The paths through sections in a row. All is exact: means are sums over ``common``, variances over its square."""
+
+    sections: Counter[Section] = field(default_factory=Counter)
+    paths: int = 1
+    choices: int = 0
+    least: int = 0
+    most: int = 0
+    common: int = 1
+    total: int = 0
+    variance: int = 0
+
+    def copy(self) -> Walk:
+        return replace(self, sections=Counter(self.sections))
+
+    def add(self, section: Section, times: int, figures: _Figures) -> None:
+        """Go through one more section, or through as many equal ones."""
+        self.sections[section] += times
+        self.paths *= figures.paths**times
+        self.choices += times * figures.choices
+        self.least += times * figures.least
+        self.most += times * figures.most
+        common = math.lcm(self.common, figures.paths)
+        before, here = common // self.common, common // figures.paths
+        spread = figures.squares * figures.paths - figures.total**2
+        self.total = self.total * before + times * figures.total * here
+        self.variance = self.variance * before**2 + times * spread * here**2
+        self.common = common
+
+    def lengths(self, distribution: bool) -> Lengths:
+        """How long the paths are."""
+        counts = tuple(_distribution(self.sections, self.most)) if distribution else None
+        deviation = math.sqrt(self.variance / self.common**2)
+        return Lengths(self.least, self.most, self.total / self.common, deviation, counts)
+
+
+def walks_to(steps: Steps, start: int, ends: Iterable[int]) -> dict[int, Walk]:
+    """The paths from ``start`` to each of some nodes. What is before a cut is walked once for all ends behind it."""
+    wanted = set(ends)
+    steps = leading_to(wanted, steps)
+    found: dict[int, Walk] = {}
+    known: dict[Section, _Figures] = {}
+    whole, since = Walk(), Counter[Section]()
+    begin, inside = start, list[int]()
+    cuts = find_cuts(steps, start)
+    for node in steps:
+        inside.append(node)
+        if node not in cuts:
+            continue
+        aside = [each for each in inside[:-1] if each in wanted]
+        if aside or node in wanted:
+            _go(whole, since, known)
+            since.clear()
+        for end in aside:
+            found[end] = whole.copy()
+            _go(found[end], walks_to(_between(begin, end, steps), begin, (end,))[end].sections, known)
+        section = _section(sorted(_between(begin, node, steps)) if aside else inside, begin, steps)
+        since[section] += 1
+        if node in wanted:
+            _go(whole, since, known)
+            since.clear()
+            found[node] = whole.copy()
+        begin, inside = node, []
+    return found
+
+
+def _go(walk: Walk, sections: Mapping[Section, int], known: dict[Section, _Figures]) -> None:
+    for section, times in sections.items():
+        if section not in known:
+            known[section] = _figures(section)
+        walk.add(section, times, known[section])
+
+
+def find_cuts(steps: Steps, start: int) -> set[int]:
+    """The nodes that all paths to a later node go through."""
     nodes = [start, *steps]
     place = {node: number for number, node in enumerate(nodes)}
     furthest = [0] * len(nodes)
     for node, ways in steps.items():
         for way, _ in ways:
             furthest[place[way]] = place[node]  # nodes are in order, so the last reader stays
-    found: Counter[Section] = Counter()
-    begin = reach = 0
-    for number in range(len(nodes) - 1):
-        reach = max(reach, furthest[number])
-        if reach == number + 1:  # nothing leads past the next node
-            inside = nodes[begin + 1 : number + 2]
-            found[tuple([tuple([(place[way] - begin - 1, length) for way, length in steps[n]]) for n in inside])] += 1
-            begin = number + 1
-    return found
+    reach = itertools.accumulate(furthest[:-1], max)
+    return {nodes[number] for number, last in enumerate(reach, 1) if last == number}  # nothing leads past the node
 
 
-def count(found: Counter[Section]) -> int:
-    """How many paths lead through all sections."""
-    return math.prod(_walk(section, 1, lambda paths, _: paths, sum) ** times for section, times in found.items())
+def leading_to(ends: Iterable[int], steps: Steps) -> Steps:
+    """The steps from which a way leads to one of ``ends``, in order."""
+    wanted = set(ends)
+    for position in reversed(list(steps)):
+        if position in wanted:
+            wanted.update([start for start, _ in steps[position]])
+    return {position: found for position, found in steps.items() if position in wanted}
 
 
-def measure_lengths(found: Counter[Section], distribution: bool) -> Lengths:
-    """How long the paths through all sections are."""
-    least = sum([times * _walk(section, 0, operator.add, min) for section, times in found.items()])
-    most = sum([times * _walk(section, 0, operator.add, max) for section, times in found.items()])
-    moments = [(times, *_walk(section, (1, 0, 0), _longer, _joined)) for section, times in found.items()]
-    common = math.lcm(*[paths for _, paths, _, _ in moments])  # all is exact until the last division
-    mean = sum([times * total * (common // paths) for times, paths, total, _ in moments])
-    variance = sum(
-        [times * (squares * paths - total**2) * (common // paths) ** 2 for times, paths, total, squares in moments]
-    )
-    counts = tuple(_distribution(found, most)) if distribution else None
-    return Lengths(least, most, mean / common, math.sqrt(variance / common**2), counts)
+def _between(begin: int, end: int, steps: Steps) -> Steps:
+    """The steps of the ways from the cut ``begin`` to ``end``, in order."""
+    seen, waiting = {end}, [end]
+    while waiting:
+        for way, _ in steps[waiting.pop()]:
+            if way != begin and way not in seen:
+                seen.add(way)
+                waiting.append(way)
+    return {node: steps[node] for node in sorted(seen)}
+
+
+def _section(inside: Sequence[int], begin: int, steps: Steps) -> Section:
+    place = {node: number for number, node in enumerate((begin, *inside), -1)}
+    return tuple([tuple([(place[way], length) for way, length in steps[node]]) for node in inside])
+
+
+def _figures(section: Section) -> _Figures:
+    choices = sum([len(ways) - 1 for ways in section])
+    least, most = _walk(section, 0, operator.add, min), _walk(section, 0, operator.add, max)
+    return _Figures(choices, least, most, *_walk(section, (1, 0, 0), _longer, _joined))
 
 
 def _walk(section: Section, start: T, longer: Callable[[T, int], T], join: Callable[[list[T]], T]) -> T:
     """A figure of the paths to the end of a section, from the figure ``start`` of the empty path at its beginning.
 
-    ``longer`` gives the figure of longer paths, ``join`` the figure of the paths of several ways together.
+    ``longer`` gives the figure of longer paths, ``join`` the figure of the paths of several ways together. A figure
+    may be large, so it is kept until its last reader only.
     """
+    last = {way: number for number, ways in enumerate(section) for way, _ in ways}
     values = {-1: start}
     found = start
     for number, ways in enumerate(section):
         several = [longer(values[way], length) if length else values[way] for way, length in ways]
         found = values[number] = several[0] if len(several) == 1 else join(several)
+        for read in {way for way, _ in ways}:
+            if last[read] == number:
+                del values[read]
     return found
 
 
@@ -134,64 +234,20 @@ def _joined(values: list[_Moments]) -> _Moments:
     return sum(paths), sum(totals), sum(squares)
 
 
-# -- polynomials -------------------------------------------------------------------------------------------------------
+def _distribution(found: Counter[Section], most: int) -> Polynomial:
+    """How many paths there are of each length: the product of the sections' polynomials."""
+    factors = [power(_polynomial(section), times) for section, times in found.items()]
+    return (whole := product(factors)) + [0] * (most + 1 - len(whole))
 
-_Polynomial = list[int]
-"""How many paths there are of each length, from 0."""
 
+def _polynomial(section: Section) -> Polynomial:
+    """How many paths there are through a section, of each length.
 
-def _distribution(found: Counter[Section], most: int) -> _Polynomial:
-    """How many paths there are of each length: the product of the sections' polynomials.
-
-    A path that gets longer is a product with x, and ways that come together are a sum.
+    A path that gets longer is a product with x, and ways that come together are a sum. The polynomials are integers
+    whose coefficients each have a slot of bytes that is wide enough for all paths.
     """
-    factors = []
-    for section, times in found.items():
-        polynomial = _walk(section, [1], lambda value, length: [0] * length + value, _added)
-        factors.append(_power(polynomial, times))
-    return (product := _product(factors)) + [0] * (most + 1 - len(product))
-
-
-def _added(values: list[_Polynomial]) -> _Polynomial:
-    return [sum(column) for column in zip_longest(*values, fillvalue=0)]
-
-
-def _power(polynomial: _Polynomial, times: int) -> _Polynomial:
-    """A polynomial to the power of ``times``, coefficient by coefficient: Euler's recurrence (Knuth, The Art of
-    Computer Programming, volume 2, section 4.7). Of two terms, as a residual block has, it is the binomial theorem.
-    """
-    first = _least(polynomial)
-    constant = polynomial[first]
-    terms = [(n, paths) for n, paths in enumerate(polynomial[first + 1 :], 1) if paths]
-    found = [constant**times]
-    for n in range(1, (len(polynomial) - 1 - first) * times + 1):
-        total = sum([(i * (times + 1) - n) * paths * found[n - i] for i, paths in terms if i <= n])
-        found.append(total // (n * constant))
-    return [0] * (first * times) + found
-
-
-def _product(factors: list[_Polynomial]) -> _Polynomial:
-    """The product of polynomials, by that of integers: each coefficient has a slot of bytes that is wide enough
-    for the sum of all (Kronecker substitution).
-    """
-    if len(factors) == 1:
-        return factors[0]
-    least = list(map(_least, factors))
-    steps = [n - first for each, first in zip(factors, least, strict=True) for n, paths in enumerate(each) if paths]
-    step = math.gcd(*steps) or 1
-    slot = sum([sum(each).bit_length() for each in factors]) // 8 + 1
-    packed = []
-    for each, first in zip(factors, least, strict=True):
-        kept = [paths.to_bytes(slot, "little") for paths in each[first::step]]
-        packed.append(int.from_bytes(b"".join(kept), "little"))
-    length = sum([(len(each) - 1 - first) // step for each, first in zip(factors, least, strict=True)])
-    data = math.prod(sorted(packed)).to_bytes(slot * (length + 1), "little")
-    offset = sum(least)
-    found = [0] * (offset + length * step + 1)
-    found[offset::step] = [int.from_bytes(data[i : i + slot], "little") for i in range(0, len(data), slot)]
-    return found
-
-
-def _least(polynomial: _Polynomial) -> int:
-    """The length of the shortest path."""
-    return next(length for length, paths in enumerate(polynomial) if paths)
+    _, _, most, paths, _, _ = _figures(section)
+    slot = paths.bit_length() // 8 + 1
+    packed = _walk(section, 1, lambda value, length: value << (8 * slot * length), sum)
+    data = packed.to_bytes(slot * (most + 1), "little")
+    return [int.from_bytes(data[i : i + slot], "little") for i in range(0, len(data), slot)]

@@ -19,13 +19,13 @@ because a path that takes the outer shortcut has no choice inside.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archspec import arguments
 from archspec.analysis.indexed import IndexedGraph
-from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
+from archspec.analysis.lengths import Lengths, Steps, find_cuts, leading_to, walks_to
 from archspec.analysis.numbers import exact
 from archspec.graph.storage import SOURCE
 
@@ -96,6 +96,10 @@ class Paths:
         return left / (whole * self.skip_paths)
 
 
+MANY_BLOCKS = 2000
+"""With more residual blocks than this, distributions of path lengths are computed only on request."""
+
+
 def count_paths(network: IndexedGraph, output: int, *, lengths: bool = True, gates: bool = False) -> Paths:
     """The paths from the input to the node at position ``output``.
 
@@ -103,17 +107,35 @@ def count_paths(network: IndexedGraph, output: int, *, lengths: bool = True, gat
         lengths: whether to compute the exact distributions. Their size is quadratic in the number of blocks.
         gates: whether gates count as ways.
     """
-    ways = _find_ways(network, output, gates)
-    by_blocks, by_layers = sections(_block_steps(ways), SOURCE), sections(ways.taken, SOURCE)
-    every = by_layers if ways.all == ways.taken else sections(ways.all, SOURCE)
-    return Paths(
-        residual_blocks=sum([len(steps) - 1 for steps in ways.taken.values()]),
-        skip_paths=count(by_blocks),
-        graph_paths=count(every),
-        in_blocks=measure_lengths(by_blocks, lengths),
-        in_layers=measure_lengths(by_layers, lengths),
-        gates_counted=gates,
-    )
+    return count_paths_to(network, (output,), lengths=lengths, gates=gates)[output]
+
+
+def count_paths_to(
+    network: IndexedGraph, outputs: Iterable[int], *, lengths: bool | None = None, gates: bool = False
+) -> dict[int, Paths]:
+    """The paths from the input to each of the nodes at the positions ``outputs``.
+
+    Args:
+        lengths: as in :func:`count_paths`; by default up to :data:`MANY_BLOCKS` blocks on the ways to all outputs.
+        gates: as in :func:`count_paths`.
+    """
+    ends = dict.fromkeys(outputs)
+    ways = _find_ways(network, ends, gates)
+    by_blocks, by_layers = walks_to(_block_steps(ways), SOURCE, ends), walks_to(ways.taken, SOURCE, ends)
+    every = by_layers if ways.all == ways.taken else walks_to(ways.all, SOURCE, ends)
+    if lengths is None:
+        lengths = sum([walk.choices for walk in by_layers.values()]) <= MANY_BLOCKS
+    return {
+        end: Paths(
+            residual_blocks=by_layers[end].choices,
+            skip_paths=by_blocks[end].paths,
+            graph_paths=every[end].paths,
+            in_blocks=by_blocks[end].lengths(lengths),
+            in_layers=by_layers[end].lengths(lengths),
+            gates_counted=gates,
+        )
+        for end in ends
+    }
 
 
 # -- which inputs are ways ---------------------------------------------------------------------------------------------
@@ -121,7 +143,7 @@ def count_paths(network: IndexedGraph, output: int, *, lengths: bool = True, gat
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """The steps from merge to merge, and to the output; nodes with one way are passed over.
+    """The steps from merge to merge, and to the outputs; nodes with one way are passed over.
 
     A step's length is in layers: the convolutions and linear layers on it, the node that it leads to included. ``all``
     has the merges from which a way leads to the output, each with its inputs but for those of gates; ``taken`` has
@@ -134,11 +156,12 @@ class _Ways:
     shortcut: dict[int, int]
 
 
-def _find_ways(network: IndexedGraph, output: int, gates: bool) -> _Ways:
-    """The ways to the node at position ``output``."""
+def _find_ways(network: IndexedGraph, ends: Collection[int], gates: bool) -> _Ways:
+    """The ways to the nodes at the positions ``ends``."""
     inputs = network.sources if gates else network.ways
-    every = _merges(network, inputs, output)
-    taken: Steps = {}
+    every = _merges(network, inputs, ends)
+    cuts = find_cuts(every, SOURCE)
+    taken: dict[int, tuple[tuple[int, int], ...]] = {}
     shortcut: dict[int, int] = {}
     least, most, richest = {SOURCE: 0}, {SOURCE: 0}, {SOURCE: 1}
     for position, steps in every.items():
@@ -156,35 +179,27 @@ def _find_ways(network: IndexedGraph, output: int, gates: bool) -> _Ways:
         least[position] = min([least[start] + length for start, length in steps])
         most[position] = max([most[start] + length for start, length in steps])
         # How rich a branch is compares branches of one concatenation only; exact counts may be very long numbers.
-        richest[position] = richest[steps[0][0]] if len(steps) == 1 else sum([richest[start] for start, _ in steps])
-    return _Ways(_to(output, every), _to(output, taken), shortcut)
+        # All paths to a later node go through a cut, so they are counted from there.
+        richest[position] = 1 if position in cuts else sum([richest[start] for start, _ in steps])
+    return _Ways(leading_to(ends, every), leading_to(ends, taken), shortcut)
 
 
 _Inputs = Sequence[tuple[int, ...]]
 
 
-def _merges(network: IndexedGraph, inputs: _Inputs, output: int) -> Steps:
-    """The steps from merge to merge, and to the output: chains of nodes with one way become one step."""
+def _merges(network: IndexedGraph, inputs: _Inputs, ends: Collection[int]) -> Steps:
+    """The steps from merge to merge, and to the outputs: chains of nodes with one way become one step."""
     reached = [(SOURCE, 0)] * (len(network.nodes) + 1)
-    found: Steps = {}
-    for position, facts in enumerate(network.facts[: output + 1]):
+    found: dict[int, tuple[tuple[int, int], ...]] = {}
+    for position, facts in enumerate(network.facts[: max(ends) + 1]):
         ways, length = inputs[position], int(facts.weighted)
-        if len(ways) == 1 and position != output:
+        if len(ways) == 1 and position not in ends:
             start, before = came = reached[ways[0]]
             reached[position] = (start, before + length) if length else came
         else:
             found[position] = tuple([(start, before + length) for start, before in [reached[way] for way in ways]])
             reached[position] = (position, 0)
     return found
-
-
-def _to(output: int, steps: Steps) -> Steps:
-    """The steps from which a way leads to ``output``, in order."""
-    wanted = {output}
-    for position in reversed(steps):
-        if position in wanted:
-            wanted.update([start for start, _ in steps[position]])
-    return {position: found for position, found in steps.items() if position in wanted}
 
 
 def _identity(inputs: _Inputs, ways: tuple[int, ...]) -> int | None:
@@ -209,7 +224,7 @@ def _comes_from(inputs: _Inputs, position: int, origin: int) -> bool:
 
 def _block_steps(ways: _Ways) -> Steps:
     """A path is longer by one for each choice in which it does not take the shortcut."""
-    found: Steps = {}
+    found: dict[int, tuple[tuple[int, int], ...]] = {}
     for position, steps in ways.taken.items():
         skip = ways.shortcut.get(position, 0)
         found[position] = tuple([(start, int(i != skip)) for i, (start, _) in enumerate(steps)])

@@ -11,7 +11,7 @@ from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
-from archspec.analysis.paths import Paths, count_paths
+from archspec.analysis.paths import Paths, count_paths_to
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
 from archspec.display import html_table, plain
@@ -35,9 +35,6 @@ BYTES = {"inference_peak": "inference_peak_bytes", "saved_for_backward": "saved_
 """The names of costs in data, if they differ from those in a report."""
 
 FROZEN = "a scope such as 'layer1', or a list of scopes"
-
-MANY_BLOCKS = 2000
-"""With more residual blocks than this, distributions of path lengths are computed only on request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +179,8 @@ def analyze(
     graph = compile(spec, input=input, limits=limits)
     network = index_graph(graph)
     trainable = _trainable(graph, scopes)
-    if lengths is None:
-        lengths = sum(region.shortcut for region in graph.regions) <= MANY_BLOCKS
-    paths = {label: count_paths(network, at, lengths=lengths, gates=gates) for label, at in network.outputs.items()}
+    by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
+    paths = {label: by_position[at] for label, at in network.outputs.items()}
     parts = Parts(network, trainable)
     totals = sum_up(network, parts, ITEM_BYTES[dtype])
     return Report(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archspec.analysis.lengths import Lengths, Steps, count, measure_lengths, sections
+from archspec.analysis.lengths import Lengths, Steps, Walk, walks_to
 
 START = -1
 
@@ -40,19 +40,23 @@ def listed(steps: Steps) -> list[int]:
     return paths[list(steps)[-1]]
 
 
+def walk_of(steps: Steps) -> Walk:
+    """The walk to the last node."""
+    end = list(steps)[-1]
+    return walks_to(steps, START, [end])[end]
+
+
 def assert_measured(steps: Steps) -> None:
-    found, wanted = sections(steps, START), listed(steps)
-    assert count(found) == len(wanted)
-    lengths = measure_lengths(found, distribution=True)
+    found, wanted = walk_of(steps), listed(steps)
+    assert found.paths == len(wanted)
+    lengths = found.lengths(distribution=True)
     assert (lengths.least, lengths.most) == (min(wanted), max(wanted))
     mean = sum(wanted) / len(wanted)
     assert lengths.mean == pytest.approx(mean)
     assert lengths.std == pytest.approx(math.sqrt(sum((n - mean) ** 2 for n in wanted) / len(wanted)), abs=1e-9)
     counted = Counter(wanted)
     assert lengths.counts == tuple(counted[length] for length in range(max(wanted) + 1))
-    assert measure_lengths(found, distribution=False) == Lengths(
-        lengths.least, lengths.most, lengths.mean, lengths.std, None
-    )
+    assert found.lengths(distribution=False) == Lengths(lengths.least, lengths.most, lengths.mean, lengths.std, None)
 
 
 @given(walks())
@@ -62,6 +66,20 @@ def assert_measured(steps: Steps) -> None:
 @settings(max_examples=60)
 def test_any_walk(steps: Steps) -> None:
     assert_measured(steps)
+
+
+@given(walks(), st.data())
+@settings(max_examples=60)
+def test_the_walks_to_several_nodes_are_those_to_each_alone(steps: Steps, data: st.DataObject) -> None:
+    ends = data.draw(st.sets(st.sampled_from(list(steps)), min_size=1))
+    together = walks_to(steps, START, ends)
+    assert together.keys() == ends
+    for end in ends:
+        wanted = Counter(listed({node: ways for node, ways in steps.items() if node <= end}))
+        assert together[end].paths == wanted.total()
+        assert together[end].lengths(True).counts == tuple(wanted[length] for length in range(max(wanted) + 1))
+        alone = walks_to(steps, START, [end])[end]
+        assert (together[end].choices, together[end].lengths(True)) == (alone.choices, alone.lengths(True))
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
@@ -90,7 +108,7 @@ def test_a_walk_is_cut_where_all_paths_meet_and_equal_sections_are_counted() -> 
         6: ((5, 0),),
         8: ((5, 1), (6, 0)),
     }
-    cut = sections(steps, START)
+    cut = walk_of(steps).sections
     assert cut == {
         (((-1, 0), (-1, 2)),): 2,
         (((-1, 1),),): 1,
@@ -103,7 +121,7 @@ def test_a_walk_is_cut_where_all_paths_meet_and_equal_sections_are_counted() -> 
 def test_many_blocks_of_three_ways(power: int) -> None:
     """(1 + x + x^2)^n at 1 is 3^n, it is symmetric, and its second coefficient is n."""
     steps = {n: ((n - 1, 0), (n - 1, 1), (n - 1, 2)) for n in range(power)}
-    counts = measure_lengths(sections(steps, START), distribution=True).counts
+    counts = walk_of(steps).lengths(distribution=True).counts
     assert counts is not None
     assert sum(counts) == 3**power
     assert counts == counts[::-1]

@@ -8,8 +8,8 @@ import time
 import pytest
 
 import archspec
-from archspec.analysis.paths import Paths
-from archspec.analysis.report import MANY_BLOCKS, analyze
+from archspec.analysis.paths import MANY_BLOCKS, Paths
+from archspec.analysis.report import analyze
 from tests.analysis.families import family
 from tests.support.equivalence import compiled
 
