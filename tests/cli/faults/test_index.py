@@ -36,7 +36,24 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "a reference that would run something": (
         "tests.cli.test_verify:test_a_spec_runs_no_code_and_reads_no_file",
         "tests.cli.test_verify:test_wrong_arguments",
+        "tests.verification.test_own_reference:test_what_names_no_network_of_a_library",
     ),
+    "a reference that would load weights": (
+        "tests.verification.test_own_reference:test_every_argument_outside_the_table_is_refused",
+        "tests.verification.test_own_reference:test_every_other_value_is_refused",
+    ),
+    "a file that would run in place of a library": (
+        "tests.cli.test_import_path:test_verify_imports_nothing_beside_the_spec",
+        "tests.cli.test_import_path:test_the_python_functions_import_nothing_beside_the_spec",
+    ),
+    "names of files that would be commands": ("tests.cli.test_hostile_names:test_the_name_of_a_file",),
+    "archives that readers read differently": (
+        "tests.weights.test_hostile_archives:test_an_archive_that_readers_may_read_differently",
+    ),
+    "pickles that make more than they have": (
+        "tests.weights.test_hostile_archives:test_a_pickle_that_makes_more_than_it_has",
+    ),
+    "key maps that take long": ("tests.weights.test_hostile_key_maps:test_a_megabyte_of_any_shape_is_read_in_seconds",),
     "text that would steer a terminal": (
         "tests.cli.test_render:test_what_could_steer_a_terminal_is_shown_as_its_number",
         "tests.cli.test_messages:test_terminal_output_of_a_hostile_spec_is_harmless",
