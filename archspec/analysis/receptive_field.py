@@ -13,6 +13,10 @@ from archspec.graph.storage import SOURCE
 from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Size, collapse
 
+MAX_FIELD = 2**40
+"""A field of more pixels, or of positions further apart, is that of the whole map. No input is as large, and in a
+network of many strides the numbers would be of thousands of digits."""
+
 
 class _Interval(NamedTuple):
     """What the first positions of a map see along one axis: from ``firsts`` to ``lasts``, in positions of the input.
@@ -93,8 +97,13 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
         elif isinstance(value, Everywhere) or isinstance(facts.reach, Everywhere):
             fields[position] = Everywhere()
         else:
-            fields[position] = _further(value, facts.reach)
+            further = _further(value, facts.reach)
+            fields[position] = Everywhere() if any(map(_beyond, further)) else further
     return fields, left_out
+
+
+def _beyond(span: _Interval) -> bool:
+    return span.shift > MAX_FIELD or span.lasts[0] - span.firsts[0] > MAX_FIELD
 
 
 def _is_map(network: IndexedGraph, position: int, gate: int) -> bool:

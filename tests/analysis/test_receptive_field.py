@@ -192,3 +192,23 @@ def test_pooling_to_a_size_that_does_not_divide_sees_everything() -> None:
     found = field(text + head)
     assert (found.scope, found.size) == ("layer1.0.relu2", 7)
     assert math.isclose(found.center[0], 0)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dilation", [1, 1000])
+@pytest.mark.parametrize("blocks", [39, 45, 3000])
+def test_a_field_that_no_input_has_is_that_of_the_whole_map(blocks: int, stride: int, dilation: int) -> None:
+    """On a map of one position, thousands of strides are possible, and their product has thousands of digits."""
+    step = f"conv: {{out: 1, kernel: 3, stride: {stride}, dilation: {dilation}, padding: {dilation}}}"
+    graph = compiled(
+        f"input: [1, 1, 1]\nstem: []\nhead: []\nblocks: {{b: {{steps: [{step}]}}}}\n"
+        f"stages: {{block: b, count: {blocks}, channels: 1}}"
+    )
+    size, shift, within = 1, 1, 0
+    for number in range(blocks):
+        size, shift = size + 2 * dilation * shift, shift * stride
+        if size <= 2**40 and shift <= 2**40:
+            within = number + 1, size, shift
+    found = analyze(graph).receptive_field
+    assert found is not None
+    assert (found.scope, found.size, found.stride) == (graph.nodes[within[0] - 1].name, *within[1:])
