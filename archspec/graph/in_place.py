@@ -97,8 +97,8 @@ class _Storages:
     def is_free(self, position: int, value: int, found: Mapping[str, int]) -> bool:
         """Whether the node at ``position`` may write over ``value``; ``found`` has the nodes before it that do so."""
         root = self.roots[value]
-        *before, last = self.readers[root]
-        if last != position or position in before or self.places[root] == MIXED or self.viewed[value]:
+        before = self.readers[root][:-1]
+        if position in before or self.places[root] == MIXED or self.viewed[value]:
             return False
         made_by = self.graph.nodes[root]
         saves = made_by.operation.saves_output_in_place if made_by.name in found else made_by.operation.saves_output

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
+import pickle
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -111,9 +114,9 @@ class Watched(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         for source in n.all_input_nodes:
-            value, version, copy = self.made[source]
+            value, version, before = self.made[source]
             assert value._version == version, f"{n} reads {source}, which was written over"
-            assert_same(value, copy, f"{n} reads {source}, which was written over")
+            assert_same(value, before, f"{n} reads {source}, which was written over")
         result = super().run_node(n)
         if isinstance(result, Tensor):
             self.made[n] = (result, result._version, result.clone())
@@ -141,8 +144,8 @@ def watch_modules(graph: Graph, model: nn.Module, example: Tensor) -> None:
     model(example)
     for handle in handles:
         handle.remove()
-    for name, value, copy in seen:
-        assert_same(value, copy, f"a value of {name} was written over after it was seen")
+    for name, value, before in seen:
+        assert_same(value, before, f"a value of {name} was written over after it was seen")
 
 
 # -- random graphs -----------------------------------------------------------------------------------------------------
@@ -232,4 +235,91 @@ def test_any_steps_in_blocks(before: list[Step], residual: list[Step], between: 
 @given(graph=graphs())
 @tries(12)
 def test_any_spec(graph: Graph) -> None:
+    assert_unnoticed(graph)
+
+
+def copies(model: fx.GraphModule) -> dict[str, nn.Module]:
+    """What is made of a model: copied, compiled to code again, pickled, and traced again."""
+    again = copy.deepcopy(model)
+    again.recompile()
+    return {
+        "copied": copy.deepcopy(model),
+        "recompiled": again,
+        "pickled": pickle.loads(pickle.dumps(model)),
+        "traced": fx.symbolic_trace(copy.deepcopy(model)),
+    }
+
+
+GATED: Step = ODD[4]
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
+@pytest.mark.parametrize(
+    "residual",
+    [
+        [{"conv": {"out": 4}}, {"act": {"type": "hardswish"}}, GATED, {"dropout": {}}],
+        [{"conv": {"out": 4}}, {"norm": {}}, {"multiply": [[{"conv": {"out": 4}}], []]}, {"act": {"type": "silu"}}],
+        [{"add": [[]]}, {"act": {}}, {"multiply": [[]]}],
+        [{"add": [[]]}],
+    ],
+    ids=["gate", "product", "merges of one branch", "the input itself"],
+)
+def test_what_is_made_of_a_model_works_in_place_too(residual: list[Step], flat: bool) -> None:
+    graph = in_blocks([{"conv": {"out": 4}}], residual, [{"act": {"type": "relu6"}}])
+    model = archspec.build(graph, seed=0, flat=flat)
+    scramble(model)
+    example = torch.randn(2, *graph.input, generator=torch.Generator().manual_seed(1))
+    for train in (False, True):
+        for what, made in copies(model).items():
+            functional = Functional(graph, model)
+            expected, wanted = run(functional, example, train)
+            found, gradient = run(made, example, train)
+            assert_same(found, expected, f"outputs, {what}, {train=}")
+            assert_same(gradient, wanted, f"the gradient of the input, {what}, {train=}")
+            assert_same([p.grad for p in made.parameters()], list(in_order(functional, made)), f"{what}, {train=}")
+
+
+def in_order(functional: Functional, model: nn.Module) -> list[Tensor | None]:
+    """The gradients of the functional network in the order of a model's parameters."""
+    gradients = functional.gradients()
+    return [gradients[name] for name, _ in model.named_parameters()]
+
+
+def table(*words: str) -> list[tuple[str, bool]]:
+    return [(word, word in words) for word in ACTIVATIONS]
+
+
+WITH_EQUAL_GRADIENTS = ("relu", "relu6", "leaky_relu", "silu", "mish", "hardswish", "hardsigmoid")
+
+
+@pytest.mark.parametrize(("word", "writes"), table(*WITH_EQUAL_GRADIENTS))
+def test_which_activations_work_in_place(word: str, writes: bool) -> None:
+    """By hand: those with `inplace` in torch, but for ELU, SELU and CELU, whose gradients would differ in rounding."""
+    graph = compiled(f"input: [3, 5, 5]\nstem: [conv: {{out: 4}}, act: {{type: {word}}}]\nstages: []\nhead: []")
+    assert bool(graph.in_place) is writes
+    module = archspec.build(graph, flat=True, device="meta").get_submodule(graph.nodes[-1].name)
+    assert getattr(module, "inplace", False) is writes
+
+
+WRITTEN = {
+    "a gate's map, which pooling only reads": (
+        f"conv: {{out: 4}}, {json.dumps(GATED)[1:-1]}",
+        ["hardsigmoid", "multiply"],
+    ),
+    "what a convolution saves": ("conv: {out: 4}, add: [[], [conv: {out: 4}]]", ["add"]),
+    "the input": ("add: [[], []], multiply: [[]]", []),
+    "a merge of one branch": ("conv: {out: 4}, add: [[]], act", ["relu"]),
+    "what a sigmoid saves, through a dropout": ("conv: {out: 4}, act: {type: sigmoid}, dropout, act", []),
+    "through a dropped path": ("conv: {out: 4}, drop_path: {p: 0.5}, act", ["relu"]),
+    "a dropout": ("conv: {out: 4}, dropout", ["dropout"]),
+    "a dropout of nothing": ("conv: {out: 4}, dropout: {p: 0}", []),
+    "a slice": ("conv: {out: 4}, slice: {stop: 2}, act", []),
+    "three, of which the last is free": ("conv: {out: 4}, add: [[], [], [conv: {out: 4}]]", []),
+}
+
+
+@pytest.mark.parametrize(("steps", "written"), WRITTEN.values(), ids=WRITTEN)
+def test_what_is_written_over(steps: str, written: list[str]) -> None:
+    graph = compiled(f"input: [4, 5, 5]\nstem: [{steps}]\nstages: []\nhead: []")
+    assert [graph.by_name[name].operation.kind for name in graph.in_place] == written
     assert_unnoticed(graph)

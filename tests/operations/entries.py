@@ -215,7 +215,7 @@ ENTRIES: dict[str, Entry] = {
             *((({}, (GATE, *(MAP,) * count)), count * ELEMENTS) for count in (1, 2, 3)),
             *counted(ELEMENTS, merging((MAP, GATE))),
         ],
-        traced=traced(merging((WIDE, (6, 1, 1)))),
+        traced=[*traced(merging((WIDE, (6, 1, 1)))), *traced(merging((WIDE, (6, 1, 1))), in_place=True)],
     ),
     "norm": Entry(
         arguments=lambda rank: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -50,13 +51,16 @@ def cases() -> Iterator[Case]:
 
 
 def forward(name: str, batch: int) -> tuple[Timed, Timed]:
-    """A forward pass of each side in eval mode; the models are made when they are first asked for."""
+    """A forward pass of each side in eval mode; the models are made when they are first asked for.
+
+    In time of the processor: on a busy machine, passes of seconds wait for other processes.
+    """
 
     def of(side: int) -> Timed:
         def take(number: int) -> float:
             *models, example = pair(name, batch)
             with torch.no_grad():
-                return timed(lambda: models[side](example))
+                return timed(lambda: models[side](example), time.process_time)
 
         return take
 
