@@ -201,6 +201,7 @@ def main() -> int:
 
 def _prepare() -> None:
     """Prepare what a process inherits: streams that are closed or cannot show a character, signals, the collector."""
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)  # results must not depend on the environment
     for number in range(3):
         try:
             os.fstat(number)

@@ -5,6 +5,9 @@ from __future__ import annotations
 MAX_BITS = 14_000
 """Python refuses to print longer integers, those of more than 4,300 digits."""
 
+ALWAYS_BITS, ALWAYS_DIGITS = 2_000, 600
+"""The longest integer that Python prints with any setting: 640 digits are always allowed."""
+
 SHORT_BITS = 40
 """The longest factor that a person is shown, of 12 digits."""
 
@@ -21,6 +24,15 @@ def shown(number: int) -> str:
     return f"{number:,}" if abs(number) < 10**15 else powers(number, SHORT_BITS)
 
 
+def decimal(number: int) -> str:
+    """The digits of a count. Python's own conversion depends on a setting, which may allow no more than 640 of them."""
+    parts = []
+    while number.bit_length() > ALWAYS_BITS:
+        number, part = divmod(number, 10**ALWAYS_DIGITS)
+        parts.append(f"{part:0{ALWAYS_DIGITS}}")
+    return "".join([str(number), *reversed(parts)])
+
+
 def powers(number: int, bits: int = MAX_BITS) -> str:
     """A positive integer as a product of powers of small primes, ``2^54 * 3``.
 
@@ -34,7 +46,7 @@ def powers(number: int, bits: int = MAX_BITS) -> str:
     if number.bit_length() > bits:
         factors.append(f"about 10^{number.bit_length() * 30103 // 100000}")
     elif number > 1 or not factors:
-        factors.append(str(number))
+        factors.append(decimal(number))
     return " * ".join(factors)
 
 

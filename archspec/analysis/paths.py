@@ -26,7 +26,7 @@ from typing import Any
 from archspec import arguments
 from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, find_cuts, leading_to, walks_to
-from archspec.analysis.numbers import exact
+from archspec.analysis.numbers import decimal, exact
 from archspec.graph.storage import SOURCE
 
 
@@ -48,8 +48,10 @@ class Paths:
     gates_counted: bool
 
     def __repr__(self) -> str:
-        # Python refuses to print integers of more than 4,300 digits.
-        counts = f"skip_paths={exact(self.skip_paths)}, graph_paths={exact(self.graph_paths)}"
+        # Python refuses to print integers of very many digits.
+        found = map(exact, (self.skip_paths, self.graph_paths))
+        skip, whole = (decimal(each) if isinstance(each, int) else each for each in found)
+        counts = f"skip_paths={skip}, graph_paths={whole}"
         lengths = f"in_blocks={self.in_blocks}, in_layers={self.in_layers}"
         return f"Paths(residual_blocks={self.residual_blocks}, {counts}, {lengths}, gates_counted={self.gates_counted})"
 
