@@ -111,7 +111,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
         (["check", "resnet18", "--format", "jsn"], "did you mean `json`?"),
         (["show", "resnet18", "--format", "xml"], "there are yaml, json"),
         (["check", "resnet18", "--limit", "node=3"], "did you mean `nodes`?"),
-        (["check", "resnet18", "--limit", "zzz=3"], "`nodes` and `elements`"),
+        (["check", "resnet18", "--limit", "zzz=3"], "`nodes`, `elements` and `work`"),
         (["check", "resnet18", "--limit", "nodes"], "`--limit nodes=N`"),
         (["check", "resnet18", "--limit", "nodes=many"], "`--limit nodes=N`"),
         (["check", "resnet18", "--limit", "nodes=0"], "at least 1"),

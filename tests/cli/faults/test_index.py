@@ -27,6 +27,12 @@ WEIGHTS = "tests.cli.faults.test_weights"
 BAD = "tests.language.test_bad_specs:test_diagnostics"
 
 CLASSES: dict[str, tuple[str, ...]] = {
+    "faults by the thousand": (
+        "tests.cli.faults.test_many:test_many_faults_cost_little",
+        "tests.cli.faults.test_many:test_the_stages_that_there_are_do_not_fill_the_screen",
+        "tests.cli.faults.test_many:test_the_first_faults_have_hints",
+        "tests.cli.faults.test_many:test_an_excerpt_of_a_very_long_line_shows_its_middle",
+    ),
     # code that a spec would like to run
     "names that would become Python": (
         f"{HOSTILE}:test_no_name_of_a_spec_reaches_a_model_unchecked",
