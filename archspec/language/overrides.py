@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, suggest
+from archspec.hints import Hints
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
@@ -33,12 +34,13 @@ def with_overrides(document: Document, settings: Iterable[str | Source], work: W
         SpecError: with the faults of all settings.
     """
     faults: list[Diagnostic] = []
+    hints = Hints()
     settings = tuple(settings)
     if settings:
         document = without_claims(document)
     for setting in settings:
         try:
-            over = columns(validate(override(document, setting, work), partial=True, work=work), work)
+            over = columns(validate(override(document, setting, work, hints), partial=True, work=work), work)
             merged = overlay(document, over, work)
             document = dataclasses.replace(merged, source=document.source)
         except SpecError as error:
@@ -48,10 +50,10 @@ def with_overrides(document: Document, settings: Iterable[str | Source], work: W
     return document
 
 
-def override(base: Document, setting: str | Source, work: Work | None = None) -> Document:
+def override(base: Document, setting: str | Source, work: Work | None = None, hints: Hints | None = None) -> Document:
     """The document that an override, ``key.path=value``, merges over ``base``.
 
-    The value is YAML; a number in the path is an index.
+    The value is YAML; a number in the path is an index. ``hints`` are what all overrides of a spec may search.
 
     Raises:
         SpecError: the setting has no ``=``, its value is not YAML, or its path leads through a scalar.
@@ -73,7 +75,7 @@ def override(base: Document, setting: str | Source, work: Work | None = None) ->
         rest = places[here].value if here in places else whole._replace(column=parts[length][1].column)
         places[here] = Place(span, rest)
     ambiguous = {(*path, *inner): reason for inner, reason in value.ambiguous.items()}
-    _check_settable(base, parts)
+    _check_settable(base, parts, hints or Hints())
     return Document(source, _at(base.value, (), parts, value.value), places, ambiguous)
 
 
@@ -95,7 +97,7 @@ def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
     return found
 
 
-def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None:
+def _check_settable(base: Document, parts: list[tuple[str | int, Span]], hints: Hints) -> None:
     """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks."""
     first, span = parts[0]
     if first == "extends":
@@ -106,7 +108,8 @@ def _check_settable(base: Document, parts: list[tuple[str | int, Span]]) -> None
         name, span = parts[1]
         help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
         message = f"the spec has no parameter `{cut(name)}`"
-        raise SpecError([Diagnostic("E313", message, span, did_you_mean(str(name), known), help=help)])
+        hint = suggest(hints.nearest(str(name), known))
+        raise SpecError([Diagnostic("E313", message, span, hint, help=help)])
 
 
 def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any) -> Any:

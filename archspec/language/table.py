@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut, suggest
@@ -17,7 +17,7 @@ from archspec.language.steps import parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
 from archspec.language.text.document import Path
 from archspec.wording import first_of
-from archspec.work import DEFINING
+from archspec.work import DEFINING, ENTRIES
 
 NUMBERS = ("count", "channels", "stride", "dilation")
 SEQUENCES = ("before", "after")
@@ -59,7 +59,7 @@ class Table:
             length = 1 if columns else 0
         work.spend(DEFINING, (4 + len(columns)) * length, self.cursor.key_span)
         blocks = [self._blocks(number) for number in range(length)]
-        self.meant = self._check_keys([block for cell in blocks for block in cell.entries])
+        self.meant = self._check_keys(_once(block for cell in blocks for block in cell.entries))
         self._check_meanings(blocks)
         return tuple(self._stage(number, blocks[number], generated) for number in range(length))
 
@@ -215,7 +215,9 @@ class Table:
             self.faults.record("W303", message, self.cursor.child("channels").key_span)
 
     def _stage(self, number: int, blocks: Cell, generated: Mapping[str, list[Term]]) -> Stage:
-        params = {name: term for block in reversed(blocks.entries) for name, term in block.params.items()}
+        named = _once(blocks.entries)
+        self.faults.work.spend(DEFINING, sum(len(block.params) for block in named) // ENTRIES, blocks.span)
+        params = {name: term for block in reversed(named) for name, term in block.params.items()}
         column = self.cursor.get("count") or self.cursor.get("block")
         if column and isinstance(column.value, list) and number < len(column.value):
             column = column.child(number)
@@ -282,6 +284,10 @@ class Table:
             self.faults.record("E202", "a stage's `name` must be text", cursor.span, help="put quotes around it")
             return None
         return read_template(cursor, self.faults)
+
+
+def _once(blocks: Iterable[Block]) -> list[Block]:
+    return list({id(block): block for block in blocks}.values())  # a cell may name one block thousands of times
 
 
 def _some_not_one(value: Any) -> bool:

@@ -359,3 +359,23 @@ def test_a_spec_from_elsewhere_cannot_extend_a_file() -> None:
     for reference in ("../x.yaml", "/etc/passwd.yaml", "x.yaml"):
         text = f"{HEAD}extends: {reference}\n"
         assert refused(lambda text=text: load(Source("-", text))) == ["E801"]  # type: ignore[misc]
+
+
+# -- what repeats a name, or a fault -----------------------------------------------------------------------------------
+
+
+def test_a_block_of_many_parameters_named_for_thousands_of_blocks() -> None:
+    params = ", ".join(f"p{n}: 1" for n in range(8_000))
+    names = ", ".join(["b"] * 8_000)
+    stages = f"stages: {{block: [[{names}]], count: [8000], channels: 4}}\n"
+    text = f"{HEAD}shortcut: none\nblocks: {{b: {{params: {{{params}}}, steps: [act]}}}}\n{stages}"
+    start = time.process_time()
+    assert load(text).stages[0].blocks.at(7_999).name == "b"
+    assert time.process_time() - start < allowed(1.5)
+
+
+def test_many_overrides_that_nearly_name_a_parameter() -> None:
+    params = ", ".join(f"chanels{n:05}: 1" for n in range(15_000))
+    wrong = tuple(f"params.chanel{n:05}=1" for n in range(200))
+    text = f"{HEAD}{STAGES}params: {{{params}}}\n"
+    assert refused(lambda: load(text, overrides=wrong), within=2) == ["E313"] * 200
