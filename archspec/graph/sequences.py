@@ -121,10 +121,14 @@ class Sequences:
 
     def _part(self, key: str, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """The norm or the activation of a layer, by the layer's own setting or the one in force."""
+        values = in_force = flow.setting(key)
         own = step.settings.get(key) if step.settings else None
-        values = read_setting(own, key, env) if own else flow.setting(key)
-        if own and values["type"] == flow.setting(key)["type"]:
-            values = {**flow.setting(key), **values}
+        if own:
+            values = read_setting(own, key, env)
+            if not own.typed and in_force["type"] != NONE:
+                values["type"] = in_force["type"]
+            if values["type"] == in_force["type"]:
+                values = {**in_force, **values}
         return self.part(key, values, env, scope, step, value)
 
     def part(

@@ -53,11 +53,10 @@ class DefinitionScope:
         self.document = document
         self.names = names
         self.faults = faults
-        above = [scope for parent in parents for scope in parent.sight]
-        self.sight: tuple[DefinitionScope, ...] = (
-            self,
-            *dict.fromkeys(above),
-        )  # each once, however many files import it
+        # Each once, however many files import it; the library last, although every import sees it before the next one.
+        above = dict.fromkeys(scope for parent in parents for scope in parent.sight)
+        ordered = sorted(above, key=lambda scope: scope.document.source.kind == "library")
+        self.sight: tuple[DefinitionScope, ...] = (self, *ordered)
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Any] = {}
         self._visible: dict[str, Mapping[str, DefinitionScope]] = {}

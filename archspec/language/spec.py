@@ -67,11 +67,15 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting's word, and for ``norm: {type: batch, eps: 0.001}`` the arguments beside it."""
+    """A setting's word, and for ``norm: {type: batch, eps: 0.001}`` the arguments beside it.
+
+    ``typed`` is false for a mapping without a ``type``; the word is then the default.
+    """
 
     term: Term
     arguments: Mapping[str, Term]
     scope: Definitions
+    typed: bool = True
 
     @property
     def reads(self) -> frozenset[str]:

@@ -149,7 +149,7 @@ def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -
     term = read_term(kind, "word", faults) if kind else Term(cursor.span, "batch" if key == "norm" else None)
     filled = cursor.filled().items()
     given = {name: read_term(item, "number", faults) for name, item in filled if name != "type"}
-    return Setting(term, given, scope)
+    return Setting(term, given, scope, typed=kind is not None)
 
 
 def evaluate(term: Term, values: Mapping[str, Value], scale: ScaleWidth) -> Value:

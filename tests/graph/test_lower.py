@@ -277,6 +277,43 @@ def test_no_norm_and_no_activation_as_steps() -> None:
     assert [node.name for node in compiled(text).nodes][:2] == ["conv1", "layer1.0.conv1"]
 
 
+GROUPS = "{type: group, groups: 4, eps: 0.25}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "own", "type", "eps", "groups"),
+    [
+        (GROUPS, "{eps: 0.5}", "group", 0.5, 4),
+        (GROUPS, "{groups: 2}", "group", 0.25, 2),
+        (GROUPS, "{}", "group", 0.25, 4),
+        (GROUPS, "{type: group}", "group", 0.25, 4),
+        (GROUPS, "group", "group", 0.25, 4),
+        (GROUPS, "{type: layer}", "layer", 1e-5, 32),
+        (GROUPS, "{type: batch, eps: 0.5}", "batch", 0.5, 32),
+        ("layer", "{eps: 0.5}", "layer", 0.5, 32),
+        ("{eps: 0.25}", "{momentum: 0.5}", "batch", 0.25, 32),
+    ],
+)
+@pytest.mark.parametrize("step", ["norm: %s", "layer: {out: 8, norm: %s}"])
+def test_a_norm_takes_what_it_does_not_say_from_the_setting_of_its_type(
+    step: str, setting: str, own: str, type: str, eps: float, groups: int
+) -> None:
+    if step.startswith("norm") and own in ("group", "{}"):
+        own = "{type: group}"
+    stem = f"stem: [conv: {{out: 8}}, {step % own}]"
+    nodes = compiled(changed("stem: {use: cifar, width: 4}", stem, f"norm: {setting}")).nodes
+    norm = next(node for node in nodes if node.operation.name == "norm")
+    assert (norm.operation.type, norm.operation.eps, norm.operation.groups) == (type, eps, groups)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("own", ["{eps: 0.5}", "batch", "{type: batch}"])
+def test_a_layers_own_norm_where_the_setting_is_none(own: str) -> None:
+    stem = f"stem: [layer: {{out: 8, norm: {own}}}]"
+    nodes = compiled(changed("stem: {use: cifar, width: 4}", stem, "norm: none")).nodes
+    (norm,) = (node for node in nodes if node.operation.name == "norm")
+    assert norm.operation.kind == "bn"
+
+
 def test_very_many_steps_that_are_left_out_are_refused_in_time() -> None:
     steps = ", ".join(["norm: {when: 1 > 2}"] * 4000)
     block = f"wide: {{residual: [conv: {{out: channels}}, {steps}]}}"

@@ -93,6 +93,17 @@ def test_the_later_import_comes_first(tmp_path: Path) -> None:
     assert kinds(compiled("import: [relu.yaml, tanh.yaml]\nhead: [f]\n" + STAGES, tmp_path), "f") == ["tanh"]
 
 
+@pytest.mark.parametrize(
+    "imports", ["[gates, blocks]", "[blocks, gates]", "gates", "[outer, blocks]", "[blocks, outer]", "[outer, more]"]
+)
+def test_the_library_comes_after_every_import(imports: str, tmp_path: Path) -> None:
+    (tmp_path / "gates.yaml").write_text("archspec: 1\n" + OWN_GATE)
+    (tmp_path / "outer.yaml").write_text("archspec: 1\nimport: [gates, blocks]\n")
+    for name in ("blocks", "more"):
+        (tmp_path / f"{name}.yaml").write_text(f"archspec: 1\nblocks: {{{name}: {{residual: []}}}}\n")
+    assert kinds(compiled(f"import: {imports}\nhead: [se]\n" + STAGES, tmp_path), "se") == ["conv"]
+
+
 def test_a_shortcut_is_looked_up_where_the_setting_is_written(tmp_path: Path) -> None:
     (tmp_path / "lib.yaml").write_text(
         "archspec: 1\nshortcuts: {beside: {same: [act: {type: tanh}], change: none}}\n"

@@ -1,0 +1,300 @@
+"""A spec as a network: the stem, the stages with their blocks and shortcuts, the head, the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.interpreter.expressions import Names, anything, integer, make_divisible, number, template, word
+from tests.interpreter.names import Naming, Scope
+from tests.interpreter.operations import merge
+from tests.interpreter.plan import INPUT, Network, Plan
+from tests.interpreter.reading import File, Refused, read
+from tests.interpreter.steps import (
+    AFTER,
+    LAYERS,
+    PLAIN,
+    STEM,
+    Sequence,
+    Settings,
+    Site,
+    act_setting,
+    called,
+    holds_layer,
+    laid_out,
+    norm_setting,
+)
+from tests.interpreter.table import Stage, Table, table
+
+DEFAULTS = {"shortcut": "projection", "activation_order": "post", "norm": "batch", "act": "relu", "drop_path": 0}
+COLUMNS = {"block", "count", "channels", "stride", "dilation", "before", "after", "name", "quantized_linear", *DEFAULTS}
+
+
+def interpret(text: str, folder: Path | None = None, name: str | None = None) -> Network:
+    """The network of a spec. ``Refused`` if it has none."""
+    try:
+        return Interpreter(*read(text, folder, name)).network()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Refused(f"{type(error).__name__}: {error}") from error
+
+
+class Interpreter:
+    """One spec on its way to a network."""
+
+    def __init__(self, document: dict[str, Any], file: File) -> None:
+        self.document, self.file = document, file
+        scale = document.get("scale")
+        empty = Names({}, round)
+        params = {
+            key: anything(value, empty) for key, value in (document.get("params") or {}).items() if value is not None
+        }
+        base = Names(params, round)
+        if scale is not None:
+            width = number(scale.get("width") or 1, base)
+            divisor = integer(scale.get("divisor") or 8, base)
+            base.scaled = lambda value: make_divisible(value * width, divisor)
+        self.base = base.with_(classes=integer(document.get("classes", 1000), base))
+        self.scale = scale
+        self.naming = Naming(document.get("naming"))
+        self.plan = Plan.of(integer(size, self.base) for size in document.get("input", [3, 224, 224]))
+        self.table: Table = table(document["stages"], self.base, scale)
+        self.results: dict[str, int] = {}
+        self.inside: set[int] = set()
+
+    def network(self) -> Network:
+        """The whole network."""
+        value = self._edge("stem", "imagenet", self._order(self.table.stages[0], 0), INPUT)
+        for stage in self.table.stages:
+            value = self._stage(stage, value)
+        last = self.table.stages[-1]
+        value = self._edge("head", "classifier", self._order(last, last.count - 1), value)
+        names = [node.name for node in self.plan.nodes]
+        if len(set(names)) < len(names):
+            raise Refused("two nodes have the same name")
+        return Network(self.plan, self._outputs(value), self._scopes(), self.file.unused())
+
+    def _outputs(self, value: int) -> dict[str, int] | int:
+        wanted = self.document.get("outputs")
+        if wanted is None:
+            return value
+        known = self._scopes()
+        missing = [name for name in ([wanted] if isinstance(wanted, str) else wanted) if name not in known]
+        if missing:
+            raise Refused(f"there is no {missing}")
+        return known[wanted] if isinstance(wanted, str) else {name: known[name] for name in wanted}
+
+    def _scopes(self) -> dict[str, int]:
+        outside = {node.name: number for number, node in enumerate(self.plan.nodes) if number not in self.inside}
+        return {**outside, **self.results}
+
+    # -- stem and head -------------------------------------------------------------------------------------------------
+
+    def _edge(self, kind: str, default: str, order: str, value: int) -> int:
+        names = self.base.with_(in_channels=self.plan.shape(value)[0])
+        settings = Settings(
+            norm_setting(self.document.get("norm", "batch"), names),
+            act_setting(self.document.get("act", "relu"), names),
+            order,
+        )
+        names = names.with_(**settings.words)
+        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file)
+        last = STEM.get(order, PLAIN) if kind == "stem" and self._layered() else PLAIN
+        make = Sequence(self.plan, self.naming, self.base, last=last)
+        return laid_out(make, self.document.get(kind, default), site, value)
+
+    def _layered(self) -> bool:
+        """Whether the first block contains a layer."""
+        definition, file = self._definition(self.table.stages[0], 0, self.base)
+        return holds_layer(definition.get("residual", definition.get("steps")), file)
+
+    # -- settings ------------------------------------------------------------------------------------------------------
+
+    def _definition(self, stage: Stage, index: int, names: Names) -> tuple[Mapping[str, Any], File]:
+        name = word(stage.cell("block", index), names, self.file.names("blocks"))
+        found = self.file.find("blocks", name)
+        if found is None:
+            raise Refused(f"there is no block `{name}`")
+        return found
+
+    def _setting(self, key: str, stage: Stage, index: int, definition: Mapping[str, Any]) -> tuple[Any, bool]:
+        """What a setting says for a block, and whether the block's definition says it."""
+        fixed = (definition.get("fixed") or {}).get(key)
+        cell = stage.cell(key, index)
+        if fixed is not None:
+            if cell is not None and cell != fixed:
+                raise Refused(f"the block fixes `{key}`")
+            return fixed, True
+        if cell is not None:
+            return cell, False
+        if self.document.get(key) is not None:
+            return self.document[key], False
+        if definition.get(key) is not None:
+            return definition[key], True
+        return DEFAULTS[key], False
+
+    def _place(self, stage: Stage, index: int) -> Names:
+        return self.base.with_(
+            stage=stage.stage,
+            stages=len(self.table.stages),
+            count=stage.count,
+            blocks=self.table.blocks,
+            index=index,
+            number=stage.first_number + index,
+        )
+
+    def _order(self, stage: Stage, index: int) -> str:
+        """The activation order of a block, as far as it can be known before the block."""
+        names = self._place(stage, index)
+        definition, _ = self._definition(stage, index, names)
+        return word(self._setting("activation_order", stage, index, definition)[0], names)
+
+    def _cells(self, stage: Stage, index: int, value: int) -> Names:
+        """The names of a block that a cell can read, without the settings."""
+        names = self._place(stage, index).with_(in_channels=self.plan.shape(value)[0])
+        own: dict[str, Any] = {"stride": stage.stride(index, names)}
+        dilation, channels = stage.cell("dilation", index), stage.cell("channels", index)
+        own["dilation"] = 1 if dilation is None else integer(dilation, names)
+        if channels is not None:
+            own["channels"] = integer(channels, names)
+            if self.scale is not None:
+                own["channels"] = integer(self.base.scaled(own["channels"]), names)
+        return names.with_(**own)
+
+    def _settings(
+        self, stage: Stage, index: int, cells: Names, inside: Names, definition: Mapping[str, Any]
+    ) -> Settings:
+        found = {}
+        for key in ("activation_order", "norm", "act"):
+            written, own = self._setting(key, stage, index, definition)
+            found[key] = (written, inside if own else cells)
+        return Settings(norm_setting(*found["norm"]), act_setting(*found["act"]), word(*found["activation_order"]))
+
+    # -- stages --------------------------------------------------------------------------------------------------------
+
+    def _stage(self, stage: Stage, value: int) -> int:
+        value = self._beside("before", stage, 0, value)
+        names = self._place(stage, 0)
+        own = stage.cells.get("name")
+        if own is None:
+            scope = self.naming.scope(Scope(), "stage", names)
+        else:
+            scope = self.naming.scope(Scope(), "stage", names, template(own, names))
+        start = len(self.plan.nodes)
+        for index in range(stage.count):
+            value = self._block(stage, index, scope, value)
+        self.inside |= set(range(start, len(self.plan.nodes)))
+        self.results[scope.path] = value
+        return self._beside("after", stage, stage.count - 1, value)
+
+    def _beside(self, kind: str, stage: Stage, index: int, value: int) -> int:
+        """The steps before or after a stage."""
+        written = stage.cells.get(kind)
+        if written is None:
+            return value
+        cells = self._cells(stage, index, value)
+        definition, _ = self._definition(stage, index, cells)
+        names = cells.with_(**self._settings(stage, index, cells, cells, definition).words)
+        settings = self._settings(stage, index, cells, cells, {})
+        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file)
+        return Sequence(self.plan, self.naming, self.base).written(written, site, value)
+
+    # -- blocks --------------------------------------------------------------------------------------------------------
+
+    def _block(self, stage: Stage, index: int, stage_scope: Scope, value: int) -> int:
+        cells = self._cells(stage, index, value)
+        definition, file = self._definition(stage, index, cells)
+        settings = self._settings(stage, index, cells, cells, definition)
+        cells = cells.with_(**settings.words)
+        names = called(definition, self._params(stage, index, definition), cells, cells)
+        settings = self._settings(stage, index, cells, names, definition)
+        site = Site(self.naming.scope(stage_scope, "block", names), names, settings, file)
+        if "steps" in definition:
+            parts = LAYERS[settings.order][0]
+            made = Sequence(self.plan, self.naming, self.base, parts, parts)
+            found = laid_out(made, definition["steps"], site, value)
+        else:
+            found = self._residual(stage, index, cells, definition, site, value)
+        self.results[site.scope.path] = found
+        return found
+
+    def _params(self, stage: Stage, index: int, definition: Mapping[str, Any]) -> dict[str, Any]:
+        """What the table gives to the parameters of a block."""
+        declared = definition.get("params") or {}
+        given = {key: stage.cell(key, index) for key in declared}
+        if stage.group_width is not None and "group_width" in declared:
+            given["group_width"] = stage.group_width
+        for key, value in stage.cells.items():
+            several = isinstance((self.document["stages"]).get(key), list)
+            if key not in COLUMNS and key not in declared and value is not None and several:
+                raise Refused(f"the block has no parameter `{key}`")
+        return given
+
+    def _residual(
+        self, stage: Stage, index: int, cells: Names, definition: Mapping[str, Any], site: Site, value: int
+    ) -> int:
+        """A residual merged with its shortcut, and what follows the merge."""
+        scope, names = site.scope, site.names
+        start = len(self.plan.order)
+        inside = Site(self.naming.scope(scope, "residual", names), names, site.settings, site.file)
+        make = Sequence(self.plan, self.naming, self.base, *LAYERS[site.settings.order])
+        found = laid_out(make, definition["residual"], inside, value)
+        kind = definition.get("merge", "add")
+        middle = len(self.plan.order)
+        beside = self._shortcut(stage, index, cells, definition, site, value, found, make.first)
+        if definition.get("first") == "shortcut":
+            order = self.plan.order
+            reads = {value for number in order[middle:] for value in self.plan.nodes[number].inputs}
+            if make.first in reads and make.first in order[start:middle]:
+                start = order.index(make.first) + 1
+            order[start:] = order[middle:] + order[start:middle]
+        if beside is not None:
+            written, own = self._setting("drop_path", stage, index, definition)
+            p = number(written, names if own else cells)
+            if p != 0:
+                found = make.operation("drop_path", {"p": p}, None, site, found)
+            found = self._merged(kind, [beside, found], site)
+        for part in AFTER.get(site.settings.order, ()):
+            found = make.operation(part, {}, None, site, found)
+        return found
+
+    def _merged(self, kind: str, inputs: list[int], site: Site) -> int:
+        made = merge(kind, [self.plan.values[each] for each in inputs])
+        return self.plan.add(self.naming.node(site.scope, kind, kind, site.names, None), made, inputs)
+
+    def _shortcut(
+        self,
+        stage: Stage,
+        index: int,
+        cells: Names,
+        definition: Mapping[str, Any],
+        site: Site,
+        value: int,
+        residual: int,
+        activated: int | None,
+    ) -> int | None:
+        """The value beside a residual, or None without a shortcut."""
+        written, own = self._setting("shortcut", stage, index, definition)
+        places = site.file if own else self.file
+        name = word(written, site.names if own else cells, places.names("shortcuts"))
+        found = places.find("shortcuts", name)
+        if found is None:
+            raise Refused(f"there is no shortcut `{name}`")
+        shortcut, file = found
+        before, after = self.plan.shape(value), self.plan.shape(residual)
+        same = before[1:] == after[1:] if definition.get("merge") == "concat" else before == after
+        steps = shortcut.get("same" if same else "change")
+        if steps is None:
+            raise Refused(f"`{name}` does not say what to do")
+        if steps == "none":
+            return None
+        names = cells.with_(out_channels=after[0])
+        if not steps:
+            return value
+        scope = self.naming.scope(site.scope, "shortcut", names)
+        start = value
+        if site.settings.order in ("pre", "act-only-pre") and activated is not None:
+            start = activated
+        make = Sequence(self.plan, self.naming, self.base)
+        reached = make.written(steps, Site(scope, names, site.settings, file), start)
+        return value if reached == start else reached

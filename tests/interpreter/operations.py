@@ -1,0 +1,300 @@
+"""The operations in plain torch: for each its weights, and what it does to its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.interpreter.expressions import ACTIVATIONS, Names, integer, number, truth, word
+from tests.interpreter.operation import (
+    Arguments,
+    Make,
+    Operation,
+    State,
+    at_least,
+    channels_of,
+    no_others,
+    rank_of,
+    sizes,
+    spatial,
+)
+from tests.interpreter.reading import Refused
+
+# -- convolutions and linear layers ------------------------------------------------------------------------------------
+
+
+def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A convolution; an odd kernel keeps the size, unless there is a stride."""
+    no_others(set(given) - {"out", "kernel", "stride", "padding", "dilation", "groups", "bias"}, "conv")
+    rank = spatial(inputs[0], "a convolution")
+    out = integer(given["out"], names)
+    kernel, stride, dilation = (sizes(given.get(key, 1), names, rank) for key in ("kernel", "stride", "dilation"))
+    groups = integer(given.get("groups", 1), names)
+    at_least((out, groups, *kernel, *stride, *dilation), 1, "a convolution")
+    if "padding" in given:
+        padding = sizes(given["padding"], names, rank)
+    else:
+        padding = tuple(d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True))
+    at_least(padding, 0, "padding")
+    before = channels_of(inputs[0])
+    if before % groups or out % groups:
+        raise Refused("the channels do not split into groups")
+    weights: dict[str, tuple[int, ...]] = {"weight": (out, before // groups, *kernel)}
+    if truth(given.get("bias", False), names):
+        weights["bias"] = (out,)
+    function = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        bias = state.get("bias")
+        return function(values[0], state["weight"], bias, stride, padding, dilation, groups)
+
+    return Operation("conv", "conv", compute, weights)
+
+
+def linear(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A linear layer over the channels, at each position if there are several."""
+    no_others(set(given) - {"out", "bias"}, "linear")
+    out = integer(given["out"], names)
+    at_least((out,), 1, "out")
+    weights: dict[str, tuple[int, ...]] = {"weight": (out, channels_of(inputs[0]))}
+    if truth(given.get("bias", True), names):
+        weights["bias"] = (out,)
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        return F.linear(values[0].movedim(1, -1), state["weight"], state.get("bias")).movedim(-1, 1)
+
+    return Operation("linear", "linear", compute, weights)
+
+
+# -- norms and activations ---------------------------------------------------------------------------------------------
+
+
+def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A normalization."""
+    no_others(set(given) - {"type", "eps", "momentum", "groups", "affine", "zero_init"}, "norm")
+    kind = word(given.get("type", "batch"), names)
+    eps, momentum = float(number(given.get("eps", 1e-5), names)), float(number(given.get("momentum", 0.1), names))
+    groups, channels = integer(given.get("groups", 32), names), channels_of(inputs[0])
+    if kind == "group" and (groups < 1 or channels % groups):
+        raise Refused(f"{channels} channels do not split into {groups} groups")
+    weights: dict[str, tuple[int, ...]] = {}
+    if truth(given.get("affine", True), names):
+        weights = {"weight": (channels,), "bias": (channels,)}
+    if kind == "instance":
+        spatial(inputs[0], "an instance norm")
+    buffers: dict[str, tuple[int, ...]] = {}
+    if kind == "batch":
+        buffers = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        value, weight, bias = values[0], state.get("weight"), state.get("bias")
+        match kind:
+            case "batch":
+                if training:
+                    state["num_batches_tracked"].add_(1)
+                mean, variance = state["running_mean"], state["running_var"]
+                return F.batch_norm(value, mean, variance, weight, bias, training, momentum, eps)
+            case "group":
+                return F.group_norm(value, groups, weight, bias, eps)
+            case "instance":
+                return F.instance_norm(value, None, None, weight, bias, True, momentum, eps)
+            case _:
+                return F.layer_norm(value.movedim(1, -1), (channels,), weight, bias, eps).movedim(-1, 1)
+
+    short = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
+    if kind not in short:
+        raise Refused(f"`{kind}` is not a normalization")
+    return Operation("norm", short[kind], compute, weights, buffers)
+
+
+def act(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """An activation function."""
+    no_others(set(given) - {"type"}, "act")
+    kind = word(given.get("type", "relu"), names)
+    if kind not in ACTIVATIONS:
+        raise Refused(f"`{kind}` is not an activation function")
+    function: Callable[[Tensor], Tensor] = getattr(torch if kind in ("sigmoid", "tanh") else F, kind)
+    return Operation("act", kind, lambda values, state, training: function(values[0]))
+
+
+# -- pools and positions -----------------------------------------------------------------------------------------------
+
+
+def pool(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """The largest or the mean value of each window, or of each part for an output size."""
+    no_others(
+        set(given) - {"type", "kernel", "stride", "padding", "dilation", "ceil", "count_padding", "output"}, "pool"
+    )
+    rank = spatial(inputs[0], "a pool")
+    kind = word(given["type"], names)
+    name = f"{kind}pool"
+    if ("output" in given) == ("kernel" in given):
+        raise Refused("a pool takes a kernel or an output")
+    if "output" in given:
+        size = sizes(given["output"], names, rank)
+        at_least(size, 1, "output")
+        adaptive: Callable[..., Tensor] = getattr(F, f"adaptive_{kind}_pool{rank}d")
+        return Operation("pool", name, lambda values, state, training: adaptive(values[0], size))
+    kernel = sizes(given["kernel"], names, rank)
+    stride = sizes(given["stride"], names, rank) if "stride" in given else kernel
+    padding, dilation = sizes(given.get("padding", 0), names, rank), sizes(given.get("dilation", 1), names, rank)
+    ceil = truth(given.get("ceil", False), names)
+    counted = truth(given.get("count_padding", True), names)
+    at_least((*kernel, *stride, *dilation), 1, "a pool")
+    at_least(padding, 0, "padding")
+    function: Callable[..., Tensor] = getattr(F, f"{kind}_pool{rank}d")
+    if kind == "max":
+        return Operation(
+            "pool", name, lambda values, state, training: function(values[0], kernel, stride, padding, dilation, ceil)
+        )
+    return Operation(
+        "pool", name, lambda values, state, training: function(values[0], kernel, stride, padding, ceil, counted)
+    )
+
+
+def subsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Every so many positions of each axis."""
+    no_others(set(given) - {"stride"}, "subsample")
+    stride = sizes(given["stride"], names, spatial(inputs[0], "subsampling"))
+    at_least(stride, 1, "stride")
+    steps = (slice(None), slice(None), *(slice(None, None, step) for step in stride))
+    return Operation("subsample", "subsample", lambda values, state, training: values[0][steps])
+
+
+def flatten(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Channels and positions as one list."""
+    no_others(set(given), "flatten")
+    return Operation("flatten", "flatten", lambda values, state, training: torch.flatten(values[0], 1))
+
+
+# -- channels ----------------------------------------------------------------------------------------------------------
+
+
+def channel_shuffle(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """The channels of all groups in turn (Zhang et al. 2017)."""
+    no_others(set(given) - {"groups"}, "channel_shuffle")
+    groups = integer(given["groups"], names)
+    if groups < 1 or channels_of(inputs[0]) % groups:
+        raise Refused("the channels do not split into groups")
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        split: Tensor = values[0].unflatten(1, (groups, -1))
+        return split.transpose(1, 2).flatten(1, 2)
+
+    return Operation("channel_shuffle", "channel_shuffle", compute)
+
+
+def pad_channels(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Channels of zeros."""
+    no_others(set(given) - {"out", "at"}, "pad_channels")
+    missing = integer(given["out"], names) - channels_of(inputs[0])
+    at = word(given.get("at", "end"), names)
+    if missing < 0:
+        raise Refused("fewer channels than the input has")
+    first = missing // 2 if at == "both" else 0
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        rest = (0, 0) * rank_of(values[0])
+        return F.pad(values[0], (*rest, first, missing - first))
+
+    return Operation("pad_channels", "pad_channels", compute)
+
+
+def cut(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Some of the channels."""
+    no_others(set(given) - {"start", "stop"}, "slice")
+    start, channels = integer(given.get("start", 0), names), channels_of(inputs[0])
+    stop = integer(given["stop"], names) if "stop" in given else channels
+    if not 0 <= start < stop <= channels:
+        raise Refused("there are no such channels")
+    return Operation("slice", "slice", lambda values, state, training: values[0][:, start:stop])
+
+
+# -- factors and chance ------------------------------------------------------------------------------------------------
+
+
+def scale(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A constant factor."""
+    no_others(set(given) - {"by"}, "scale")
+    factor = number(given["by"], names)
+    return Operation("scale", "scale", lambda values, state, training: values[0] * factor)
+
+
+def layer_scale(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A learned factor for each channel (Touvron et al. 2021)."""
+    no_others(set(given) - {"initial"}, "layer_scale")
+    number(given.get("initial", 1e-6), names)
+    shape = (channels_of(inputs[0]), *(1,) * rank_of(inputs[0]))
+    return Operation(
+        "layer_scale", "layer_scale", lambda values, state, training: values[0] * state[""], {"": shape}, direct=True
+    )
+
+
+def dropout(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Elements dropped in training."""
+    no_others(set(given) - {"p"}, "dropout")
+    p = float(number(given.get("p", 0.5), names))
+    return Operation("dropout", "dropout", lambda values, state, training: F.dropout(values[0], p, training))
+
+
+def drop_path(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Examples dropped in training (Huang et al. 2016)."""
+    no_others(set(given) - {"p"}, "drop_path")
+    p = float(number(given["p"], names))
+    if not 0 <= p < 1:
+        raise Refused("a probability must be at least 0 and less than 1")
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        value = values[0]
+        if not training or p == 0:
+            return value
+        kept = value.new_empty((len(value), *(1,) * (value.dim() - 1))).bernoulli_(1 - p)
+        return value * (kept / (1 - p))
+
+    return Operation("drop_path", "drop_path", compute)
+
+
+# -- merges ------------------------------------------------------------------------------------------------------------
+
+
+def merge(kind: str, inputs: list[Tensor]) -> Operation:
+    """``add``, ``multiply`` or ``concat`` of branches, in order."""
+    shapes = [tuple(value.shape[1:]) for value in inputs]
+    if kind == "concat":
+        if len({(len(shape), shape[1:]) for shape in shapes}) > 1:
+            raise Refused(f"{shapes} cannot be joined")
+        return Operation(kind, kind, lambda values, state, training: torch.cat(values, 1))
+    largest = max(shapes, key=lambda shape: torch.Size(shape).numel())
+    single = (largest[0], *(1,) * (len(largest) - 1))
+    if any(shape != largest and not (kind == "multiply" and shape == single) for shape in shapes):
+        raise Refused(f"{shapes} do not fit")
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        found = values[0]
+        for value in values[1:]:
+            found = found + value if kind == "add" else found * value
+        return found
+
+    return Operation(kind, kind, compute)
+
+
+MERGES = ("add", "multiply", "concat")
+OPERATIONS: dict[str, Make] = {
+    "conv": conv,
+    "linear": linear,
+    "norm": norm,
+    "act": act,
+    "pool": pool,
+    "subsample": subsample,
+    "flatten": flatten,
+    "channel_shuffle": channel_shuffle,
+    "pad_channels": pad_channels,
+    "slice": cut,
+    "scale": scale,
+    "layer_scale": layer_scale,
+    "dropout": dropout,
+    "drop_path": drop_path,
+}

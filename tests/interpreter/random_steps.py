@@ -1,0 +1,295 @@
+"""Random steps: every operation with every argument, merges of every form, groups, layers, calls of fragments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.interpreter.chance import Chance
+from tests.interpreter.expressions import ACTIVATIONS
+
+Step = str | dict[str, Any]
+NORMS = ("batch", "group", "layer", "instance")
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A fragment that steps may call: whether it takes ``out`` and has layers, and its parameters with values."""
+
+    name: str
+    takes_out: bool
+    layered: bool
+    params: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a step. ``widths`` are texts or numbers of the width there, ``rank`` is 0 for a flat value."""
+
+    widths: tuple[int | str, ...]
+    rank: int
+    fragments: tuple[Fragment, ...] = ()
+    conditions: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
+    layers: bool = True
+    depth: int = 2
+    size: int | None = None
+
+    def deeper(self) -> Place:
+        return replace(self, depth=self.depth - 1)
+
+    def plain(self) -> Place:
+        return replace(self, layers=False, fragments=tuple(each for each in self.fragments if not each.layered))
+
+
+class Steps:
+    """Draws steps that keep the shape, and some that change it to a known one."""
+
+    def __init__(self, chance: Chance) -> None:
+        self.chance = chance
+
+    def several(self, place: Place, most: int) -> list[Step]:
+        """A few steps that keep the shape."""
+        return [self.keeper(place) for _ in range(self.chance.count(0, most))]
+
+    def keeper(self, place: Place) -> Step:
+        """A step that keeps the shape, perhaps with a name or a condition."""
+        kinds = [self.act, self.norm, self.linear, self.chances, self.factor, self.cut]
+        if place.rank:
+            kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample]
+        if place.depth > 0:
+            kinds += [self.group, self.add, self.multiply, self.concat]
+        if place.layers and place.rank:
+            kinds += [self.layer, self.layer, self.layer_of]
+        if place.rank and any(not each.takes_out for each in place.fragments):
+            kinds += [self.call, self.call]
+        step = self.chance.pick(kinds)(place)
+        return self.marked(step, place) if self.chance.one_in(4) else step
+
+    def marked(self, step: Step, place: Place) -> Step:
+        """The step with a name or a condition."""
+        word, given = (step, {}) if isinstance(step, str) else next(iter(step.items()))
+        if not isinstance(given, dict):
+            return step
+        more: dict[str, Any] = {}
+        if self.chance.one_in(2) or self.chance.one_in(2):
+            more["when"] = self.chance.pick((True, False, self.chance.condition(place.conditions)))
+        if self.chance.one_in(2) and "name" not in given:
+            more["name"] = self.chance.name()
+        return {word: {**given, **more}}
+
+    def width(self, place: Place) -> int | str:
+        """The width of a place, in one of its spellings."""
+        found = self.chance.pick(place.widths)
+        return self.chance.number(found) if isinstance(found, int) else found
+
+    # -- operations ----------------------------------------------------------------------------------------------------
+
+    def act(self, place: Place) -> Step:
+        if self.chance.one_in(3):
+            return "act" if self.chance.one_in(2) else {"act": {}}
+        return {"act": {"type": self.chance.word(ACTIVATIONS, place.acts)}}
+
+    def norm_arguments(self) -> dict[str, Any]:
+        """Arguments of a norm that fit every width that is a multiple of four."""
+        kind = self.chance.pick(NORMS)
+        found: dict[str, Any] = {"type": kind if not self.chance.one_in(8) else f"'{kind}'"}
+        if kind == "group":
+            found["groups"] = self.chance.pick((1, 2, 4, "2 * 2", "4 // 2"))
+        offered = (
+            ("eps", (0.001, 0.5, "1 / 1000")),
+            ("momentum", (0.01, 1, 0.3, "1 / 4")),
+            ("affine", (False, "1 > 2", True)),
+        )
+        for key, values in (*offered, ("zero_init", (True, False))):
+            if self.chance.one_in(4):
+                found[key] = self.chance.pick(values)
+        return found
+
+    def norm(self, place: Place) -> Step:
+        if self.chance.one_in(3):
+            return "norm"
+        if self.chance.one_in(6):
+            return {"norm": {self.chance.pick(("eps", "momentum")): 0.25}}
+        return {"norm": self.norm_arguments()}
+
+    def conv_arguments(self, place: Place, out: int | str, stride: Any = None, groups: bool = True) -> dict[str, Any]:
+        """Arguments of a convolution that changes the size by its stride only."""
+        found: dict[str, Any] = {"out": out}
+        form = self.chance.pick(("one", "odd", "odd", "list", "even", "padded"))
+        if form == "odd":
+            found["kernel"] = self.chance.number(self.chance.pick((3, 3, 5)))
+        elif form == "list":
+            found["kernel"] = [self.chance.pick((1, 3, 5)) for _ in range(place.rank)]
+        elif form == "even" and stride is None:
+            found |= {"kernel": 2, "dilation": 2, "padding": self.chance.size(1, place.rank)}
+        elif form == "padded":
+            found |= {"kernel": self.chance.size(3, place.rank), "padding": self.chance.size(1, place.rank)}
+        if "padding" not in found and self.chance.one_in(4):
+            found["dilation"] = self.chance.size(2, place.rank)
+        if stride is not None:
+            found["stride"] = stride
+        elif self.chance.one_in(8):
+            found["stride"] = self.chance.size(1, place.rank)
+        if groups and self.chance.one_in(4):
+            found["groups"] = self.chance.pick((2, 4, 1, "2 * 2"))
+        if self.chance.one_in(4):
+            found["bias"] = self.chance.pick((True, False, "classes >= 1", "not true"))
+        return found
+
+    def conv(self, place: Place) -> Step:
+        return {"conv": self.conv_arguments(place, self.width(place))}
+
+    def linear(self, place: Place) -> Step:
+        found: dict[str, Any] = {"out": self.width(place)}
+        if self.chance.one_in(3):
+            found["bias"] = self.chance.pick((False, True, "1 == 2"))
+        return {"linear": found}
+
+    def pool(self, place: Place) -> Step:
+        chance, rank = self.chance, place.rank
+        if place.size and chance.one_in(4):
+            return {"pool": {"type": chance.word(("avg", "max")), "output": chance.size(place.size, rank)}}
+        found: dict[str, Any] = {"type": chance.word(("max", "avg")), "stride": chance.size(1, rank)}
+        form = chance.pick(("three", "one", "dilated"))
+        if form == "three":
+            found |= {"kernel": chance.size(3, rank), "padding": chance.size(1, rank)}
+        elif form == "one":
+            found["kernel"] = 1
+        else:
+            found |= {"type": "max", "kernel": 2, "dilation": 2, "padding": 1}
+        if chance.one_in(3):
+            found["ceil"] = chance.pick((False, True, "2 > 1"))
+        if found["type"] == "avg" and chance.one_in(2):
+            found["count_padding"] = chance.pick((False, True))
+        return {"pool": found}
+
+    def shuffle(self, place: Place) -> Step:
+        return {"channel_shuffle": {"groups": self.chance.pick((1, 2, 4, "4 - 2"))}}
+
+    def subsample(self, place: Place) -> Step:
+        return {"subsample": {"stride": self.chance.size(1, place.rank)}}
+
+    def chances(self, place: Place) -> Step:
+        """Dropout and dropped paths."""
+        p = self.chance.pick((0, 0.5, 0.25, "1 / 4", "0.1 + 0.1"))
+        options: list[Step] = ["dropout", {"dropout": {"p": p}}, {"drop_path": {"p": p}}]
+        return self.chance.pick(options)
+
+    def factor(self, place: Place) -> Step:
+        if self.chance.one_in(2):
+            initial = {"initial": self.chance.pick((0.1, 1, "1 / 8"))}
+            return "layer_scale" if self.chance.one_in(2) else {"layer_scale": initial}
+        return {"scale": {"by": self.chance.pick((2, 0.5, "1 / 3", "0.5 if classes > 3 else 1.5", "-1", 0))}}
+
+    def cut(self, place: Place) -> Step:
+        """Channels taken away and zeros in their place, or the other way round."""
+        some = self.chance.pick(({"stop": 4}, {"start": 2}, {"start": "1 + 1", "stop": 4}, {"start": 1, "stop": 2}, {}))
+        pad: dict[str, Any] = {"out": self.width(place)}
+        if self.chance.one_in(2):
+            pad["at"] = self.chance.word(("both", "end"))
+        return {"sequence": {"steps": [{"slice": some}, {"pad_channels": pad}]}}
+
+    # -- groups and merges ---------------------------------------------------------------------------------------------
+
+    def group(self, place: Place) -> Step:
+        found: dict[str, Any] = {"steps": self.several(place.deeper(), 3)}
+        if self.chance.one_in(2):
+            found["name"] = self.chance.name()
+        return {"sequence": found}
+
+    def branches(self, parts: list[list[Step]]) -> Any:
+        """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge."""
+        if self.chance.one_in(2):
+            return parts
+        found: dict[str, Any] = {
+            f"{self.chance.pick(('b', 'side', 'x'))}{number}": part for number, part in enumerate(parts)
+        }
+        if self.chance.one_in(4):
+            found["name"] = self.chance.name()
+        return found
+
+    def add(self, place: Place) -> Step:
+        form = self.chance.pick(("one", "twice", "shared", "several", "several"))
+        if form == "one":
+            return {"add": self.branches([self.several(place.deeper(), 2)])}
+        if form == "twice":
+            return {"add": self.branches([[]] * self.chance.count(2, 3))}
+        if form == "shared":
+            part = [self.chance.pick((self.conv, self.linear) if place.rank else (self.linear,))(place)]
+            return {"add": self.branches([part, part])}
+        return {"add": self.branches([self.several(place.deeper(), 2) for _ in range(self.chance.count(2, 3))])}
+
+    def gate(self, place: Place) -> list[Step]:
+        """A number for each channel."""
+        if place.rank == 0:
+            return [{"linear": {"out": self.width(place)}}, {"act": {"type": "sigmoid"}}]
+        inner: list[Step] = [{"conv": {"out": self.chance.pick((4, 1, 3)), "bias": True}}, "act"]
+        last: list[Step] = [
+            {"conv": {"out": self.width(place)}},
+            {"act": {"type": self.chance.word(("sigmoid", "hardsigmoid"))}},
+        ]
+        return [
+            {"pool": {"type": self.chance.pick(("avg", "max")), "output": 1}},
+            *(inner if self.chance.one_in(2) else []),
+            *last,
+        ]
+
+    def multiply(self, place: Place) -> Step:
+        parts = [self.several(place.deeper(), 2), self.gate(place)]
+        form = self.chance.pick(("gate", "reversed", "self", "several", "one"))
+        if form == "reversed":
+            parts.reverse()
+        elif form == "self":
+            parts = [[], []]
+        elif form == "several":
+            parts = [[], self.several(place.deeper(), 1), self.gate(place)]
+        elif form == "one":
+            parts = parts[:1]
+        return {"multiply": self.branches(parts)}
+
+    def concat(self, place: Place) -> Step:
+        """Branches joined, and a convolution back; or one branch alone."""
+        inner = place.deeper()
+        if self.chance.one_in(4):
+            return {"concat": self.branches([self.several(inner, 2)])}
+        parts = [self.several(inner, 1) for _ in range(self.chance.count(2, 3))]
+        if place.rank and self.chance.one_in(2):
+            parts.append([{"conv": self.conv_arguments(place, self.chance.pick((4, 1, 7)), groups=False)}])
+        if self.chance.one_in(4):
+            parts.insert(0, [])
+        back = self.chance.pick(("conv", "linear")) if place.rank else "linear"
+        return {"sequence": {"steps": [{"concat": self.branches(parts)}, {back: {"out": self.width(place)}}]}}
+
+    # -- layers and calls ----------------------------------------------------------------------------------------------
+
+    def layer_to(self, place: Place, out: int | str, stride: Any = None, groups: bool = True) -> Step:
+        """A layer to a width."""
+        found = self.conv_arguments(place, out, stride, groups)
+        if self.chance.one_in(4):
+            found["norm"] = self.chance.pick(("none", "batch", "layer", {"eps": 0.01}, self.norm_arguments()))
+        if self.chance.one_in(4):
+            found["act"] = self.chance.word(("none", *ACTIVATIONS), place.acts)
+        return {"layer": found}
+
+    def layer(self, place: Place) -> Step:
+        return self.layer_to(place, self.width(place))
+
+    def layer_of(self, place: Place) -> Step:
+        found: dict[str, Any] = {"of": self.several(replace(place.plain(), depth=0), 2)}
+        if self.chance.one_in(3):
+            found["norm"] = self.chance.pick(("none", "layer"))
+        if self.chance.one_in(3):
+            found["act"] = self.chance.pick(("none", "silu"))
+        return {"layer": found}
+
+    def call(self, place: Place) -> Step:
+        return self.calling(self.chance.pick([each for each in place.fragments if not each.takes_out]))
+
+    def calling(self, called: Fragment, **given: Any) -> Step:
+        """A call of a fragment with some of its parameters."""
+        for key, values in called.params.items():
+            if key in called.required or self.chance.one_in(2):
+                given.setdefault(key, self.chance.pick(values))
+        return {called.name: given} if given or self.chance.one_in(2) else called.name

@@ -1,0 +1,273 @@
+"""Sequences and steps: operations, merges, layers with their activation order, fragments."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.interpreter.expressions import Names, anything, evaluate, truth, word
+from tests.interpreter.names import Naming, Scope
+from tests.interpreter.operations import MERGES, OPERATIONS, merge
+from tests.interpreter.plan import Plan
+from tests.interpreter.reading import File, Refused
+
+LAYERS: dict[str, tuple[str, str]] = {
+    "post": ("conv norm act", "conv norm"),
+    "norm-after-add": ("conv norm act", "conv"),
+    "act-before-add": ("conv norm act", "conv norm act"),
+    "act-only-pre": ("act conv norm", "act conv norm"),
+    "pre": ("norm act conv", "norm act conv"),
+}
+"""The parts of each layer, and those of the last layer (He et al. 2016, fig. 4)."""
+AFTER = {"post": ("act",), "norm-after-add": ("norm", "act")}
+"""What follows the merge."""
+STEM = {"pre": "conv", "act-only-pre": "conv norm"}
+"""What the last layer of a stem keeps."""
+PLAIN = "conv norm act"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force: the arguments of ``norm`` and of ``act``, or None; and the activation order."""
+
+    norm: Mapping[str, Any] | None
+    act: str | None
+    order: str
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The settings as an expression reads them."""
+        return {
+            "norm": (self.norm or {"type": "none"})["type"],
+            "act": self.act or "none",
+            "activation_order": self.order,
+        }
+
+
+def norm_setting(value: Any, names: Names, default: str = "batch") -> Mapping[str, Any] | None:
+    """The arguments that a setting ``norm`` gives."""
+    if not isinstance(value, dict):
+        value = {"type": value}
+    kind = word(value.get("type", default), names)
+    if kind == "none":
+        return None
+    rest = {key: item for key, item in value.items() if key != "type" and item is not None}
+    return {"type": kind, **{key: anything(item, names) for key, item in rest.items()}}
+
+
+def act_setting(value: Any, names: Names) -> str | None:
+    """The function that a setting ``act`` gives."""
+    found = word(value, names)
+    return None if found == "none" else found
+
+
+@dataclass(frozen=True)
+class Site:
+    """The place of some steps: their scope, the names that they can read, the settings, and their file."""
+
+    scope: Scope
+    names: Names
+    settings: Settings
+    file: File
+
+
+@dataclass
+class Sequence:
+    """One sequence of steps being laid out, with all that is inside it.
+
+    ``each`` and ``last`` are the parts of a layer and of one that no other follows, ``lasts`` the numbers of those.
+    """
+
+    plan: Plan
+    naming: Naming
+    base: Names
+    each: str = PLAIN
+    last: str = PLAIN
+    lasts: frozenset[int] = frozenset()
+    layers: list[tuple[int, int]] = field(default_factory=list)
+    first: int | None = None
+    """What the convolution of the first layer reads, if that layer reads what enters the sequence."""
+    start: int | None = None
+    begins: bool = False
+
+    def steps(self, steps: list[Any], site: Site, value: int) -> int:
+        """The value after these steps."""
+        for step in steps:
+            value = self._step(step, site, value)
+        return value
+
+    def written(self, written: Any, site: Site, value: int) -> int:
+        """A sequence in any of its forms: steps, the name of a fragment, a fragment with arguments."""
+        self.start = value if self.start is None else self.start
+        if isinstance(written, list):
+            return self.steps(written, site, value)
+        given = {"use": written} if isinstance(written, str) else dict(written)
+        return self._inside(given.pop("use"), given, site, value, open_scope=False)
+
+    def _step(self, step: Any, site: Site, value: int) -> int:
+        if not step:
+            raise Refused("a step without a name")
+        name, given = (step, {}) if isinstance(step, str) else next(iter(step.items()))
+        if name in MERGES:
+            return self._merge(name, given, site, value)
+        given = {key: item for key, item in (given or {}).items() if item is not None}
+        if not truth(given.pop("when", True), site.names):
+            return value
+        own = given.pop("name", None)
+        if name == "sequence":
+            return self.steps(given["steps"], _named(site, own), value)
+        if name == "layer":
+            return self._layer(given, own, site, value)
+        if name in OPERATIONS:
+            return self.operation(name, given, own, site, value)
+        return self._inside(name, given, site, value, own=own)
+
+    def operation(self, name: str, given: Mapping[str, Any], own: str | None, site: Site, value: int) -> int:
+        """One operation, with what the settings give it."""
+        if name == "norm" and site.settings.norm is None and "type" not in given:
+            return value
+        if name == "norm" and site.settings.norm is not None:
+            kind = word(given.get("type", site.settings.norm["type"]), site.names)
+            under = site.settings.norm if kind == site.settings.norm["type"] else {}
+            given = {**under, **given, "type": kind}
+        if name == "act":
+            if "type" not in given and site.settings.act is None:
+                return value
+            given = {"type": site.settings.act, **given}
+        if name in ("act", "norm") and word(given.get("type", "batch"), site.names) == "none":
+            return value
+        try:
+            made = OPERATIONS[name](given, site.names, [self.plan.values[value]])
+        except KeyError as error:
+            raise Refused(f"{name} needs {error}") from error
+        return self.plan.add(self.naming.node(site.scope, name, made.kind, site.names, own), made, [value])
+
+    def _merge(self, kind: str, given: Any, site: Site, value: int) -> int:
+        own = None
+        branches = [(None, branch) for branch in given] if isinstance(given, list) else list(given.items())
+        arguments = {key: item for key, item in branches if key in ("when", "name")}
+        if not truth(arguments.get("when", True), site.names):
+            return value
+        own = arguments.get("name")
+        inputs = [
+            self.written(branch, _named(site, key), value) for key, branch in branches if key not in ("when", "name")
+        ]
+        made = merge(kind, [self.plan.values[each] for each in inputs])
+        return self.plan.add(self.naming.node(site.scope, kind, kind, site.names, own), made, inputs)
+
+    # -- layers --------------------------------------------------------------------------------------------------------
+
+    def _layer(self, given: dict[str, Any], own: str | None, site: Site, value: int) -> int:
+        number_ = len(self.layers)
+        if number_ == 0:
+            self.begins = value == self.start
+        self.layers.append((value, value))
+        parts = (self.last if number_ in self.lasts else self.each).split()
+        site = replace(site, scope=self.naming.scope(site.scope, "layer", site.names, own))
+        settings = site.settings
+        if "norm" in given:
+            own_norm = norm_setting(given.pop("norm"), site.names, (settings.norm or {}).get("type", "batch"))
+            if own_norm and settings.norm and own_norm["type"] == settings.norm["type"]:
+                own_norm = {**settings.norm, **own_norm}
+            settings = replace(settings, norm=own_norm)
+        if "act" in given:
+            settings = replace(settings, act=act_setting(given.pop("act"), site.names))
+        found = value
+        for part in parts:
+            if part != "conv":
+                found = self.operation(part, {}, None, replace(site, settings=settings), found)
+                continue
+            if number_ == 0 and self.begins:
+                self.first = found
+            if "of" in given:
+                found = self.steps(given["of"], site, found)
+            else:
+                found = self.operation("conv", given, None, site, found)
+        self.layers[number_] = (value, found)
+        return found
+
+    def last_layers(self) -> frozenset[int]:
+        """The layers that no other layer follows."""
+        before = [self.plan.before(start) for start, _ in self.layers]
+        return frozenset(
+            number
+            for number, (_, end) in enumerate(self.layers)
+            if not any(end in others for other, others in enumerate(before) if other != number)
+        )
+
+    # -- fragments -----------------------------------------------------------------------------------------------------
+
+    def _inside(
+        self, name: str, given: dict[str, Any], site: Site, value: int, own: str | None = None, open_scope: bool = True
+    ) -> int:
+        """The steps of a fragment, with its own names."""
+        found = site.file.find("fragments", name)
+        if found is None:
+            raise Refused(f"there is no fragment `{name}`")
+        definition, file = found
+        words = {key: site.names[key] for key in site.settings.words}
+        values = {**self.base.values, **words, "in_channels": self.plan.shape(value)[0]}
+        names = called(definition, given, site.names, Names(values, self.base.scaled))
+        scope = self.naming.scope(site.scope, "fragment", site.names, own, called=name) if open_scope else site.scope
+        return self.steps(definition["steps"], Site(scope, names, site.settings, file), value)
+
+
+def _named(site: Site, own: str | None) -> Site:
+    return site if own is None else replace(site, scope=Naming.named(site.scope, own))
+
+
+def called(definition: Mapping[str, Any], given: Mapping[str, Any], outside: Names, names: Names) -> Names:
+    """The names inside a block or fragment: its parameters, given or by default, and its ``let``."""
+    declared = definition.get("params") or {}
+    unknown = set(given) - set(declared)
+    if unknown:
+        raise Refused(f"there are no parameters {sorted(unknown)}")
+    own = {}
+    for key, default in declared.items():
+        if given.get(key) is not None:
+            own[key] = argument(given[key], default, outside)
+        elif default is not None:
+            own[key] = anything(default, names)
+        else:
+            raise Refused(f"`{key}` must be given")
+    return Names({**names.values, **own}, names.scaled, definition.get("let"))
+
+
+def argument(value: Any, default: Any, names: Names) -> Any:
+    """What a parameter gets. One whose default is a plain word, or that has none, takes words."""
+    words = default is None or (isinstance(default, str) and anything(default, Names({}, names.scaled)) == default)
+    return evaluate(value, names) if isinstance(value, str) and not words else anything(value, names)
+
+
+def laid_out(make: Sequence, steps: Any, site: Site, value: int) -> int:
+    """The value after a sequence whose last layer may differ: tried on a copy first, to see which layers those are."""
+    if make.each != make.last:
+        plan, naming = make.plan.fork(), copy.deepcopy(make.naming)
+        # The other parts of a layer keep every shape.
+        tried = replace(make, plan=plan, naming=naming, layers=[], each="conv", last="conv")
+        tried.written(steps, site, value)
+        make.lasts = tried.last_layers()
+    return make.written(steps, site, value)
+
+
+def holds_layer(steps: Any, file: File) -> bool:
+    """Whether steps, or the fragments that they call, contain a layer."""
+    if isinstance(steps, list):
+        return any(holds_layer(step, file) for step in steps)
+    if isinstance(steps, str):
+        called_ = None if steps in OPERATIONS else file.find("fragments", steps)
+        return called_ is not None and holds_layer(called_[0]["steps"], called_[1])
+    if not isinstance(steps, dict):
+        return False
+    return any(
+        name == "layer"
+        or holds_layer(name, file)
+        or (name in (*MERGES, "sequence", "steps") and holds_layer(given, file))
+        or (isinstance(given, list) and holds_layer(given, file))
+        for name, given in steps.items()
+    )
+
+
+__all__ = ["AFTER", "LAYERS", "STEM", "Sequence", "Settings", "Site", "called", "laid_out"]

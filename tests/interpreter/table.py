@@ -1,0 +1,103 @@
+"""The stage table: columns, cells of stages and of blocks, and RegNet's rule."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.interpreter.expressions import Names, integer, make_divisible, number
+from tests.interpreter.reading import Refused
+
+OF_STAGES = ("count", "before", "after", "name")
+"""Columns with one value for a stage."""
+
+
+@dataclass
+class Stage:
+    """One stage: its number from 1, its blocks, and its cells as written."""
+
+    stage: int
+    count: int
+    cells: dict[str, Any]
+    group_width: int | None = None
+    first_number: int = 0
+
+    def cell(self, column: str, index: int) -> Any:
+        """What is written for a block, or None."""
+        value = self.cells.get(column)
+        if isinstance(value, list) and column not in OF_STAGES:
+            return value[index]
+        return value
+
+    def stride(self, index: int, names: Names) -> int:
+        """The stride of a block: the stage's for the first, unless the cell has one for each."""
+        written = self.cells.get("stride")
+        each = isinstance(written, list) or (
+            isinstance(written, str) and re.search(r"\b(index|number)\b", written) is not None
+        )
+        value = self.cell("stride", index)
+        return integer(value, names) if value is not None and (each or index == 0) else 1
+
+
+@dataclass
+class Table:
+    """All stages, and the number of all blocks."""
+
+    stages: list[Stage] = field(default_factory=list)
+    blocks: int = 0
+
+
+def table(columns: Mapping[str, Any], base: Names, scale: Mapping[str, Any] | None) -> Table:
+    """The stages of the table by column."""
+    columns = {key: value for key, value in columns.items() if value is not None}
+    rule = columns.pop("quantized_linear", None)
+    generated: list[tuple[int, int, int | None]] = []
+    if rule is not None:
+        for column in ("count", "channels"):
+            columns.pop(column, None)
+        generated = quantized_linear(rule, columns.get("group_width"), base)
+    lengths = {len(value) for value in columns.values() if isinstance(value, list)}
+    lengths |= {len(generated)} if generated else set()
+    if len(lengths) > 1:
+        raise Refused("the lists of the table differ in length")
+    found = Table()
+    stages = lengths.pop() if lengths else 1
+    for place in range(stages):
+        cells = {key: value[place] if isinstance(value, list) else value for key, value in columns.items()}
+        group_width = None
+        if generated:
+            cells["count"], cells["channels"], group_width = generated[place]
+        names = base.with_(stage=place + 1, stages=stages)
+        if cells.get("count") is None:
+            raise Refused("`count` is missing")
+        count = integer(cells["count"], names)
+        if scale is not None:
+            count = math.ceil(count * number(scale.get("depth", 1), base))
+        if count < 1:
+            raise Refused("a stage without blocks")
+        for column, cell in cells.items():
+            if column not in OF_STAGES and isinstance(cell, list) and len(cell) != count:
+                raise Refused(f"`{column}` has not one value for each block")
+        found.stages.append(Stage(place + 1, count, cells, group_width, found.blocks))
+        found.blocks += count
+    return found
+
+
+def quantized_linear(rule: Mapping[str, Any], column: Any, base: Names) -> list[tuple[int, int, int | None]]:
+    """Counts, widths and group widths of the stages (Radosavovic et al. 2020, section 3.3)."""
+    depth = integer(rule["depth"], base)
+    w_0, w_a, w_m = (number(rule[key], base) for key in ("w_0", "w_a", "w_m"))
+    widths = []
+    for block in range(depth):
+        power = round(math.log((w_0 + w_a * block) / w_0) / math.log(w_m))
+        widths.append(round(w_0 * w_m**power / 8) * 8)
+    found: list[tuple[int, int, int | None]] = []
+    given = rule.get("group_width")
+    for width in dict.fromkeys(widths):
+        group = integer(given if given is not None else column, base) if (given or column) is not None else None
+        fitted = width if group is None else make_divisible(width, min(group, width))
+        found.append((widths.count(width), fitted, None if given is None else group))
+    return found
