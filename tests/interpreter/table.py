@@ -90,6 +90,8 @@ def quantized_linear(rule: Mapping[str, Any], column: Any, base: Names) -> list[
     """Counts, widths and group widths of the stages (Radosavovic et al. 2020, section 3.3)."""
     depth = integer(rule["depth"], base)
     w_0, w_a, w_m = (number(rule[key], base) for key in ("w_0", "w_a", "w_m"))
+    if min(depth, w_0) < 1 or w_a < 0 or w_m <= 1:
+        raise Refused("the widths must grow from at least 1")
     widths = []
     for block in range(depth):
         power = round(math.log((w_0 + w_a * block) / w_0) / math.log(w_m))
