@@ -21,7 +21,7 @@ from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.parts import Costs
-from archspec.analysis.strides import Rearranging, rearranging
+from archspec.analysis.strides import Reordered, reordered
 from archspec.graph.storage import SOURCE, storages
 from archspec.operations.effects import Bytes
 
@@ -67,14 +67,14 @@ def measure_memory(
     counters = sum([count * facts.counters for _, facts, count in network.kinds])
     buffers = item * (costs.buffers - counters) + 8 * counters
     written = _written(network)
-    rearranged = rearranging(network, written, batch, training=False)
+    rearranged = reordered(network, written, batch, training=False)
     roots = _roots(network, written, rearranged, training=False)
     beside = _scratch(network, batch, item)
     peak, where = _peak(network, roots, written, rearranged, beside, batch, item)
     # Values beside their gradients share no storage.
     values, _ = _peak(network, [*range(len(network.nodes)), SOURCE], {}, rearranged, beside, batch, item)
     if any(facts.alias != facts.alias_trained for _, facts, _ in network.kinds):
-        rearranged = rearranging(network, written, batch, training=True)
+        rearranged = reordered(network, written, batch, training=True)
         roots = _roots(network, written, rearranged, training=True)
     saved = _saved_for_backward(network, roots, written, rearranged, trainable, batch, item)
     training = None
@@ -99,7 +99,7 @@ def _peak(
     network: IndexedGraph,
     roots: list[int],
     written: Mapping[int, int],
-    rearranged: Rearranging,
+    rearranged: Reordered,
     beside: Sequence[int] | None,
     batch: int,
     item: int,
@@ -177,7 +177,7 @@ def _saved_for_backward(
     network: IndexedGraph,
     roots: list[int],
     written: Mapping[int, int],
-    rearranged: Rearranging,
+    rearranged: Reordered,
     trainable: Sequence[bool],
     batch: int,
     item: int,
@@ -226,7 +226,7 @@ def _written(network: IndexedGraph) -> dict[int, int]:
     return {position: over[node.name] for position, node in enumerate(network.nodes) if node.name in over}
 
 
-def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: Rearranging, *, training: bool) -> list[int]:
+def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: Reordered, *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
     aliases = [facts.alias_trained if training else facts.alias for facts in network.facts]
     return storages(network.sources, aliases, written=written, copied=rearranged.copied)

@@ -43,7 +43,7 @@ class Report:
 
     ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
     ``paths_by_output`` has those of each. ``unavailable`` names, for each cost that is None, the operations that have
-    no rule for it. ``file`` is the spec's source, as the caller named it; specs in several files may have one name.
+    no rule for it. ``file`` is the spec's file, as the caller named it; specs in several files may have one name.
 
     >>> import archspec
     >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]
@@ -195,7 +195,7 @@ def analyze(
         unavailable=_unavailable(network),
         warnings=graph.warnings,
         parts=parts,
-        file=graph.origin.document.source.name if graph.origin else "",
+        file=_file(graph),
     )
 
 
@@ -246,3 +246,9 @@ def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:
         "receptive_field": network.without_rule("reach"),
     }
     return {cost: names for cost, names in found.items() if names}
+
+
+def _file(graph: Graph) -> str:
+    """The file of a graph's spec; empty for a spec without a file."""
+    source = graph.origin.document.source if graph.origin else None
+    return source.name if source and source.kind == "file" else ""

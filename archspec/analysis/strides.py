@@ -12,7 +12,7 @@ from archspec.operations.effects import Reads, Strides, merged
 from archspec.operations.shapes import Shape
 
 
-class Rearranging(NamedTuple):
+class Reordered(NamedTuple):
     """The positions of nodes whose input lies otherwise than they read it, and of those that have to copy it.
 
     Torch goes another way for the former even where a view puts the channels last.
@@ -22,7 +22,7 @@ class Rearranging(NamedTuple):
     copied: frozenset[int] = frozenset()
 
 
-def rearranging(network: IndexedGraph, written: Mapping[int, int], batch: int, *, training: bool) -> Rearranging:
+def reordered(network: IndexedGraph, written: Mapping[int, int], batch: int, *, training: bool) -> Reordered:
     """Which nodes of a network rearrange their input, for a batch of this size, in training or in eval mode.
 
     A linear layer at every position and a layer norm over channels leave channels last, which others keep; slices and
@@ -32,7 +32,7 @@ def rearranging(network: IndexedGraph, written: Mapping[int, int], batch: int, *
         written: for each node that writes over an input, which input.
     """
     if not any(map(_unusual, network.kinds)):
-        return Rearranging()
+        return Reordered()
     layouts, made = [facts.layout for facts in network.facts], [node.shape for node in network.nodes]
     last = channels_last(network.sources, layouts, network.shapes, made, written)
     views: dict[int, Strides] = {}
@@ -55,7 +55,7 @@ def rearranging(network: IndexedGraph, written: Mapping[int, int], batch: int, *
             otherwise.add(position)
             if facts.reads != "last" or merged((batch, *shape[1:]), _moved(strides)[:-1]) is None:
                 copied.add(position)
-    return Rearranging(frozenset(otherwise), frozenset(copied))
+    return Reordered(frozenset(otherwise), frozenset(copied))
 
 
 def dense(batch: int, shape: Shape, *, last: bool = False) -> Strides:

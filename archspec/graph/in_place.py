@@ -35,7 +35,7 @@ def writable(graph: Graph) -> dict[str, int]:
     modes = [_Storages(graph, sources, places, aliases)]
     if trained != aliases:
         modes.append(_Storages(graph, sources, places, trained))
-    order = _Order(graph, sources)
+    order = _Layouts(graph, sources)
     found: dict[str, int] = {}
     for position, node in enumerate(nodes):
         if not node.operation.may_write_in_place():
@@ -112,7 +112,7 @@ class _Storages:
         return rule is None or any(self.roots[read[index]] == root for index in rule.inputs)
 
 
-class _Order:
+class _Layouts:
     """Where the channels of values lie, worked out when it is first asked."""
 
     def __init__(self, graph: Graph, sources: list[tuple[int, ...]]) -> None:

@@ -209,7 +209,7 @@ def test_paths_are_told_with_every_count() -> None:
 def test_a_report_is_told_without_what_it_is_computed_from() -> None:
     told = repr(archspec.analyze(spec(SMALL)))
     assert told.startswith("Report(name='tested', input=(3, 8, 8), outputs={'output': (5,)}, totals=")
-    assert told.endswith(f", unavailable={{}}, convention={CONVENTION!r})")
+    assert told.endswith(f", unavailable={{}}, convention={CONVENTION!r}, file='')")
     assert "counts" not in told
 
 
