@@ -28,6 +28,11 @@ def first_of(items: Iterable[str], separator: str = ", ", most: int = MAX_ITEMS)
     return separator.join([*(bounded(item, LONGEST // 2) for item in items[:shown]), *more])
 
 
+def listed(words: list[str]) -> str:
+    """`` `a`, `b` and `c` ``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def bounded(text: str, length: int = LONGEST) -> str:
     """``text``, or its beginning if it is longer than ``length``."""
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -16,7 +16,7 @@ from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template, read_term, real, whole
 from archspec.language.text.document import Path
-from archspec.wording import first_of
+from archspec.wording import first_of, listed
 from archspec.work import DEFINING, ENTRIES
 
 NUMBERS = ("count", "channels", "stride", "dilation")
@@ -68,7 +68,7 @@ class Table:
         for key, value in self.cursor.value.items():
             if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
                 generated = f"`quantized_linear` generates {counted(length, 'stage')}"
-                message = f"`{key}` has {counted(len(value), 'value')}, but {generated}"
+                message = f"`{cut(key)}` has {counted(len(value), 'value')}, but {generated}"
                 self._unequal(key, message, "quantized_linear", length)
         return length
 
@@ -87,11 +87,12 @@ class Table:
         inherited = [key for key in lists if key not in own]
         for keys in (own, inherited):
             for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
-                found = f"`{key}` has {counted(len(lists[key]), 'value')}, but `{keys[0]}` has {len(lists[keys[0]])}"
+                found = f"`{cut(key)}` has {counted(len(lists[key]), 'value')}"
+                found = f"{found}, but `{cut(keys[0])}` has {len(lists[keys[0]])}"
                 self._unequal(key, f"{found}: a list must have one value for each stage", keys[0], len(lists[keys[0]]))
         others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
         if others:
-            self.faults.add(self._unlike_the_base(own[0], others))
+            self.faults.add(self._unlike_the_base(own[0], others[:8]))
         return min(len(value) for value in lists.values())
 
     def _is_own(self, key: str) -> bool:
@@ -102,11 +103,11 @@ class Table:
     def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
         """The fault of a list in the spec whose length differs from lists in a spec that it extends."""
         length, value = len(self.cursor.value[key]), self.cursor.value
-        told = _listed([f"`{name}` has {len(value[name])}" for name in others])
-        found = f"`{key}` has {counted(length, 'value')}, but in the base spec {told}"
+        told = listed([f"`{cut(name)}` has {len(value[name])}" for name in others])
+        found = f"`{cut(key)}` has {counted(length, 'value')}, but in the base spec {told}"
         message = f"{found}: a list must have one value for each stage"
         labels = [Label(self.cursor.child(name).span, f"{counted(len(value[name]), 'stage')} here") for name in others]
-        names = _listed([f"`{name}`" for name in others])
+        names = listed([f"`{cut(name)}`" for name in others])
         help = f"write {names} too, with {counted(length, 'value')}{' each' if len(others) > 1 else ''}"
         return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
 
@@ -293,8 +294,3 @@ def _once(blocks: Iterable[Block]) -> list[Block]:
 def _some_not_one(value: Any) -> bool:
     """Whether any cell asks for something else than 1."""
     return any(map(_some_not_one, value)) if isinstance(value, list) else value not in (1, None)
-
-
-def _listed(words: list[str]) -> str:
-    """`` `a`, `b` and `c` ``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

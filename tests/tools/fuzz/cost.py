@@ -27,7 +27,7 @@ from archspec.work import Work
 from tests.tools.fuzz.breed import changed, fresh
 from tests.tools.fuzz.clock import Clock
 from tests.tools.fuzz.minimise import minimise
-from tests.tools.fuzz.promise import Broken, peak, require, stopped_after, survive_source
+from tests.tools.fuzz.promise import Broken, collect_as_the_command, peak, require, stopped_after, survive_source
 from tests.tools.fuzz.texts import ZOO
 
 TIMES = 20
@@ -203,6 +203,7 @@ def judge(text: str, usual: Ordinary, clock: Clock) -> Effort:
 
 def work(task: tuple[int, int]) -> Costs:
     """:func:`breed` in a process of its own. The pools stay there."""
+    collect_as_the_command()
     costs = breed(*task)
     costs.steps, costs.seconds = Pool(costs.steps.best[:1]), Pool(costs.seconds.best[:1])
     return costs

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tests.tools.fuzz.clock import Clock
 from tests.tools.fuzz.harness import HARNESSES, Tally
-from tests.tools.fuzz.promise import Broken, peak, watched
+from tests.tools.fuzz.promise import Broken, collect_as_the_command, peak, watched
 
 CEILING = 2 * 2**30
 """Bytes of address space for a worker: a bomb fails here and not with the machine."""
@@ -41,4 +41,5 @@ def work(task: tuple[str, int, range]) -> Tally:
     """:func:`drive` in a process of its own."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (CEILING, hard))
+    collect_as_the_command()
     return drive(*task)
