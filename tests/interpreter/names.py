@@ -35,6 +35,8 @@ class Counts:
 
     kinds: Counter[str] = field(default_factory=Counter)
     position: int = 0
+    by_position: bool | None = None
+    """Whether nodes are named by position; the first scope with the path decides."""
 
     def take(self, kind: str) -> tuple[int, int]:
         """The number of this kind, from 1, and the position, from 0."""
@@ -90,14 +92,23 @@ class Naming:
         written = self.templates[kind]
         ordered = kind in BY_POSITION and written != ""
         if own is not None:
-            return Scope(inside.join(own), ordered)
+            return self._opened(inside.join(own), ordered)
         if written == "":
             return inside
         n, position = self._count(inside.path).take(kind)
         name = template(written, names.with_(n=n, position=position, name=called or kind))
-        return Scope(inside.join(name), ordered) if name else inside
+        return self._opened(inside.join(name), ordered) if name else inside
 
-    @staticmethod
-    def named(inside: Scope, own: str) -> Scope:
+    def _opened(self, path: str, by_position: bool) -> Scope:
+        parts = path.split(".")
+        for end in range(1, len(parts)):
+            above = self._count(".".join(parts[:end]))
+            above.by_position = bool(above.by_position)
+        counts = self._count(path)
+        if counts.by_position is None:
+            counts.by_position = by_position
+        return Scope(path, counts.by_position)
+
+    def named(self, inside: Scope, own: str) -> Scope:
         """The scope that a name alone opens: of a sequence, or of a branch."""
-        return Scope(inside.join(own))
+        return self._opened(inside.join(own), False)

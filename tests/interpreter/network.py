@@ -159,6 +159,8 @@ class Interpreter:
             own["channels"] = integer(channels, names)
             if self.scale is not None:
                 own["channels"] = integer(self.base.scaled(own["channels"]), names)
+        if min(own.values()) < 1:
+            raise Refused("channels, stride and dilation must be at least 1")
         return names.with_(**own)
 
     def _settings(

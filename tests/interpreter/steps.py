@@ -106,6 +106,9 @@ class Sequence:
         given = {"use": written} if isinstance(written, str) else dict(written)
         return self._inside(given.pop("use"), given, site, value, open_scope=False)
 
+    def _named(self, site: Site, own: str | None) -> Site:
+        return site if own is None else replace(site, scope=self.naming.named(site.scope, own))
+
     def _step(self, step: Any, site: Site, value: int) -> int:
         if not step:
             raise Refused("a step without a name")
@@ -117,7 +120,7 @@ class Sequence:
             return value
         own = given.pop("name", None)
         if name == "sequence":
-            return self.steps(given["steps"], _named(site, own), value)
+            return self.steps(given["steps"], self._named(site, own), value)
         if name == "layer":
             return self._layer(given, own, site, value)
         if name in OPERATIONS:
@@ -152,7 +155,9 @@ class Sequence:
             return value
         own = arguments.get("name")
         inputs = [
-            self.written(branch, _named(site, key), value) for key, branch in branches if key not in ("when", "name")
+            self.written(branch, self._named(site, key), value)
+            for key, branch in branches
+            if key not in ("when", "name")
         ]
         made = merge(kind, [self.plan.values[each] for each in inputs])
         return self.plan.add(self.naming.node(site.scope, kind, kind, site.names, own), made, inputs)
@@ -212,10 +217,6 @@ class Sequence:
         names = called(definition, given, site.names, Names(values, self.base.scaled))
         scope = self.naming.scope(site.scope, "fragment", site.names, own, called=name) if open_scope else site.scope
         return self.steps(definition["steps"], Site(scope, names, site.settings, file), value)
-
-
-def _named(site: Site, own: str | None) -> Site:
-    return site if own is None else replace(site, scope=Naming.named(site.scope, own))
 
 
 def called(definition: Mapping[str, Any], given: Mapping[str, Any], outside: Names, names: Names) -> Names:
