@@ -43,6 +43,13 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return found + divisor if found < 0.9 * value else found
 
 
+def scaled_width(value: float, width: float, divisor: int) -> int:
+    """A width under a spec's scale."""
+    if value < 1:
+        raise Refused("a width must be at least 1")
+    return make_divisible(value * width, divisor)
+
+
 class Names:
     """The names that an expression can read, with ``let`` computed when it is read."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.interpreter.expressions import Names, anything, integer, make_divisible, number, template, word
+from tests.interpreter.expressions import Names, anything, integer, number, scaled_width, template, word
 from tests.interpreter.names import Naming, Scope
 from tests.interpreter.operations import merge
 from tests.interpreter.plan import INPUT, Network, Plan
@@ -53,7 +53,7 @@ class Interpreter:
         if scale is not None:
             width = number(scale.get("width") or 1, base)
             divisor = integer(scale.get("divisor") or 8, base)
-            base.scaled = lambda value: make_divisible(value * width, divisor)
+            base.scaled = lambda value: scaled_width(value, width, divisor)
         self.base = base.with_(classes=integer(document.get("classes", 1000), base))
         self.scale = scale
         self.naming = Naming(document.get("naming"))
