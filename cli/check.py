@@ -77,5 +77,5 @@ def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
             put(f"{safe(outcome.file)}: ok, {summed(outcome.totals)}{aside}")
         report.add(diagnostics)
         status = max(status, status_of(outcome.diagnostics))
-    report.finish(f"{valid} of {total} specs are valid" if total > 1 else "")
+    report.finish(f"{valid} of {total} specs {'is' if valid == 1 else 'are'} valid" if total > 1 else "")
     return status

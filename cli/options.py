@@ -97,7 +97,7 @@ def _of_folder(folder: str) -> Diagnostic:
         help = f"{files} no `archspec:` at the top; name a file to read it anyway"
     else:
         help = "the name of a spec ends in `.yaml` or `.yml`; hidden files and folders are not searched"
-    return Diagnostic("E803", f"the folder `{shown}` holds no specs", help=help)
+    return Diagnostic("E803", f"the folder `{shown}` contains no specs", help=help)
 
 
 def _standard_input() -> Source:
@@ -177,7 +177,7 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value in self.words:
             return value
-        hint = did_you_mean(str(value), self.words) or f"there are {', '.join(self.words)}"
+        hint = did_you_mean(str(value), self.words) or f"write {', '.join(self.words[:-1])} or {self.words[-1]}"
         raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:

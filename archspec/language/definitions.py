@@ -231,9 +231,9 @@ def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faul
     """
     for name in section.value:
         if name in reserved_words() or name in builtin:
-            what = "word of the language" if name in reserved_words() else "name that expressions have here already"
-            message = f"a parameter cannot be called `{name}`: it is a {what}"
-            faults.record("E312", message, section.child(name).key_span)
+            why = "it is a word of the language" if name in reserved_words() else "expressions already have this name"
+            message = f"a parameter cannot be called `{name}`: {why}"
+            faults.record("E312", message, section.child(name).key_span, help="choose another name")
         elif reason := ambiguity(name):
             faults.add(ambiguous_text(name, section.child(name).key_span, f"{reason}; choose another name"))
 

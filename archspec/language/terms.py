@@ -73,13 +73,13 @@ def written(value: object) -> str:
 def ambiguous(document: Document, path: Path, kind: str = "") -> Diagnostic:
     """The fault of a scalar that YAML versions read differently, where the spec needs a number or a truth value.
 
-    ``kind`` is that of the argument, if an expression could stand there, and so the name of a parameter.
+    ``kind`` is that of the argument, if an expression is possible there. A text is then the name of a parameter.
     """
     text = value_at(document.value, path)
     if not text.isidentifier():
         advice = "write a plain decimal number"
-    elif kind in ("integer", "size"):
-        advice = "choose another name for this parameter"
+    elif kind in ("integer", "number", "size"):
+        advice = "write a number; if this is the name of a parameter, choose another name"
     else:
         named = "; if this is the name of a parameter, choose another name" if kind else ""
         advice = f"write `true` or `false`{named}"

@@ -61,7 +61,7 @@ def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str
         reference = parse(text)
         if reference.origin not in LIBRARIES:
             message = f"the reference `{cut(text)}` could make the spec run code"
-            help = f"name a network of torchvision or timm; {AGAINST.text} may name any network"
+            help = f"name a network of torchvision or timm; {AGAINST.text} can name any network"
             raise SpecError([Diagnostic("E901", message, help=help, mentions=(AGAINST,))])
         if found := list(_refused(reference)):
             raise SpecError(found)
@@ -76,14 +76,14 @@ def _refused(reference: Reference) -> Iterator[Diagnostic]:
     allowed = ALLOWED[reference.origin]
     for name, value in reference.kwargs.items():
         if name not in allowed:
-            message = f"`{cut(name)}` is not an argument that a spec may pass to {reference.origin}; it may pass"
-            help = f"{AGAINST.text} may pass any argument"
+            message = f"a spec cannot pass `{cut(name)}` to {reference.origin}; the arguments that it can pass are"
+            help = f"remove it, or name the reference with {AGAINST.text}, which can pass any argument"
             yield Diagnostic.listing("E901", message, allowed, help=help, mentions=(AGAINST,))
         elif not _plain(value) and not (name in WORDS and isinstance(value, str) and _word(value)):
             kinds = "numbers, truth values, and lists of these"
             words = ", or a word" if name in WORDS and reference.origin == "timm" else ""
-            message = f"a spec may pass {kinds}{words} for `{name}`, got `{cut(repr(value))}`"
-            yield Diagnostic("E901", message, help=f"{AGAINST.text} may pass any value", mentions=(AGAINST,))
+            message = f"`{name}` takes {kinds}{words} in a spec, got `{cut(repr(value))}`"
+            yield Diagnostic("E901", message, help=f"{AGAINST.text} can pass any value", mentions=(AGAINST,))
 
 
 def _plain(value: object) -> bool:

@@ -103,7 +103,7 @@ def _literal(written: str, node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        help = "use numbers, strings, True, False, None, and lists, tuples, sets or dictionaries of these"
+        help = "write a value such as `10`, `False` or `[1, 2]`; archspec does not evaluate expressions"
         raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
 
 

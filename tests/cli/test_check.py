@@ -121,7 +121,7 @@ def test_a_folder_without_specs(nets: list[str], run: Run) -> None:
     for command in ("check", "test", "analyze"):
         found = run(command, "empty")
         assert found.status == 1
-        assert "error[E803]: the folder `empty` holds no specs" in found.err
+        assert "error[E803]: the folder `empty` contains no specs" in found.err
         assert "ends in `.yaml` or `.yml`" in found.err
     Path("empty/mkdocs.yml").write_text("site_name: docs\n")
     assert "1 YAML file there has no `archspec:` at the top" in run("check", "empty").err

@@ -307,7 +307,7 @@ def test_check_compares_budgets_beside_what_the_spec_expects(capsys: pytest.Capt
     written = capsys.readouterr()
     assert written.out.count("resnet18.yaml: ok") == 2
     assert "error[E701]: `resnet50` has 25,557,032 parameters, expected at most 20M" in written.err
-    assert "1 of 2 specs are valid" in written.err
+    assert "1 of 2 specs is valid" in written.err
 
 
 def test_what_is_no_budget_is_told_once_for_all_specs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ def read(source: Source, limits: ReadLimits = _LIMITS, *, fragment: bool = False
         source = dataclasses.replace(source, text=source.text[1:])
     check_text(source, limits)
     work = work or Work()
-    work.spend(READING, len(source.text) // ENTRIES)
+    work.spend(READING, len(source.text) // ENTRIES, Span(source, 1, 1, 1, 1))
     reader = _EventReader(source, limits, work)
     try:
         value = reader.document(fragment)
@@ -256,7 +256,8 @@ class _EventReader:
     def spend(self, values: int, event: Any) -> None:
         """Count values, and stop at more than the limit."""
         self.count += values
-        self.faults.work.spend(READING, values * STEPS_OF_A_VALUE)
+        work, steps = self.faults.work, values * STEPS_OF_A_VALUE
+        work.spend(READING, steps, self.span(event) if work.spent + steps > work.most else None)  # a span takes time
         if self.count > self.limits.values:
             message = f"more than {self.limits.values:,} values, counting those that aliases repeat"
             self.stop(Diagnostic("E103", message, self.span(event)))
