@@ -44,8 +44,7 @@ class Interpreter:
 
     def __init__(self, document: dict[str, Any], file: File) -> None:
         self.document, self.file = document, file
-        scale = document.get("scale")
-        empty = Names({}, round)
+        scale, empty = document.get("scale"), Names({}, round)
         params = {
             key: anything(value, empty) for key, value in (document.get("params") or {}).items() if value is not None
         }
@@ -236,8 +235,7 @@ class Interpreter:
         self, stage: Stage, index: int, cells: Names, definition: Mapping[str, Any], site: Site, value: int
     ) -> int:
         """A residual merged with its shortcut, and what follows the merge."""
-        scope, names = site.scope, site.names
-        start = len(self.plan.order)
+        scope, names, start = site.scope, site.names, len(self.plan.order)
         inside = Site(self.naming.scope(scope, "residual", names), names, site.settings, site.file)
         make = Sequence(self.plan, self.naming, self.base, *LAYERS[site.settings.order])
         found = laid_out(make, definition["residual"], inside, value)
