@@ -84,8 +84,8 @@ def setting_in_force(spec: Spec, key: str, stage: Stage, block: Block | None, in
     own: Setting | None = cell.at(index) if cell else None
     fixed = block.fixed.get(key) if block else None
     if block and fixed:
-        if own and own.term.constant != fixed.term.constant:
-            raise _contradicted(key, block, own, fixed)
+        if own:
+            _check_repeats(key, block, own, fixed)
         return fixed
     if own:
         return own
@@ -95,11 +95,20 @@ def setting_in_force(spec: Spec, key: str, stage: Stage, block: Block | None, in
     return spec.settings[key]
 
 
-def _contradicted(key: str, block: Block, own: Setting, fixed: Setting) -> SpecError:
-    message = f"the block `{block.name}` fixes `{key}` to `{cut(fixed.term.constant)}`"
-    labels = (Label(fixed.term.span, "fixed here"),)
-    help = "leave the stage's setting out"
-    return SpecError([Diagnostic("E309", message, own.term.span, labels=labels, help=help)])
+def _check_repeats(key: str, block: Block, own: Setting, fixed: Setting) -> None:
+    """Refuse a stage's setting that is not written as the block's fixed one, in its word or in an argument."""
+    parts: list[tuple[str, Term, Term | None]] = [(f"`{key}`", own.term, fixed.term)]
+    parts += [(f"`{name}` of `{key}`", term, fixed.arguments.get(name)) for name, term in own.arguments.items()]
+    for what, term, other in parts:
+        if other is not None and (term.constant, term.expression) == (other.constant, other.expression):
+            continue
+        if other is None:
+            what, other, to = f"`{key}`", fixed.term, ""
+        else:
+            to = f" to `{cut(other.expression.text if other.expression else other.constant)}`"
+        labels = (Label(other.span, "fixed here"),)
+        message, help = f"the block `{block.name}` fixes {what}{to}", "leave the stage's setting out"
+        raise SpecError([Diagnostic("E309", message, term.span, labels=labels, help=help)])
 
 
 def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, env: Environment) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
 from archspec.graph.block_settings import (
+    PER_BLOCK,
     StagePlan,
     block_environment,
     given_parameters,
@@ -91,13 +92,23 @@ class Blocks:
                 entered = entered or self._enter(plan, index, value)
                 entered.scope = inner
                 value, region = self._block(entered)
-                if repeats and index == 1 and own and len(self.faults.found) == faults:
+                if (
+                    repeats
+                    and index == 1
+                    and own
+                    and len(self.faults.found) == faults
+                    and self._beside_repeats(entered)
+                ):
                     made, opened = tuple(builder.nodes[region.first :]), tuple(names.opened[scopes:])
                     original = Original(region, entered.value, made, opened, builder.weights - weights, values)
             regions.append(region)
             if index == 2:
                 self._predict_rest(plan, regions)
         return value, regions
+
+    def _beside_repeats(self, entered: _EnteredBlock) -> bool:
+        """Whether the shortcut of a block does not depend on the block's place in the stage."""
+        return not entered.block.residual or self._shortcut(entered)[0].reads.isdisjoint(PER_BLOCK)
 
     def _predict_rest(self, plan: StagePlan, blocks: list[Region]) -> None:
         """Refuse a stage whose other blocks, each no larger than the smallest so far, would pass the limit of nodes."""
@@ -143,7 +154,7 @@ class Blocks:
 
     def _warn_of_order(self, order: str, stage: Stage, block: Block, index: int) -> None:
         if order == "post" and self.last_order == "pre" and block.has_layer:
-            message = "this `post` stage comes after a `pre` stage, and reads a sum that was never normalised"
+            message = "this `post` stage comes after a `pre` stage, and reads a sum that was never normalized"
             cell = stage.cells.get("activation_order")
             setting = cell.at(index) if cell else None
             self.faults.add(Diagnostic("W302", message, setting.term.span if setting else stage.span))

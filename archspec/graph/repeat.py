@@ -77,7 +77,9 @@ def names_repeat(spec: Spec) -> bool:
 
 
 def block_repeats(stage: Stage, spec: Spec) -> bool:
-    """Whether the blocks of a stage, from the second on, can differ only by the value that reaches them."""
+    """Whether the blocks of a stage, from the second on, can differ only by the value that reaches them, and by what
+    their shortcut reads: which one it is follows from values that are known in the block.
+    """
     if stage.blocks.by_block or len(stage.blocks.entries) != 1:
         return False
     block: Block = stage.blocks.entries[0]
@@ -86,10 +88,7 @@ def block_repeats(stage: Stage, spec: Spec) -> bool:
     cells = [cell for key, cell in stage.cells.items() if key not in ("before", "after", "name", "count")]
     if any(cell.by_block for cell in cells):
         return False
-    settings = {key: setting_in_force(spec, key, stage, block, 0) for key in SETTINGS}
-    shortcut = settings["shortcut"].scope.shortcut(str(settings["shortcut"].term.constant))
-    if shortcut is None or not shortcut.reads.isdisjoint(PER_BLOCK):
-        return False
+    settings = [setting_in_force(spec, key, stage, block, 0) for key in SETTINGS]
     entries: list[Term | Setting | None] = [entry for cell in cells for entry in cell.entries]
-    written = (*entries, *settings.values(), *block.params.values())
+    written = (*entries, *settings, *block.params.values())
     return all(each.reads.isdisjoint(PER_BLOCK) for each in written if each)

@@ -115,6 +115,23 @@ def test_a_block_that_reads_its_place_is_lowered() -> None:
     assert [operation.kernel for operation in kernels] == [1, 1, 3, 1, 1]
 
 
+@pytest.mark.parametrize("setting", ["shortcut: word", "shortcut: \"'far' if stage == 1 else 'word'\""])
+def test_a_shortcut_that_a_parameter_or_an_expression_names_is_looked_at(setting: str) -> None:
+    text = """
+        input: [8, 16, 16]
+        stem: []
+        params: {word: far}
+        %s
+        shortcuts:
+          far: {same: [conv: {out: 8, kernel: "3 if index == 3 else 1"}], change: none}
+          word: {same: [], change: none}
+          None: {same: [], change: none}
+        stages: {block: basic, count: 5, channels: 8}
+        """
+    kernels = [n.operation for n in compiled(text % setting).nodes if "downsample" in n.name]
+    assert [operation.kernel for operation in kernels] == [1, 1, 1, 3, 1]
+
+
 def test_a_name_that_a_copy_would_take_twice_is_refused() -> None:
     text = """
         input: [3, 16, 16]

@@ -775,6 +775,36 @@ def test_a_stage_may_repeat_what_a_block_fixes_and_not_contradict_it() -> None:
     assert codes(refused.value) == ["E309"]
 
 
+FIXED_PARTS = SETTERS.replace(
+    "activation_order: pre",
+    """fixed: {activation_order: "'pre' if stage == 1 else 'post'", norm: {type: batch, eps: 0.5}}""",
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "contradicts"),
+    [
+        ("norm: {type: batch, eps: 0.5}", False),
+        ("norm: batch", False),
+        ("norm: {type: batch, eps: 0.25}", True),
+        ("norm: {type: batch, momentum: 0.2}", True),
+        ("norm: {type: batch, eps: 1 / 2}", True),
+        ("""activation_order: "'pre' if stage == 1 else 'post'\"""", False),
+        ("""activation_order: "'post' if stage == 1 else 'pre'\"""", True),
+        ("activation_order: pre", True),
+    ],
+)
+def test_a_stage_contradicts_an_argument_or_an_expression_that_a_block_fixes(cell: str, contradicts: bool) -> None:
+    key, value = cell.split(": ", 1)
+    text = FIXED_PARTS.replace("count: [1, 1]", f"count: [1, 1], {key}: [{value}, null]")
+    if not contradicts:
+        compiled(text)
+        return
+    with pytest.raises(archspec.SpecError) as refused:
+        compiled(text)
+    assert codes(refused.value) == ["E309"]
+
+
 def test_a_shortcut_by_stage_and_by_block() -> None:
     text = residual_text("basic").replace("stride:", "shortcut: [projection-all, [zero-pad, identity]], stride:")
     reference = residual_network("basic", shortcut="zero-pad")
