@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import archspec
@@ -221,4 +222,8 @@ def collect_as_the_command() -> None:
 
 def peak() -> float:
     """The most memory that this process has held, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what the system counts for a process begins with what the process that started it had
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

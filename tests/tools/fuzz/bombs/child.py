@@ -21,10 +21,12 @@ def run() -> int:
 
     def tell(*_: object) -> None:
         taken = time.thread_time()
-        from tests.tools.fuzz.clock import Clock  # after the command, whose memory and time are its own
+        # After the command, whose memory and time are its own.
+        from tests.tools.fuzz.clock import Clock
+        from tests.tools.fuzz.promise import peak
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        told.write_text(f"[{taken / Clock().second()}, {peak}]", encoding="utf-8")
+        memory = peak()
+        told.write_text(f"[{taken / Clock().second()}, {memory}]", encoding="utf-8")
 
     def stop(*_: object) -> None:
         tell()
