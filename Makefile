@@ -68,7 +68,7 @@ format: $(VENV)/.dev ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-fuzz: $(VENV)/.dev ## inputs of every kind against the compiler (FUZZ_ARGS='--count 100000'; FUZZ_ARGS='specs --count 10000')
+fuzz: $(VENV)/.dev ## inputs of every kind against the compiler (FUZZ_ARGS='--count 100000'; FUZZ_ARGS=bombs, cost or specs)
 	@$(BIN)/python -m tests.tools.fuzz $(FUZZ_ARGS)
 
 mutants: $(VENV)/.dev ## whether tests notice small faults; many minutes (MUTANTS_ARGS='--sample 100 --seed 1')

@@ -58,7 +58,12 @@ class Bomb:
 
 def flow(entries: Mapping[str, str]) -> str:
     """A mapping in flow style."""
-    return "{" + ", ".join(f"{key}: {value}" for key, value in entries.items()) + "}"
+    return "{" + ", ".join(f"{as_key(key)}: {value}" for key, value in entries.items()) + "}"
+
+
+def as_key(text: str) -> str:
+    """A key before its colon. YAML takes keys of more than a thousand characters only after a question mark."""
+    return f"? {text} " if len(text) > 1000 else text
 
 
 def document(keys: Keys) -> str:

@@ -66,8 +66,8 @@ def calls_with_arguments(draw: Draw) -> Bomb:
 def doubling(draw: Draw) -> Bomb:
     """Fragments that call each other twice or more, level by level; with conditions, arguments, or neither."""
     width = draw.random.choice((2, 3, 10, 100))
-    when = draw.pick("", "", "{when: in_channels < 0}", "{when: in_channels > 0}", "{n: n + 1}")
-    params = "params: {n: 0}, " if "n:" in when else ""
+    when = draw.pick("", "", "{when: in_channels < 0}", "{when: in_channels > 0}", "{k: k + 1}")
+    params = "params: {k: 0}, " if "k:" in when else ""
     after = f": {when}" if when else ""
     found, size, level = {"f0": f"{{{params}steps: [{draw.pick('act', 'layer: {out: 4}', '')}]}}"}, 1, 0
     while size * width < 19_000 * draw.part:

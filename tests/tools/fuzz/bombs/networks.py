@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tools.fuzz.bombs.bomb import Bomb, Draw, chain, family, flow
+from tests.tools.fuzz.bombs.bomb import Bomb, Draw, as_key, chain, family, flow
 
 
 @family
@@ -19,10 +19,12 @@ def long_names(draw: Draw) -> Bomb:
                 fragments={name: "{steps: [act]}"}, blocks={"b": f"{{steps: [{name[:190]}]}}"}, stages=stages
             ),
             "called": chain(fragments={name: "{steps: [act]}"}, blocks={"b": f'{{steps: ["{name}"]}}'}, stages=stages),
-            "branch": chain(blocks={"b": f"{{steps: [concat: {{{name}: [act]}}]}}"}, stages=stages),
-            "param": chain(params=f"{{{name}: 1}}", stages=stages),
-            "parameter": chain(blocks={"b": f"{{params: {{{name}: 1}}, steps: [act]}}"}, stages=stages | {name: "2"}),
-            "let": chain(blocks={"b": f"{{let: {{{name}: index}}, steps: [act]}}"}, stages=stages),
+            "branch": chain(blocks={"b": f"{{steps: [concat: {{{as_key(name)}: [act]}}]}}"}, stages=stages),
+            "param": chain(params=f"{{{as_key(name)}: 1}}", stages=stages),
+            "parameter": chain(
+                blocks={"b": f"{{params: {{{as_key(name)}: 1}}, steps: [act]}}"}, stages=stages | {name: "2"}
+            ),
+            "let": chain(blocks={"b": f"{{let: {{{as_key(name)}: index}}, steps: [act]}}"}, stages=stages),
             "word": chain(params=f"{{w: {name}}}", stages=stages, naming={"block": '"{w}{index}"'}),
             "shortcut": chain(
                 shortcuts={name: "{same: []}"}, shortcut=name, blocks={"b": "{residual: [act]}"}, stages=stages
@@ -30,7 +32,7 @@ def long_names(draw: Draw) -> Bomb:
             "output": chain(outputs=name),
             "meaning": chain(blocks={"b": f"{{channels: {name}, steps: [act]}}"}, stages=stages),
             "unknown": chain(stages={"block": name}),
-            "expected": chain(expect=f"{{params: {name}, stages: {{{name}: {{params: 1}}}}}}"),
+            "expected": chain(expect=f"{{params: {name}, stages: {{{as_key(name)}: {{params: 1}}}}}}"),
             "file": Bomb().keys | chain(**{"import": name[:200_000]}),
         }[
             draw.pick(
@@ -44,11 +46,11 @@ def long_names(draw: Draw) -> Bomb:
 @family
 def long_paths(draw: Draw) -> Bomb:
     """Names that nest: each level adds a long part to the path of the nodes below."""
-    part, depth = draw.name(draw.random.choice((190, 3_000))), draw.some(25)
+    part, depth = draw.name(draw.random.choice((190, 3_000))), draw.some(18)
     body = "act"
     for _ in range(depth):
         body = (
-            f"{{concat: {{{part}: [{body}]}}}}"
+            f"{{concat: {{{as_key(part)}: [{body}]}}}}"
             if len(part) > 200
             else f"{{sequence: {{name: {part}, steps: [{body}, act]}}}}"
         )

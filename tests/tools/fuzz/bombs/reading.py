@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tools.fuzz.bombs.bomb import HEAD, LIMITS, Bomb, Draw, chain, family
+from tests.tools.fuzz.bombs.bomb import HEAD, LIMITS, Bomb, Draw, as_key, chain, family
 
 
 @family
@@ -55,7 +55,7 @@ def long_aliases(draw: Draw) -> Bomb:
 @family
 def long_key_aliases(draw: Draw) -> Bomb:
     """A mapping with a long key, repeated by aliases."""
-    key = draw.name(100_000)
+    key = as_key(draw.name(100_000))
     inner = draw.pick(f"{{concat: {{{key}: [act]}}}}", f"{{act: {{{key}: 1}}}}", f"{{{key}: {{}}}}")
     return Bomb(chain(stem=f"[&a {inner}, " + ", ".join(["*a"] * draw.some(2_500)) + "]"))
 

@@ -133,8 +133,8 @@ def quantized(draw: Draw) -> Bomb:
 @family
 def sides(draw: Draw) -> Bomb:
     """`before` and `after` of thousands of stages, with fragments, and orders that look around."""
-    fragments = {"f": "{params: {n: 1}, steps: [act, act]}"}
-    side = draw.pick("f", "[act]", "{use: f, n: 1}", "[norm, act]")
-    values = {"f": 1, "[act]": 2, "{use: f, n: 1}": 3, "[norm, act]": 3}[side]
+    fragments = {"f": "{params: {k: 1}, steps: [act, act]}"}
+    side = draw.pick("f", "[act]", "{use: f, k: 1}", "[norm, act]")
+    values = {"f": 1, "[act]": 2, "{use: f, k: 1}": 3, "[norm, act]": 3}[side]
     stages = {"before": draw.listed(lambda n: side, values, 0.45), "after": draw.listed(lambda n: side, values, 0.45)}
     return Bomb(chain(stages=stages, fragments=fragments, activation_order=draw.pick("pre", "post")))
