@@ -67,7 +67,7 @@ class Original:
             names.reopen(inner, new + inner.path[old:])
         end, ends, like = len(builder.nodes), (value.name, made[self.region.result]), self.region
         region = Region("block", new, like.name, start, end, *ends, like.span, like.shortcut, like.values)
-        return builder.nodes[-1], region
+        return builder.nodes[-1] if self.nodes else value, region
 
 
 def names_repeat(spec: Spec) -> bool:

@@ -104,7 +104,8 @@ class Ordinary:
 
     def check(self, found: Effort) -> None:
         """Raises :class:`Broken` where an input took much more than its steps and nodes allow."""
-        fair, after = ALWAYS + TIMES * self.step * found.steps, ALWAYS + TIMES * self.node * found.nodes
+        fair = ALWAYS + TIMES * self.step * found.steps
+        after = ALWAYS + TIMES * self.node * found.nodes + found.seconds  # an update reads its result back
         require(found.seconds <= 1, f"{found.seconds:.1f} s of the processor")
         require(found.seconds <= fair, f"{found.seconds:.2f} s for {found.steps:,} steps, out of proportion")
         require(found.after <= after, f"{found.after:.2f} s to analyze {found.nodes:,} nodes, out of proportion")
