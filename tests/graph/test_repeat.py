@@ -132,6 +132,19 @@ def test_a_shortcut_that_a_parameter_or_an_expression_names_is_looked_at(setting
     assert [operation.kernel for operation in kernels] == [1, 1, 1, 3, 1]
 
 
+@pytest.mark.parametrize("steps", ["[]", "[sequence: {steps: []}]", "[act: {type: none}]", "[norm: {when: false}]"])
+@pytest.mark.parametrize("stem", ["[]", "[act]"])
+def test_blocks_without_nodes_repeat(steps: str, stem: str) -> None:
+    text = f"""
+        input: [8, 16, 16]
+        stem: {stem}
+        stages: {{block: empty, count: 5}}
+        blocks: {{empty: {{steps: {steps}}}}}
+        head: []
+        """
+    assert len(compiled(text).nodes) == (stem != "[]")
+
+
 def test_a_name_that_a_copy_would_take_twice_is_refused() -> None:
     text = """
         input: [3, 16, 16]

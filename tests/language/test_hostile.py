@@ -361,6 +361,11 @@ def test_a_spec_from_elsewhere_cannot_extend_a_file() -> None:
         assert refused(lambda text=text: load(Source("-", text))) == ["E801"]  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("properties", ["!a " * 80_000, "!a\n  " * 50_000, "&a !b " * 40_000])
+def test_a_value_with_thousands_of_tags(properties: str) -> None:
+    assert refused(lambda: load(Source("-", f"a:\n  {properties}x\n")))[0] in ("E102", "E107")
+
+
 # -- what repeats a name, or a fault -----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import string
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import archspec
+from archspec.diagnostics import Source
 from archspec.language.text.document import Document
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import flow, to_yaml, write
@@ -186,6 +188,14 @@ def test_every_text_may_be_in_a_spec_that_is_shown() -> None:
     for text in LIKE_SOMETHING:
         spec = archspec.load(f"archspec: 1\nname: a\nextends: resnet18\nnotes: {json.dumps(text)}\n")
         assert meant(to_yaml(spec.document)).value["notes"] == text
+
+
+@pytest.mark.parametrize("escapes", ["x01 x02 x03 x04 x05 x06 x07 x08", "x1e x1f x7f x80"])
+def test_a_surrogate_pair_beside_every_sequence_of_controls(escapes: str) -> None:
+    sequences = ["".join(f"\\{each}" for each in three) for three in itertools.product(escapes.split(), repeat=3)]
+    others = "".join(sequences)
+    found = read(Source("-", f"pair: \"\\ud83d\\ude00\"\nothers: '{others}'\n")).value
+    assert found == {"pair": "\U0001f600", "others": others}
 
 
 @given(

@@ -208,12 +208,14 @@ class _EventReader:
     def properties(self, event: Any, span: Span) -> Span:
         """Open the anchor and refuse the tag of a node; the place of what follows them."""
         text, first = self.source.text, event.start_mark.index
-        at, tag, tag_span = first, str(event.tag), span
+        at, tag, tag_span, tag_at = first, str(event.tag), span, -1
         while match := _PROPERTY.match(text, at):
             if match[1].startswith("!"):
-                line, column = after(span.line, span.column, text[first:at])
-                tag, tag_span = match[1], Span(self.source, line, column, line, column + len(match[1]))
+                tag, tag_at = match[1], at
             at = match.end()
+        if tag_at >= 0:
+            line, column = after(span.line, span.column, text[first:tag_at])
+            tag_span = Span(self.source, line, column, line, column + len(tag))
         if event.tag is not None:
             help = "remove it; put a text that begins with `!` in quotes"
             self.fault("E107", f"the tag `{cut(tag)}` is not allowed", tag_span, help=help)

@@ -10,8 +10,10 @@ import itertools
 import re
 
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-_CONTROLS = range(1, 9)
-"""Characters that no spec may contain: what an author escapes in this way is refused anyway."""
+_CONTROLS = (*range(1, 9), *range(0x0E, 0x20), *range(0x7F, 0x85), *range(0x86, 0xA0))
+"""Characters that no spec may contain: what an author escapes in this way is refused anyway. There are more sequences
+of three than fit into a spec, even where they overlap."""
+_SEQUENCE = re.compile(r"(?=((?:\\x[0-9a-f]{2}){3}))")
 
 
 class SurrogatePairs:
@@ -22,7 +24,8 @@ class SurrogatePairs:
         self.readable = text
         self._written = self._decoded = ""
         if r"\u" in text and _PAIR.search(text):
-            codes = next(codes for codes in itertools.product(_CONTROLS, repeat=3) if _escapes(codes) not in text)
+            used = set(_SEQUENCE.findall(text))
+            codes = next(codes for codes in itertools.product(_CONTROLS, repeat=3) if _escapes(codes) not in used)
             self._written, self._decoded = _escapes(codes), "".join(map(chr, codes))
             self.readable = _PAIR.sub(lambda match: match[1] + self._written, text)
 
