@@ -85,7 +85,8 @@ class Naming:
         if self.templates.get("step"):
             return scope.join(template(self.templates["step"], place))
         first = SHORT.get(kind, kind)
-        return scope.join(f"{first}{n}" if n > 1 or kind in NUMBERED else first)
+        between = "_" if first[-1].isdigit() else ""
+        return scope.join(f"{first}{between}{n}" if n > 1 or kind in NUMBERED else first)
 
     def scope(self, inside: Scope, kind: str, names: Names, own: str | None = None, called: str = "") -> Scope:
         """The scope of a stem, stage, block, layer, fragment and so on. ``called``: the fragment's name."""
