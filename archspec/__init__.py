@@ -251,7 +251,7 @@ def verify(
     if batch < 1 or not 0 <= tolerance < float("inf"):
         raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {batch} and {tolerance}")
     if unknown := [level for level in asked if level not in ("keys", "graph", "outputs")]:
-        raise ValueError(f"levels are `keys`, `graph` and `outputs`, not {arguments.given(unknown[0])}")
+        raise ValueError(f"the levels are `keys`, `graph` and `outputs`, not {arguments.given(unknown[0])}")
     graph = compile(spec, input=input, limits=limits)
     with _torch_needed(graph):
         from archspec.verification.verify import verify as verified  # it imports torch

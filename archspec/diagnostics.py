@@ -23,7 +23,7 @@ Severity = Literal["error", "warning"]
 
 MAX_HINTS = 50
 MAX_FOUND = 1000
-"""After so many, a phase looks no further."""
+"""After so many, a phase stops."""
 
 
 class Label(NamedTuple):
@@ -203,7 +203,7 @@ class Faults:
 
     @property
     def few(self) -> bool:
-        """Whether there are still so few diagnostics that somebody will read them all, and hints that they may have."""
+        """Whether there are so few diagnostics that somebody will read them all. Only these have hints."""
         return len(self.found) < MAX_HINTS and self.hints.left > 0
 
     @property

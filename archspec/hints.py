@@ -1,4 +1,4 @@
-"""The word that a misspelled one is closest to, for ``did you mean``. The search is bounded: words may be thousands."""
+"""The closest word to a misspelled one, for ``did you mean``. The search is bounded: there may be many words."""
 
 from __future__ import annotations
 

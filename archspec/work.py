@@ -56,21 +56,21 @@ LESS: Mapping[str, str] = {
     READING: "write fewer values, or fewer files",
     MERGING: "extend fewer specs, or shorter ones",
     DEFINING: "write fewer definitions, parameters, columns or stages",
-    EXPRESSIONS: "write fewer or shorter expressions in what repeats",
+    EXPRESSIONS: "write fewer or shorter expressions in blocks that repeat",
     NAMES: "write shorter names, or fewer blocks",
-    EXPANDING: "lower `count`, or write fewer steps and parameters in what repeats",
+    EXPANDING: "lower `count`, or write fewer steps and parameters in blocks that repeat",
     FAULTS: "correct some faults first",
     CLAIMS: "write fewer outputs or expectations",
 }
-"""What takes work, and how to need less of it."""
+"""What takes work, and how to reduce it."""
 
 
 class Work:
     """What a compilation has cost so far, in steps, and the most that it may cost.
 
-    Every loop over something that an author can make long or repeat draws on it. So no part of the compiler needs a
-    limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A spec and a graph
-    carry the steps that they took, and the next arrow goes on from there: these are ``before``.
+    Every loop over something that an author can make long or repeat takes steps from it. So no part of the compiler
+    needs a limit of its own to keep the promise of time and memory. ``by`` says what the steps were for. A spec and a
+    graph record the steps that they took, and the next arrow continues the count from these, its ``before``.
 
     >>> work = Work(Limits(work=100))
     >>> work.spend(EXPANDING, 60)
@@ -80,20 +80,20 @@ class Work:
     Traceback (most recent call last):
         ...
     archspec.diagnostics.SpecError: error[E603]: this spec takes more than 100 steps to compile
-      help: lower `count`, or write fewer steps and parameters in what repeats, or raise `limits.work`
+      help: lower `count`, or write fewer steps and parameters in blocks that repeat, or raise `limits.work`
     """
 
     __slots__ = ("by", "limits", "most", "spent")
 
     def __init__(self, limits: Limits | None = None, before: Mapping[str, int] | None = None) -> None:
         self.limits = limits or Limits()
-        # Whoever allows more nodes allows what each of them takes.
+        # A higher limit of nodes allows the steps of these nodes too.
         self.most = self.limits.work + STEPS_OF_A_COPY * max(0, self.limits.nodes - NODES)
         self.by = {**dict.fromkeys(LESS, 0), **(before or {})}
         self.spent = sum(self.by.values())
 
     def spend(self, what: str, steps: int, span: Span | None = None) -> None:
-        """Count ``steps`` for one of :data:`LESS`.
+        """Count ``steps`` for one of the purposes in :data:`LESS`.
 
         Raises:
             SpecError: E603, they are more than what is left. It points to ``span``.
@@ -112,12 +112,12 @@ class Work:
 
 
 STEPS_OF_A_NODE = 20
-"""What it takes to make a node from a step."""
+"""Steps of work to make a node from a step."""
 STEPS_OF_A_COPY = 3
-"""What it takes to copy a node with a block that repeats."""
+"""Steps of work to copy a node with a block that repeats."""
 STEPS_OF_A_FILE = 200
-"""What it takes to find a file and to open it, if it turns out that it was read before."""
+"""Steps of work to find a file and to open it, even if it was read before."""
 STEPS_OF_A_VALUE = 40
-"""What it takes to read a value of a text, to check it, and to find out what it means."""
+"""Steps of work to read a value of a text, to check it, and to resolve it."""
 ENTRIES = 16
-"""How many entries of a mapping one step copies, and characters of a name."""
+"""How many entries of a mapping, or characters of a name, one step copies."""

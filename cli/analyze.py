@@ -144,7 +144,7 @@ _FORMS: dict[str, Callable[[Sequence[Report], str | None, bool], None]] = {
     "csv": _put_csv,
     "markdown": _put_markdown,
 }
-"""How reports are printed: with a row or table for each of what, and whether several specs were asked for."""
+"""How to print reports, given the part that each row shows, and whether the command names several specs."""
 
 
 def _figures(reports: Sequence[Report], per: str | None, several: bool) -> list[list[Any]]:

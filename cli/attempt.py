@@ -21,7 +21,7 @@ STATUS = {**dict.fromkeys(("E002", "E805", "E806", "E809"), ENVIRONMENT), "E001"
 """The exit status for a code, if it is not :data:`AT_FAULT`."""
 
 OF_CLICK = (click.ClickException, click.Abort, click.exceptions.Exit)
-"""Wrong usage, and ends that click asks for."""
+"""Wrong usage, and exits that click requests."""
 
 
 def attempt(reference: str, work: Callable[[], T]) -> tuple[T | None, tuple[Diagnostic, ...]]:
@@ -43,7 +43,7 @@ def demand(reference: str, work: Callable[[], T]) -> T:
     """The result of some work on one spec, for a command that cannot go on without it.
 
     Raises:
-        SpecError: there is none, whatever was raised.
+        SpecError: there is no result, whatever was raised.
     """
     result, faults = attempt(reference, work)
     if faults:
@@ -60,12 +60,12 @@ def faults_of(error: Exception, reference: str) -> tuple[Diagnostic, ...]:
     named = cut(reference)
     if isinstance(error, MemoryError):
         help = "make the network smaller, or give the process more memory"
-        return (Diagnostic("E002", f"`{named}` needs more memory than there is", help=help),)
+        return (Diagnostic("E002", f"not enough memory for `{named}`", help=help),)
     if os.environ.get("ARCHSPEC_DEBUG"):
         import traceback  # only for a defect
 
         say("".join(traceback.format_exception(error)).rstrip())
-    help = "this is a defect of archspec: please report it, with the spec; ARCHSPEC_DEBUG=1 shows where it happened"
+    help = "this is a bug in archspec: please report it with the spec; ARCHSPEC_DEBUG=1 shows where it happened"
     return (Diagnostic("E001", f"internal error in `{named}`: {in_one_line(error)}", help=help),)
 
 

@@ -1,4 +1,4 @@
-"""Text that only shows: nothing in it commands a terminal or the runner of a workflow."""
+"""Text that is safe to print: nothing in it controls a terminal or the runner of a workflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CONTROL = re.compile(
 
 
 def inert(text: str) -> str:
-    """Text that commands neither a terminal nor a runner of workflows, whatever the names and specs in it.
+    """Text that controls neither a terminal nor a runner of workflows, whatever the names and specs in it.
 
     GitHub takes a line that begins with ``::`` for a command, and ``##[`` and Azure's ``##vso[`` anywhere in a line.
     Control and direction characters, other than line breaks and archspec's own colors, are shown as escapes.

@@ -181,7 +181,7 @@ def _defect(error: Exception) -> int:
         say("".join(traceback.format_exception(error)).rstrip())
     text = Terminal.of(sys.stderr).safe(str(error)[:300])
     say(f"archspec: internal error: {type(error).__name__}: {text}")
-    say("This is a defect of archspec. Please report it with the spec. ARCHSPEC_DEBUG=1 shows where it happened.")
+    say("This is a bug in archspec. Please report it with the spec. ARCHSPEC_DEBUG=1 shows where it happened.")
     return DEFECT
 
 

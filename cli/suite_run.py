@@ -91,7 +91,7 @@ def test_all(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
             for tested in _in_processes([*left], jobs):
                 left.popleft()
                 yield tested
-        except BrokenProcessPool:  # one of those that were tested at the time is to blame: alone, it shows
+        except BrokenProcessPool:  # one of the specs in progress caused it: testing each alone shows which
             yield _alone(left.popleft())
 
 
@@ -99,7 +99,7 @@ def _alone(request: Request) -> Tested:
     try:
         return next(_in_processes([request], 1))
     except BrokenProcessPool:
-        message = f"the process that tested `{cut(request.reference)}` was ended, perhaps because memory ran out"
+        message = f"the process that tested `{cut(request.reference)}` ended unexpectedly; memory may have run out"
         return failed(request, (Diagnostic("E002", message, help="try fewer --jobs, or test this spec alone"),))
 
 

@@ -38,7 +38,7 @@ FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect", "referenc
 NO_MEANING = FOR_PEOPLE | {"archspec", "name", "extends", "import"}
 
 DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
-"""Where definitions stand, and what in each is for people."""
+"""The keys of definitions, and the keys in each that are only for people."""
 
 WHOLE = ("norm", "act", "stem", "head")
 """Keys whose value is compared as a whole, be it a word or a mapping."""
@@ -162,7 +162,7 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
 
 
 def _meaning(graph: Graph) -> tuple[object, ...]:
-    """The network, and what the table calls a stage: a difference is told by stage."""
+    """The network, and the scopes of its stages, because differences are reported by stage."""
     return graph.fingerprint, [stage.scope for stage in graph.stages]
 
 

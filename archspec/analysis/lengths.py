@@ -75,7 +75,7 @@ class Lengths:
 
 
 class _Figures(NamedTuple):
-    """What the paths through one section have: choices, lengths, and the sums of these and of their squares."""
+    """The paths through one section: choices, lengths, and the sums of the lengths and of their squares."""
 
     choices: int
     least: int

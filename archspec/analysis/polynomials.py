@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 Polynomial = list[int]
-"""The coefficients, from that of 1 on: how many paths there are of each length."""
+"""The coefficients, the constant first: the number of paths of each length."""
 
 MANY_TERMS = 20
 """The most terms, besides the first, for which the recurrence of powers is faster than products."""

@@ -15,7 +15,7 @@ from archspec.operations.shapes import Size, collapse
 
 MAX_FIELD = 2**40
 """A field of more pixels, or of positions further apart, is that of the whole map. No input is as large, and in a
-network of many strides the numbers would be of thousands of digits."""
+network of many strides the numbers would have thousands of digits."""
 
 
 class _Interval(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which operations first copy their input, because of how it lies in memory: by its strides, as torch decides it."""
+"""Which operations first copy their input because of its strides in memory. The rules are torch's."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from archspec.operations.shapes import Shape
 
 
 class Reordered(NamedTuple):
-    """The positions of nodes whose input lies otherwise than they read it, and of those that have to copy it.
+    """The positions of nodes whose input has another layout than they read, and of those that have to copy it.
 
-    Torch goes another way for the former even where a view puts the channels last.
+    torch takes another path for the former even where a view puts the channels last.
     """
 
     otherwise: frozenset[int] = frozenset()
@@ -79,13 +79,13 @@ def _unusual(kind: Kind) -> bool:
 
 
 def _fits(reads: Reads, sizes: Shape, strides: Strides) -> bool:
-    """Whether values that lie so are read as they are."""
+    """Whether values with these strides are read without a copy."""
     first = reads != "last" and _contiguous(sizes, strides)
     return first or (reads != "first" and _contiguous((sizes[0], *sizes[2:], sizes[1]), _moved(strides)))
 
 
 def _moved(strides: Strides) -> Strides:
-    """With the channels behind the positions."""
+    """The strides with those of the channels moved behind those of the positions."""
     return (strides[0], *strides[2:], strides[1])
 
 

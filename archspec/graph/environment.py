@@ -170,7 +170,7 @@ class Environment:
                 waiting.append((name, env.outer))
 
     def _sorted(self, names: Iterable[str]) -> list[tuple[str, Environment]]:
-        """Names with their environment, the first to look at last: a fraction is the likelier slip."""
+        """Names with their environment, in reverse order of search. Fractions come first, as the likelier mistake."""
         order = sorted(names, key=lambda name: (not isinstance(self.values.get(name), float), name), reverse=True)
         return [(name, self) for name in order]
 

@@ -236,7 +236,7 @@ class Builder:
 
     @property
     def limits(self) -> Limits:
-        """What the network may not exceed."""
+        """The limits of the network."""
         return self.work.limits
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], provenance: Provenance) -> Node:

@@ -20,11 +20,11 @@ MIXED = -2
 def writable(graph: Graph) -> dict[str, int]:
     """For each node that may write over an input, the input's position. :attr:`Graph.in_place` computes it once.
 
-    Nobody may notice it. So the input cannot be a view, because autograd would round its gradients in another way. No
-    value in the input's storage may be read later, returned by the model, or given to the model. None may be saved for
-    the backward pass, by the node that made it or by one that reads it. All who make or read one must be in the same
-    block, so that a hook on a block or a stage sees what went in and came out. Of a merge, only the first two branches
-    may be written over, because sums of more would be rounded in another order.
+    This must not change any result. So the input cannot be a view, because autograd would round its gradients in
+    another way. No value in the input's storage may be read later, returned by the model, or given to the model. None
+    may be saved for the backward pass, by the node that made it or by one that reads it. All nodes that make or read
+    such a value must be in the same block, so that a hook on a block or a stage sees what went in and came out. Of a
+    merge, only the first two branches may be written over, because sums of more would be rounded in another order.
     """
     nodes = graph.nodes
     if not any(node.operation.may_write_in_place() for node in nodes):
@@ -119,7 +119,7 @@ class _Layouts:
         self.graph, self.sources = graph, sources
 
     def same(self, position: int) -> bool:
-        """Whether the first two inputs of a merge lie alike, so that either may hold the result."""
+        """Whether the first two inputs of a merge have the same layout, so that either can hold the result."""
         first, second = self.sources[position][:2]
         return self._last[first] == self._last[second] or self._gates(position)
 
@@ -133,6 +133,6 @@ class _Layouts:
         return channels_last(self.sources, layouts, shapes, [node.shape for node in nodes])
 
     def _gates(self, position: int) -> bool:
-        """Whether the first is smaller than the result, and so does not decide how that lies."""
+        """Whether the first is smaller than the result, and so does not decide the layout of the result."""
         node = self.graph.nodes[position]
         return self.graph.shape(node.inputs[0]) != node.shape

@@ -22,7 +22,7 @@ from archspec.operations.shapes import ShapeFault
 from archspec.work import EXPANDING, FAULTS
 
 STEPS_OF_A_FAULT = 50
-"""What it takes to explain a fault of shapes."""
+"""Steps of work to explain a fault of shapes."""
 MAX_FAULTS = 200
 """After so many faults of shapes, the rest of the network is not looked at."""
 

@@ -66,7 +66,7 @@ def channels_last(
         elif layout == "agreed":
             last[position] = all(last[source] for source in sources[position])
         elif layout == "kept":
-            # That of the first operand of full size: a gate lies both ways.
+            # The layout of the first operand of full size. A gate fits either layout.
             read, shape = shapes[position], made[position]
             last[position] = last[sources[position][read.index(shape) if len(read) > 1 and shape in read else 0]]
         else:

@@ -1,4 +1,4 @@
-"""What the steps of a sequence are read against: the definitions and the names that they may use."""
+"""The context of the steps of a sequence: the definitions and the names that they can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archspec.language.terms import Cursor, expression_fault, read_setting, read
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the steps of one sequence are read against: definitions in sight, names in scope, and where faults go.
+    """The context of one sequence: the visible definitions, the names in scope, and where faults go.
 
     ``level`` is the number of sequences around it, and ``read`` collects the names that its terms read.
     """

@@ -13,7 +13,7 @@ from archspec.language.spec import Spec
 from archspec.language.text.document import Document
 
 SECTIONS = ("blocks", "shortcuts", "fragments")
-"""Where definitions stand."""
+"""The keys of definitions."""
 
 
 def standalone(spec: Spec) -> Document:

@@ -99,7 +99,7 @@ class _Comparison(fx.Interpreter):
     def report(self, node: Node, message: str) -> None:
         inputs = " and ".join(show_shape(shape) for shape in self.expected.input_shapes(node))
         notes = (f"in {node.name}, from {inputs}",)
-        help = "this is a defect of archspec: please report it, with the spec"
+        help = "this is a bug in archspec: please report it with the spec"
         self.found.append(Diagnostic("E704", message, node.span, notes=notes, help=help))
 
     def refused(self, error: Exception) -> None:

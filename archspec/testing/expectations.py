@@ -233,12 +233,12 @@ class Measures:
 
     def _unmeasured(self, claim: Claim) -> Diagnostic:
         of = f" of the stage `{claim.stage}`" if claim.stage else ""
-        message = f"`{claim.key}`{of} cannot be measured, and so does not count as held"
+        message = f"`{claim.key}`{of} cannot be measured, so it does not count as met"
         help = "of a stage, `params`, `macs`, `activations` and `output` can"
         rule = {"macs": "macs", "receptive_field": "reach"}.get(claim.key)
         if rule and (not claim.stage or claim.key == "macs"):
             silent = self.network.without_rule(rule)
-            help = f"there is no rule for it in {first_of(silent)}" if silent else "the network has no map to look at"
+            help = f"there is no rule for it in {first_of(silent)}" if silent else "the network has no feature map"
         return Diagnostic("E702", message, claim.key_span, help=help)
 
     def _failed(self, claim: Claim, found: int, expectation: Expectation) -> Diagnostic:

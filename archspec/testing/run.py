@@ -31,7 +31,7 @@ MANY = 20_000_000
 """Parameters above which what is done with is freed at once. Networks hold themselves in circles, and Python looks for
 those by the count of objects, not by their size; looking takes tenths of a second."""
 
-OURS = "this is a defect of archspec: please report it, with the spec"
+OURS = "this is a bug in archspec: please report it with the spec"
 
 
 def keep_to_one_core() -> None:

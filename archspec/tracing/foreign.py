@@ -1,4 +1,4 @@
-"""The one boundary around code that archspec did not write: what a network of a user raises, and what it changes."""
+"""The boundary around a user's code: what a user's network raises, and what it changes in the process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (random.getstate, random.setstate),
 )
-"""What a network may set for the whole process: how to read it, and how to set it again."""
+"""The settings of the process that a network may change: how to read each, and how to restore it."""
 
 OWN = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ OWN = Path(__file__).parents[1]
 def foreign(
     refuse: Callable[[BaseException], Exception], passing: tuple[type[BaseException], ...] = ()
 ) -> Iterator[None]:
-    """Run code of a user: raise what ``refuse`` makes of whatever it raises, and undo what it sets for the process.
+    """Run a user's code: pass what it raises to ``refuse``, raise the result, and undo what it sets for the process.
 
     Args:
         refuse: makes the exception to raise.

@@ -56,7 +56,7 @@ def compare_graphs(
         found = replace(found, notes=(*found.notes, f"for a batch of {size}; the graphs agree for a batch of {batch}"))
         return Graphs(False, *sizes, difference=found), pairs, ""
     in_order = [matched[number] for number in random_order(form)] == random_order(theirs)
-    random = "" if in_order else "the reference draws its random numbers in another order"
+    random = "" if in_order else "the reference draws its random numbers in a different order"
     return Graphs(True, *sizes), pairs, random
 
 

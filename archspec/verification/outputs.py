@@ -49,7 +49,7 @@ def scramble(module: nn.Module, seed: int) -> None:
 
 
 def _plain(tensor: Tensor) -> bool:
-    """Whether a tensor is floating-point numbers that lie side by side."""
+    """Whether a tensor is dense and has a floating-point dtype."""
     return tensor.is_floating_point() and tensor.layout == torch.strided and not tensor.is_nested
 
 

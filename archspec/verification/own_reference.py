@@ -2,7 +2,7 @@
 
 A spec is not trusted. Its reference must not run code, reach the network, read a file, or fill the memory. So each
 library has a table of the arguments that a spec may pass, and everything else is refused: an argument of a later
-version too, until somebody has looked at it.
+version too, until it has been reviewed.
 """
 
 from __future__ import annotations
@@ -111,5 +111,5 @@ class _Bounded(TorchDispatchMode):
             self.elements += abs(math.prod(size))
             self.tensors += 1
             if self.elements > MAX_ELEMENTS or self.tensors > MAX_TENSORS:
-                raise ValueError(f"its tensors have more than {MAX_ELEMENTS:,} elements, or are too many")
+                raise ValueError(f"its tensors have more than {MAX_ELEMENTS:,} elements, or there are too many tensors")
         return func(*args, **(kwargs or {}))

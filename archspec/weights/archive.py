@@ -187,7 +187,7 @@ def _data(stream: BinaryIO, entry: Entry) -> int:
     agrees = later or (checksum, packed, size) == (entry.checksum, entry.size, entry.size)
     name = rest[:name_length].decode("utf-8", "replace")
     if mark != LOCAL or method or flags != entry.flags or name != entry.name or not agrees:
-        raise AmbiguousArchive(f"the archive says different things about `{entry.name}`")
+        raise AmbiguousArchive(f"the headers of `{entry.name}` in the archive disagree")
     return entry.header + LOCAL_ENTRY.size + len(rest)
 
 
@@ -207,4 +207,4 @@ def _end(stream: BinaryIO, entry: Entry, data: int) -> int:
             entry.size,
         ):
             return end + length
-    raise AmbiguousArchive(f"the archive says different things about `{entry.name}`")
+    raise AmbiguousArchive(f"the headers of `{entry.name}` in the archive disagree")

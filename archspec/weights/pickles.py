@@ -161,7 +161,7 @@ def _check_call(function: Any, arguments: Any) -> None:
 def _storage(found: Any) -> Storage:
     """The storage of a persistent id: `("storage", type, key, location, number of elements, ...)`."""
     if not isinstance(found, tuple) or len(found) < 5 or found[0] != "storage":
-        raise StrangePickle("it refers to something else than a storage")
+        raise StrangePickle("it refers to something other than a storage")
     _, kind, key, _, count = found[:5]
     name = kind.name.removesuffix("Storage") if isinstance(kind, _Name) else ""
     if name not in BYTES or not isinstance(key, str) or type(count) is not int or count < 0:

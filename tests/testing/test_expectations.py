@@ -276,7 +276,7 @@ def test_a_budget_is_told_in_its_own_words_and_with_the_spec() -> None:
         "`layer1` of `resnet18` has 147,968 parameters, expected more than 200k",
         "`resnet18` has 18 layers, expected 20",
         "`resnet18` has no stage `layr1`",
-        "`layers` of the stage `layer1` cannot be measured, and so does not count as held",
+        "`layers` of the stage `layer1` cannot be measured, so it does not count as met",
     ]
 
 

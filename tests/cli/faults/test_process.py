@@ -122,7 +122,7 @@ def test_memory_that_runs_out(module: str, function: str, arguments: list[str]) 
     code = EATING.format(module=module, function=function, arguments=arguments)
     found = process.python(code, env=process.UNMEASURED)
     assert (found.returncode, found.stdout) == (3, b"")
-    assert found.stderr.startswith(b"error[E002]: `resnet18` needs more memory than there is\n")
+    assert found.stderr.startswith(b"error[E002]: not enough memory for `resnet18`\n")
 
 
 @pytest.mark.parametrize("command", LIGHT[:2], ids=lambda command: command[0])
