@@ -33,7 +33,7 @@ def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str
 
     A SPEC is a path, the name of a spec that ships with archspec, `-` for standard input, or a folder. A folder gives
     all specs in it and in the folders below. The command reads each spec, infers every shape, and compares the network
-    with `expect` in the spec. The exit status is 1 if a spec is at fault; the other specs are checked all the same.
+    with `expect` in the spec. The exit status is 1 if a spec is at fault; the other specs are still checked.
     --set makes another network, so `expect` in the spec no longer applies; use --expect instead. `--format sarif` is
     for code scanners and editors. `--format github` annotates the files of a pull request.
 

@@ -113,8 +113,8 @@ def commands() -> None:
       archspec check resnet50
       archspec build my_net.yaml -o my_net.safetensors
 
-    The exit status is 0 if all is well, 1 if a spec is at fault or does not meet what it expects, 2 for wrong usage,
-    and 3 if the environment lacks something. `archspec COMMAND --help` describes a command.
+    The exit status is 0 for success, 1 if a spec is at fault or does not meet what it expects, 2 for wrong usage,
+    3 if the environment lacks something, and 70 for a bug in archspec. `archspec COMMAND --help` describes a command.
     """
 
 

@@ -177,7 +177,7 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value in self.words:
             return value
-        hint = did_you_mean(str(value), self.words) or f"write {', '.join(self.words[:-1])} or {self.words[-1]}"
+        hint = did_you_mean(str(value), self.words) or f"the {self.name}s are {', '.join(self.words)}"
         raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:

@@ -54,8 +54,10 @@ def _selection(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_selection,
     help="Test only specs whose path has these words, such as 'resnet and not (wide or v2)'.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
-@click.option("--update", is_flag=True, help="Write measured values into the files that expect others.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="The number of processes."
+)
+@click.option("--update", is_flag=True, help="Write measured values in place of wrong expectations.")
 @click.option(
     "--largest",
     type=click.IntRange(0),

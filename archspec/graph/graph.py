@@ -173,7 +173,7 @@ class Graph:
         try:
             return self.by_name[name].shape
         except (KeyError, TypeError):  # a list, say, cannot be a key
-            raise ValueError(f"`{self.name}` has no value with the `name` {arguments.given(name)}") from None
+            raise ValueError(f"`{self.name}` has no value with this `name`: {arguments.given(name)}") from None
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """The shapes of a node's inputs, in order."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Faults, cut
+from archspec.diagnostics import Diagnostic, Faults
 from archspec.language.expressions.tokens import tokens
-from archspec.language.expressions.values import ExpressionFault
+from archspec.language.expressions.values import undefined
 from archspec.language.spec import Definitions, Setting, Term
 from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
 
@@ -59,5 +59,4 @@ def _unknown(unknown: frozenset[str], term: Term) -> Iterator[tuple[str, Diagnos
     places = {str(value): start for kind, value, start, _ in reversed(tokens(text)) if kind == "name"}
     for name in sorted(unknown):
         start = places.get(name, 0)
-        fault = ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, start + len(name), name=name)
-        yield name, expression_fault(fault, text, term.span)
+        yield name, expression_fault(undefined(name, start, start + len(name)), text, term.span)

@@ -201,7 +201,9 @@ class Table:
                 continue  # it may be a parameter of the block that was meant
             meant.add(close)
             message = f"no block in this table has a parameter `{cut(key)}`"
-            self.faults.record("E301", message, self.cursor.child(key).key_span, suggest(close))
+            has = f"the parameters are {first_of(sorted(declared))}" if declared else "its blocks have no parameters"
+            help = "" if close or self.unknown_block else has
+            self.faults.record("E301", message, self.cursor.child(key).key_span, suggest(close), help=help)
         for key in ("stride", "dilation"):
             cursor = self.cursor.get(key)
             if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):

@@ -109,7 +109,7 @@ def test_at_most_fifty_diagnostics_are_printed(here: Path, run: Run) -> None:
         (["check", "resnet18", "--sett", "a=1"], "--set"),
         (["check", "-", "-"], "standard input"),
         (["check", "resnet18", "--format", "jsn"], "did you mean `json`?"),
-        (["show", "resnet18", "--format", "xml"], "there are yaml, json"),
+        (["show", "resnet18", "--format", "xml"], "the formats are yaml, json"),
         (["check", "resnet18", "--limit", "node=3"], "did you mean `nodes`?"),
         (["check", "resnet18", "--limit", "zzz=3"], "`nodes`, `elements` and `work`"),
         (["check", "resnet18", "--limit", "nodes"], "`--limit nodes=N`"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 
-from archspec.diagnostics import cut
 from archspec.language.expressions.values import (
     LIMIT,
     NUMBERS,
@@ -21,6 +20,7 @@ from archspec.language.expressions.values import (
     Value,
     number,
     out_of_bounds,
+    undefined,
     wrong_kind,
 )
 
@@ -55,8 +55,7 @@ def read(name: str, start: int, end: int) -> Run:
         try:
             return values[name]
         except KeyError:
-            message = f"`{cut(name)}` is not defined here"
-            raise ExpressionFault("E402", message, start, end, name=name) from None
+            raise undefined(name, start, end) from None
 
     return run
 

@@ -45,6 +45,12 @@ class ExpressionFault(Exception):
         return replace(self, start=start, end=end)
 
 
+def undefined(name: str, start: int, end: int) -> ExpressionFault:
+    """The fault of a name that an expression cannot read, at these offsets."""
+    help = "declare it in `params`, or use another name"
+    return ExpressionFault("E402", f"`{cut(name)}` is not defined here", start, end, help, name)
+
+
 def describe(value: object) -> str:
     """``value`` for the end of a sentence: ``3.5``, ``the word 'relu'``, ``the truth value true``, ``null``."""
     if value is None:
