@@ -131,7 +131,7 @@ def build(
         EnvironmentFault: torch is not installed.
         TypeError: an argument of the wrong type; ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without
             ``weights``.
-        ValueError: the device is not one of this machine, or the seed is too large for torch.
+        ValueError: the machine does not have the device, or the seed is too large for torch.
 
     >>> import archspec
     >>> archspec.build("resnet18", device="meta").layer4[1].conv2.weight.shape

@@ -179,7 +179,7 @@ class Faults:
         """Keep a diagnostic.
 
         Raises:
-            SpecError: these are so many that nobody reads them all.
+            SpecError: there are too many diagnostics.
         """
         self.found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
         self.failed = self.failed or diagnostic.severity == "error"

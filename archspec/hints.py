@@ -18,7 +18,7 @@ MAX_WORD = 64
 
 @dataclass(slots=True)
 class Hints:
-    """The search for the words that are meant in one phase, which compares at most ``left`` characters in all.
+    """The search for the intended words in one phase, which compares at most ``left`` characters in all.
 
     >>> hints = Hints()
     >>> hints.nearest("chanels", ["channels", "count"])

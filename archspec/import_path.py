@@ -56,7 +56,7 @@ def current_folder_last() -> Iterator[None]:
 
 def _left_out(folders: Iterable[str]) -> frozenset[str | None]:
     found = {_real(folder) for folder in folders}
-    if found & {_real(entry) for entry in sys.path}:  # seldom, and the paths of an installation take a while
+    if found & {_real(entry) for entry in sys.path}:  # rare, and finding the paths of an installation is slow
         paths = sysconfig.get_paths()
         packages = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
         found -= {_real(folder) for folder in (*packages, *site.getsitepackages(), site.getusersitepackages())}

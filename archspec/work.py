@@ -14,7 +14,7 @@ NODES = 150_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one network may have or cost.
+    """The limits of one network and of its compilation.
 
     ``nodes`` bounds its nodes, ``elements`` the elements of one value or of all weights together, and ``work`` the
     steps that its compilation takes, from reading to the last expectation. A step takes about half a microsecond.
@@ -96,7 +96,7 @@ class Work:
         """Count ``steps`` for one of the purposes in :data:`LESS`.
 
         Raises:
-            SpecError: E603, they are more than what is left. It points to ``span``.
+            SpecError: E603, there are more steps than are left. It points to ``span``.
         """
         self.spent += steps
         self.by[what] += steps

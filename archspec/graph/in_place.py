@@ -113,7 +113,7 @@ class _Storages:
 
 
 class _Layouts:
-    """Where the channels of values lie, worked out when it is first asked."""
+    """Where the channels of values are in memory, computed on first use."""
 
     def __init__(self, graph: Graph, sources: list[tuple[int, ...]]) -> None:
         self.graph, self.sources = graph, sources

@@ -104,7 +104,7 @@ class NameScope:
 class Names:
     """The scopes of one network and the names given so far.
 
-    ``work`` is what making names draws on, and ``scale`` what ``scaled`` does with a width.
+    ``work`` is the budget for making names, and ``scale`` what ``scaled`` does with a width.
     """
 
     def __init__(self, naming: Mapping[str, Template], work: Work, scale: ScaleWidth) -> None:

@@ -16,7 +16,7 @@ from archspec.operations.shapes import ShapeFault, show_shape
 class ShapeFaults:
     """Explains faults of shapes; ``channels`` has the term that gave a node its channels, and where it was read.
 
-    Hundreds of faults may lie behind the same hundred thousand nodes, so no node is walked twice: of the first
+    Hundreds of faults may come after the same hundred thousand nodes, so no node is walked twice: of the first
     ``indexed`` nodes of the builder, ``by_name`` has each, ``changes`` the shapes that led to it, and ``sources`` the
     node that gave it its channels, or an empty text.
     """

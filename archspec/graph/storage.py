@@ -1,4 +1,4 @@
-"""Which values share storage, and where their channels lie in it: properties of a graph that several readers need."""
+"""Which values share storage, and where their channels are in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def storages(
     written: Mapping[int, int] = NOWHERE,
     copied: Collection[int] = (),
 ) -> list[int]:
-    """For each node, and last for the network's input, the position of the node that made the storage it lies in.
+    """For each node, and last for the network's input, the position of the node that made its storage.
 
     Args:
         sources: the positions of each node's inputs.
@@ -48,7 +48,7 @@ def channels_last(
     made: Sequence[Shape],
     written: Mapping[int, int] = NOWHERE,
 ) -> list[bool]:
-    """For each node, and last for the network's input, whether its channels lie beside each other in memory.
+    """For each node, and last for the network's input, whether its channels are adjacent in memory.
 
     A linear layer at every position and a layer norm over channels leave them so, which other operations keep.
 

@@ -192,7 +192,7 @@ class Operation:
         return "kept"
 
     def reads(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Where its input's channels must lie in memory; empty: anywhere. An input that lies otherwise is copied."""
+        """The layout that its input must have in memory; empty: any. An input with another layout is copied."""
         return ""
 
     def view_strides(self, inputs: tuple[Shape, ...], strides: Strides) -> Strides | None:
@@ -210,14 +210,14 @@ class Operation:
     def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
         """How its output shares the storage of its first input, in training or in eval mode.
 
-        Whoever writes over such an output also writes over the input. A dropout returns its input in eval mode.
+        Writing over such an output also writes over the input. A dropout returns its input in eval mode.
         """
         return ""
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         """Whether torch gives its result as a view of a tensor that it made.
 
-        Whoever writes over a view changes how autograd rounds gradients.
+        Writing over a view changes how autograd rounds gradients.
         """
         return False
 

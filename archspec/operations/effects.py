@@ -21,7 +21,7 @@ takes them anywhere.
 """
 
 Strides = tuple[int, ...]
-"""How far apart in memory the neighbors along each axis lie, in elements; the axis of the batch comes first."""
+"""How far apart in memory the neighbors along each axis are, in elements; the axis of the batch comes first."""
 
 
 def merged(sizes: tuple[int, ...], strides: Strides) -> int | None:

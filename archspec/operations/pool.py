@@ -73,7 +73,7 @@ class Pool(Windowed):
         return "kept" if windows_of_max or len(inputs[0]) < 4 else "first"
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
-        return len(inputs[0]) == 2  # torch pools a map that is one position high
+        return len(inputs[0]) == 2  # torch pools it as a map of height 1
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         rank = len(output) - 1

@@ -202,7 +202,7 @@ def _settings(draw: Draw, residual: bool, shortcuts: tuple[str, ...]) -> tuple[d
 def _body(draw: Draw, site: StepSite, middle: Width, out: Width, stride: str | None) -> list[RawStep]:
     """Steps from ``in_channels`` to ``out``; every path through them has ``stride`` once.
 
-    What stands before the first of them keeps the shape, because their widths and strides follow from the block's.
+    The steps before the first of them keep the shape, because their widths and strides follow from the block's.
     """
     before = [keeper(draw, site.plain())] if draw.chance(4) else []
     makers = [_layers, _layers, _plain, _branched]

@@ -92,7 +92,7 @@ def _directory(stream: BinaryIO, size: int) -> tuple[int, int, int]:
     if mark != END:
         raise AmbiguousArchive("the archive does not end with its directory")
     if disk or first_disk or comment or here != count:
-        raise AmbiguousArchive("the archive is one of several parts, or has a comment")
+        raise AmbiguousArchive("the archive is split into parts, or has a comment")
     end = at
     locator = at - LOCATING_64.size
     if locator >= ENDING_64.size and _read(stream, locator, 4) == LOCATOR_64:
@@ -102,7 +102,7 @@ def _directory(stream: BinaryIO, size: int) -> tuple[int, int, int]:
         if large[0] != END_64 or offset != end or first_disk or disks != 1 or large[1] != ENDING_64.size - 12:
             raise AmbiguousArchive("the archive has several directories")
         if large[4] or large[5] or large[6] != large[7]:
-            raise AmbiguousArchive("the archive is one of several parts")
+            raise AmbiguousArchive("the archive is split into parts")
         for small, wide, full in ((count, large[7], 0xFFFF), (length, large[8], FULL), (start, large[9], FULL)):
             if small not in (wide, full):
                 raise AmbiguousArchive("the archive has several directories")

@@ -38,7 +38,7 @@ def build(
 
     Raises:
         TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` is given and ``weights`` are not.
-        ValueError: the device is not one of this machine.
+        ValueError: the machine does not have the device.
     """
     wanted = None if dtype is None else _floating(dtype)
     target = torch.get_default_device() if device is None else _device(device)

@@ -102,9 +102,9 @@ def _unread(name: str, error: Exception) -> Diagnostic:
     help = "a weights file is a safetensors file, or a state dict that `torch.save` wrote"
     if not name.endswith(".safetensors") and re.fullmatch(rb"[\t\n\r -~]+", begin):
         return Diagnostic("E808", f"`{cut(name)}` is not a weights file: it is text", help=help)
-    # A safetensors file never runs code, so what is wrong with it is something else.
-    safely = "" if name.endswith(".safetensors") else " without running code"
-    message = f"`{cut(name)}` cannot be read as a weights file{safely}: {_reason(error)}"
+    message = f"`{cut(name)}` cannot be read as a weights file: {_reason(error)}"
+    if not name.endswith(".safetensors"):
+        help += "; archspec does not run code from a file"
     return Diagnostic("E808", message, help=help)
 
 

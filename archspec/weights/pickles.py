@@ -73,7 +73,7 @@ def storages(stream: BinaryIO) -> Iterator[Storage]:
     """The storages that the next pickle of a stream asks for. The stream is then at the end of the pickle.
 
     Raises:
-        StrangePickle: the pickle does what none of tensors does, such as to make an array of any size.
+        StrangePickle: the pickle does more than tensors need, such as making an array of any size.
     """
     try:
         yield from _Machine().run(stream)
@@ -130,7 +130,7 @@ class _Machine:
             _check_call(*stack[-2:])
             stack[-2:] = [None]
         elif name != "PROTO":
-            raise StrangePickle(f"it uses {name}, which a pickle of tensors does not need")
+            raise StrangePickle(f"it uses the pickle instruction {name}, which tensors do not need")
 
     def to_mark(self) -> list[Any]:
         found: list[Any] = []

@@ -38,7 +38,7 @@ class _Anchor(NamedTuple):
 def read(source: Source, limits: ReadLimits = _LIMITS, *, fragment: bool = False, work: Work | None = None) -> Document:
     """Read one YAML document. Raises :class:`SpecError` with every fault of reading.
 
-    ``fragment`` allows any value as the root; an empty text is null. ``work`` is what the compilation draws on.
+    ``fragment`` allows any value as the root; an empty text is null. ``work`` is the budget of the compilation.
     """
     if source.text.startswith("\ufeff"):  # the parser does not count a byte order mark as a column
         source = dataclasses.replace(source, text=source.text[1:])

@@ -30,7 +30,7 @@ class SurrogatePairs:
             self.readable = _PAIR.sub(lambda match: match[1] + self._written, text)
 
     def restore(self, value: str, start: int, end: int, style: str | None) -> str:
-        """The value of a scalar that stands at ``start`` to ``end`` of the text, with what the author wrote."""
+        """The value of a scalar at ``start`` to ``end`` of the text, with what the author wrote."""
         if not self._written or self._written not in self.readable[start:end]:
             return value
         pairs = [(match[2], match[3]) for match in _PAIR.finditer(self.text, start, end)]
