@@ -141,7 +141,7 @@ def _name(name: bytes) -> str:
         text = name.decode("utf-8")
     except UnicodeDecodeError:
         text = ""
-    if not text or not text.isprintable():
+    if not text or "\0" in text:  # some readers end a name there
         raise AmbiguousArchive("the archive has a name that is not text")
     return text
 

@@ -32,6 +32,14 @@ FROM_TORCH = {
 """What a pickle of dense tensors takes from the modules of torch, besides ``torch`` itself. torch itself allows more:
 functions that copy a tensor, and a tensor of a few bytes may be a view of any size."""
 
+NOT_DENSE = {
+    "_rebuild_sparse_tensor": "a sparse tensor",
+    "_rebuild_qtensor": "a quantized tensor",
+    "_rebuild_nested_tensor": "a nested tensor",
+    "_rebuild_meta_tensor_no_storage": "a tensor on the meta device",
+}
+"""What else ``torch.save`` writes, by the function that makes it."""
+
 PUSHED = ("EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "NONE", "NEWTRUE", "NEWFALSE")
 VALUES = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING")
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -141,6 +149,8 @@ class _Machine:
 
 def _named(value: str) -> _Name:
     module, _, name = value.partition(" ")
+    if module == "torch._utils" and name in NOT_DENSE:
+        raise StrangePickle(f"it contains {NOT_DENSE[name]}; save dense tensors with values")
     if name == "bytearray" or (module.startswith("torch.") and name not in FROM_TORCH.get(module, ())):
         raise StrangePickle(f"it refers to `{module}.{name}`")
     return _Name(module, name)

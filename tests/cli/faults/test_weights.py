@@ -96,16 +96,24 @@ def test_what_is_no_weights_file(kind: str, weights: tuple[State, Path], small: 
     found = run("build", "small.yaml", "--weights", path.name, "-o", "out.safetensors")
     assert (found.status, found.out) == (1, "")
     assert found.err.startswith(f"error[{code}]: ")
-    assert ("unpacked archive would be larger" in found.err) == ("without end" in kind)
+    assert ("is compressed" in found.err) == ("without end" in kind)
     assert sorted(each.name for each in Path().iterdir()) == ["small.yaml", path.name]
 
 
-VALUES: dict[str, tuple[Callable[[], torch.Tensor], str]] = {
-    "nested": (lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "is nested"),
-    "quantized": (lambda: torch.quantize_per_tensor(torch.zeros(5), 0.1, 0, torch.qint8), "is quantized"),
-    "sparse": (lambda: torch.zeros(5).to_sparse(), "is sparse"),
-    "complex": (lambda: torch.zeros(5, dtype=torch.complex64), "is complex"),
-    "without storage": (lambda: torch.zeros(5, device="meta"), "is on the meta device"),
+VALUES: dict[str, tuple[Callable[[], torch.Tensor], str, str]] = {
+    "nested": (
+        lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
+        "E808",
+        "contains a nested tensor",
+    ),
+    "quantized": (
+        lambda: torch.quantize_per_tensor(torch.zeros(5), 0.1, 0, torch.qint8),
+        "E808",
+        "contains a quantized tensor",
+    ),
+    "sparse": (lambda: torch.zeros(5).to_sparse(), "E808", "a sparse tensor"),
+    "complex": (lambda: torch.zeros(5, dtype=torch.complex64), "E807", "`fc.bias` is complex"),
+    "without storage": (lambda: torch.zeros(5, device="meta"), "E808", "a tensor on the meta device"),
 }
 
 
@@ -115,12 +123,12 @@ VALUES: dict[str, tuple[Callable[[], torch.Tensor], str]] = {
 def test_values_that_are_no_plain_numbers(
     kind: str, transfer: bool, weights: tuple[State, Path], small: Path, run: Run
 ) -> None:
-    make, said = VALUES[kind]
+    make, code, said = VALUES[kind]
     torch.save({**weights[0], "fc.bias": make()}, "w.pth")
     found = run("build", "small.yaml", "--weights", "w.pth", *(["--transfer"] if transfer else []))
     assert (found.status, found.out) == (1, "")
-    assert found.err.startswith("error[E807]: ")
-    assert f"`fc.bias` {said}" in found.err
+    assert found.err.startswith(f"error[{code}]: ")
+    assert said in found.err
 
 
 @pytest.mark.parametrize("size", [2**20, 2**40], ids=["large", "larger than any memory"])
