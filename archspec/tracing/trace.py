@@ -50,8 +50,23 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
         Untraceable: ``torch.fx`` or the meta device fails on the network, or it needs more than one input.
     """
     with foreign(_refused("cannot be traced by torch.fx"), passing=(Untraceable,)):
+        if _hooked(module):
+            raise Untraceable("has hooks that a trace leaves out")
         graph = module.graph if isinstance(module, fx.GraphModule) and _flat(module) else _traced(module)
     return _ran(module, graph, example)
+
+
+def _hooked(module: nn.Module) -> bool:
+    """Whether a network has hooks that are no part of a trace: forward ones of its own, and backward ones of any part.
+
+    Forward hooks of its modules are traced, or refused where a module is not entered.
+    """
+    own = (module._forward_hooks, module._forward_pre_hooks)
+    backward = [getattr(part, kind, None) for part in module.modules() for kind in BACKWARD_HOOKS]
+    return any(map(bool, (*own, *backward)))
+
+
+BACKWARD_HOOKS = ("_backward_hooks", "_backward_pre_hooks")
 
 
 def rerun(traced: Trace, example: Tensor) -> Trace:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import fx, nn
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError, cut, in_one_line
 from archspec.emit.fx import emit
@@ -113,9 +113,24 @@ def _copied(module: nn.Module, name: str) -> nn.Module:
 
     with foreign(refuse):
         copied: Any = copy.deepcopy(module)
+        _copy_hooks(module, copied)
     if not isinstance(copied, nn.Module):
         raise refuse(TypeError(f"its copy is {cut(type(copied).__name__)}, not a torch.nn.Module"))
     return copied
+
+
+HOOKS = (
+    *("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
+    *("_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks"),
+)
+
+
+def _copy_hooks(module: nn.Module, copied: nn.Module) -> None:
+    """Give the graph modules of a copy the hooks that ``torch.fx`` leaves out when it copies them."""
+    for part, twin in zip(module.modules(), copied.modules(), strict=False):
+        if isinstance(twin, fx.GraphModule):
+            for kind in HOOKS:
+                getattr(twin, kind).update(getattr(part, kind))
 
 
 def _diagnostics(
