@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError, cut
@@ -106,10 +107,30 @@ class _Bounded(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        size = args[0] if args else None
-        if isinstance(size, list | tuple) and all(isinstance(each, int) for each in size):
-            self.elements += abs(math.prod(size))
+        made = _made(args)
+        if made is not None:
+            self.elements += made
             self.tensors += 1
             if self.elements > MAX_ELEMENTS or self.tensors > MAX_TENSORS:
                 raise ValueError(f"its tensors have more than {MAX_ELEMENTS:,} elements, or there are too many tensors")
         return func(*args, **(kwargs or {}))
+
+
+def _made(args: tuple[Any, ...]) -> int | None:
+    """How many elements a call makes: of a size or a range, or by broadcasting its inputs to more than each has.
+
+    None is for a call whose result is no larger than an input.
+    """
+    size = args[0] if args else None
+    if isinstance(size, list | tuple) and all(isinstance(each, int) for each in size):
+        return abs(math.prod(size))
+    if isinstance(size, int | float):
+        return int(min(max(abs(each) for each in args if isinstance(each, int | float)), 2 * MAX_ELEMENTS))
+    given = [each for each in args if isinstance(each, Tensor)]
+    if len(given) < 2:
+        return None
+    try:
+        result = math.prod(torch.broadcast_shapes(*[each.shape for each in given]))
+    except RuntimeError:  # a call that does not broadcast
+        return None
+    return result if result > max(each.numel() for each in given) else None

@@ -181,6 +181,8 @@ def test_what_is_allowed_is_made_and_loads_nothing(text: str, attempts: list[str
         "torchvision:resnet50(width_per_group=1000000)",
         "torchvision:mobilenet_v2(width_mult=10000.0)",
         "timm:resnet18(in_chans=1000000000)",
+        "timm:swin_tiny_patch4_window7_224(img_size=20000)",
+        "timm:beit_base_patch16_224(img_size=4000)",
     ],
 )
 def test_a_reference_that_would_fill_the_memory_is_refused(text: str) -> None:
