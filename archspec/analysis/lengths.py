@@ -126,7 +126,7 @@ def walks_to(steps: Steps, start: int, ends: Iterable[int]) -> dict[int, Walk]:
     """The paths from ``start`` to each of some nodes. What is before a cut is walked once for all ends behind it."""
     wanted = set(ends)
     steps = leading_to(wanted, steps)
-    found: dict[int, Walk] = {}
+    found = {start: Walk()} if start in wanted else {}  # a network without nodes returns its input
     known: dict[Section, _Figures] = {}
     whole, since = Walk(), Counter[Section]()
     begin, inside = start, list[int]()

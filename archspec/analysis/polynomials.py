@@ -31,8 +31,8 @@ def product(factors: list[Polynomial]) -> Polynomial:
     """The product of polynomials, by that of integers: each coefficient has a slot of bytes that is wide enough
     for the sum of all (Kronecker substitution).
     """
-    if len(factors) == 1:
-        return factors[0]
+    if len(factors) < 2:
+        return factors[0] if factors else [1]
     least = list(map(_least, factors))
     steps = [n - first for each, first in zip(factors, least, strict=True) for n, paths in enumerate(each) if paths]
     step = math.gcd(*steps) or 1

@@ -166,3 +166,13 @@ def test_distributions_of_many_blocks_only_where_they_are_asked_for() -> None:
     assert len(counts) == MANY_BLOCKS + 2
     assert (counts[1000] == math.comb(MANY_BLOCKS + 1, 1000)) is True
     assert analyze(deep(20), lengths=False).paths.in_layers.counts is None
+
+
+@pytest.mark.parametrize("stages", ["[]", "{block: empty, count: 3}"])
+def test_a_network_without_nodes_has_one_path_of_no_length(stages: str) -> None:
+    blocks = "blocks: {empty: {steps: []}}"
+    network = compiled(f"input: [3, 8]\nstem: []\nhead: []\nstages: {stages}\n{blocks}\n")
+    report = analyze(network)
+    assert (report.paths.graph_paths, report.paths.skip_paths, report.paths.residual_blocks) == (1, 1, 0)
+    assert report.paths.in_layers.counts == report.paths.in_blocks.counts == (1,)
+    assert report.as_data()
