@@ -111,6 +111,8 @@ class Work:
         return Diagnostic("E603", message, span, notes=(f"steps: {', '.join(told)}",), help=help, mentions=(MAX_WORK,))
 
 
+STEPS_OF_A_BLOCK = 25
+"""What it takes to enter a block that is no copy, beside its parameters and expressions."""
 STEPS_OF_A_NODE = 20
 """Steps of work to make a node from a step."""
 STEPS_OF_A_COPY = 3

@@ -25,7 +25,7 @@ from archspec.graph.sequences import Sequences
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
-from archspec.work import ENTRIES, EXPANDING
+from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_BLOCK
 
 SHORTCUT_READS = (
     *("stage", "stages", "index", "number", "count", "blocks"),
@@ -137,6 +137,7 @@ class Blocks:
     def _enter(self, plan: StagePlan, index: int, value: Node) -> _EnteredBlock:
         """The block's parameters and ``let`` evaluated; its scope is not open yet."""
         stage = plan.stage
+        self.faults.work.spend(EXPANDING, STEPS_OF_A_BLOCK, stage.span)
         block: Block = stage.blocks.at(index)
         outer = block_environment(self.spec, plan, index, value)
         given = given_parameters(stage, block, index)
