@@ -71,7 +71,8 @@ class Blocks:
             scope: the stage's scope.
             value: what reaches its first block.
         """
-        repeats = plan.count > 2 and self.names_repeat and block_repeats(plan.stage, self.spec)
+        alike = plan.count > 2 and block_repeats(plan.stage, self.spec)
+        repeats = alike and self.names_repeat
         builder, names = self.sequences.builder, self.sequences.names
         original: Original | None = None
         regions: list[Region] = []
@@ -102,7 +103,7 @@ class Blocks:
                     made, opened = tuple(builder.nodes[region.first :]), tuple(names.opened[scopes:])
                     original = Original(region, entered.value, made, opened, builder.weights - weights, values)
             regions.append(region)
-            if index == 2:
+            if index == 2 and alike:
                 self._predict_rest(plan, regions)
         return value, regions
 

@@ -179,3 +179,13 @@ def test_names_are_unique_and_inputs_known(name: str) -> None:
         assert node.name not in known
         assert set(node.inputs) <= known
         known.add(node.name)
+
+
+def test_blocks_that_differ_by_place_are_not_taken_for_the_first_ones() -> None:
+    """Found by trying: three large blocks, and two thousand small ones after them, were refused for their number."""
+    steps = ", ".join(["act"] * 100)
+    text = (
+        "archspec: 1\nname: few\ninput: [3, 8]\nstem: []\nhead: []\nstages: {block: b, count: 2000}\n"
+        f"blocks: {{b: {{steps: [sequence: {{when: index < 3, steps: [{steps}]}}, act]}}}}\n"
+    )
+    assert len(archspec.compile(text).nodes) == 3 * 100 + 2000

@@ -230,7 +230,6 @@ KINDS: dict[str, Callable[[], Any]] = {
     "a lock": lambda: with_parts(lock=threading.Lock()),
     "a generator": lambda: with_parts(stream=(number for number in range(3))),
     "a computed attribute": lambda: with_parts(cached=nn.Linear(2, 2)(torch.ones(1, 2))),
-    "a number": lambda: 3,
     "a function": lambda: torch.relu,
     "a class": lambda: Small,
     "a class that needs arguments": lambda: nn.Linear,
