@@ -1,7 +1,7 @@
 """Checks of what callers in Python pass: each function returns the value, or says what it takes and what it got.
 
 They raise TypeError for a value of the wrong type, and ValueError for one of the right type that is not possible. These
-are mistakes in a program and not faults of a spec, so they are no diagnostics. Nothing here imports torch or numpy.
+are mistakes in a program and not faults of a spec, so they are not diagnostics. Nothing here imports torch or numpy.
 """
 
 from __future__ import annotations

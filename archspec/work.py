@@ -112,7 +112,7 @@ class Work:
 
 
 STEPS_OF_A_BLOCK = 25
-"""What it takes to enter a block that is no copy, beside its parameters and expressions."""
+"""What it takes to enter a block that is not a copy, beside its parameters and expressions."""
 STEPS_OF_A_NODE = 20
 """Steps of work to make a node from a step."""
 STEPS_OF_A_COPY = 3

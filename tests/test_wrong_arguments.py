@@ -93,7 +93,7 @@ PYTHON: Table = {
     archspec.check: (
         {"spec": SPEC},
         {
-            "spec": tuple(value for value in SPECS if not isinstance(value, Path)),  # what is no spec is an outcome
+            "spec": tuple(value for value in SPECS if not isinstance(value, Path)),  # what is not a spec is an outcome
             "level": (*TEXTS, "built"),
             "overrides": (*LISTS, None),
             "allow_outside": (*FLAGS, None),

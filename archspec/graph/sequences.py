@@ -91,7 +91,7 @@ class Sequences:
     def _call(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         fragment = step.definition
         assert fragment
-        # A step's own name is no template, which could read the fragment's.
+        # A step's own name is not a template, which could read the fragment's.
         values = env.values if step.name else {**env.values, "name": fragment.name}
         inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
         entered = enter_fragment(fragment, step, env, value.shape[0])

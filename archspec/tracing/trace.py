@@ -57,7 +57,7 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
 
 
 def _hooked(module: nn.Module) -> bool:
-    """Whether a network has hooks that are no part of a trace: forward ones of its own, and backward ones of any part.
+    """Whether a network has hooks that are not part of a trace: forward ones of its own, and backward ones of any part.
 
     Forward hooks of its modules are traced, or refused where a module is not entered.
     """

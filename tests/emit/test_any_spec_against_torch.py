@@ -42,7 +42,7 @@ def test_inference_agrees_with_torch(spec: str) -> None:
 
 
 def by_scope(graph: archspec.Graph) -> list[str]:
-    """The keys in the order of the nodes, where each scope stands at its first tensor and has its own tensors first."""
+    """The keys in the order of the nodes, where each scope is at its first tensor and has its own tensors first."""
     keys: list[str] = []
     for node in graph.nodes:
         inputs = graph.input_shapes(node)

@@ -188,7 +188,7 @@ def claims_of_everything(draw: Draw) -> Bomb:
 
 @family
 def distinct_weights(draw: Draw) -> Bomb:
-    """Layers that all differ, so that no operation is one that was seen before."""
+    """Layers that all differ, so that no operation was seen before."""
     stages = {"count": str(draw.some(draw.random.choice((5_000, 30_000)))), "channels": "index % 300 + 1"}
     block = draw.pick(
         "{steps: [conv: {out: channels}]}", "{steps: [conv: {out: channels, kernel: [1, 2], padding: 1}]}"
