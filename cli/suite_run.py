@@ -86,13 +86,14 @@ def test_all(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
         yield from map(test, requests)
         return
     left = deque(requests)
-    while left:
-        try:
-            for tested in _in_processes([*left], jobs):
-                left.popleft()
-                yield tested
-        except BrokenProcessPool:  # one of the specs in progress caused it: testing each alone shows which
-            yield _alone(left.popleft())
+    with _ignored("SIGPIPE"):  # writing to a process that has ended must not end this one
+        while left:
+            try:
+                for tested in _in_processes([*left], jobs):
+                    left.popleft()
+                    yield tested
+            except BrokenProcessPool:  # one of the specs in progress caused it: testing each alone shows which
+                yield _alone(left.popleft())
 
 
 def _alone(request: Request) -> Tested:
@@ -109,8 +110,7 @@ def _in_processes(requests: Sequence[Request], jobs: int) -> Iterator[Tested]:
     try:
         with _ignored("SIGINT"):  # even while the new processes import: this process ends them
             results = pool.map(test, requests)
-        with _ignored("SIGPIPE"):  # writing to a process that has ended must not end this one
-            yield from results
+        yield from results
     except BrokenProcessPool:
         raise
     except BaseException:  # an interrupt, or nobody reads the results anymore

@@ -88,7 +88,7 @@ class OneNumber(Untraced):
 
     def head(self, x: Tensor) -> Tensor:
         found = super().head(x)
-        return found if self.training else found + nn.functional.pad(torch.ones(1, 1), (3, 1, 1, 0))
+        return found if self.training else found + nn.functional.pad(torch.ones(1, 1), (3, 1, 1, 0))[: len(x)]
 
 
 def test_where_the_largest_difference_is() -> None:
@@ -209,7 +209,7 @@ def test_random_numbers_in_another_order() -> None:
     found = verdict(Reordered(), text)
     assert found.holds("graph", "outputs")
     assert found.outputs is not None
-    assert "another order" in found.outputs.random
+    assert "a different order" in found.outputs.random
     assert list(found.outputs.gaps) == ["in eval mode"]
 
 
