@@ -23,6 +23,7 @@ from tests.interpreter.steps import (
     called,
     holds_layer,
     laid_out,
+    left,
     norm_setting,
 )
 from tests.interpreter.table import Stage, Table, table
@@ -289,12 +290,11 @@ class Interpreter:
         if steps == "none":
             return None
         names = cells.with_(out_channels=after[0])
-        if not steps:
+        if isinstance(steps, list) and not any(left(step, names) for step in steps):
             return value
         scope = self.naming.scope(site.scope, "shortcut", names)
-        start = value
-        if site.settings.order in ("pre", "act-only-pre") and activated is not None:
-            start = activated
+        pre = site.settings.order in ("pre", "act-only-pre")
+        start = activated if pre and activated is not None else value
         make = Sequence(self.plan, self.naming, self.base)
         reached = make.written(steps, Site(scope, names, site.settings, file), start)
         return value if reached == start else reached

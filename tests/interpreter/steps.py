@@ -73,6 +73,12 @@ class Site:
     file: File
 
 
+def left(step: Any, names: Names) -> bool:
+    """Whether the condition of a step leaves it in."""
+    given = next(iter(step.values())) if isinstance(step, dict) else None
+    return truth(given.get("when", True) if isinstance(given, dict) else True, names)
+
+
 @dataclass
 class Sequence:
     """One sequence of steps being laid out, with all that is inside it.
