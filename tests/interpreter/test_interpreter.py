@@ -55,7 +55,7 @@ def test_keys_of_the_zoo(name: str) -> None:
 @pytest.mark.slow
 def test_every_feature_is_drawn() -> None:
     found: set[str] = set()
-    for seed in range(400):
+    for seed in range(1000):
         spec = drawn(seed)
         found |= features(spec.text, spec.files)
     assert wanted() - found == set()
