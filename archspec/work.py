@@ -17,7 +17,7 @@ class Limits:
     """The limits of one network and of its compilation.
 
     ``nodes`` bounds its nodes, ``elements`` the elements of one value or of all weights together, and ``work`` the
-    steps that its compilation takes, from reading to the last expectation. A step takes about half a microsecond.
+    steps that its compilation takes, from reading to finding the outputs. A step takes about half a microsecond.
 
     >>> Limits(nodes=100)
     Limits(nodes=100, elements=100000000000, work=1000000)
@@ -50,7 +50,7 @@ EXPRESSIONS = "evaluating its expressions"
 NAMES = "making names"
 EXPANDING = "expanding its blocks and steps"
 FAULTS = "explaining its faults"
-CLAIMS = "finding its outputs and checking its expectations"
+OUTPUTS = "finding its outputs"
 
 LESS: Mapping[str, str] = {
     READING: "write fewer values, or fewer files",
@@ -60,7 +60,7 @@ LESS: Mapping[str, str] = {
     NAMES: "write shorter names, or fewer blocks",
     EXPANDING: "lower `count`, or write fewer steps and parameters in blocks that repeat",
     FAULTS: "correct some faults first",
-    CLAIMS: "write fewer outputs or expectations",
+    OUTPUTS: "write fewer outputs",
 }
 """What takes work, and how to reduce it."""
 

@@ -81,7 +81,7 @@ def command(specs: tuple[str, ...], per: str | None, reading: options.Reading, f
 
 
 class _Analyzed(NamedTuple):
-    """What the analysis of one spec gave: a report or why there is none, and the data for JSON."""
+    """What the analysis of one spec gave: a report, or the reason why it failed, and the data for JSON."""
 
     spec: str
     report: Report | None

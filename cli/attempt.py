@@ -43,7 +43,7 @@ def demand(reference: str, work: Callable[[], T]) -> T:
     """The result of some work on one spec, for a command that cannot go on without it.
 
     Raises:
-        SpecError: there is no result, whatever was raised.
+        SpecError: whatever was raised, as diagnostics.
     """
     result, faults = attempt(reference, work)
     if faults:
@@ -76,7 +76,7 @@ def status_of(diagnostics: Iterable[Diagnostic]) -> int:
 
 
 def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
-    """Say why there is no result: on standard error, or as JSON on standard output."""
+    """Print the diagnostics of a failure: on standard error, or as JSON on standard output."""
     if form == "json":
         put_json(refusal(diagnostics, spec))
     else:
@@ -84,5 +84,5 @@ def refuse(diagnostics: Iterable[Diagnostic], spec: str, form: str) -> None:
 
 
 def refusal(diagnostics: Iterable[Diagnostic], spec: str) -> dict[str, Any]:
-    """Why there is no result, as plain data for JSON."""
+    """The diagnostics of a failure, as plain data for JSON."""
     return {"spec": spec, "valid": False, "diagnostics": as_json(diagnostics)}

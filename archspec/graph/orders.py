@@ -31,7 +31,7 @@ OUTSIDE = Order(("conv", "norm", "act"), ("conv", "norm", "act"))
 """A layer outside a block."""
 
 PRE_ACTIVATED = ("pre", "act-only-pre")
-"""The orders in which a shortcut with steps reads the activated value of a residual that begins with a layer."""
+"""The orders in which a shortcut with steps reads what the first layer of the residual activates."""
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class Flow:
     """How layers are arranged in one block, stem, head or edge of a stage.
 
     ``norm`` and ``act`` are the settings in force, already evaluated: the word and the operation's arguments.
-    ``source`` is what reaches a block. If its residual begins with a layer, which then reads ``source``, ``activated``
-    becomes the value that this layer's convolution reads.
+    ``source`` is what reaches a block. If the first layer of its residual reads ``source``, ``activated`` becomes the
+    value that this layer's convolution reads.
     """
 
     order: Order

@@ -8,7 +8,7 @@ from archspec.diagnostics import Faults, Span, cut
 from archspec.graph.graph import Node, Region
 from archspec.language.spec import Spec
 from archspec.wording import first_of
-from archspec.work import Work
+from archspec.work import ENTRIES, OUTPUTS, Work
 
 
 def find_outputs(
@@ -21,6 +21,7 @@ def find_outputs(
     """
     if not spec.outputs:
         return {"output": last.name}
+    work.spend(OUTPUTS, len(spec.outputs) + len(nodes) // ENTRIES, spec.document.span(("outputs",)))
     inside = {node.name for r in regions if r.kind == "block" for node in nodes[r.first : r.last]}
     known = {node.name: node.name for node in nodes if node.name not in inside}
     known.update({region.scope: region.result for region in regions if region.scope})

@@ -124,7 +124,7 @@ _SCALED = re.compile(r"\bscaled\s*\(")
 
 
 def _value(term: Term, scale: ScaleWidth, faults: Faults) -> Value:
-    """The value of a parameter of the spec; 1, with a fault, if it has none."""
+    """The value of a parameter of the spec; 1, with a fault, if the parameter has no value."""
     try:
         return evaluate(term, {}, scale)
     except ExpressionFault as fault:

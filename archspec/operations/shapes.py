@@ -69,7 +69,7 @@ def spatial_rank(shape: Shape, operation: str) -> int:
 
 
 def lies_both_ways(shape: Shape) -> bool:
-    """Whether channels first and channels last are the same order: there is one channel, or one position.
+    """Whether channels first and channels last are the same order, as with a single channel or a single position.
 
     >>> lies_both_ways((1, 5, 5)), lies_both_ways((3, 1, 1)), lies_both_ways((3, 1, 2))
     (True, True, False)

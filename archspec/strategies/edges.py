@@ -188,7 +188,8 @@ def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) ->
     steps, value = edge(draw, value, fragments, names=("in_channels > 8",)) if draw.chance(3) else ([], value)
     if kind == "map":
         return [*steps, {"conv": {"out": "classes"}}, {"pool": {"type": "avg", "output": 1}}, "flatten"]
-    keeping = [called for called in fragments if not called.takes_out]
+    # A head opens no scope for its fragment, and `se` would have an `fc2` beside that of a stem of linear layers.
+    keeping = [called for called in fragments if not called.takes_out and called.name != "se"]
     if kind == "fragment" and keeping and not steps:
         step = call(draw, draw.pick(keeping))
         ((name, given),) = ({step: {}} if isinstance(step, str) else step).items()

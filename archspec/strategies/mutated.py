@@ -67,7 +67,7 @@ def mutations(spec: str, *codes: str) -> st.SearchStrategy[Mutation]:
 
     Raises:
         TypeError: the spec is not a text.
-        ValueError: a code for which there are no faults.
+        ValueError: a code without a fault that can be put into a spec.
     """
     arguments.text(spec, "spec", "the text of a spec")
     for code in codes:

@@ -46,7 +46,7 @@ def document(draw: Draw) -> dict[str, Any]:
     found["classes"] = draw.pick((5, 1, "2 * 3"))
     scale = _scale(draw, found)
     fragments = _fragments(draw, found)
-    shortcuts = {"beside": shortcut(draw)} if draw.chance(4) else {}
+    shortcuts = {"beside": shortcut(draw)} if draw.chance(3) else {}
     blocks = _blocks(draw, found, fragments, (*CHANGING, *shortcuts))
     settings = _settings(draw, found, (*SHORTCUTS, *shortcuts))
     if shortcuts:

@@ -119,7 +119,7 @@ class _Bounded(TorchDispatchMode):
 def _made(args: tuple[Any, ...]) -> int | None:
     """How many elements a call makes: of a size or a range, or by broadcasting its inputs to more than each has.
 
-    None is for a call whose result is no larger than an input.
+    None means that the result of a call is at most as large as an input.
     """
     size = args[0] if args else None
     if isinstance(size, list | tuple) and all(isinstance(each, int) for each in size):

@@ -59,7 +59,7 @@ def test_the_zoo_of_a_zip_file(archive: Path, tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_every_command_gives_the_same(archive: Path, tmp_path: Path, arguments: list[str]) -> None:
-    """A spec beside the user's does not stand in for one of the zoo that a spec of the zoo extends."""
+    """A spec of the zoo extends the zoo's specs, even if a file beside the user's spec has the same name."""
     (tmp_path / "mine.yaml").write_text("archspec: 1\nname: mine\nextends: wide_resnet50_2\n")
     (tmp_path / "resnet50.yaml").write_text("archspec: 1\nname: resnet50\nextends: resnet50\nclasses: 3\n")
     (tmp_path / "with_import.yaml").write_text("archspec: 1\nname: w\nimport: parts\nextends: resnet50\nstem: s\n")

@@ -14,6 +14,7 @@ import pytest
 import archspec
 from archspec import testing
 from archspec.codes import CODES
+from archspec.diagnostics import MAX_FOUND
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
@@ -218,6 +219,7 @@ LIMITS = {
     "steps of one sequence, with those of fragments": MAX_STEPS,
     "nodes of the network": archspec.Limits().nodes,
     "steps of work to compile a spec": archspec.Limits().work,
+    "diagnostics that one phase collects": MAX_FOUND,
     "elements of one value, or of all weights": archspec.Limits().elements,
     "diagnostics that one command prints": MAX_SHOWN,
 }

@@ -33,7 +33,7 @@ COLUMNS = {"block", "count", "channels", "stride", "dilation", "before", "after"
 
 
 def interpret(text: str, folder: Path | None = None, name: str | None = None) -> Network:
-    """The network of a spec. ``Refused`` if it has none."""
+    """The network of a spec. Raises ``Refused`` for a spec that the language does not allow."""
     try:
         return Interpreter(*read(text, folder, name)).network()
     except (KeyError, TypeError, AttributeError) as error:

@@ -126,8 +126,7 @@ def test_two_thousand_specs_have_the_whole_language() -> None:
     found = collected(2000)
     assert missed(found) == {}
     for kind in ("operation", "order", "shortcut", "rank", "merge"):
-        least = {"beside": 10}  # a spec's own shortcut: one spec in four has one, and few blocks fit it
-        rare = {word: found[kind, word] for word in WORDS[kind] if found[kind, word] < least.get(word, 20)}
+        rare = {word: found[kind, word] for word in WORDS[kind] if found[kind, word] < 20}
         assert not rare, kind
 
 
