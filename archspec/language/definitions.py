@@ -227,7 +227,7 @@ class DefinitionScope:
 def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faults) -> None:
     """Refuse a parameter that would shadow a word of the language or a name that every expression has.
 
-    An expression could not read a parameter called ``n`` or ``y`` without quotes or an operator around its name.
+    An expression could not read a parameter called ``no`` or ``on`` without quotes or an operator around its name.
     """
     for name in section.value:
         if name in reserved_words() or name in builtin:

@@ -267,7 +267,7 @@ class TestScalars:
         assert document.ambiguous == {("a", 0): reason}
 
     @pytest.mark.parametrize(
-        "text", ["no", "ON", "y", "N", "0o17", "0b1", "1:1:1", "1_", "_1", "1_0.5", "+0x_F", "1_e5"]
+        "text", ["no", "ON", "Yes", "off", "0o17", "0b1", "1:1:1", "1_", "_1", "1_0.5", "+0x_F", "1_e5"]
     )
     def test_ambiguous(self, text: str) -> None:
         document = parse(f"a: {text}")

@@ -20,7 +20,8 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+# YAML 1.1 lists `y` and `n` too, but PyYAML and YAML 1.2 read single letters as text.
+_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _NUMERIC = frozenset("0123456789+-._")
 
 _INTEGER = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*")
