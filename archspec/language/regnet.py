@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from archspec.language.expressions.values import make_divisible
 
 QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "depth": (lambda value: value <= 1000, "at most 1000"),
@@ -12,6 +14,18 @@ QUANTIZED: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "w_m": (lambda value: 1.01 <= value <= 1e6, "between 1.01 and a million"),
 }
 """The allowed numbers of ``quantized_linear``."""
+
+
+def _nearest(width: int, group: int) -> int:
+    return max(group, round(width / group) * group)
+
+
+ROUNDINGS: Mapping[str, Callable[[int, int], int]] = {"paper": _nearest, "torchvision": make_divisible}
+"""How a width becomes a multiple of the group width.
+
+``paper`` is the rule of the authors' code (pycls): the nearest multiple, a half to the even one. ``torchvision`` takes
+the next larger multiple at a half, and where the nearest would lose more than a tenth.
+"""
 
 
 def quantized_linear(
@@ -28,3 +42,12 @@ def quantized_linear(
         widths.append(round(w_0 * w_m**exponent / quantum) * quantum)
     stages = sorted(set(widths))
     return stages, [widths.count(width) for width in stages]
+
+
+def in_groups(widths: Sequence[int], group_width: int, rounding: str = "paper") -> tuple[list[int], list[int]]:
+    """The widths of the stages as multiples of the group width, and the group width of each stage.
+
+    A group is at most as wide as its stage before rounding. ``rounding`` is a key of ``ROUNDINGS``.
+    """
+    groups = [min(group_width, width) for width in widths]
+    return [ROUNDINGS[rounding](width, group) for width, group in zip(widths, groups, strict=True)], groups

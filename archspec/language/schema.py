@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from archspec.language.regnet import ROUNDINGS
 from archspec.language.spec import SETTINGS
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -166,6 +167,7 @@ def _stage_table() -> Schema:
     }
     number = _type("number string")
     rule = {**dict.fromkeys(("depth", "w_0", "w_a", "w_m"), number), "group_width": _nullable(number)}
+    rule["rounding"] = _words(*ROUNDINGS)
     steps = _list_of("step", "string array object null")
     parameter = _type("number string boolean array object null")
     row = {**{key: _or_list(cell) for key, cell in cells.items()}, **dict.fromkeys(("before", "after"), steps)}

@@ -10,11 +10,11 @@ from archspec.display import counted
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
-from archspec.language.expressions.values import Value, make_divisible
-from archspec.language.regnet import QUANTIZED, quantized_linear
+from archspec.language.expressions.values import Value
+from archspec.language.generated import generated_columns
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import parameter_kind, read_sequence
-from archspec.language.terms import Cursor, read_template, read_term, real, whole
+from archspec.language.terms import Cursor, read_template
 from archspec.language.text.document import Path
 from archspec.wording import first_of, listed
 from archspec.work import DEFINING, ENTRIES
@@ -53,7 +53,7 @@ class Table:
         """The stages in order; faulty cells are left out, with their faults collected."""
         columns = self.cursor.value
         work = self.faults.work
-        generated = self._generated()
+        self.generated, generated = generated_columns(self.cursor, self.params, self.scale, self.faults)
         length = self._generated_length(len(generated["count"])) if generated else self._length()
         if length is None:
             length = 1 if columns else 0
@@ -110,43 +110,6 @@ class Table:
         names = listed([f"`{cut(name)}`" for name in others])
         help = f"write {names} too, with {counted(length, 'value')}{' each' if len(others) > 1 else ''}"
         return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
-
-    def _generated(self) -> dict[str, list[Term]]:
-        """``count`` and ``channels`` by the rule of RegNet, if the table has one, and the rule's group width."""
-        rule = self.cursor.get("quantized_linear")
-        if rule is None:
-            return {}
-        values = {key: read_term(item, "number", self.faults) for key, item in rule.filled().items()}
-        numbers = {key: real(term, self.params, self.scale, self.faults) for key, term in values.items()}
-        own = rule.get("group_width")
-        self.generated = frozenset({"count", "channels", "group_width"} if own else {"count", "channels"})
-        missing = [key for key in ("depth", "w_0", "w_a", "w_m") if key not in values]
-        if missing:
-            message = f"`quantized_linear` needs {', '.join(f'`{key}`' for key in missing)}"
-            self.faults.record("E203", message, rule.key_span)
-            return {}
-        beside = self.cursor.get("group_width") if own is None else None
-        term = values.get("group_width") or (read_term(beside, "number", self.faults) if beside else None)
-        group = whole(term, self.params, self.scale, self.faults) if term else 1
-        for key in sorted(self.generated):
-            if self.cursor.get(key):
-                message = f"`quantized_linear` generates `{key}`; what is written here is not used"
-                self.faults.record("W304", message, self.cursor.child(key).key_span)
-        depth = whole(values["depth"], self.params, self.scale, self.faults)
-        faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]
-        for key in faulty:
-            message = f"`quantized_linear.{key}` must be {QUANTIZED[key][1]}, not {cut(numbers[key])}"
-            self.faults.record("E205", message, values[key].span)
-        if faulty:
-            return {}
-        widths, counts = quantized_linear(depth, numbers["w_0"], numbers["w_a"], numbers["w_m"])
-        fitting = [make_divisible(width, min(group, width)) for width in widths]
-        if fitting != widths and own is None:  # the author of a rule with a group width expects this
-            message = f"widths {widths} become {fitting}, multiples of the group width {group}"
-            self.faults.record("W502", message, rule.key_span)
-        span = rule.span
-        found = {"count": counts, "channels": fitting} | ({"group_width": [group] * len(counts)} if own else {})
-        return {key: [Term(span, value) for value in column] for key, column in found.items()}
 
     def _entry(self, key: str, number: int) -> Cursor | None:
         """The cell of column ``key`` for stage ``number``; None where nothing is set."""

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from archspec.language.expressions.values import make_divisible
-from archspec.language.regnet import quantized_linear
+from archspec.language.regnet import ROUNDINGS, in_groups, quantized_linear
 from archspec.strategies.definitions import ORDERS, BlockFacts
 from archspec.strategies.draw import Draw, FragmentFacts, part
 from archspec.strategies.edges import FeatureMap, edge, halved
@@ -77,7 +77,9 @@ def _rule(draw: Draw) -> tuple[dict[str, Any], list[tuple[int | None, int | None
     widths, counts = quantized_linear(depth, 8, rule["w_a"], rule["w_m"])
     if group:
         rule["group_width"] = group
-        widths = [make_divisible(width, min(group, width)) for width in widths]
+        if rounding := draw.pick((None, None, *ROUNDINGS)):
+            rule["rounding"] = rounding
+        widths, _ = in_groups(widths, group, rounding or "paper")
     return rule, list(zip(counts, widths, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import re
@@ -19,6 +20,7 @@ from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
 from archspec.language.load import MAX_CHAIN
+from archspec.language.regnet import in_groups
 from archspec.language.resolve import DEFAULT_SETTINGS
 from archspec.language.schema import EXPECTATIONS, SCOPES, read_schema
 from archspec.language.spec import ACTIVATION_ORDERS
@@ -80,6 +82,15 @@ def keys(rows: Rows) -> None:
 @table("Columns")
 def columns(rows: Rows) -> None:
     assert set(firsts(rows)) == set(COLUMNS) - DEFAULT_SETTINGS.keys()
+
+
+@table("Generated stages")
+def generated_stages(rows: Rows) -> None:
+    """A key without a default is required; the last row has the words of the rounding."""
+    rule = read_schema()["properties"]["stages"]["properties"]["quantized_linear"]
+    assert firsts(rows) == list(rule["properties"])
+    assert words(rows[-1][1]) == [word for word in rule["properties"]["rounding"]["enum"] if word]
+    assert words(rows[-1][2]) == [inspect.signature(in_groups).parameters["rounding"].default]
 
 
 @table("Settings")

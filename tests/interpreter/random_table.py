@@ -72,6 +72,8 @@ class Tables:
             found["block"] = declared[0].name
         if chance.one_in(2):
             rule["group_width"] = chance.pick((8, 4, 16))
+            if chance.one_in(2):
+                rule["rounding"] = chance.pick(("paper", "torchvision"))
         elif declared and chance.one_in(2):
             found["group_width"] = chance.pick((8, 4))
         if chance.one_in(2):

@@ -100,6 +100,10 @@ def quantized_linear(rule: Mapping[str, Any], column: Any, base: Names) -> list[
     given = rule.get("group_width")
     for width in dict.fromkeys(widths):
         group = integer(given if given is not None else column, base) if (given or column) is not None else None
-        fitted = width if group is None else make_divisible(width, min(group, width))
-        found.append((widths.count(width), fitted, None if given is None else group))
+        fitted = width
+        if group is not None:
+            group = min(group, width)
+            paper = rule.get("rounding") in (None, "paper")
+            fitted = max(group, round(width / group) * group) if paper else make_divisible(width, group)
+        found.append((widths.count(width), fitted, group))
     return found

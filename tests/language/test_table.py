@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from types import ModuleType
-from typing import Any
-
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 import archspec
 from archspec.graph.graph import Graph
-from archspec.language.regnet import quantized_linear
 from tests.support.reference import torchvision_models
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
@@ -120,55 +113,6 @@ def test_faulty_tables(text: str, expected: list[str]) -> None:
 
 
 # -- generators and scaling, against torchvision ---------------------------------------------------------------------
-
-
-def regnet() -> ModuleType:
-    torchvision_models()
-    from torchvision.models import regnet
-
-    return regnet
-
-
-REGNETS = [  # the fifteen of torchvision, in its order
-    *((16, 48, 27.89, 2.09, 8), (14, 56, 38.84, 2.4, 16), (27, 48, 20.71, 2.65, 24), (21, 80, 42.63, 2.66, 24)),
-    *((22, 96, 31.41, 2.24, 64), (17, 192, 76.82, 2.19, 56), (18, 200, 106.23, 2.48, 112)),
-    (20, 232, 115.89, 2.53, 232),
-    *((22, 24, 24.48, 2.54, 16), (16, 56, 35.73, 2.28, 16), (18, 80, 34.01, 2.25, 24), (25, 88, 26.31, 2.25, 48)),
-    *((23, 80, 49.56, 2.88, 120), (22, 216, 55.59, 2.1, 128), (23, 320, 69.86, 2.0, 168)),
-]
-
-
-def generated(depth: int, w_0: int, w_a: float, w_m: float, group_width: int) -> tuple[list[int], list[int], list[str]]:
-    """Widths and counts of the stages that a spec with the rule has, and the codes of what is said about them."""
-    rule = f"{{depth: {depth}, w_0: {w_0}, w_a: {w_a!r}, w_m: {w_m!r}}}"
-    graph = compiled(f"stages: {{block: plain, quantized_linear: {rule}, group_width: {group_width}}}")
-    found = [graph.shape(stage.result)[0] for stage in graph.stages]
-    return found, [len(graph.blocks(stage)) for stage in graph.stages], [d.code for d in graph.warnings]
-
-
-@pytest.mark.parametrize("rule", REGNETS, ids=str)
-def test_quantized_linear_is_torchvisions(rule: tuple[Any, ...]) -> None:
-    reference = regnet().BlockParams.from_init_params(*rule)
-    found, counts, said = generated(*rule)
-    assert (found, counts) == (reference.widths, reference.depths)
-    assert (said == ["W502"]) == (found != quantized_linear(*rule[:4])[0])
-
-
-@settings(max_examples=150)
-@given(
-    st.integers(1, 40),
-    st.integers(1, 40).map(lambda n: 8 * n),
-    st.floats(0, 200),
-    st.floats(1.5, 4),
-    st.integers(1, 256),
-)
-def test_any_quantized_linear_is_torchvisions(depth: int, w_0: int, w_a: float, w_m: float, group: int) -> None:
-    capacities = [math.log((w_0 + w_a * j) / w_0) / math.log(w_m) for j in range(depth)]
-    assume(all(abs(c % 1 - 0.5) > 1e-4 for c in capacities))  # torchvision computes in single precision
-    powers = [w_0 * w_m ** round(c) / 8 for c in capacities]
-    assume(all(abs(p % 1 - 0.5) > 1e-2 for p in powers))
-    reference = regnet().BlockParams.from_init_params(depth, w_0, w_a, w_m, 1)
-    assert quantized_linear(depth, w_0, w_a, w_m) == (reference.widths, reference.depths)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ WORDS = {
     "block": BLOCKS | {"own", "other"},
     "rank": {"1", "2", "3"},
     "merge": {"add", "multiply", "concat", "block: add", "block: concat"},
-    "table": {"rows", "columns", "rule", "cell for blocks", "before", "after", "name", "dilation"},
+    "table": {"rows", "columns", "rule", "rounding", "cell for blocks", "before", "after", "name", "dilation"},
     "key": set(read_schema()["properties"]) - {"import", "paper", "notes", "reference"},
     "definition": {"params", "let", "fixed", "first: shortcut", "steps", "residual", "summary"},
     "step": {"layer", "sequence", "name", "when", "of", "mixer", "squash", "se", "named branches"},
@@ -87,6 +87,8 @@ def _table_of(table: Any) -> Iterator[tuple[str, str]]:
     for row in _rows(table):
         for key, cell in row.items():
             yield "table", {"quantized_linear": "rule"}.get(key, key)
+            if key == "quantized_linear" and "rounding" in cell:
+                yield "table", "rounding"
             if isinstance(cell, list) and key not in ("before", "after"):
                 yield "table", "cell for blocks"
 
