@@ -62,8 +62,11 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     field, paths = report.receptive_field, report.paths
     kinds = ", ".join(f"{name} {number:,}" for name, number in totals.params_by_operation.items())
     frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
-    intensity = f", {_digits(totals.intensity)} FLOPs per byte moved" if totals.intensity else ""
+    whole = f" for {_batch(memory.batch)}" if memory.batch > 1 else ""
+    intensity = f", {_digits(totals.intensity)} FLOPs per byte moved{whole}" if totals.intensity else ""
     flops = f"{short(costs.flops)} FLOPs{intensity}" if costs.flops is not None else ""
+    pooled = costs.activations - totals.activations_without_global_pools
+    of_pools = f", {short(pooled)} of them from global pools" if pooled else ""
     buffers = f", and {_bytes(memory.buffers)} of buffers" if memory.buffers else ""
     at = f", at {memory.peak_at}" if memory.peak_at else ""
     last = f" to {list(report.outputs)[-1]}" if len(report.outputs) > 1 else ""
@@ -73,7 +76,7 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
         ("parameters", f"{costs.params:,}", f"{frozen}{kinds}"),
         ("buffers", f"{costs.buffers:,}", "running statistics and counters") if costs.buffers else None,
         ("MACs", short(costs.macs), flops),
-        ("activations", short(costs.activations), "outputs of convolutions, linear layers and pools"),
+        ("activations", short(costs.activations), f"outputs of convolutions, linear layers and pools{of_pools}"),
         ("elementwise", short(costs.elementwise), "norms, activation functions, additions, pools"),
         ("layers", f"{totals.layers:,}", f"in {counted(totals.nodes, 'node')}"),
         ("weights", _bytes(memory.weights), f"in {memory.dtype}{buffers}"),

@@ -29,13 +29,17 @@ from .spelling import as_json
 @options.specs
 @options.input
 @click.option(
-    "--batch", type=click.IntRange(1, 2**20), default=1, metavar="N", help="The batch size. It only changes the memory."
+    "--batch",
+    type=click.IntRange(1, 2**20),
+    default=1,
+    metavar="N",
+    help="The batch size. It only changes the memory and the FLOPs per byte.",
 )
 @click.option(
     "--dtype",
     type=options.Word("dtype", ITEM_BYTES),
     default="float32",
-    help="The type of weights and activations. It only changes the memory.",
+    help="The type of weights and activations. It only changes the memory and the FLOPs per byte.",
 )
 @click.option(
     "--frozen",

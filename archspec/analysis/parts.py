@@ -152,33 +152,41 @@ class Totals:
     """The costs of a whole network.
 
     ``layers`` is the paper's count: convolution and linear layers on the longest way, shortcuts and gates aside.
-    ``params_by_operation`` has the parameters of each kind of operation; ``intensity`` is FLOPs for each byte that is
-    read or written: weights, and every operation's inputs and outputs.
+    ``params_by_operation`` has the parameters of each kind of operation. ``activations_without_global_pools`` are the
+    activations as pycls counts them: without the outputs of global pools.
+
+    ``intensity`` is the arithmetic intensity of one pass in eval mode (Williams, Waterman and Patterson, "Roofline",
+    CACM 52(4), 2009), in FLOPs per byte of traffic: the FLOPs of the whole batch, divided by the bytes of the weights,
+    read once, and of every operation's inputs and outputs for the whole batch.
     """
 
     costs: Costs
     layers: int
     nodes: int
     params_by_operation: Mapping[str, int]
+    activations_without_global_pools: int
     intensity: float | None
 
 
 def measure_totals(graph: Graph) -> Totals:
-    """The totals of a network alone, in float32 and with nothing frozen."""
+    """The totals of a network alone, for one example in float32 and with nothing frozen."""
     network = index_graph(graph)
-    return sum_up(network, Parts(network, (True,) * len(graph.nodes)), 4)
+    return sum_up(network, Parts(network, (True,) * len(graph.nodes)), batch=1, item=4)
 
 
-def sum_up(network: IndexedGraph, parts: Parts, item: int) -> Totals:
-    """The totals of a network, at ``item`` bytes an element."""
+def sum_up(network: IndexedGraph, parts: Parts, batch: int, item: int) -> Totals:
+    """The totals of a network; the intensity is for ``batch`` examples, at ``item`` bytes an element."""
     kinds: dict[str, int] = {}
     for operation, facts, count in network.kinds:
         if facts.params:
             kinds[operation.name] = kinds.get(operation.name, 0) + count * facts.params
     costs = parts.costs(0, len(network.nodes))
-    moved = item * (costs.params + sum([count * (facts.elements + facts.read) for _, facts, count in network.kinds]))
-    intensity = None if costs.flops is None else costs.flops / max(moved, 1)
-    return Totals(costs, weighted_layers(network), len(network.nodes), kinds, intensity)
+    values = sum([count * (facts.elements + facts.read) for _, facts, count in network.kinds])
+    moved = item * (costs.params + batch * values)
+    intensity = None if costs.flops is None else batch * costs.flops / max(moved, 1)
+    pooled = sum([count * facts.activations for _, facts, count in network.kinds if facts.pools_all])
+    layers = weighted_layers(network)
+    return Totals(costs, layers, len(network.nodes), kinds, costs.activations - pooled, intensity)
 
 
 def weighted_layers(network: IndexedGraph) -> int:

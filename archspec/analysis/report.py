@@ -96,7 +96,7 @@ class Report:
             **plain(self, "name", "file", "input", "output", "convention"),
             "totals": {
                 **totals.costs.as_data(),
-                **plain(totals, "layers", "nodes", "params_by_operation"),
+                **plain(totals, "activations_without_global_pools", "layers", "nodes", "params_by_operation"),
                 "flops_per_byte": totals.intensity,
             },
             "memory": self.memory.as_data(),
@@ -154,8 +154,9 @@ def analyze(
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
-        batch: examples in a batch, for memory.
-        dtype: of weights and values, for memory: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's own.
+        batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
+        dtype: of weights and values, for memory and FLOPs per byte: ``float32``, ``float64``, ``float16``,
+            ``bfloat16``, or torch's own.
         frozen: a scope whose weights are not trained, such as ``layer1``, or several.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
@@ -182,7 +183,7 @@ def analyze(
     by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
     paths = {label: by_position[at] for label, at in network.outputs.items()}
     parts = Parts(network, trainable)
-    totals = sum_up(network, parts, ITEM_BYTES[dtype])
+    totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
         input=graph.input,

@@ -20,7 +20,7 @@ class Facts:
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
     dict that are not trained, ``counters`` those of them that are int64. ``weighted``: it is a layer in a paper's
-    count. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
+    count. ``pools_all``: it is a global pool. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
     torch works its inputs off one after the other. ``alias`` and ``alias_trained``: how its output shares its input's
     storage, in eval and in training mode. ``local``: each output position reads the same input position.
     """
@@ -34,6 +34,7 @@ class Facts:
     activations: int
     elementwise: int | None
     weighted: bool
+    pools_all: bool
     scratch: Bytes | None
     saved: Saved | None
     layout: Layout
@@ -74,6 +75,7 @@ class Applied:
             activations=self.elements if operation.activation else 0,
             elementwise=operation.elementwise(inputs, output),
             weighted=operation.weighted,
+            pools_all=operation.activation and not operation.weighted and isinstance(reach, Everywhere),
             scratch=operation.scratch(inputs, output),
             saved=operation.saved(inputs, self.params > 0, (True,) * len(inputs)),
             layout=operation.layout(inputs),

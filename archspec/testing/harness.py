@@ -212,7 +212,7 @@ def check(
     measures, place = Measures(graph), _place(graph)
     valid = Case("valid", place, graph.warnings, time.perf_counter() - begun)
     cases = (valid, *_expected(measures, budgets), *_built(graph, place, level, largest, wanted))
-    totals = sum_up(measures.network, measures.parts, ITEM_BYTES["float32"])
+    totals = sum_up(measures.network, measures.parts, 1, ITEM_BYTES["float32"])
     return Outcome(named.name, source.name, source.path, cases, graph, totals)
 
 

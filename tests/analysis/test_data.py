@@ -59,6 +59,7 @@ def test_every_figure_of_a_small_network() -> None:
         "macs": macs,
         "flops": 2 * macs,
         "activations": activations,
+        "activations_without_global_pools": activations - 8,
         "elementwise": elementwise,
         "layers": 1 + 2 * 3 + 1,
         "nodes": 3 + 7 + 1 + 9 + 7 + 3,
