@@ -20,9 +20,10 @@ class Facts:
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state
     dict that are not trained, ``counters`` those of them that are int64. ``weighted``: it is a layer in a paper's
-    count. ``pools_all``: it is a global pool. ``saved``: what is kept for the backward pass where its weights and inputs all need gradients. ``folded``:
-    torch works its inputs off one after the other. ``alias`` and ``alias_trained``: how its output shares its input's
-    storage, in eval and in training mode. ``local``: each output position reads the same input position.
+    count. ``pools_all``: it is a global pool. ``saved``: what is kept for the backward pass where its weights and
+    inputs all need gradients. ``folded``: torch works its inputs off one after the other. ``alias`` and
+    ``alias_trained``: how its output shares its input's storage, in eval and in training mode. ``local``: each output
+    position reads the same input position.
     """
 
     elements: int

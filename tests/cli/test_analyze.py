@@ -18,8 +18,8 @@ from .conftest import SMALL, Run
 PLACES = {
     "": "spec file name input output convention totals memory receptive_field paths stages outside unavailable "
     "diagnostics",
-    "totals": "params trainable buffers macs flops activations activations_without_global_pools elementwise layers nodes "
-    "params_by_operation flops_per_byte",
+    "totals": "params trainable buffers macs flops activations activations_without_global_pools elementwise layers "
+    "nodes params_by_operation flops_per_byte",
     "memory": "batch dtype weights_bytes buffers_bytes input_bytes inference_peak_bytes inference_peak_at "
     "saved_for_backward_bytes training_sgd_bytes training_adam_bytes",
     "receptive_field": "size stride center at gates_left_out",
