@@ -83,15 +83,15 @@ bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet ma
 	@$(BIN)/python -m tests.tools.benchmarks $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/
-	@echo '==> mkdocs build'
-	@$(BIN)/mkdocs build --strict --quiet
+	@echo '==> zensical build'
+	@$(BIN)/zensical build --config-file mkdocs.yml --clean --strict
 	@echo 'site/index.html'
 
 wheel-check: $(VENV)/.dev ## build the wheel, install it alone, and run it from another folder
 	@.ci/wheel $(BIN)/python
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist site *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache build dist site *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find archspec cli specs tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, step by step.
