@@ -10,11 +10,13 @@ from typing import Any
 from archspec.diagnostics import Faults, SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
+from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import last_layer
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
 from archspec.graph.shape_faults import ShapeFaults
+from archspec.language.authors import Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -34,11 +36,14 @@ class Sequences:
     builder: Builder
     names: Names
     faults: Faults
+    authors: Authors
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
+    lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shape_faults = ShapeFaults(self.builder)
+        self.lineage = Lineage(self.builder)
+        self.shape_faults = ShapeFaults(self.lineage, self.authors)
 
     def sequence(self, sequence: Sequence, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """A stem, a head, or an edge of a stage."""
@@ -170,16 +175,15 @@ class Sequences:
         provenance = env.place.nodes.get(id(at)) or env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
         if terms and "out" in terms:
-            self.shape_faults.channels[path] = (terms["out"], env)
+            self.lineage.channels[path] = (terms["out"], env)
         try:
             return self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
             env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
             at_fault = terms.get(fault.argument) if terms else None
             written = at.span if isinstance(at, Step) else provenance.span
-            place, labels = env.blame(at_fault or Term(written))
-            if (fault.code, place, fault.message) not in self.faults.found:  # every block may repeat it
-                self.faults.add(self.shape_faults.diagnostic(fault, path, inputs, place, labels))
+            blamed = env.blame(at_fault or Term(written))
+            self.shape_faults.explain(self.faults, fault, path, inputs, at, blamed)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from archspec.diagnostics import Faults, cut, did_you_mean
+from archspec.language.authors import Authors
 from archspec.language.context import Context
 from archspec.language.definitions import (
     BLOCK_NAMES,
@@ -49,16 +50,19 @@ DEFAULT_SETTINGS: Mapping[str, str | int] = {
 }
 
 
-def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | None = None) -> Spec:
+def resolve(
+    document: Document, imports: tuple[Import, ...] = (), work: Work | None = None, authors: Authors | None = None
+) -> Spec:
     """The spec that a merged and validated document means.
 
-    ``imports`` are the files of definitions, each after those that it imports itself, and ``work`` is what the
-    compilation draws on.
+    ``imports`` are the files of definitions, each after those that it imports itself, ``work`` is what the compilation
+    draws on, and ``authors`` says which of the texts the author wrote.
 
     Raises:
         SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
     """
-    work = work or Work()
+    work, authors = work or Work(), authors or Authors(document.source)
+    authors.document = document
     faults = Faults(work)
     root = Cursor(document)
     params, waiting = _params(root.get("params"), faults)
@@ -99,8 +103,9 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
         document=document,
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
-        warnings=tuple(faults.warnings),
+        warnings=authors.first(faults.warnings),
         work=dict(work.by),
+        authors=authors,
     )
     faults.raise_errors()
     return spec

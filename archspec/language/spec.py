@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.language.authors import Authors
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
 from archspec.language.text.document import Document
@@ -253,7 +254,8 @@ class Spec:
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
     ``rounded`` has the widths among its own values that ``scale`` rounded.
-    ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`).
+    ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`), and ``authors`` which of its
+    texts the author wrote.
 
     >>> import archspec
     >>> spec = archspec.load("resnet50")
@@ -280,6 +282,7 @@ class Spec:
     rounded: Mapping[float, int] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    authors: Authors = field(default_factory=Authors, compare=False, repr=False)
 
     @property
     def files(self) -> frozenset[str]:
