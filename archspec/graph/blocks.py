@@ -17,12 +17,12 @@ from archspec.graph.block_settings import (
 )
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
-from archspec.graph.ways import Ways
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
@@ -170,7 +170,10 @@ class Blocks:
         same = entered.value.shape[agree] == result.shape[agree]
         side = shortcut.same if same else shortcut.change
         if side is None:
-            causes, ways = self.sequences.shape_faults.causes, Ways((entered.value, result), self.sequences.lineage)
+            causes, ways = (
+                self.sequences.shape_faults.causes,
+                MergeWays((entered.value, result), self.sequences.lineage),
+            )
             place = span if self.spec.authors.wrote(span.source) else causes.of(ways)
             raise SpecError([*self.faults, _refused(shortcut, (place or span, span), same, entered.value, result)])
         if isinstance(side, str):

@@ -9,7 +9,7 @@ from archspec.display import counted
 from archspec.graph.environment import Blamed
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
-from archspec.graph.ways import Causes, Ways
+from archspec.graph.merge_ways import Causes, MergeWays
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import Block, Step
 from archspec.operations.shapes import ShapeFault
@@ -60,7 +60,7 @@ class ShapeFaults:
             nearer = source.span if source.certain else None
             if source.span != blamed.span:
                 labels.insert(0, Label(source.span, f"the {inputs[0].shape[0]} channels come from here"))
-        place, ways = blamed.span, Ways(inputs, self.lineage)
+        place, ways = blamed.span, MergeWays(inputs, self.lineage)
         if not (blamed.certain and self.authors.own(place.source)):
             nearer = nearer or self.causes.of(ways)
             if nearer and nearer != place and (not blamed.certain or self.authors.own(nearer.source)):

@@ -23,7 +23,7 @@ MAX_CHANGES = 3
 """The most changes of shape that a way into a merge shows."""
 
 
-class Ways:
+class MergeWays:
     """The nodes on the way to each input of a node from where the ways part; and ``fork``, the node there.
 
     None as the fork is the network's input. If the ways part far away, only the last nodes are found.
@@ -82,7 +82,7 @@ class Causes:
     authors: Authors
     decided: dict[Provenance, Span | None] = field(default_factory=dict)
 
-    def of(self, ways: Ways) -> Span | None:
+    def of(self, ways: MergeWays) -> Span | None:
         """The author's place that decides the shapes of the inputs of a node, the nearest to the node.
 
         A step that changes what the inputs do not agree in comes before one that does not.
