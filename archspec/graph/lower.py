@@ -56,7 +56,8 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
-    _warn_of_coarse_stem(spec, value, faults)
+    if plans:
+        _warn_of_coarse_stem(spec, value, faults)
     for plan in plans:
         value = network.stage(plan, value)
     value = network.head(value)

@@ -17,7 +17,10 @@ def overlay(base: Document, over: Document, work: Work) -> Document:
     work.spend(MERGING, 4 * (len(base.places) + len(over.places)) // ENTRIES, over.span(()))
     places = {**base.places, **over.places}
     ambiguous = {path: reason for path, reason in base.ambiguous.items() if path not in over.places}
-    return Document(over.source, _merged(base.value, over.value), places, {**ambiguous, **over.ambiguous})
+    under = base.value
+    if over.value.get("stages") == NO_STAGES:
+        under = {key: value for key, value in under.items() if key != "stages"}
+    return Document(over.source, _merged(under, over.value), places, {**ambiguous, **over.ambiguous})
 
 
 def _merged(base: Any, over: Any) -> Any:
@@ -31,6 +34,9 @@ def _merged(base: Any, over: Any) -> Any:
             merged[key] = _merged(merged.get(key), value)
     return merged
 
+
+NO_STAGES: dict[str, Any] = {"count": []}
+"""The table of a network without stages, ``stages: []``, by column."""
 
 CELLS = 4
 """How many cells of a table by row one step turns into a table by column."""
@@ -67,7 +73,7 @@ def columns(document: Document, work: Work) -> Document:
                 places.setdefault(("stages", key), place)
     ambiguous = {_by_column(path): reason for path, reason in document.ambiguous.items()}
     if not rows:
-        table = {"count": []}
+        table = NO_STAGES
     return Document(document.source, {**document.value, "stages": table}, places, ambiguous)
 
 

@@ -39,6 +39,7 @@ class Import(NamedTuple):
     by_spec: bool
 
 
+NO_TABLE = "write a stage table, or `stages: []` for a network without stages"
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
 DEFAULT_SETTINGS: Mapping[str, str | int] = {
@@ -151,7 +152,7 @@ def _stages(
 ) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
-        faults.record("E203", "`stages` is missing", root.span, help="write a stage table")
+        faults.record("E203", "`stages` is missing", root.span, help=NO_TABLE)
         return ()
     return Table(cursor, scope, params, scale, faults).read()
 

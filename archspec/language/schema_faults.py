@@ -64,7 +64,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         if path[0] == "expect":  # figures, which may be texts such as `25.6M`
             faults.add(ambiguous(document, path))
     if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
-        help = "write a stage table, or `extends: NAME` to build on a spec"
+        help = "write a stage table, `stages: []` for a network without stages, or `extends: NAME` to build on a spec"
         faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
     return document
