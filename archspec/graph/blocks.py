@@ -24,6 +24,7 @@ from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
+from archspec.language.steps import declared_without_default
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
 from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_BLOCK
@@ -269,7 +270,7 @@ def _check_given(block: Block, given: Mapping[str, Any], stage: Stage) -> None:
         if default.constant is None and default.expression is None and name not in given:
             message = f"the block `{block.name}` needs `{name}`"
             help = f"write a column `{name}` in the stage table"
-            labels = (Label(block.span, "the block is here"),)
+            labels = declared_without_default(name, default) or (Label(block.span, "the block is here"),)
             raise SpecError([Diagnostic("E306", message, stage.blocks.span, labels=labels, help=help)])
 
 

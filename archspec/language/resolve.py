@@ -121,7 +121,7 @@ def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], di
     if cursor is None:
         return {}, {}
     check_parameter_names(cursor, SHORTCUT_NAMES, faults)
-    terms = {item.key: read_term(item, "any", faults) for item in cursor.children()}
+    terms = {name: read_term(item, "any", faults) for name, item in cursor.filled().items()}
     waiting = {key: term for key, term in terms.items() if term.expression and _SCALED.search(term.expression.text)}
     return {key: _value(term, unknown_scale, faults) for key, term in terms.items() if key not in waiting}, waiting
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from archspec.diagnostics import Diagnostic, Span, cut
+from archspec.diagnostics import Diagnostic, Label, Span, cut
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
@@ -210,8 +210,14 @@ def call_arguments(
         if default.constant is None and default.expression is None and key not in given:
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.record("E306", message, at, help=help)
+            context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
     return found
+
+
+def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
+    """Where an author's own definition declares a parameter that must be given."""
+    own = default.span.source.kind != "library"
+    return (Label(default.span, f"`{cut(name)}` has no default"),) if own else ()
 
 
 def parameter_kind(default: Term) -> str:
