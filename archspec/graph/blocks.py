@@ -17,6 +17,7 @@ from archspec.graph.block_settings import (
 )
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.lookahead import all_left_out
 from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
@@ -179,6 +180,12 @@ class Blocks:
             raise SpecError([*self.faults, _refused(shortcut, (place or span, span), same, entered.value, result)])
         if isinstance(side, str):
             return result, False
+        if result is entered.value and all_left_out(entered.block.steps, entered.env):
+            block = entered.block
+            help = "keep one step, or write `shortcut: none` for a block that changes nothing"
+            raise self.sequences.emptied(
+                f"every step of the residual of `{block.name}`", entered.span, entered.env, help
+            )
         if self.spec.init.get("zero_init_residual"):
             self._start_at_zero(entered, result, start)
         end = len(self.sequences.builder.nodes)

@@ -257,4 +257,5 @@ def _reads(written: Step | Block, operation: Operation) -> set[str]:
     own = (written.settings or {}).get(setting)
     terms = [own] if own else [] if setting and written.kind == "layer" else [*written.arguments.values()]
     names = {setting} if setting and not own else set()
-    return names.union(*[term.reads for term in (*terms, written.when) if term])
+    conditions = (written.when, *[branch.when for branch in written.branches])
+    return names.union(*[term.reads for term in (*terms, *conditions) if term])

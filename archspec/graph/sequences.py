@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Faults, SpecError
+from archspec.diagnostics import Diagnostic, Faults, Span, SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
 from archspec.graph.lineage import Lineage
-from archspec.graph.lookahead import last_layer
+from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
@@ -88,8 +88,17 @@ class Sequences:
     def _merge(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         results = []
         for branch in step.branches:
+            if branch.when is not None and not env.truth(branch.when):
+                continue
             inner = self._open(scope, "branch", env, step, branch.name) if branch.name else scope
-            results.append(self.steps(branch.steps, env, inner, flow, value, after))
+            result = self.steps(branch.steps, env, inner, flow, value, after)
+            if result is value and all_left_out(branch.steps, env):
+                help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` for the value itself"
+                raise self.emptied("every step of this branch", branch.span, env, help)
+            results.append(result)
+        if not results:
+            help = "give the merge itself a `when`, or keep one branch"
+            raise self.emptied(f"every branch of this `{step.word}`", step.span, env, help)
         assert step.operation
         return self.add(self.operation(step.operation, {}), tuple(results), scope, env, step, name=step.name)
 
@@ -120,7 +129,11 @@ class Sequences:
     def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or the steps of its ``of``."""
         if step.steps is not None:
-            return self.steps(step.steps, env, scope, flow, value, after)
+            result = self.steps(step.steps, env, scope, flow, value, after)
+            if result is value and all_left_out(step.steps, env):
+                help = "give the layer itself a `when`"
+                raise self.emptied("every step under `of` of this layer", step.span, env, help)
+            return result
         assert step.operation
         values = read_arguments(step.operation, step.arguments, env)
         return self.add(self.operation(step.operation, values), (value,), scope, env, step, terms=step.arguments)
@@ -144,6 +157,12 @@ class Sequences:
         if values["type"] == NONE:
             return value
         return self.add(self.operation(operations()[key], values), (value,), scope, env, at)
+
+    def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
+        """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
+        place, labels = env.blame(Term(span))
+        message = f"`when` leaves out {what}"
+        return SpecError([*self.faults, Diagnostic("E315", message, place, labels=labels, help=help)])
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""

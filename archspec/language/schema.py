@@ -260,7 +260,8 @@ def _operation(operation: type[Operation]) -> Schema:
 
 
 def _merge() -> Schema:
-    branch = _list_of("step")
+    conditional = {"steps": _nullable(_list_of("step")), "when": common()["when"]}
+    branch = _object(conditional, "array object", items={"$ref": "#/$defs/step"})
     return _type("array object", items=branch, minItems=1, properties=common(), additionalProperties=branch)
 
 

@@ -100,6 +100,10 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
     instance, wanted = error.instance, error.validator_value
     here, span = _last(path), document.span(path)
     match error.validator:
+        case "additionalProperties" if set(error.schema.get("properties", ())) == {"steps", "when"}:
+            help = "write `- - conv: ...` for a branch of steps, or `{when: ..., steps: [...]}`"
+            message = f"{here} takes a list of steps, or a mapping of `steps` and `when`, not {written(instance)}"
+            yield Diagnostic("E202", message, span, help=help)
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in instance:

@@ -87,10 +87,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch of a merge; an empty sequence is the identity, an empty name opens no scope."""
+    """A branch of a merge; an empty sequence is the identity, an empty name opens no scope.
+
+    ``when`` says whether it is there, and ``span`` is where it is written.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    span: Span
+    when: Term | None = None
 
 
 @dataclass(frozen=True, slots=True)

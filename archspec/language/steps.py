@@ -169,9 +169,21 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         return None
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)
-    branches = tuple(Branch(item.key if named else "", read_steps(item, context)) for item in cursors)
+    branches = tuple(_read_branch(item.key if named else "", item, context) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
+
+
+def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
+    """A branch: its steps, or a mapping of ``steps`` and ``when``."""
+    if not isinstance(cursor.value, dict):
+        return Branch(name, read_steps(cursor, context), cursor.span)
+    steps, when = cursor.get("steps"), cursor.get("when")
+    if steps is None:
+        help = "write `{steps: [...], when: ...}`; the `steps` `[]` are the identity"
+        context.faults.record("E203", "a branch needs `steps`", cursor.span, help=help)
+    condition = context.term(when, "boolean") if when else None
+    return Branch(name, read_steps(steps, context) if steps else (), cursor.span, condition)
 
 
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
