@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Span, SpecError
+from archspec.diagnostics import Faults, Span, SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
 from archspec.graph.lineage import Lineage
@@ -160,9 +160,7 @@ class Sequences:
 
     def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
         """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
-        place, labels = env.blame(Term(span))
-        message = f"`when` leaves out {what}"
-        return SpecError([*self.faults, Diagnostic("E315", message, place, labels=labels, help=help)])
+        return SpecError([*self.faults, env.located("E315", f"`when` leaves out {what}", Term(span), help)])
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
