@@ -14,6 +14,7 @@ from archspec.codes import CODES
 from archspec.hints import Hints
 from archspec.source import Source as Source  # a part of each diagnostic, and so importable from here too
 from archspec.source import Span as Span
+from archspec.vocabulary import find
 from archspec.wording import LONGEST, bounded, first_of
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ class Label(NamedTuple):
 
     span: Span
     text: str
-
-
-WAYS = ("extended here", "imported here")
-"""The texts of labels that show how a file was reached, and are no part of the fault."""
 
 
 class Mention(NamedTuple):
@@ -205,6 +202,10 @@ class Faults:
         """The word closest to a misspelled ``word``, for the first faults only; or an empty text."""
         return self.hints.nearest(word, words) if self.few else ""
 
+    def advise(self, word: str, words: Iterable[str], *places: str) -> Advice:
+        """:func:`advise`, for the first faults only."""
+        return advise(word, words, *places, hints=self.hints) if self.few else Advice()
+
     @property
     def few(self) -> bool:
         """Whether there are so few diagnostics that somebody will read them all. Only these have hints."""
@@ -226,6 +227,30 @@ class Faults:
 
 def _by_place(diagnostic: Diagnostic) -> tuple[int, int]:
     return (diagnostic.span.line, diagnostic.span.column) if diagnostic.span else (0, 0)
+
+
+class Advice(NamedTuple):
+    """What an unknown word may mean: a ``hint``, a ``help``, the known word that is ``meant``; each may be empty."""
+
+    hint: str = ""
+    help: str = ""
+    meant: str = ""
+
+
+def advise(word: str, words: Iterable[str], *places: str, hints: Hints | None = None) -> Advice:
+    """What a word that is not one of ``words`` may mean.
+
+    ``places`` are those of the vocabulary of other libraries. Only a word that it lacks may be a misspelling.
+
+    >>> advise("swish", ["relu", "silu"], "act").hint, advise("rleu", ["relu", "silu"], "act").meant
+    ('did you mean `silu`?', 'relu')
+    """
+    words = tuple(words)
+    if entry := find(word, *places):
+        meant = entry.meant if entry.meant in words else ""
+        return Advice(suggest(meant), entry.help, meant)
+    close = (hints or Hints()).nearest(word, words)
+    return Advice(suggest(close), "", close)
 
 
 def suggest(close: str) -> str:

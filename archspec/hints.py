@@ -10,7 +10,7 @@ HINT_WORK = 200_000
 """How many characters the hints of one phase may compare."""
 
 CLOSE = 0.6
-"""How alike two words must be, from 0 to 1, so that one may be a misspelling of the other."""
+"""How alike two words must be, from 0 to 1, so that their letters are compared one by one."""
 
 MAX_WORD = 64
 """How many characters of a misspelled word are compared."""
@@ -20,15 +20,17 @@ MAX_WORD = 64
 class Hints:
     """The search for the intended words in one phase, which compares at most ``left`` characters in all.
 
+    A word of another meaning is no suggestion, however much of it is the same.
+
     >>> hints = Hints()
-    >>> hints.nearest("chanels", ["channels", "count"])
-    'channels'
+    >>> hints.nearest("chanels", ["channels", "count"]), hints.nearest("upsample", ["subsample"])
+    ('channels', '')
     """
 
     left: int = HINT_WORK
 
     def nearest(self, word: str, words: Iterable[str]) -> str:
-        """The word closest to a misspelled ``word``; an empty text if no word is close, or the bound is reached."""
+        """The word that ``word`` is a misspelling of; an empty text if there is none, or the bound is reached."""
         wanted = _folded(word[:MAX_WORD])
         folded: dict[str, str] = {}
         for each in map(str, words):
@@ -41,7 +43,7 @@ class Hints:
         return folded.get(self._closest(wanted, folded), "")
 
     def _closest(self, wanted: str, words: Iterable[str]) -> str:
-        """The same word as ``difflib.get_close_matches`` finds, which compares all words in full."""
+        """Of the words that may be meant, the one that ``difflib`` finds most alike, without comparing all in full."""
         matcher = difflib.SequenceMatcher(b=wanted)
         likely = []
         for each in words:
@@ -54,8 +56,45 @@ class Hints:
                 break
             self.left -= len(each) * len(wanted) // 4
             matcher.set_seq1(each)
-            best = max(best, (matcher.ratio(), each))
+            if (found := (matcher.ratio(), each)) > best and self._misspelled(wanted, each):
+                best = found
         return best[1]
+
+    def _misspelled(self, wanted: str, word: str) -> bool:
+        """Whether ``wanted`` may be ``word`` with slips of the pen: one, or more in a long word with the same start."""
+        longest, numbers = max(len(wanted), len(word)), (_digits(wanted), _digits(word))
+        if len(numbers[0]) == len(numbers[1]) and sorted(numbers[0]) != sorted(numbers[1]):
+            return False  # another number names another thing
+        self.left -= longest * longest
+        slips = slips_between(wanted, word)
+        if longest < 4:  # a letter for another one makes another word
+            return sorted(wanted) == sorted(word) or (slips == 1 and len(wanted) != len(word) and wanted[0] == word[0])
+        if wanted[:1] == word[:1]:
+            return slips <= max(1, longest // 4)
+        # A pen rarely slips to another first letter; it may leave one out, add one, or exchange the first two.
+        return slips <= 1 and (len(wanted) != len(word) or sorted(wanted) == sorted(word))
+
+
+def slips_between(one: str, other: str) -> int:
+    """How many letters were left out, added, replaced, or exchanged with the next one.
+
+    >>> slips_between("cuont", "count"), slips_between("resnet5O", "resnet50")
+    (1, 1)
+    """
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        above, row = row, [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and letter == other[j - 2] and wanted == one[i - 2]:
+                row[j] = min(row[j], before[j - 2] + 1)
+        before = above
+    return row[-1]
+
+
+def _digits(word: str) -> str:
+    return "".join(filter(str.isdecimal, word))
 
 
 def _folded(word: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archspec.hints import MAX_WORD, Hints
+from archspec.hints import MAX_WORD, Hints, slips_between
 from tests.support.timing import allowed
 
 WORDS = st.text("abcx_-01A", min_size=1, max_size=12)
@@ -17,8 +18,58 @@ WORDS = st.text("abcx_-01A", min_size=1, max_size=12)
 
 def by_difflib(word: str, words: list[str]) -> str:
     folded = {each.lower().replace("_", "-"): each for each in words}
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
+    wanted = word.lower().replace("_", "-")
+    close = difflib.get_close_matches(wanted, list(folded), n=len(folded) or 1, cutoff=0.6)
+    return next((folded[each] for each in close if misspelled(wanted, each)), "")
+
+
+def misspelled(one: str, other: str) -> bool:
+    """Whether one word may be the other with slips of the pen, as docs and messages promise it."""
+    longest = max(len(one), len(other))
+    numbers = [[letter for letter in word if letter.isdigit()] for word in (one, other)]
+    if len(numbers[0]) == len(numbers[1]) and sorted(numbers[0]) != sorted(numbers[1]):
+        return False
+    exchanged = sorted(one) == sorted(other)
+    if longest < 4:
+        return exchanged or (len(one) != len(other) and slips(one, other) == 1 and one[0] == other[0])
+    if one[0] == other[0]:
+        return slips(one, other) <= max(1, longest // 4)
+    return slips(one, other) <= 1 and (exchanged or len(one) != len(other))
+
+
+@functools.cache
+def slips(one: str, other: str) -> int:
+    """By the definition, letter by letter from the end: left out, added, replaced or exchanged."""
+    if not one or not other:
+        return len(one) + len(other)
+    ways = [slips(one[:-1], other) + 1, slips(one, other[:-1]) + 1]
+    ways.append(slips(one[:-1], other[:-1]) + (one[-1] != other[-1]))
+    if len(one) > 1 and len(other) > 1 and one[-1] == other[-2] and one[-2] == other[-1]:
+        ways.append(slips(one[:-2], other[:-2]) + 1)
+    return min(ways)
+
+
+@given(WORDS, WORDS)
+def test_slips_are_counted_as_defined(one: str, other: str) -> None:
+    assert slips_between(one, other) == slips(one, other)
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("upsample", ["subsample"]),
+        ("attention", ["flatten"]),
+        ("dense", ["deep"]),
+        ("pixel_shuffle", ["channel_shuffle"]),
+        ("activation", ["activation_order"]),
+        ("fish", ["mish"]),
+        ("resnet18", ["resnet19", "resnet50"]),
+        ("bn", ["by", "in"]),
+        ("condense", ["concat"]),
+    ],
+)
+def test_a_word_of_another_meaning_is_no_suggestion(word: str, words: list[str]) -> None:
+    assert Hints().nearest(word, words) == ""
 
 
 @given(WORDS, st.lists(WORDS, max_size=40))

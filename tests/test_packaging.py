@@ -56,7 +56,7 @@ def test_no_file_stands_outside_the_packages() -> None:
 
 def test_every_data_file_is_package_data() -> None:
     found = [*files("*.yaml"), *files("*.md")]
-    assert {path.parent.name for path in found} == {"explanations", "library", "specs"}
+    assert {path.parent.name for path in found} == {"explanations", "library", "specs", "vocabulary"}
     for path in found:
         globs = SETUPTOOLS["package-data"].get(package_of(path.parent), [])
         assert any(fnmatch(path.name, glob) for glob in globs), f"{path} is not installed"
@@ -68,7 +68,9 @@ def test_no_file_of_another_kind_is_left_behind() -> None:
     assert kinds <= {".md", ".py", ".yaml", ".typed"}
 
 
-@pytest.mark.parametrize("package", ["archspec_specs", "archspec.explanations", "archspec.language.library"])
+@pytest.mark.parametrize(
+    "package", ["archspec_specs", "archspec.explanations", "archspec.language.library", "archspec.vocabulary"]
+)
 def test_an_installed_package_shows_its_data(package: str) -> None:
     (pattern,) = SETUPTOOLS["package-data"][package]
     assert [entry.name for entry in resources.files(package).iterdir() if fnmatch(entry.name, pattern)]

@@ -9,7 +9,7 @@ from archspec.diagnostics import Diagnostic, Faults
 from archspec.language.expressions.tokens import tokens
 from archspec.language.expressions.values import undefined
 from archspec.language.spec import Definitions, Setting, Term
-from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
+from archspec.language.terms import Cursor, expression_fault, key_of, read_setting, read_term
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Context:
         """The context of a nested sequence."""
         return Context(self.lookup, self.names, self.faults, self.read, self.level + 1)
 
-    def check(self, term: Term) -> Term:
-        """``term``, with a fault for every name that is not in scope."""
+    def check(self, term: Term, key: str = "") -> Term:
+        """``term``, with a fault for every name that is not in scope; ``key`` is where its value is written."""
         for item in term.items or (term,):
             self.read.update(item.names)
             if isinstance(item.constant, str):
@@ -39,17 +39,19 @@ class Context:
                 unknown = item.expression.names - self.names
                 if unknown:
                     for name, fault in _unknown(unknown, item):
-                        hint = self.faults.hint(name, sorted(self.names)) if self.faults.few else ""
-                        self.faults.add(replace(fault, hint=hint))
+                        places = (f"values of {key}", "names")
+                        found = self.faults.advise(name, sorted(self.names) if self.faults.few else (), *places)
+                        self.faults.add(replace(fault, hint=found.hint, help=found.help or fault.help))
         return term
 
     def term(self, cursor: Cursor, kind: str) -> Term:
-        return self.check(read_term(cursor, kind, self.faults))
+        return self.check(read_term(cursor, kind, self.faults), key_of(cursor.path))
 
     def setting(self, cursor: Cursor, key: str) -> Setting:
         setting = read_setting(cursor, key, self.lookup, self.faults)
-        for term in (setting.term, *setting.arguments.values()):
-            self.check(term)
+        self.check(setting.term, key)
+        for name, term in setting.arguments.items():
+            self.check(term, name)
         return setting
 
 

@@ -64,8 +64,7 @@ class DefinitionScope:
 
     def written(self, section: str) -> Mapping[str, object]:
         """The definitions of this document alone."""
-        found = self.document.value.get(section) or {}
-        return {name: definition for name, definition in found.items() if definition is not None}
+        return self.document.value.get(section) or {}
 
     def visible(self, section: str) -> Mapping[str, DefinitionScope]:
         """Every visible name with the scope whose definition is used here, the nearest definitions first."""
@@ -191,8 +190,10 @@ class DefinitionScope:
             kind = {"act": "activation", "norm": "normalization"}.get(key, key.replace("_", " "))
             message = f"no {kind} is called `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
-            hint = context.faults.hint(word, words)
-            context.faults.record(code, message, setting.term.span, hint, help=f"available: {first_of(words, most=30)}")
+            place = {"shortcut": "shortcuts", "activation_order": "activation orders"}.get(key, key)
+            found = context.faults.advise(word, words, place)
+            help = found.help or f"available: {first_of(words, most=30)}"
+            context.faults.record(code, message, setting.term.span, found.hint, help=help)
         return setting
 
     def _signature(
@@ -200,8 +201,7 @@ class DefinitionScope:
     ) -> tuple[dict[str, Term], dict[str, Term], frozenset[str], set[str]]:
         """Parameters, ``let`` in order of dependence, the names that steps may read, and those that ``let`` reads."""
         written, let = cursor.get("params"), cursor.get("let")
-        computed = let.filled() if let else {}
-        names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(computed)
+        names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(let.value if let else ())
         self.faults.work.spend(DEFINING, 2 * len(names) // ENTRIES, cursor.span)
         context = Context(self, names, self.faults)
         early = Context(self, builtin | self.names, self.faults)
@@ -210,7 +210,7 @@ class DefinitionScope:
         if written and let:
             _check_given_once(written, let, self.faults)
         params = {item.key: early.term(item, "any") for item in written.children()} if written else {}
-        terms = {name: context.term(item, "number") for name, item in computed.items()}
+        terms = {item.key: context.term(item, "number") for item in let.children()} if let else {}
         return params, self._in_order(terms), names, context.read
 
     def _in_order(self, terms: dict[str, Term]) -> dict[str, Term]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, suggest
 from archspec.hints import Hints
-from archspec.language.authors import Authors
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
@@ -28,7 +27,7 @@ def mention(setting: str) -> Mention:
 FORM = mention("key.path=value")
 
 
-def with_overrides(document: Document, settings: Iterable[str | Source], work: Work, authors: Authors) -> Document:
+def with_overrides(document: Document, settings: Iterable[str | Source], work: Work) -> Document:
     """``document`` with each setting merged over it, in order.
 
     Raises:
@@ -36,11 +35,10 @@ def with_overrides(document: Document, settings: Iterable[str | Source], work: W
     """
     faults: list[Diagnostic] = []
     hints = Hints()
-    sources = [each if isinstance(each, Source) else Source("overrides", str(each), "override") for each in settings]
-    if sources:
+    settings = tuple(settings)
+    if settings:
         document = without_claims(document)
-    authors.given += tuple([_line(source, 0, len(source.text)) for source in sources])
-    for setting in sources:
+    for setting in settings:
         try:
             over = columns(validate(override(document, setting, work, hints), partial=True, work=work), work)
             merged = overlay(document, over, work)

@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from archspec.diagnostics import Faults, cut, did_you_mean
-from archspec.language.authors import Authors
+from archspec.diagnostics import Faults, cut
 from archspec.language.context import Context
 from archspec.language.definitions import (
     BLOCK_NAMES,
@@ -39,7 +38,6 @@ class Import(NamedTuple):
     by_spec: bool
 
 
-NO_TABLE = "write a stage table, or `stages: []` for a network without stages"
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
 DEFAULT_SETTINGS: Mapping[str, str | int] = {
@@ -51,19 +49,16 @@ DEFAULT_SETTINGS: Mapping[str, str | int] = {
 }
 
 
-def resolve(
-    document: Document, imports: tuple[Import, ...] = (), work: Work | None = None, authors: Authors | None = None
-) -> Spec:
+def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | None = None) -> Spec:
     """The spec that a merged and validated document means.
 
-    ``imports`` are the files of definitions, each after those that it imports itself, ``work`` is what the compilation
-    draws on, and ``authors`` says which of the texts the author wrote.
+    ``imports`` are the files of definitions, each after those that it imports itself, and ``work`` is what the
+    compilation draws on.
 
     Raises:
         SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
     """
-    work, authors = work or Work(), authors or Authors(document.source)
-    authors.document = document
+    work = work or Work()
     faults = Faults(work)
     root = Cursor(document)
     params, waiting = _params(root.get("params"), faults)
@@ -104,9 +99,8 @@ def resolve(
         document=document,
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
-        warnings=authors.first(faults.warnings),
+        warnings=tuple(faults.warnings),
         work=dict(work.by),
-        authors=authors,
     )
     faults.raise_errors()
     return spec
@@ -121,7 +115,7 @@ def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], di
     if cursor is None:
         return {}, {}
     check_parameter_names(cursor, SHORTCUT_NAMES, faults)
-    terms = {name: read_term(item, "any", faults) for name, item in cursor.filled().items()}
+    terms = {item.key: read_term(item, "any", faults) for item in cursor.children()}
     waiting = {key: term for key, term in terms.items() if term.expression and _SCALED.search(term.expression.text)}
     return {key: _value(term, unknown_scale, faults) for key, term in terms.items() if key not in waiting}, waiting
 
@@ -152,7 +146,7 @@ def _stages(
 ) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
-        faults.record("E203", "`stages` is missing", root.span, help=NO_TABLE)
+        faults.record("E203", "`stages` is missing", root.span, help="write a stage table")
         return ()
     return Table(cursor, scope, params, scale, faults).read()
 
@@ -201,9 +195,10 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
     written = cursor if cursor is not None and isinstance(cursor.value, dict) else None
     chosen = written.get("convention") if written else cursor
     if chosen is not None and chosen.value not in known:
-        hint = did_you_mean(str(chosen.value), known)
+        found_word = faults.advise(str(chosen.value), known, "conventions")
         message = f"no naming convention is called `{cut(chosen.value)}`"
-        faults.record("E302", message, chosen.span, hint, help=f"available: {first_of(known)}")
+        help = found_word.help or f"available: {first_of(known)}"
+        faults.record("E302", message, chosen.span, found_word.hint, help=help)
     for layer in (known.get(chosen.value) if chosen else None, written):
         items = layer.filled() if layer and isinstance(layer.value, dict) else {}
         found |= {key: read_template(item, faults) for key, item in items.items() if key != "convention"}

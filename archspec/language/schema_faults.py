@@ -13,6 +13,7 @@ from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, 
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path
+from archspec.vocabulary import find
 from archspec.work import Work
 
 ValidationError = Any
@@ -50,7 +51,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     known = _validator(library).schema["properties"]
     keys = list(document.value)
     alien = bool(keys) and not partial and known.keys().isdisjoint(keys)
-    if alien and not any(nearest(str(key), known) for key in keys[:20]):
+    if alien and not _may_be_a_spec([str(key) for key in keys[:20]], known):
         what = "file of definitions" if library else "spec"
         message = f"this is not a {what}: a {what} cannot have these keys"
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
@@ -64,10 +65,16 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         if path[0] == "expect":  # figures, which may be texts such as `25.6M`
             faults.add(ambiguous(document, path))
     if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
-        help = "write a stage table, `stages: []` for a network without stages, or `extends: NAME` to build on a spec"
+        help = "write a stage table, or `extends: NAME` to build on a spec"
         faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
     return document
+
+
+def _may_be_a_spec(keys: list[str], known: Iterable[str]) -> bool:
+    """Whether a text without any key of a spec seems to be one: a key is misspelled, or most are another library's."""
+    foreign = sum(find(key, "spec") is not None for key in keys)
+    return 2 * foreign > len(keys) or any(nearest(key, known) for key in keys)
 
 
 def _errors(document: Document, library: bool) -> Iterator[ValidationError]:
@@ -100,10 +107,6 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
     instance, wanted = error.instance, error.validator_value
     here, span = _last(path), document.span(path)
     match error.validator:
-        case "additionalProperties" if set(error.schema.get("properties", ())) == {"steps", "when"}:
-            help = "write `- - conv: ...` for a branch of steps, or `{when: ..., steps: [...]}`"
-            message = f"{here} takes a list of steps, or a mapping of `steps` and `when`, not {written(instance)}"
-            yield Diagnostic("E202", message, span, help=help)
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in instance:
@@ -118,7 +121,8 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
         case "enum":
             words = [str(word) for word in wanted if word is not None]
             message = f"{here} must be one of {', '.join(f'`{w}`' for w in words)}, not `{cut(instance)}`"
-            yield Diagnostic("E204", message, span, faults.hint(str(instance), words))
+            found = faults.advise(str(instance), words, *(["initializers"] if path[0] == "init" else []))
+            yield Diagnostic("E204", message, span, found.hint, help=found.help)
         case "minimum" | "maximum" | "exclusiveMaximum":
             bound = {"minimum": "at least", "maximum": "at most"}.get(error.validator, "below")
             yield Diagnostic("E205", f"{here} must be {bound} {wanted}, not {cut(instance)}", span)
@@ -159,10 +163,34 @@ def _unknown_key(document: Document, path: Path, key: str, known: list[str], fau
     span = document.key_span((*path, key))
     if "(" in key or ")" in key:
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=QUOTES)
-    hint = faults.hint(key, known)
+    found = faults.advise(key, known, *_places(path))
     shown = sorted(known)
-    help = "" if hint or len(shown) > 30 else f"the keys here are {', '.join(f'`{name}`' for name in shown)}"
-    return Diagnostic("E201", f"unknown key `{cut(key)}`{_inside(path)}", span, hint, help=help)
+    listed = "" if found.hint or len(shown) > 30 else f"the keys here are {', '.join(f'`{name}`' for name in shown)}"
+    message = f"unknown key `{cut(key)}`{_inside(path)}"
+    return Diagnostic("E201", message, span, found.hint, help=found.help or listed)
+
+
+_KEYS = {"blocks": "keys of a block", "fragments": "keys of a fragment", "shortcuts": "keys of a shortcut"}
+
+
+def _places(path: Path) -> tuple[str, ...]:
+    """The places of the vocabulary whose words may stand as keys of the mapping at ``path``."""
+    if len(path) < 2:
+        return ("spec",) if not path else _TOP.get(str(path[0]), ())
+    if path[0] == "expect":
+        return ("expectations",)
+    if len(path) == 2 and path[0] in _KEYS:
+        return (_KEYS[str(path[0])],)
+    of_conv = ("arguments of conv",) if path[-1] == "layer" else ()
+    return (f"arguments of {path[-1]}", *of_conv, "arguments")
+
+
+_TOP: dict[str, tuple[str, ...]] = {
+    "scale": ("keys of scale",),
+    "init": ("keys of init",),
+    "expect": ("expectations",),
+    "norm": ("arguments of norm", "arguments"),
+}
 
 
 def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagnostic:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from archspec.diagnostics import Diagnostic, Label, Span, cut
+from archspec.diagnostics import Advice, Diagnostic, Span, cut, suggest
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
 from archspec.language.terms import Cursor, check_name, written
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.vocabulary import find, fold
 from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES
 
@@ -66,12 +67,32 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
     if fragment is None:
         span = at.key_span if body is not None or at.value is None else at.span
         message = f"no operation or fragment is called `{cut(word)}`"
-        context.faults.record("E302", message, span, context.faults.hint(word, _callable(context)))
+        found = _advise_step(word, context)
+        context.faults.record("E302", message, span, found.hint, help=found.help)
         return None
     if context.level + fragment.extent.levels > MAX_LEVELS:
         context.faults.add(_too_deep(at.key_span))
         return None
     return _read_call(fragment, at, body, context)
+
+
+def _advise_step(word: str, context: Context) -> Advice:
+    """What an unknown step may mean: also an operation with that word as its type, such as ``relu``."""
+    if entry := find(word, "steps"):
+        meant = entry.meant if entry.meant in _callable(context) else ""
+        return Advice(suggest(meant), entry.help, meant)
+    for name in ("act", "norm"):
+        known = arguments(operations()[name])["type"].metadata["words"]
+        types = {fold(each): each for each in known}
+        entry = find(word, name)
+        meant = types.get(fold(word)) or (entry.meant if entry and entry.meant in known else "")
+        if meant:
+            return Advice(suggest(name), f"write `- {name}: {{type: {meant}}}`")
+        if entry and not entry.meant:
+            return Advice("", entry.say)
+    found = context.faults.advise(word, _callable(context))
+    help = "`archspec list operations` and `archspec list fragments` show what a step may be"
+    return found if found.hint else Advice("", help)
 
 
 def _callable(context: Context) -> Iterator[str]:
@@ -116,15 +137,18 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
             found[key] = context.term(body.child(key), kind)
             if kind == "word":
                 none = (NONE,) if operation.setting and key == "type" else ()
-                _check_word(key, (*known[key].metadata["words"], *none), found[key], context)
+                place = "pool types" if operation.name == "pool" else operation.name
+                _check_word(key, (*known[key].metadata["words"], *none), found[key], place, context)
     return found
 
 
-def _check_word(key: str, words: tuple[str, ...], term: Term, context: Context) -> None:
+def _check_word(key: str, words: tuple[str, ...], term: Term, place: str, context: Context) -> None:
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
         shown = ", ".join(f"`{word}`" for word in words)
-        hint = context.faults.hint(term.constant, (*words, *sorted(context.names))) if context.faults.few else ""
-        context.faults.record("E204", f"`{key}` must be one of {shown}, not `{cut(term.constant)}`", term.span, hint)
+        names = sorted(context.names) if context.faults.few else ()
+        found = context.faults.advise(term.constant, (*words, *names), place)
+        message = f"`{key}` must be one of {shown}, not `{cut(term.constant)}`"
+        context.faults.record("E204", message, term.span, found.hint, help=found.help)
 
 
 def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -169,21 +193,9 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         return None
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)
-    branches = tuple(_read_branch(item.key if named else "", item, context) for item in cursors)
+    branches = tuple(Branch(item.key if named else "", read_steps(item, context)) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
-
-
-def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
-    """A branch: its steps, or a mapping of ``steps`` and ``when``."""
-    if not isinstance(cursor.value, dict):
-        return Branch(name, read_steps(cursor, context), cursor.span)
-    steps, when = cursor.get("steps"), cursor.get("when")
-    if steps is None:
-        help = "write `{steps: [...], when: ...}`; the `steps` `[]` are the identity"
-        context.faults.record("E203", "a branch needs `steps`", cursor.span, help=help)
-    condition = context.term(when, "boolean") if when else None
-    return Branch(name, read_steps(steps, context) if steps else (), cursor.span, condition)
 
 
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -210,10 +222,11 @@ def call_arguments(
         if key in reserved:
             continue
         if key not in fragment.params:
-            meant.add(context.faults.nearest(key, fragment.params))
-            hint = context.faults.hint(key, (*fragment.params, *reserved))
+            places = (f"arguments of {fragment.name}", "arguments")
+            told = context.faults.advise(key, (*fragment.params, *reserved), *places)
+            meant.add(told.meant)
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
-            context.faults.record("E301", message, item.key_span, hint)
+            context.faults.record("E301", message, item.key_span, told.hint, help=told.help)
         elif item.value is not None:
             found[key] = context.term(item, parameter_kind(fragment.params[key]))
     given = meant | found.keys()
@@ -222,14 +235,8 @@ def call_arguments(
         if default.constant is None and default.expression is None and key not in given:
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
+            context.faults.record("E306", message, at, help=help)
     return found
-
-
-def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
-    """Where an author's own definition declares a parameter that must be given."""
-    own = default.span.source.kind != "library"
-    return (Label(default.span, f"`{cut(name)}` has no default"),) if own else ()
 
 
 def parameter_kind(default: Term) -> str:
@@ -247,6 +254,18 @@ def parameter_kind(default: Term) -> str:
             return "any"
 
 
+def _advise_sequence(word: str, context: Context) -> Advice:
+    """What an unknown fragment of a stem, a head, ``before`` or ``after`` may mean: also a single step."""
+    fragments = tuple(context.lookup.visible("fragments"))
+    found = context.faults.advise(word, fragments, "sequences")
+    if found.hint or found.help:
+        return found
+    if word in operations() or find(word, "steps"):
+        told = "" if word in operations() else _advise_step(word, context).help
+        return Advice("", "; ".join(filter(None, ("a step is written in a list, `[...]`", told))))
+    return Advice("", f"available: {first_of(fragments)}")
+
+
 def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
     if isinstance(cursor.value, list):
@@ -262,8 +281,9 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
         return Sequence((), cursor.span)
     fragment = context.lookup.fragment(named.value, named, context.faults, context.level)
     if fragment is None:
-        hint = context.faults.hint(named.value, context.lookup.visible("fragments"))
-        context.faults.record("E302", f"no fragment is called `{cut(named.value)}`", named.span, hint)
+        found = _advise_sequence(named.value, context)
+        message = f"no fragment is called `{cut(named.value)}`"
+        context.faults.record("E302", message, named.span, found.hint, help=found.help)
         return Sequence((), cursor.span)
     terms = call_arguments(fragment, body, ("use",), named.span, context)
     call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)

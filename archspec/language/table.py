@@ -137,9 +137,9 @@ class Table:
         if block is None:
             self.unknown_block = True
             names = list(self.scope.visible("blocks"))
-            hint = self.faults.hint(str(name), names)
-            help = f"available: {first_of(names)}"
-            self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, hint, help=help)
+            found = self.faults.advise(str(name), names, "blocks")
+            help = found.help or f"available: {first_of(names)}"
+            self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, found.hint, help=help)
         return block
 
     def _known(self) -> set[str]:
@@ -159,13 +159,14 @@ class Table:
                 break
             if key == "group_width" and "quantized_linear" in self.cursor.value:
                 continue
-            close = self.faults.nearest(key, words)
+            found = self.faults.advise(key, words, "stages")
+            close = found.meant
             if self.unknown_block and (key in possible or not close):
                 continue  # it may be a parameter of the block that was meant
             meant.add(close)
             message = f"no block in this table has a parameter `{cut(key)}`"
             has = f"the parameters are {first_of(sorted(declared))}" if declared else "its blocks have no parameters"
-            help = "" if close or self.unknown_block else has
+            help = found.help or ("" if close or self.unknown_block else has)
             self.faults.record("E301", message, self.cursor.child(key).key_span, suggest(close), help=help)
         for key in ("stride", "dilation"):
             cursor = self.cursor.get(key)

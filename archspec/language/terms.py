@@ -57,6 +57,11 @@ class Cursor:
         return self.document.key_span(self.path)
 
 
+def key_of(path: Path) -> str:
+    """The key under which a value is written, also inside a list: ``padding``."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
 def written(value: object) -> str:
     """A value in words, for the end of a sentence: ``the number 3``, ``a list``, ``nothing``."""
     if value is None:

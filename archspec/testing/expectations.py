@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Parts, weighted_layers
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean, suggest
+from archspec.diagnostics import Diagnostic, Source, Span, SpecError, advise, cut, suggest
 from archspec.graph.graph import Graph
 from archspec.hints import Hints
 from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
+from archspec.vocabulary import find
 from archspec.wording import first_of
 
 __all__ = [
@@ -140,10 +141,11 @@ def _budget(source: Source) -> Claim:
     spans = {name: source.part(*match.span(name)) for name in ("stage", "key", "figure") if match[name]}
     if key not in NAMES:
         message = f"`{cut(key)}` cannot be compared with a number"
+        found = advise(key, NAMES, "expectations")
+        entry = find(key, "expectations")
         help = f"the figures are {', '.join(f'`{name}`' for name in NAMES)}"
-        if key.lower() == "flops":
-            help = f"{help}; FLOPs are twice the MACs"
-        raise SpecError([Diagnostic("E703", message, spans["key"], did_you_mean(key, NAMES), help=help)])
+        help = f"{help}; {entry.say}" if entry and entry.say else help
+        raise SpecError([Diagnostic("E703", message, spans["key"], found.hint, help=help)])
     try:
         number, half = read_figure(figure)
     except BadExpectation as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
-from archspec.diagnostics import cut, did_you_mean
+from archspec.diagnostics import advise, cut
 from archspec.language.expressions import closures
 from archspec.language.expressions.closures import Check, Operand, Run, ScaleWidth, Values
 from archspec.language.expressions.tokens import Token, tokens
@@ -156,7 +156,8 @@ class _ExpressionParser:
 
     def call(self, name: str, start: int, end: int) -> Operand:
         if name not in FUNCTIONS:
-            advice = did_you_mean(name, FUNCTIONS) or f"the functions are {', '.join(FUNCTIONS)}"
+            found = advise(name, FUNCTIONS, "functions")
+            advice = found.hint or f"{f'{found.help}; ' if found.help else ''}the functions are {', '.join(FUNCTIONS)}"
             raise ExpressionFault("E402", f"`{cut(name)}` is not a function of the language", start, end, advice, name)
         arguments, stop = self.arguments()
         least, greatest, wanted = ARGUMENTS[name]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, advise, cut, suggest
 from archspec.language.text.files import decode, read_file
 
 SUFFIXES = (".yaml", ".yml")
@@ -23,16 +23,6 @@ def _zoo() -> Mapping[str, Traversable]:
     """The files of the zoo, by name, wherever the package is installed: in a folder, or in a zip file."""
     found = importlib.resources.files("archspec_specs").iterdir()
     return {file.name.removesuffix(".yaml"): file for file in found if file.name.endswith(".yaml")}
-
-
-def ships(source: Source) -> bool:
-    """Whether a text is a spec of the zoo."""
-    return source.path is not None and Path(os.path.realpath(source.path)).parent == _zoo_folder()
-
-
-@functools.cache
-def _zoo_folder() -> Path:
-    return Path(os.path.realpath(str(importlib.resources.files("archspec_specs"))))
 
 
 def zoo_names() -> list[str]:
@@ -124,4 +114,11 @@ def _exists(path: Path) -> bool:
 
 def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
     message = f"the spec `{cut(name)}` does not exist, neither as a file nor in the zoo"
-    return Diagnostic("E801", message, span, did_you_mean(name, names), help="`archspec list` shows the zoo")
+    library, _, bare = name.rpartition(":")
+    own = bare.partition(".")[0] if library else name  # timm's names may end in `.a1_in1k`
+    found = advise(own if own not in names else "", names, "specs")
+    hint = suggest(own) if own in names else found.hint
+    help = found.help or "`archspec list` shows the zoo"
+    if library:
+        help = f"`{cut(name)}` names a network of a library, which is what `reference` takes; {help}"
+    return Diagnostic("E801", message, span, hint, help=help)
