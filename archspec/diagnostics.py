@@ -34,6 +34,10 @@ class Label(NamedTuple):
     text: str
 
 
+WAYS = ("extended here", "imported here")
+"""The texts of labels that show how a file was reached, and are no part of the fault."""
+
+
 class Mention(NamedTuple):
     """An argument of a Python function that a ``help`` mentions, so that another interface can show its own name.
 

@@ -104,7 +104,9 @@ def _bytes(number: int | None) -> str:
 
 
 def _size(size: float | tuple[float, ...] | None) -> str:
-    return "-" if size is None else show_shape(size) if isinstance(size, tuple) else f"{size:,}"
+    if isinstance(size, tuple):
+        return "x".join(map(_size, size))
+    return "-" if size is None else f"{size:,}" if isinstance(size, int) else f"{size:,.4g}"
 
 
 def _choices(paths: Paths) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from archspec.diagnostics import WAYS
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic, Span
@@ -17,6 +21,15 @@ class Finding(NamedTuple):
 
     diagnostic: Diagnostic
     file: str | None
+
+    @property
+    def shared(self) -> str:
+        """What is the same in the findings of two specs that read one file with a fault, and in no others."""
+        places = [self.diagnostic.span]
+        places += [label.span for label in self.diagnostic.labels if label.text not in WAYS]
+        shown = [(file, span and span[1:]) for file, span in map(self.place, places)]
+        texts = [label.text for label in self.diagnostic.labels if label.text not in WAYS]
+        return json.dumps([self.diagnostic.code, self.sentence, *shown, *texts, *self.remarks])
 
     def place(self, span: Span | None) -> tuple[str | None, Span | None]:
         """The file in which a code host shows ``span``, and ``span`` if it is in that file.
@@ -47,9 +60,20 @@ class Finding(NamedTuple):
 
 
 def put_findings(form: str, findings: Iterable[Finding]) -> None:
-    """Print findings for code hosts: as ``sarif``, or as annotations for ``github``."""
+    """Print findings for code hosts: as ``sarif``, or as annotations for ``github``.
+
+    A fault that specs share, as one in a file that they all extend, comes once, with the lines that lead there.
+    """
     module = importlib.import_module(f".{form}", __package__)  # most calls need neither
-    module.put(findings)
+    shared: dict[str, Finding] = {}
+    for finding in findings:
+        before = shared.setdefault(finding.shared, finding)
+        known = {str(label.span) for label in before.diagnostic.labels}
+        more = [label for label in finding.diagnostic.labels if str(label.span) not in known]
+        if more:
+            merged = replace(before.diagnostic, labels=(*before.diagnostic.labels, *more))
+            shared[finding.shared] = before._replace(diagnostic=merged)
+    module.put(shared.values())
 
 
 def address(path: str) -> str:

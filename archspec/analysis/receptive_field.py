@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from operator import sub
 from typing import NamedTuple
 
 from archspec.analysis.indexed import IndexedGraph
 from archspec.graph.storage import SOURCE
 from archspec.operations.effects import Everywhere, Reach
-from archspec.operations.shapes import Size, collapse
+from archspec.operations.shapes import Shape, Size, collapse
 
 MAX_FIELD = 2**40
 """A field of more pixels, or of positions further apart, is that of the whole map. No input is as large, and in a
 network of many strides the numbers would have thousands of digits."""
+
+MAX_PATTERN = 256
+"""If the fields of neighbors repeat only after more positions, a map counts as one that sees everything. Resampling a
+signal from 44.1 to 16 kHz repeats after 160 positions."""
 
 
 class _Interval(NamedTuple):
     """What the first positions of a map see along one axis: from ``firsts`` to ``lasts``, in positions of the input.
 
     Both may lie in the padding. As many positions further, they see ``shift`` further. There is a single position
-    until an operation enlarges; then neighbors see fields of different sizes.
+    until an operation has a stride that is a fraction; then neighbors see fields of different sizes. The positions are
+    those of a pattern that repeats, or all of the map if this is shorter; ``shift`` may then be a fraction.
     """
 
     firsts: tuple[int, ...]
     lasts: tuple[int, ...]
-    shift: int
+    shift: int | Fraction
 
-    def seen(self, start: int, end: int) -> tuple[int, int]:
-        """From where to where the positions from ``start`` to ``end`` see together."""
-        first, last = divmod(start, len(self.firsts)), divmod(end, len(self.firsts))
-        return self.firsts[first[1]] + first[0] * self.shift, self.lasts[last[1]] + last[0] * self.shift
+    def seen(self, starts: Iterable[int], ends: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """From where to where the positions from each of ``starts`` to each of ``ends`` see together."""
+        length, up, down = len(self.firsts), self.shift.numerator, self.shift.denominator
+        firsts = tuple([self.firsts[start % length] + start // length * up // down for start in starts])
+        return firsts, tuple([self.lasts[end % length] + end // length * up // down for end in ends])
 
     def repeated(self, length: int) -> _Interval:
         """The same, told of the first ``length`` positions."""
-        firsts, lasts = zip(*[self.seen(position, position) for position in range(length)], strict=True)
-        return _Interval(firsts, lasts, self.shift * length // len(self.firsts))
+        firsts, lasts = self.seen(range(length), range(length))
+        return _Interval(firsts, lasts, _whole(Fraction(self.shift * length, len(self.firsts))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,10 @@ class ReceptiveField:
 
     ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``center`` is where the field
     of the first position is centered, in pixels from the first. The field is that of a position away from the borders:
-    it may be larger than the input, and in the padding. Behind an operation that enlarges, positions may see fields of
-    different sizes: ``size`` is the largest, and ``stride`` the mean, which may be a fraction. ``gates_left_out``
-    counts the gates on the way that were not followed: a squeeze-and-excitation gate sees the whole input. A gate that
-    is a map of its own is followed.
+    it may be larger than the input, and in the padding. Behind an adaptive pool to a size that does not divide its
+    input's, and behind an operation that enlarges, positions see fields of different sizes: ``size`` is the largest,
+    and ``stride`` the mean, which may be a fraction. ``gates_left_out`` counts the gates on the way that were not
+    followed: a squeeze-and-excitation gate sees the whole input. A gate that is a map of its own is followed.
     """
 
     scope: str
@@ -83,13 +90,14 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
     fields[SOURCE] = (_Interval((0,), (0,), 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
-        value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways])
+        sizes = network.nodes[position].shape[1:]
+        value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways], sizes)
         if facts.gates:
             sources = network.sources[position]
             maps = [fields[sources[i]] for i in facts.gates if _is_map(network, position, i)]
             followed = [each for each in maps if not isinstance(each, Everywhere)]
             left_out[position] = len(facts.gates) - len(followed)
-            value = _joined([value, *followed])
+            value = _joined([value, *followed], sizes)
         if facts.local or value is None:
             fields[position] = value
         elif facts.reach is None:
@@ -97,13 +105,14 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
         elif isinstance(value, Everywhere) or isinstance(facts.reach, Everywhere):
             fields[position] = Everywhere()
         else:
-            further = _further(value, facts.reach)
+            further = _further(value, facts.reach, sizes)
             fields[position] = Everywhere() if any(map(_beyond, further)) else further
     return fields, left_out
 
 
 def _beyond(span: _Interval) -> bool:
-    return span.shift > MAX_FIELD or span.lasts[0] - span.firsts[0] > MAX_FIELD
+    longest = max(span.shift, span.lasts[0] - span.firsts[0])
+    return longest > MAX_FIELD or len(span.firsts) > MAX_PATTERN
 
 
 def _is_map(network: IndexedGraph, position: int, gate: int) -> bool:
@@ -120,8 +129,8 @@ def _before(network: IndexedGraph, output: int) -> set[int]:
     return found - {SOURCE}
 
 
-def _joined(values: list[_Field]) -> _Field:
-    """The field of a merge: from the first that any way sees to the last."""
+def _joined(values: list[_Field], sizes: Shape) -> _Field:
+    """The field of a merge of maps of these sizes: from the first that any way sees to the last."""
     different: dict[tuple[_Interval, ...], None] = {}
     for value in values:
         if value is None or isinstance(value, Everywhere):
@@ -130,43 +139,66 @@ def _joined(values: list[_Field]) -> _Field:
     found = list(different)
     if len(found) == 1:
         return found[0]
-    if all(_alike(value) for value in found):
-        return (_union([value[0] for value in found]),) * len(found[0])
-    return tuple(map(_union, zip(*found, strict=True)))
+    if all(_alike(value) for value in found) and _alike(sizes):
+        together = (_union([value[0] for value in found], sizes[0]),) * len(found[0])
+    else:
+        together = tuple(map(_union, zip(*found, strict=True), sizes))
+    return Everywhere() if any(map(_beyond, together)) else together
 
 
 def _alike(axes: tuple[object, ...]) -> bool:
     return axes.count(axes[0]) == len(axes)
 
 
-def _union(spans: Sequence[_Interval]) -> _Interval:
-    length = math.lcm(*[len(span.firsts) for span in spans])
+def _union(spans: Sequence[_Interval], size: int) -> _Interval:
+    length = min(math.lcm(*[len(span.firsts) for span in spans]), size, MAX_PATTERN + 1)
     if length > 1:
         spans = [span.repeated(length) for span in spans]
     firsts, lasts, shifts = zip(*spans, strict=True)
     return _Interval(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
 
 
-def _further(field: tuple[_Interval, ...], reaches: tuple[Reach, ...]) -> tuple[_Interval, ...]:
-    """The field behind an operation of these reaches; axes are mostly alike."""
-    if _alike(field) and _alike(reaches):
-        return (_behind(field[0], reaches[0]),) * len(field)
-    return tuple(map(_behind, field, reaches))
+def _further(field: tuple[_Interval, ...], reaches: tuple[Reach, ...], sizes: Shape) -> tuple[_Interval, ...]:
+    """The field of a map of these sizes, behind an operation of these reaches; axes are mostly alike."""
+    if _alike(field) and _alike(reaches) and _alike(sizes):
+        return (_behind(field[0], reaches[0], sizes[0]),) * len(field)
+    return tuple(map(_behind, field, reaches, sizes))
 
 
-def _behind(span: _Interval, reach: Reach) -> _Interval:
+def _behind(span: _Interval, reach: Reach, size: int) -> _Interval:
     firsts, lasts, shift = span
-    extent, stride, padding = reach
-    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int):
+    extent, stride, padding, adaptive = reach
+    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int) and isinstance(shift, int):
         first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
         return _Interval((first,), (last,), shift * stride)
     period = stride.denominator * len(firsts)
-    length = period // math.gcd(stride.numerator, period)
-    starts = [math.floor(position * stride - padding) for position in range(length)]
-    firsts, lasts = zip(*[span.seen(start, start + extent - 1) for start in starts], strict=True)
-    return _Interval(firsts, lasts, length * stride.numerator // period * shift)
+    length = min(period // math.gcd(stride.numerator, period), size, MAX_PATTERN + 1)
+    if stride == 1 and isinstance(padding, int):
+        firsts = _turned(firsts, shift, -padding)[:length]
+        lasts = _turned(lasts, shift, extent - 1 - padding)[:length]
+    else:
+        common = math.lcm(stride.denominator, padding.denominator)
+        step, before = int(stride * common), int(padding * common)
+        starts = [(position * step - before) // common for position in range(length)]
+        ends = [start + extent - 1 for start in starts]
+        if adaptive:
+            ends = [-(-(position + 1) * step // common) - 1 for position in range(length)]
+        firsts, lasts = span.seen(starts, ends)
+    return _Interval(firsts, lasts, _whole(Fraction(shift * length * stride) / len(span.firsts)))
 
 
-def _quotient(number: int, by: int) -> float:
-    """The quotient of two integers, as an integer if it has no fraction."""
-    return number // by if number % by == 0 else number / by
+def _turned(values: tuple[int, ...], shift: int | Fraction, by: int) -> tuple[int, ...]:
+    """What the positions ``by`` further see, without asking for one at a time: long patterns repeat in many layers."""
+    turns, place = divmod(by, len(values))
+    before, after = math.floor(turns * shift), math.floor((turns + 1) * shift)
+    return (*[value + before for value in values[place:]], *[value + after for value in values[:place]])
+
+
+def _whole(number: Fraction) -> int | Fraction:
+    return number.numerator if number.denominator == 1 else number
+
+
+def _quotient(number: int | Fraction, by: int) -> float:
+    """The quotient, as an integer if it has no fraction."""
+    found = Fraction(number) / by
+    return found.numerator if found.denominator == 1 else float(found)

@@ -164,6 +164,8 @@ def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> E
         own = setting is block.settings.get(key) or setting is block.fixed.get(key)
         if not (own and _reads_parameters(setting, block)):
             values[key] = env.value(setting.term)
+            if setting.term.span != plan.root.span:  # else it is the language's own
+                written[key] = (setting.term, None)
     return env
 
 

@@ -17,12 +17,15 @@ from archspec.graph.block_settings import (
 )
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.lookahead import all_left_out
+from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
+from archspec.language.steps import declared_without_default
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
 from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_BLOCK
@@ -169,9 +172,20 @@ class Blocks:
         same = entered.value.shape[agree] == result.shape[agree]
         side = shortcut.same if same else shortcut.change
         if side is None:
-            raise SpecError([*self.faults, _refused(shortcut, span, same, entered.value, result)])
+            causes, ways = (
+                self.sequences.shape_faults.causes,
+                MergeWays((entered.value, result), self.sequences.lineage),
+            )
+            place = span if self.spec.authors.wrote(span.source) else causes.of(ways)
+            raise SpecError([*self.faults, _refused(shortcut, (place or span, span), same, entered.value, result)])
         if isinstance(side, str):
             return result, False
+        if result is entered.value and all_left_out(entered.block.steps, entered.env):
+            block = entered.block
+            help = "keep one step, or write `shortcut: none` for a block that changes nothing"
+            raise self.sequences.emptied(
+                f"every step of the residual of `{block.name}`", entered.span, entered.env, help
+            )
         if self.spec.init.get("zero_init_residual"):
             self._start_at_zero(entered, result, start)
         end = len(self.sequences.builder.nodes)
@@ -221,7 +235,7 @@ class Blocks:
         read = {name for node in shortcut for name in node.inputs}
         start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
         nodes[start:] = [*shortcut, *nodes[start:end]]
-        self.sequences.shape_faults.moved(start)
+        self.sequences.lineage.moved(start)
 
     def _drop_path(self, entered: _EnteredBlock, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""
@@ -263,14 +277,17 @@ def _check_given(block: Block, given: Mapping[str, Any], stage: Stage) -> None:
         if default.constant is None and default.expression is None and name not in given:
             message = f"the block `{block.name}` needs `{name}`"
             help = f"write a column `{name}` in the stage table"
-            raise SpecError([Diagnostic("E306", message, stage.blocks.span, help=help)])
+            labels = declared_without_default(name, default) or (Label(block.span, "the block is here"),)
+            raise SpecError([Diagnostic("E306", message, stage.blocks.span, labels=labels, help=help)])
 
 
-def _refused(shortcut: Shortcut, span: Span, same: bool, value: Node, result: Node) -> Diagnostic:
+def _refused(shortcut: Shortcut, spans: tuple[Span, Span], same: bool, value: Node, result: Node) -> Diagnostic:
+    """The fault of a shortcut that says nothing, at the author's place; and where the shortcut is asked for."""
     case = "where shapes agree" if same else "where the shape changes"
     turned = f"this block turns {show_shape(value.shape)} into {show_shape(result.shape)}"
     message = f"the shortcut `{shortcut.name}` says nothing {case}, and {turned}"
     advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep channels and stride"
     notes = (f"in {result.scope or result.name}",)
-    labels = (Label(result.span, "in this block"),) if result.span else ()
-    return Diagnostic("E505", message, span, labels=labels, notes=notes, help="" if same else advice)
+    places = {result.span: "in this block", spans[1]: "this asks for the shortcut"}
+    labels = [Label(span, text) for span, text in places.items() if span and span != spans[0]]
+    return Diagnostic("E505", message, spans[0], labels=tuple(labels), notes=notes, help="" if same else advice)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field
-from typing import Any
+from typing import Any, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut, did_you_mean
+from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.provenance import FindCell, Provenance, Site, TableCell, no_cell
+from archspec.language.authors import FOUND, Authors
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
 from archspec.language.spec import Block, Shortcut, Step, Term
@@ -21,16 +22,27 @@ INHERITED = ("norm", "act", "activation_order", "classes")
 Written = dict[str, tuple[Term, "Environment | None"]]
 
 
+class Blamed(NamedTuple):
+    """Where a fault is shown: a place of the author's, and second places.
+
+    ``certain``: whether the author's place decides what is at fault, so that no other needs to be looked for.
+    """
+
+    span: Span
+    labels: tuple[Label, ...]
+    certain: bool
+
+
 class Environment:
     """The values of the names that one block, fragment or shortcut sees.
 
     ``written`` maps a name to the term that gave its value, and the environment in which that term was evaluated, None
     for itself. ``span`` is where the spec uses the block or fragment, ``outer`` the environment there, and ``root``
-    the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width, and ``work`` what
-    evaluation draws on.
+    the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width, ``work`` what
+    evaluation draws on, and ``authors`` knows which places are the author's.
     """
 
-    __slots__ = ("outer", "place", "root", "scale", "span", "values", "work", "written")
+    __slots__ = ("authors", "outer", "place", "root", "scale", "span", "values", "work", "written")
 
     def __init__(
         self,
@@ -42,6 +54,7 @@ class Environment:
         written: Written | None = None,
         scale: ScaleWidth = integer,
         work: Work | None = None,
+        authors: Authors | None = None,
     ) -> None:
         self.values = values
         self.span = span
@@ -51,6 +64,7 @@ class Environment:
         self.place: Site = place or (outer.place if outer else Site(no_cell))
         self.written = {} if written is None else written
         self.work: Work = outer.work if outer else work or Work()
+        self.authors: Authors = outer.authors if outer else authors or Authors()
         self.work.spend(EXPANDING, 4 + len(values) // ENTRIES, span)
 
     def value(self, term: Term) -> Value:
@@ -122,7 +136,7 @@ class Environment:
             return self.located(fault.code, fault.message, term, fault.help)
         hint = did_you_mean(fault.name, self.values) if fault.name else ""
         found = expression_fault(fault, term.expression.text, term.span, hint)
-        author, _ = self.blame(term)
+        author = self.blame(term).span
         if author == term.span:
             return found
         label = Label(found.span or term.span, "evaluated here")
@@ -130,28 +144,56 @@ class Environment:
 
     def located(self, code: str, message: str, term: Term, help: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
         """A diagnostic at the author's line for ``term``, and at the library's second."""
-        author, labels = self.blame(term)
+        author, labels, _ = self.blame(term)
         return Diagnostic(code, message, author, labels=labels, notes=notes, help=help)
 
-    def blame(self, term: Term) -> tuple[Span, tuple[Label, ...]]:
+    def blame(self, term: Term) -> Blamed:
         """The author's place for ``term``: its own, that of a value which it reads, or of the call that expands it."""
-        if term.span.source.kind != "library":
-            return term.span, ()
-        label = Label(term.span, "used here in the library")
+        wrote = self.authors.wrote
+        if wrote(term.span.source):
+            return Blamed(term.span, (), True)
         terms = [env.written[name][0] for name, env in self._reached(term.names) if name in env.written]
-        author = next((found.span for found in terms if found.span.source.kind != "library"), self.author())
-        return author, (label,)
+        author = next((found.span for found in terms if wrote(found.span.source)), None) or self._asked(wrote)
+        asked = self.author_of(term.span)
+        certain = author is not None
+        author = author or (asked if wrote(asked.source) else self.authors.nearest(asked) or asked)
+        labels = [Label(asked, "in what this asks for")] if asked != term.span and not wrote(asked.source) else []
+        if term.span.source.kind == "library":
+            labels.append(Label(term.span, "used here in the library"))
+        elif term.span != author:
+            labels.append(Label(term.span, FOUND))
+        return Blamed(author, tuple([label for label in labels if label.span != author]), certain)
 
     def author_of(self, span: Span) -> Span:
-        """The author's place for ``span``: itself, or where the author asked for what is expanded."""
-        return self.author() if span.source.kind == "library" else span
+        """Where a spec, which may be of the zoo, asks for what is at ``span``."""
+        return span if span.source.kind != "library" else self._asked(_of_a_spec) or self.root.span
 
-    def author(self) -> Span:
-        """Where the author asked for what is being expanded."""
+    def _asked(self, fits: Callable[[Source], bool]) -> Span | None:
+        """The nearest place in a text that fits where what is being expanded is asked for."""
         env = self
-        while env.span.source.kind == "library" and env.outer:
+        while env.outer:
+            if fits(env.span.source):
+                return env.span
             env = env.outer
-        return env.span
+        return None
+
+    def decided(self, written: Step | Block, operation: Operation) -> Iterator[Span]:
+        """The author's places that decide an operation, the most specific first.
+
+        They are the step, the values that its arguments read, and what asks for the block or the fragment around it.
+        """
+        wrote = self.authors.wrote
+        if isinstance(written, Step) and wrote(written.span.source):
+            yield written.span
+        for name, env in self._reached(_reads(written, operation)):
+            term, _ = env.written.get(name, (None, None))
+            if term and wrote(term.span.source):
+                yield term.span
+        env = self
+        while env.outer:
+            if wrote(env.span.source):
+                yield env.span
+            env = env.outer
 
     def _reached(self, names: Iterable[str]) -> Iterator[tuple[str, Environment]]:
         """``names``, and those from which their values follow: through ``let``, parameters and calls."""
@@ -178,7 +220,7 @@ class Environment:
         """Where a node was written that a step becomes here, or that a block puts around its steps."""
         found = self.place.nodes.get(id(written))
         if found is None:
-            span = self.author_of(written.span) if isinstance(written, Step) else self.author()
+            span = self.author_of(written.span if isinstance(written, Step) else self.span)
             found = self.place.nodes[id(written)] = Provenance(span, written, self)
         return found
 
@@ -203,6 +245,10 @@ class Environment:
         return [cell for name, env in self._reached(names) if (cell := env.place.cell(name))]
 
 
+def _of_a_spec(source: Source) -> bool:
+    return source.kind != "library"
+
+
 def _reads(written: Step | Block, operation: Operation) -> set[str]:
     """The names that decide an operation that a step becomes, or that a block puts around its steps."""
     setting = operation.setting
@@ -211,4 +257,5 @@ def _reads(written: Step | Block, operation: Operation) -> set[str]:
     own = (written.settings or {}).get(setting)
     terms = [own] if own else [] if setting and written.kind == "layer" else [*written.arguments.values()]
     names = {setting} if setting and not own else set()
-    return names.union(*[term.reads for term in (*terms, written.when) if term])
+    conditions = (written.when, *[branch.when for branch in written.branches])
+    return names.union(*[term.reads for term in (*terms, *conditions) if term])

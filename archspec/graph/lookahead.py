@@ -28,9 +28,28 @@ def _has_layer_left(step: Step, env: Environment) -> bool:
         return True
     if step.definition is not None:
         inside, env = step.definition.steps, enter_fragment(step.definition, step, env, None)
+    elif step.branches:
+        return any(
+            last_layer(branch.steps, -1, env) >= 0
+            for branch in step.branches
+            if branch.when is None or _decided(branch.when, env)
+        )
     else:
-        inside = step.steps or tuple(item for branch in step.branches for item in branch.steps)
+        inside = step.steps or ()
     return last_layer(inside, -1, env) >= 0
+
+
+def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
+    """Whether there are steps, and ``when`` leaves out all of them.
+
+    Steps of a ``sequence`` count, those of a fragment do not: what is left of a fragment is its own affair.
+    """
+    env.work.spend(EXPANDING, len(steps), env.span)
+    return bool(steps) and all(
+        (step.when is not None and not env.truth(step.when))
+        or (step.kind == "sequence" and all_left_out(step.steps or (), env))
+        for step in steps
+    )
 
 
 def _decided(when: Term, env: Environment) -> bool:

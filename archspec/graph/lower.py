@@ -40,19 +40,24 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
     Raises:
         SpecError: E3 for names, E4 for values, E5 for shapes, E6 for a network past the limits.
     """
-    work = Work(limits, spec.work)
+    with spec.authors.come_first():
+        return _lowered(spec, Work(limits, spec.work))
+
+
+def _lowered(spec: Spec, work: Work) -> Graph:
     faults = Faults(work)
     scaling = Scaling(spec.scale, dict(spec.rounded))
     names: dict[str, Value] = {**spec.params, "classes": spec.classes}
-    root = Environment(names, spec.document.span(()), scale=scaling.width, work=work)
+    root = Environment(names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors)
     plans = _plan(spec, root, faults)
     _predict(spec, plans, work.limits)
     builder = Builder(spec.input, work)
-    sequences = Sequences(builder, Names(spec.naming, work, scaling.width), faults)
+    sequences = Sequences(builder, Names(spec.naming, work, scaling.width), faults, spec.authors)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
-    _warn_of_coarse_stem(spec, value, faults)
+    if plans:
+        _warn_of_coarse_stem(spec, value, faults)
     for plan in plans:
         value = network.stage(plan, value)
     value = network.head(value)
@@ -71,7 +76,7 @@ def lower(spec: Spec, limits: Limits | None = None) -> Graph:
         stem=spec.stem.call.word if spec.stem.call else "",
         head=spec.head.call.word if spec.head.call else "",
         origin=spec,
-        warnings=(*spec.warnings, *faults.warnings),
+        warnings=(*spec.warnings, *spec.authors.first(faults.warnings)),
         work=dict(work.by),
     )
 
@@ -158,6 +163,7 @@ class _Lowering:
         values["in_channels"] = value.shape[0]
         env = Environment(values, sequence.span, self.root)
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
+        env.written.update({name: (self.spec.settings[name].term, None) for name in _written(self.spec)})
         values.update(norm=norm["type"], act=act["type"])
         scope = names.open(names.root, key, values, sequence.span)
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
@@ -188,6 +194,11 @@ class _Lowering:
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
+
+
+def _written(spec: Spec) -> list[str]:
+    """The settings that stem and head read, as far as a spec writes them."""
+    return [name for name in ("norm", "act") if spec.document.value.get(name) is not None]
 
 
 def _warn_of_coarse_stem(spec: Spec, value: Node, faults: Faults) -> None:

@@ -55,7 +55,7 @@ class Original:
             raise SpecError(
                 [Diagnostic(fault.code, fault.message, self.region.span, help=fault.help, mentions=fault.mentions)]
             ) from None
-        made, channels = {self.source.name: value.name}, sequences.shape_faults.channels
+        made, channels = {self.source.name: value.name}, sequences.lineage.channels
         for name, operation, read, shape, provenance in self.nodes:
             copied = made[name] = new + name[old:]
             inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Faults, SpecError
+from archspec.diagnostics import Faults, Span, SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Builder, Node
-from archspec.graph.lookahead import last_layer
+from archspec.graph.lineage import Lineage
+from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
 from archspec.graph.shape_faults import ShapeFaults
+from archspec.language.authors import Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -34,11 +36,14 @@ class Sequences:
     builder: Builder
     names: Names
     faults: Faults
+    authors: Authors
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
+    lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shape_faults = ShapeFaults(self.builder)
+        self.lineage = Lineage(self.builder)
+        self.shape_faults = ShapeFaults(self.lineage, self.authors)
 
     def sequence(self, sequence: Sequence, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """A stem, a head, or an edge of a stage."""
@@ -83,8 +88,17 @@ class Sequences:
     def _merge(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         results = []
         for branch in step.branches:
+            if branch.when is not None and not env.truth(branch.when):
+                continue
             inner = self._open(scope, "branch", env, step, branch.name) if branch.name else scope
-            results.append(self.steps(branch.steps, env, inner, flow, value, after))
+            result = self.steps(branch.steps, env, inner, flow, value, after)
+            if result is value and all_left_out(branch.steps, env):
+                help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` for the value itself"
+                raise self.emptied("every step of this branch", branch.span, env, help)
+            results.append(result)
+        if not results:
+            help = "give the merge itself a `when`, or keep one branch"
+            raise self.emptied(f"every branch of this `{step.word}`", step.span, env, help)
         assert step.operation
         return self.add(self.operation(step.operation, {}), tuple(results), scope, env, step, name=step.name)
 
@@ -115,7 +129,11 @@ class Sequences:
     def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or the steps of its ``of``."""
         if step.steps is not None:
-            return self.steps(step.steps, env, scope, flow, value, after)
+            result = self.steps(step.steps, env, scope, flow, value, after)
+            if result is value and all_left_out(step.steps, env):
+                help = "give the layer itself a `when`"
+                raise self.emptied("every step under `of` of this layer", step.span, env, help)
+            return result
         assert step.operation
         values = read_arguments(step.operation, step.arguments, env)
         return self.add(self.operation(step.operation, values), (value,), scope, env, step, terms=step.arguments)
@@ -139,6 +157,10 @@ class Sequences:
         if values["type"] == NONE:
             return value
         return self.add(self.operation(operations()[key], values), (value,), scope, env, at)
+
+    def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
+        """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
+        return SpecError([*self.faults, env.located("E315", f"`when` leaves out {what}", Term(span), help)])
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
@@ -170,16 +192,15 @@ class Sequences:
         provenance = env.place.nodes.get(id(at)) or env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
         if terms and "out" in terms:
-            self.shape_faults.channels[path] = (terms["out"], env)
+            self.lineage.channels[path] = (terms["out"], env)
         try:
             return self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
             env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
             at_fault = terms.get(fault.argument) if terms else None
             written = at.span if isinstance(at, Step) else provenance.span
-            place, labels = env.blame(at_fault or Term(written))
-            if (fault.code, place, fault.message) not in self.faults.found:  # every block may repeat it
-                self.faults.add(self.shape_faults.diagnostic(fault, path, inputs, place, labels))
+            blamed = env.blame(at_fault or Term(written))
+            self.shape_faults.explain(self.faults, fault, path, inputs, at, blamed)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)

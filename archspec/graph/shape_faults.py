@@ -1,104 +1,77 @@
-"""Where a value got its channels and its shape, for faults of shapes."""
+"""Faults of shapes: whose line is at fault, and the shapes that led there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Label, Span
-from archspec.graph.environment import Environment
-from archspec.graph.graph import Builder, Node
-from archspec.language.spec import Term
-from archspec.operations.shapes import ShapeFault, show_shape
+from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.display import counted
+from archspec.graph.environment import Blamed
+from archspec.graph.graph import Node
+from archspec.graph.lineage import Lineage
+from archspec.graph.merge_ways import Causes, MergeWays
+from archspec.language.authors import FOUND, Authors
+from archspec.language.spec import Block, Step
+from archspec.operations.shapes import ShapeFault
 
 
 @dataclass(slots=True)
 class ShapeFaults:
-    """Explains faults of shapes; ``channels`` has the term that gave a node its channels, and where it was read.
+    """Explains faults of shapes. ``told`` has each that was told, and in how many places it is the same."""
 
-    Hundreds of faults may come after the same hundred thousand nodes, so no node is walked twice: of the first
-    ``indexed`` nodes of the builder, ``by_name`` has each, ``changes`` the shapes that led to it, and ``sources`` the
-    node that gave it its channels, or an empty text.
-    """
+    lineage: Lineage
+    authors: Authors
+    causes: Causes = field(init=False)
+    told: dict[tuple[object, ...], tuple[Diagnostic, int]] = field(default_factory=dict)
 
-    builder: Builder
-    channels: dict[str, tuple[Term, Environment]] = field(default_factory=dict)
-    indexed: int = 0
-    by_name: dict[str, Node] = field(default_factory=dict)
-    changes: dict[str, _Changes] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
+    def __post_init__(self) -> None:
+        self.causes = Causes(self.lineage, self.authors)
 
-    def diagnostic(
-        self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], place: Span, labels: tuple[Label, ...]
+    def explain(
+        self, faults: Faults, fault: ShapeFault, path: str, inputs: tuple[Node, ...], at: Step | Block, blamed: Blamed
+    ) -> None:
+        """Add the diagnostic for a fault at the node ``path``, with the shapes that led there.
+
+        A step may have the same fault in each of many blocks, so that it is told of the first, and counted.
+
+        Args:
+            at: the step at fault, or the block whose merge is.
+            blamed: the place at fault, and second places.
+        """
+        key = (fault.code, id(at), fault.argument, None if isinstance(at, Block) else blamed.span)
+        if key in self.told:
+            first, number = self.told[key]
+            self.told[key] = first, number + 1
+            note = f"the same in {counted(number, 'more block' if isinstance(at, Block) else 'more place')}"
+            faults.found[first.code, first.span, first.message] = replace(first, notes=(*first.notes, note))
+            return
+        found = self._diagnostic(fault, path, inputs, at, blamed)
+        if (found.code, found.span, found.message) not in faults.found:
+            faults.add(found)
+            self.told[key] = found, 1
+
+    def _diagnostic(
+        self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], at: Step | Block, blamed: Blamed
     ) -> Diagnostic:
-        """The diagnostic for a fault at the node ``path``, with the chain of shapes that led there."""
-        if fault.channels and (found := self._source_of_channels(inputs[0])):
+        labels, nearer = list(blamed.labels), None
+        if fault.channels and (found := self.lineage.source_of_channels(inputs[0])):
             term, env = found
-            shown = env.blame(term)[0]
-            if shown != place:
-                labels = (Label(shown, f"the {inputs[0].shape[0]} channels come from here"), *labels)
-        notes = (f"in {path}", f"shapes: {self._chain(inputs[0])}")
-        return Diagnostic(
-            fault.code, fault.message, place, labels=labels, notes=notes, help=fault.help, mentions=fault.mentions
-        )
-
-    def moved(self, first: int) -> None:
-        """The builder's nodes from position ``first`` on have other places."""
-        self.indexed = min(self.indexed, first)
-
-    def _index(self) -> None:
-        for node in self.builder.nodes[self.indexed :]:
-            self.by_name[node.name] = node
-        self.indexed = len(self.builder.nodes)
-
-    def _source_of_channels(self, node: Node) -> tuple[Term, Environment] | None:
-        """The term that gave a value its channels, followed back through operations that keep them."""
-        self._index()
-        walked: list[str] = []
-        current: Node | None = node
-        while current is not None and current.name not in self.channels and current.name not in self.sources:
-            walked.append(current.name)
-            channels = current.shape[0]
-            above = (self.by_name.get(name) for name in reversed(current.inputs))  # a residual before its shortcut
-            current = next((n for n in above if n and n.shape[0] == channels), None)
-        source = self.sources.get(current.name, current.name) if current else ""
-        self.sources.update(dict.fromkeys(walked, source))
-        return self.channels[source] if source else None
-
-    def _above(self, node: Node) -> Node | None:
-        """The input through which the chain goes: of a merge the last that is not a gate, as a block's residual."""
-        inputs = [self.by_name.get(name) for name in node.inputs]
+            source = env.blame(term)
+            nearer = source.span if source.certain else None
+            if source.span != blamed.span:
+                labels.insert(0, Label(source.span, f"the {inputs[0].shape[0]} channels come from here"))
+        place, ways = blamed.span, MergeWays(inputs, self.lineage)
+        if not (blamed.certain and self.authors.own(place.source)):
+            nearer = nearer or self.causes.of(ways)
+            if nearer and nearer != place and (not blamed.certain or self.authors.own(nearer.source)):
+                labels = [label for label in labels if label.span != nearer]
+                if blamed.certain or not labels:
+                    labels.insert(0, Label(place, FOUND))
+                place = nearer
+        notes = [f"in {path}", f"shapes: {self.lineage.chain(ways.fork)}"]
         if len(inputs) > 1:
-            gates = node.operation.gates(tuple([above.shape if above else self.builder.input for above in inputs]))
-            inputs = [above for position, above in enumerate(inputs) if position not in gates]
-        return inputs[-1] if inputs else None
-
-    def _chain(self, node: Node) -> str:
-        """The shapes that led to ``node``, where they change: ``input 3x224x224 > conv1 64x112x112``."""
-        self._index()
-        path: list[Node] = []
-        above: Node | None = node
-        while above and above.name not in self.changes:
-            path.append(above)
-            above = self._above(above)
-        found = self.changes[above.name] if above else _Changes(0, ())
-        shape = above.shape if above else self.builder.input
-        for item in reversed(path):
-            if item.shape != shape:
-                found = _Changes(found.number + 1, (*found.last, f"{item.name} {show_shape(item.shape)}")[-MAX_SHAPES:])
-                shape = item.shape
-            self.changes[item.name] = found
-        left_out = ["..."] if found.number > MAX_SHAPES else []
-        last = found.last[-(MAX_SHAPES - 1) :] if left_out else found.last
-        return " > ".join([f"input {show_shape(self.builder.input)}", *left_out, *last])
-
-
-class _Changes(NamedTuple):
-    """How often the shape changed on the way to a node, and the last changes."""
-
-    number: int
-    last: tuple[str, ...]
-
-
-MAX_SHAPES = 7
-"""The most changes of shape that a chain shows."""
+            notes += ways.told(at)
+        return Diagnostic(
+            fault.code, fault.message, place, labels=tuple(labels), notes=tuple(notes), help=fault.help,
+            mentions=fault.mentions,
+        )  # fmt: skip

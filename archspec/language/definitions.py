@@ -64,7 +64,8 @@ class DefinitionScope:
 
     def written(self, section: str) -> Mapping[str, object]:
         """The definitions of this document alone."""
-        return self.document.value.get(section) or {}
+        found = self.document.value.get(section) or {}
+        return {name: definition for name, definition in found.items() if definition is not None}
 
     def visible(self, section: str) -> Mapping[str, DefinitionScope]:
         """Every visible name with the scope whose definition is used here, the nearest definitions first."""
@@ -201,7 +202,8 @@ class DefinitionScope:
     ) -> tuple[dict[str, Term], dict[str, Term], frozenset[str], set[str]]:
         """Parameters, ``let`` in order of dependence, the names that steps may read, and those that ``let`` reads."""
         written, let = cursor.get("params"), cursor.get("let")
-        names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(let.value if let else ())
+        computed = let.filled() if let else {}
+        names = builtin | self.names | frozenset(written.value if written else ()) | frozenset(computed)
         self.faults.work.spend(DEFINING, 2 * len(names) // ENTRIES, cursor.span)
         context = Context(self, names, self.faults)
         early = Context(self, builtin | self.names, self.faults)
@@ -210,7 +212,7 @@ class DefinitionScope:
         if written and let:
             _check_given_once(written, let, self.faults)
         params = {item.key: early.term(item, "any") for item in written.children()} if written else {}
-        terms = {item.key: context.term(item, "number") for item in let.children()} if let else {}
+        terms = {name: context.term(item, "number") for name, item in computed.items()}
         return params, self._in_order(terms), names, context.read
 
     def _in_order(self, terms: dict[str, Term]) -> dict[str, Term]:

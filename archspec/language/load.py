@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
+from archspec.diagnostics import WAYS, Diagnostic, Source, Span, SpecError, cut
+from archspec.language.authors import Authors
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.overrides import with_overrides
 from archspec.language.resolve import Import, resolve
@@ -54,10 +55,11 @@ def load(
     overrides = arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
     allow_outside = arguments.flag(allow_outside, "allow_outside")
     root = str(Path(source.path).parent) if source.path else None
-    work = Work(limits)
-    document = merged(source, root, allow_outside, work)
-    document = with_overrides(document, overrides, work)
-    return resolve(document, _imports(document, root, allow_outside, work), work)
+    work, authors = Work(limits), Authors(source)
+    with authors.come_first():
+        document = merged(source, root, allow_outside, work, authors)
+        document = with_overrides(document, overrides, work, authors)
+        return resolve(document, _imports(document, root, allow_outside, work, authors), work, authors)
 
 
 def source_of(spec: str | os.PathLike[str] | Source) -> Source:
@@ -74,13 +76,13 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
     return Source("<text>", text, "text") if isinstance(spec, str) and "\n" in text else open_spec(text)
 
 
-def merged(source: Source, root: str | None, allow_outside: bool = False, work: Work | None = None) -> Document:
+def merged(source: Source, root: str | None, allow_outside: bool, work: Work, authors: Authors) -> Document:
     """The document of ``source`` over everything that it extends, its stage table by column."""
-    work = work or Work()
     chain = [columns(validate(read(source, work=work), work=work), work)]
     while chain[-1].value.get("extends") is not None:
-        base = read(_base(chain, root, allow_outside), work=work)
-        chain.append(columns(validate(base, work=work), work))
+        base = _base(chain, root, allow_outside)
+        authors.reach(base, chain[-1].span(("extends",)), WAYS[0])
+        chain.append(columns(validate(read(base, work=work), work=work), work))
     document = chain.pop()
     while chain:
         document = overlay(without_claims(document), chain.pop(), work)
@@ -102,7 +104,7 @@ def _base(chain: list[Document], root: str | None, outside: bool) -> Source:
     return found
 
 
-def _imports(document: Document, root: str | None, outside: bool, work: Work) -> tuple[Import, ...]:
+def _imports(document: Document, root: str | None, outside: bool, work: Work, authors: Authors) -> tuple[Import, ...]:
     """The files of definitions that the document imports, each after what it imports itself."""
     found: dict[str, Import] = {}
 
@@ -116,6 +118,7 @@ def _imports(document: Document, root: str | None, outside: bool, work: Work) ->
             real = os.path.realpath(source.path or source.name)
             _check_import(real, above, len(found), span)
             if real not in found:
+                authors.reach(source, span, WAYS[1])
                 imported = validate(read(source, work=work), library=True, work=work)
                 below = visit(imported, (*above, real))
                 found[real] = Import(imported, below, False)

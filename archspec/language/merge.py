@@ -12,25 +12,37 @@ from archspec.work import ENTRIES, MERGING, Work
 def overlay(base: Document, over: Document, work: Work) -> Document:
     """``over`` on top of ``base``: mappings merge key by key, scalars and lists replace, null removes.
 
-    Every value keeps the place it was written at.
+    Among the parameters of a definition, null is a value: it declares a parameter that must be given. Every value
+    keeps the place it was written at.
     """
     work.spend(MERGING, 4 * (len(base.places) + len(over.places)) // ENTRIES, over.span(()))
     places = {**base.places, **over.places}
     ambiguous = {path: reason for path, reason in base.ambiguous.items() if path not in over.places}
-    return Document(over.source, _merged(base.value, over.value), places, {**ambiguous, **over.ambiguous})
+    under = base.value
+    if over.value.get("stages") == NO_STAGES:
+        under = {key: value for key, value in under.items() if key != "stages"}
+    return Document(over.source, _merged(under, over.value), places, {**ambiguous, **over.ambiguous})
 
 
-def _merged(base: Any, over: Any) -> Any:
+def _merged(base: Any, over: Any, path: Path = ()) -> Any:
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     merged = dict(base)
+    keeps_nulls = len(path) == 3 and path[0] in DECLARING and path[2] == "params"
     for key, value in over.items():
-        if value is None and key in merged:
+        if value is None and key in merged and not keeps_nulls:
             del merged[key]
         else:
-            merged[key] = _merged(merged.get(key), value)
+            merged[key] = _merged(merged.get(key), value, (*path, key))
     return merged
 
+
+DECLARING = ("blocks", "fragments")
+"""The definitions that declare parameters."""
+
+
+NO_STAGES: dict[str, Any] = {"count": []}
+"""The table of a network without stages, ``stages: []``, by column."""
 
 CELLS = 4
 """How many cells of a table by row one step turns into a table by column."""
@@ -67,7 +79,7 @@ def columns(document: Document, work: Work) -> Document:
                 places.setdefault(("stages", key), place)
     ambiguous = {_by_column(path): reason for path, reason in document.ambiguous.items()}
     if not rows:
-        table = {"count": []}
+        table = NO_STAGES
     return Document(document.source, {**document.value, "stages": table}, places, ambiguous)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, suggest
 from archspec.hints import Hints
+from archspec.language.authors import Authors
 from archspec.language.merge import columns, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
@@ -27,7 +28,7 @@ def mention(setting: str) -> Mention:
 FORM = mention("key.path=value")
 
 
-def with_overrides(document: Document, settings: Iterable[str | Source], work: Work) -> Document:
+def with_overrides(document: Document, settings: Iterable[str | Source], work: Work, authors: Authors) -> Document:
     """``document`` with each setting merged over it, in order.
 
     Raises:
@@ -35,10 +36,11 @@ def with_overrides(document: Document, settings: Iterable[str | Source], work: W
     """
     faults: list[Diagnostic] = []
     hints = Hints()
-    settings = tuple(settings)
-    if settings:
+    sources = [each if isinstance(each, Source) else Source("overrides", str(each), "override") for each in settings]
+    if sources:
         document = without_claims(document)
-    for setting in settings:
+    authors.given += tuple([_line(source, 0, len(source.text)) for source in sources])
+    for setting in sources:
         try:
             over = columns(validate(override(document, setting, work, hints), partial=True, work=work), work)
             merged = overlay(document, over, work)

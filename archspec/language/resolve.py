@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from archspec.diagnostics import Faults, cut
+from archspec.language.authors import Authors
 from archspec.language.context import Context
 from archspec.language.definitions import (
     BLOCK_NAMES,
@@ -38,6 +39,7 @@ class Import(NamedTuple):
     by_spec: bool
 
 
+NO_TABLE = "write a stage table, or `stages: []` for a network without stages"
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
 DEFAULT_SETTINGS: Mapping[str, str | int] = {
@@ -49,16 +51,19 @@ DEFAULT_SETTINGS: Mapping[str, str | int] = {
 }
 
 
-def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | None = None) -> Spec:
+def resolve(
+    document: Document, imports: tuple[Import, ...] = (), work: Work | None = None, authors: Authors | None = None
+) -> Spec:
     """The spec that a merged and validated document means.
 
-    ``imports`` are the files of definitions, each after those that it imports itself, and ``work`` is what the
-    compilation draws on.
+    ``imports`` are the files of definitions, each after those that it imports itself, ``work`` is what the compilation
+    draws on, and ``authors`` says which of the texts the author wrote.
 
     Raises:
         SpecError: with every unknown name, every expression that does not parse, every cell that does not fit.
     """
-    work = work or Work()
+    work, authors = work or Work(), authors or Authors(document.source)
+    authors.document = document
     faults = Faults(work)
     root = Cursor(document)
     params, waiting = _params(root.get("params"), faults)
@@ -99,8 +104,9 @@ def resolve(document: Document, imports: tuple[Import, ...] = (), work: Work | N
         document=document,
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
-        warnings=tuple(faults.warnings),
+        warnings=authors.first(faults.warnings),
         work=dict(work.by),
+        authors=authors,
     )
     faults.raise_errors()
     return spec
@@ -115,7 +121,7 @@ def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], di
     if cursor is None:
         return {}, {}
     check_parameter_names(cursor, SHORTCUT_NAMES, faults)
-    terms = {item.key: read_term(item, "any", faults) for item in cursor.children()}
+    terms = {name: read_term(item, "any", faults) for name, item in cursor.filled().items()}
     waiting = {key: term for key, term in terms.items() if term.expression and _SCALED.search(term.expression.text)}
     return {key: _value(term, unknown_scale, faults) for key, term in terms.items() if key not in waiting}, waiting
 
@@ -146,7 +152,7 @@ def _stages(
 ) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
-        faults.record("E203", "`stages` is missing", root.span, help="write a stage table")
+        faults.record("E203", "`stages` is missing", root.span, help=NO_TABLE)
         return ()
     return Table(cursor, scope, params, scale, faults).read()
 

@@ -92,7 +92,7 @@ def _or_list(cell: Schema) -> Schema:
 def _spec_keys() -> Schema:
     text, name = _type("string"), _type("string", minLength=1)
     number, size = _type("number string", maxLength=500), _type("integer string", minimum=1)
-    scale = {"width": number, "depth": number, "divisor": size}
+    scale = {"width": _nullable(number), "depth": _nullable(number), "divisor": _nullable(size)}
     init = {
         **dict.fromkeys(("conv", "linear"), _words(*INITIALIZERS)),
         "bias": _words("torch", "zero"),
@@ -166,7 +166,7 @@ def _stage_table() -> Schema:
         **{key: _setting(key) for key in SETTINGS},
     }
     number = _type("number string")
-    rule = {**dict.fromkeys(("depth", "w_0", "w_a", "w_m"), number), "group_width": _nullable(number)}
+    rule = dict.fromkeys(("depth", "w_0", "w_a", "w_m", "group_width"), _nullable(number))
     rule["rounding"] = _words(*ROUNDINGS)
     steps = _list_of("step", "string array object null")
     parameter = _type("number string boolean array object null")
@@ -196,12 +196,12 @@ def _expect() -> Schema:
 def _definitions() -> Schema:
     steps = _list_of("step")
     params, summary = _values(), _type("string null")
-    settings = {key: _nullable(_setting(key)) for key in SETTINGS}
-    either = _list_of("step", "array string", pattern="^none$(?!\n)")
+    settings, optional = {key: _nullable(_setting(key)) for key in SETTINGS}, _nullable(steps)
+    either = _list_of("step", "array string null", pattern="^none$(?!\n)")
     block = {
         **dict.fromkeys(("summary", "channels"), summary),
         **dict.fromkeys(("params", "let"), params),
-        **dict.fromkeys(("residual", "steps"), _nullable(steps)),
+        **dict.fromkeys(("residual", "steps"), optional),
         "merge": _words("add", "concat"),
         "first": _words("residual", "shortcut"),
         "fixed": _object(settings, "object null"),
@@ -213,9 +213,9 @@ def _definitions() -> Schema:
         "layer": _layer(),
         "sequence": _object({"steps": steps, **common()}, required=["steps"]),
         **step,
-        "block": _object(block),
-        "shortcut_definition": _object({"summary": summary, "same": either, "change": either}),
-        "fragment": _object({"summary": summary, "params": params, "let": params, "steps": steps}),
+        "block": _object(block, "object null"),
+        "shortcut_definition": _object({"summary": summary, "same": either, "change": either}, "object null"),
+        "fragment": _object({"summary": summary, "params": params, "let": params, "steps": optional}, "object null"),
     }
 
 
@@ -260,7 +260,8 @@ def _operation(operation: type[Operation]) -> Schema:
 
 
 def _merge() -> Schema:
-    branch = _list_of("step")
+    conditional = {"steps": _nullable(_list_of("step")), "when": common()["when"]}
+    branch = _object(conditional, "array object", items={"$ref": "#/$defs/step"})
     return _type("array object", items=branch, minItems=1, properties=common(), additionalProperties=branch)
 
 

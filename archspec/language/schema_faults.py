@@ -65,7 +65,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         if path[0] == "expect":  # figures, which may be texts such as `25.6M`
             faults.add(ambiguous(document, path))
     if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
-        help = "write a stage table, or `extends: NAME` to build on a spec"
+        help = "write a stage table, `stages: []` for a network without stages, or `extends: NAME` to build on a spec"
         faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
     return document
@@ -107,6 +107,10 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
     instance, wanted = error.instance, error.validator_value
     here, span = _last(path), document.span(path)
     match error.validator:
+        case "additionalProperties" if set(error.schema.get("properties", ())) == {"steps", "when"}:
+            help = "write `- - conv: ...` for a branch of steps, or `{when: ..., steps: [...]}`"
+            message = f"{here} takes a list of steps, or a mapping of `steps` and `when`, not {written(instance)}"
+            yield Diagnostic("E202", message, span, help=help)
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in instance:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.language.authors import Authors
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
 from archspec.language.text.document import Document
@@ -86,10 +87,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch of a merge; an empty sequence is the identity, an empty name opens no scope."""
+    """A branch of a merge; an empty sequence is the identity, an empty name opens no scope.
+
+    ``when`` says whether it is there, and ``span`` is where it is written.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    span: Span
+    when: Term | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +259,8 @@ class Spec:
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
     is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
     ``rounded`` has the widths among its own values that ``scale`` rounded.
-    ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`).
+    ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`), and ``authors`` which of its
+    texts the author wrote.
 
     >>> import archspec
     >>> spec = archspec.load("resnet50")
@@ -280,6 +287,7 @@ class Spec:
     rounded: Mapping[float, int] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    authors: Authors = field(default_factory=Authors, compare=False, repr=False)
 
     @property
     def files(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from archspec.diagnostics import Advice, Diagnostic, Span, cut, suggest
+from archspec.diagnostics import Advice, Diagnostic, Label, Span, cut, suggest
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
@@ -193,9 +193,21 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         return None
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)
-    branches = tuple(Branch(item.key if named else "", read_steps(item, context)) for item in cursors)
+    branches = tuple(_read_branch(item.key if named else "", item, context) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
     return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
+
+
+def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
+    """A branch: its steps, or a mapping of ``steps`` and ``when``."""
+    if not isinstance(cursor.value, dict):
+        return Branch(name, read_steps(cursor, context), cursor.span)
+    steps, when = cursor.get("steps"), cursor.get("when")
+    if steps is None:
+        help = "write `{steps: [...], when: ...}`; the `steps` `[]` are the identity"
+        context.faults.record("E203", "a branch needs `steps`", cursor.span, help=help)
+    condition = context.term(when, "boolean") if when else None
+    return Branch(name, read_steps(steps, context) if steps else (), cursor.span, condition)
 
 
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -235,8 +247,14 @@ def call_arguments(
         if default.constant is None and default.expression is None and key not in given:
             message = f"`{fragment.name}` needs `{key}`"
             help = f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.record("E306", message, at, help=help)
+            context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
     return found
+
+
+def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
+    """Where an author's own definition declares a parameter that must be given."""
+    own = default.span.source.kind != "library"
+    return (Label(default.span, f"`{cut(name)}` has no default"),) if own else ()
 
 
 def parameter_kind(default: Term) -> str:

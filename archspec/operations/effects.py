@@ -76,11 +76,15 @@ class Reach(NamedTuple):
 
     Neighbors read ``stride`` positions apart: position ``p`` reads from ``floor(p * stride - padding)`` on. For an
     operation that enlarges, the stride is a fraction: 1/2 for nearest-neighbor upsampling by 2.
+
+    ``adaptive``: position ``p`` reads up to, and without, ``ceil((p + 1) * stride)``, as adaptive pooling does. The
+    windows then differ in size, and ``extent`` is the largest.
     """
 
     extent: int = 1
     stride: int | Fraction = 1
     padding: int | Fraction = 0
+    adaptive: bool = False
 
 
 HERE = (Reach(),)

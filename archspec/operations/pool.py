@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall, argument, arguments, module_call
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
-from archspec.operations.windows import Windowed, Windows
+from archspec.operations.windows import Windowed, Windows, share
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,11 @@ class Pool(Windowed):
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         rank = len(output) - 1
-        if self.output is not None:
-            split = [divmod(size, parts) for size, parts in zip(inputs[0][1:], output[1:], strict=True)]
-            if self._is_global(rank) or any(rest for _, rest in split):
-                return EVERYWHERE
-            return tuple(Reach(size, size) for size, _ in split)
-        return super().reach(inputs, output)
+        if self.output is None:
+            return super().reach(inputs, output)
+        if self._is_global(rank):
+            return EVERYWHERE
+        return tuple([share(size, parts) for size, parts in zip(inputs[0][1:], output[1:], strict=True)])
 
     def _is_global(self, rank: int) -> bool:
         return self.output is not None and set(per_axis(self.output, rank, "output")) == {1}

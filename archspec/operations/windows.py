@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from archspec.operations.effects import Everywhere, Reach
@@ -49,6 +50,22 @@ class Windowed(Lean, KeepsFormat):
         return tuple(
             [Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes]
         )
+
+
+def share(size: int, parts: int) -> Reach:
+    """How adaptive pooling divides ``size`` positions into ``parts`` windows, which overlap if these do not divide it.
+
+    Window ``p`` is from ``floor(p * size / parts)`` up to, and without, ``ceil((p + 1) * size / parts)``.
+
+    >>> share(6, 2), share(3, 5).extent
+    (Reach(extent=3, stride=3, padding=0, adaptive=False), 2)
+    """
+    stride = Fraction(size, parts)
+    if stride.denominator == 1:
+        return Reach(stride.numerator, stride.numerator)
+    # In lowest terms n / d, a window starts r / d behind a whole position, with every r from 0 to d - 1.
+    n, d = stride.numerator, stride.denominator
+    return Reach(-(-(d - 1 + n) // d), stride, adaptive=True)
 
 
 def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:

@@ -76,8 +76,9 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     if spec is None:
         raise ValueError("another input needs a spec to compile again, and this graph has no spec")
     sizes = _sizes(input)
+    place = Source("input", show_shape(sizes), "argument").part()
     if len(sizes) == len(spec.input):
-        return replace(spec, input=sizes)
+        return replace(spec, input=sizes, authors=spec.authors.given_also(place))
     message = (
         f"the input {show_shape(sizes)} has {len(sizes)} numbers, and that of `{cut(spec.name)}` has {len(spec.input)}"
     )
@@ -85,7 +86,6 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
     rank = mention(f"input={list(sizes)}")
     help = f"{rank.text} makes it a network of another rank, if that is meant"
-    place = Source("input", show_shape(sizes), "argument").part()
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
 

@@ -100,6 +100,8 @@ LOWERED: tuple[tuple[str, list[Any], WrittenPath, bool], ...] = (
         True,
     ),
     ("E504", [{"concat": [["flatten"], []]}], (0, "concat"), True),
+    ("E315", [{"add": [[], [{"act": {"when": False}}]]}], (0, "add", 1), False),
+    ("E315", [{"concat": {"a": {"when": False, "steps": []}}}], (0, "concat"), True),
     ("E506", ["flatten", {"conv": {"out": 8}}], (1, "conv"), True),
     ("E506", [{"pool": {"type": "avg", "output": 1}}, "flatten", {"pool": {"type": "max", "kernel": 1}}], (2,), False),
     ("E507", [{"slice": {"stop": 1000000}}], (0, "slice", "stop"), False),

@@ -159,16 +159,34 @@ def _group(draw: Draw, site: StepSite) -> RawStep:
 
 
 @part
-def branches(draw: Draw, parts: list[list[RawStep]]) -> list[list[RawStep]] | dict[str, list[RawStep]]:
-    """Branches as a list, or as a mapping that names them."""
+def branches(draw: Draw, parts: list[list[RawStep]], optional: StepSite | None = None) -> Any:
+    """Branches as a list, or as a mapping that names them.
+
+    After the first, they may have conditions where ``optional`` has the site; the merge fits with fewer too.
+    """
+    made: list[Any] = [lasting(part) for part in parts]
+    for number in range(1, len(made)):
+        if optional is not None and draw.chance(6):
+            made[number] = {"when": draw.pick(optional.conditions), "steps": made[number]}
     if draw.chance(2):
-        return {f"b{number}": part for number, part in enumerate(parts, 1)}
-    return parts
+        return {f"b{number}": part for number, part in enumerate(made, 1)}
+    return made
+
+
+def lasting(steps: list[RawStep]) -> list[RawStep]:
+    """The steps, the first of them without a condition, so that ``when`` never leaves out all."""
+    if not steps or isinstance(steps[0], str):
+        return steps
+    ((word, given),) = steps[0].items()
+    if isinstance(given, dict):
+        given = {key: value for key, value in given.items() if key != "when"}
+        given = {**given, "steps": lasting(given["steps"])} if word == "sequence" else given
+    return [{word: given}, *steps[1:]]
 
 
 def _add(draw: Draw, site: StepSite) -> RawStep:
     parts = [keepers(draw, site.deeper(), 2) for _ in range(draw.count(1, 3))]
-    return {"add": branches(draw, [[], *parts])}
+    return {"add": branches(draw, [[], *parts], site)}
 
 
 @part
@@ -185,7 +203,7 @@ def gate(draw: Draw, site: StepSite) -> list[RawStep]:
 
 def _multiply(draw: Draw, site: StepSite) -> RawStep:
     factors = [[], gate(draw, site)] if draw.chance(2) else [[], keepers(draw, site.deeper(), 2)]
-    return {"multiply": branches(draw, factors)}
+    return {"multiply": branches(draw, factors, site)}
 
 
 def _concat(draw: Draw, site: StepSite) -> RawStep:
@@ -214,7 +232,8 @@ def _join(draw: Draw, site: StepSite) -> RawStep:
     """Twice the channels, as in a dense block, and a convolution back."""
     parts = [[], keepers(draw, site.deeper(), 2)]
     back = {"out": draw.word(site.width)}
-    return {"sequence": {"steps": [{"concat": branches(draw, parts)}, {"conv" if site.rank else "linear": back}]}}
+    joined = {"concat": branches(draw, parts, site)}
+    return {"sequence": {"steps": [joined, {"conv" if site.rank else "linear": back}]}}
 
 
 # -- layers and calls --------------------------------------------------------------------------------------------------
@@ -238,7 +257,7 @@ def _layer(draw: Draw, site: StepSite) -> RawStep:
 def _layer_of(draw: Draw, site: StepSite) -> RawStep:
     """A separable convolution, or any other steps, in the convolution's place."""
     if draw.chance(2):
-        return {"layer": {"of": keepers(draw, site.plain().deeper(depth=0), 2)}}
+        return {"layer": {"of": lasting(keepers(draw, site.plain().deeper(depth=0), 2))}}
     word = draw.word(site.width)
     deep: RawStep = {"conv": {"out": word, "kernel": 3, "groups": word}}
     return {"layer": {"of": [deep, {"conv": {"out": word}}]}}

@@ -186,12 +186,13 @@ def test_no_map_no_field() -> None:
     assert analyze(compiled(f"{rows}\n{text}")).receptive_field is None
 
 
-def test_pooling_to_a_size_that_does_not_divide_sees_everything() -> None:
+def test_pooling_to_a_size_that_does_not_divide_has_overlapping_windows() -> None:
+    """By hand: four windows of 3 from 10 positions start at 0, 2, 5 and 7, and three of them span 8 at most."""
     text = "input: [3, 10, 10]\nstem: {use: cifar, width: 4}\nstages: {block: basic, count: 1, channels: 4}\n"
     head = "head: [pool: {type: avg, output: 4}, conv: {out: 3, kernel: 3}, flatten, linear: {out: 3}]"
     found = field(text + head)
-    assert (found.scope, found.size) == ("layer1.0.relu2", 7)
-    assert math.isclose(found.center[0], 0)
+    assert (found.scope, found.size, found.stride) == ("conv2", 8 + 6, 2.5)
+    assert math.isclose(found.center[0], (-3 + 4) / 2)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -391,3 +391,8 @@ def test_stages_that_share_a_scope_are_told_apart(run: Run, command: tuple[str, 
     found = run(*command)
     assert re.findall(r"^ *features \((\d)\)", found.out, re.MULTILINE) == list("12345")
     assert not re.search(r"^ *features  ", found.out, re.MULTILINE)
+
+
+def test_a_stride_that_is_a_fraction_is_rounded_in_the_text(run: Run) -> None:
+    told = run("analyze", "vgg11", "--input", "3x256x224").out
+    assert "stride 36.57x32, at avgpool" in told

@@ -51,7 +51,7 @@ def wanted() -> set[str]:
     found |= {
         f"merge {name} {form}" for name in MERGES for form in ("list", "mapping", "name", "one branch", "empty branch")
     }
-    found |= {"merge in a merge", "merge of one value twice", "step when", "step name"}
+    found |= {"branch when", "merge in a merge", "merge of one value twice", "step when", "step name"}
     found |= {f"act {word}" for word in (*ACTIVATIONS, "none")} | {
         f"norm {word}" for word in ("batch", "group", "layer", "instance", "none")
     }
@@ -247,7 +247,8 @@ def _merge(name: str, given: Any) -> Iterator[str]:
     if branches.count([]) > 1:
         yield "merge of one value twice"
     for branch in branches:
-        yield from _steps(branch, inside=True)
+        yield from ("branch when",) * isinstance(branch, dict)
+        yield from _steps(branch["steps"] if isinstance(branch, dict) else branch, inside=True)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -21,6 +21,7 @@ from tests.interpreter.steps import (
     Site,
     act_setting,
     called,
+    emptied,
     holds_layer,
     laid_out,
     left,
@@ -250,6 +251,8 @@ class Interpreter:
                 start = order.index(make.first) + 1
             order[start:] = order[middle:] + order[start:middle]
         if beside is not None:
+            if emptied(definition["residual"], names):
+                raise Refused("every step of the residual is left out")
             written, own = self._setting("drop_path", stage, index, definition)
             p = number(written, names if own else cells)
             if p != 0:

@@ -199,12 +199,20 @@ class Steps:
             found["name"] = self.chance.name()
         return {"sequence": found}
 
-    def branches(self, parts: list[list[Step]]) -> Any:
-        """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge."""
+    def branches(self, parts: list[list[Step]], place: Place | None = None) -> Any:
+        """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge.
+
+        With a ``place``, the merge fits without any of them, so that they may have conditions.
+        """
+        made: list[Any] = list(parts)
+        for number in range(len(made)):
+            if place is not None and self.chance.one_in(6):
+                condition = self.chance.pick((True, False, self.chance.condition(place.conditions)))
+                made[number] = {"steps": made[number], "when": condition}
         if self.chance.one_in(2):
-            return parts
+            return made
         found: dict[str, Any] = {
-            f"{self.chance.pick(('b', 'side', 'x'))}{number}": part for number, part in enumerate(parts)
+            f"{self.chance.pick(('b', 'side', 'x'))}{number}": part for number, part in enumerate(made)
         }
         if self.chance.one_in(4):
             found["name"] = self.chance.name()
@@ -219,7 +227,7 @@ class Steps:
         if form == "shared":
             part = [self.chance.pick((self.conv, self.linear) if place.rank else (self.linear,))(place)]
             return {"add": self.branches([part, part])}
-        return {"add": self.branches([self.several(place.deeper(), 2) for _ in range(self.chance.count(2, 3))])}
+        return {"add": self.branches([self.several(place.deeper(), 2) for _ in range(self.chance.count(2, 3))], place)}
 
     def gate(self, place: Place) -> list[Step]:
         """A number for each channel."""
@@ -247,7 +255,7 @@ class Steps:
             parts = [[], self.several(place.deeper(), 1), self.gate(place)]
         elif form == "one":
             parts = parts[:1]
-        return {"multiply": self.branches(parts)}
+        return {"multiply": self.branches(parts, place if parts[0] == [] else None)}
 
     def concat(self, place: Place) -> Step:
         """Branches joined, and a convolution back; or one branch alone."""
@@ -260,7 +268,7 @@ class Steps:
         if self.chance.one_in(4):
             parts.insert(0, [])
         back = self.chance.pick(("conv", "linear")) if place.rank else "linear"
-        return {"sequence": {"steps": [{"concat": self.branches(parts)}, {back: {"out": self.width(place)}}]}}
+        return {"sequence": {"steps": [{"concat": self.branches(parts, inner)}, {back: {"out": self.width(place)}}]}}
 
     # -- layers and calls ----------------------------------------------------------------------------------------------
 

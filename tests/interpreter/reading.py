@@ -144,16 +144,16 @@ def _by_column(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "stages": {key: [row.get(key) for row in rows] for key in keys}}
 
 
-def merge(under: Any, over: Any) -> Any:
-    """Mappings merge key by key, null removes, anything else replaces."""
+def merge(under: Any, over: Any, path: tuple[str, ...] = ()) -> Any:
+    """Mappings merge key by key, null removes, anything else replaces. A parameter of a definition may be null."""
     if not isinstance(under, dict) or not isinstance(over, dict):
         return over
     found = dict(under)
     for key, value in over.items():
-        if value is None:
+        if value is None and not (len(path) == 3 and path[0] != "stages" and path[2] == "params"):
             found.pop(key, None)
         else:
-            found[key] = merge(found[key], value) if key in found else value
+            found[key] = merge(found[key], value, (*path, key)) if key in found else value
     return found
 
 

@@ -79,6 +79,15 @@ def left(step: Any, names: Names) -> bool:
     return truth(given.get("when", True) if isinstance(given, dict) else True, names)
 
 
+def emptied(steps: list[Any], names: Names) -> bool:
+    """Whether conditions leave out all of some steps."""
+    return bool(steps) and all(
+        not left(step, names)
+        or (isinstance(step, dict) and "sequence" in step and emptied(step["sequence"]["steps"], names))
+        for step in steps
+    )
+
+
 @dataclass
 class Sequence:
     """One sequence of steps being laid out, with all that is inside it.
@@ -160,11 +169,18 @@ class Sequence:
         if not truth(arguments.get("when", True), site.names):
             return value
         own = arguments.get("name")
-        inputs = [
-            self.written(branch, self._named(site, key), value)
-            for key, branch in branches
-            if key not in ("when", "name")
-        ]
+        inputs = []
+        for key, branch in branches:
+            steps = branch["steps"] if isinstance(branch, dict) else branch
+            if key in ("when", "name") or (
+                isinstance(branch, dict) and not truth(branch.get("when", True), site.names)
+            ):
+                continue
+            if emptied(steps, site.names):
+                raise Refused("every step of a branch is left out")
+            inputs.append(self.written(steps, self._named(site, key), value))
+        if not inputs:
+            raise Refused("every branch is left out")
         made = merge(kind, [self.plan.values[each] for each in inputs])
         return self.plan.add(self.naming.node(site.scope, kind, kind, site.names, own), made, inputs)
 
@@ -192,6 +208,8 @@ class Sequence:
                 continue
             if number_ == 0 and self.begins:
                 self.first = found
+            if emptied(given.get("of", []), site.names):
+                raise Refused("every step under `of` is left out")
             if "of" in given:
                 found = self.steps(given["of"], site, found)
             else:
@@ -273,6 +291,7 @@ def holds_layer(steps: Any, file: File) -> bool:
         or holds_layer(name, file)
         or (name in (*MERGES, "sequence", "steps") and holds_layer(given, file))
         or (isinstance(given, list) and holds_layer(given, file))
+        or (isinstance(given, dict) and holds_layer(given.get("steps", []), file))
         for name, given in steps.items()
     )
 

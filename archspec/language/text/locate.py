@@ -25,6 +25,16 @@ def _zoo() -> Mapping[str, Traversable]:
     return {file.name.removesuffix(".yaml"): file for file in found if file.name.endswith(".yaml")}
 
 
+def ships(source: Source) -> bool:
+    """Whether a text is a spec of the zoo."""
+    return source.path is not None and Path(os.path.realpath(source.path)).parent == _zoo_folder()
+
+
+@functools.cache
+def _zoo_folder() -> Path:
+    return Path(os.path.realpath(str(importlib.resources.files("archspec_specs"))))
+
+
 def zoo_names() -> list[str]:
     """The names of the zoo's specs, sorted as people count: resnet18 before resnet101."""
     return sorted(_zoo(), key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name))

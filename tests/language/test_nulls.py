@@ -1,0 +1,88 @@
+"""``null`` means the same in a spec that extends another as in one that stands alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import archspec
+from archspec.work import Limits
+
+BASE = {
+    "archspec": 1,
+    "name": "base",
+    "params": {"wide": 8},
+    "scale": {"width": 1.5, "depth": 2, "divisor": 4},
+    "naming": {"stage": "s{stage}"},
+    "stem": [{"widen": {"out": 8}}],
+    "stages": {"block": "b", "count": 1, "channels": 8, "size": 5, "stride": 2},
+    "shortcut": "down",
+    "head": [],
+    "fragments": {
+        "widen": {"params": {"out": 16, "kernel": 5}, "let": {"g": 2}, "steps": [{"conv": {"out": "out"}}]},
+        "unused": {"steps": []},
+    },
+    "blocks": {
+        "b": {
+            "params": {"size": 3},
+            "act": "silu",
+            "residual": [{"layer": {"out": 8, "kernel": "size", "stride": "stride"}}],
+        }
+    },
+    "shortcuts": {"down": {"same": [], "change": [{"conv": {"out": "out_channels", "stride": "stride"}}]}},
+}
+KEYS = [
+    *("params", "scale", "naming", "shortcut", "stem", "head", "stages", "fragments", "blocks", "shortcuts"),
+    *("params.wide", "scale.width", "scale.depth", "scale.divisor", "naming.stage", "stages.count", "stages.size"),
+    *("fragments.widen", "fragments.unused", "fragments.widen.params", "fragments.widen.params.out"),
+    *("fragments.widen.params.kernel", "fragments.widen.let", "fragments.widen.let.g", "fragments.widen.steps"),
+    *("blocks.b", "blocks.b.params", "blocks.b.params.size", "blocks.b.act", "blocks.b.residual"),
+    *("shortcuts.down", "shortcuts.down.same", "shortcuts.down.change", "stages.stride"),
+]
+
+
+def nulled(value: object, keys: list[str]) -> object:
+    """``value`` with null at a path; where it lacks the path, mappings on the way to it."""
+    if not keys:
+        return None
+    under = value if isinstance(value, dict) else {}
+    return {**under, keys[0]: nulled(under.get(keys[0]), keys[1:])}
+
+
+def outcome(path: Path) -> tuple[object, ...]:
+    try:
+        return (archspec.compile(path, limits=Limits(nodes=500)).fingerprint,)
+    except archspec.SpecError as error:
+        return tuple(sorted((fault.code, fault.message) for fault in error.diagnostics))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_over_another_spec_it_means_what_it_means_alone(tmp_path: Path, key: str) -> None:
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
+    over = {"archspec": 1, "name": "over", "extends": "base", **nulled({}, key.split("."))}  # type: ignore[dict-item]
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump(over))
+    (tmp_path / "alone.yaml").write_text(yaml.safe_dump({**nulled(BASE, key.split(".")), "name": "over"}))  # type: ignore[dict-item]
+    assert outcome(tmp_path / "over.yaml") == outcome(tmp_path / "alone.yaml")
+
+
+def test_a_required_parameter_is_declared_over_a_default(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
+    over = tmp_path / "over.yaml"
+    text = "archspec: 1\nname: over\nextends: base\nfragments: {widen: {params: {out: null}}}\n"
+    over.write_text(text)
+    archspec.compile(over)
+    over.write_text(text + "stem: widen\n")
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(over)
+    (fault,) = caught.value.diagnostics
+    assert fault.code == "E306"
+    assert [(label.span.line, label.text) for label in fault.labels] == [(4, "`out` has no default")]
+
+
+@pytest.mark.parametrize("place", ["classes: w", "stem: [conv: {out: w}]", "act: w", "stages: {count: w}"])
+def test_a_parameter_of_a_spec_that_is_null_is_not_there(place: str) -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"archspec: 1\nname: t\nextends: resnet18\nparams: {{w: null}}\n{place}\n")
+    assert {fault.code for fault in caught.value.diagnostics} <= {"E402", "E204"}
