@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from archspec.diagnostics import Advice, Diagnostic, Label, Span, cut, suggest
+from archspec.diagnostics import Diagnostic, Label, Span, cut
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
 from archspec.language.terms import Cursor, check_name, written
+from archspec.language.unknown_steps import advise_sequence, advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
-from archspec.vocabulary import find, fold
 from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES
 
 COMMON_ARGUMENTS = ("name", "when")
-GROUPS = ("layer", "sequence")
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""
@@ -67,39 +66,13 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
     if fragment is None:
         span = at.key_span if body is not None or at.value is None else at.span
         message = f"no operation or fragment is called `{cut(word)}`"
-        found = _advise_step(word, context)
+        found = advise_step(word, context)
         context.faults.record("E302", message, span, found.hint, help=found.help)
         return None
     if context.level + fragment.extent.levels > MAX_LEVELS:
         context.faults.add(_too_deep(at.key_span))
         return None
     return _read_call(fragment, at, body, context)
-
-
-def _advise_step(word: str, context: Context) -> Advice:
-    """What an unknown step may mean: also an operation with that word as its type, such as ``relu``."""
-    if entry := find(word, "steps"):
-        meant = entry.meant if entry.meant in _callable(context) else ""
-        return Advice(suggest(meant), entry.help, meant)
-    for name in ("act", "norm"):
-        known = arguments(operations()[name])["type"].metadata["words"]
-        types = {fold(each): each for each in known}
-        entry = find(word, name)
-        meant = types.get(fold(word)) or (entry.meant if entry and entry.meant in known else "")
-        if meant:
-            return Advice(suggest(name), f"write `- {name}: {{type: {meant}}}`")
-        if entry and not entry.meant:
-            return Advice("", entry.say)
-    found = context.faults.advise(word, _callable(context))
-    help = "`archspec list operations` and `archspec list fragments` show what a step may be"
-    return found if found.hint else Advice("", help)
-
-
-def _callable(context: Context) -> Iterator[str]:
-    """What a step may name."""
-    yield from operations()
-    yield from GROUPS
-    yield from context.lookup.visible("fragments")
 
 
 def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
@@ -272,18 +245,6 @@ def parameter_kind(default: Term) -> str:
             return "any"
 
 
-def _advise_sequence(word: str, context: Context) -> Advice:
-    """What an unknown fragment of a stem, a head, ``before`` or ``after`` may mean: also a single step."""
-    fragments = tuple(context.lookup.visible("fragments"))
-    found = context.faults.advise(word, fragments, "sequences")
-    if found.hint or found.help:
-        return found
-    if word in operations() or find(word, "steps"):
-        told = "" if word in operations() else _advise_step(word, context).help
-        return Advice("", "; ".join(filter(None, ("a step is written in a list, `[...]`", told))))
-    return Advice("", f"available: {first_of(fragments)}")
-
-
 def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
     if isinstance(cursor.value, list):
@@ -299,7 +260,7 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
         return Sequence((), cursor.span)
     fragment = context.lookup.fragment(named.value, named, context.faults, context.level)
     if fragment is None:
-        found = _advise_sequence(named.value, context)
+        found = advise_sequence(named.value, context)
         message = f"no fragment is called `{cut(named.value)}`"
         context.faults.record("E302", message, named.span, found.hint, help=found.help)
         return Sequence((), cursor.span)

@@ -1,0 +1,52 @@
+"""What a step, or the fragment of a stem or head, may mean if its name is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archspec.diagnostics import Advice, suggest
+from archspec.language.context import Context
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
+from archspec.vocabulary import find, fold
+from archspec.wording import first_of
+
+GROUPS = ("layer", "sequence")
+
+
+def advise_step(word: str, context: Context) -> Advice:
+    """What an unknown step may mean: also an operation with that word as its type, such as ``relu``."""
+    if entry := find(word, "steps"):
+        meant = entry.meant if entry.meant in _callable(context) else ""
+        return Advice(suggest(meant), entry.help, meant)
+    for name in ("act", "norm"):
+        known = arguments(operations()[name])["type"].metadata["words"]
+        types = {fold(each): each for each in known}
+        entry = find(word, name)
+        meant = types.get(fold(word)) or (entry.meant if entry and entry.meant in known else "")
+        if meant:
+            return Advice(suggest(name), f"write `- {name}: {{type: {meant}}}`")
+        if entry and not entry.meant:
+            return Advice("", entry.say)
+    found = context.faults.advise(word, _callable(context))
+    help = "`archspec list operations` and `archspec list fragments` show what a step may be"
+    return found if found.hint else Advice("", help)
+
+
+def _callable(context: Context) -> Iterator[str]:
+    """What a step may name."""
+    yield from operations()
+    yield from GROUPS
+    yield from context.lookup.visible("fragments")
+
+
+def advise_sequence(word: str, context: Context) -> Advice:
+    """What an unknown fragment of a stem, a head, ``before`` or ``after`` may mean: also a single step."""
+    fragments = tuple(context.lookup.visible("fragments"))
+    found = context.faults.advise(word, fragments, "sequences")
+    if found.hint or found.help:
+        return found
+    if word in operations() or find(word, "steps"):
+        told = "" if word in operations() else advise_step(word, context).help
+        return Advice("", "; ".join(filter(None, ("a step is written in a list, `[...]`", told))))
+    return Advice("", f"available: {first_of(fragments)}")
