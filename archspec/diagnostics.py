@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from archspec import arguments
 from archspec.codes import CODES
+from archspec.excerpts import render_all
 from archspec.hints import Hints
-from archspec.source import Source as Source  # a part of each diagnostic, and so importable from here too
+from archspec.source import Label as Label  # a part of each diagnostic, and so importable from here too
+from archspec.source import Source as Source
 from archspec.source import Span as Span
 from archspec.vocabulary import find
-from archspec.wording import LONGEST, bounded, first_of
+from archspec.wording import LONGEST, bounded, brief, first_of, tagged
 
 if TYPE_CHECKING:
     from archspec.work import Work
@@ -25,13 +27,6 @@ Severity = Literal["error", "warning"]
 MAX_HINTS = 50
 MAX_FOUND = 1000
 """After so many, a phase stops."""
-
-
-class Label(NamedTuple):
-    """A second place that helps to understand a fault, and a text about it."""
-
-    span: Span
-    text: str
 
 
 WAYS = ("extended here", "imported here")
@@ -47,6 +42,9 @@ class Mention(NamedTuple):
     name: str
     text: str
     value: str = ""
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,9 @@ class Diagnostic:
             "items": list(self.items),
         }
 
+    def __repr__(self) -> str:
+        return tagged(self, str(self))
+
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
         hint = f" ({self.hint})" if self.hint else ""
@@ -127,28 +128,30 @@ def _place(span: Span | None) -> dict[str, Any]:
     return {"file": span.source.name if span else None, **dict(zip(names, numbers, strict=True))}
 
 
-def with_help(diagnostic: Diagnostic) -> str:
-    """A diagnostic as text, with what to do on a line of its own."""
-    return f"{diagnostic}\n  help: {diagnostic.help}" if diagnostic.help else str(diagnostic)
-
-
 class SpecError(Exception):
     """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text.
 
-    As text it has a line for each fault, and below it what to do, where there is such help.
+    As text it has each fault with the line of the spec that it points to, and what to do.
 
     >>> import archspec
     >>> try:
     ...     archspec.load("resnet5O")
     ... except archspec.SpecError as error:
     ...     print(error)
-    error[E801]: the spec `resnet5O` does not exist, neither as a file nor in the zoo (did you mean `resnet50`?)
+    error[E801]: the spec `resnet5O` does not exist, neither as a file nor in the zoo
+      did you mean `resnet50`?
       help: `archspec list` shows the zoo
     """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = arguments.several(diagnostics, "diagnostics", "a list of Diagnostics", Diagnostic)
-        super().__init__("\n".join([with_help(diagnostic) for diagnostic in self.diagnostics]))
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return render_all(self.diagnostics)
+
+    def __repr__(self) -> str:
+        return tagged(self, "; ".join(map(str, self.diagnostics[:3])))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
@@ -167,7 +170,13 @@ class EnvironmentFault(Exception):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = arguments.instance(diagnostic, "diagnostic", Diagnostic, "a Diagnostic")
-        super().__init__(with_help(diagnostic))
+        super().__init__(self.diagnostic)
+
+    def __str__(self) -> str:
+        return render_all((self.diagnostic,))
+
+    def __repr__(self) -> str:
+        return tagged(self, str(self.diagnostic))
 
 
 @dataclass(slots=True)

@@ -6,9 +6,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-MAX_COLUMN = 200
-"""The most characters to which the cells of a column are filled up: one merge may name thousands of inputs."""
-
 
 def plain(thing: object, *names: str) -> dict[str, Any]:
     """These attributes as JSON has them: sequences as lists, mappings as objects.
@@ -69,6 +66,23 @@ def counted(number: int, word: str) -> str:
     ('1 key', '1,200 keys')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def short(number: int | None) -> str:
+    """A large number with a unit and three digits.
+
+    >>> short(4_089_184_256), short(None)
+    ('4.09 G', 'unavailable')
+    """
+    if number is None:
+        return "unavailable"
+    if number < 1000:
+        return str(number)
+    value, units = number / 1000, "kMGTPE"
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {units[0]}"
 
 
 def display_width(text: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from archspec import arguments
+from archspec.wording import Brief, brief
 
 SourceKind = Literal["file", "text", "standard input", "library", "override", "budget", "argument"]
 
@@ -15,8 +16,8 @@ LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 """What ``str.splitlines`` breaks lines at."""
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
+@dataclass(frozen=True, eq=False, repr=False)
+class Source(Brief):
     """A text that diagnostics point into.
 
     ``kind`` says where the text is from: a ``file``, a ``text`` that Python code gave, ``standard input``; the
@@ -77,5 +78,18 @@ class Span(NamedTuple):
     end_line: int
     end_column: int
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
+
+
+class Label(NamedTuple):
+    """A second place that helps to understand a fault, and a text about it."""
+
+    span: Span
+    text: str
+
+    def __repr__(self) -> str:
+        return brief(self)

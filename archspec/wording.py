@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 LONGEST = 900
 """The most characters of a message, a hint, a help or a note."""
+
+LONGEST_REPR = 200
+"""The most characters of a ``repr``: a person sees it on a line, and a debugger shows many."""
 
 MAX_ITEMS = 12
 """The most items of a list that a text shows. The ``items`` of a diagnostic are all of them."""
@@ -45,3 +50,54 @@ def reason_of(error: OSError) -> str:
     'no such file or directory'
     """
     return (error.strerror or "unknown reason").lower()
+
+
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out very many digits."""
+        return super().repr_int(x, level) if x.bit_length() < 1000 else f"<a number of {x.bit_length()} bits>"
+
+
+_SHORT = _Short()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, 60, 60, 40
+
+
+def brief(thing: object) -> str:
+    """The ``repr`` of a class of fields: its class and fields in one line, of at most :data:`LONGEST_REPR` characters.
+
+    >>> from typing import NamedTuple
+    >>> class Pair(NamedTuple):
+    ...     first: object
+    ...     second: object = None
+    ...     __repr__ = brief
+    >>> Pair("a", [1] * 1000)
+    Pair(first='a', second=[1, 1, 1, 1, 1, 1, ...])
+    """
+    kind = type(thing)
+    described: dict[str, Any] = getattr(kind, "__dataclass_fields__", {})
+    names = [name for name, field in described.items() if field.repr] or [*getattr(kind, "_fields", ())]
+    found = f"{kind.__name__}("
+    for number, name in enumerate(names):
+        if len(found) >= LONGEST_REPR:
+            break
+        found += f"{', ' if number else ''}{name}={_SHORT.repr(getattr(thing, name))}"
+    return bounded(f"{found})", LONGEST_REPR)
+
+
+class Brief:
+    """A dataclass, declared with ``repr=False``, whose ``repr`` is :func:`brief`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return brief(self)
+
+
+def tagged(thing: object, text: str) -> str:
+    """A ``repr`` in words, in one line: ``<Spec resnet50: 4 stages>``.
+
+    >>> tagged(brief, "a b")
+    '<function a b>'
+    """
+    shown = "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: 2 * LONGEST_REPR]])
+    return f"<{bounded(f'{type(thing).__name__} {shown}', LONGEST_REPR - 2)}>"

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+from archspec.wording import Brief
 
 NODES = 150_000
 """The most nodes by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+@dataclass(frozen=True, slots=True, repr=False)
+class Limits(Brief):
     """The limits of one network and of its compilation.
 
     ``nodes`` bounds its nodes, ``elements`` the elements of one value or of all weights together, and ``work`` the
@@ -80,6 +81,7 @@ class Work:
     Traceback (most recent call last):
         ...
     archspec.diagnostics.SpecError: error[E603]: this spec takes more than 100 steps to compile
+      steps: 55% for expanding its blocks and steps, 45% for evaluating its expressions
       help: lower `count`, or write fewer steps and parameters in blocks that repeat, or raise `limits.work`
     """
 

@@ -15,14 +15,16 @@ import click
 import archspec
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.report import Report
+from archspec.analysis.text import PER, comparison_text, exact_comparison, report_text
 from archspec.diagnostics import Diagnostic
 from archspec.operations.shapes import show_shape
 
 from . import options
-from .analysis_text import PER, exact_comparison, put_comparison, put_report
 from .attempt import attempt, refusal, status_of
-from .render import Terminal, put, put_json, show
+from .render import Terminal, show
 from .spelling import as_json
+from .streams import put, put_json
+from .tables import put_blocks
 
 
 @click.command("analyze", cls=options.SpecCommand)
@@ -116,11 +118,11 @@ def _told_apart(reports: Sequence[tuple[str, Report]]) -> list[Report]:
 
 def _put_text(reports: Sequence[Report], per: str | None, several: bool) -> None:
     if several and per is None:
-        put_comparison(reports)
+        put_blocks(comparison_text(reports))
         return
     for number, report in enumerate(reports):
         put("\n" if number else "", end="")
-        put_report(report, per or "stage")
+        put_blocks(report_text(report, per or "stage"))
 
 
 def _data(report: Report, per: str | None) -> dict[str, Any]:

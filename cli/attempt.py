@@ -10,9 +10,10 @@ import click
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, in_one_line
 
-from .render import put_json, say, show
+from .render import show
 from .signals import end_if_asked
 from .spelling import as_json
+from .streams import put_json, say
 
 T = TypeVar("T")
 

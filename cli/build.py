@@ -20,7 +20,8 @@ from archspec.work import Limits
 from . import options
 from .build_text import build_json, put_report, put_saved
 from .progress import leave_lost_folder, progress
-from .render import Terminal, put, put_json, show
+from .render import Terminal, show
+from .streams import put, put_json
 
 if TYPE_CHECKING:
     from torch import fx

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.report import Report
+from archspec.analysis.text import part_table
 from archspec.diagnostics import Diagnostic
-from archspec.display import counted, plain
+from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph
-from archspec.operations.shapes import show_shape
+from archspec.operations.shapes import show_shape, size_of
 
-from .analysis_text import part_table
-from .render import Terminal, put, short
+from .render import Terminal
 from .spelling import as_json
-from .tables import put_keys, put_table, size_of, summed
+from .streams import put
+from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
     from archspec.weights import Loaded
@@ -27,7 +28,7 @@ def put_report(report: Report, loaded: Loaded | None) -> None:
     put(f"{report.name}: {show_shape(report.input)} to {show_shape(report.output)}\n")
     rows = [row[:7] for row in part_table(report, "stage")]
     put_table([("stage", *rows[0][1:]), *rows[1:]], right=(2, 3, 4, 5, 6), header=True, total=True)
-    put(f"\n{summed(report.totals)}\n{counted(report.totals.nodes, 'node')}, every shape confirmed by torch\n")
+    put(f"\n{report.totals}\n{counted(report.totals.nodes, 'node')}, every shape confirmed by torch\n")
     if loaded:
         _put_loaded(loaded)
 

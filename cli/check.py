@@ -12,9 +12,9 @@ from archspec import Diagnostic, Outcome, Source
 from . import options
 from .attempt import status_of
 from .findings import Finding, put_findings
-from .render import DiagnosticPrinter, Terminal, put, put_json
+from .render import DiagnosticPrinter, Terminal
 from .spelling import as_json
-from .tables import summed
+from .streams import put, put_json
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -74,7 +74,7 @@ def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
     for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1
-            put(f"{safe(outcome.file)}: ok, {summed(outcome.totals)}{aside}")
+            put(f"{safe(outcome.file)}: ok, {outcome.totals}{aside}")
         report.add(diagnostics)
         status = max(status, status_of(outcome.diagnostics))
     report.finish(f"{valid} of {total} specs {'is' if valid == 1 else 'are'} valid" if total > 1 else "")

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from .options import Word
-from .render import put
+from .streams import put
 
 INSTALL = {
     "bash": "archspec completion bash > ~/.local/share/bash-completion/completions/archspec",

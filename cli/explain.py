@@ -12,7 +12,7 @@ from archspec.codes import CODES
 from archspec.diagnostics import cut, did_you_mean
 from archspec.explanations import read_page
 
-from .render import put
+from .streams import put
 from .tables import put_table
 
 _BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Iterable
 
 from archspec.codes import CODES
+from archspec.excerpts import MAX_SHOWN
 
 from .findings import Finding
-from .render import MAX_SHOWN, Terminal, say, write
+from .render import Terminal
 from .spelling import with_options
+from .streams import say, write
 
 
 def put(findings: Iterable[Finding]) -> None:

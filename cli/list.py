@@ -19,7 +19,7 @@ from archspec.operations.discovery import operations
 from archspec.work import Work
 
 from . import options
-from .render import put, put_json
+from .streams import put, put_json
 from .tables import put_table
 
 Entry = dict[str, Any]

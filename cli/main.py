@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .render import Terminal, discard, say
+from .render import Terminal
 from .signals import Ended, listen, status
 from .start import leave_out_current_folder
+from .streams import discard, say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

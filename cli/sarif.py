@@ -13,8 +13,8 @@ from archspec.codes import CODES
 from archspec.explanations import read_page
 
 from .findings import Finding
-from .render import put_json
 from .spelling import with_options
+from .streams import put_json
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Span

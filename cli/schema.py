@@ -6,7 +6,7 @@ import click
 
 from archspec.language.schema import library_schema, read_schema
 
-from .render import put_json, say
+from .streams import put_json, say
 
 
 @click.command("schema")

@@ -19,8 +19,9 @@ from archspec.language.text.yaml_writer import to_yaml
 
 from . import options
 from .attempt import demand
-from .render import put_json, show, write
+from .render import show
 from .spelling import as_json
+from .streams import put_json, write
 from .tables import put_table
 
 

@@ -14,8 +14,9 @@ from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 from archspec.testing.update import Update
 
 from .findings import Finding
-from .render import DiagnosticPrinter, Terminal, put, put_json, render, say
+from .render import DiagnosticPrinter, Terminal, render
 from .spelling import as_json
+from .streams import put, put_json, say
 from .suite_run import Tested
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

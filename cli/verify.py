@@ -16,16 +16,17 @@ from archspec.diagnostics import SpecError
 from archspec.display import counted
 from archspec.files import refuse_target, replacing
 from archspec.graph.graph import Graph
-from archspec.operations.shapes import show_shape
+from archspec.operations.shapes import show_shape, size_of
 from archspec.verification.verdict import LEVELS, Level, key_map
 
 from . import options
 from .attempt import refuse
 from .progress import leave_lost_folder, progress
-from .render import Terminal, put, put_json, say, show
+from .render import Terminal, show
 from .signals import end_if_asked
 from .spelling import as_json
-from .tables import put_keys, put_table, size_of
+from .streams import put, put_json, say
+from .tables import put_keys, put_table
 
 if TYPE_CHECKING:
     from archspec.verification.verdict import Keys, Verdict
@@ -167,4 +168,6 @@ def _put_keys(keys: Keys) -> None:
         ("with another shape", list(keys.misshapen)),
         ("with another meaning in the reference", keys.crossed),
     ):
-        put_keys(f"\n{title}", [(name, shapes.get(name, "")) for name in names], indent="  ")
+        if names:
+            put("")
+        put_keys(title, [(name, shapes.get(name, "")) for name in names], indent="  ")

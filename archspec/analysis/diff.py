@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archspec.analysis.diff_text import difference_text
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report, analyze
-from archspec.display import before_and_after, plain
+from archspec.display import before_and_after, counted, plain
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
@@ -18,6 +19,8 @@ from archspec.language.spec import Spec
 from archspec.operations.base import INIT
 from archspec.operations.shapes import Shape
 from archspec.passes.compiling import SpecLike, checked, compile
+from archspec.screen import as_text
+from archspec.wording import Brief, tagged
 from archspec.work import Limits
 
 DEFAULTS: Mapping[str, Any] = {
@@ -44,8 +47,8 @@ WHOLE = ("norm", "act", "stem", "head")
 """Keys whose value is compared as a whole, be it a word or a mapping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+@dataclass(frozen=True, slots=True, repr=False)
+class Change(Brief):
     """A value in both networks: a key, a total, or a :class:`Part`. It is None in a network that does not have it."""
 
     name: str
@@ -53,8 +56,8 @@ class Change:
     after: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Transfer(Brief):
     """The plan for moving weights from the first network into the second, by state-dict key.
 
     ``kept`` have the same shape in both; ``reshaped`` another, with both shapes; ``dropped`` are in the first alone,
@@ -95,6 +98,17 @@ class Difference:
     def __bool__(self) -> bool:
         """Whether anything differs."""
         return not self.same
+
+    def __repr__(self) -> str:
+        names = f"{self.before.name} -> {self.after.name}"
+        if not self:
+            return tagged(self, f"{names}: the same")
+        keys, parts, kept = len(self.keys), len(self.stages), len(self.transfer.kept)
+        return tagged(self, f"{names}: {counted(keys, 'key')}, {counted(parts, 'part')}; {kept:,} weights fit")
+
+    def __str__(self) -> str:
+        """Keys, stages and totals that differ, and which weights fit, as ``archspec diff`` prints them."""
+        return as_text(difference_text(self, self.before.name, self.after.name))
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON, with the whole plan for the weights."""

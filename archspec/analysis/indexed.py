@@ -14,6 +14,7 @@ from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
 from archspec.operations.facts import Facts, applied
 from archspec.operations.shapes import Shape
+from archspec.wording import Brief, brief
 
 
 class Kind(NamedTuple):
@@ -23,9 +24,12 @@ class Kind(NamedTuple):
     facts: Facts
     nodes: int
 
+    def __repr__(self) -> str:
+        return brief(self)
 
-@dataclass(frozen=True)
-class IndexedGraph:
+
+@dataclass(frozen=True, repr=False)
+class IndexedGraph(Brief):
     """A graph, and by position what the analyses ask of each of its nodes.
 
     ``sources`` are the positions of a node's inputs and ``shapes`` their shapes; ``ways`` those of the inputs through

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from archspec import arguments
 from archspec.analysis.numbers import exact
 from archspec.analysis.polynomials import Polynomial, power, product
+from archspec.wording import Brief
 
 Steps = Mapping[int, tuple[tuple[int, int], ...]]
 """For each node, in order, the inputs through which paths come, and by how much each makes a path longer."""
@@ -28,8 +29,8 @@ Section = tuple[tuple[tuple[int, int], ...], ...]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
+@dataclass(frozen=True, slots=True, repr=False)
+class Lengths(Brief):
     """The distribution of path lengths. ``counts[k]`` paths have the length ``k``; None where it was not asked for."""
 
     least: int

@@ -24,13 +24,14 @@ from archspec.analysis.parts import Costs
 from archspec.analysis.strides import Reordered, reordered
 from archspec.graph.storage import SOURCE, storages
 from archspec.operations.effects import Bytes
+from archspec.wording import Brief
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of one element."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+@dataclass(frozen=True, slots=True, repr=False)
+class Memory(Brief):
     """Memory in bytes, for a batch and a dtype. None: an operation has no rule for it.
 
     ``weights`` are the parameters, ``buffers`` the running statistics and counters. ``inference_peak`` is the largest

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph, index_graph, total
-from archspec.display import plain
+from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph, Region
 from archspec.operations.facts import Facts
 from archspec.operations.shapes import Shape
+from archspec.wording import Brief
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+@dataclass(frozen=True, slots=True, repr=False)
+class Costs(Brief):
     """What a part of a network costs, for one example. None: an operation in it has no rule for that cost.
 
     ``params`` and ``buffers`` are elements, ``trainable`` those of the parameters that are not frozen; ``macs`` are
@@ -40,8 +41,8 @@ class Costs:
         return plain(self, "params", "trainable", "buffers", "macs", "flops", "activations", "elementwise")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+@dataclass(frozen=True, slots=True, repr=False)
+class Part(Brief):
     """A stage, a block, an operation, or a part outside the stages.
 
     ``block`` is the name of the block, fragment or operation that it is made of. ``count`` is the number of blocks in a
@@ -93,8 +94,8 @@ def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+@dataclass(frozen=True, slots=True, repr=False)
+class Parts(Brief):
     """The parts of a network. ``trainable`` says of each node whether its weights are trained."""
 
     network: IndexedGraph
@@ -147,8 +148,8 @@ class Parts:
         return [Part(name, calls.get(name, ""), 0, output, self.costs(first, last))]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+@dataclass(frozen=True, slots=True, repr=False)
+class Totals(Brief):
     """The costs of a whole network.
 
     ``layers`` is the paper's count: convolution and linear layers on the longest way, shortcuts and gates aside.
@@ -166,6 +167,11 @@ class Totals:
     params_by_operation: Mapping[str, int]
     activations_without_global_pools: int
     intensity: float | None
+
+    def __str__(self) -> str:
+        """The size of a network: ``25,557,032 parameters, 4.09 G MACs, 50 layers``."""
+        costs = self.costs
+        return f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(self.layers, 'layer')}"
 
 
 def measure_totals(graph: Graph) -> Totals:

@@ -28,6 +28,7 @@ from archspec.analysis.indexed import IndexedGraph
 from archspec.analysis.lengths import Lengths, Steps, find_cuts, leading_to, walks_to
 from archspec.analysis.numbers import decimal, exact
 from archspec.graph.storage import SOURCE
+from archspec.wording import LONGEST_REPR, bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ class Paths:
     def __repr__(self) -> str:
         # Python refuses to print integers of very many digits.
         found = map(exact, (self.skip_paths, self.graph_paths))
-        skip, whole = (decimal(each) if isinstance(each, int) else each for each in found)
+        skip, whole = (bounded(decimal(each) if isinstance(each, int) else each, 40) for each in found)
         counts = f"skip_paths={skip}, graph_paths={whole}"
-        lengths = f"in_blocks={self.in_blocks}, in_layers={self.in_layers}"
-        return f"Paths(residual_blocks={self.residual_blocks}, {counts}, {lengths}, gates_counted={self.gates_counted})"
+        # The rest comes after the counts, and is cut first.
+        lengths = f"in_blocks={self.in_blocks}, in_layers={self.in_layers}, gates_counted={self.gates_counted}"
+        return bounded(f"Paths(residual_blocks={self.residual_blocks}, {counts}, {lengths})", LONGEST_REPR)
 
     @property
     def log2_skip_paths(self) -> float:

@@ -13,6 +13,7 @@ from archspec.analysis.indexed import IndexedGraph
 from archspec.graph.storage import SOURCE
 from archspec.operations.effects import Everywhere, Reach
 from archspec.operations.shapes import Shape, Size, collapse
+from archspec.wording import Brief
 
 MAX_FIELD = 2**40
 """A field of more pixels, or of positions further apart, is that of the whole map. No input is as large, and in a
@@ -47,8 +48,8 @@ class _Interval(NamedTuple):
         return _Interval(firsts, lasts, _whole(Fraction(self.shift * length, len(self.firsts))))
 
 
-@dataclass(frozen=True, slots=True)
-class ReceptiveField:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReceptiveField(Brief):
     """The receptive field at ``scope``, the last map before the network looks at everything at once.
 
     ``size`` and ``stride`` are in pixels of the input, one number where all axes agree; ``center`` is where the field

@@ -13,6 +13,7 @@ from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths_to
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
+from archspec.analysis.text import report_text
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
 from archspec.display import html_table, plain
 from archspec.graph.graph import Graph
@@ -20,6 +21,8 @@ from archspec.hints import Hints
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
+from archspec.screen import as_text
+from archspec.wording import tagged
 from archspec.work import Limits
 
 if TYPE_CHECKING:
@@ -113,6 +116,13 @@ class Report:
                 for label, shape in self.outputs.items()
             }
         return found
+
+    def __repr__(self) -> str:
+        return tagged(self, f"{self.name}: {self.totals}, {shown(self.paths.skip_paths)} skip paths")
+
+    def __str__(self) -> str:
+        """The totals, a row for each stage, and the lengths of the paths, as ``archspec analyze`` prints them."""
+        return as_text(report_text(self, "stage"))
 
     def _repr_html_(self) -> str:
         blocks, paths = self.paths.residual_blocks, shown(self.paths.skip_paths)

@@ -23,6 +23,7 @@ from archspec.language.spec import Spec
 from archspec.operations.base import Operation
 from archspec.operations.facts import applied
 from archspec.operations.shapes import Shape, ShapeFault, show_shape
+from archspec.wording import Brief, brief, first_of, tagged
 from archspec.work import ENTRIES, EXPANDING, MAX_ELEMENTS, MAX_NODES, STEPS_OF_A_NODE, Limits, Work
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Node(NamedTuple):
     shape: Shape
     provenance: Provenance | None = None
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     @property
     def span(self) -> Span | None:
         """The author's line that asked for it."""
@@ -62,8 +66,8 @@ class Node(NamedTuple):
         return self.name.rpartition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+@dataclass(frozen=True, slots=True, repr=False)
+class Region(Brief):
     """A stage or a block: the nodes from ``first`` up to, and without, ``last``, which turn ``source`` into ``result``.
 
     ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` the block's name in the spec. ``shortcut``:
@@ -123,8 +127,10 @@ class Graph:
         return text(self)
 
     def __repr__(self) -> str:
-        shapes = ", ".join(show_shape(self.shape(name)) for name in self.outputs.values())
-        return f"<Graph {self.name}: {show_shape(self.input)} to {shapes}, {counted(len(self.nodes), 'node')}>"
+        blocks = sum(region.kind == "block" for region in self.regions)
+        ends = [show_shape(self.by_name[name].shape) for name in self.outputs.values() if name in self.by_name]
+        shapes = f"{show_shape(self.input)} to {first_of(ends, most=3)}"
+        return tagged(self, f"{self.name}: {counted(blocks, 'block')}, {counted(len(self.nodes), 'node')}, {shapes}")
 
     @property
     def files(self) -> frozenset[str]:

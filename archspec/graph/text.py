@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archspec.display import MAX_COLUMN
 from archspec.operations.base import Operation, arguments
 from archspec.operations.shapes import show_shape
+from archspec.screen import TextTable, as_text
 
 if TYPE_CHECKING:
     from archspec.graph.graph import Graph, Node
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 def text(graph: Graph) -> str:
     """The rows of a graph in aligned columns, two spaces apart. A very wide cell widens its own row only."""
-    rows = table(graph)
-    widths = [min(MAX_COLUMN, max(map(len, column))) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return as_text([TextTable(table(graph))])
 
 
 def table(graph: Graph) -> list[tuple[str, ...]]:

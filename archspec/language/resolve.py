@@ -21,8 +21,8 @@ from archspec.language.definitions import (
 )
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
-from archspec.language.scaling import Scaling, unknown_scale
-from archspec.language.spec import CompoundScaling, Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
+from archspec.language.spec import Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole

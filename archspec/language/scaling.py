@@ -5,9 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from archspec.diagnostics import Diagnostic, Faults
+from archspec.diagnostics import Diagnostic, Faults, Span
 from archspec.language.expressions.values import LIMIT, ExpressionFault, Number, make_divisible
-from archspec.language.spec import CompoundScaling
+
+
+@dataclass(frozen=True, slots=True)
+class CompoundScaling:
+    """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``.
+
+    ``asked``: the spec writes the divisor itself, so that it knows that widths are rounded.
+    """
+
+    width: float
+    depth: float
+    divisor: int
+    asked: bool
+    span: Span
 
 
 @dataclass(slots=True)

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.display import counted
 from archspec.language.authors import Authors
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
+from archspec.language.scaling import CompoundScaling
 from archspec.language.text.document import Document
+from archspec.language.text.yaml_writer import to_yaml
 from archspec.operations.base import Operation
+from archspec.operations.shapes import show_shape
+from archspec.wording import Brief, tagged
 from archspec.work import ENTRIES
 
 LANGUAGE_VERSION = 1
@@ -44,8 +49,8 @@ class Definitions(Protocol):
     def visible(self, section: str) -> Mapping[str, object]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+@dataclass(frozen=True, slots=True, repr=False)
+class Term(Brief):
     """A value as a spec writes it: a constant, an expression, or a list of terms (one a spatial axis)."""
 
     span: Span
@@ -66,8 +71,8 @@ class Term:
         return self.names | {self.constant} if isinstance(self.constant, str) else self.names
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+@dataclass(frozen=True, slots=True, repr=False)
+class Setting(Brief):
     """A setting's word, and for ``norm: {type: batch, eps: 0.001}`` the arguments beside it.
 
     ``typed`` is false for a mapping without a ``type``; the word is then the default.
@@ -85,8 +90,8 @@ class Setting:
         return reads.union(*[term.reads for term in self.arguments.values()]) if self.arguments else reads
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+@dataclass(frozen=True, slots=True, repr=False)
+class Branch(Brief):
     """A branch of a merge; an empty sequence is the identity, an empty name opens no scope.
 
     ``when`` says whether it is there, and ``span`` is where it is written.
@@ -98,8 +103,8 @@ class Branch:
     when: Term | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+@dataclass(frozen=True, slots=True, repr=False)
+class Step(Brief):
     """One step of a sequence.
 
     ``operation`` is the class of an operation or a merge, and of the convolution in a ``layer``. ``arguments`` are the
@@ -121,8 +126,8 @@ class Step:
     has_layer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sequence(Brief):
     """A stem, a head, or the steps before or after a stage: steps, or the call of one fragment."""
 
     steps: tuple[Step, ...]
@@ -138,8 +143,8 @@ class Extent(NamedTuple):
     levels: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+@dataclass(frozen=True, slots=True, repr=False)
+class Fragment(Brief):
     """A named sequence with parameters. ``let`` is in order of dependence; a parameter of None must be given."""
 
     name: str
@@ -152,8 +157,8 @@ class Fragment:
     extent: Extent
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+@dataclass(frozen=True, slots=True, repr=False)
+class Block(Brief):
     """A block: ``merge(shortcut(x), residual(x))`` where ``residual`` is true, else just its steps.
 
     ``shortcut_first`` puts the shortcut before the residual, in execution and in the state dict. ``reads`` are all
@@ -177,8 +182,8 @@ class Block:
     extent: Extent
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+@dataclass(frozen=True, slots=True, repr=False)
+class Shortcut(Brief):
     """The path beside a residual, if the residual keeps the shape and if it changes it.
 
     A tuple of steps, ``"none"`` for no shortcut, or None where the definition says nothing. ``reads`` are all names
@@ -193,8 +198,8 @@ class Shortcut:
     reads: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cell(Brief):
     """One stage's cell in one column: one entry for the stage, or one a block (``[64, 72]``)."""
 
     entries: tuple[Any, ...]
@@ -206,8 +211,8 @@ class Cell:
         return self.entries[index] if self.by_block else self.entries[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+@dataclass(frozen=True, slots=True, repr=False)
+class Stage(Brief):
     """A row of the stage table. Each entry of ``blocks`` is the block of the stage, or one for each of its blocks."""
 
     number: int
@@ -216,8 +221,8 @@ class Stage:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+@dataclass(frozen=True, slots=True, repr=False)
+class Template(Brief):
     """A name with expressions in braces: ``layer{stage}``."""
 
     parts: tuple[str | Expression, ...]
@@ -236,20 +241,6 @@ class Template:
     def render(self, values: Mapping[str, Value], scale: Callable[[float], Value]) -> str:
         """The name for one node or scope. Raises ExpressionFault."""
         return "".join([part if isinstance(part, str) else str(part.run(values, scale)) for part in self.parts])
-
-
-@dataclass(frozen=True, slots=True)
-class CompoundScaling:
-    """Compound scaling (Tan and Le 2019): channels times ``width`` rounded to ``divisor``, counts times ``depth``.
-
-    ``asked``: the spec writes the divisor itself, so that it knows that widths are rounded.
-    """
-
-    width: float
-    depth: float
-    divisor: int
-    asked: bool
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +279,13 @@ class Spec:
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     authors: Authors = field(default_factory=Authors, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        return tagged(self, f"{self.name}: {counted(len(self.stages), 'stage')}, input {show_shape(self.input)}")
+
+    def __str__(self) -> str:
+        """The whole spec after ``extends`` and overrides, as YAML."""
+        return to_yaml(self.document, comments=False).rstrip("\n")
 
     @property
     def files(self) -> frozenset[str]:

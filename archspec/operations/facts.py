@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from archspec.operations.base import Operation
 from archspec.operations.effects import HERE, Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved
 from archspec.operations.shapes import Shape
+from archspec.wording import Brief
 
 MEMORY = 4096
 """How many operations at a size a process remembers: variants of a network have most of theirs in common."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+@dataclass(frozen=True, slots=True, repr=False)
+class Facts(Brief):
     """What one operation costs for one example, at one size of inputs. None: the operation has no rule for it.
 
     All are elements: ``elements`` those of the output, ``read`` those of its inputs, ``buffers`` those of the state

@@ -125,3 +125,12 @@ def merge_fault(verb: str, first: Shape, other: Shape, assumed: Shape | None, *,
         assumed=assumed,
         channels=channels,
     )
+
+
+def size_of(shape: tuple[int, ...]) -> str:
+    """The shape of a tensor, for people.
+
+    >>> size_of((64, 3, 7, 7)), size_of(())
+    ('64x3x7x7', 'a number')
+    """
+    return show_shape(shape) if shape else "a number"

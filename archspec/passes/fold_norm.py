@@ -11,6 +11,7 @@ from archspec.graph.graph import Graph
 from archspec.graph.state import state as tensors_of
 from archspec.operations.norm import Norm
 from archspec.passes.rewrite import with_nodes
+from archspec.wording import brief
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +22,9 @@ class Trained(NamedTuple):
 
     graph: Graph
     state: Mapping[str, Tensor]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def fold_norm(network: Trained) -> Trained:

@@ -19,7 +19,7 @@ from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
 from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
 from archspec.vocabulary import find
-from archspec.wording import first_of
+from archspec.wording import Brief, brief, first_of
 
 __all__ = [
     "NAMES",
@@ -72,8 +72,8 @@ def compare_claims(measures: Measures, budgets: Iterable[str | Source] = ()) -> 
     yield from map(measures.compare, claims)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+@dataclass(frozen=True, slots=True, repr=False)
+class Claim(Brief):
     """One expectation: of which stage (empty: the network), what, which value, and where these are written.
 
     ``value`` is as a spec has it, or an Expectation already.
@@ -99,6 +99,9 @@ class Compared(NamedTuple):
     claim: Claim
     measured: int | Shape | None
     fault: Diagnostic | None
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def own_claims(graph: Graph) -> Iterator[Claim]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from archspec import arguments
 from archspec.analysis.memory import ITEM_BYTES
-from archspec.analysis.parts import Totals, sum_up
+from archspec.analysis.parts import sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
-from archspec.display import plain
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed
 from archspec.language.load import OVERRIDES, load, source_of
@@ -25,7 +23,9 @@ from archspec.language.spec import Spec
 from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
 from archspec.passes.compiling import SpecLike, checked, compile
-from archspec.testing.expectations import Compared, Measures, claims_of, compare_claims
+from archspec.testing.expectations import Measures, claims_of, compare_claims
+from archspec.testing.outcome import Case as Case
+from archspec.testing.outcome import Outcome as Outcome
 from archspec.work import Limits
 
 if TYPE_CHECKING:
@@ -42,112 +42,6 @@ LARGEST = 250_000_000
 """Parameters up to which a network is run: one copy of the weights is then 1 GB, and two are held at a time."""
 
 NO_TORCH = "torch is not installed"
-
-
-class SpecEdit(NamedTuple):
-    """The lines of an expectation as they are written, and with the measured value."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that was tested.
-
-    ``name`` is ``valid``, an expectation such as ``expect.params``, or one of :data:`CASES`. ``span`` is the place that
-    it speaks of, or None. ``left_out`` says why it was not tested, ``compared`` what a wrong expectation was compared
-    with; ``note`` is for the pass, on which batch and input it was.
-    """
-
-    name: str
-    span: Span | None
-    diagnostics: tuple[Diagnostic, ...] = ()
-    seconds: float = 0.0
-    left_out: str = ""
-    compared: Compared | None = None
-    note: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether it was tested and no fault was found; a warning is not a fault."""
-        return not self.left_out and not self.failed
-
-    @property
-    def failed(self) -> bool:
-        """Whether a fault was found."""
-        return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
-
-    @property
-    def change(self) -> SpecEdit | None:
-        """How the lines of a wrong expectation would read with the measured value."""
-        from archspec.testing.edits import edited_lines  # only a wrong expectation needs these
-        from archspec.testing.update import edit_of  # likewise
-
-        edit = edit_of(self.compared) if self.compared else None
-        return SpecEdit(*edited_lines(edit)) if edit else None
-
-    def as_data(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
-        return {
-            "name": self.name,
-            "line": self.span.line if self.span else None,
-            "status": "left out" if self.left_out else "failed" if self.failed else "passed",
-            "left_out": self.left_out,
-            "seconds": round(self.seconds, 3),
-            "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What checking one spec gave.
-
-    ``spec`` is how the spec was named, ``file`` how diagnostics call it, and ``path`` the absolute path of its file,
-    or None. ``graph`` and ``totals`` are None where it does not compile.
-
-    >>> import archspec
-    >>> archspec.check("resnet5O").as_data()["valid"]
-    False
-    """
-
-    spec: str
-    file: str
-    path: str | None
-    cases: tuple[Case, ...]
-    graph: Graph | None = None
-    totals: Totals | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing failed. What was left out has not failed; :attr:`left_out` has it."""
-        return not any(case.failed for case in self.cases)
-
-    valid = passed
-
-    @property
-    def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All that is to be said about the spec, once each."""
-        return tuple(dict.fromkeys(diagnostic for case in self.cases for diagnostic in case.diagnostics))
-
-    @property
-    def left_out(self) -> tuple[Case, ...]:
-        """The cases that were not tested."""
-        return tuple(case for case in self.cases if case.left_out)
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return sum(case.seconds for case in self.cases)
-
-    def as_data(self) -> dict[str, Any]:
-        """As plain data, for JSON, without the cases. The figures are missing where the spec does not compile."""
-        found = plain(self, "spec", "file", "valid")
-        if self.graph and self.totals:
-            found |= {"name": self.graph.name, "hash": self.graph.fingerprint}
-            found |= plain(self.totals.costs, "params", "macs") | plain(self.totals, "layers", "nodes")
-            found |= plain(self.graph, "output")
-        return {**found, "diagnostics": [diagnostic.as_data() for diagnostic in self.diagnostics]}
 
 
 def every_case(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from archspec import arguments
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, html_table, plain
+from archspec.wording import Brief, tagged
 
 Level = Literal["keys", "graph", "outputs"]
 LEVELS: tuple[Level, ...] = ("keys", "graph", "outputs")
@@ -31,8 +32,8 @@ written. Two equal networks may differ in this order, and sums in another order 
 """
 
 
-@dataclass(frozen=True)
-class Keys:
+@dataclass(frozen=True, repr=False)
+class Keys(Brief):
     """How two state dicts compare.
 
     ``missing`` are keys that only the reference has, and ``extra`` keys that only the spec's network has. ``misshapen``
@@ -85,8 +86,8 @@ class Keys:
         return f"{count}, the reference {self.reference_count:,}: {self.difference}; {params}"
 
 
-@dataclass(frozen=True)
-class Graphs:
+@dataclass(frozen=True, repr=False)
+class Graphs(Brief):
     """Whether the graphs are isomorphic.
 
     ``steps`` and ``reference_steps`` count the operations, and ``difference`` says where the graphs differ.
@@ -110,8 +111,8 @@ class Graphs:
         return steps if self.held else f"{steps}, the reference {self.reference_steps:,}"
 
 
-@dataclass(frozen=True)
-class Gap:
+@dataclass(frozen=True, repr=False)
+class Gap(Brief):
     """The largest difference: absolute, relative to the largest number of the reference's tensor, and where it is.
 
     ``at`` is the tensor, and ``index`` the place in it, from 0.
@@ -128,8 +129,8 @@ class Gap:
         return f"{self.largest:.3g} ({self.relative:.3g} of the largest){place}"
 
 
-@dataclass(frozen=True)
-class Outputs:
+@dataclass(frozen=True, repr=False)
+class Outputs(Brief):
     """How far results are apart with equal weights.
 
     ``reason`` says why they could not be compared; where that is because nothing says which weights belong together,
@@ -240,7 +241,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         levels = ", ".join(f"{level} {answer}" for level, (_, answer, _) in zip(self.levels, self.rows, strict=True))
-        return f"<Verdict: {self.spec} against {self.reference}: {levels}>"
+        return tagged(self, f"{self.spec} against {self.reference}: {levels}")
 
     def __str__(self) -> str:
         """The levels, and below them what differs."""

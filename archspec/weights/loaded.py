@@ -9,10 +9,11 @@ from typing import Any
 from archspec.diagnostics import Diagnostic
 from archspec.display import before_and_after, plain
 from archspec.operations.shapes import Shape
+from archspec.wording import Brief
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+@dataclass(frozen=True, slots=True, repr=False)
+class Loaded(Brief):
     """Which weights were loaded and which were not: ``model.meta["weights"]`` of a model that was built with some.
 
     Every key of the network is either in ``loaded`` or in ``initialized``. The initialized tensors follow the spec's

@@ -208,9 +208,7 @@ def test_paths_are_told_with_every_count() -> None:
 
 def test_a_report_is_told_without_what_it_is_computed_from() -> None:
     told = repr(archspec.analyze(spec(SMALL)))
-    assert told.startswith("Report(name='tested', input=(3, 8, 8), outputs={'output': (5,)}, totals=")
-    assert told.endswith(f", unavailable={{}}, convention={CONVENTION!r}, file='')")
-    assert "counts" not in told
+    assert told == "<Report tested: 2,593 parameters, 58.2 k MACs, 8 layers, 8 skip paths>"
 
 
 def test_without_lengths_a_share_of_paths_needs_them() -> None:

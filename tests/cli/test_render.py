@@ -12,11 +12,13 @@ import pytest
 
 import archspec
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span
-from archspec.display import counted, display_width
+from archspec.display import counted, display_width, short
+from archspec.screen import TextTable, as_text
 from archspec_cli import render
-from archspec_cli.render import DiagnosticPrinter, Terminal, short
+from archspec_cli.render import DiagnosticPrinter, Terminal
 from archspec_cli.spelling import OPTIONS, as_json
-from archspec_cli.tables import plain, put_table
+from archspec_cli.streams import say
+from archspec_cli.tables import put_table
 
 PIPE = Terminal()
 
@@ -301,13 +303,14 @@ def test_things_are_counted() -> None:
 
 
 def test_columns_are_aligned_by_what_is_seen() -> None:
-    assert plain([("name", "params"), ("東京", "1"), ("e\u0301t", "1,234")], right=(1,), indent="  ") == (
+    rows = [("name", "params"), ("東京", "1"), ("e\u0301t", "1,234")]
+    assert as_text([TextTable(rows, right=(1,), indent="  ")]) == (
         "  name  params\n  東京       1\n  e\u0301t     1,234"
     )
 
 
 def test_a_table_has_no_space_at_the_ends_of_lines() -> None:
-    assert plain([("a", "long"), ("b", "")]) == "a  long\nb"
+    assert as_text([TextTable([("a", "long"), ("b", "")])]) == "a  long\nb"
 
 
 @pytest.mark.parametrize("stream", [Tty, io.StringIO])
@@ -328,7 +331,7 @@ def test_a_message_that_cannot_be_written_does_not_end_the_work(monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=full, fileno=lambda: -1))
-    render.say("lost")
+    say("lost")
 
 
 def test_only_a_long_list_of_items_is_put_below() -> None:

@@ -157,8 +157,8 @@ def test_a_verdict_as_data_is_json() -> None:
 
 def test_a_verdict_as_text_and_html() -> None:
     same, other = verdict(Residual()), verdict(changed(lambda m: setattr(m.part("bn3"), "eps", 1e-3)))
-    assert repr(same) == "<Verdict: tested against Residual: keys no, graph yes, outputs yes>"
-    assert repr(other) == "<Verdict: tested against Residual: keys no, graph no, outputs ->"
+    assert repr(same) == "<Verdict tested against Residual: keys no, graph yes, outputs yes>"
+    assert repr(other) == "<Verdict tested against Residual: keys no, graph no, outputs ->"
     first, *levels, keys, graph = str(other).splitlines()
     assert first == "tested against Residual, on 2x3x16x16"
     assert [line[:20].split() for line in levels] == [

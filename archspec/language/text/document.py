@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source, Span
+from archspec.wording import Brief, brief
 
 Path = tuple[str | int, ...]
 YamlValue = None | bool | int | float | str | list[Any] | dict[str, Any]
@@ -25,9 +26,12 @@ class Place(NamedTuple):
     key: Span | None
     value: Span
 
+    def __repr__(self) -> str:
+        return brief(self)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Document:
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Document(Brief):
     """What a source says. ``value`` is shared where aliases share it, and is never mutated.
 
     ``places`` has the path of every value, ``()`` being the root. ``ambiguous`` has the paths of plain scalars that

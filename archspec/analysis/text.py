@@ -1,26 +1,24 @@
-"""The text of ``archspec analyze``: totals, the table of parts, the lengths of the paths, and a comparison."""
+"""A report as ``print`` and ``archspec analyze`` show it: totals, parts, lengths of paths; and a comparison."""
 
 from __future__ import annotations
 
 import math
-import sys
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.lengths import Lengths
 from archspec.analysis.numbers import exact, shown
 from archspec.analysis.parts import Costs, Part
 from archspec.analysis.paths import MANY_BLOCKS, Paths
-from archspec.analysis.report import Report
-from archspec.display import counted
+from archspec.display import counted, short
 from archspec.operations.shapes import show_shape
+from archspec.screen import Bars, TextBlock, TextTable
 
-from .render import Terminal, put, short
-from .tables import put_table
+if TYPE_CHECKING:
+    from archspec.analysis.report import Report
 
 PER: dict[str, Callable[[Report], tuple[Part, ...]]] = {
     "stage": attrgetter("rows"),
@@ -29,11 +27,6 @@ PER: dict[str, Callable[[Report], tuple[Part, ...]]] = {
 }
 """The parts that can have a row each, and how to get them."""
 
-BARS = "▁▂▃▄▅▆▇█"
-PLAIN_BARS = ".:-=+*#@"
-WIDTH = 60
-"""The most bars in a histogram."""
-
 JACOBIAN = (
     "The paths are those of the gradient, with the activation functions held fixed. They are not paths of the forward "
     "pass. An activation function after an addition is on the path of the shortcut too."
@@ -41,20 +34,20 @@ JACOBIAN = (
 """What a reader must know about paths. docs/analysis.md explains it."""
 
 
-def put_report(report: Report, per: str) -> None:
-    """Print one report, with a row for each ``stage``, ``block`` or ``layer``."""
-    safe = Terminal.of(sys.stdout).safe
-    put(f"{safe(report.name)}: {show_shape(report.input)} to {show_shape(report.output)}\n")
-    put_table(_summary(report), right=(1,))
-    put("")
+def report_text(report: Report, per: str) -> Iterator[TextBlock]:
+    """One report, with a row for each ``stage``, ``block`` or ``layer``."""
+    yield f"{report.name}: {show_shape(report.input)} to {show_shape(report.output)}"
+    yield ""
+    yield TextTable(_summary(report), right=(1,))
+    yield ""
     rows = part_table(report, per)
     last = len(rows[0])
     spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, and columns without figures
-    put_table(rows, right=range(2, last), header=True, total=True, spare=spare)
+    yield TextTable(rows, right=range(2, last), header=True, total=True, spare=spare)
     for label, paths in report.paths_by_output.items():
-        _put_lengths(paths, f" to {safe(label)}" if len(report.paths_by_output) > 1 else "")
-    put("")
-    _put_notes(report)
+        yield from _lengths(paths, f" to {label}" if len(report.paths_by_output) > 1 else "")
+    yield ""
+    yield from _notes(report)
 
 
 def _summary(report: Report) -> list[tuple[str, str, str]]:
@@ -163,67 +156,48 @@ def _share(part: int | None, whole: int | None) -> str:
     return f"{part / whole:.1%}" if part is not None and whole else "-"
 
 
-def _put_notes(report: Report) -> None:
-    """Say how things are counted, and what is left out."""
-    _put_paragraph(f"{report.convention}.")
+def _notes(report: Report) -> Iterator[str]:
+    """How things are counted, and what is left out."""
+    yield f"{report.convention}."
     if report.receptive_field and report.receptive_field.gates_left_out:
-        _put_paragraph("The receptive field leaves out the gates. Each gate sees the whole input.")
+        yield "The receptive field leaves out the gates. Each gate sees the whole input."
     if report.paths.skip_paths > 1:
-        _put_paragraph(JACOBIAN)
+        yield JACOBIAN
     if report.paths.gates_counted:
-        _put_paragraph("The paths through gates are counted.")
+        yield "The paths through gates are counted."
     for cost, names in report.unavailable.items():
-        _put_paragraph(f"`{cost}` is unavailable: there is no rule for it in {', '.join(names)}.")
-
-
-def _put_paragraph(text: str) -> None:
-    """Print a paragraph. Its lines are broken between words for a person, and never in a pipe."""
-    terminal = Terminal.of(sys.stdout)
-    put(textwrap.fill(terminal.safe(text), terminal.width) if terminal.person else terminal.safe(text))
+        yield f"`{cost}` is unavailable: there is no rule for it in {', '.join(names)}."
 
 
 # -- how long the paths are --------------------------------------------------------------------------------------------
 
 
-def _put_lengths(paths: Paths, where: str) -> None:
-    """Print the distribution of path lengths, in layers and in residual branches, if there is more than one path."""
+def _lengths(paths: Paths, where: str) -> Iterator[TextBlock]:
+    """The distribution of path lengths, in layers and in residual branches, if there is more than one path."""
     if paths.skip_paths == 1:
         return
-    put("")
     blocks = paths.in_blocks
-    _put_paragraph(f"skip paths{where} by the layers that they cross: {_spread(paths.in_layers)}")
-    _put_bars(paths.in_layers)
-    _put_paragraph(f"by the residual branches that they take: {_spread(blocks)}")
-    _put_bars(blocks)
+    yield ""
+    yield f"skip paths{where} by the layers that they cross: {_spread(paths.in_layers)}"
+    yield from _bars(paths.in_layers)
+    yield f"by the residual branches that they take: {_spread(blocks)}"
+    yield from _bars(blocks)
     if blocks.counts is None:
-        _put_paragraph(f"with more than {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length")
+        yield f"with more than {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length"
         return
     low, high = blocks.middle()
     if (low, high) != (blocks.least, blocks.most):
         share = f"{blocks.share(low, high):.3%}".replace(".000%", "%")
-        _put_paragraph(f"{share} of the paths take {low} to {high} of the {paths.residual_blocks:,} branches")
+        yield f"{share} of the paths take {low} to {high} of the {paths.residual_blocks:,} branches"
 
 
 def _spread(lengths: Lengths) -> str:
     return f"{lengths.least:,} to {lengths.most:,}, mean {lengths.mean:,.1f}, deviation {lengths.std:,.2f}"
 
 
-def _put_bars(lengths: Lengths) -> None:
-    if lengths.counts is None or lengths.least == lengths.most:
-        return
-    terminal, ends = Terminal.of(sys.stdout), (f"  {lengths.least} ", f" {lengths.most}")
-    width = min(WIDTH, terminal.width - sum(map(len, ends))) if terminal.person else WIDTH
-    bars = BARS if terminal.safe(BARS) == BARS else PLAIN_BARS
-    put(_histogram(lengths.counts[lengths.least :], width, bars).join(ends))
-
-
-def _histogram(counts: Sequence[int], width: int, bars: str) -> str:
-    """A bar for each length that occurs, or for several neighboring lengths if there are more than ``width``."""
-    step = math.gcd(*(length for length, count in enumerate(counts) if count))
-    counts = counts[:: max(step, 1)]
-    size = -(-len(counts) // width)
-    bins = [sum(counts[start : start + size]) for start in range(0, len(counts), size)]
-    return "".join(bars[min(8 * found // max(bins), 7)] if found else " " for found in bins)
+def _bars(lengths: Lengths) -> Iterator[TextBlock]:
+    if lengths.counts is not None and lengths.least != lengths.most:
+        yield Bars(lengths.counts[lengths.least :], lengths.least, lengths.most)
 
 
 # -- several networks --------------------------------------------------------------------------------------------------
@@ -244,21 +218,20 @@ _COMPARED: tuple[tuple[str, str, Callable[[Report], Any], Callable[[Any], str]],
 """The columns of a comparison: the name in the text, the name in CSV, the figure, and its text."""
 
 
-def put_comparison(reports: Sequence[Report]) -> None:
-    """Print a row for each network."""
+def comparison_text(reports: Sequence[Report]) -> Iterator[TextBlock]:
+    """A row for each network."""
     rows = [[text(figure(report)) for _, _, figure, text in _COMPARED] for report in reports]
-    put_table(
-        [[title for title, *_ in _COMPARED], *rows], right=range(1, 11), header=True, spare=(4, 10, 7, 6, 8, 5, 1)
-    )
+    titles = [title for title, *_ in _COMPARED]
+    yield TextTable([titles, *rows], right=range(1, 11), header=True, spare=(4, 10, 7, 6, 8, 5, 1))
     memory = reports[0].memory
-    put("")
-    _put_paragraph(f"{reports[0].convention}.")
-    _put_paragraph(
+    yield ""
+    yield f"{reports[0].convention}."
+    yield (
         f"Memory is for {_batch(memory.batch)} in {memory.dtype}: at the peak of inference, and saved for the backward "
         "pass. The receptive field is in pixels, and the mean length of the skip paths is in layers."
     )
     for name in dict.fromkeys(name for report in reports for names in report.unavailable.values() for name in names):
-        _put_paragraph(f"Some figures are unavailable: there is no rule for them in {name}.")
+        yield f"Some figures are unavailable: there is no rule for them in {name}."
 
 
 def exact_comparison(reports: Sequence[Report]) -> list[list[Any]]:
