@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from archspec.analysis.diff import Difference, diff
     from archspec.analysis.report import Report, analyze
+    from archspec.analysis.skip_paths import skip_paths
     from archspec.testing.harness import Outcome, check
     from archspec.verification.verdict import Level, Verdict
 
@@ -58,6 +59,7 @@ __all__ = [
     "diff",
     "load",
     "save",
+    "skip_paths",
     "verify",
 ]
 
@@ -70,6 +72,7 @@ _LATE = {
     "analyze": "archspec.analysis.report",
     "check": "archspec.testing.harness",
     "diff": "archspec.analysis.diff",
+    "skip_paths": "archspec.analysis.skip_paths",
 }
 
 

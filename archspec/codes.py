@@ -89,6 +89,8 @@ CODES: dict[str, str] = {
     "E908": "keys differ from the reference's",
     "E909": "outputs differ from the reference's",
     "E910": "reference cannot be compared",
+    "E920": "graph without countable paths",
+    "E921": "node without an attribute",
     "W301": "unused setting",
     "W302": "`post` stage after `pre` stage",
     "W303": "several meanings of `channels`",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import networkx
 import numpy as np
 import pytest
 import torch
@@ -87,6 +88,15 @@ PYTHON: Table = {
             "lengths": FLAGS,
             "gates": (*FLAGS, None),
             "limits": LIMITS,
+        },
+    ),
+    archspec.skip_paths: (
+        {"dag": GRAPH.to_networkx()},
+        {
+            "dag": (*SPECS, SPEC, GRAPH, networkx.Graph([(1, 2)]), networkx.DiGraph, [(1, 2)]),
+            "to": (5, "nowhere", ["fc"], {}, ODD),
+            "lengths": FLAGS,
+            "gates": (*FLAGS, None),
         },
     ),
     archspec.diff: ({"before": SPEC, "after": SPEC}, {"before": SPECS, "after": SPECS, "limits": LIMITS}),

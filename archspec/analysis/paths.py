@@ -19,7 +19,7 @@ because a path that takes the outer shortcut has no choice inside.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,8 +123,36 @@ def count_paths_to(
         lengths: as in :func:`count_paths`; by default up to :data:`MANY_BLOCKS` blocks on the ways to all outputs.
         gates: as in :func:`count_paths`.
     """
+    inputs = network.sources if gates else network.ways
+    merges = [position for position, read in enumerate(inputs) if len(read) > 1]
+    choices = {i for i in merges if network.facts[i].gates or network.nodes[i].operation.sums}
+    wiring = Wiring(inputs, [facts.weighted for facts in network.facts], choices)
+    return paths_of(wiring, outputs, lengths=lengths, gates=gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """All that counting reads of a graph, by position: every node comes after those that it reads.
+
+    ``inputs`` are the positions that a node reads, in order, without those of gates unless these are counted; the
+    input of the network is :data:`SOURCE`. ``layers`` says which nodes are convolutions and linear layers, and
+    ``choices`` which of those with several inputs have a choice whatever they read: additions, and products whose gates
+    are counted.
+    """
+
+    inputs: Sequence[tuple[int, ...]]
+    layers: Sequence[bool]
+    choices: Set[int]
+
+
+def paths_of(wiring: Wiring, outputs: Iterable[int], *, lengths: bool | None, gates: bool) -> dict[int, Paths]:
+    """The paths from the input of the network to each of the nodes at the positions ``outputs``.
+
+    Args:
+        lengths, gates: as in :func:`count_paths_to`; whether there are gates among the inputs is for the result only.
+    """
     ends = dict.fromkeys(outputs)
-    ways = _find_ways(network, ends, gates)
+    ways = _find_ways(wiring, ends)
     by_blocks, by_layers = walks_to(_block_steps(ways), SOURCE, ends), walks_to(ways.taken, SOURCE, ends)
     every = by_layers if ways.all == ways.taken else walks_to(ways.all, SOURCE, ends)
     if lengths is None:
@@ -160,10 +188,10 @@ class _Ways:
     shortcut: dict[int, int]
 
 
-def _find_ways(network: IndexedGraph, ends: Collection[int], gates: bool) -> _Ways:
+def _find_ways(wiring: Wiring, ends: Collection[int]) -> _Ways:
     """The ways to the nodes at the positions ``ends``."""
-    inputs = network.sources if gates else network.ways
-    every = _merges(network, inputs, ends)
+    inputs = wiring.inputs
+    every = _merges(wiring, ends)
     cuts = find_cuts(every, SOURCE)
     taken: dict[int, tuple[tuple[int, int], ...]] = {}
     shortcut: dict[int, int] = {}
@@ -172,8 +200,7 @@ def _find_ways(network: IndexedGraph, ends: Collection[int], gates: bool) -> _Wa
         if len(steps) > 1:
             ways = inputs[position]
             identity = _identity(inputs, ways)
-            gated = bool(network.facts[position].gates)
-            if not (network.nodes[position].operation.sums or gated or identity is not None):
+            if not (position in wiring.choices or identity is not None):
                 steps = (max(steps, key=lambda step: (richest[step[0]], most[step[0]] + step[1])),)
             elif identity is not None:
                 shortcut[position] = ways.index(identity)
@@ -191,12 +218,12 @@ def _find_ways(network: IndexedGraph, ends: Collection[int], gates: bool) -> _Wa
 _Inputs = Sequence[tuple[int, ...]]
 
 
-def _merges(network: IndexedGraph, inputs: _Inputs, ends: Collection[int]) -> Steps:
+def _merges(wiring: Wiring, ends: Collection[int]) -> Steps:
     """The steps from merge to merge, and to the outputs: chains of nodes with one way become one step."""
-    reached = [(SOURCE, 0)] * (len(network.nodes) + 1)
+    reached = [(SOURCE, 0)] * (len(wiring.inputs) + 1)
     found: dict[int, tuple[tuple[int, int], ...]] = {}
-    for position, facts in enumerate(network.facts[: max(ends) + 1]):
-        ways, length = inputs[position], int(facts.weighted)
+    for position in range(max(ends) + 1):
+        ways, length = wiring.inputs[position], int(wiring.layers[position])
         if len(ways) == 1 and position not in ends:
             start, before = came = reached[ways[0]]
             reached[position] = (start, before + length) if length else came

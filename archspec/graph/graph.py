@@ -216,19 +216,29 @@ class Graph:
         return writable(self)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """The graph for networkx: nodes by name with ``operation`` and ``shape``, and an edge for each input.
+        """The graph for networkx, to analyze it with any of its algorithms: nodes by name, and an edge for each input.
 
-        It is a multigraph, because a merge may read one value twice.
+        It is a multigraph, because a merge may read one value twice. The network's input is the node ``input``. A node
+        carries, for one example:
+
+        - ``operation``, None for the input; ``shape`` of the output, channels first, without the batch; ``bytes`` of
+          the output in float32;
+        - ``params``, ``macs``, ``activations`` and ``elementwise``, as in a row of a report; None without a rule;
+        - ``adds``: whether it adds its inputs; ``layer``: whether it is a convolution or a linear layer;
+        - ``stage`` and ``block``: the scopes around it, numbered if several share one; ``file`` and ``line``: where the
+          spec asks for it. Each is None if there is none.
+
+        An edge carries ``position``, the place of the value among the inputs, and ``gate``: whether it only scales
+        another. ``graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts paths.
+
+        >>> import archspec
+        >>> node = archspec.compile("resnet50").to_networkx().nodes["layer4.0.conv2"]
+        >>> node["params"], node["macs"], node["bytes"], node["stage"], node["block"], node["line"]
+        (2359296, 115605504, 100352, 'layer4', 'layer4.0', 10)
         """
-        import networkx  # it takes a tenth of a second, and no command needs it
+        from archspec.graph.networkx_form import networkx_form  # networkx takes a tenth of a second
 
-        graph = networkx.MultiDiGraph(name=self.name)
-        graph.add_node(INPUT, operation=None, shape=self.input)
-        for node in self.nodes:
-            graph.add_node(node.name, operation=node.operation, shape=node.shape)
-            for position, name in enumerate(node.inputs):
-                graph.add_edge(name, node.name, position=position)
-        return graph
+        return networkx_form(self, INPUT)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from archspec.codes import CODES
+from archspec.diagnostics import SpecError
 from archspec.explanations import read_page
 from tests.language.test_bad_specs import FILES
 from tests.support.pages import Block, blocks
@@ -66,7 +67,13 @@ def given(block: Block, run: Run) -> list[set[str]] | None:
 def codes(run: Run, line: str) -> set[str]:
     program, *words = shlex.split(line)
     if program == "python":  # in this process, which has torch already
-        exec(words[1], {})
+        sys.path.insert(0, "")
+        try:
+            exec(words[1], {})
+        except SpecError as error:
+            return {each.code for each in error.diagnostics}
+        finally:
+            sys.path.remove("")
         return set()
     if program != "archspec":
         subprocess.run(line, shell=True, check=True)

@@ -311,6 +311,12 @@ def keys_of_a_row(rows: Rows) -> None:
         assert firsts(rows) == list(data[place][0]), place
 
 
+@analysis_table("Analyses of your own")
+def attributes_for_networkx(rows: Rows) -> None:
+    dag = archspec.compile("resnet18").to_networkx()
+    assert all(sorted(data) == sorted(firsts(rows)) for _, data in dag.nodes(data=True))
+
+
 @analysis_table("Keys of a difference")
 def keys_of_a_difference(rows: Rows) -> None:
     data = archspec.diff("resnet18", "resnet34").as_data()
