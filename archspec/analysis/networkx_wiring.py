@@ -55,7 +55,7 @@ def _last(dag: networkx.DiGraph) -> Hashable:
     """The only node that nothing reads."""
     if not len(dag):
         raise _refused("the graph has no nodes")
-    found = [name for name, readers in dag.out_degree() if not readers]
+    found: list[Hashable] = [name for name, readers in dag.out_degree() if not readers]
     if len(found) > 1:
         message = f"paths lead to one node, and {counted(len(found), 'node')} of the graph are read by none: "
         raise _refused(message + _names(found), "say with `to` which of them the paths lead to")
