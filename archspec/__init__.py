@@ -227,7 +227,8 @@ def verify(
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples that both networks are run on.
         seed: of the reference's weights, of the input, and of what is drawn in training.
-        tolerance: how far results may be apart, relative to the reference's largest number.
+        tolerance: how far results may always be apart, relative to the reference's largest number. Beyond it, the
+            reference's own rounding is measured, and differences that it explains are allowed.
         levels: what is looked at; without ``outputs`` neither network is run.
         limits: how large a network may become.
         step: told in a few words what is done, as it begins.

@@ -79,7 +79,8 @@ def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> floa
     default=0.0,
     callback=_tolerance,
     metavar="X",
-    help="The largest difference allowed, relative to the reference's largest number. The default is 0.",
+    help="A difference that is always allowed, relative to the reference's largest number. Larger ones are allowed if "
+    "they are rounding, which is measured. The default is 0.",
 )
 @options.seed(0, "The seed for weights, input and random operations.")
 @options.reading
@@ -98,8 +99,8 @@ def command(
 
     There are three levels. `keys`: the state-dict keys are identical, with the same order and shapes. `graph`: the
     graphs are isomorphic; names do not matter. `outputs`: the outputs are equal in eval mode and in training, and so
-    are gradients and running statistics. The exit status is 1 if a requested level does not hold or the spec is at
-    fault, and 2 if the network that --against names is not available.
+    are gradients and running statistics, up to rounding, which is measured. The exit status is 1 if a requested level
+    does not hold or the spec is at fault, and 2 if the network that --against names is not available.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from archspec.tracing.trace import Trace, Untraceable, executed, rerun, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import tensors_of
 from archspec.verification.match import key_pairs, match, pair_by_order, random_order
-from archspec.verification.outputs import sample_weight
+from archspec.verification.sharing import sample_weight
 from archspec.verification.verdict import Graphs
 
 OTHER_BATCHES = (1, 3)

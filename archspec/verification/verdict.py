@@ -9,6 +9,7 @@ from typing import Any, Literal
 from archspec import arguments
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, html_table, plain
+from archspec.verification.results import Outputs, Shape
 from archspec.wording import Brief, tagged
 
 Level = Literal["keys", "graph", "outputs"]
@@ -21,15 +22,6 @@ KEYS = (
     *("missing", "extra", "misshapen", "crossed"),
 )
 """What of :class:`Keys` is data."""
-
-Shape = tuple[int, ...]
-
-GRADIENTS = 1e-4
-"""How far gradients may be apart, relative to the largest of the same tensor, where no more is allowed.
-
-If a value is read several times, autograd adds up its gradients in an order that depends on how the forward pass is
-written. Two equal networks may differ in this order, and sums in another order round differently.
-"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,83 +103,6 @@ class Graphs(Brief):
         return steps if self.held else f"{steps}, the reference {self.reference_steps:,}"
 
 
-@dataclass(frozen=True, repr=False)
-class Gap(Brief):
-    """The largest difference: absolute, relative to the largest number of the reference's tensor, and where it is.
-
-    ``at`` is the tensor, and ``index`` the place in it, from 0.
-    """
-
-    largest: float = 0.0
-    relative: float = 0.0
-    at: str = ""
-    index: Shape = ()
-
-    def __str__(self) -> str:
-        """The difference and its place, for a message."""
-        place = f", at {list(self.index)} of `{self.at}`" if self.at else ""
-        return f"{self.largest:.3g} ({self.relative:.3g} of the largest){place}"
-
-
-@dataclass(frozen=True, repr=False)
-class Outputs(Brief):
-    """How far results are apart with equal weights.
-
-    ``reason`` says why they could not be compared; where that is because nothing says which weights belong together,
-    they are not ``paired``. ``random`` says why training could not be compared number by number: then ``train``,
-    ``gradients`` and ``buffers`` are None.
-    """
-
-    held: bool
-    reason: str = ""
-    paired: bool = True
-    tolerance: float = 0.0
-    eval: Gap | None = None
-    train: Gap | None = None
-    gradients: Gap | None = None
-    buffers: Gap | None = None
-    random: str = ""
-
-    @property
-    def gaps(self) -> dict[str, Gap]:
-        """How far apart what could be compared is."""
-        named = {
-            "in eval mode": self.eval,
-            "in training": self.train,
-            "of gradients": self.gradients,
-            "of statistics": self.buffers,
-        }
-        return {name: gap for name, gap in named.items() if gap is not None}
-
-    @property
-    def failing(self) -> dict[str, Gap]:
-        """The gaps that are larger than is allowed."""
-        return {name: gap for name, gap in self.gaps.items() if not gap.relative <= self.allowed(name)}
-
-    def allowed(self, name: str) -> float:
-        """How far results may be apart, relative to the largest number of the reference."""
-        return max(self.tolerance, GRADIENTS) if name == "of gradients" else self.tolerance
-
-    @property
-    def difference(self) -> str:
-        """In words, how results differ, or why that cannot be said; empty where they do not."""
-        if self.reason:
-            return f"outputs cannot be compared: {self.reason}"
-        if not self.failing:
-            return ""
-        name, gap = next(iter(self.failing.items()))
-        bound = f"{self.allowed(name):.3g} of the largest" if self.allowed(name) else "no difference"
-        return f"with equal weights the largest difference {name} is {gap}, where {bound} is allowed"
-
-    def __str__(self) -> str:
-        """One line: the largest differences, or why outputs were not compared."""
-        if self.reason:
-            return f"not compared: {self.reason}"
-        told = ", ".join(f"{gap.largest:.3g} {name}" for name, gap in self.gaps.items())
-        allowed = f"; {self.tolerance:.3g} of the largest is allowed" if self.tolerance else ""
-        return f"max |d| = {told}{allowed}{f'; training is not compared: {self.random}' if self.random else ''}"
-
-
 @dataclass(frozen=True)
 class Verdict:
     """What ``archspec.verify`` found.
@@ -267,21 +182,9 @@ class Verdict:
                 "untraceable": graph.untraceable or None,
                 "by_order": graph.by_order,
             },
-            "outputs": outputs
-            and {
-                "reason": outputs.reason or None,
-                **{name: _gap(getattr(outputs, name)) for name in ("eval", "train", "gradients", "buffers")},
-                "random": outputs.random or None,
-            },
+            "outputs": outputs and outputs.as_data(),
             **plain(self, "input", "batch", "seed", "tolerance"),
         }
-
-
-def _gap(gap: Gap | None) -> dict[str, Any] | None:
-    if gap is None:
-        return None
-    index = list(gap.index) if gap.at else None
-    return {**plain(gap, "largest", "relative"), "at": gap.at or None, "index": index}
 
 
 def key_map(verdict: Verdict, *, archspec: str) -> dict[str, Any]:

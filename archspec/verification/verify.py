@@ -19,7 +19,8 @@ from archspec.verification.keys import Unusable, compare_keys, with_crossed
 from archspec.verification.outputs import compare_outputs
 from archspec.verification.own_reference import own_reference
 from archspec.verification.reference import make, search_path
-from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Outputs, Verdict
+from archspec.verification.results import FACTOR, Outputs
+from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Verdict
 
 KEYS = Mention("levels", '`levels=["keys"]`', "keys")
 OUTPUTS = Mention("levels", '`levels=["outputs"]`', "outputs")
@@ -166,6 +167,10 @@ def _apart(outputs: Outputs, cause: tuple[str, ...]) -> Diagnostic:
     """E909, with the largest difference of everything that was compared, or with the reason why nothing was."""
     if outputs.reason:
         return Diagnostic("E909", outputs.difference, notes=cause)
-    notes = tuple([f"{name}: {gap if gap.largest else 'no difference'}" for name, gap in outputs.gaps.items()])
+    notes = [f"{name}: {gap if gap.largest else 'no difference'}" for name, gap in outputs.gaps.items()]
+    if outputs.rounding:
+        notes.append(f"{outputs.rounding}; {FACTOR} times the rounding is allowed")
+    if outputs.narrow:
+        notes.append(f"the reference is not compared in float64: {outputs.narrow}")
     help = f"{TOLERANCE.text} allows differences up to X times the reference's largest value; indices count from 0"
-    return Diagnostic("E909", outputs.difference, notes=notes, help=help, mentions=(TOLERANCE,))
+    return Diagnostic("E909", outputs.difference, notes=tuple(notes), help=help, mentions=(TOLERANCE,))

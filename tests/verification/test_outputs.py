@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archspec.verification.outputs import gap, scramble
-from archspec.verification.verdict import Gap, Outputs
+from archspec.verification.gaps import gap
+from archspec.verification.results import Gap, Outputs
+from archspec.verification.sharing import scramble
 from tests.support.networks import RESIDUAL, Residual, verdict
 
 
@@ -100,9 +101,10 @@ def test_where_the_largest_difference_is() -> None:
     assert fault.message.startswith("with equal weights the largest difference in eval mode is 1 (")
     assert fault.message.endswith("at [1, 3] of `output`, where 0.001 of the largest is allowed")
     assert fault.notes[0].startswith("in eval mode: 1 (")
-    assert fault.notes[1:] == tuple(
+    assert fault.notes[1:4] == tuple(
         f"{name}: no difference" for name in ("in training", "of gradients", "of statistics")
     )
+    assert fault.notes[4].endswith("32 times the rounding is allowed")
     assert "`tolerance=X`" in fault.help
 
 
