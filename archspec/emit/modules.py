@@ -135,6 +135,24 @@ def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
 fx.wrap("drop_path")  # its shape depends on the rank, which a symbolic trace does not know
 
 
+def scale_channels(x: Tensor, by: tuple[float, ...]) -> Tensor:
+    """Multiply each channel by its own constant.
+
+    Each product is that of a tensor and a Python number, so it is rounded once in every dtype, like torchvision's.
+
+    Shape: (N, C, *); the output has the same.
+    """
+    return torch.cat([torch.unsqueeze(x[:, channel], 1) * factor for channel, factor in enumerate(by)], 1)
+
+
+def shift_channels(x: Tensor, by: tuple[float, ...]) -> Tensor:
+    """Add its own constant to each channel; see :func:`scale_channels`.
+
+    Shape: (N, C, *); the output has the same.
+    """
+    return torch.cat([torch.unsqueeze(x[:, channel], 1) + added for channel, added in enumerate(by)], 1)
+
+
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): in training it drops whole examples of a residual branch.
 

@@ -104,13 +104,14 @@ class Environment:
     def argument(self, term: Term, name: str, field: Field[Any]) -> Any:
         """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
         if term.items is not None:
+            self.work.spend(EXPANDING, len(term.items), term.span)
             return tuple([self.argument(item, name, field) for item in term.items])
         metadata = field.metadata
         kind = metadata["kind"]
         value: Any = self.value(term)
         if kind in ("integer", "size"):
             value = value if type(value) is int else self._converted(integer, value, term)
-        elif kind == "number":
+        elif kind in ("number", "numbers"):
             value = self._converted(number, value, term)
         elif kind == "boolean":
             value = value if type(value) is bool else self._converted(truth, value, term)

@@ -209,7 +209,8 @@ class Sequences:
 @functools.cache
 def _numbers(operation: Any) -> tuple[str, ...]:
     """The arguments of an operation that need not be whole numbers."""
-    return tuple(name for name, field in arguments(operation).items() if field.metadata["kind"] == "number")
+    kinds = {name: field.metadata["kind"] for name, field in arguments(operation).items()}
+    return tuple(name for name, kind in kinds.items() if kind in ("number", "numbers"))
 
 
 Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]

@@ -25,7 +25,9 @@ def table(graph: Graph) -> list[tuple[str, ...]]:
 
 
 def _row(node: Node) -> tuple[str, ...]:
-    given = ", ".join(f"{key}={_value(value)}" for key, value in set_arguments(node.operation).items())
+    fields = arguments(type(node.operation))
+    kinds = {key: fields[key].metadata["kind"] for key in fields}
+    given = ", ".join(f"{key}={_value(value, kinds[key])}" for key, value in set_arguments(node.operation).items())
     operation = f"{node.operation.name}({given})" if given else node.operation.name
     place = f"{node.span.source.name.removeprefix('archspec library: ')}:{node.span.line}" if node.span else ""
     return node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place
@@ -37,7 +39,10 @@ def set_arguments(operation: Operation) -> dict[str, Any]:
     return {name: value for name, field in fields.items() if (value := getattr(operation, name)) != field.default}
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, kind: str) -> str:
+    if kind == "numbers":
+        shown = [f"{number:g}" for number in (value if isinstance(value, tuple) else (value,))]
+        return f"[{', '.join(shown)}]" if isinstance(value, tuple) else shown[0]
     if isinstance(value, tuple):
         return show_shape(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -249,6 +249,9 @@ def _argument(metadata: dict[str, Any]) -> Schema:
             item = _type("integer string", **bounds)
             size = _type("integer string array null", items=item, minItems=1, maxItems=3)
             return {**size, **bounds, **described}
+        case "numbers":
+            item = _type("number string", **bounds)
+            return {**_type("number string array null", items=item, minItems=1), **bounds, **described}
         case _:
             return {**_type("string null"), **described, "examples": list(metadata["words"])}
 

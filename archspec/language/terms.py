@@ -18,6 +18,10 @@ from archspec.work import DEFINING
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 
 
+LISTS = ("size", "numbers")
+"""The kinds of arguments that also take a list."""
+
+
 class Cursor:
     """A value of a document with its path, so that whatever is read from it knows its place."""
 
@@ -83,7 +87,7 @@ def ambiguous(document: Document, path: Path, kind: str = "") -> Diagnostic:
     text = value_at(document.value, path)
     if not text.isidentifier():
         advice = "write a plain decimal number"
-    elif kind in ("integer", "number", "size"):
+    elif kind in ("integer", "number", *LISTS):
         advice = "write a number; if this is the name of a parameter, choose another name"
     else:
         named = "; if this is the name of a parameter, choose another name" if kind else ""
@@ -103,7 +107,7 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     """
     value, span = cursor.value, cursor.span
     if isinstance(value, list | dict):
-        if kind != "size" or isinstance(value, dict):
+        if kind not in LISTS or isinstance(value, dict):
             message = f"expected a number, a word or an expression, not {written(value)}"
             faults.record("E202", message, span)
             return Term(span, 1)

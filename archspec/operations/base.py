@@ -15,8 +15,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved, Strides
 from archspec.operations.shapes import Shape
 
-Kind = Literal["integer", "number", "boolean", "word", "size"]
-"""What an argument takes. A ``size`` is an integer, or a list with one integer a spatial axis."""
+Kind = Literal["integer", "number", "boolean", "word", "size", "numbers"]
+"""What an argument takes.
+
+A ``size`` is an integer, or a list with one integer a spatial axis; ``numbers`` are a number, or one a channel.
+"""
 
 
 _SPREADS = ("he-fan-in", "xavier", "normal", "truncated-normal")

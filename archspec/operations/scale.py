@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.effects import Layout
-from archspec.operations.shapes import Shape
+from archspec.operations.effects import NOTHING, Bytes, Layout
+from archspec.operations.shapes import Numbers, Shape, by_channel, differ
 from archspec.operations.traits import Elementwise
 
 
 @dataclass(frozen=True)
 class Scale(Elementwise):
-    """``x * by``: how Inception-ResNet scales its residuals (Szegedy et al. 2016, section 3.3)."""
+    """``x * by``: how Inception-ResNet scales its residuals (Szegedy et al. 2016, section 3.3).
+
+    With a factor for each channel, torch computes one channel at a time, as torchvision's GoogLeNet does with its
+    input. So the factors are exact in every dtype, and they are not in the state dict.
+    """
 
     name = "scale"
     summary = "Multiplies by a constant."
 
-    by: float = argument("number", "The factor.")
+    by: Numbers = argument("numbers", "The factor, or one for each channel.")
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        by_channel(self.by, inputs[0], "by")
+        return inputs[0]
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return Bytes(elements=math.prod(output)) if differ(self.by) else NOTHING
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
-        return "kept"  # whose strides torch takes over, of an operation with a scalar or a broadcast factor
+        # torch takes over the strides of an operation with a scalar; joined channels lie first.
+        return "first" if differ(self.by) else "kept"
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
-        return TorchCall("function", "torch.mul", (float(self.by),))
+        factor = by_channel(self.by, inputs[0], "by")
+        if isinstance(factor, tuple):
+            return TorchCall("function", "archspec.emit.modules.scale_channels", (factor,))
+        return TorchCall("function", "torch.mul", (factor,))

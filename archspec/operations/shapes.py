@@ -13,6 +13,9 @@ Shape = tuple[int, ...]
 Size = int | tuple[int, ...]
 """One number for every spatial axis, or one number an axis."""
 
+Numbers = float | tuple[float, ...]
+"""One number for every channel, or one number a channel."""
+
 
 Number = TypeVar("Number", bound=float)
 
@@ -47,15 +50,39 @@ def per_axis(value: Size, rank: int, name: str) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * rank
     if len(value) != rank:
-        numbers = "1 number" if len(value) == 1 else f"{len(value)} numbers"
         axes = "axis" if rank == 1 else "axes"
         raise ShapeFault(
             "E506",
-            f"`{name}` has {numbers}, but the value here has {rank} spatial {axes}",
+            f"`{name}` has {_counted(value)}, but the value here has {rank} spatial {axes}",
             argument=name,
             help=f"write one number for every axis, or a list of {rank}",
         )
     return value
+
+
+def by_channel(value: Numbers, shape: Shape, name: str) -> Numbers:
+    """``value`` as one float, or one for each channel if they differ. Raises ShapeFault for another number of them."""
+    if not isinstance(value, tuple):
+        return float(value)
+    if len(value) != shape[0]:
+        raise ShapeFault(
+            "E507",
+            f"`{name}` has {_counted(value)}, but the value here has {shape[0]} channel{'s'[: shape[0] > 1]}",
+            argument=name,
+            help="write one number for all channels, or a list with one for each",
+            assumed=shape,
+            channels=True,
+        )
+    return collapse(tuple(map(float, value)))
+
+
+def _counted(value: tuple[float, ...]) -> str:
+    return "1 number" if len(value) == 1 else f"{len(value)} numbers"
+
+
+def differ(value: Numbers) -> bool:
+    """Whether channels have different numbers, so that torch computes one at a time and then joins all of them."""
+    return isinstance(value, tuple) and len(set(value)) > 1
 
 
 def spatial_rank(shape: Shape, operation: str) -> int:

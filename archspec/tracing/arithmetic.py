@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
+from archspec.tracing.rearranging import concat, sliced
 
 
 def binary(operation: str) -> Rule:
@@ -43,6 +44,27 @@ def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further
     if not first and operation not in ("add", "mul"):
         attributes["reversed"] = True
     return b.add(f"{operation} a number", (x,), x.shape, axes=x.axes, **attributes)
+
+
+def by_channel(operation: str) -> Rule:
+    """The rule for a number for each channel: as networks write it by hand, one channel at a time and then joined."""
+    rule = binary(operation)
+
+    def each(b: FormBuilder, input: Operand, by: tuple[float, ...]) -> Value:
+        return concat(b, [rule(b, channel, number) for channel, number in zip(_channels(b, input), by, strict=True)], 1)
+
+    return each
+
+
+def _channels(b: FormBuilder, input: Operand) -> list[Value]:
+    """A value in its channels: the parts of a concatenation of single channels, or else slices."""
+    x = b.value(input)
+    step = b.steps[x.step]
+    if step.operation == "concat" and step.attributes == (("axis", 1),):
+        parts = [Value(number, b.steps[number].shape, x.axes, number) for number in step.inputs]
+        if all(part.shape[1] == 1 for part in parts):
+            return parts
+    return [sliced(b, x, {1: slice(channel, channel + 1)}) for channel in range(x.shape[1])]
 
 
 def _with_parameter(

@@ -108,6 +108,8 @@ FUNCTIONS: Mapping[Any, Rule] = {
     "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,
     "timm.layers.drop.drop_path": act.drop_path,
     "archspec.emit.modules.drop_path": act.drop_path,
+    "archspec.emit.modules.scale_channels": a.by_channel("mul"),
+    "archspec.emit.modules.shift_channels": a.by_channel("add"),
 }
 
 _CONV = (l.conv, "weight bias stride padding dilation groups padding_mode")

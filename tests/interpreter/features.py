@@ -20,6 +20,7 @@ ARGUMENTS = {
     "linear": ("out", "bias"),
     "pad_channels": ("out", "at"),
     "scale": ("by",),
+    "shift": ("by",),
     "slice": ("start", "stop"),
     "subsample": ("stride",),
     "conv": ("out", "kernel", "stride", "padding", "dilation", "groups", "bias"),

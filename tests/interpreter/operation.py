@@ -31,7 +31,7 @@ class Operation:
     @property
     def keeps(self) -> bool:
         """Whether every shape stays as it is."""
-        return self.word in ("norm", "act", "dropout", "drop_path", "scale", "layer_scale")
+        return self.word in ("norm", "act", "dropout", "drop_path", "scale", "shift", "layer_scale")
 
 
 Arguments = Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -216,11 +217,15 @@ def cut(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 # -- factors and chance ------------------------------------------------------------------------------------------------
 
 
-def scale(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
-    """A constant factor."""
-    no_others(set(given) - {"by"}, "scale")
-    factor = number(given["by"], names)
-    return Operation("scale", "scale", lambda values, state, training: values[0] * factor)
+def constant(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """``scale`` or ``shift`` by a number, or by one for each channel."""
+    no_others(set(given) - {"by"}, kind)
+    by = given["by"] if isinstance(given["by"], list) else [given["by"]]
+    if isinstance(given["by"], list) and len(by) != channels_of(inputs[0]):
+        raise Refused("the numbers are not one for each channel")
+    numbers = torch.tensor([float(number(item, names)) for item in by]).reshape(-1, *(1,) * rank_of(inputs[0]))
+    function = torch.mul if kind == "scale" else torch.add
+    return Operation(kind, kind, lambda values, state, training: function(values[0], numbers))
 
 
 def layer_scale(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
@@ -293,7 +298,8 @@ OPERATIONS: dict[str, Make] = {
     "channel_shuffle": channel_shuffle,
     "pad_channels": pad_channels,
     "slice": cut,
-    "scale": scale,
+    "scale": partial(constant, "scale"),
+    "shift": partial(constant, "shift"),
     "layer_scale": layer_scale,
     "dropout": dropout,
     "drop_path": drop_path,

@@ -181,7 +181,11 @@ class Steps:
         if self.chance.one_in(2):
             initial = {"initial": self.chance.pick((0.1, 1, "1 / 8"))}
             return "layer_scale" if self.chance.one_in(2) else {"layer_scale": initial}
-        return {"scale": {"by": self.chance.pick((2, 0.5, "1 / 3", "0.5 if classes > 3 else 1.5", "-1", 0))}}
+        return {
+            self.chance.pick(("scale", "shift")): {
+                "by": self.chance.pick((2, 0.5, "1 / 3", "0.5 if classes > 3 else 1.5", "-1", 0))
+            }
+        }
 
     def cut(self, place: Place) -> Step:
         """Channels taken away and zeros in their place, or the other way round."""

@@ -119,6 +119,8 @@ def if_windowed(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchSt
 
 
 PROBABILITY = st.floats(0, 1)
+FACTOR = st.floats(-2, 2)
+NUMBERS = st.one_of(FACTOR, st.lists(FACTOR, min_size=1, max_size=6).map(tuple))
 GROUPS = st.sampled_from([1, 2, 3, 4, 6])
 NORMS, POOLS = ("batch", "group", "layer", "instance"), ("max", "avg")
 
@@ -303,11 +305,26 @@ ENTRIES: dict[str, Entry] = {
         ],
     ),
     "scale": Entry(
-        arguments=lambda rank: {"by": st.floats(-2, 2)},
-        uses=[use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)],
-        more=on(VIDEO, by=0.1),
-        arithmetic=counted(ELEMENTS, on(MAP, by=0.5)),
-        traced=traced(on(WIDE, by=0.5)),
+        arguments=lambda rank: {"by": NUMBERS},
+        stricter={"E507": "torch broadcasts, or computes only some channels"},
+        uses=[
+            *(use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)),
+            *(use for by in ((0.5, 0.1, -1, 0), (3.0,) * 4) for use in on((4,), SIGNAL, MAP, by=by)),
+        ],
+        more=[*on(VIDEO, by=0.1), *on(VIDEO, by=(1, 2, 3, 4))],
+        arithmetic=[*counted(ELEMENTS, on(MAP, by=0.5)), *counted(ELEMENTS, on(MAP, by=(1, 2, 3, 4)))],
+        traced=[*traced(on(WIDE, by=0.5)), *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6)))],
+    ),
+    "shift": Entry(
+        arguments=lambda rank: {"by": NUMBERS},
+        stricter={"E507": "torch broadcasts, or computes only some channels"},
+        uses=[
+            *(use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)),
+            *(use for by in ((0.5, 0.1, -1, 0), (3.0,) * 4) for use in on((4,), SIGNAL, MAP, by=by)),
+        ],
+        more=[*on(VIDEO, by=0.1), *on(VIDEO, by=(1, 2, 3, 4))],
+        arithmetic=[*counted(ELEMENTS, on(MAP, by=0.5)), *counted(ELEMENTS, on(MAP, by=(1, 2, 3, 4)))],
+        traced=[*traced(on(WIDE, by=0.5)), *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6)))],
     ),
     "slice": Entry(
         arguments=lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},

@@ -262,7 +262,7 @@ def test_a_family_of_torchvision(family: str) -> None:
         ("regnet_y_400mf", {}),
         ("efficientnet_b0", {}),
         ("squeezenet1_1", {}),
-        ("googlenet", {"aux_logits": False, "init_weights": False}),
+        ("googlenet", {"aux_logits": False, "init_weights": False, "transform_input": True}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,0 +1,45 @@
+"""A constant that is added."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.effects import NOTHING, Bytes, Layout
+from archspec.operations.shapes import Numbers, Shape, by_channel, differ
+from archspec.operations.traits import Elementwise
+
+
+@dataclass(frozen=True)
+class Shift(Elementwise):
+    """``x + by``, after a ``scale`` to normalize an input.
+
+    With a number for each channel, torch computes one channel at a time, as torchvision's GoogLeNet does with its
+    input. So the numbers are exact in every dtype, and they are not in the state dict.
+    """
+
+    name = "shift"
+    summary = "Adds a constant."
+
+    by: Numbers = argument("numbers", "What is added, or one number for each channel.")
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        by_channel(self.by, inputs[0], "by")
+        return inputs[0]
+
+    def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        return Bytes(elements=math.prod(output)) if differ(self.by) else NOTHING
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        # torch takes over the strides of an operation with a scalar; joined channels lie first.
+        return "first" if differ(self.by) else "kept"
+
+    def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
+        return None  # zero becomes the constant
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        added = by_channel(self.by, inputs[0], "by")
+        if isinstance(added, tuple):
+            return TorchCall("function", "archspec.emit.modules.shift_channels", (added,))
+        return TorchCall("function", "torch.add", (added,))
