@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from archspec.diagnostics import Diagnostic, Faults
 from archspec.language.expressions.tokens import tokens
 from archspec.language.expressions.values import undefined
+from archspec.language.foreign_values import key_of
 from archspec.language.spec import Definitions, Setting, Term
-from archspec.language.terms import Cursor, expression_fault, key_of, read_setting, read_term
+from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
 
 
 @dataclass(frozen=True, slots=True)

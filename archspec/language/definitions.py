@@ -13,6 +13,7 @@ from archspec.language.context import Context
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
+from archspec.language.foreign_values import SETTING_PLACES
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import read_steps
 from archspec.language.terms import Cursor, ambiguous_text
@@ -191,8 +192,7 @@ class DefinitionScope:
             kind = {"act": "activation", "norm": "normalization"}.get(key, key.replace("_", " "))
             message = f"no {kind} is called `{cut(word)}`"
             code = "E302" if key == "shortcut" else "E204"
-            place = {"shortcut": "shortcuts", "activation_order": "activation orders"}.get(key, key)
-            found = context.faults.advise(word, words, place)
+            found = context.faults.advise(word, words, SETTING_PLACES.get(key, key))
             help = found.help or f"available: {first_of(words, most=30)}"
             context.faults.record(code, message, setting.term.span, found.hint, help=help)
         return setting

@@ -21,6 +21,7 @@ from archspec.language.definitions import (
 )
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
+from archspec.language.foreign_values import key_of
 from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
 from archspec.language.spec import Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import read_sequence
@@ -113,7 +114,7 @@ def resolve(
 
 
 def _whole(cursor: Cursor, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:
-    return whole(read_term(cursor, "number", faults), params, scale, faults)
+    return whole(read_term(cursor, "number", faults), params, scale, faults, key=key_of(cursor.path))
 
 
 def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], dict[str, Term]]:

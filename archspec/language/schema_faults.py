@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, nearest
+from archspec.language.foreign_values import BRACKETS, advise_type, advise_value
 from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, library_schema, read_schema
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
@@ -165,6 +166,8 @@ def _last(path: Path) -> str:
 
 def _unknown_key(document: Document, path: Path, key: str, known: list[str], faults: Faults) -> Diagnostic:
     span = document.key_span((*path, key))
+    if re.fullmatch(r"\d+\s*\)", key):
+        return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=BRACKETS)
     if "(" in key or ")" in key:
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=QUOTES)
     found = faults.advise(key, known, *_places(path))
@@ -206,26 +209,33 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
         names[names.index("text")] = "an expression"
     expected = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     quotes = set(wanted) <= {"string", "null"} and isinstance(error.instance, bool | int | float)
-    help = "put quotes around it if it is meant as text" if quotes else ""
+    hint, help = _as_mapping(path, error)
+    help = help or ("" if hint else advise_value(path, error.instance))
+    help = help or ("put quotes around it if it is meant as text" if quotes else "")
     message = f"{_last(path)} takes {expected}, not {written(error.instance)}"
-    return Diagnostic("E202", message, document.span(path), _as_mapping(path, error), help=help)
+    return Diagnostic("E202", message, document.span(path), hint, help=help)
 
 
 _PLAIN = re.compile(r"[\w.+*/ -]+", re.ASCII)
 """Text that means the same inside a mapping in braces."""
 
 
-def _as_mapping(path: Path, error: ValidationError) -> str:
-    """The likely meaning of a step such as ``conv: 64``: its first argument, ``conv: {out: 64}``."""
+def _as_mapping(path: Path, error: ValidationError) -> tuple[str, str]:
+    """The likely meaning of a step such as ``conv: 64``, its first argument, as ``conv: {out: 64}``; and a help."""
     first = next(iter([*error.schema.get("required", ()), *error.schema.get("properties", ())]), None)
     in_list = len(path) > 1 and isinstance(path[-2], int)
     if not in_list or first in (None, *common()):
-        return ""
+        return "", ""
     taken = error.schema["properties"].get(first, {}).get("type", ())
     kinds = {str: {"string"}, int: {"integer", "number"}, float: {"number"}}.get(type(error.instance), set())
     if kinds.isdisjoint([taken] if isinstance(taken, str) else taken) or not _PLAIN.fullmatch(str(error.instance)):
-        return ""
-    return f"did you mean `{path[-1]}: {{{first}: {cut(error.instance)}}}`?"
+        return "", ""
+    value = error.instance
+    if first == "type" and value not in error.schema["properties"]["type"]["examples"]:
+        value, help = advise_type(str(path[-1]), value)
+        if not value:
+            return "", help
+    return f"did you mean `{path[-1]}: {{{first}: {cut(value)}}}`?", ""
 
 
 def _not_one_operation(document: Document, path: Path, instance: dict[str, Any]) -> Diagnostic:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Span, cut
+from archspec.diagnostics import Advice, Diagnostic, Faults, Span, cut
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
+from archspec.language.foreign_values import advise_text
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
 from archspec.language.text.document import Document, Path, value_at
 from archspec.work import DEFINING
@@ -59,11 +60,6 @@ class Cursor:
     @property
     def key_span(self) -> Span:
         return self.document.key_span(self.path)
-
-
-def key_of(path: Path) -> str:
-    """The key under which a value is written, also inside a list: ``padding``."""
-    return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
 def written(value: object) -> str:
@@ -119,23 +115,27 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
     if kind != "word" and cursor.path in cursor.document.ambiguous:
         faults.add(ambiguous(cursor.document, cursor.path, kind))
         return Term(span, 1)
-    expression = read_expression(value, span, faults)
+    expression = read_expression(value, span, faults, cursor.path, kind)
     return Term(span, expression=expression) if expression else Term(span, 1)
 
 
-def read_expression(text: str, span: Span, faults: Faults) -> Expression | None:
-    """``text`` as an expression; None, with a fault that points into it, if it does not parse."""
+def read_expression(text: str, span: Span, faults: Faults, path: Path = (), kind: str = "") -> Expression | None:
+    """``text`` as an expression; None, with a fault that points into it, if it does not parse.
+
+    ``path`` and ``kind`` are of the argument that it is written for, if there is one.
+    """
     faults.work.spend(DEFINING, 5 + 5 * len(text), span)
     try:
         return parse(text)
     except ExpressionFault as fault:
-        faults.add(expression_fault(fault, text, span))
+        told = advise_text(text, path, kind) if faults.few else Advice()
+        faults.add(expression_fault(fault, text, span, told.hint, told.help))
         return None
 
 
-def expression_fault(fault: ExpressionFault, text: str, span: Span, hint: str = "") -> Diagnostic:
-    """The diagnostic for a fault in an expression that is written at ``span``."""
-    help = fault.help
+def expression_fault(fault: ExpressionFault, text: str, span: Span, hint: str = "", help: str = "") -> Diagnostic:
+    """The diagnostic for a fault in an expression that is written at ``span``; ``help`` replaces its own."""
+    help = help or fault.help
     if fault.code == "E401" and text.count("(") != text.count(")"):
         help = QUOTES
     return Diagnostic(fault.code, fault.message, _within(span, text, fault.start, fault.end), hint, help=help)
@@ -172,9 +172,14 @@ def evaluate(term: Term, values: Mapping[str, Value], scale: ScaleWidth) -> Valu
     return values.get(term.constant, term.constant) if isinstance(term.constant, str) else term.constant
 
 
-def whole(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults, *, minimum: int = 1) -> int:
-    """The whole number that a term evaluates to, at least ``minimum``; otherwise ``minimum``, with a fault."""
-    found = real(term, values, scale, faults)
+def whole(
+    term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults, *, minimum: int = 1, key: str = ""
+) -> int:
+    """The whole number that a term evaluates to, at least ``minimum``; otherwise ``minimum``, with a fault.
+
+    ``key`` is where the term is written.
+    """
+    found = real(term, values, scale, faults, key)
     try:
         number = integer(found)
     except ExpressionFault as fault:
@@ -186,14 +191,14 @@ def whole(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Fa
     return number
 
 
-def real(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int | float:
+def real(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Faults, key: str = "") -> int | float:
     """The number that a term evaluates to; 1, with a fault, if it is not a number."""
     text = term.expression.text if term.expression else str(term.constant)
     try:
         return number(evaluate(term, values, scale))
     except ExpressionFault as fault:
-        hint = faults.hint(fault.name, values) if fault.name else ""
-        faults.add(expression_fault(fault, text, term.span, hint))
+        found = faults.advise(fault.name, values, f"values of {key}", "names") if fault.name else Advice()
+        faults.add(expression_fault(fault, text, term.span, found.hint, found.help))
         return 1
 
 

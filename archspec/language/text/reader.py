@@ -180,6 +180,8 @@ class _EventReader:
 
     def not_text(self, written: str, value: YamlValue, span: Span) -> None:
         help = f'put it in quotes: `"{cut(written)}"`' if written else "write a text before the colon"
+        if type(value) is int:
+            help = f"{help}; a list is written in brackets: `[3, 3]`"
         self.fault("E108", f"a key must be text, not {_kind(value) if value != '' else 'empty'}", span, help=help)
 
     def scalar(self, event: Any, path: Path, span: Span) -> tuple[YamlValue, Span]:

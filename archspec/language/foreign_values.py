@@ -1,0 +1,100 @@
+"""Values as other libraries write them, such as ``padding: same`` or ``kernel: 3x3``, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from archspec.diagnostics import Advice, suggest
+from archspec.language.text.document import Path
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
+from archspec.vocabulary import find, fold
+
+SETTING_PLACES = {"act": "act", "norm": "norm", "shortcut": "shortcuts", "activation_order": "activation orders"}
+"""The places of the vocabulary that have the words of a setting."""
+
+_NUMBERS = re.compile(r"\s*[\[(]?\s*(\d+(?:(?:\s*[,;x\u00d7]\s*|\s+)\d+)+)\s*,?\s*[\])]?\s*")
+"""Several numbers as one text: ``3x3``, ``(3, 3)``, ``3,4,6,3``, ``64 128``."""
+
+
+BRACKETS = "a list is written in brackets: `[3, 3]`"
+
+
+def key_of(path: Path) -> str:
+    """The key under which a value is written, also inside a list: ``padding``."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+def advise_text(text: str, path: Path, kind: str) -> Advice:
+    """What a text may mean that is no expression; ``kind`` is what its argument takes."""
+    if (numbers := several_numbers(text)) and not (path and isinstance(path[-1], int)):
+        return Advice("", f"write a list: `{numbers}`")
+    if kind == "word":
+        words = {fold(word): word for name in ("act", "norm", "pool") for word in _types(name)}
+        meant = words.get(fold(text), "")
+        entry = None if meant else find(text, "act", "norm", "pool types")
+        if meant := meant or (entry.meant if entry else ""):
+            return Advice(suggest(meant), "write the word alone, without a module or a call")
+        return Advice("", entry.help if entry else "")
+    entry = find(text, f"values of {key_of(path)}", "names")
+    return Advice("", entry.help if entry else "")
+
+
+def several_numbers(text: str) -> str:
+    """``[3, 3]`` for a text that holds several whole numbers, such as ``3x3``; otherwise an empty text.
+
+    >>> several_numbers("3x224x224"), several_numbers("(3, 4)"), several_numbers("3 * 4"), several_numbers("64")
+    ('[3, 224, 224]', '[3, 4]', '', '')
+    """
+    match = _NUMBERS.fullmatch(text[:200])
+    return f"[{', '.join(re.findall('[0-9]+', match[1]))}]" if match else ""
+
+
+def advise_value(path: Path, value: Any) -> str:
+    """What to write for a value of a type that its key does not take; an empty text without an answer."""
+    key, word = key_of(path), "null" if value is None else str(value).lower()
+    if isinstance(value, str) and (numbers := several_numbers(value)):
+        return f"write a list: `{key}: {numbers}`"
+    if isinstance(value, str) and value.startswith("("):
+        return BRACKETS
+    if key in SETTING_PLACES and (value is None or isinstance(value, bool)):
+        return _written(key, word, SETTING_PLACES[key])
+    if key in SETTING_PLACES and isinstance(value, dict):
+        inner = next((str(each) for each in value.values() if isinstance(each, str)), "")
+        entry = find(inner, SETTING_PLACES[key])
+        return f"write the word alone: `{key}: {(entry and entry.meant) or inner}`" if inner else ""
+    if key in ("stem", "head", "before", "after") and (value is None or isinstance(value, bool)):
+        return "for no steps, write an empty list, `[]`" if not value else ""
+    if path == ("input",):
+        return "write channels and sizes, without the batch: `input: [3, 224, 224]`"
+    if path == ("init",) and isinstance(value, str):
+        entry = find(value, "initializers")
+        return f"write `init: {{conv: {entry.meant}}}`" if entry and entry.meant else ""
+    if path == ("scale",) and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"write `scale: {{width: {value}}}`, or `depth`"
+    if path[:-1] == ("stages",) and isinstance(path[-1], int) and isinstance(value, int):
+        return "a list has one mapping for each stage; for numbers of blocks, write `stages: {count: [3, 4, 6, 3]}`"
+    if path and isinstance(path[-1], int) and isinstance(value, list):
+        return "a step is a name, or a mapping with one key: `- conv: {out: 64, kernel: 3}`"
+    if isinstance(value, dict | list):
+        return ""
+    entry = find(word, f"values of {key}")
+    return entry.help if entry else ""
+
+
+def advise_type(operation: str, word: str) -> tuple[str, str]:
+    """The type of an operation that a word means, and a help where there is none: for ``pool: global``."""
+    words = {fold(each): each for each in _types(operation)}
+    entry = None if fold(word) in words else find(word, "pool types" if operation == "pool" else operation)
+    return words.get(fold(word)) or (entry.meant if entry else ""), entry.help if entry else ""
+
+
+def _types(operation: str) -> tuple[str, ...]:
+    words: tuple[str, ...] = arguments(operations()[operation])["type"].metadata["words"]
+    return words
+
+
+def _written(key: str, word: str, place: str) -> str:
+    entry = find(word, place)
+    return f"write `{key}: {entry.meant}`" if entry and entry.meant else ""
