@@ -5,24 +5,25 @@
 
 ``load`` reads a spec, ``compile`` infers every shape, ``check`` compares the network with what the spec expects,
 ``analyze`` says what it costs and ``diff`` how it differs from another, all without torch; ``build`` makes the model,
-``confirm`` has torch compute every shape, ``save`` writes the weights, and ``verify`` compares with a reference.
+``confirm`` has torch compute every shape, ``save`` writes the weights, ``verify`` compares with a reference, and
+``pair_keys`` makes the key map of weights with other keys.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, Span, SpecError
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.graph.graph import Graph
-from archspec.import_path import only_installed
+from archspec.import_path import torch_needed
 from archspec.language.load import load
 from archspec.language.spec import Spec
 from archspec.passes.compiling import SpecLike, compile
+from archspec.verification.asked import checked
 from archspec.work import Limits
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
     "confirm",
     "diff",
     "load",
+    "pair_keys",
     "save",
     "skip_paths",
     "verify",
@@ -97,6 +99,9 @@ def build(
     *,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    entry: str | None = None,
+    prefix: str | None = None,
+    rename: Mapping[str, str] | None = None,
     transfer: bool = False,
     device: torch.device | str | None = None,
     dtype: str | torch.dtype | None = None,
@@ -110,10 +115,14 @@ def build(
         weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code); every
             key must match. A checkpoint with one state dict in it, or with ``module.`` before every key, is unwrapped.
             Without this, a model is initialized as the spec's ``init`` says.
-        map: if the weights have other keys, the key in them for each of the spec's: the file that ``archspec
-            verify --map`` writes, what it holds, or the mapping of keys alone.
-        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, and the rest
-            initialized as the spec's ``init`` and the seed say.
+        map: the key in the weights for each of the spec's that differs: the file that ``archspec verify --map`` writes,
+            what it holds, or the mapping of keys alone.
+        entry: the state dict of a checkpoint to take, such as ``model_ema`` or ``ema.state_dict``.
+        prefix: a scope such as ``visual.trunk.``; only the keys below it are taken, without it.
+        rename: new names of scopes, such as ``{"backbone.": ""}``, applied in order after ``prefix``.
+        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, the filters
+            that read the input are summed or repeated for its channels, and the rest is initialized as the spec's
+            ``init`` and the seed say.
         device: where the weights live; ``meta`` for a model without storage.
         dtype: of parameters and running statistics, by name (``bfloat16``) or as torch has it; by default torch's
             default.
@@ -132,8 +141,7 @@ def build(
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
         EnvironmentFault: torch is not installed.
-        TypeError: an argument of the wrong type; ``dtype`` is not a floating-point one; ``map`` or ``transfer`` without
-            ``weights``.
+        TypeError: an argument of the wrong type; ``dtype`` is not a floating-point one; ``weights`` are missing.
         ValueError: the machine does not have the device, or the seed is too large for torch.
 
     >>> import archspec
@@ -141,11 +149,43 @@ def build(
     torch.Size([512, 512, 3, 3])
     """
     graph = compile(spec)
-    with _torch_needed(graph):
+    with torch_needed(graph.files):
         from archspec.weights import building  # it imports torch
-    return building.build(
-        graph, weights=weights, map=map, transfer=transfer, device=device, dtype=dtype, seed=seed, flat=flat
-    )
+    taken: dict[str, Any] = {"map": map, "entry": entry, "prefix": prefix, "rename": rename, "transfer": transfer}
+    return building.build(graph, weights=weights, **taken, device=device, dtype=dtype, seed=seed, flat=flat)
+
+
+def pair_keys(
+    spec: SpecLike,
+    weights: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    entry: str | None = None,
+    prefix: str | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A key map for weights with other keys, whose tensors agree with the network's in order and shape.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`load` takes.
+        weights: a state dict, or a file of one.
+        entry: as of :func:`build`, and so are ``prefix`` and ``rename``.
+        prefix: a scope of the weights.
+        rename: new names of scopes.
+
+    Returns:
+        What :func:`build` takes as ``map``, and ``archspec build --write-map`` writes.
+
+    Raises what :func:`build` does; and SpecError, E828, if the tensors do not agree.
+
+    >>> import archspec
+    >>> given = {f"net/{key}": value for key, value in archspec.build("resnet18").state_dict().items()}
+    >>> archspec.pair_keys("resnet18", given)["keys"]["fc.bias"]
+    'net/fc.bias'
+    """
+    graph = compile(spec)
+    with torch_needed(graph.files):
+        from archspec import weights as files  # it imports torch
+    return files.pair_keys(graph, weights, entry=entry, prefix=prefix, rename=rename)
 
 
 def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -173,7 +213,7 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
     True
     """
     graph = compile(spec)
-    with _torch_needed(graph):
+    with torch_needed(graph.files):
         from archspec.weights import saving  # it imports torch
     saving.save(model, graph, path, force=force)
 
@@ -198,7 +238,7 @@ def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str
     arguments.function(step, "step", "a function of a text")
     graph = compile(spec, limits=limits)
     step("building with torch")
-    with _torch_needed(graph):
+    with torch_needed(graph.files):
         from archspec.testing import against_torch  # it imports torch
     against_torch.confirm(graph, step)
     return graph
@@ -246,41 +286,10 @@ def verify(
     >>> archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"]).levels
     {'keys': True, 'graph': True}
     """
-    batch, seed = arguments.whole(batch, "batch"), arguments.seed(seed)
-    tolerance = arguments.number(tolerance, "tolerance")
-    asked: Any = arguments.several(levels, "levels", "a list of levels such as ['keys', 'graph']", object)
-    if against is not None and not isinstance(against, str):
-        arguments.function(against, "against", "the text of a reference, a network, or a function that makes one")
-    arguments.function(step, "step", "a function of a text")
-    if batch < 1 or not 0 <= tolerance < float("inf"):
-        raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {batch} and {tolerance}")
-    if unknown := [level for level in asked if level not in ("keys", "graph", "outputs")]:
-        raise ValueError(f"the levels are `keys`, `graph` and `outputs`, not {arguments.given(unknown[0])}")
+    batch, seed, tolerance, asked = checked(against, batch, seed, tolerance, levels, step)
     graph = compile(spec, input=input, limits=limits)
-    with _torch_needed(graph):
+    with torch_needed(graph.files):
+        from archspec.verification.own_reference import named_reference  # it imports torch
         from archspec.verification.verify import verify as verified  # it imports torch
-
-    place = None
-    if against is None:
-        against, place = _own_reference(graph)
+    against, place = named_reference(graph) if against is None else (against, None)
     return verified(graph, against, place=place, batch=batch, seed=seed, tolerance=tolerance, levels=asked, step=step)
-
-
-def _own_reference(graph: Graph) -> tuple[str, Span]:
-    """What a graph's spec names as its reference, and where."""
-    text = graph.origin.document.value.get("reference") if graph.origin else None
-    if graph.origin is None or not isinstance(text, str):
-        raise ValueError(f"there is nothing to compare `{graph.name}` with: it names no reference")
-    return text, graph.origin.document.span(("reference",))
-
-
-@contextmanager
-def _torch_needed(graph: Graph) -> Iterator[None]:
-    """Around the imports that import torch: says what to install where it is missing."""
-    try:
-        with only_installed(graph.files):
-            yield
-    except ImportError as error:
-        help = "pip install 'archspec-compiler[torch]'"
-        fault = Diagnostic("E809", f"building a model needs torch, which cannot be imported ({error})", help=help)
-        raise EnvironmentFault(fault) from None

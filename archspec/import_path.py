@@ -10,6 +10,8 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from archspec.diagnostics import Diagnostic, EnvironmentFault
+
 
 @contextlib.contextmanager
 def only_installed(files: Iterable[str] = ()) -> Iterator[None]:
@@ -29,6 +31,22 @@ def only_installed(files: Iterable[str] = ()) -> Iterator[None]:
     finally:
         for number, entry in removed:
             sys.path.insert(number, entry)
+
+
+@contextlib.contextmanager
+def torch_needed(files: Iterable[str] = ()) -> Iterator[None]:
+    """Around the imports that import torch: leave these folders out, and say what to install if torch is missing.
+
+    Raises:
+        EnvironmentFault: E809, torch cannot be imported.
+    """
+    try:
+        with only_installed(files):
+            yield
+    except ImportError as error:
+        help = "pip install 'archspec-compiler[torch]'"
+        fault = Diagnostic("E809", f"building a model needs torch, which cannot be imported ({error})", help=help)
+        raise EnvironmentFault(fault) from None
 
 
 @contextlib.contextmanager

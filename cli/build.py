@@ -19,6 +19,8 @@ from archspec.work import Limits
 
 from . import options
 from .build_text import build_json, put_report, put_saved
+from .loading import Loading
+from .loading import loading as weights_options
 from .progress import leave_lost_folder, progress
 from .render import Terminal, show
 from .streams import put, put_json
@@ -49,16 +51,7 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Pa
 )
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @options.reading
-@click.option(
-    "--weights", type=click.Path(), metavar="FILE", help="Load weights. A .pth file is read without running its code."
-)
-@click.option(
-    "--map",
-    type=click.Path(),
-    metavar="FILE.json",
-    help="The key in the weights for each key of the spec, as `verify --map` writes it.",
-)
-@click.option("--transfer", is_flag=True, help="Load the weights that fit, and initialize the rest.")
+@weights_options
 @options.seed(None, "The seed for the initial weights.")
 @click.option("--flat", is_flag=True, help="Build one flat graph, not one for each block. The results are the same.")
 @options.form("text", "json")
@@ -67,38 +60,36 @@ def command(
     output: Path | None,
     force: bool,
     reading: options.Reading,
+    loading: Loading,
     seed: int | None,
     flat: bool,
     form: str,
-    **given: Any,
 ) -> int:
     """Build a network, and compare every inferred shape with torch's.
 
     The command compiles the spec and compares the network with what the spec expects. Torch then computes every shape
     on its meta device. The output shows the stages with their shapes and parameters. With --weights, every key of the
-    file must fit. --transfer loads the weights that fit, and lists the ones that were initialized. -o saves the
-    weights, with the spec in the metadata of the file.
+    file must fit. --transfer loads the weights that fit, sums or repeats the filters that read the input for another
+    number of channels, and lists the weights that were initialized. -o saves the weights, with the spec in the metadata
+    of the file.
 
     \b
     Examples:
       archspec build resnet50
       archspec build wide.yaml -o wide.safetensors --seed 0
       archspec build resnet50 --set classes=10 --weights resnet50.pth --transfer -o ten.safetensors
+      archspec build resnet50 --weights clip.pth --entry state_dict --prefix visual.trunk.
     """
-    # How weights are loaded, in the words of `archspec.build`.
-    how = {name: value for name, value in given.items() if value not in (None, False)}
-    if how and "weights" not in how:
-        option = "--transfer" if "transfer" in how else "--map"
-        raise click.UsageError(f"`{option}` needs weights to load; name them with `--weights FILE`")
     loaded = None
-    with progress(steps=3 + (2 if output else 1 if how else 0)) as step:
+    with progress(steps=3 + (2 if output else 1 if loading.how else 0)) as step:
         step("compiling")
         outcome = reading.check(spec)
         graph, found = outcome.graph, outcome.diagnostics
         if graph is None or not outcome.valid:
             raise SpecError(found)
         if output:
-            refuse_target(output, force=force, inputs=graph.files, weights=(given["weights"], given["map"]))
+            refuse_target(output, force=force, inputs=graph.files, weights=loading.files)
+        how = loading.with_map(graph, force)
         leave_lost_folder()
         archspec.confirm(graph, step=step)
         if output or how:
@@ -115,9 +106,8 @@ def command(
         return 0
     show(found)
     put_report(report, loaded)
-    if output:
-        put_saved(output, "" if how else "initialized ")
-    how |= {"seed": seed} if how and seed is not None else {}
+    put_saved(output, loading.write_map, "" if how else "initialized ")
+    how = {**how, "seed": seed} if how and seed is not None else how
     put(Terminal.of(sys.stdout).safe(_next(graph, spec, reading, how, output)))
     return 0
 

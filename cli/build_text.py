@@ -12,7 +12,7 @@ from archspec.analysis.text import part_table
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph
-from archspec.operations.shapes import show_shape, size_of
+from archspec.operations.shapes import Shape, show_shape, size_of
 
 from .render import Terminal
 from .spelling import as_json
@@ -37,6 +37,10 @@ def _put_loaded(loaded: Loaded) -> None:
     """Print how many keys were loaded, and which keys were initialized or not used."""
     put(f"weights of {Terminal.of(sys.stdout).safe(str(loaded.file))}")
     put(f"  {counted(len(loaded.loaded), 'key')} loaded")
+    if loaded.outside:
+        put(Terminal.of(sys.stdout).safe(f"  {counted(len(loaded.outside), 'key')} outside `{loaded.prefix}` not read"))
+    rows = [(key, _adapted(theirs, ours)) for key, (theirs, ours) in loaded.adapted.items()]
+    put_keys(f"  {counted(len(rows), 'key')} adapted to the channels of the input", rows, indent="    ")
     shapes = {key: f"{size_of(ours)}, in the file {size_of(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
     for keys, what in ((loaded.initialized, "initialized"), (loaded.unused, "of the file not used")):
         rows = [(key, shapes.get(key, "") if keys is loaded.initialized else "") for key in keys]
@@ -44,9 +48,21 @@ def _put_loaded(loaded: Loaded) -> None:
     put("")
 
 
-def put_saved(output: Path, kind: str) -> None:
-    size = short(output.stat().st_size)
-    put(Terminal.of(sys.stdout).safe(f"Saved {output}: {size}B of {kind}weights, with the spec in the metadata."))
+def _adapted(theirs: Shape, ours: Shape) -> str:
+    """What became of the filters of a convolution that has another number of input channels."""
+    before, after = theirs[1], ours[1]
+    scaled = f"filters {'repeated' if after > before else 'cut'} and scaled by {before}/{after}"
+    how = f"filters summed over {before} channels" if after == 1 else scaled
+    return f"{size_of(ours)}, in the file {size_of(theirs)}; {how}"
+
+
+def put_saved(output: Path | None, key_map: Path | None, kind: str) -> None:
+    """Print which files were written."""
+    safe = Terminal.of(sys.stdout).safe
+    if key_map:
+        put(safe(f"Saved {key_map}: a map of the keys. Check it before you rely on it."))
+    if output:
+        put(safe(f"Saved {output}: {short(output.stat().st_size)}B of {kind}weights, with the spec in the metadata."))
 
 
 def build_json(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "against": "`--against`",
     "allow_outside": "--allow-outside",
+    "entry": "`--entry {}`",
     "force": "--force",
     "key_map": "`--map FILE` writes",
     "levels": "`--level {}`",
@@ -19,9 +20,12 @@ OPTIONS = {
     "limits.nodes": "`--limit nodes=N`",
     "limits.work": "`--limit work=N`",
     "map": "`archspec build --map`",
+    "map_of_build": "`--map FILE.json`",
     "overrides": "`--set {}`",
+    "prefix": "`--prefix {}`",
     "tolerance": "`--tolerance X`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
+    "write_map": "`--write-map keys.json` writes a map that pairs them so, and loads the weights with it",
 }
 """The option for each argument that a help mentions, with `{}` for its value."""
 

@@ -72,10 +72,11 @@ def test_version_is_that_of_the_distribution() -> None:
 def test_build_is_declared_as_it_is_used() -> None:
     """The signature is a promise: everything but the spec by name, nothing required."""
     parameters = inspect.signature(archspec.build).parameters
-    assert list(parameters) == ["spec", "weights", "map", "transfer", "device", "dtype", "seed", "flat"]
+    loading = ["weights", "map", "entry", "prefix", "rename", "transfer"]
+    assert list(parameters) == ["spec", *loading, "device", "dtype", "seed", "flat"]
     assert all(p.kind is p.KEYWORD_ONLY for name, p in parameters.items() if name != "spec")
     assert {name: p.default for name, p in parameters.items() if name != "spec"} == {
-        **dict.fromkeys(["weights", "map", "device", "dtype", "seed"]),
+        **dict.fromkeys(["weights", "map", "entry", "prefix", "rename", "device", "dtype", "seed"]),
         **dict.fromkeys(["transfer", "flat"], False),
     }
     assert typing.get_type_hints(archspec.compile)["return"] is archspec.Graph

@@ -61,6 +61,11 @@ FLAGS = (1, 0, 1.0, "yes", b"", [True], ODD, np.ones(2))
 LIMITS = (5, 1.5, "nodes=1", {"nodes": 1}, [5], ODD, True, archspec.Limits)
 TEXTS = (*NUMBERS, None, b"a", ["a"], ODD)
 FUNCTIONS = (*NUMBERS, None, "print", b"", [print], ODD)
+SELECTION = {
+    "entry": (*NUMBERS, b"a", [], {}, ODD),
+    "prefix": (*NUMBERS, b"a", [], {}, ODD),
+    "rename": (*NUMBERS, "a=b", b"a", ["a=b"], {"a": 1}, {1: "a"}, {"a": None}, ODD),
+}
 PATHS_ = (*NUMBERS, None, b"a", [], ODD, BytesPath())
 
 # For each function: how it is called with all arguments right, then the wrong values of each parameter.
@@ -119,11 +124,20 @@ PYTHON: Table = {
             "spec": SPECS,
             "weights": (*NUMBERS, "", "nowhere", b"a", [], ODD, MODEL, BytesPath(), Path()),
             "map": (*NUMBERS, "", "nowhere", b"a", [], ODD, BytesPath(), Path(), {1: 2}),
+            **SELECTION,
             "transfer": (*FLAGS, None),
             "device": (3.2, "nope", "", b"cpu", 99, -1, True, ["cpu"], ODD, "cuda:99"),
             "dtype": (*NUMBERS, b"float32", "int8", "nope", torch.int32, torch.complex64, np.float32, torch, ODD),
             "seed": (*WHOLE, 2**64, -(2**64), 10**5000),
             "flat": (*FLAGS, None),
+        },
+    ),
+    archspec.pair_keys: (
+        {"spec": SPEC, "weights": {}},
+        {
+            "spec": SPECS,
+            "weights": (*NUMBERS, None, "", "nowhere", b"a", [], ODD, MODEL, BytesPath(), Path()),
+            **SELECTION,
         },
     ),
     archspec.save: (

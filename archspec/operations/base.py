@@ -136,6 +136,9 @@ class Operation:
     """Whether its output counts as activations, in the sense of Radosavovic et al. 2020: of convolutions, linear layers
     and pools it does."""
 
+    filters: ClassVar[tuple[str, ...]] = ()
+    """The names of its weights that are filters over the input channels: (out, in, *kernel)."""
+
     @property
     def kind(self) -> str:
         """The word under which nodes are counted and named: ``conv``, ``bn``, ``relu``, ``maxpool``."""

@@ -23,6 +23,7 @@ class Conv(Windowed):
     label = "conv{n}"
     weighted = True
     activation = True
+    filters = ("weight",)
 
     out: int = argument("integer", "Output channels.", minimum=1)
     kernel: Size = argument("size", "Kernel size.", default=1, minimum=1)

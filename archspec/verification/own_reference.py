@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError, cut
+from archspec.graph.graph import Graph
 from archspec.verification.reference import LIBRARIES, Reference, make, parse
 
 AGAINST = Mention("against", "`against`")
@@ -49,6 +50,14 @@ MAX_ELEMENTS = 1_000_000_000
 """The most elements of all tensors that are made for a reference: 4 GB. The largest network of the zoo has 0.65."""
 
 MAX_TENSORS = 100_000
+
+
+def named_reference(graph: Graph) -> tuple[str, Span]:
+    """What a graph's spec names as its reference, and where. Raises ValueError if it names none."""
+    text = graph.origin.document.value.get("reference") if graph.origin else None
+    if graph.origin is None or not isinstance(text, str):
+        raise ValueError(f"there is nothing to compare `{graph.name}` with: it names no reference")
+    return text, graph.origin.document.span(("reference",))
 
 
 def own_reference(text: str, place: Span, seed: int = 0) -> tuple[nn.Module, str]:

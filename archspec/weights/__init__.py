@@ -5,6 +5,7 @@ from archspec.weights.files import read
 from archspec.weights.fitting import Fit, fit
 from archspec.weights.keymap import KeyMap, read_map
 from archspec.weights.loaded import Loaded
+from archspec.weights.pair_keys import pair_keys
 from archspec.weights.saving import save, write
 
-__all__ = ["Fit", "KeyMap", "Loaded", "build", "fit", "read", "read_map", "save", "write"]
+__all__ = ["Fit", "KeyMap", "Loaded", "build", "fit", "pair_keys", "read", "read_map", "save", "write"]

@@ -19,6 +19,7 @@ from archspec.emit.fx import emit
 from archspec.emit.initialize import materialize
 from archspec.graph.graph import Graph
 from archspec.weights.fitting import fit
+from archspec.weights.selection import Selection
 
 
 def build(
@@ -26,6 +27,9 @@ def build(
     *,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     map: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    entry: str | None = None,
+    prefix: str | None = None,
+    rename: Mapping[str, str] | None = None,
     transfer: bool = False,
     device: torch.device | str | None = None,
     dtype: str | torch.dtype | None = None,
@@ -37,16 +41,18 @@ def build(
     Everything that can be refused is refused before the model is made, so that none is ever loaded in part.
 
     Raises:
-        TypeError: ``dtype`` is not a floating-point one; ``map`` or ``transfer`` is given and ``weights`` are not.
+        TypeError: ``dtype`` is not a floating-point one; an argument about ``weights`` is given and they are not.
         ValueError: the machine does not have the device.
     """
     wanted = None if dtype is None else _floating(dtype)
     target = torch.get_default_device() if device is None else _device(device)
     seed = None if seed is None else arguments.seed(seed)
     transfer, flat = arguments.flag(transfer, "transfer"), arguments.flag(flat, "flat")
-    if weights is None and (map is not None or transfer):
-        raise TypeError(f"`{'transfer' if map is None else 'map'}` needs `weights`")
-    found = None if weights is None else fit(graph, weights, map, transfer=transfer)
+    selection = Selection(entry, prefix, rename)
+    about = {"map": map, "entry": entry, "prefix": prefix, "rename": rename, "transfer": transfer or None}
+    if weights is None and (given := [name for name, value in about.items() if value is not None]):
+        raise TypeError(f"`{given[0]}` needs `weights`")
+    found = None if weights is None else fit(graph, weights, map, transfer=transfer, selection=selection)
     module = emit(graph, flat=flat)
     if target.type == "meta":
         return module if wanted is None else module.to(wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec":
 
 @dataclass(frozen=True, slots=True)
 class KeyMap:
-    """The keys of the weights, by the keys of the spec's network.
+    """The keys of the weights, by the keys of the spec's network. A key without an entry is the same in both.
 
     ``file`` is the path that was read, and ``spec`` and ``hash`` are those of the spec for which the map was written.
     """
@@ -54,6 +54,26 @@ def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
     file = arguments.path(given, "map")
     name = f"the key map `{cut(file)}`"
     return _checked(_parsed(_text(file, name), name), name, file)
+
+
+def names_in_weights(key_map: KeyMap, network: str, wanted: Collection[str]) -> dict[str, str]:
+    """The key of the weights for each key of a network: a key that the map does not name stands for itself.
+
+    Raises:
+        SpecError: E822, the map gives away a key that stands for itself.
+    """
+    found = {key: key_map.keys.get(key, key) for key in wanted}
+    owners: dict[str, str] = {}
+    both = []
+    for key, theirs in found.items():
+        if (first := owners.setdefault(theirs, key)) != key:
+            mapped, itself = (first, key) if first in key_map.keys else (key, first)
+            both.append(f"`{cut(mapped)}`, which the map names, and `{cut(itself)}`, which it does not name")
+    if both:
+        message = f"two keys of `{network}` would get one tensor of the weights"
+        help = "a key that the map does not name stands for itself: name it too, with the key of its own tensor"
+        raise SpecError([Diagnostic.listing("E822", message, both, "; ", help=help)])
+    return found
 
 
 def _text(file: str, name: str) -> str:

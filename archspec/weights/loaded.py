@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic
@@ -48,15 +48,33 @@ class Loaded(Brief):
     """The keys of ``initialized`` that have another shape in the weights: the weights' shape, and the network's."""
 
     unused: tuple[str, ...]
-    """The weights' own keys whose tensors were not copied, including those of ``reshaped``."""
+    """The weights' own keys whose tensors were not copied, including those of ``reshaped``; after ``rename``."""
 
     remarks: tuple[Diagnostic, ...] = ()
     """The warnings: wrappers, casts, values that are not finite, a key map of another spec."""
 
+    entry: str | None = None
+    """The entry of the checkpoint that was asked for."""
+
+    prefix: str | None = None
+    """The prefix that was asked for: only the keys below it were read, without it."""
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """The new names of scopes and keys that were asked for."""
+
+    outside: tuple[str, ...] = ()
+    """The keys of the file that do not begin with ``prefix``. They are not in ``unused``."""
+
+    adapted: Mapping[str, tuple[Shape, Shape]] = field(default_factory=dict)
+    """The keys of ``loaded`` whose filters were summed or repeated for another number of input channels, in a transfer:
+    the weights' shape, and the network's."""
+
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON, without the remarks, which are among the diagnostics of the whole output."""
         return {
-            **plain(self, "file", "map", "transfer", "unwrapped", "loaded", "initialized"),
+            **plain(self, "file", "entry", "prefix", "rename", "map", "transfer", "unwrapped", "loaded", "initialized"),
+            "adapted": before_and_after(self.adapted),
             "reshaped": before_and_after(self.reshaped),
             "unused": list(self.unused),
+            "outside": list(self.outside),
         }

@@ -98,6 +98,9 @@ def test_json(state: State, run: Run) -> None:
     assert found.json["diagnostics"] == []
     assert found.json["weights"] == {
         "file": "more.pth",
+        "entry": None,
+        "prefix": None,
+        "rename": {},
         "map": None,
         "transfer": True,
         "unwrapped": [],
@@ -107,7 +110,9 @@ def test_json(state: State, run: Run) -> None:
             "fc.weight": {"before": [5, 8], "after": [7, 8]},
             "fc.bias": {"before": [5], "after": [7]},
         },
+        "adapted": {},
         "unused": ["fc.weight", "fc.bias", "aux.weight"],
+        "outside": [],
     }
 
 
@@ -267,3 +272,102 @@ def test_a_spec_at_fault_is_said_before_the_weights(small: Path, run: Run) -> No
     found = run("build", "small.yaml", "--weights", "missing.pth")
     assert (found.status, found.err.count("error[")) == (1, 1)
     assert "E701" in found.err
+
+
+# -- other keys --------------------------------------------------------------------------------------------------------
+
+SELECTED = {
+    "prefix": ("--prefix visual.trunk.", {"visual.trunk."}, "text.", None),
+    "prefix, without a dot": ("--prefix visual.trunk", {"visual.trunk."}, "text.", None),
+    "rename": ("--rename backbone.=", {"backbone."}, "", None),
+    "renames in order": ("--rename a=b --rename b.c=", {"a.c."}, "", None),
+    "entry": ("--entry model_state", {""}, "", "model_state"),
+    "inner entry": ("--entry ema.state_dict --prefix m", {"m."}, "x.", "ema.state_dict"),
+}
+
+
+@pytest.mark.parametrize("kind", SELECTED)
+def test_what_is_read_of_a_file(kind: str, state: State, run: Run) -> None:
+    """And the call in Python that comes next does the same."""
+    options, (scope,), other, entry = SELECTED[kind]
+    weights: dict[str, object] = {f"{scope}{key}": value for key, value in state.items()}
+    weights |= {f"{other}{key}": value + 1 for key, value in state.items()} if other else {}
+    if entry:
+        *outer, last = entry.split(".")
+        weights = {last: weights, "model": {key: value + 1 for key, value in state.items()}}
+        weights = {outer[0]: weights, "model": weights["model"]} if outer else weights
+    torch.save(weights, "w.pth")
+    assert run("build", "small.yaml", "--weights", "w.pth").status == (1 if other or entry or "order" in kind else 0)
+    found = run("build", "small.yaml", "--weights", "w.pth", *options.split())
+    assert (found.status, found.err) == (0, "")
+    told = [f"  {len(state)} keys outside `{options.split()[-1]}` not read"] if other else []
+    assert sections(found.out) == ["w.pth", f"  {len(state)} keys loaded", *told]
+    following = found.out.splitlines()[-1].removeprefix("Next: `").partition("` ")[0]
+    model = eval(following, {"archspec": archspec})
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_weights_that_agree_in_order_and_shape_name_the_option_that_pairs_them(state: State, run: Run) -> None:
+    torch.save({f"t{n}/{key.rpartition('.')[2]}": value for n, (key, value) in enumerate(state.items())}, "w.pth")
+    found = run("build", "small.yaml", "--weights", "w.pth")
+    assert found.status == 1
+    assert f"only the keys differ: all {len(state)} tensors agree in order and shape" in found.err
+    assert "`--write-map keys.json`" in found.err
+    command = ["build", "small.yaml", "--weights", "w.pth"]
+    found = run(*command, "--write-map", "keys.json", "-o", "new.safetensors")
+    assert (found.status, found.err) == (0, "")
+    assert "Saved keys.json: a map of the keys." in found.out
+    assert all(torch.equal(value, state[key]) for key, value in load_file("new.safetensors").items())
+    data = json.loads(Path("keys.json").read_text())
+    assert data["hash"] == archspec.compile("small.yaml").fingerprint
+    assert list(data["keys"]) == list(state)
+    assert run(*command, "--map", "keys.json").status == 0
+    assert run(*command, "--write-map", "keys.json").err.startswith("error[E805]")
+    assert run(*command, "--write-map", "w.pth", "--force").err.startswith("error[E806]")
+    assert run(*command, "--write-map", "keys.json", "--map", "keys.json").status == 2
+
+
+def test_a_map_that_names_only_what_differs(state: State, run: Run) -> None:
+    state["linear.weight"] = state.pop("fc.weight")
+    torch.save(state, "w.pth")
+    Path("map.json").write_text(json.dumps({"keys": {"fc.weight": "linear.weight"}}))
+    assert run("build", "small.yaml", "--weights", "w.pth", "--map", "map.json").status == 0
+    Path("map.json").write_text(json.dumps({"keys": {"linear.weight": "fc.weight"}}))
+    found = run("build", "small.yaml", "--weights", "w.pth", "--map", "map.json")
+    assert found.status == 1
+    assert "in the wrong direction" in found.err
+    assert 'write the key of the network first: "fc.weight": "linear.weight"' in found.err
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [
+        (1, "4x1x3x3, in the file 4x3x3x3; filters summed over 3 channels"),
+        (2, "4x2x3x3, in the file 4x3x3x3; filters cut and scaled by 3/2"),
+        (13, "4x13x3x3, in the file 4x3x3x3; filters repeated and scaled by 3/13"),
+    ],
+)
+def test_adapted_filters_are_said(channels: int, told: str, state: State, run: Run) -> None:
+    command = ["build", "small.yaml", "--set", f"input=[{channels}, 8, 8]", "--weights", "small.pth", "--transfer"]
+    found = run(*command)
+    assert (found.status, found.err) == (0, "")
+    assert sections(found.out)[2:] == ["  1 key adapted to the channels of the input", f"    conv1.weight  {told}"]
+    data = run(*command, "--format", "json").json["weights"]
+    assert data["adapted"] == {"conv1.weight": {"before": [4, 3, 3, 3], "after": [4, channels, 3, 3]}}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--prefix", "a"], "`--prefix` needs weights"),
+        (["--rename", "a=b"], "`--rename` needs weights"),
+        (["--entry", "a"], "`--entry` needs weights"),
+        (["--write-map", "a.json"], "`--write-map` needs weights"),
+        (["--weights", "a", "--rename", "a"], "`a` has no `=`"),
+        (["--weights", "a", "--rename", "a=b", "--rename", "a=c"], "names one scope twice"),
+    ],
+)
+def test_wrong_usage_of_what_selects(options: list[str], told: str, small: Path, run: Run) -> None:
+    found = run("build", "small.yaml", *options)
+    assert (found.status, found.out) == (2, "")
+    assert told in found.err

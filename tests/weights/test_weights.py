@@ -264,7 +264,7 @@ WRONG: dict[str, Callable[[Path], Any]] = {
     "module": lambda path: torch.save(nn.Linear(2, 2), path),
     "tensor": lambda path: torch.save(torch.zeros(3), path),
     "optimizer": lambda path: torch.save(torch.optim.SGD([torch.zeros(1)], 0.1).state_dict(), path),
-    "nested": lambda path: torch.save({"trainer": {"model": {"a": torch.zeros(1)}}, "epoch": 3}, path),
+    "nested": lambda path: torch.save({"trainer": [{"model": {"a": torch.zeros(1)}}], "epoch": 3}, path),
     "list": lambda path: torch.save([torch.zeros(1)], path),
     "cut": lambda path: (torch.save({"a": torch.zeros(100)}, path), path.write_bytes(path.read_bytes()[:300])),
 }
