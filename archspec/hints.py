@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 HINT_WORK = 200_000
@@ -40,7 +40,8 @@ class Hints:
             if 2 * min(len(each), len(wanted)) >= CLOSE * (len(each) + len(wanted)):
                 folded[_folded(each)] = each
                 self.left -= len(each)
-        return folded.get(self._closest(wanted, folded), "")
+        swapped = next((each for each in _swapped(wanted) if each in folded), "")
+        return folded.get(swapped or self._closest(wanted, folded), "")
 
     def _closest(self, wanted: str, words: Iterable[str]) -> str:
         """Of the words that may be meant, the one that ``difflib`` finds most alike, without comparing all in full."""
@@ -95,6 +96,11 @@ def slips_between(one: str, other: str) -> int:
 
 def _digits(word: str) -> str:
     return "".join(filter(str.isdecimal, word))
+
+
+def _swapped(word: str) -> Iterator[str]:
+    """The word with two neighbors swapped, which is one slip, though it changes two letters."""
+    return (word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in range(len(word) - 1))
 
 
 def _folded(word: str) -> str:

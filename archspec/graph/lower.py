@@ -176,7 +176,8 @@ class _Lowering:
         name = names.render(template, plan.at(0)) if template else ""
         scope = names.open(names.root, "stage", plan.at(0), stage.span, name)
         start, source = len(nodes), value
-        value, blocks = self.blocks.stage(plan, scope, source)
+        with self.spec.authors.inside(stage.blocks.span):
+            value, blocks = self.blocks.stage(plan, scope, source)
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
         whole = Region("stage", scope.path, kinds, start, len(nodes), source.name, value.name, stage.span)
         self.regions += (whole, *blocks)

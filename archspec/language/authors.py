@@ -86,6 +86,22 @@ class Authors:
         except SpecError as error:
             raise SpecError(self.first(error.diagnostics)) from error.__cause__
 
+    @contextmanager
+    def inside(self, span: Span) -> Iterator[None]:
+        """A fault that is raised inside, away from the author's texts, is in what the author's ``span`` asks for."""
+        try:
+            yield
+        except SpecError as error:
+            if not self.wrote(span.source):
+                raise
+            raise SpecError([self._inside(found, span) for found in error.diagnostics]) from error.__cause__
+
+    def _inside(self, found: Diagnostic, span: Span) -> Diagnostic:
+        sources = [place.source for place in (found.span, *(label.span for label in found.labels)) if place]
+        if not sources or any(map(self.wrote, sources)):
+            return found
+        return replace(found, labels=(*found.labels, Label(span, "")))
+
     def first(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics, each with its first place in a text of the author's."""
         return tuple(dict.fromkeys(map(self._first, diagnostics)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from archspec.language.text.document import Document, Path
+from archspec.language.text.document import Document, Path, Place
 from archspec.work import ENTRIES, MERGING, Work
 
 
@@ -77,6 +77,10 @@ def columns(document: Document, work: Work) -> Document:
             places[("stages", key, row, *rest)] = place
             if not rest:
                 places.setdefault(("stages", key), place)
+    for row in range(len(rows)):
+        here = Place(None, document.span(("stages", row)))
+        for key in keys:
+            places.setdefault(("stages", key, row), here)
     ambiguous = {_by_column(path): reason for path, reason in document.ambiguous.items()}
     if not rows:
         table = NO_STAGES

@@ -19,6 +19,7 @@ from archspec.language.definitions import (
     conventions,
     library,
 )
+from archspec.language.echoes import withhold_echoes
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.foreign_values import key_of
@@ -84,7 +85,7 @@ def resolve(
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
     stages = _stages(root, scope, params, scaling.width, faults)
-    _check_settings_are_read(root, settings, stages, faults)
+    _check_settings_are_read(root, settings, stages, authors, faults)
     size, classes = root.get("input"), root.get("classes")
     outputs = root.value.get("outputs") or ()
     spec = Spec(
@@ -109,6 +110,7 @@ def resolve(
         work=dict(work.by),
         authors=authors,
     )
+    withhold_echoes(faults, document, work)
     faults.raise_errors()
     return spec
 
@@ -159,15 +161,16 @@ def _stages(
 
 
 def _check_settings_are_read(
-    root: Cursor, settings: Mapping[str, Setting], stages: tuple[Stage, ...], faults: Faults
+    root: Cursor, settings: Mapping[str, Setting], stages: tuple[Stage, ...], authors: Authors, faults: Faults
 ) -> None:
-    """Warn of a setting of the spec that every block fixes, so that it has no effect."""
+    """Warn of a setting of the spec itself that every block fixes, so that it has no effect."""
     blocks = [block for stage in stages for block in stage.blocks.entries]
     for key in settings:
-        if blocks and all(key in block.fixed for block in blocks):
+        written = root.child(key).key_span
+        if blocks and authors.own(written.source) and all(key in block.fixed for block in blocks):
             names = first_of(dict.fromkeys(f"`{block.name}`" for block in blocks))
             message = f"no block reads `{key}` from here: {names} {'fix' if ',' in names else 'fixes'} it"
-            faults.record("W301", message, root.child(key).key_span)
+            faults.record("W301", message, written)
 
 
 def _scale(

@@ -58,14 +58,17 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
-    for error in _without_echoes(_errors(document, library)):
+    errors = _without_echoes(_errors(document, library))
+    meant = _meant(errors, faults)
+    for error in errors:
         if not (partial and error.validator == "required" and not error.absolute_path):
-            for diagnostic in _diagnostics(document, error, faults):
+            for diagnostic in _diagnostics(document, error, meant, faults):
                 faults.add(diagnostic)
     for path in document.ambiguous:
         if path[0] == "expect":  # figures, which may be texts such as `25.6M`
             faults.add(ambiguous(document, path))
-    if not (library or partial) and document.value.get("extends") is None and document.value.get("stages") is None:
+    tables = ("extends", "stages")
+    if not (library or partial or any(document.value.get(key) is not None or ((), key) in meant for key in tables)):
         help = "write a stage table, `stages: []` for a network without stages, or `extends: NAME` to build on a spec"
         faults.record("E203", "`stages` is missing", document.span(()), help=help)
     faults.raise_errors()
@@ -103,7 +106,21 @@ def _counts_operations(error: ValidationError) -> bool:
     return error.validator in ("minProperties", "maxProperties") and error.schema.get("maxProperties") == 1
 
 
-def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> Iterator[Diagnostic]:
+def _meant(errors: Iterable[ValidationError], faults: Faults) -> set[tuple[Path, str]]:
+    """The keys that unknown ones probably mean, each with the path of its mapping: they are misspelled, not missing."""
+    found: set[tuple[Path, str]] = set()
+    for error in errors:
+        if error.validator == "additionalProperties" and faults.few:
+            known = error.schema.get("properties", {})
+            path = tuple(error.absolute_path)
+            unknown = [key for key in error.instance if key not in known]
+            found.update((path, faults.advise(key, known, *_places(path)).meant) for key in unknown)
+    return found
+
+
+def _diagnostics(
+    document: Document, error: ValidationError, meant: set[tuple[Path, str]], faults: Faults
+) -> Iterator[Diagnostic]:
     path: Path = tuple(error.absolute_path)
     instance, wanted = error.instance, error.validator_value
     here, span = _last(path), document.span(path)
@@ -119,7 +136,7 @@ def _diagnostics(document: Document, error: ValidationError, faults: Faults) -> 
                     yield _unknown_key(document, path, key, known, faults)
         case "required":
             for key in wanted:
-                if key not in instance:
+                if key not in instance and (path, key) not in meant:
                     yield Diagnostic("E203", f"`{key}` is missing{_inside(path)}", document.key_span(path))
         case "type":
             yield _wrong_type(document, path, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Label, Span, cut
+from archspec.diagnostics import Diagnostic, Label, Span, cut, suggest
 from archspec.language.context import Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
@@ -253,7 +253,9 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     named = cursor.get("use") if body else cursor
     if named is None:
         help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
-        context.faults.record("E203", f"`use` is missing in `{cursor.key}`", cursor.key_span, help=help)
+        near = next((key for key in body.value if context.faults.nearest(key, ["use"])), None) if body else None
+        span, hint = (body.child(near).key_span, suggest("use")) if body and near else (cursor.key_span, "")
+        context.faults.record("E203", f"`use` is missing in `{cursor.key}`", span, hint, help=help)
         return Sequence((), cursor.span)
     if not isinstance(named.value, str):
         context.faults.record("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Faults, Label, cut, suggest
-from archspec.display import counted
+from archspec.diagnostics import Advice, Faults, Label, cut
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import Value
 from archspec.language.generated import generated_columns
+from archspec.language.lengths import GENERATED, generated_length, is_own, table_length
 from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
 from archspec.language.steps import parameter_kind, read_sequence
 from archspec.language.terms import Cursor, read_template
@@ -21,6 +21,8 @@ from archspec.work import DEFINING, ENTRIES
 
 NUMBERS = ("count", "channels", "stride", "dilation")
 SEQUENCES = ("before", "after")
+MAX_TOLD = 8
+"""How many stages a message lists."""
 COLUMNS = ("block", *NUMBERS, *SETTINGS, *SEQUENCES, "name", "quantized_linear")
 
 
@@ -45,7 +47,9 @@ class Table:
         self.declared: frozenset[str] = frozenset()
         self.meant: frozenset[str] = frozenset()
         self.generated: frozenset[str] = frozenset()
+        self.unknown: dict[str, Advice] = {}
         self.unknown_block = False
+        self.missing: dict[str, list[int]] = {}
         self._read: dict[tuple[Path, str], Cell] = {}  # a value that is written for all stages is read once
         self.edges = Context(scope, STAGE_NAMES | BLOCK_NAMES | frozenset(params), faults)
 
@@ -53,63 +57,43 @@ class Table:
         """The stages in order; faulty cells are left out, with their faults collected."""
         columns = self.cursor.value
         work = self.faults.work
+        self.unknown = self._unknown_columns()
+        self.meant = frozenset([advice.meant for advice in self.unknown.values()])
         self.generated, generated = generated_columns(self.cursor, self.params, self.scale, self.faults)
-        length = self._generated_length(len(generated["count"])) if generated else self._length()
-        if length is None:
-            length = 1 if columns else 0
+        self.generated |= GENERATED if "quantized_linear" in self.meant else frozenset()
+        if generated:
+            length = generated_length(self.cursor, len(generated["count"]), self.unknown, self.faults)
+        else:
+            found = table_length(self.cursor, self.unknown, self.faults)
+            length = found if found is not None else 1 if columns else 0
         work.spend(DEFINING, (4 + len(columns)) * length, self.cursor.key_span)
         blocks = [self._blocks(number) for number in range(length)]
-        self.meant = self._check_keys(_once(block for cell in blocks for block in cell.entries))
+        self._check_keys(_once(block for cell in blocks for block in cell.entries))
         self._check_meanings(blocks)
-        return tuple(self._stage(number, blocks[number], generated) for number in range(length))
+        stages = tuple(self._stage(number, blocks[number], generated) for number in range(length))
+        for key, numbers in self.missing.items():
+            self._report_missing(key, numbers)
+        return stages
 
-    def _generated_length(self, length: int) -> int:
-        """The number of generated stages, with a fault for each list of another length."""
-        for key, value in self.cursor.value.items():
-            if isinstance(value, list) and len(value) != length and key not in ("count", "channels", "group_width"):
-                generated = f"`quantized_linear` generates {counted(length, 'stage')}"
-                message = f"`{cut(key)}` has {counted(len(value), 'value')}, but {generated}"
-                self._unequal(key, message, "quantized_linear", length)
-        return length
-
-    def _unequal(self, key: str, message: str, other: str, length: int) -> None:
-        label = Label(self.cursor.child(other).span, f"{counted(length, 'stage')} here")
-        self.faults.record("E311", message, self.cursor.child(key).span, labels=(label,))
-
-    def _length(self) -> int | None:
-        """The number of stages according to the lists; None if no column is a list."""
-        lists = {key: value for key, value in self.cursor.value.items() if isinstance(value, list)}
+    def _unknown_columns(self) -> dict[str, Advice]:
+        """The columns that no block has as a parameter, each with what it may mean."""
+        names = list(_words(self.cursor.value.get("block")))
+        self.faults.work.spend(DEFINING, 1 + len(names) // ENTRIES, self.cursor.key_span)
+        named = {self.params.get(name, name) for name in dict.fromkeys(names)}
+        blocks = [self.scope.block(name) if isinstance(name, str) else None for name in named]
+        self.declared = frozenset(name for block in blocks if block for name in block.params)
+        unknown = [key for key in self.cursor.value if key not in COLUMNS and key not in self.declared]
+        words = (*COLUMNS, *sorted(self.declared))
+        advice = {key: self.faults.advise(key, words, "stages") for key in unknown}
+        column = self.cursor.value.get("block")
+        lacking = isinstance(column, list) and None in column
+        self.unknown_block = None in blocks or lacking or any(each.meant == "block" for each in advice.values())
+        if unknown and (self.unknown_block or column is None):  # they may be parameters of the block that was meant
+            known = self._known()
+            advice = {key: each for key, each in advice.items() if each.meant and key not in known}
         if "quantized_linear" in self.cursor.value:
-            lists = {key: value for key, value in lists.items() if key not in ("count", "channels", "group_width")}
-        if not lists:
-            return None
-        own = [key for key in lists if self._is_own(key)]
-        inherited = [key for key in lists if key not in own]
-        for keys in (own, inherited):
-            for key in [key for key in keys if len(lists[key]) != len(lists[keys[0]])]:
-                found = f"`{cut(key)}` has {counted(len(lists[key]), 'value')}"
-                found = f"{found}, but `{cut(keys[0])}` has {len(lists[keys[0]])}"
-                self._unequal(key, f"{found}: a list must have one value for each stage", keys[0], len(lists[keys[0]]))
-        others = [key for key in inherited if own and len(lists[key]) != len(lists[own[0]])]
-        if others:
-            self.faults.add(self._unlike_the_base(own[0], others[:8]))
-        return min(len(value) for value in lists.values())
-
-    def _is_own(self, key: str) -> bool:
-        """Whether a column was written in the spec itself or in an override, not in a spec that it extends."""
-        source = self.cursor.child(key).span.source
-        return source is self.cursor.document.span(("name",)).source or source.kind == "override"
-
-    def _unlike_the_base(self, key: str, others: list[str]) -> Diagnostic:
-        """The fault of a list in the spec whose length differs from lists in a spec that it extends."""
-        length, value = len(self.cursor.value[key]), self.cursor.value
-        told = listed([f"`{cut(name)}` has {len(value[name])}" for name in others])
-        found = f"`{cut(key)}` has {counted(length, 'value')}, but in the base spec {told}"
-        message = f"{found}: a list must have one value for each stage"
-        labels = [Label(self.cursor.child(name).span, f"{counted(len(value[name]), 'stage')} here") for name in others]
-        names = listed([f"`{cut(name)}`" for name in others])
-        help = f"write {names} too, with {counted(length, 'value')}{' each' if len(others) > 1 else ''}"
-        return Diagnostic("E311", message, self.cursor.child(key).span, labels=tuple(labels), help=help)
+            advice.pop("group_width", None)
+        return advice
 
     def _entry(self, key: str, number: int) -> Cursor | None:
         """The cell of column ``key`` for stage ``number``; None where nothing is set."""
@@ -124,8 +108,8 @@ class Table:
         """The block, or the blocks, that stage ``number`` names."""
         cursor = self._entry("block", number)
         if cursor is None:
-            self._missing("block", number)
-            self.unknown_block |= self.cursor.get("block") is not None
+            if "block" not in self.meant:
+                self.missing.setdefault("block", []).append(number)
             return Cell((), False, self.cursor.span)
         by_block = isinstance(cursor.value, list)
         found = [block for item in (cursor.children() if by_block else (cursor,)) if (block := self._block(item))]
@@ -135,7 +119,6 @@ class Table:
         name = self.params.get(cursor.value, cursor.value) if isinstance(cursor.value, str) else cursor.value
         block = self.scope.block(name) if isinstance(name, str) else None
         if block is None:
-            self.unknown_block = True
             names = list(self.scope.visible("blocks"))
             found = self.faults.advise(str(name), names, "blocks")
             help = found.help or f"available: {first_of(names)}"
@@ -147,32 +130,23 @@ class Table:
         blocks = map(self.scope.block, self.scope.visible("blocks"))
         return {key for block in blocks if block for key in block.params}
 
-    def _check_keys(self, blocks: list[Block]) -> frozenset[str]:
-        """Check that each column is known or a parameter of a block; return what the misspelled ones probably mean."""
-        declared = self.declared = frozenset(name for block in blocks for name in block.params)
-        meant = set()
-        words = (*COLUMNS, *sorted(declared))
-        unknown = [key for key in self.cursor.value if key not in COLUMNS and key not in declared]
-        possible = self._known() if unknown and self.unknown_block else set()
-        for key in unknown:
-            if not blocks and self.faults.failed:
-                break
-            if key == "group_width" and "quantized_linear" in self.cursor.value:
-                continue
-            found = self.faults.advise(key, words, "stages")
-            close = found.meant
-            if self.unknown_block and (key in possible or not close):
-                continue  # it may be a parameter of the block that was meant
-            meant.add(close)
+    def _check_keys(self, blocks: list[Block]) -> None:
+        """Report each column that is not known, and those that no block reads."""
+        has = f"the parameters are {first_of(sorted(self.declared))}" if self.declared else ""
+        for key, advice in self.unknown.items():
             message = f"no block in this table has a parameter `{cut(key)}`"
-            has = f"the parameters are {first_of(sorted(declared))}" if declared else "its blocks have no parameters"
-            help = found.help or ("" if close or self.unknown_block else has)
-            self.faults.record("E301", message, self.cursor.child(key).key_span, suggest(close), help=help)
+            labels: tuple[Label, ...] = ()
+            help = advice.help or ("" if advice.meant or self.unknown_block else has or "its blocks have no parameters")
+            span = self.cursor.child(key).key_span
+            if not is_own(self.cursor, key) and "block" in self.cursor.value and is_own(self.cursor, "block"):
+                message, labels = f"{message}, which the base spec sets", (Label(span, "set here"),)
+                help = f"give a block this parameter, or write `{cut(key)}: null` in a table by column"
+                span, advice = self.cursor.child("block").span, Advice()
+            self.faults.record("E301", message, span, advice.hint, labels=labels, help=help)
         for key in ("stride", "dilation"):
-            cursor = self.cursor.get(key)
-            if cursor and blocks and not any(key in block.reads for block in blocks) and _some_not_one(cursor.value):
-                self.faults.record("W301", f"no block in this table reads `{key}`", cursor.key_span)
-        return frozenset(meant)
+            column = self.cursor.get(key)
+            if column and blocks and not any(key in block.reads for block in blocks) and _some_not_one(column.value):
+                self.faults.record("W301", f"no block in this table reads `{key}`", column.key_span)
 
     def _check_meanings(self, cells: list[Cell]) -> None:
         meanings = {block.channels: block.name for cell in cells for block in cell.entries if block.channels}
@@ -204,7 +178,7 @@ class Table:
             cells[key] = Cell((terms[number],), False, terms[number].span)
         for key in ("count", "channels"):
             if key not in cells and key not in self.meant | self.generated and self._needs(key, blocks):
-                self._missing(key, number)
+                self.missing.setdefault(key, []).append(number)
         return Stage(number, blocks, cells, column.span if column else self.cursor.span)
 
     def _needs(self, key: str, blocks: Cell) -> bool:
@@ -213,15 +187,21 @@ class Table:
             return True
         return not blocks.entries and not self.unknown_block
 
-    def _missing(self, key: str, number: int) -> None:
-        """The fault of a missing column, or of a column without a value for stage ``number``."""
+    def _report_missing(self, key: str, numbers: list[int]) -> None:
+        """The fault of a missing column, or of a column without a value for some stages, by number from 0."""
         column = self.cursor.get(key)
         if column is None:
             message = f"`{key}` is missing from the stage table"
             self.faults.record("E203", message, self.cursor.key_span, help=f"write a column `{key}`")
-        elif number < len(column.value):
-            message = f"`{key}` is missing from stage {number + 1}"
-            self.faults.record("E203", message, column.child(number).span)
+            return
+        short = [number for number in numbers if number < len(column.value)]
+        if short:
+            told = listed([str(number + 1) for number in short[:MAX_TOLD]])
+            message = f"`{key}` is missing from stage{'s' if len(short) > 1 else ''} {told}"
+            more = f" and {len(short) - MAX_TOLD} more" if len(short) > MAX_TOLD else ""
+            inherits = self.cursor.document.value.get("extends") is not None
+            help = "a table by row has whole columns, also over a base spec: write it in every row" if inherits else ""
+            self.faults.record("E203", message + more, column.child(short[0]).span, help=help)
 
     def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:
         kind = parameter_kind(default) if default else ""
@@ -251,6 +231,15 @@ class Table:
             self.faults.record("E202", "a stage's `name` must be text", cursor.span, help="put quotes around it")
             return None
         return read_template(cursor, self.faults)
+
+
+def _words(value: Any) -> Iterator[Any]:
+    """What a column of blocks names, stage by stage and block by block."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, list):
+            yield from item
+        elif item is not None:
+            yield item
 
 
 def _once(blocks: Iterable[Block]) -> list[Block]:
