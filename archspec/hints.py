@@ -69,7 +69,8 @@ class Hints:
         self.left -= longest * longest
         slips = slips_between(wanted, word)
         if longest < 4:  # a letter for another one makes another word
-            return sorted(wanted) == sorted(word) or (slips == 1 and len(wanted) != len(word) and wanted[0] == word[0])
+            left_out = len(wanted) != len(word) and (wanted[:1] == word[0] or word[1:] == wanted or wanted[1:] == word)
+            return sorted(wanted) == sorted(word) or (slips == 1 and left_out)
         if wanted[:1] == word[:1]:
             return slips <= max(1, longest // 4)
         # A pen rarely slips to another first letter; it may leave one out, add one, or exchange the first two.
