@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import Field
+from dataclasses import Field, replace
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
@@ -18,6 +18,9 @@ from archspec.work import ENTRIES, EXPANDING, EXPRESSIONS, Work
 
 INHERITED = ("norm", "act", "activation_order", "classes")
 """The names that a fragment sees of the place where it is called, beside its parameters and the spec's."""
+
+SCALE = "scale."
+"""What the outermost environment has the place of ``scale`` under; no name has a period."""
 
 Written = dict[str, tuple[Term, "Environment | None"]]
 
@@ -132,7 +135,17 @@ class Environment:
             raise SpecError([self.fault(fault, term)]) from None
 
     def fault(self, fault: ExpressionFault, term: Term) -> Diagnostic:
-        """The diagnostic for a fault of ``term``'s value."""
+        """The diagnostic for a fault of ``term``'s value; ``scale`` may have a part in it."""
+        found = self._fault(fault, term)
+        scale = self.root.written.get(SCALE) if fault.code == "E405" and "`scale`" in fault.message else None
+        if scale is None:
+            return found
+        place = scale[0].span
+        if found.span and not self.blame(term).certain:
+            return replace(found, span=place, labels=(Label(self.origin(term), "this width"),))
+        return replace(found, labels=(*found.labels, Label(place, "scaled by this")))
+
+    def _fault(self, fault: ExpressionFault, term: Term) -> Diagnostic:
         if term.expression is None:
             return self.located(fault.code, fault.message, term, fault.help)
         hint = did_you_mean(fault.name, self.values) if fault.name else ""
@@ -158,12 +171,32 @@ class Environment:
         asked = self.author_of(term.span)
         certain = author is not None
         author = author or (asked if wrote(asked.source) else self.authors.nearest(asked) or asked)
-        labels = [Label(asked, "in what this asks for")] if asked != term.span and not wrote(asked.source) else []
+        labels = [Label(asked, "asked for here")] if asked != term.span and not wrote(asked.source) else []
         if term.span.source.kind == "library":
             labels.append(Label(term.span, "used here in the library"))
         elif term.span != author:
             labels.append(Label(term.span, FOUND))
         return Blamed(author, tuple([label for label in labels if label.span != author]), certain)
+
+    def origin(self, term: Term) -> Span:
+        """Where a spec, which may be of the zoo, gives ``term`` its value."""
+        if term.span.source.kind != "library":
+            return term.span
+        terms = [env.written[name][0] for name, env in self._reached(term.names) if name in env.written]
+        return next((each.span for each in terms if _of_a_spec(each.span.source)), self.author_of(term.span))
+
+    def setting(self, at: Step | Block, key: str, argument: str) -> Term | None:
+        """Where an argument of the norm or the activation of ``at`` is written, or the setting; None if nowhere."""
+        own = at.settings.get(key) if at.settings else None
+        if own:
+            return own.arguments.get(argument, own.term)
+        env: Environment | None = self
+        while env:
+            for name in (f"{key}.{argument}", key):
+                if name in env.written:
+                    return env.written[name][0]
+            env = env.outer
+        return None
 
     def author_of(self, span: Span) -> Span:
         """Where a spec, which may be of the zoo, asks for what is at ``span``."""
@@ -211,6 +244,8 @@ class Environment:
                 waiting += (other or env)._sorted(term.reads)
             elif env.outer and name in INHERITED and not env.place.cell(name):
                 waiting.append((name, env.outer))
+            elif env.outer and name in env.root.written:
+                waiting.append((name, env.root))
 
     def _sorted(self, names: Iterable[str]) -> list[tuple[str, Environment]]:
         """Names with their environment, in reverse order of search. Fractions come first, as the likelier mistake."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.display import counted
-from archspec.graph.block_settings import StagePlan, block_environment, order_before, setting_in_force
+from archspec.graph.block_settings import StagePlan, block_environment, order_before, places_of, setting_in_force
 from archspec.graph.blocks import Blocks
-from archspec.graph.environment import Environment
+from archspec.graph.environment import SCALE, Environment, Written
 from archspec.graph.graph import INPUT, Builder, Graph, Node, Region, too_many_nodes
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
@@ -21,7 +21,7 @@ from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value
 from archspec.language.extent import extent
 from archspec.language.scaling import Scaling
-from archspec.language.spec import Sequence, Spec, Template
+from archspec.language.spec import Sequence, Spec, Template, Term
 from archspec.operations.base import Operation
 from archspec.operations.shapes import show_shape
 from archspec.work import ENTRIES, EXPANDING, Limits, Work
@@ -48,7 +48,9 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     faults = Faults(work)
     scaling = Scaling(spec.scale, dict(spec.rounded))
     names: dict[str, Value] = {**spec.params, "classes": spec.classes}
-    root = Environment(names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors)
+    root = Environment(
+        names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors, written=_places(spec)
+    )
     plans = _plan(spec, root, faults)
     _predict(spec, plans, work.limits)
     builder = Builder(spec.input, work)
@@ -163,7 +165,9 @@ class _Lowering:
         values["in_channels"] = value.shape[0]
         env = Environment(values, sequence.span, self.root)
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
-        env.written.update({name: (self.spec.settings[name].term, None) for name in _written(self.spec)})
+        for name in ("norm", "act"):
+            if self.spec.document.value.get(name) is not None:
+                env.written.update(places_of(self.spec.settings[name], name))
         values.update(norm=norm["type"], act=act["type"])
         scope = names.open(names.root, key, values, sequence.span)
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
@@ -197,9 +201,12 @@ class _Lowering:
         return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
 
 
-def _written(spec: Spec) -> list[str]:
-    """The settings that stem and head read, as far as a spec writes them."""
-    return [name for name in ("norm", "act") if spec.document.value.get(name) is not None]
+def _places(spec: Spec) -> Written:
+    """Where the names that every expression sees are written."""
+    paths = {"classes": ("classes",), **{name: ("params", name) for name in spec.params}}
+    places = spec.document.places
+    found: Written = {name: (Term(places[path].value), None) for name, path in paths.items() if path in places}
+    return found | ({SCALE: (Term(spec.scale.span), None)} if spec.scale else {})
 
 
 def _warn_of_coarse_stem(spec: Spec, value: Node, faults: Faults) -> None:
@@ -207,5 +214,8 @@ def _warn_of_coarse_stem(spec: Spec, value: Node, faults: Faults) -> None:
     if small <= 48 and left * 4 <= small:
         shrunk = f"{show_shape(spec.input)} to {show_shape(value.shape)}"
         help = "`stem: cifar` keeps the size of small images"
+        own = spec.authors.wrote(spec.stem.span.source)
+        place = spec.stem.span if own else spec.authors.of_input() or spec.stem.span
         message = f"the stem shrinks {shrunk} before the first block"
-        faults.add(Diagnostic("W501", message, spec.stem.span, help=help))
+        labels = () if place == spec.stem.span else (Label(spec.stem.span, "the stem"),)
+        faults.add(Diagnostic("W501", message, place, labels=labels, help=help))

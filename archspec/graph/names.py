@@ -186,13 +186,20 @@ class Names:
         if automatic:
             name = self._automatic(scope, operation, values)
         if name not in self._checked:
-            template = self.naming.get(operation.name) or self.naming.get("step")
-            self._check(name, _author(template, span) if automatic else span)
+            self._check(name, _author(self._template(operation), span) if automatic else span)
         path = f"{scope.path}.{name}" if scope.path else name
         if "." in name:
             self._claim_scope(path.rpartition(".")[0], span)
-        self.take(path, span)
+        if path in self._taken or path in self._scopes:
+            template = self._template(operation) if automatic else None
+            labels = (Label(template.span, "named by this"),) if template and template.span != span else ()
+            raise _taken_twice(path, span, self._taken.get(path), labels)
+        self._taken[path] = span
         return path
+
+    def _template(self, operation: Operation) -> Template | None:
+        """The template of a name that no step writes."""
+        return self.naming.get(operation.name) or self.naming.get("step")
 
     def _automatic(self, scope: NameScope, operation: Operation, values: Mapping[str, Value]) -> str:
         kind = operation.kind
@@ -231,8 +238,8 @@ def _author(template: Template | None, span: Span) -> Span:
     return span if template is None or template.span.source.kind == "library" else template.span
 
 
-def _taken_twice(path: str, span: Span | None, first: Span | None) -> SpecError:
-    labels = (Label(first, "the first stands here"),) if first and first != span else ()
+def _taken_twice(path: str, span: Span | None, first: Span | None, labels: tuple[Label, ...] = ()) -> SpecError:
+    labels += (Label(first, "the first is here"),) if first and first != span else ()
     help = "give one a `name:`, or change the `naming` template"
     return SpecError([Diagnostic("E304", f"two nodes would be called `{cut(path)}`", span, labels=labels, help=help)])
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Faults, Span, SpecError
-from archspec.graph.environment import Environment
+from archspec.diagnostics import Faults, Label, Span, SpecError
+from archspec.graph.environment import Blamed, Environment
 from archspec.graph.graph import Builder, Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
@@ -16,7 +16,7 @@ from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
 from archspec.graph.shape_faults import ShapeFaults
-from archspec.language.authors import Authors
+from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -199,8 +199,11 @@ class Sequences:
             env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
             at_fault = terms.get(fault.argument) if terms else None
             written = at.span if isinstance(at, Step) else provenance.span
-            blamed = env.blame(at_fault or Term(written))
-            self.shape_faults.explain(self.faults, fault, path, inputs, at, blamed)
+            setting = env.setting(at, operation.setting, fault.argument) if operation.setting and not at_fault else None
+            blamed = env.blame(at_fault or setting or Term(written))
+            if not blamed.certain and (span := next(env.decided(at, operation), None)):
+                blamed = Blamed(span, (Label(blamed.span, FOUND), *blamed.labels), True)
+            self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)

@@ -28,14 +28,20 @@ class ShapeFaults:
         self.causes = Causes(self.lineage, self.authors)
 
     def explain(
-        self, faults: Faults, fault: ShapeFault, path: str, inputs: tuple[Node, ...], at: Step | Block, blamed: Blamed
+        self,
+        faults: Faults,
+        fault: ShapeFault,
+        path: str,
+        inputs: tuple[Node, ...],
+        at: Step | Block | None,
+        blamed: Blamed,
     ) -> None:
         """Add the diagnostic for a fault at the node ``path``, with the shapes that led there.
 
         A step may have the same fault in each of many blocks, so that it is told of the first, and counted.
 
         Args:
-            at: the step at fault, or the block whose merge is.
+            at: the step at fault, or the block whose merge is; None if a setting is, which many steps read.
             blamed: the place at fault, and second places.
         """
         key = (fault.code, id(at), fault.argument, None if isinstance(at, Block) else blamed.span)
@@ -51,15 +57,16 @@ class ShapeFaults:
             self.told[key] = found, 1
 
     def _diagnostic(
-        self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], at: Step | Block, blamed: Blamed
+        self, fault: ShapeFault, path: str, inputs: tuple[Node, ...], at: Step | Block | None, blamed: Blamed
     ) -> Diagnostic:
         labels, nearer = list(blamed.labels), None
         if fault.channels and (found := self.lineage.source_of_channels(inputs[0])):
             term, env = found
             source = env.blame(term)
             nearer = source.span if source.certain else None
-            if source.span != blamed.span:
-                labels.insert(0, Label(source.span, f"the {inputs[0].shape[0]} channels come from here"))
+            origin = nearer or env.origin(term)
+            if origin != blamed.span:
+                labels.insert(0, Label(origin, f"the {inputs[0].shape[0]} channels come from here"))
         place, ways = blamed.span, MergeWays(inputs, self.lineage)
         if not (blamed.certain and self.authors.own(place.source)):
             nearer = nearer or self.causes.of(ways)
@@ -69,7 +76,7 @@ class ShapeFaults:
                     labels.insert(0, Label(place, FOUND))
                 place = nearer
         notes = [f"in {path}", f"shapes: {self.lineage.chain(ways.fork)}"]
-        if len(inputs) > 1:
+        if at and len(inputs) > 1:
             notes += ways.told(at)
         return Diagnostic(
             fault.code, fault.message, place, labels=tuple(labels), notes=tuple(notes), help=fault.help,
