@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
+from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.import_path import torch_needed
 from archspec.language.load import load
+from archspec.language.overrides import Overrides
 from archspec.language.spec import Spec
 from archspec.passes.compiling import SpecLike, compile
-from archspec.verification.asked import checked
 from archspec.work import Limits
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from archspec.analysis.report import Report, analyze
     from archspec.analysis.skip_paths import skip_paths
     from archspec.testing.harness import Outcome, check
-    from archspec.verification.verdict import Level, Verdict
+    from archspec.verification.against import verify
+    from archspec.verification.verdict import Verdict
 
 __version__ = "0.1.0"
 
@@ -75,6 +77,7 @@ _LATE = {
     "check": "archspec.testing.harness",
     "diff": "archspec.analysis.diff",
     "skip_paths": "archspec.analysis.skip_paths",
+    "verify": "archspec.verification.against",
 }
 
 
@@ -94,6 +97,7 @@ def _silent(text: str) -> None:
     """Report no step."""
 
 
+@door
 def build(
     spec: SpecLike,
     *,
@@ -107,36 +111,37 @@ def build(
     dtype: str | torch.dtype | None = None,
     seed: int | None = None,
     flat: bool = False,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
 ) -> fx.GraphModule:
     """The model of a spec, in training mode, as torch's own constructors return theirs.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
-        weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code); every
-            key must match. A checkpoint with one state dict in it, or with ``module.`` before every key, is unwrapped.
-            Without this, a model is initialized as the spec's ``init`` says.
+        weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code), or a
+            checkpoint of one; every key must match. Without this, a model is initialized as ``init`` says.
         map: the key in the weights for each of the spec's that differs: the file that ``archspec verify --map`` writes,
             what it holds, or the mapping of keys alone.
         entry: the state dict of a checkpoint to take, such as ``model_ema`` or ``ema.state_dict``.
         prefix: a scope such as ``visual.trunk.``; only the keys below it are taken, without it.
         rename: new names of scopes, such as ``{"backbone.": ""}``, applied in order after ``prefix``.
-        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, the filters
-            that read the input are summed or repeated for its channels, and the rest is initialized as the spec's
-            ``init`` and the seed say.
-        device: where the weights live; ``meta`` for a model without storage.
-        dtype: of parameters and running statistics, by name (``bfloat16``) or as torch has it; by default torch's
-            default.
+        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, filters that
+            read the input are summed or repeated for its channels, and the rest is initialized.
+        device: where the weights live; ``meta`` for a model without storage, whose weights are only checked.
+        dtype: of parameters and running statistics, by name (``bfloat16``) or as torch has it; or torch's default.
         seed: for initialization alone; torch's global generator is used, and moves on, without it.
         flat: one graph for the whole network instead of one for each block. State dict and results are the same.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        limits: how large a network may become.
 
     Returns:
         A ``torch.fx.GraphModule``. Input: (N, C, *spatial); output: (N, classes), or a dict by scope where the spec
-        lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``. With
-        weights, ``model.meta["weights"]`` is an :class:`archspec.weights.Loaded`: which keys were loaded, which
-        initialized, and which of the weights were not used. On ``meta`` weights are checked, and not loaded.
+        lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``, and
+        ``model.meta["weights"]`` says which keys were loaded and which not (:class:`archspec.weights.Loaded`).
 
-    Warns (UserWarning) if weights are cast to another dtype that ``dtype`` does not ask for, are not finite, or were
-    wrapped, and if the hash in the map is that of another spec.
+    Warns (UserWarning) of weights that are cast unasked, not finite, or wrapped, and of a map for another spec.
 
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
@@ -148,13 +153,14 @@ def build(
     >>> archspec.build("resnet18", device="meta").layer4[1].conv2.weight.shape
     torch.Size([512, 512, 3, 3])
     """
-    graph = compile(spec)
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
     with torch_needed(graph.files):
         from archspec.weights import building  # it imports torch
     taken: dict[str, Any] = {"map": map, "entry": entry, "prefix": prefix, "rename": rename, "transfer": transfer}
     return building.build(graph, weights=weights, **taken, device=device, dtype=dtype, seed=seed, flat=flat)
 
 
+@door
 def pair_keys(
     spec: SpecLike,
     weights: str | os.PathLike[str] | Mapping[str, Any],
@@ -162,6 +168,9 @@ def pair_keys(
     entry: str | None = None,
     prefix: str | None = None,
     rename: Mapping[str, str] | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """A key map for weights with other keys, whose tensors agree with the network's in order and shape.
 
@@ -171,6 +180,9 @@ def pair_keys(
         entry: as of :func:`build`, and so are ``prefix`` and ``rename``.
         prefix: a scope of the weights.
         rename: new names of scopes.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        limits: how large a network may become.
 
     Returns:
         What :func:`build` takes as ``map``, and ``archspec build --write-map`` writes.
@@ -182,13 +194,23 @@ def pair_keys(
     >>> archspec.pair_keys("resnet18", given)["keys"]["fc.bias"]
     'net/fc.bias'
     """
-    graph = compile(spec)
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
     with torch_needed(graph.files):
         from archspec import weights as files  # it imports torch
     return files.pair_keys(graph, weights, entry=entry, prefix=prefix, rename=rename)
 
 
-def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, force: bool = False) -> None:
+@door
+def save(
+    model: nn.Module,
+    spec: SpecLike,
+    path: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+) -> None:
     """Write a model's weights to a file of safetensors, with the spec, its name and its hash in the metadata.
 
     The file is written whole or not at all: an error or an interrupt leaves what was there before.
@@ -199,6 +221,9 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
         path: the file to write, which ends in ``.safetensors``.
         force: whether to replace a file that exists. The files of the spec, and those that the model's weights were
             loaded from, are never replaced.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        limits: how large a network may become.
 
     Raises:
         SpecError: the spec is refused; E807, the model is another network.
@@ -212,17 +237,27 @@ def save(model: nn.Module, spec: SpecLike, path: str | os.PathLike[str], *, forc
     >>> archspec.build("resnet20_cifar", weights="cifar.safetensors").conv1.weight.equal(model.conv1.weight)
     True
     """
-    graph = compile(spec)
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
     with torch_needed(graph.files):
         from archspec.weights import saving  # it imports torch
     saving.save(model, graph, path, force=force)
 
 
-def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str], None] = _silent) -> Graph:
+@door
+def confirm(
+    spec: SpecLike,
+    *,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+    step: Callable[[str], None] = _silent,
+) -> Graph:
     """The graph of a spec, after torch has computed the same shape for every node, on its meta device.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
         limits: how large a network may become.
         step: told in a few words what is done, as it begins.
 
@@ -236,60 +271,9 @@ def confirm(spec: SpecLike, *, limits: Limits | None = None, step: Callable[[str
     (10,)
     """
     arguments.function(step, "step", "a function of a text")
-    graph = compile(spec, limits=limits)
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
     step("building with torch")
     with torch_needed(graph.files):
         from archspec.testing import against_torch  # it imports torch
     against_torch.confirm(graph, step)
     return graph
-
-
-def verify(
-    spec: SpecLike,
-    against: str | nn.Module | Callable[[], Any] | None = None,
-    *,
-    input: Sequence[int] | None = None,
-    batch: int = 2,
-    seed: int = 0,
-    tolerance: float = 0.0,
-    levels: Collection[Level] = ("keys", "graph", "outputs"),
-    limits: Limits | None = None,
-    step: Callable[[str], None] = _silent,
-) -> Verdict:
-    """Whether a network is the same as a reference: its keys, its graph, and what it computes with equal weights.
-
-    Args:
-        spec: a spec, a compiled graph, or what :func:`load` takes.
-        against: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory``, optionally with literal arguments in
-            parentheses, as in ``torchvision:googlenet(aux_logits=False)``; or a network, which is not changed; or a
-            function without arguments that returns a network. The default is the ``reference`` of the spec, which
-            must be of torchvision or timm.
-        input: another input than the spec's, of the same rank: channels and one to three sizes.
-        batch: examples that both networks are run on.
-        seed: of the reference's weights, of the input, and of what is drawn in training.
-        tolerance: how far results may always be apart, relative to the reference's largest number. Beyond it, the
-            reference's own rounding is measured, and differences that it explains are allowed.
-        levels: what is looked at; without ``outputs`` neither network is run.
-        limits: how large a network may become.
-        step: told in a few words what is done, as it begins.
-
-    Returns:
-        A verdict, whose ``holds()`` says whether the graphs are the same and the outputs equal.
-
-    Raises:
-        SpecError: the spec is refused; or the reference does not exist, cannot be made, or is not a network.
-        EnvironmentFault: torch, or the library of the reference, is not installed.
-        TypeError: an argument of the wrong type.
-        ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
-
-    >>> import archspec
-    >>> archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"]).levels
-    {'keys': True, 'graph': True}
-    """
-    batch, seed, tolerance, asked = checked(against, batch, seed, tolerance, levels, step)
-    graph = compile(spec, input=input, limits=limits)
-    with torch_needed(graph.files):
-        from archspec.verification.own_reference import named_reference  # it imports torch
-        from archspec.verification.verify import verify as verified  # it imports torch
-    against, place = named_reference(graph) if against is None else (against, None)
-    return verified(graph, against, place=place, batch=batch, seed=seed, tolerance=tolerance, levels=asked, step=step)

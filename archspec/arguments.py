@@ -6,6 +6,7 @@ are mistakes in a program and not faults of a spec, so they are not diagnostics.
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 import reprlib
@@ -82,6 +83,14 @@ def number(value: object, name: str) -> float:
         return float(value)  # type: ignore[arg-type]  # an array has the method, and may refuse
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise wrong(name, "a number", value) from None
+
+
+def finite(value: object, name: str) -> float:
+    """A number that is neither infinite nor NaN."""
+    found = number(value, name)
+    if not math.isfinite(found):
+        raise ValueError(f"`{name}` takes a finite number, got {given(found)}")
+    return found
 
 
 def flag(value: object, name: str) -> bool:

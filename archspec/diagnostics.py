@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from archspec import arguments
 from archspec.codes import CODES
-from archspec.excerpts import render_all
+from archspec.excerpts import Refusal
 from archspec.hints import Hints
 from archspec.source import Label as Label  # a part of each diagnostic, and so importable from here too
 from archspec.source import Source as Source
@@ -128,7 +128,7 @@ def _place(span: Span | None) -> dict[str, Any]:
     return {"file": span.source.name if span else None, **dict(zip(names, numbers, strict=True))}
 
 
-class SpecError(Exception):
+class SpecError(Refusal):
     """A spec is refused. ``diagnostics`` holds every fault of the phase that refused it, in the order of the text.
 
     As text it has each fault with the line of the spec that it points to, and what to do.
@@ -147,17 +147,11 @@ class SpecError(Exception):
         self.diagnostics = arguments.several(diagnostics, "diagnostics", "a list of Diagnostics", Diagnostic)
         super().__init__(self.diagnostics)
 
-    def __str__(self) -> str:
-        return render_all(self.diagnostics)
-
-    def __repr__(self) -> str:
-        return tagged(self, "; ".join(map(str, self.diagnostics[:3])))
-
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
 
 
-class EnvironmentFault(Exception):
+class EnvironmentFault(Refusal):
     """The machine, not the spec, is at fault: a missing extra, an unwritable file. The command line exits with 3.
 
     >>> import archspec
@@ -170,13 +164,10 @@ class EnvironmentFault(Exception):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = arguments.instance(diagnostic, "diagnostic", Diagnostic, "a Diagnostic")
-        super().__init__(self.diagnostic)
+        super().__init__((diagnostic,))
 
-    def __str__(self) -> str:
-        return render_all((self.diagnostic,))
-
-    def __repr__(self) -> str:
-        return tagged(self, str(self.diagnostic))
+    def __reduce__(self) -> tuple[type[EnvironmentFault], tuple[Diagnostic]]:
+        return type(self), (self.diagnostic,)
 
 
 @dataclass(slots=True)

@@ -5,16 +5,21 @@ Nothing here prints, and nothing imports what draws on a terminal.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.display import display_width
 from archspec.screen import MAX_LISTED, Screen, and_more
+from archspec.wording import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archspec.diagnostics import Diagnostic
     from archspec.source import Span
+
+PACKAGE = Path(__file__).parent
 
 MAX_SHOWN = 50
 """The most diagnostics that one call prints. The rest is only counted."""
@@ -67,6 +72,31 @@ def render_all(diagnostics: Sequence[Diagnostic]) -> str:
     shown = [render(diagnostic, IN_PYTHON) for diagnostic in diagnostics[:MAX_SHOWN]]
     more = len(diagnostics) - MAX_SHOWN
     return "\n\n".join([*shown, *([f"and {more:,} more diagnostics"] if more > 0 else [])])
+
+
+class Refusal(Exception):
+    """An error that is shown as its diagnostics, with excerpts of what they point to."""
+
+    def __init__(self, shown: Sequence[Diagnostic]) -> None:
+        super().__init__(shown)
+        self._shown = shown
+
+    def __str__(self) -> str:
+        return render_all(self._shown)
+
+    def __repr__(self) -> str:
+        return tagged(self, "; ".join(map(str, self._shown[:3])))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show: the frames of the user's own functions, if there are any, and the text."""
+        frames = [each for each in traceback.extract_tb(self.__traceback__) if not _is_inside(each.filename)]
+        above = traceback.format_list(frames) if len(frames) > 1 else []
+        return [*(line.rstrip("\n") for line in above), f"{type(self).__name__}: {self}"]
+
+
+def _is_inside(file: str) -> bool:
+    """Whether a frame of this file is one of archspec or of IPython."""
+    return Path(file).is_relative_to(PACKAGE) or "IPython" in Path(file).parts
 
 
 def _excerpt(span: Span, mark: str, text: str, style: str, gutter: int, screen: Screen) -> list[str]:

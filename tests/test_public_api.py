@@ -73,11 +73,22 @@ def test_build_is_declared_as_it_is_used() -> None:
     """The signature is a promise: everything but the spec by name, nothing required."""
     parameters = inspect.signature(archspec.build).parameters
     loading = ["weights", "map", "entry", "prefix", "rename", "transfer"]
-    assert list(parameters) == ["spec", *loading, "device", "dtype", "seed", "flat"]
+    assert list(parameters) == [
+        "spec",
+        *loading,
+        "device",
+        "dtype",
+        "seed",
+        "flat",
+        "overrides",
+        "allow_outside",
+        "limits",
+    ]
     assert all(p.kind is p.KEYWORD_ONLY for name, p in parameters.items() if name != "spec")
     assert {name: p.default for name, p in parameters.items() if name != "spec"} == {
-        **dict.fromkeys(["weights", "map", "entry", "prefix", "rename", "device", "dtype", "seed"]),
-        **dict.fromkeys(["transfer", "flat"], False),
+        **dict.fromkeys(["weights", "map", "entry", "prefix", "rename", "device", "dtype", "seed", "limits"]),
+        **dict.fromkeys(["transfer", "flat", "allow_outside"], False),
+        "overrides": (),
     }
     assert typing.get_type_hints(archspec.compile)["return"] is archspec.Graph
 

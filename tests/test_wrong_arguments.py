@@ -55,9 +55,18 @@ ODD, NUMBERS = Odd(), (1, 1.5, float("nan"), True)
 SPECS = (*NUMBERS, None, b"archspec: 1", [SPEC], {}, MODEL, ODD, BytesPath(), Ones(), Path())
 """What no spec is. ``Path()`` is a folder."""
 LISTS = ("classes=1", b"classes=1", *NUMBERS, {"classes": 1}, [1], [None], [b"classes=1"], Ones(), ODD)
+OVERRIDES = (
+    *(value for value in LISTS if not isinstance(value, dict)),
+    None,
+    *({"classes": value} for value in (b"1", ODD, float("nan"), float("inf"), 10**5000, {1: 2}, np.array(ODD))),
+    {1: 2},
+    {"classes=1": 2},
+    {None: 1},
+)
 INPUTS = ("3,224,224", b"3", 5, 1.5, (), (3,), (3, 8.5), (3, True), (3, 0), (3, "8"), {3: 1}, [[3, 8]], ODD, (1,) * 9)
 WHOLE = (1.5, float("nan"), float("inf"), "1", b"1", True, [1], 1j, ODD, torch.ones(2), np.ones(2))
 FLAGS = (1, 0, 1.0, "yes", b"", [True], ODD, np.ones(2))
+READING = {"overrides": OVERRIDES, "allow_outside": (*FLAGS, None)}
 LIMITS = (5, 1.5, "nodes=1", {"nodes": 1}, [5], ODD, True, archspec.Limits)
 TEXTS = (*NUMBERS, None, b"a", ["a"], ODD)
 FUNCTIONS = (*NUMBERS, None, "print", b"", [print], ODD)
@@ -76,12 +85,11 @@ PYTHON: Table = {
         {"spec": SPEC},
         {
             "spec": (*SPECS, archspec.load(SPEC), GRAPH),
-            "overrides": (*LISTS, None),
-            "allow_outside": (*FLAGS, None),
+            **READING,
             "limits": LIMITS,
         },
     ),
-    archspec.compile: ({"spec": SPEC}, {"spec": SPECS, "input": INPUTS, "limits": LIMITS}),
+    archspec.compile: ({"spec": SPEC}, {"spec": SPECS, "input": INPUTS, **READING, "limits": LIMITS}),
     archspec.analyze: (
         {"spec": SPEC},
         {
@@ -92,6 +100,7 @@ PYTHON: Table = {
             "frozen": (*LISTS[1:], None, "nowhere", ["nowhere"]),
             "lengths": FLAGS,
             "gates": (*FLAGS, None),
+            **READING,
             "limits": LIMITS,
         },
     ),
@@ -104,14 +113,16 @@ PYTHON: Table = {
             "gates": (*FLAGS, None),
         },
     ),
-    archspec.diff: ({"before": SPEC, "after": SPEC}, {"before": SPECS, "after": SPECS, "limits": LIMITS}),
+    archspec.diff: (
+        {"before": SPEC, "after": SPEC},
+        {"before": SPECS, "after": SPECS, **READING, "limits": LIMITS},
+    ),
     archspec.check: (
         {"spec": SPEC},
         {
             "spec": tuple(value for value in SPECS if not isinstance(value, Path)),  # what is not a spec is an outcome
             "level": (*TEXTS, "built"),
-            "overrides": (*LISTS, None),
-            "allow_outside": (*FLAGS, None),
+            **READING,
             "budgets": (*LISTS, None),
             "limits": LIMITS,
             "largest": (*WHOLE, None, -1),
@@ -130,6 +141,8 @@ PYTHON: Table = {
             "dtype": (*NUMBERS, b"float32", "int8", "nope", torch.int32, torch.complex64, np.float32, torch, ODD),
             "seed": (*WHOLE, 2**64, -(2**64), 10**5000),
             "flat": (*FLAGS, None),
+            **READING,
+            "limits": LIMITS,
         },
     ),
     archspec.pair_keys: (
@@ -138,6 +151,8 @@ PYTHON: Table = {
             "spec": SPECS,
             "weights": (*NUMBERS, None, "", "nowhere", b"a", [], ODD, MODEL, BytesPath(), Path()),
             **SELECTION,
+            **READING,
+            "limits": LIMITS,
         },
     ),
     archspec.save: (
@@ -147,9 +162,11 @@ PYTHON: Table = {
             "spec": SPECS,
             "path": (*PATHS_, "a.pt", "", Path(), "a\0.safetensors"),
             "force": (*FLAGS, None),
+            **READING,
+            "limits": LIMITS,
         },
     ),
-    archspec.confirm: ({"spec": SPEC}, {"spec": SPECS, "limits": LIMITS, "step": FUNCTIONS}),
+    archspec.confirm: ({"spec": SPEC}, {"spec": SPECS, **READING, "limits": LIMITS, "step": FUNCTIONS}),
     archspec.verify: (
         {"spec": SPEC, "against": nn.Identity},
         {
@@ -160,6 +177,7 @@ PYTHON: Table = {
             "seed": (*WHOLE, None, 2**64),
             "tolerance": ("0", b"", None, True, -1, float("nan"), float("inf"), 1j, [0.1], ODD, np.ones(2)),
             "levels": ("keys", b"keys", 1, None, ["all"], [1], [["keys"]], {"keys": 1}, ODD),
+            **READING,
             "limits": LIMITS,
             "step": FUNCTIONS,
         },
@@ -355,7 +373,8 @@ def test_lists_may_be_anything_that_gives_texts() -> None:
     [
         (
             lambda: archspec.load("resnet18", overrides="stages.count=1"),
-            "`overrides` takes a list of texts such as ['classes=10'], got a single text: write ['stages.count=1']",
+            "`overrides` takes texts such as ['classes=10'], or a mapping such as {'classes': 10}, got a single text: "
+            "write ['stages.count=1']",
         ),
         (lambda: archspec.analyze("resnet18", batch=float("nan")), "`batch` takes a whole number, got nan"),
         (

@@ -7,44 +7,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archspec import arguments
 from archspec.analysis.diff_text import difference_text
+from archspec.analysis.key_changes import key_changes
 from archspec.analysis.numbers import exact
 from archspec.analysis.parts import Part
 from archspec.analysis.report import Report, analyze
 from archspec.display import before_and_after, counted, plain
+from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
-from archspec.language.resolve import DEFAULT_CLASSES, DEFAULT_INPUT, DEFAULT_SETTINGS
+from archspec.language.overrides import Overrides
 from archspec.language.spec import Spec
-from archspec.operations.base import INIT
 from archspec.operations.shapes import Shape
-from archspec.passes.compiling import SpecLike, checked, compile
+from archspec.passes.compiling import SpecLike, checked, compile, readable
 from archspec.screen import as_text
 from archspec.wording import Brief, tagged
 from archspec.work import Limits
-
-DEFAULTS: Mapping[str, Any] = {
-    "input": list(DEFAULT_INPUT),
-    "classes": DEFAULT_CLASSES,
-    "stem": "imagenet",
-    "head": "classifier",
-    "naming": "torchvision",
-    "stages.stride": 1,
-    "stages.dilation": 1,
-    "init.zero_init_residual": False,
-    **{f"init.{kind}": words[0] for kind, words in INIT.items()},
-    **DEFAULT_SETTINGS,
-}
-"""What a key means that is not written."""
-
-FOR_PEOPLE = frozenset({"summary", "paper", "notes", "tags", "expect", "reference"})
-NO_MEANING = FOR_PEOPLE | {"archspec", "name", "extends", "import"}
-
-DEFINITIONS = {"blocks": ("summary", "channels"), "shortcuts": ("summary",), "fragments": ("summary",)}
-"""The keys of definitions, and the keys in each that are only for people."""
-
-WHOLE = ("norm", "act", "stem", "head")
-"""Keys whose value is compared as a whole, be it a word or a mapping."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -140,34 +119,53 @@ def _exact(figure: Any) -> Any:
     return exact(figure) if isinstance(figure, int) else figure
 
 
-def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> Difference:
+@door
+def diff(
+    before: SpecLike,
+    after: SpecLike | None = None,
+    *,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+) -> Difference:
     """What differs between two networks: keys, stages, totals, and which weights of the first fit the second.
 
     Args:
         before: a spec, a compiled graph, or what :func:`load` takes.
-        after: likewise, the other one.
+        after: likewise, the other one; by default the first one with the overrides.
+        overrides: what to set in the second spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
         limits: how large a network may become.
 
     Raises:
         SpecError: a spec is refused.
-        TypeError: an argument of the wrong type.
+        TypeError: an argument of the wrong type; neither a second spec nor overrides.
+        ValueError: overrides for a spec that is loaded.
 
     >>> import archspec
-    >>> difference = archspec.diff("resnet50", archspec.load("resnet50", overrides=["classes=10"]))
+    >>> difference = archspec.diff("resnet50", overrides={"classes": 10})
     >>> difference.keys[0]
     Change(name='classes', before=1000, after=10)
     >>> difference.transfer.reshaped["fc.bias"]
     ((1000,), (10,))
     """
-    given = checked(before, "before"), checked(after, "after")
-    one, other = (compile(spec, limits=limits) for spec in given)
+    checked(before, "before")
+    second, name = (before, "before") if after is None else (after, "after")
+    settings, _ = readable(second, overrides, False, name)
+    outside = arguments.flag(allow_outside, "allow_outside")
+    if after is None and not settings:
+        raise TypeError("`after` is missing: name a second spec, or pass `overrides` to change the first one")
+    one, other = (
+        compile(spec, overrides=changes, allow_outside=outside and not isinstance(spec, Graph | Spec), limits=limits)
+        for spec, changes in ((before, ()), (second, settings))
+    )
     reports = analyze(one, lengths=False), analyze(other, lengths=False)
     totals = _totals(reports[0]), _totals(reports[1])
     same = _meaning(one) == _meaning(other)
     return Difference(
         before=reports[0],
         after=reports[1],
-        keys=() if same else tuple(_key_changes(one.origin, other.origin)),
+        keys=() if same else tuple(Change(*change) for change in key_changes(one.origin, other.origin)),
         stages=() if same else tuple(_stages(*reports)),
         totals=tuple([Change(name, totals[0][name], totals[1][name]) for name in totals[0]]),
         transfer=_transfer(one, other),
@@ -178,63 +176,6 @@ def diff(before: SpecLike, after: SpecLike, *, limits: Limits | None = None) -> 
 def _meaning(graph: Graph) -> tuple[object, ...]:
     """The network, and the scopes of its stages, because differences are reported by stage."""
     return graph.fingerprint, [stage.scope for stage in graph.stages]
-
-
-# -- keys --------------------------------------------------------------------------------------------------------------
-
-
-def _keys(spec: Spec) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    """The values of a spec that mean something, by dotted key: those that are written, and the defaults of others."""
-    written: dict[str, Any] = {}
-    for document in (*spec.imported, spec.document):
-        value = {key: item for key, item in document.value.items() if key not in NO_MEANING}
-        for section, for_people in DEFINITIONS.items():
-            if value.get(section):
-                value[section] = {
-                    name: {key: item for key, item in (body or {}).items() if key not in for_people}
-                    for name, body in value[section].items()
-                }
-        written.update(_flat(value, ""))
-    params: dict[str, Any] = {}
-    for block in [block for stage in spec.stages for block in stage.blocks.entries]:
-        for name, term in block.params.items():
-            params.setdefault(f"stages.{name}", term.constant)
-    return written, {**params, **DEFAULTS}
-
-
-def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, dict) and item and key not in WHOLE:
-            yield from _flat(item, f"{name}.")
-        elif item is not None:
-            yield name, item
-
-
-def _key_changes(before: Spec | None, after: Spec | None) -> Iterator[Change]:
-    """The keys whose values differ. A graph without a spec has no keys to compare."""
-    if before is None or after is None:
-        return
-    sides = _keys(before), _keys(after)
-    for key in dict.fromkeys([key for written, _ in sides for key in written]):
-        values = [written.get(key, defaults.get(key)) for written, defaults in sides]
-        if not _alike(key, *values):
-            yield Change(key, *values)
-
-
-def _alike(key: str, one: Any, other: Any) -> bool:
-    """Whether two values of a key mean the same. One value in a stage table applies to all stages."""
-    if not key.startswith("stages."):
-        return bool(one == other)
-    if isinstance(one, list) and isinstance(other, list) and len(one) != len(other):
-        return False
-    return bool(_cell(one) == _cell(other))
-
-
-def _cell(column: Any) -> Any:
-    """The common value of a column, or the column if its stages differ. A list in a cell stays a list."""
-    alike = isinstance(column, list) and column and all(cell == column[0] for cell in column)
-    return column[0] if alike and not isinstance(column[0], list) else column
 
 
 # -- the networks ------------------------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.text import report_text
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
 from archspec.display import html_table, plain
+from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.hints import Hints
+from archspec.language.overrides import Overrides
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
@@ -148,6 +150,7 @@ def _figures(costs: Costs) -> tuple[str, ...]:
     return tuple("unavailable" if figure is None else f"{figure:,}" for figure in figures)
 
 
+@door
 def analyze(
     spec: SpecLike,
     *,
@@ -157,6 +160,8 @@ def analyze(
     frozen: str | Iterable[str] = (),
     lengths: bool | None = None,
     gates: bool = False,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
     limits: Limits | None = None,
 ) -> Report:
     """What a network costs, and the paths through it; torch is not imported.
@@ -165,11 +170,12 @@ def analyze(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
-        dtype: of weights and values, for memory and FLOPs per byte: ``float32``, ``float64``, ``float16``,
-            ``bfloat16``, or torch's own.
+        dtype: of weights and values, likewise: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's own.
         frozen: a scope whose weights are not trained, such as ``layer1``, or several.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
         limits: how large a network may become.
 
     Raises:
@@ -182,17 +188,14 @@ def analyze(
     >>> report.totals.costs.params, report.totals.layers, report.paths.skip_paths
     (25557032, 50, 65536)
     """
-    batch, dtype, gates = arguments.whole(batch, "batch"), arguments.dtype(dtype), arguments.flag(gates, "gates")
-    lengths = None if lengths is None else arguments.flag(lengths, "lengths")
+    batch, dtype = _batch_of(batch, dtype)
+    gates, lengths = arguments.flag(gates, "gates"), None if lengths is None else arguments.flag(lengths, "lengths")
     scopes = (frozen,) if isinstance(frozen, str) else arguments.several(frozen, "frozen", FROZEN, str)
-    if batch < 1 or dtype not in ITEM_BYTES:
-        raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {dtype!r}")
-    graph = compile(spec, input=input, limits=limits)
+    graph = compile(spec, input=input, overrides=overrides, allow_outside=allow_outside, limits=limits)
     network = index_graph(graph)
     trainable = _trainable(graph, scopes)
     by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
-    paths = {label: by_position[at] for label, at in network.outputs.items()}
-    parts = Parts(network, trainable)
+    paths, parts = {label: by_position[at] for label, at in network.outputs.items()}, Parts(network, trainable)
     totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
@@ -208,6 +211,14 @@ def analyze(
         parts=parts,
         file=_file(graph),
     )
+
+
+def _batch_of(batch: int, dtype: str | torch.dtype) -> tuple[int, str]:
+    """The batch and the name of the dtype that memory is measured for."""
+    batch, name = arguments.whole(batch, "batch"), arguments.dtype(dtype)
+    if batch < 1 or name not in ITEM_BYTES:
+        raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {name!r}")
+    return batch, name
 
 
 def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:

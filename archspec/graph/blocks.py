@@ -15,8 +15,9 @@ from archspec.graph.block_settings import (
     order_in_force,
     setting_in_force,
 )
+from archspec.graph.builder import too_many_nodes
 from archspec.graph.environment import Environment
-from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.graph import Node, Region
 from archspec.graph.lookahead import all_left_out
 from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope

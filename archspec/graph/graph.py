@@ -1,6 +1,6 @@
 """The intermediate representation: a network as nodes in topological order, each with its inferred shape.
 
-A :class:`Graph` is frozen. :class:`Builder` grows one; a node's shape is inferred as it is added.
+A :class:`Graph` is frozen. ``builder.py`` has what grows one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, Span, SpecError
+from archspec.diagnostics import Diagnostic, Span
 from archspec.display import counted
 from archspec.graph.fingerprint import fingerprint
 from archspec.graph.in_place import writable
@@ -21,10 +21,8 @@ from archspec.graph.text import text
 from archspec.language.expressions.values import Value
 from archspec.language.spec import Spec
 from archspec.operations.base import Operation
-from archspec.operations.facts import applied
-from archspec.operations.shapes import Shape, ShapeFault, show_shape
+from archspec.operations.shapes import Shape, show_shape
 from archspec.wording import Brief, brief, first_of, tagged
-from archspec.work import ENTRIES, EXPANDING, MAX_ELEMENTS, MAX_NODES, STEPS_OF_A_NODE, Limits, Work
 
 if TYPE_CHECKING:
     import networkx
@@ -239,66 +237,3 @@ class Graph:
         from archspec.graph.networkx_form import networkx_form  # networkx takes a tenth of a second
 
         return networkx_form(self, INPUT)
-
-
-@dataclass(slots=True)
-class Builder:
-    """A graph while it grows. ``work`` is what its nodes draw on."""
-
-    input: Shape
-    work: Work
-    nodes: list[Node] = field(default_factory=list)
-    weights: int = 0
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of the network."""
-        return self.work.limits
-
-    def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], provenance: Provenance) -> Node:
-        """A new node, its shape inferred from its inputs'.
-
-        Raises:
-            ShapeFault: the operation does not fit its inputs, or (E602) makes too many elements.
-            SpecError: E601, there are too many nodes; E603, they take too much work.
-        """
-        self.work.spend(EXPANDING, STEPS_OF_A_NODE + len(inputs) + len(name) // ENTRIES, provenance.span)
-        shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
-        found = applied(operation, shapes)
-        if found.elements > self.limits.elements:
-            raise self._too_many_elements()
-        if found.params:
-            self.grow(found.params)
-        return self.place(name, operation, inputs, found.shape, provenance)
-
-    def grow(self, weights: int) -> None:
-        """Count elements of weights.
-
-        Raises:
-            ShapeFault: E602, there are too many.
-        """
-        self.weights += weights
-        if self.weights > self.limits.elements:
-            raise self._too_many_elements()
-
-    def _too_many_elements(self) -> ShapeFault:
-        message = f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
-        help = f"lower channels or sizes, or raise {MAX_ELEMENTS.text}"
-        return ShapeFault("E602", message, argument="out", help=help, mentions=(MAX_ELEMENTS,))
-
-    def place(
-        self, name: str, operation: Operation, inputs: tuple[Node, ...], shape: Shape, provenance: Provenance
-    ) -> Node:
-        """A new node with a shape that is known, or that is assumed so that more faults can be found."""
-        if len(self.nodes) >= self.limits.nodes:
-            raise too_many_nodes(self.limits.nodes, provenance.span)
-        names = (inputs[0].name,) if len(inputs) == 1 else tuple([node.name for node in inputs])
-        self.nodes.append(Node(name, operation, names, shape, provenance))
-        return self.nodes[-1]
-
-
-def too_many_nodes(limit: int, span: Span | None) -> SpecError:
-    """The refusal of a network with more nodes than ``limit``."""
-    message = f"the network would have more than {limit:,} nodes"
-    help = f"lower `count`, or raise {MAX_NODES.text}"
-    return SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])

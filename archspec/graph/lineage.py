@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from archspec.graph.builder import Builder
 from archspec.graph.environment import Environment
-from archspec.graph.graph import Builder, Node
+from archspec.graph.graph import Node
 from archspec.language.spec import Term
 from archspec.operations.shapes import Shape, show_shape
 

@@ -10,8 +10,9 @@ from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.display import counted
 from archspec.graph.block_settings import StagePlan, block_environment, order_before, places_of, setting_in_force
 from archspec.graph.blocks import Blocks
+from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
-from archspec.graph.graph import INPUT, Builder, Graph, Node, Region, too_many_nodes
+from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs

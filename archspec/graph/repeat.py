@@ -12,7 +12,8 @@ from functools import cached_property
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.block_settings import PER_BLOCK, setting_in_force
-from archspec.graph.graph import Node, Region, too_many_nodes
+from archspec.graph.builder import too_many_nodes
+from archspec.graph.graph import Node, Region
 from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Faults, Label, Span, SpecError
+from archspec.graph.builder import Builder
 from archspec.graph.environment import Blamed, Environment
-from archspec.graph.graph import Builder, Node
+from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.names import Names, NameScope

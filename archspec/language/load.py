@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from archspec import arguments
 from archspec.diagnostics import WAYS, Diagnostic, Source, Span, SpecError, cut
+from archspec.door import door
 from archspec.language.authors import Authors
 from archspec.language.merge import columns, overlay, without_claims
-from archspec.language.overrides import with_overrides
+from archspec.language.overrides import Overrides, settings_of, with_overrides
 from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
@@ -20,16 +20,16 @@ from archspec.language.text.reader import read
 from archspec.work import ENTRIES, READING, STEPS_OF_A_FILE, Limits, Work
 
 SPEC = "a path, the name of a spec that ships with archspec, YAML text or an archspec.Source"
-OVERRIDES = "a list of texts such as ['classes=10']"
 
 MAX_CHAIN = 32
 MAX_IMPORTS = 64
 
 
+@door
 def load(
     spec: str | os.PathLike[str] | Source,
     *,
-    overrides: Iterable[str | Source] = (),
+    overrides: Overrides = (),
     allow_outside: bool = False,
     limits: Limits | None = None,
 ) -> Spec:
@@ -37,7 +37,8 @@ def load(
 
     Args:
         spec: a path, the name of a spec of the zoo, or the YAML text itself (anything with a line break).
-        overrides: what to set in the spec, such as ``stages.groups=32``.
+        overrides: what to set in the spec: a mapping such as ``{"classes": 10, "stages.groups": 32}``, whose keys are
+            nested or joined by dots; or texts such as ``["stages.groups=32"]``.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder and the zoo.
         limits: how much work the compilation may take.
 
@@ -48,17 +49,17 @@ def load(
         SpecError: with every fault of the phase that refused the spec.
         TypeError: an argument of the wrong type, such as one text as ``overrides``.
 
-    >>> load("resnet50", overrides=["classes=10"]).classes
+    >>> load("resnet50", overrides={"classes": 10}).classes
     10
     """
     source, limits = source_of(spec), Limits.of(limits)
-    overrides = arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
+    settings = settings_of(overrides)
     allow_outside = arguments.flag(allow_outside, "allow_outside")
     root = str(Path(source.path).parent) if source.path else None
     work, authors = Work(limits), Authors(source)
     with authors.come_first():
         document = merged(source, root, allow_outside, work, authors)
-        document = with_overrides(document, overrides, work, authors)
+        document = with_overrides(document, settings, work, authors)
         return resolve(document, _imports(document, root, allow_outside, work, authors), work, authors)
 
 

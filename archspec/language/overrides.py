@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, suggest
 from archspec.hints import Hints
 from archspec.language.authors import Authors
@@ -14,10 +15,68 @@ from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
 from archspec.language.text.document import Document, Path, Place
 from archspec.language.text.reader import read
+from archspec.language.text.yaml_writer import flow
 from archspec.wording import first_of
 from archspec.work import Work
 
 MAX_PARTS = 32
+
+OVERRIDES = "texts such as ['classes=10'], or a mapping such as {'classes': 10}"
+
+Overrides = Mapping[str, Any] | Iterable[str | Source]
+"""What to set in a spec: a mapping from keys, nested or joined by dots, to values; or texts, ``key.path=value``."""
+
+
+def settings_of(overrides: Overrides) -> tuple[str | Source, ...]:
+    """The overrides that a caller in Python passed, each as a text.
+
+    Raises:
+        TypeError: they are neither, or have a value that YAML has no word for.
+        ValueError: a number is not finite or too long.
+
+    >>> [each.text for each in settings_of({"classes": 10, "stages": {"groups": [1, 32]}})]
+    ['classes=10', 'stages={groups: [1, 32]}']
+    """
+    if isinstance(overrides, Mapping):
+        return tuple(_settings(overrides, ""))
+    return arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
+
+
+def _settings(values: Mapping[Any, Any], above: str) -> Iterator[Source]:
+    for key, value in values.items():
+        if not isinstance(key, str) or "=" in key or above.count(".") > MAX_PARTS:
+            raise arguments.wrong("overrides", f"{OVERRIDES}, with keys of a spec", key)
+        if isinstance(value, Mapping) and _has_paths(value, 0):
+            yield from _settings(value, f"{above}{key}.")
+        else:
+            yield Source("overrides", f"{above}{key}={flow(_plain(value, 0))}", "override")
+
+
+def _has_paths(values: Mapping[Any, Any], depth: int) -> bool:
+    """Whether a key in a mapping, or in one inside it, is a dotted path or the number of an entry."""
+    inside = [item for item in values.values() if isinstance(item, Mapping)] if depth < MAX_PARTS else []
+    named = any("." in key or key.isdecimal() for key in values if isinstance(key, str))
+    return named or any(_has_paths(item, depth + 1) for item in inside)
+
+
+def _plain(value: object, depth: int) -> Any:
+    """A value of Python as YAML has it: also numbers of numpy, and any sequence."""
+    kind = type(value)
+    if value is None or kind in (str, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if kind.__name__ in ("bool", "bool_"):
+        return arguments.flag(value, "overrides")
+    if hasattr(kind, "__index__") and getattr(value, "ndim", 0) == 0:
+        return arguments.whole(value, "overrides", -(10**18), 10**18)
+    if hasattr(kind, "__float__") and getattr(value, "ndim", 0) == 0:
+        return arguments.finite(value, "overrides")
+    if depth < MAX_PARTS and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if depth < MAX_PARTS and isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | Mapping):
+        return [_plain(item, depth + 1) for item in value]
+    raise arguments.wrong("overrides", f"{OVERRIDES}, with values that YAML has", value)
 
 
 def mention(setting: str) -> Mention:
@@ -77,7 +136,8 @@ def override(base: Document, setting: str | Source, work: Work | None = None, hi
         rest = places[here].value if here in places else whole._replace(column=parts[length][1].column)
         places[here] = Place(span, rest)
     ambiguous = {(*path, *inner): reason for inner, reason in value.ambiguous.items()}
-    _check_settable(base, parts, hints or Hints())
+    named = [(key, places[(*path, key)].key or whole) for key in value.value] if isinstance(value.value, dict) else []
+    _check_settable(base, parts, named, hints or Hints())
     return Document(source, _at(base.value, (), parts, value.value), places, ambiguous)
 
 
@@ -99,19 +159,24 @@ def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
     return found
 
 
-def _check_settable(base: Document, parts: list[tuple[str | int, Span]], hints: Hints) -> None:
-    """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks."""
+def _check_settable(
+    base: Document, parts: list[tuple[str | int, Span]], inside: list[tuple[str, Span]], hints: Hints
+) -> None:
+    """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks.
+
+    ``inside`` are the keys of a value that is a mapping.
+    """
     first, span = parts[0]
     if first == "extends":
         help = "write a spec of a few lines that begins with `extends`"
         raise SpecError([Diagnostic("E313", "an override cannot change `extends`", span, help=help)])
     known = base.value.get("params") or {}
-    if first == "params" and len(parts) > 1 and parts[1][0] not in known:
-        name, span = parts[1]
-        help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
-        message = f"the spec has no parameter `{cut(name)}`"
-        hint = suggest(hints.nearest(str(name), known))
-        raise SpecError([Diagnostic("E313", message, span, hint, help=help)])
+    for name, span in (parts[1:2] or inside) if first == "params" else ():
+        if name not in known:
+            help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
+            message = f"the spec has no parameter `{cut(name)}`"
+            hint = suggest(hints.nearest(str(name), known))
+            raise SpecError([Diagnostic("E313", message, span, hint, help=help)])
 
 
 def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any) -> Any:

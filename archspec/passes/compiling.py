@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Source, SpecError, cut
+from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.language.load import SPEC, load
-from archspec.language.overrides import mention
+from archspec.language.overrides import Overrides, mention, settings_of
 from archspec.language.spec import Spec
 from archspec.operations.shapes import show_shape
 from archspec.passes.pipeline import compile_spec
@@ -21,18 +22,28 @@ SpecLike = Graph | Spec | Source | str | os.PathLike[str]
 spec that ships with archspec, YAML text, or a :class:`archspec.Source`."""
 
 
-def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limits | None = None) -> Graph:
+@door
+def compile(
+    spec: SpecLike,
+    *,
+    input: Sequence[int] | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+) -> Graph:
     """The graph of a spec, with every shape inferred; torch is not imported.
 
     Args:
         spec: a spec, or what :func:`load` takes: a path, a zoo name, YAML text. A compiled graph is returned as it is.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
         limits: how large a network may become.
 
     Raises:
         SpecError: with every fault of the phase that refused the spec; or the input is of another rank.
         TypeError: an argument of the wrong type.
-        ValueError: the input cannot be one, or is for a graph that has no spec.
+        ValueError: the input cannot be one, or is for a graph that has no spec; or overrides for a loaded spec.
 
     >>> import archspec
     >>> graph = archspec.compile("resnet50", input=(3, 320, 320))
@@ -40,11 +51,30 @@ def compile(spec: SpecLike, *, input: Sequence[int] | None = None, limits: Limit
     (2048, 10, 10)
     """
     limits = Limits.of(limits)
-    checked(spec)
+    settings, allow_outside = readable(spec, overrides, allow_outside)
     if isinstance(spec, Graph):
         return spec if input is None else compile_spec(with_input(spec.origin, input), limits)
-    resolved = spec if isinstance(spec, Spec) else load(spec, limits=limits)
-    return compile_spec(resolved if input is None else with_input(resolved, input), limits)
+    if not isinstance(spec, Spec):
+        spec = load(spec, overrides=settings, allow_outside=allow_outside, limits=limits)
+    return compile_spec(spec if input is None else with_input(spec, input), limits)
+
+
+def readable(
+    spec: SpecLike, overrides: Overrides, allow_outside: bool, name: str = "spec"
+) -> tuple[tuple[str | Source, ...], bool]:
+    """How a caller wants the spec read that it passed under this name.
+
+    Raises:
+        TypeError: one of these is of the wrong type.
+        ValueError: the spec is read already, and would not change.
+    """
+    settings, allow_outside = settings_of(overrides), arguments.flag(allow_outside, "allow_outside")
+    checked(spec, name)
+    if isinstance(spec, Graph | Spec) and (settings or allow_outside):
+        asked = "overrides" if settings else "allow_outside"
+        kind = type(spec).__name__
+        raise ValueError(f"`{asked}` is for a spec that is not loaded yet, and `{name}` is a {kind}: pass it to `load`")
+    return settings, allow_outside
 
 
 def checked(spec: SpecLike, name: str = "spec") -> SpecLike:

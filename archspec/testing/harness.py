@@ -15,14 +15,16 @@ from archspec import arguments
 from archspec.analysis.memory import ITEM_BYTES
 from archspec.analysis.parts import sum_up
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError
+from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed
-from archspec.language.load import OVERRIDES, load, source_of
+from archspec.language.load import load, source_of
+from archspec.language.overrides import Overrides
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
 from archspec.language.text.locate import open_spec
 from archspec.language.text.reader import read
-from archspec.passes.compiling import SpecLike, checked, compile
+from archspec.passes.compiling import SpecLike, compile, readable
 from archspec.testing.expectations import Measures, claims_of, compare_claims
 from archspec.testing.outcome import Case as Case
 from archspec.testing.outcome import Outcome as Outcome
@@ -49,11 +51,12 @@ def every_case(name: str) -> bool:
     return True
 
 
+@door
 def check(
     spec: SpecLike,
     *,
     level: Level = "check",
-    overrides: Iterable[str | Source] = (),
+    overrides: Overrides = (),
     allow_outside: bool = False,
     budgets: Iterable[str | Source] = (),
     limits: Limits | None = None,
@@ -68,7 +71,7 @@ def check(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         level: ``check`` needs no torch; ``build`` compares every shape and weight with torch's, without storage for
             them; ``run`` also initializes the network and runs it forward and back.
-        overrides: what to set in the spec, such as ``stages.groups=32``; for a spec that is not loaded yet.
+        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
         budgets: what to expect besides, such as ``params<=26M`` or ``layer1.macs<1G``.
         limits: how large the network may become.
@@ -77,7 +80,7 @@ def check(
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: a level of another name.
+        ValueError: a level of another name, or overrides for a spec that is loaded.
 
     >>> import archspec
     >>> outcome = archspec.check("resnet50", budgets=["params<=20M"])
@@ -88,18 +91,18 @@ def check(
     """
     if level not in LEVELS:
         raise ValueError(f"the levels are {', '.join(LEVELS)}, not {arguments.given(level).removeprefix('the text ')}")
-    overrides = arguments.several(overrides, "overrides", OVERRIDES, (str, Source))
+    settings, allow_outside = readable(spec, overrides, allow_outside)
     budgets = arguments.several(budgets, "budgets", "a list of texts such as ['params<=26M']", (str, Source))
-    allow_outside, limits = arguments.flag(allow_outside, "allow_outside"), Limits.of(limits)
+    limits = Limits.of(limits)
     largest = arguments.whole(largest, "largest", 0)
     arguments.function(wanted, "wanted", "a function of a case's name")
     begun = time.perf_counter()
-    named = source = _named(checked(spec))
+    named = source = _named(spec)
     try:
         found = spec
         if not isinstance(spec, Graph | Spec):
             source = source_of(spec)
-            found = load(source, overrides=overrides, allow_outside=allow_outside, limits=limits)
+            found = load(source, overrides=settings, allow_outside=allow_outside, limits=limits)
         graph = compile(found, limits=limits)
     except SpecError as error:
         return refused(named.name, source, error.diagnostics, time.perf_counter() - begun)

@@ -8,7 +8,8 @@ import networkx
 import pytest
 
 import archspec
-from archspec.graph.graph import Builder, Node
+from archspec.graph.builder import Builder
+from archspec.graph.graph import Node
 from archspec.operations.conv import Conv
 from archspec.operations.flatten import Flatten
 from archspec.work import Work
