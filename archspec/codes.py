@@ -101,6 +101,7 @@ CODES: dict[str, str] = {
     "W304": "value replaced by a generator",
     "W501": "stem too coarse for its input",
     "W502": "width rounded",
+    "W503": "groups of another width",
     "W820": "weights unwrapped",
     "W821": "weights cast to another dtype",
     "W822": "weights not finite",

@@ -18,6 +18,7 @@ from archspec.graph.block_settings import (
 from archspec.graph.builder import too_many_nodes
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region
+from archspec.graph.group_widths import warn_of_setting
 from archspec.graph.lookahead import all_left_out
 from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
@@ -134,6 +135,9 @@ class Blocks:
                 result = self.sequences.part(part, entered.flow.setting(part), env, entered.scope, block, result)
         else:
             result = self.sequences.steps(block.steps, env, entered.scope, entered.flow, value, False)
+        if entered.flow.norm["type"] == "group":
+            setting = setting_in_force(self.spec, "norm", entered.stage, block, entered.index)
+            warn_of_setting(self.faults, setting, env, self.sequences.builder.nodes[start:])
         end, path = len(self.sequences.builder.nodes), entered.scope.path
         values = {name: env.values[name] for name in block.params}
         ends = value.name, result.name
@@ -244,7 +248,7 @@ class Blocks:
         chance = entered.env.number(setting.term)
         if not 0 <= chance < 1:
             message = f"`drop_path` must be at least 0 and below 1, not {chance}"
-            raise SpecError([entered.env.located("E501", message, setting.term)])
+            raise SpecError([entered.env.out_of_bounds(message, setting.term)])
         if chance == 0:
             return result
         operation = self.sequences.operation(operations()["drop_path"], {"p": chance})

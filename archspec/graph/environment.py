@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import Field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
 from archspec.graph.provenance import FindCell, Provenance, Site, TableCell, no_cell
 from archspec.language.authors import FOUND, Authors
+from archspec.language.context import WIDTH
 from archspec.language.expressions.closures import ScaleWidth
-from archspec.language.expressions.values import ExpressionFault, Value, integer, number, truth
+from archspec.language.expressions.values import ExpressionFault, Value, describe, integer, number, truth
 from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
 from archspec.operations.base import Operation
+from archspec.wording import listed
 from archspec.work import ENTRIES, EXPANDING, EXPRESSIONS, Work
 
 INHERITED = ("norm", "act", "activation_order", "classes")
@@ -70,6 +73,13 @@ class Environment:
         self.authors: Authors = outer.authors if outer else authors or Authors()
         self.work.spend(EXPANDING, 4 + len(values) // ENTRIES, span)
 
+    def at(self, width: int) -> Environment:
+        """The environment of a step that reads the width that reaches it."""
+        self.work.spend(EXPANDING, 4 + len(self.values) // ENTRIES, self.span)
+        found = copy.copy(self)
+        found.values = {**self.values, WIDTH: width}
+        return found
+
     def value(self, term: Term) -> Value:
         """The value of a scalar term. Raises SpecError, at the author's line, if it does not have a value."""
         expression = term.expression
@@ -85,54 +95,47 @@ class Environment:
     def truth(self, term: Term) -> bool:
         """The value of ``when``."""
         value = self.value(term)
-        return value if type(value) is bool else bool(self._converted(truth, value, term))
+        return value if type(value) is bool else bool(self.converted(truth, value, term))
 
     def number(self, term: Term) -> int | float:
         """The value of a term that is a number."""
-        return number(self._converted(number, self.value(term), term))
+        return number(self.converted(number, self.value(term), term))
 
     def whole(self, term: Term, minimum: int = 1) -> int:
         """The value of a term that is a whole number of at least ``minimum``."""
         value = self.value(term)
-        found: int = value if type(value) is int else self._converted(integer, value, term)
+        found: int = value if type(value) is int else self.converted(integer, value, term)
         if found < minimum:
-            raise SpecError([self.located("E501", f"this must be at least {minimum}, not {found}", term)])
+            raise SpecError([self.out_of_bounds(f"this must be at least {minimum}, not {found}", term)])
         return found
 
     def width(self, term: Term) -> Value:
         """The value of a term that is a width, scaled."""
-        found: Value = self._converted(self.scale, self.number(term), term)
+        found: Value = self.converted(self.scale, self.number(term), term)
         return found
 
-    def argument(self, term: Term, name: str, field: Field[Any]) -> Any:
-        """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
-        if term.items is not None:
-            self.work.spend(EXPANDING, len(term.items), term.span)
-            return tuple([self.argument(item, name, field) for item in term.items])
-        metadata = field.metadata
-        kind = metadata["kind"]
-        value: Any = self.value(term)
-        if kind in ("integer", "size"):
-            value = value if type(value) is int else self._converted(integer, value, term)
-        elif kind in ("number", "numbers"):
-            value = self._converted(number, value, term)
-        elif kind == "boolean":
-            value = value if type(value) is bool else self._converted(truth, value, term)
-        elif value not in metadata["words"]:
-            words = ", ".join(f"`{word}`" for word in metadata["words"])
-            raise SpecError([self.located("E204", f"`{name}` must be one of {words}, not `{cut(value)}`", term)])
-        minimum, maximum = metadata["minimum"], metadata["maximum"]
-        if minimum is not None and value < minimum:
-            raise SpecError([self.located("E501", f"`{name}` must be at least {minimum}, not {value}", term)])
-        if maximum is not None and value > maximum:
-            raise SpecError([self.located("E501", f"`{name}` must be at most {maximum}, not {value}", term)])
-        return value
+    def out_of_bounds(self, message: str, term: Term, help: str = "") -> Diagnostic:
+        """The diagnostic for a value of ``term`` that is too small or too large, with the way to the value."""
+        return self.located("E501", message, term, help, self.why(term))
 
-    def _converted(self, convert: Callable[[Any], Any], value: Value, term: Term) -> Any:
+    def why(self, term: Term) -> tuple[str, ...]:
+        """How the value of ``term`` follows from names: its expression, and those that these names are read from."""
+        found = []
+        reached = [(env, env.written.get(name, (None, None))) for name, env in self.reached(term.names)]
+        terms = [(self, term), *[(other or env, each) for env, (each, other) in reached if each]]
+        for env, each in terms:
+            names = sorted(each.names & env.values.keys())
+            if each.expression and names:
+                values = listed([f"`{cut(name)}` is {describe(env.values[name])}" for name in names[:4]])
+                found.append(f"`{cut(each.expression.text)}`: {values} here")
+        return tuple(found[:3])
+
+    def converted(self, convert: Callable[[Any], Any], value: Value, term: Term) -> Any:
+        """A value of ``term`` as another kind. Raises SpecError where it is not of that kind."""
         try:
             return convert(value)
         except ExpressionFault as fault:
-            raise SpecError([self.fault(fault, term)]) from None
+            raise SpecError([replace(self.fault(fault, term), notes=self.why(term))]) from None
 
     def fault(self, fault: ExpressionFault, term: Term) -> Diagnostic:
         """The diagnostic for a fault of ``term``'s value; ``scale`` may have a part in it."""
@@ -166,7 +169,7 @@ class Environment:
         wrote = self.authors.wrote
         if wrote(term.span.source):
             return Blamed(term.span, (), True)
-        terms = [env.written[name][0] for name, env in self._reached(term.names) if name in env.written]
+        terms = [env.written[name][0] for name, env in self.reached(term.names) if name in env.written]
         author = next((found.span for found in terms if wrote(found.span.source)), None) or self._asked(wrote)
         asked = self.author_of(term.span)
         certain = author is not None
@@ -182,7 +185,7 @@ class Environment:
         """Where a spec, which may be of the zoo, gives ``term`` its value."""
         if term.span.source.kind != "library":
             return term.span
-        terms = [env.written[name][0] for name, env in self._reached(term.names) if name in env.written]
+        terms = [env.written[name][0] for name, env in self.reached(term.names) if name in env.written]
         return next((each.span for each in terms if _of_a_spec(each.span.source)), self.author_of(term.span))
 
     def setting(self, at: Step | Block, key: str, argument: str) -> Term | None:
@@ -219,7 +222,7 @@ class Environment:
         wrote = self.authors.wrote
         if isinstance(written, Step) and wrote(written.span.source):
             yield written.span
-        for name, env in self._reached(_reads(written, operation)):
+        for name, env in self.reached(_reads(written, operation)):
             term, _ = env.written.get(name, (None, None))
             if term and wrote(term.span.source):
                 yield term.span
@@ -229,7 +232,7 @@ class Environment:
                 yield env.span
             env = env.outer
 
-    def _reached(self, names: Iterable[str]) -> Iterator[tuple[str, Environment]]:
+    def reached(self, names: Iterable[str]) -> Iterator[tuple[str, Environment]]:
         """``names``, and those from which their values follow: through ``let``, parameters and calls."""
         seen: set[tuple[int, str]] = set()
         waiting = self._sorted(names)
@@ -278,7 +281,7 @@ class Environment:
 
     def _cells_of(self, names: Iterable[str]) -> list[TableCell]:
         """The cells from which the values of ``names`` follow."""
-        return [cell for name, env in self._reached(names) if (cell := env.place.cell(name))]
+        return [cell for name, env in self.reached(names) if (cell := env.place.cell(name))]
 
 
 def _of_a_spec(source: Source) -> bool:

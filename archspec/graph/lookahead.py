@@ -5,6 +5,7 @@ from __future__ import annotations
 from archspec.diagnostics import SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.parameters import enter_fragment
+from archspec.language.context import WIDTH
 from archspec.language.spec import Step, Term
 from archspec.work import EXPANDING
 
@@ -22,7 +23,7 @@ def last_layer(steps: tuple[Step, ...], start: int, env: Environment) -> int:
 
 
 def _has_layer_left(step: Step, env: Environment) -> bool:
-    if step.when is not None and not _decided(step.when, env):
+    if step.when is not None and not _decided(step.when, step, env):
         return False
     if step.kind == "layer":
         return True
@@ -32,7 +33,7 @@ def _has_layer_left(step: Step, env: Environment) -> bool:
         return any(
             last_layer(branch.steps, -1, env) >= 0
             for branch in step.branches
-            if branch.when is None or _decided(branch.when, env)
+            if branch.when is None or _decided(branch.when, step, env)
         )
     else:
         inside = step.steps or ()
@@ -52,9 +53,11 @@ def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
     )
 
 
-def _decided(when: Term, env: Environment) -> bool:
+def _decided(when: Term, step: Step, env: Environment) -> bool:
     """Whether a later step is there, as far as that can be known before the shapes on the way to it are."""
-    if not when.names <= env.values.keys():
-        message = "whether this step exists depends on `in_channels`, and an earlier layer must know if it is the last"
+    width = step.reads_width and WIDTH in when.names
+    if width or not when.names <= env.values.keys():
+        name = WIDTH if width else "in_channels"
+        message = f"whether this step exists depends on `{name}`, and an earlier layer must know if it is the last"
         raise SpecError([env.located("E407", message, when, "decide by a parameter instead")])
     return env.truth(when)

@@ -13,6 +13,7 @@ from archspec.graph.blocks import Blocks
 from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
 from archspec.graph.graph import INPUT, Graph, Node, Region
+from archspec.graph.group_widths import warn_of_setting
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
@@ -170,8 +171,10 @@ class _Lowering:
             if self.spec.document.value.get(name) is not None:
                 env.written.update(places_of(self.spec.settings[name], name))
         values.update(norm=norm["type"], act=act["type"])
-        scope = names.open(names.root, key, values, sequence.span)
-        return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
+        scope, start = names.open(names.root, key, values, sequence.span), len(self.sequences.builder.nodes)
+        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
+        warn_of_setting(self.sequences.faults, self.spec.settings["norm"], env, self.sequences.builder.nodes[start:])
+        return value
 
     def stage(self, plan: StagePlan, value: Node) -> Node:
         """One stage: its `before`, its blocks, its `after`."""
@@ -199,7 +202,10 @@ class _Lowering:
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
-        return self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
+        start = len(self.sequences.builder.nodes)
+        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
+        warn_of_setting(self.sequences.faults, settings["norm"], env, self.sequences.builder.nodes[start:])
+        return value
 
 
 def _places(spec: Spec) -> Written:

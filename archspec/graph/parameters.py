@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import Field
 from typing import Any
 
+from archspec.diagnostics import SpecError, cut
 from archspec.graph.environment import INHERITED, Environment
 from archspec.graph.provenance import no_cell
+from archspec.language.context import WIDTH
+from archspec.language.expressions.values import integer, number, truth
 from archspec.language.spec import NONE, Fragment, Setting, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -25,7 +29,8 @@ def enter_fragment(fragment: Fragment, call: Step, env: Environment, in_channels
         values["in_channels"] = in_channels
     place = env.inside(call, call.when.reads if call.when else (), no_cell)
     inner = Environment(values, call.span, env, place=place)
-    bind(inner, fragment.params, call.arguments, env, fragment.let, tolerant=in_channels is None)
+    absent = frozenset({WIDTH}) if call.reads_width and in_channels is None else frozenset()
+    bind(inner, fragment.params, call.arguments, env, fragment.let, tolerant=in_channels is None, absent=absent)
     return inner
 
 
@@ -37,10 +42,11 @@ def bind(
     let: Mapping[str, Term],
     *,
     tolerant: bool = False,
+    absent: frozenset[str] = frozenset(),
 ) -> None:
     """Give an environment its parameters and ``let``: arguments are evaluated outside, defaults inside.
 
-    ``tolerant`` leaves out what depends on names that have no value yet.
+    ``tolerant`` leaves out what depends on names that have no value yet, ``absent`` those that only seem to have one.
     """
     values, written = inner.values, inner.written
     inner.work.spend(EXPANDING, len(params) + len(let), inner.span)
@@ -48,7 +54,7 @@ def bind(
         term, env = given.get(name, default), outer if name in given else inner
         if name in given:
             written[name] = (term, outer)
-        if tolerant and not term.names <= env.values.keys():
+        if tolerant and not (term.names <= env.values.keys() and absent.isdisjoint(term.reads)):
             values.pop(name, None)
         else:
             values[name] = env.value(term)
@@ -65,8 +71,44 @@ def read_setting(setting: Setting, key: str, env: Environment) -> dict[str, Any]
     operation = operations()[key]
     word = env.value(setting.term)
     if word != NONE:
-        word = env.argument(setting.term, "type", arguments(operation)["type"])
+        word = read_argument(env, setting.term, "type", arguments(operation)["type"])
     return {"type": word, **read_arguments(operation, setting.arguments, env)}
+
+
+def over(operation: type[Operation], given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's own arguments over those of the setting, without what says the same in another way."""
+    if operation.alternatives:
+        other = {a: b for pair in operation.alternatives for a, b in (pair, pair[::-1])}
+        given = {name: value for name, value in given.items() if other.get(name) not in own}
+    return {**given, **own}
+
+
+def read_argument(env: Environment, term: Term, name: str, field: Field[Any], help: str = "") -> Any:
+    """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
+    if term.items is not None:
+        env.work.spend(EXPANDING, len(term.items), term.span)
+        return tuple([read_argument(env, item, name, field, help) for item in term.items])
+    metadata = field.metadata
+    kind = metadata["kind"]
+    value: Any = env.value(term)
+    if kind in ("integer", "size"):
+        if type(value) is not int and value not in metadata["named"]:
+            value = env.converted(integer, value, term)
+    elif kind in ("number", "numbers"):
+        value = env.converted(number, value, term)
+    elif kind == "boolean":
+        value = value if type(value) is bool else env.converted(truth, value, term)
+    elif value not in metadata["words"]:
+        words = ", ".join(f"`{word}`" for word in metadata["words"])
+        raise SpecError([env.located("E204", f"`{name}` must be one of {words}, not `{cut(value)}`", term)])
+    minimum, maximum = metadata["minimum"], metadata["maximum"]
+    if type(value) is str:
+        return value
+    if minimum is not None and value < minimum:
+        raise SpecError([env.out_of_bounds(f"`{name}` must be at least {minimum}, not {value}", term, help)])
+    if maximum is not None and value > maximum:
+        raise SpecError([env.out_of_bounds(f"`{name}` must be at most {maximum}, not {value}", term)])
+    return value
 
 
 def read_arguments(operation: type[Operation], terms: Mapping[str, Term], env: Environment) -> dict[str, Any]:
@@ -74,4 +116,5 @@ def read_arguments(operation: type[Operation], terms: Mapping[str, Term], env: E
     if not terms:
         return {}
     fields = arguments(operation)
-    return {name: env.argument(term, name, fields[name]) for name, term in terms.items()}
+    others = {one: f"or write `{other}` instead" for one, other in operation.alternatives}
+    return {name: read_argument(env, term, name, fields[name], others.get(name, "")) for name, term in terms.items()}

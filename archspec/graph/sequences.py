@@ -11,11 +11,12 @@ from archspec.diagnostics import Faults, Label, Span, SpecError
 from archspec.graph.builder import Builder
 from archspec.graph.environment import Blamed, Environment
 from archspec.graph.graph import Node
+from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
-from archspec.graph.parameters import enter_fragment, read_arguments, read_setting
+from archspec.graph.parameters import enter_fragment, over, read_arguments, read_setting
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
@@ -50,6 +51,7 @@ class Sequences:
         """A stem, a head, or an edge of a stage."""
         steps, call = sequence.steps, sequence.call
         if call is not None and call.definition:
+            env = env.at(value.shape[0]) if call.reads_width else env
             steps, env = call.definition.steps, enter_fragment(call.definition, call, env, value.shape[0])
         return self.steps(steps, env, scope, flow, value, False)
 
@@ -60,12 +62,13 @@ class Sequences:
         env.work.spend(EXPANDING, len(steps), env.span)
         last: int | None = None
         for index, step in enumerate(steps):
-            if step.when is not None and not env.truth(step.when):
+            here = env.at(value.shape[0]) if step.reads_width else env
+            if step.when is not None and not here.truth(step.when):
                 continue
             if step.has_layer and last is None:
                 last = len(steps) if after else last_layer(steps, index, env)
             follows = last is not None and index < last
-            value = _LOWER[step.kind](self, step, env, scope, flow, value, follows)
+            value = _LOWER[step.kind](self, step, here, scope, flow, value, follows)
         return value
 
     def _operation(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
@@ -78,8 +81,9 @@ class Sequences:
             if word == NONE:
                 return value
             given = setting if word == setting["type"] else {}
-        values = {**given, **read_arguments(operation, step.arguments, env)}
-        made = self.operation(operation, values)
+        values = over(operation, given, read_arguments(operation, step.arguments, env))
+        warn_of_groups(self.faults, operation, step.arguments.get("groups"), env, value)
+        made = self.operation(operation, operation.settled(values, (value.shape,)))
         return self.add(made, (value,), scope, env, step, name=step.name, terms=step.arguments)
 
     def _group(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
@@ -136,7 +140,8 @@ class Sequences:
                 raise self.emptied("every step under `of` of this layer", step.span, env, help)
             return result
         assert step.operation
-        values = read_arguments(step.operation, step.arguments, env)
+        values = step.operation.settled(read_arguments(step.operation, step.arguments, env), (value.shape,))
+        warn_of_groups(self.faults, step.operation, step.arguments.get("groups"), env, value)
         return self.add(self.operation(step.operation, values), (value,), scope, env, step, terms=step.arguments)
 
     def _part(self, key: str, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
@@ -144,11 +149,13 @@ class Sequences:
         values = in_force = flow.setting(key)
         own = step.settings.get(key) if step.settings else None
         if own:
+            env = env.at(value.shape[0]) if step.reads_width else env
             values = read_setting(own, key, env)
+            warn_of_groups(self.faults, operations()[key], own.arguments.get("groups"), env, value)
             if not own.typed and in_force["type"] != NONE:
                 values["type"] = in_force["type"]
             if values["type"] == in_force["type"]:
-                values = {**in_force, **values}
+                values = over(operations()[key], in_force, values)
         return self.part(key, values, env, scope, step, value)
 
     def part(
@@ -157,7 +164,8 @@ class Sequences:
         """A norm or an activation by its evaluated setting; the value itself where the word is ``none``."""
         if values["type"] == NONE:
             return value
-        return self.add(self.operation(operations()[key], values), (value,), scope, env, at)
+        operation = operations()[key]
+        return self.add(self.operation(operation, operation.settled(values, (value.shape,))), (value,), scope, env, at)
 
     def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
         """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
@@ -204,7 +212,8 @@ class Sequences:
             blamed = env.blame(at_fault or setting or Term(written))
             if not blamed.certain and (span := next(env.decided(at, operation), None)):
                 blamed = Blamed(span, (Label(blamed.span, FOUND), *blamed.labels), True)
-            self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed)
+            why = env.why(at_fault) if at_fault else ()
+            self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed, why)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)

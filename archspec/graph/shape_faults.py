@@ -35,6 +35,7 @@ class ShapeFaults:
         inputs: tuple[Node, ...],
         at: Step | Block | None,
         blamed: Blamed,
+        why: tuple[str, ...] = (),
     ) -> None:
         """Add the diagnostic for a fault at the node ``path``, with the shapes that led there.
 
@@ -43,6 +44,7 @@ class ShapeFaults:
         Args:
             at: the step at fault, or the block whose merge is; None if a setting is, which many steps read.
             blamed: the place at fault, and second places.
+            why: how the value at fault follows from names.
         """
         key = (fault.code, id(at), fault.argument, None if isinstance(at, Block) else blamed.span)
         if key in self.told:
@@ -52,6 +54,7 @@ class ShapeFaults:
             faults.found[first.code, first.span, first.message] = replace(first, notes=(*first.notes, note))
             return
         found = self._diagnostic(fault, path, inputs, at, blamed)
+        found = replace(found, notes=(*found.notes, *why))
         if (found.code, found.span, found.message) not in faults.found:
             faults.add(found)
             self.told[key] = found, 1

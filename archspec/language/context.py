@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Faults
+from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.language.expressions.tokens import tokens
 from archspec.language.expressions.values import undefined
 from archspec.language.foreign_values import key_of
 from archspec.language.spec import Definitions, Setting, Term
 from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
+from archspec.operations.base import Operation
+from archspec.operations.discovery import operations
+
+WIDTH = "width"
+"""The name of the width that reaches a step, which a parameter or ``let`` may hide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """The context of one sequence: the visible definitions, the names in scope, and where faults go.
 
-    ``level`` is the number of sequences around it, and ``read`` collects the names that its terms read.
+    ``level`` is the number of sequences around it, and ``read`` collects the names that its terms read. ``steps``: the
+    name `width` means the width that reaches a step, because no parameter hides it.
     """
 
     lookup: Definitions
@@ -25,10 +31,18 @@ class Context:
     faults: Faults
     read: set[str] = field(default_factory=set)
     level: int = 0
+    steps: bool = False
+
+    def of_steps(self) -> Context:
+        """The context of the arguments of steps."""
+        if self.steps or WIDTH in self.names:
+            return self
+        return replace(self, names=self.names | {WIDTH}, steps=True)
 
     def deeper(self) -> Context:
         """The context of a nested sequence."""
-        return Context(self.lookup, self.names, self.faults, self.read, self.level + 1)
+        inner = self.of_steps()
+        return Context(inner.lookup, inner.names, inner.faults, inner.read, inner.level + 1, inner.steps)
 
     def check(self, term: Term, key: str = "") -> Term:
         """``term``, with a fault for every name that is not in scope; ``key`` is where its value is written."""
@@ -53,7 +67,17 @@ class Context:
         self.check(setting.term, key)
         for name, term in setting.arguments.items():
             self.check(term, name)
+        if key in operations():
+            self.check_alternatives(operations()[key], setting.arguments)
         return setting
+
+    def check_alternatives(self, operation: type[Operation], terms: Mapping[str, Term]) -> None:
+        """Refuse an argument beside another that says the same."""
+        for one, other in operation.alternatives:
+            if one in terms and other in terms:
+                message = f"`{operation.name}` takes `{one}` or `{other}`, not both"
+                labels = (Label(terms[one].span, f"`{one}` is here"),)
+                self.faults.record("E206", message, terms[other].span, labels=labels, help="leave one of them out")
 
 
 def _unknown(unknown: frozenset[str], term: Term) -> Iterator[tuple[str, Diagnostic]]:

@@ -38,7 +38,7 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 def reserved_words() -> frozenset[str]:
     """The words of the language. No parameter may have such a name, because the word would then mean two things."""
     fields = (field for operation in operations().values() for field in arguments(operation).values())
-    words = (word for field in fields for word in field.metadata["words"])
+    words = (word for field in fields for word in (*field.metadata["words"], *field.metadata["named"]))
     return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
 
 

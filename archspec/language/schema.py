@@ -242,7 +242,8 @@ def _argument(metadata: dict[str, Any]) -> Schema:
     described = {"description": metadata["doc"]}
     match metadata["kind"]:
         case "integer" | "number" as kind:
-            return {**_type(f"{kind} string null"), **bounds, **described}
+            named = {"examples": list(metadata["named"])} if metadata["named"] else {}
+            return {**_type(f"{kind} string null"), **bounds, **described, **named}
         case "boolean":
             return {**_type("boolean string null"), **described}
         case "size":

@@ -109,7 +109,7 @@ class Step(Brief):
 
     ``operation`` is the class of an operation or a merge, and of the convolution in a ``layer``. ``arguments`` are the
     operation's or, for a call, the fragment's. ``settings`` holds a layer's own ``norm`` and ``act``. ``steps`` are a
-    group's, or replace the convolution in ``layer: {of: [...]}``.
+    group's, or replace the convolution in ``layer: {of: [...]}``. ``reads_width``: it reads the width that reaches it.
     """
 
     kind: Literal["operation", "layer", "merge", "sequence", "fragment"]
@@ -124,6 +124,7 @@ class Step(Brief):
     steps: tuple[Step, ...] | None = None
     definition: Fragment | None = None
     has_layer: bool = False
+    reads_width: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, cut, suggest
-from archspec.language.context import Context
+from archspec.language.context import WIDTH, Context
 from archspec.language.extent import bounded, has_layer
 from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
 from archspec.language.terms import Cursor, check_name, written
@@ -42,6 +42,18 @@ def _too_deep(span: Span) -> Diagnostic:
 
 def read_step(cursor: Cursor, context: Context) -> Step | None:
     """One step: a bare name, or a mapping with one key."""
+    step = _read_step(cursor, context)
+    return dataclasses.replace(step, reads_width=True) if step and context.steps and _reads_width(step) else step
+
+
+def _reads_width(step: Step) -> bool:
+    """Whether the step's own terms, not those of steps inside it, may read `width`."""
+    conditions = (step.when, *[branch.when for branch in step.branches])
+    read = (*step.arguments.values(), *(step.settings or {}).values(), *conditions)
+    return any(WIDTH in each.reads for each in read if each)
+
+
+def _read_step(cursor: Cursor, context: Context) -> Step | None:
     if isinstance(cursor.value, str):
         return _read_named(cursor.value, cursor, None, context)
     if not (isinstance(cursor.value, dict) and len(cursor.value) == 1):
@@ -89,6 +101,7 @@ def _common(body: Cursor | None, context: Context) -> tuple[str, Term | None]:
 def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     name, when = _common(body, context)
     terms = read_arguments(operation, body, context)
+    context.check_alternatives(operation, terms)
     required = (name for name, argument in arguments(operation).items() if argument.default is dataclasses.MISSING)
     missing = next((name for name in required if name not in terms), "")
     if missing:
@@ -106,12 +119,15 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
     found: dict[str, Term] = {}
     for key, value in body.value.items():
         if key in known and value is not None:
-            kind = known[key].metadata["kind"]
+            kind, words = known[key].metadata["kind"], known[key].metadata["words"]
+            if value in known[key].metadata["named"]:
+                found[key] = Term(body.child(key).span, value)
+                continue
             found[key] = context.term(body.child(key), kind)
             if kind == "word":
                 none = (NONE,) if operation.setting and key == "type" else ()
                 place = "pool types" if operation.name == "pool" else operation.name
-                _check_word(key, (*known[key].metadata["words"], *none), found[key], place, context)
+                _check_word(key, (*words, *none), found[key], place, context)
     return found
 
 
@@ -266,6 +282,9 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
         message = f"no fragment is called `{cut(named.value)}`"
         context.faults.record("E302", message, named.span, found.hint, help=found.help)
         return Sequence((), cursor.span)
+    context = context.of_steps()
     terms = call_arguments(fragment, body, ("use",), named.span, context)
     call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)
+    if context.steps and _reads_width(call):
+        call = dataclasses.replace(call, reads_width=True)
     return Sequence((), cursor.span, call)

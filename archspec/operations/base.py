@@ -100,17 +100,19 @@ def argument(
     minimum: int | float | None = None,
     maximum: int | float | None = None,
     words: tuple[str, ...] = (),
+    named: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that is an argument of the operation.
 
     Args:
-        kind: what it takes; text is an expression except for a ``word``.
+        kind: what it takes; text is an expression except for a ``word``, and for one of ``named``.
         doc: one sentence for the schema, the reference and editors.
         default: left out, the argument is required; None means "not set".
         minimum, maximum: inclusive bounds of a number, or of each number of a size.
         words: what a ``word`` may be.
+        named: words that an ``integer`` takes beside numbers; ``settled`` makes numbers of them.
     """
-    metadata = {"kind": kind, "doc": doc, "minimum": minimum, "maximum": maximum, "words": words}
+    metadata = {"kind": kind, "doc": doc, "minimum": minimum, "maximum": maximum, "words": words, "named": named}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -128,6 +130,8 @@ class Operation:
     """The setting of the spec (``norm``, ``act``) that gives this operation's arguments where a step does not."""
     arity: ClassVar[Literal["one", "many"]] = "one"
     """``many`` for a merge, which takes branches."""
+    alternatives: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of arguments that say the same, of which a spec writes one."""
     weighted: ClassVar[bool] = False
     """Whether it is a layer in a paper's count: convolution and linear layers are."""
     sums: ClassVar[bool] = False
@@ -138,6 +142,11 @@ class Operation:
 
     filters: ClassVar[tuple[str, ...]] = ()
     """The names of its weights that are filters over the input channels: (out, in, *kernel)."""
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
+        """The arguments, where those that follow from what it reads are numbers: ``groups: depthwise``."""
+        return given
 
     @property
     def kind(self) -> str:

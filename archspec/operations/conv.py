@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, spatial_rank
 from archspec.operations.windows import Windowed, Windows
+
+DEPTHWISE = "depthwise"
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,17 @@ class Conv(Windowed):
     )
     dilation: Size = argument("size", "Distance between the kernel's elements.", default=1, minimum=1)
     groups: int = argument(
-        "integer", "Groups of channels that do not mix (the cardinality of ResNeXt).", default=1, minimum=1
+        "integer",
+        "Groups of channels that do not mix (the cardinality of ResNeXt); `depthwise` is one for each channel.",
+        default=1,
+        minimum=1,
+        named=(DEPTHWISE,),
     )
     bias: bool = argument("boolean", "Whether a bias is added.", default=False)
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
+        return {**given, "groups": inputs[0][0]} if given.get("groups") == DEPTHWISE else given
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         channels, *size = inputs[0]

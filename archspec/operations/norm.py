@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
@@ -25,6 +27,7 @@ class Norm(Local):
     summary = "Normalization: batch, group, layer (over channels) or instance."
     label = "{kind}{n}"
     setting = "norm"
+    alternatives = (("groups", "group_size"),)
 
     type: str = argument("word", "What is normalized over.", default="batch", words=tuple(KINDS))
     eps: float = argument("number", "Added to the variance.", default=1e-5, minimum=0)
@@ -32,8 +35,22 @@ class Norm(Local):
         "number", "Weight of the new batch in the running statistics.", default=0.1, minimum=0, maximum=1
     )
     groups: int = argument("integer", "Groups of channels, for `group`.", default=32, minimum=1)
+    group_size: int | None = argument(
+        "integer", "Channels of a group, for `group`, in place of `groups`.", default=None, minimum=1
+    )
     affine: bool = argument("boolean", "Whether a scale and a bias are learned for each channel.", default=True)
     zero_init: bool = argument("boolean", "Whether the scale starts at zero.", default=False)
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
+        size = given.get("group_size")
+        if size is None or given.get("type") != "group" or inputs[0][0] % size:
+            return given
+        others = {name: value for name, value in given.items() if name != "group_size"}
+        return {**others, "groups": inputs[0][0] // size}
+
+    def _groups(self, channels: int) -> int:
+        return self.groups if self.group_size is None else channels // self.group_size
 
     @property
     def kind(self) -> str:
@@ -41,7 +58,16 @@ class Norm(Local):
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = inputs[0]
-        if self.type == "group" and shape[0] % self.groups:
+        if self.type == "group" and self.group_size is not None and shape[0] % self.group_size:
+            raise ShapeFault(
+                "E503",
+                f"{shape[0]} channels do not split into groups of {self.group_size}",
+                argument="group_size",
+                help=f"`group_size` must divide {shape[0]}; {math.gcd(shape[0], self.group_size)} does",
+                assumed=shape,
+                channels=True,
+            )
+        if self.type == "group" and self.group_size is None and shape[0] % self.groups:
             raise groups_fault(shape[0], self.groups, assumed=shape)
         if self.type == "instance":
             spatial_rank(shape, "norm: instance")
@@ -100,7 +126,7 @@ class Norm(Local):
 
     def _statistics(self, shape: Shape) -> int:
         """How many means and inverse deviations one example has; running statistics are no part of an example."""
-        groups = {"group": self.groups, "layer": math.prod(shape[1:]), "instance": shape[0]}
+        groups = {"group": self._groups(shape[0]), "layer": math.prod(shape[1:]), "instance": shape[0]}
         return 2 * groups.get(self.type, 0)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
@@ -108,7 +134,7 @@ class Norm(Local):
         layer_norm = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
         target, args = {
             "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", (channels,)),
-            "group": ("torch.nn.GroupNorm", (self.groups, channels)),
+            "group": ("torch.nn.GroupNorm", (self._groups(channels), channels)),
             "layer": (layer_norm, (channels,)),
             "instance": (f"torch.nn.InstanceNorm{rank}d", (channels,)),
         }[self.type]

@@ -107,6 +107,12 @@ LOWERED: tuple[tuple[str, list[Any], WrittenPath, bool], ...] = (
     ("E507", [{"slice": {"stop": 1000000}}], (0, "slice", "stop"), False),
     ("E507", [{"conv": {"out": 8}}, {"pad_channels": {"out": 4}}], (1, "pad_channels", "out"), False),
     ("E602", [{"conv": {"out": 100000000000000}}], (0, "conv", "out"), False),
+    (
+        "W503",
+        [{"conv": {"out": "2 * width"}}, {"conv": {"out": "width", "groups": "in_channels", "name": "other"}}],
+        (1, "conv", "groups"),
+        False,
+    ),
 )
 """Heads that are refused when the network is made.
 

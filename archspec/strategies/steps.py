@@ -84,6 +84,8 @@ def _value(draw: Draw, site: StepSite, operation: type[Operation], name: str) ->
             return draw.pick((*argument["words"], *(site.acts if operation.setting else ())))
         case _, "boolean":
             return draw.pick((False, True))
+        case "group_size", _:
+            return 1
         case _, "integer":
             return argument["minimum"]
     return draw.pick(FACTORS if argument["maximum"] is None else PROBABILITIES)
@@ -95,7 +97,7 @@ def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     kind = draw.pick(("batch", "layer", "group", "instance") if many else ("batch", "layer", "group"))
     found: dict[str, Any] = {"type": kind}
     if kind == "group":
-        found["groups"] = draw.pick((2, 4, "2 * 2"))
+        found |= draw.pick(({"groups": 2}, {"groups": 4}, {"groups": "2 * 2"}, {"group_size": 2}))
     for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
         if draw.chance(4):
             found[key] = draw.pick(values)
@@ -131,6 +133,8 @@ def conv_arguments(draw: Draw, site: StepSite, out: Width, *, stride: str | int 
 
 
 def _conv(draw: Draw, site: StepSite) -> RawStep:
+    if draw.chance(6):
+        return {"conv": {"out": "width", "groups": "depthwise"}}
     return {"conv": conv_arguments(draw, site, site.width)}
 
 

@@ -24,7 +24,7 @@ ARGUMENTS = {
     "slice": ("start", "stop"),
     "subsample": ("stride",),
     "conv": ("out", "kernel", "stride", "padding", "dilation", "groups", "bias"),
-    "norm": ("type", "eps", "momentum", "groups", "affine", "zero_init"),
+    "norm": ("type", "eps", "momentum", "groups", "group_size", "affine", "zero_init"),
     "pool": ("type", "kernel", "stride", "padding", "dilation", "ceil", "count_padding", "output"),
     "layer": ("of", "norm", "act", "name", "when"),
     "sequence": ("name", "when"),
@@ -34,7 +34,7 @@ SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fr
 FUNCTIONS = ("int", "round", "floor", "ceil", "min", "max", "abs", "make_divisible", "scaled", "letter")
 NAMES = (
     *("classes", "in_channels", "stage", "stages", "count", "blocks", "index", "number", "channels", "stride"),
-    *("dilation", "norm", "act", "activation_order", "out_channels", "n", "position", "name", "kind"),
+    *("dilation", "norm", "act", "activation_order", "out_channels", "width", "n", "position", "name", "kind"),
 )
 OPERATORS = (
     *("Add", "Sub", "Mult", "Div", "FloorDiv", "Mod", "USub", "And", "Or", "Not", "IfExp"),

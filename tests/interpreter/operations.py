@@ -33,7 +33,8 @@ def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     rank = spatial(inputs[0], "a convolution")
     out = integer(given["out"], names)
     kernel, stride, dilation = (sizes(given.get(key, 1), names, rank) for key in ("kernel", "stride", "dilation"))
-    groups = integer(given.get("groups", 1), names)
+    depthwise = given.get("groups") == "depthwise"
+    groups = channels_of(inputs[0]) if depthwise else integer(given.get("groups", 1), names)
     at_least((out, groups, *kernel, *stride, *dilation), 1, "a convolution")
     if "padding" in given:
         padding = sizes(given["padding"], names, rank)
@@ -75,10 +76,18 @@ def linear(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 
 def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """A normalization."""
-    no_others(set(given) - {"type", "eps", "momentum", "groups", "affine", "zero_init"}, "norm")
+    no_others(set(given) - {"type", "eps", "momentum", "groups", "group_size", "affine", "zero_init"}, "norm")
+    if {"groups", "group_size"} <= given.keys():
+        raise Refused("groups and their size")
     kind = word(given.get("type", "batch"), names)
     eps, momentum = float(number(given.get("eps", 1e-5), names)), float(number(given.get("momentum", 0.1), names))
     groups, channels = integer(given.get("groups", 32), names), channels_of(inputs[0])
+    if "group_size" in given:
+        size = integer(given["group_size"], names)
+        at_least((size,), 1, "group_size")
+        if kind == "group" and channels % size:
+            raise Refused("the channels do not split into groups of this size")
+        groups = max(channels // size, 1)
     if kind == "group" and (groups < 1 or channels % groups):
         raise Refused(f"{channels} channels do not split into {groups} groups")
     weights: dict[str, tuple[int, ...]] = {}

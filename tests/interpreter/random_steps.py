@@ -96,7 +96,9 @@ class Steps:
         kind = self.chance.pick(NORMS)
         found: dict[str, Any] = {"type": kind if not self.chance.one_in(8) else f"'{kind}'"}
         if kind == "group":
-            found["groups"] = self.chance.pick((1, 2, 4, "2 * 2", "4 // 2"))
+            size = self.chance.one_in(4)
+            given = ("group_size", (1, 2, "4 // 2")) if size else ("groups", (1, 2, 4, "2 * 2", "4 // 2", "width"))
+            found[given[0]] = self.chance.pick(given[1])
         offered = (
             ("eps", (0.001, 0.5, "1 / 1000")),
             ("momentum", (0.01, 1, 0.3, "1 / 4")),
@@ -139,6 +141,8 @@ class Steps:
         return found
 
     def conv(self, place: Place) -> Step:
+        if self.chance.one_in(6):
+            return {"conv": {"out": self.chance.pick(("width", "2 * width // 2")), "groups": "depthwise"}}
         return {"conv": self.conv_arguments(place, self.width(place))}
 
     def linear(self, place: Place) -> Step:

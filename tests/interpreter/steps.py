@@ -79,6 +79,12 @@ def left(step: Any, names: Names) -> bool:
     return truth(given.get("when", True) if isinstance(given, dict) else True, names)
 
 
+def one_size(under: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a norm over those of the setting, which says groups or their size."""
+    said = {"groups", "group_size"} & own.keys()
+    return {**{key: item for key, item in under.items() if not (said and key in ("groups", "group_size"))}, **own}
+
+
 def emptied(steps: list[Any], names: Names) -> bool:
     """Whether conditions leave out all of some steps."""
     return bool(steps) and all(
@@ -119,10 +125,16 @@ class Sequence:
         if isinstance(written, list):
             return self.steps(written, site, value)
         given = {"use": written} if isinstance(written, str) else dict(written)
-        return self._inside(given.pop("use"), given, site, value, open_scope=False)
+        return self._inside(given.pop("use"), given, self._at(site, value), value, open_scope=False)
 
     def _named(self, site: Site, own: str | None) -> Site:
         return site if own is None else replace(site, scope=self.naming.named(site.scope, own))
+
+    def _at(self, site: Site, value: int) -> Site:
+        """The site of the arguments of a step, which know the width that reaches it."""
+        if "width" in site.names:
+            return site
+        return replace(site, names=site.names.with_(width=self.plan.shape(value)[0]))
 
     def _step(self, step: Any, site: Site, value: int) -> int:
         if not step:
@@ -131,7 +143,8 @@ class Sequence:
         if name in MERGES:
             return self._merge(name, given, site, value)
         given = {key: item for key, item in (given or {}).items() if item is not None}
-        if not truth(given.pop("when", True), site.names):
+        here = self._at(site, value)
+        if not truth(given.pop("when", True), here.names):
             return value
         own = given.pop("name", None)
         if name == "sequence":
@@ -139,8 +152,8 @@ class Sequence:
         if name == "layer":
             return self._layer(given, own, site, value)
         if name in OPERATIONS:
-            return self.operation(name, given, own, site, value)
-        return self._inside(name, given, site, value, own=own)
+            return self.operation(name, given, own, here, value)
+        return self._inside(name, given, here, value, own=own)
 
     def operation(self, name: str, given: Mapping[str, Any], own: str | None, site: Site, value: int) -> int:
         """One operation, with what the settings give it."""
@@ -149,7 +162,7 @@ class Sequence:
         if name == "norm" and site.settings.norm is not None:
             kind = word(given.get("type", site.settings.norm["type"]), site.names)
             under = site.settings.norm if kind == site.settings.norm["type"] else {}
-            given = {**under, **given, "type": kind}
+            given = {**one_size(under, given), "type": kind}
         if name == "act":
             if "type" not in given and site.settings.act is None:
                 return value
@@ -166,17 +179,16 @@ class Sequence:
         own = None
         branches = [(None, branch) for branch in given] if isinstance(given, list) else list(given.items())
         arguments = {key: item for key, item in branches if key in ("when", "name")}
-        if not truth(arguments.get("when", True), site.names):
+        names = self._at(site, value).names
+        if not truth(arguments.get("when", True), names):
             return value
         own = arguments.get("name")
         inputs = []
         for key, branch in branches:
             steps = branch["steps"] if isinstance(branch, dict) else branch
-            if key in ("when", "name") or (
-                isinstance(branch, dict) and not truth(branch.get("when", True), site.names)
-            ):
+            if key in ("when", "name") or (isinstance(branch, dict) and not truth(branch.get("when", True), names)):
                 continue
-            if emptied(steps, site.names):
+            if emptied(steps, names):
                 raise Refused("every step of a branch is left out")
             inputs.append(self.written(steps, self._named(site, key), value))
         if not inputs:
@@ -194,26 +206,29 @@ class Sequence:
         parts = (self.last if number_ in self.lasts else self.each).split()
         site = replace(site, scope=self.naming.scope(site.scope, "layer", site.names, own))
         settings = site.settings
-        if "norm" in given:
-            own_norm = norm_setting(given.pop("norm"), site.names, (settings.norm or {}).get("type", "batch"))
-            if own_norm and settings.norm and own_norm["type"] == settings.norm["type"]:
-                own_norm = {**settings.norm, **own_norm}
-            settings = replace(settings, norm=own_norm)
+        written = given.pop("norm", None)
         if "act" in given:
-            settings = replace(settings, act=act_setting(given.pop("act"), site.names))
+            settings = replace(settings, act=act_setting(given.pop("act"), self._at(site, value).names))
         found = value
         for part in parts:
+            if part == "norm" and written is not None:
+                names = self._at(site, found).names
+                own_norm = norm_setting(written, names, (site.settings.norm or {}).get("type", "batch"))
+                if own_norm and site.settings.norm and own_norm["type"] == site.settings.norm["type"]:
+                    own_norm = one_size(site.settings.norm, own_norm)
+                settings = replace(settings, norm=own_norm)
             if part != "conv":
                 found = self.operation(part, {}, None, replace(site, settings=settings), found)
                 continue
             if number_ == 0 and self.begins:
                 self.first = found
-            if emptied(given.get("of", []), site.names):
+            here = self._at(site, found)
+            if emptied(given.get("of", []), here.names):
                 raise Refused("every step under `of` is left out")
             if "of" in given:
                 found = self.steps(given["of"], site, found)
             else:
-                found = self.operation("conv", given, None, site, found)
+                found = self.operation("conv", given, None, here, found)
         self.layers[number_] = (value, found)
         return found
 

@@ -225,6 +225,7 @@ ENTRIES: dict[str, Entry] = {
             "eps": st.floats(1e-6, 1),
             "momentum": PROBABILITY,
             "groups": GROUPS,
+            "group_size": st.none() | st.just(1),  # torch has no size of groups that could be refused
             "affine": st.booleans(),
             "zero_init": st.booleans(),
         },
@@ -233,6 +234,7 @@ ENTRIES: dict[str, Entry] = {
             Bound("momentum", 0, -0.01),
             Bound("momentum", 1, 1.01),
             Bound("groups", 1, 0, {"type": "group"}),
+            Bound("group_size", 1, 0, {"type": "group"}),
         ),
         uses=[
             *(use for affine in (True, False) for use in on((4,), SIGNAL, MAP, type="batch", affine=affine)),
@@ -240,6 +242,7 @@ ENTRIES: dict[str, Entry] = {
             *(use for affine in (True, False) for use in on((4,), SIGNAL, MAP, type="layer", affine=affine)),
             *(use for affine in (True, False) for use in on(SIGNAL, MAP, type="group", groups=4, affine=affine)),
             *on((4,), SIGNAL, MAP, type="group", groups=2),
+            *on(SIGNAL, MAP, type="group", group_size=1),
         ],
         more=[
             *(use for word in ("batch", "group", "layer", "instance") for use in on(VIDEO, type=word, groups=2)),

@@ -37,7 +37,19 @@ WORDS = {
     "table": {"rows", "columns", "rule", "rounding", "cell for blocks", "before", "after", "name", "dilation"},
     "key": set(read_schema()["properties"]) - {"import", "paper", "notes", "reference"},
     "definition": {"params", "let", "fixed", "first: shortcut", "steps", "residual", "summary"},
-    "step": {"layer", "sequence", "name", "when", "of", "mixer", "squash", "se", "named branches"},
+    "step": {
+        "layer",
+        "sequence",
+        "name",
+        "when",
+        "of",
+        "mixer",
+        "squash",
+        "se",
+        "named branches",
+        "branch: when",
+        "depthwise",
+    },
 }
 """What must be drawn: a hand-written list where the language has no table of it."""
 
@@ -100,6 +112,15 @@ def _steps_of(value: Any) -> Iterator[tuple[str, str]]:
         yield "step", key
         if key in ("add", "multiply", "concat") and isinstance(value[key], dict):
             yield "step", "named branches"
+        if key in ("add", "multiply", "concat") and any("when" in item for item in _branches(value[key])):
+            yield "step", "branch: when"
+        if value[key] == "depthwise":
+            yield "step", "depthwise"
+
+
+def _branches(merge: Any) -> list[Any]:
+    """The branches that are mappings."""
+    return [item for item in (merge.values() if isinstance(merge, dict) else merge) if isinstance(item, dict)]
 
 
 def missed(found: Counter[tuple[str, str]]) -> dict[str, set[str]]:
