@@ -344,9 +344,12 @@ def test_a_stem_that_leaves_a_quarter_of_a_small_image(size: str, stride: Any, w
         assert at(found, text) == text.splitlines()[2].removeprefix("stem: ")
 
 
+FLAT = "blocks: {b: {steps: [linear: {out: 3}]}}\nstages: {block: b, count: 1}"
+
+
 @pytest.mark.parametrize(("side", "warned"), [(4, True), (3, False), (48, True), (49, False)])
 def test_a_stem_that_flattens_leaves_one_position(side: int, warned: bool) -> None:
-    graph = compiled(f"input: [3, {side}, {side}]\nstem: [flatten]\nstages: []\nhead: [linear: {{out: 3}}]")
+    graph = compiled(f"input: [3, {side}, {side}]\nstem: [flatten]\nhead: []\n" + FLAT)
     assert codes(graph) == ["W501"] * warned
 
 
