@@ -42,7 +42,8 @@ def _put_loaded(loaded: Loaded) -> None:
     rows = [(key, _adapted(theirs, ours)) for key, (theirs, ours) in loaded.adapted.items()]
     put_keys(f"  {counted(len(rows), 'key')} adapted to the channels of the input", rows, indent="    ")
     shapes = {key: f"{size_of(ours)}, in the file {size_of(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
-    for keys, what in ((loaded.initialized, "initialized"), (loaded.unused, "of the file not used")):
+    skipped = (loaded.skipped, "of the file skipped, as `weights.skip` of the spec says")
+    for keys, what in ((loaded.initialized, "initialized"), (loaded.unused, "of the file not used"), skipped):
         rows = [(key, shapes.get(key, "") if keys is loaded.initialized else "") for key in keys]
         put_keys(f"  {counted(len(keys), 'key')} {what}", rows, indent="    ")
     put("")

@@ -102,6 +102,7 @@ def resolve(
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
         outputs=(outputs,) if isinstance(outputs, str) else tuple(outputs),
+        skip=tuple((root.value.get("weights") or {}).get("skip") or ()),
         definitions=scope,
         document=document,
         imported=tuple(item.document for item in imports),

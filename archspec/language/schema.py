@@ -98,6 +98,8 @@ def _spec_keys() -> Schema:
         "bias": _words("torch", "zero"),
         "zero_init_residual": _type("boolean null"),
     }
+    told = "Scopes of a file of weights that this network does not have, such as auxiliary heads."
+    skip = _type("array null", told, items=_type("string", minLength=1), minItems=1, maxItems=100)
     naming = {key: _nullable(text) for key in ("convention", *SCOPES, *operations())}
 
     def part(where: str) -> Schema:
@@ -137,6 +139,7 @@ def _spec_keys() -> Schema:
         "init": _object(init, "object null", "How weights start."),
         "naming": _object(naming, "string object null", "Templates for scopes and keys, or the name of a convention."),
         "outputs": _type("string array null", "Scopes whose results the model returns.", items=text, minItems=1),
+        "weights": _object({"skip": skip}, "object null", "What files of weights hold beside this network."),
         "blocks": named("block", "Blocks of this spec."),
         "shortcuts": named("shortcut_definition", "Shortcuts of this spec."),
         "fragments": named("fragment", "Fragments of this spec."),

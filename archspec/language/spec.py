@@ -273,6 +273,7 @@ class Spec:
     init: Mapping[str, Value]
     naming: Mapping[str, Template]
     outputs: tuple[str, ...]
+    skip: tuple[str, ...]  # of `weights`
     definitions: Definitions
     document: Document
     imported: tuple[Document, ...] = ()

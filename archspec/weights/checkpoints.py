@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -52,12 +52,14 @@ def choose(found: Mapping[Any, Any], expected: Collection[str], entry: str | Non
     return next(((state, path) for path, state in several.items()), (found, ""))
 
 
-def unwrap(state: Mapping[Any, Any], expected: Collection[str]) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
+def unwrap(
+    state: Mapping[Any, Any], expected: Collection[str], skip: tuple[str, ...] = ()
+) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
     """A state dict without the prefixes that wrappers of the model added to all of its keys; and these prefixes.
 
     The prefixes ``module.`` and ``_orig_mod.`` are removed. Another prefix, such as the ``model.`` of a Lightning
-    module, is removed only if the keys are then the expected ones. So is the counter ``n_averaged`` of an
-    ``AveragedModel``.
+    module, is removed only if the keys are then the expected ones, beside those in the scopes ``skip``. So is the
+    counter ``n_averaged`` of an ``AveragedModel``.
 
     >>> unwrap({"module.fc.bias": 0}, ["fc.bias"])
     ({'fc.bias': 0}, ('module.',))
@@ -70,7 +72,7 @@ def unwrap(state: Mapping[Any, Any], expected: Collection[str]) -> tuple[Mapping
         state = average
         wrappers.append("n_averaged")
     for _ in range(MOST_PREFIXES):
-        prefix = _prefix(state, expected)
+        prefix = _prefix(state, expected, skip)
         if not prefix:
             break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -84,16 +86,26 @@ def common_prefix(state: Mapping[Any, Any]) -> str:
     return scope + dot if dot and _all_begin(state, scope + dot) else ""
 
 
-def _prefix(state: Mapping[str, Any], expected: Collection[str]) -> str:
+def within(key: object, scopes: tuple[str, ...]) -> bool:
+    """Whether a key lies in one of these scopes.
+
+    >>> within("aux.fc.weight", ("aux",)), within("auxiliary.weight", ("aux",))
+    (True, False)
+    """
+    return any(str(key) == scope or str(key).startswith(f"{scope}.") for scope in scopes)
+
+
+def _prefix(state: Mapping[str, Any], expected: Collection[str], skip: tuple[str, ...]) -> str:
     """The prefix that a wrapper added to every key; empty if it may be a scope of the network."""
     prefix = common_prefix(state)
     if not prefix or any(key.startswith(prefix) for key in expected):
         return ""
-    inside = {key.removeprefix(prefix) for key in state}
-    return prefix if prefix in PREFIXES or _essential(inside) == _essential(expected) else ""
+    inside, wanted = _essential(key.removeprefix(prefix) for key in state), _essential(expected)
+    beside = {key for key in inside - wanted if within(key, skip)}
+    return prefix if prefix in PREFIXES or inside - beside == wanted else ""
 
 
-def _essential(keys: Collection[str]) -> set[str]:
+def _essential(keys: Iterable[str]) -> set[str]:
     return {key for key in keys if not key.endswith(COUNTER)}
 
 

@@ -63,7 +63,7 @@ def fit(
     if key_map:
         _check_map(key_map, graph, wanted, transfer)
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
-    selected = select(found, names.values(), selection)
+    selected = select(found, names.values(), selection, graph.origin.skip if graph.origin else ())
     given = selected.state
     values = {key: given[name] for key, name in names.items() if name in given}
     match = Match(graph.name, wanted, names, given, values, frozenset(key_map.keys) if key_map else None)
@@ -88,6 +88,7 @@ def fit(
         rename=dict(selection.rename or {}),
         outside=selected.outside,
         adapted=adapted,
+        skipped=selected.skipped,
     )
     return Fit(tensors, record)
 

@@ -69,6 +69,11 @@ class Loaded(Brief):
     """The keys of ``loaded`` whose filters were summed or repeated for another number of input channels, in a transfer:
     the weights' shape, and the network's."""
 
+    skipped: tuple[str, ...] = ()
+    """The keys of the file in scopes that the spec's ``weights.skip`` names, such as auxiliary heads. They are not in
+    ``unused``.
+    """
+
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON, without the remarks, which are among the diagnostics of the whole output."""
         return {
@@ -77,4 +82,5 @@ class Loaded(Brief):
             "reshaped": before_and_after(self.reshaped),
             "unused": list(self.unused),
             "outside": list(self.outside),
+            "skipped": list(self.skipped),
         }

@@ -31,7 +31,7 @@ def pair_keys(
     selection = Selection(entry, prefix, rename)
     file, found = content(weights)
     wanted = state(graph)
-    given = select(found, wanted, selection).state
+    given = select(found, wanted, selection, graph.origin.skip if graph.origin else ()).state
     pairs = pair(wanted, given)
     if not pairs:
         raise SpecError([_unpaired(graph, wanted, given)])

@@ -10,7 +10,7 @@ from typing import Any
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut, did_you_mean
 from archspec.display import counted
-from archspec.weights.checkpoints import PREFIXES, choose, unwrap
+from archspec.weights.checkpoints import PREFIXES, choose, unwrap, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The tensors that were selected, under their new keys; the wrappers removed; the keys outside the prefix."""
+    """The tensors that were selected, under their new keys; the wrappers removed; the keys outside the prefix; those
+    in scopes to skip.
+    """
 
     state: Mapping[Any, Any]
     wrappers: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def scope(name: str) -> str:
@@ -59,7 +62,9 @@ def scope(name: str) -> str:
     return name if not name or name.endswith((".", "/")) else f"{name}."
 
 
-def select(found: Mapping[Any, Any], expected: Collection[str], selection: Selection) -> Selected:
+def select(
+    found: Mapping[Any, Any], expected: Collection[str], selection: Selection, skip: tuple[str, ...] = ()
+) -> Selected:
     """The state dict of a network in a checkpoint.
 
     Args:
@@ -67,6 +72,7 @@ def select(found: Mapping[Any, Any], expected: Collection[str], selection: Selec
         expected: the keys to look for.
         selection: what the caller asked for. Without an ``entry``, the only state dict is taken; prefixes of wrappers
             are removed in any case.
+        skip: scopes that the weights may hold beside the network's. Their keys are left out, unless they are expected.
 
     Raises:
         SpecError: E823, the checkpoint contains several state dicts; E825, it does not have the entry; E826, no key is
@@ -83,8 +89,12 @@ def select(found: Mapping[Any, Any], expected: Collection[str], selection: Selec
             state = _below(state, prefix)
         state = _renamed(state, rename)
         wrappers += removed
-    state, removed = unwrap(state, expected)
-    return Selected(state, wrappers + removed, outside)
+    state, removed = unwrap(state, expected, skip)
+    wanted = frozenset(expected)
+    skipped = {key: str(key) for key in state if skip and key not in wanted and within(key, skip)}
+    if skipped:
+        state = {key: value for key, value in state.items() if key not in skipped}
+    return Selected(state, wrappers + removed, outside, tuple(skipped.values()))
 
 
 def _begins(key: object, start: str) -> bool:

@@ -113,6 +113,7 @@ def test_json(state: State, run: Run) -> None:
         "adapted": {},
         "unused": ["fc.weight", "fc.bias", "aux.weight"],
         "outside": [],
+        "skipped": [],
     }
 
 
