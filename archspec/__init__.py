@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archspec.analysis.diff import Difference, diff
     from archspec.analysis.report import Report, analyze
     from archspec.analysis.skip_paths import skip_paths
+    from archspec.analysis.zoo import zoo
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
     from archspec.verification.verdict import Verdict
@@ -65,6 +66,7 @@ __all__ = [
     "save",
     "skip_paths",
     "verify",
+    "zoo",
 ]
 
 
@@ -78,6 +80,7 @@ _LATE = {
     "diff": "archspec.analysis.diff",
     "skip_paths": "archspec.analysis.skip_paths",
     "verify": "archspec.verification.against",
+    "zoo": "archspec.analysis.zoo",
 }
 
 

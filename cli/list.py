@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
-from archspec.diagnostics import Faults
+import archspec
+from archspec.analysis.zoo import ZooSpec, summaries
+from archspec.diagnostics import Faults, cut, did_you_mean
+from archspec.display import short
 from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
-from archspec.language.text.locate import read_zoo, zoo_names
+from archspec.language.text.locate import zoo_names
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.work import Work
@@ -24,18 +27,10 @@ from .tables import put_table
 
 Entry = dict[str, Any]
 
-_SUMMARY = re.compile(r"^(summary|extends):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-
 
 def zoo() -> list[Entry]:
-    """The specs that ship with archspec. A search in the text finds the summary, because reading them all is slow."""
-    found = []
-    for name in zoo_names():
-        text = read_zoo(name).text
-        keys = {match[1]: match[2].strip("'\"") for match in _SUMMARY.finditer(text)}
-        summary = keys.get("summary") or (f"extends {keys['extends']}" if "extends" in keys else "")
-        found.append({"name": name, "summary": summary})
-    return found
+    """The specs that ship with archspec."""
+    return [{"name": name, "summary": summary} for name, summary in summaries()]
 
 
 def blocks() -> list[Entry]:
@@ -81,20 +76,39 @@ SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
 }
 
 
+class SectionOrPattern(options.Word):
+    """A section, or the specs that match a pattern."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        names = zoo_names()
+        pattern = str(value)
+        if value in self.words or any(fnmatchcase(name, pattern) for name in names):
+            return value
+        if {"*", "?", "["} & {*pattern}:
+            raise click.UsageError(f"no spec matches `{cut(pattern)}`; `archspec list zoo` shows all {len(names)}", ctx)
+        if hint := did_you_mean(pattern, [*self.words, *names]):
+            raise click.UsageError(f"there is no section and no spec `{cut(pattern)}`; {hint}", ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command("list")
-@click.argument("section", required=False, metavar="[SECTION]", type=options.Word("section", SECTIONS))
+@click.argument("section", required=False, metavar="[SECTION|PATTERN]", type=SectionOrPattern("section", SECTIONS))
 @options.form("text", "json")
 def command(section: str | None, form: str) -> int:
     """List specs, blocks, shortcuts, fragments, operations and namings. With a SECTION, list its entries in detail.
 
-    The sections are zoo, blocks, shortcuts, fragments, operations and namings.
+    The sections are zoo, blocks, shortcuts, fragments, operations and namings. With a PATTERN of names, list the specs
+    that match, with their parameters, MACs and references. In it, `*` stands for any text.
 
     \b
     Examples:
       archspec list
       archspec list operations
+      archspec list 'resnet*'
     """
-    if form == "json":
+    if section and section not in SECTIONS:
+        _put_specs(archspec.zoo(section), form)
+    elif form == "json":
         put_json(SECTIONS[section][1]() if section else {name: make() for name, (_, make) in SECTIONS.items()})
     elif section:
         _put_details(SECTIONS[section][1]())
@@ -105,6 +119,15 @@ def command(section: str | None, form: str) -> int:
             put("")
         put(f"`archspec list SECTION` shows more. The sections are {', '.join(SECTIONS)}.")
     return 0
+
+
+def _put_specs(specs: list[ZooSpec], form: str) -> None:
+    if form == "json":
+        put_json([dataclasses.asdict(spec) for spec in specs])
+        return
+    rows = [(s.name, f"{s.params:,}", short(s.macs), s.reference or "", s.summary) for s in specs]
+    names = ("", "params", "MACs", "reference", "summary")
+    put_table([names, *rows], right=(1, 2), header=True, spare=(4,))
 
 
 def _put_details(entries: list[Entry]) -> None:

@@ -59,6 +59,7 @@ def results() -> dict[str, Any]:
         "verify": [archspec.verify(SMALL, lambda: archspec.build(SMALL)), archspec.verify(SMALL, lambda: model.layer1)],
         "weights": [archspec.build(SMALL, weights=model.state_dict()).meta["weights"]],
         "passes": [run(Trained(archspec.compile(SMALL), model.state_dict()), INFERENCE)],
+        "zoo": archspec.zoo("vgg*"),
         "errors": [*refused, missing.value],
         "arguments": [archspec.Limits(nodes=10**50), archspec.Source("a" * 500, "text\n" * 500)],
     }

@@ -117,6 +117,7 @@ PYTHON: Table = {
         {"before": SPEC, "after": SPEC},
         {"before": SPECS, "after": SPECS, **READING, "limits": LIMITS},
     ),
+    archspec.zoo: ({}, {"pattern": TEXTS}),
     archspec.check: (
         {"spec": SPEC},
         {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError
 from archspec.language.text.document import Document, Path
 from archspec.language.text.locate import ships
+from archspec.wording import Brief
 
 FOUND = "the fault is found here"
 """The text at a place of the zoo or the library."""
@@ -31,8 +32,8 @@ class Reached:
         self.text = text
 
 
-@dataclass(slots=True)
-class Authors:
+@dataclass(slots=True, repr=False)
+class Authors(Brief):
     """The texts that one spec is made of.
 
     ``root`` is the text of the spec itself, ``reached`` has the files that it reads, and ``given`` are what a caller
