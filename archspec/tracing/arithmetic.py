@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
-from archspec.tracing.rearranging import concat, sliced
+from archspec.tracing.joining import concat
+from archspec.tracing.slicing import sliced
 
 
 def binary(operation: str) -> Rule:
@@ -51,20 +52,11 @@ def by_channel(operation: str) -> Rule:
     rule = binary(operation)
 
     def each(b: FormBuilder, input: Operand, by: tuple[float, ...]) -> Value:
-        return concat(b, [rule(b, channel, number) for channel, number in zip(_channels(b, input), by, strict=True)], 1)
+        x = b.value(input)
+        channels = [sliced(b, x, {1: slice(channel, channel + 1)}) for channel in range(x.shape[1])]
+        return concat(b, [rule(b, channel, number) for channel, number in zip(channels, by, strict=True)], 1)
 
     return each
-
-
-def _channels(b: FormBuilder, input: Operand) -> list[Value]:
-    """A value in its channels: the parts of a concatenation of single channels, or else slices."""
-    x = b.value(input)
-    step = b.steps[x.step]
-    if step.operation == "concat" and step.attributes == (("axis", 1),):
-        parts = [Value(number, b.steps[number].shape, x.axes, number) for number in step.inputs]
-        if all(part.shape[1] == 1 for part in parts):
-            return parts
-    return [sliced(b, x, {1: slice(channel, channel + 1)}) for channel in range(x.shape[1])]
 
 
 def _with_parameter(

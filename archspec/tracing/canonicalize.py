@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from archspec.tracing import rules
 from archspec.tracing.canonical_form import CanonicalForm
-from archspec.tracing.form_builder import ALIASES, FormBuilder, Operand, StateTensor, UnknownCall, Value
+from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
 from archspec.tracing.trace import Trace
 
 
@@ -35,7 +35,6 @@ class _TraceReader:
         self.values: dict[fx.Node, Any] = {}
         self.owners = _first_names(trace.root, keys)
         self.order = {node: number for number, node in enumerate(trace.nodes)}
-        self.roots: list[int] = []
         self.holders: dict[int, list[fx.Node]] = {}
         """The nodes whose value lies in a storage."""
 
@@ -48,7 +47,7 @@ class _TraceReader:
                 return self.builder.finish(map(self.builder.value, _tensors(self.argument(node.args[0]))))
             self.values[node] = self.value(node)
             if isinstance(self.values[node], Value):
-                self.holders.setdefault(self.root(self.values[node]), []).append(node)
+                self.holders.setdefault(self.values[node].storage, []).append(node)
         raise AssertionError("a trace ends with its output")
 
     def value(self, node: fx.Node) -> Any:
@@ -57,6 +56,7 @@ class _TraceReader:
         if not any(map(torch.is_tensor, _leaves(result))):
             return result
         if node.op == "placeholder":
+            self.builder.dtype = result.dtype
             return self.builder.add("input", (), tuple(result.shape), shape=tuple(result.shape))
         if node.op == "get_attr":
             return self.attribute(str(node.target), result)
@@ -69,7 +69,7 @@ class _TraceReader:
             found = self.known(node, target, args, kwargs)
         except (UnknownCall, TypeError, ValueError, IndexError, AttributeError):
             del self.builder.steps[before:]
-            self.builder.views = {key: view for key, view in self.builder.views.items() if view.step < before}
+            self.builder.views = {key: view for key, view in self.builder.views.items() if view < before}
             found = self.unknown(node, target, args, kwargs)
         first = args[0] if args else None
         if isinstance(first, Value) and isinstance(found, Value) and rules.writes(target, node.args, node.kwargs):
@@ -151,30 +151,19 @@ class _TraceReader:
             return tuple([self.parts(whole, item, (*path, number)) for number, item in enumerate(result)])
         return result
 
-    def root(self, value: Value) -> int:
-        """The step that owns a value's storage, which views share; a copy has its own, a negative number."""
-        while len(self.roots) < len(self.builder.steps):
-            step = self.builder.steps[len(self.roots)]
-            aliased = step.operation in ALIASES
-            self.roots.append(self.roots[step.inputs[0]] if aliased else len(self.roots))
-        return value.storage if value.storage < 0 else self.roots[value.step]
-
     def written(self, target: Value, found: Value) -> Value:
         """After a call that writes over ``target``, all nodes that hold the same value get the new one.
 
-        If another view of that storage is read later, the step is marked, because no rule tracks the effect on it.
+        Another view of that storage gets a step of its own if it is read later: no rule tracks the effect on it.
         """
-        later = False
-        for node in self.holders.get(self.root(target), []):
+        found = found._replace(storage=target.storage)
+        for node in self.holders.get(target.storage, []):
             value = self.values[node]
             if value.step == target.step:
                 self.values[node] = found._replace(axes=value.axes) if len(value.axes) == len(found.axes) else found
-            else:
-                later = later or any(self.order[user] > self.builder.source for user in node.users)
-        if later and found.step == len(self.builder.steps) - 1:
-            step = self.builder.steps[found.step]
-            marked = step._replace(attributes=(*step.attributes, ("effect on other views", True)))
-            self.builder.steps[found.step] = marked
+            elif any(self.order[user] > self.builder.source for user in node.users):
+                view = self.builder.add("view of what was written over", (value, found), value.shape, axes=value.axes)
+                self.values[node] = view._replace(storage=target.storage)
         return found
 
 

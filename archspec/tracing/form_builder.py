@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Shape, Slot
 
-VIEWS = frozenset({"reshape", "permute", "slice", "concat"})
+VIEWS = frozenset({"reshape", "permute", "slice", "concat", "zeros"})
 """Operations that only rearrange. Repeating one on the same values gives the step that is already there."""
 
 ALIASES = frozenset({"reshape", "permute", "slice"})
@@ -22,8 +22,8 @@ ALIASES = frozenset({"reshape", "permute", "slice"})
 class Value(NamedTuple):
     """A tensor that the network computes.
 
-    ``shape`` is in the form's order of axes. ``axes`` maps each axis that torch sees to the form's. ``storage`` tells
-    a copy from its original, which matters where a call writes in place.
+    ``shape`` is in the form's order of axes. ``axes`` maps each axis that torch sees to the form's. Values
+    that share a ``storage`` change together where a call writes in place.
     """
 
     step: int
@@ -65,11 +65,13 @@ class FormBuilder:
     """A form under construction. ``place``, ``source`` and ``result`` describe the call that is being converted."""
 
     steps: list[CanonicalStep] = field(default_factory=list)
-    views: dict[tuple[Any, ...], Value] = field(default_factory=dict)
+    views: dict[tuple[Any, ...], int] = field(default_factory=dict)
     place: str = ""
     source: int = -1
     result: Any = None
-    copies: int = 0
+    storages: int = 0
+    dtype: Any = None
+    """The input's."""
     keys: frozenset[str] = frozenset()
     """Every key of the state dict."""
 
@@ -115,14 +117,17 @@ class FormBuilder:
             self.place,
             self.source,
         )
-        known = self.views.get(found[:4]) if operation in VIEWS else None
-        if known is None:
+        number = self.views.get(found[:4]) if operation in VIEWS else None
+        if number is None:
             number = len(self.steps)
             self.steps.append(found)
-            known = Value(number, shape, axes, number)
             if operation in VIEWS:
-                self.views[found[:4]] = known
-        return known._replace(axes=axes)
+                self.views[found[:4]] = number
+        return Value(number, shape, axes, operands[0].storage if operation in ALIASES else self.new_storage())
+
+    def new_storage(self) -> int:
+        self.storages += 1
+        return self.storages
 
     @property
     def shape(self) -> Shape:
@@ -144,8 +149,7 @@ class FormBuilder:
 
     def copied(self, value: Value) -> Value:
         """The same value in another storage."""
-        self.copies += 1
-        return value._replace(storage=-self.copies)
+        return value._replace(storage=self.new_storage())
 
     def finish(self, results: Iterable[Value]) -> CanonicalForm:
         """The form, without the steps that ``results`` do not depend on."""

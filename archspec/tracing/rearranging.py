@@ -8,9 +8,6 @@ from typing import Any
 from archspec.tracing.canonical_form import Shape
 from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
 
-EVERYTHING = (slice(None), slice(0, None), slice(None, None, 1), slice(0, None, 1))
-"""Slices that take everything, whatever the size of the axis."""
-
 
 def reshaped(b: FormBuilder, input: Operand, shape: Shape) -> Operand:
     """A value in another shape. Reshaping a reshaped value starts from the original."""
@@ -25,7 +22,7 @@ def reshaped(b: FormBuilder, input: Operand, shape: Shape) -> Operand:
     while step.operation == "reshape":
         number = step.inputs[0]
         step = b.steps[number]
-        source = Value(number, step.shape, tuple(range(len(step.shape))), number)
+        source = Value(number, step.shape, tuple(range(len(step.shape))), source.storage)
     if source.shape == shape:
         return source
     return b.add("reshape", (source,), shape, shape=shape)
@@ -81,104 +78,6 @@ def channel_shuffle(b: FormBuilder, input: Operand, groups: int) -> Operand:
     batch, channels, *size = x.shape
     parted = b.value(reshaped(b, x, (batch, groups, channels // groups, *size)))
     return reshaped(b, transpose(b, parted, 1, 2), x.shape)
-
-
-def concat(b: FormBuilder, tensors: Any, dim: int = 0, axis: int | None = None) -> Value:
-    """Nested concatenations are flattened: some networks collect features in one call, others one by one."""
-    values = [b.value(tensor) for tensor in tensors]
-    if len({value.axes for value in values}) != 1:
-        values = [b.plain(value) for value in values]
-    if len(values) == 1:
-        return b.copied(values[0])
-    axes = values[0].axes
-    over = axes[dim if axis is None else axis]
-    parts = []
-    for value in values:
-        step = b.steps[value.step]
-        inside = step.operation == "concat" and step.attributes == (("axis", over),)
-        numbers = step.inputs if inside else (value.step,)
-        parts += [Value(number, b.steps[number].shape, axes, number) for number in numbers]
-    total = sum(value.shape[over] for value in values)
-    shape = tuple([total if place == over else size for place, size in enumerate(values[0].shape)])
-    return b.add("concat", parts, shape, axes=axes, axis=over)
-
-
-def pad(b: FormBuilder, input: Operand, pad: Any, mode: str = "constant", value: float | None = None) -> Value:
-    """torch lists the padding from the last axis to the first."""
-    x = b.value(input)
-    added = {}
-    shape = list(x.shape)
-    for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
-        axis = x.axes[-1 - place]
-        shape[axis] += before + after
-        if before or after:
-            added[axis] = (before, after)
-    if not added:
-        return b.copied(x)
-    filled = float(value or 0) if mode == "constant" else 0.0
-    return b.add("pad", (x,), tuple(shape), axes=x.axes, added=tuple(sorted(added.items())), mode=mode, filled=filled)
-
-
-def chunk(b: FormBuilder, input: Operand, *args: Any, dim: int = 0, **kwargs: Any) -> tuple[Value, ...]:
-    """``chunk`` and ``split``: slices along one axis, with the lengths of the parts that torch returned."""
-    x = b.value(input)
-    dim = args[1] if len(args) > 1 else dim
-    parts, start = [], 0
-    for part in b.result:
-        stop = start + part.shape[dim]
-        parts.append(sliced(b, x, {x.axes[dim]: slice(start, stop)}))
-        start = stop
-    return tuple(parts)
-
-
-def narrow(b: FormBuilder, input: Operand, dim: int, start: int, length: int) -> Value:
-    x = b.value(input)
-    return sliced(b, x, {x.axes[dim]: slice(start, start + length)})
-
-
-def item(b: FormBuilder, input: Any, index: Any) -> Any:
-    """Indexing: a slice of a value, or one result of a call that returns several."""
-    if not isinstance(input, Operand):
-        return input[index]
-    wanted = list(index) if isinstance(index, tuple) else [index]
-    if isinstance(input, StateTensor) and all(
-        part is None or part is Ellipsis or part == slice(None) for part in wanted
-    ):
-        return reshaped(b, input, b.shape)
-    x = b.value(input)
-    if not all(part is None or part is Ellipsis or type(part) in (int, slice) for part in wanted):
-        raise UnknownCall
-    missing = len(x.axes) - sum(part is not None and part is not Ellipsis for part in wanted)
-    if Ellipsis not in wanted:
-        wanted.append(Ellipsis)
-    place = wanted.index(Ellipsis)
-    wanted[place : place + 1] = [slice(None)] * missing
-    ranges: dict[int, slice] = {}
-    axes = iter(x.axes)
-    for part in wanted:
-        if part is not None:
-            axis = next(axes)
-            start = part % x.shape[axis] if isinstance(part, int) else 0
-            ranges[axis] = slice(start, start + 1) if isinstance(part, int) else part
-    return b.value(reshaped(b, sliced(b, x, ranges), b.shape))
-
-
-def sliced(b: FormBuilder, x: Value, ranges: dict[int, slice]) -> Value:
-    """A slice of a value, by the form's axes. A slice that takes everything adds no step.
-
-    A batch may have any size, so only a slice without numbers takes all of it.
-    """
-    taken = {}
-    shape = list(x.shape)
-    for axis, part in ranges.items():
-        start, stop, step = part.indices(shape[axis])
-        length = len(range(start, stop, step))
-        if length != shape[axis] or (axis == 0 and part not in EVERYTHING):
-            taken[axis] = (start, start + (length - 1) * step + 1, step if length > 1 else 1)
-            shape[axis] = length
-    if not taken:
-        return x
-    return b.add("slice", (x,), tuple(shape), axes=x.axes, taken=tuple(sorted(taken.items())))
 
 
 def mean(b: FormBuilder, input: Operand, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:

@@ -17,8 +17,10 @@ from torch.nn import functional as F
 
 from archspec.tracing import activations as act
 from archspec.tracing import arithmetic as a
+from archspec.tracing import joining as j
 from archspec.tracing import layers as l
 from archspec.tracing import rearranging as r
+from archspec.tracing import slicing as s
 from archspec.tracing.activations import unary
 from archspec.tracing.form_builder import Rule
 
@@ -60,8 +62,13 @@ METHODS: Mapping[str, Rule] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "mean": r.mean,
-    **dict.fromkeys(("chunk", "split", "tensor_split"), r.chunk),
-    "narrow": r.narrow,
+    **dict.fromkeys(("chunk", "split", "split_with_sizes", "tensor_split"), s.chunk),
+    **dict.fromkeys(("unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"), s.chunk),
+    **{name: s.split_along(dim) for dim, name in enumerate(("vsplit", "hsplit", "dsplit"))},
+    "unbind": s.unbind,
+    "narrow": s.narrow,
+    "select": s.select,
+    "new_zeros": j.zeros,
     "permute": r.permute,
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), r.transpose),
     **dict.fromkeys(("movedim", "moveaxis"), r.movedim),
@@ -87,8 +94,10 @@ FUNCTIONS: Mapping[Any, Rule] = {
     operator.sub: BINARY["sub"],
     operator.truediv: BINARY["div"],
     operator.neg: UNARY["neg"],
-    operator.getitem: r.item,
-    **dict.fromkeys((torch.cat, torch.concat, torch.concatenate), r.concat),
+    operator.getitem: s.item,
+    **dict.fromkeys((torch.cat, torch.concat, torch.concatenate), j.concat),
+    torch.stack: j.stack,
+    **dict.fromkeys((torch.zeros, torch.zeros_like), j.zeros),
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d), l.conv),
     F.linear: l.linear,
     F.batch_norm: l.batch_norm,
@@ -103,7 +112,7 @@ FUNCTIONS: Mapping[Any, Rule] = {
     **dict.fromkeys((F.dropout, torch.dropout), _dropout),
     F.alpha_dropout: _alpha_dropout,
     **dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), act.feature_dropout),
-    F.pad: r.pad,
+    F.pad: j.pad,
     F.channel_shuffle: r.channel_shuffle,
     "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,
     "timm.layers.drop.drop_path": act.drop_path,
@@ -155,6 +164,7 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     **dict.fromkeys((nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), _FEATURES),
     **dict.fromkeys((nn.Flatten, nn.Unflatten), (r.reshape, "")),
     nn.Identity: (r.same, ""),
+    **dict.fromkeys((nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d), (j.constant_pad, "padding value")),
     nn.ChannelShuffle: (r.channel_shuffle, "groups"),
     "archspec.emit.modules.DropPath": (act.drop_path, "p training"),
     "archspec.emit.modules.ChannelLayerNorm": (l.channel_norm, "weight bias eps"),

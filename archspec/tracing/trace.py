@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from archspec.diagnostics import in_one_line
 from archspec.tracing.canonical_form import Slot
 from archspec.tracing.foreign import foreign
-from archspec.tracing.rules import module_rule
+from archspec.tracing.tracer import Run, Tracer, weightless
 
 
 class Untraceable(Exception):
@@ -23,20 +23,15 @@ class Untraceable(Exception):
 
 @dataclass(frozen=True)
 class Trace:
-    """A traced network: its fx nodes in order, and the result of each, whose tensors are on the meta device."""
+    """A traced network: its fx nodes in order, and the result of each, whose tensors are on the meta device.
+
+    ``specialized``: the network's code asked for a shape, so for another input it may be another trace.
+    """
 
     root: nn.Module
     nodes: tuple[fx.Node, ...]
     results: Mapping[fx.Node, Any]
-
-
-class _Tracer(fx.Tracer):
-    """A tracer that does not enter modules that have a rule, and that treats buffers like parameters."""
-
-    proxy_buffer_attributes = True
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return module_rule(type(m)) is not None or super().is_leaf_module(m, module_qualified_name)
+    specialized: bool = False
 
 
 def trace(module: nn.Module, example: Tensor) -> Trace:
@@ -52,8 +47,11 @@ def trace(module: nn.Module, example: Tensor) -> Trace:
     with foreign(_refused("cannot be traced by torch.fx"), passing=(Untraceable,)):
         if _hooked(module):
             raise Untraceable("has hooks that a trace leaves out")
-        graph = module.graph if isinstance(module, fx.GraphModule) and _flat(module) else _traced(module)
-    return _ran(module, graph, example)
+        if isinstance(module, fx.GraphModule) and _flat(module):
+            graph, specialized = module.graph, False
+        else:
+            graph, specialized = _traced(module, example)
+    return _ran(module, graph, example, specialized)
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -70,7 +68,7 @@ BACKWARD_HOOKS = ("_backward_hooks", "_backward_pre_hooks")
 
 
 def rerun(traced: Trace, example: Tensor) -> Trace:
-    """A trace, run on another input, such as a batch of another size.
+    """A trace for another input, such as a batch of another size. Only a specialized one is made again.
 
     Raises:
         Untraceable: the network does not run on that input.
@@ -79,14 +77,17 @@ def rerun(traced: Trace, example: Tensor) -> Trace:
     >>> [tuple(result.shape) for result in rerun(traced, torch.empty(5, 3, 4, device="meta")).results.values()]
     [(5, 3, 4), (5, 12), (5, 12)]
     """
+    if traced.specialized:
+        return trace(traced.root, example)
     return _ran(traced.root, traced.nodes[0].graph, example)
 
 
-def _ran(module: nn.Module, graph: fx.Graph, example: Tensor) -> Trace:
-    with foreign(_refused(f"cannot run on an input of {'x'.join(map(str, example.shape))}")), weightless(module):
-        run = _Run(module, garbage_collect_values=False, graph=graph)
+def _ran(module: nn.Module, graph: fx.Graph, example: Tensor, specialized: bool = False) -> Trace:
+    size = "x".join(map(str, example.shape))
+    with foreign(_refused(f"cannot run on an input of {size}")), weightless(module):
+        run = Run(module, graph)
         run.run(example)
-    return Trace(module, tuple(graph.nodes), run.env)
+    return Trace(module, tuple(graph.nodes), run.env, specialized)
 
 
 def _refused(what: str) -> Callable[[BaseException], Untraceable]:
@@ -96,11 +97,12 @@ def _refused(what: str) -> Callable[[BaseException], Untraceable]:
 def _flat(module: fx.GraphModule) -> bool:
     """Whether a graph calls no module that would have to be traced itself."""
     called = [module.get_submodule(str(node.target)) for node in module.graph.nodes if node.op == "call_module"]
-    tracer = _Tracer()
+    tracer = Tracer()
     return all(tracer.is_leaf_module(part, "") for part in called)
 
 
-def _traced(module: nn.Module) -> fx.Graph:
+def _traced(module: nn.Module, example: Tensor) -> tuple[fx.Graph, bool]:
+    """The graph of a network, and whether it depends on the shape of the example."""
     parameters = list(inspect.signature(module.forward).parameters.values())
     given = {p.name: p.default for p in parameters[1:] if p.default is not p.empty}
     needed = [
@@ -109,42 +111,9 @@ def _traced(module: nn.Module) -> fx.Graph:
     if not parameters or needed:
         count = len(needed) + 1 if parameters else "no"
         raise Untraceable(f"takes {count} inputs, not one")
-    return _Tracer().trace(module, concrete_args=given or None)
-
-
-class _Run(fx.Interpreter):
-    """Runs a trace and keeps every result. Inputs with a default value were traced with that, and are not given."""
-
-    def placeholder(self, target: Any, args: Any, kwargs: Any) -> Any:
-        return next(self.args_iter, None)
-
-
-@contextlib.contextmanager
-def weightless(module: nn.Module) -> Iterator[None]:
-    """Keep the parameters and buffers of a network on the meta device, so that running it computes no values."""
-    kept = []
-    empty: dict[int, Tensor] = {}
-
-    def without_values(tensor: Tensor | None) -> Tensor | None:
-        if tensor is None or tensor.is_meta:
-            return tensor
-        if id(tensor) not in empty:
-            made = torch.empty_like(tensor, device="meta")
-            empty[id(tensor)] = nn.Parameter(made, False) if isinstance(tensor, nn.Parameter) else made
-        return empty[id(tensor)]
-
-    try:
-        for part in module.modules():
-            for held in (part._parameters, part._buffers):
-                kept.append((held, dict(held)))
-                for name, tensor in kept[-1][1].items():
-                    held[name] = without_values(tensor)  # type: ignore[assignment]
-        with torch.no_grad():
-            yield
-    finally:
-        for held, before in kept:
-            for name, tensor in before.items():  # a scripted module has no `update`
-                held[name] = tensor  # type: ignore[assignment]
+    tracer = Tracer(example)
+    graph = tracer.trace(module, concrete_args=given or None)
+    return graph, tracer.specialized
 
 
 def executed(module: nn.Module, example: Tensor) -> list[Slot]:
