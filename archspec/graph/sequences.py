@@ -210,13 +210,22 @@ class Sequences:
             written = at.span if isinstance(at, Step) else provenance.span
             setting = env.setting(at, operation.setting, fault.argument) if operation.setting and not at_fault else None
             blamed = env.blame(at_fault or setting or Term(written))
-            if not blamed.certain and (span := next(env.decided(at, operation), None)):
-                blamed = Blamed(span, (Label(blamed.span, FOUND), *blamed.labels), True)
+            blamed = self._nearer(blamed, [*env.decided(at, operation)])
             why = env.why(at_fault) if at_fault else ()
             self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed, why)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)
+
+    def _nearer(self, blamed: Blamed, decided: list[Span]) -> Blamed:
+        """Where a fault is shown, or the nearer of the places that decide what is at fault: in the spec itself."""
+        if blamed.certain and self.authors.own(blamed.span.source):
+            return blamed
+        own = [span for span in decided if self.authors.own(span.source)]
+        found = next(iter(own or ([] if blamed.certain else decided)), None)
+        if found is None:
+            return blamed
+        return Blamed(found, (Label(blamed.span, FOUND), *(each for each in blamed.labels if each.span != found)), True)
 
 
 @functools.cache

@@ -132,21 +132,42 @@ class Table:
 
     def _check_keys(self, blocks: list[Block]) -> None:
         """Report each column that is not known, and those that no block reads."""
-        has = f"the parameters are {first_of(sorted(self.declared))}" if self.declared else ""
+        has = (
+            f"the parameters are {first_of(sorted(self.declared))}"
+            if self.declared
+            else "its blocks have no parameters"
+        )
+        below = [key for key in self.unknown if self._is_below_the_block(key)]
+        if below:
+            self._report_below(below)
         for key, advice in self.unknown.items():
-            message = f"no block in this table has a parameter `{cut(key)}`"
-            labels: tuple[Label, ...] = ()
-            help = advice.help or ("" if advice.meant or self.unknown_block else has or "its blocks have no parameters")
-            span = self.cursor.child(key).key_span
-            if not is_own(self.cursor, key) and "block" in self.cursor.value and is_own(self.cursor, "block"):
-                message, labels = f"{message}, which the base spec sets", (Label(span, "set here"),)
-                help = f"give a block this parameter, or write `{cut(key)}: null` in a table by column"
-                span, advice = self.cursor.child("block").span, Advice()
-            self.faults.record("E301", message, span, advice.hint, labels=labels, help=help)
+            if key not in below:
+                message = f"no block in this table has a parameter `{cut(key)}`"
+                help = advice.help or ("" if advice.meant or self.unknown_block else has)
+                self.faults.record("E301", message, self.cursor.child(key).key_span, advice.hint, help=help)
         for key in ("stride", "dilation"):
             column = self.cursor.get(key)
             if column and blocks and not any(key in block.reads for block in blocks) and _some_not_one(column.value):
                 self.faults.record("W301", f"no block in this table reads `{key}`", column.key_span)
+
+    def _is_below_the_block(self, key: str) -> bool:
+        """Whether a column is inherited, but not the blocks: they were written over those that have the parameter."""
+        if "block" not in self.cursor.value or not is_own(self.cursor, "block"):
+            return False
+        return self.cursor.child(key).span.source is not self.cursor.child("block").span.source and (
+            not is_own(self.cursor, key) or self.cursor.child("block").span.source.kind == "override"
+        )
+
+    def _report_below(self, keys: list[str]) -> None:
+        """The fault of blocks that do not have the parameters that inherited columns set."""
+        one = len(keys) == 1
+        told = f"{'a parameter' if one else 'the parameters'} {listed([f'`{cut(key)}`' for key in keys[:MAX_TOLD]])}"
+        of_spec = is_own(self.cursor, keys[0])
+        message = f"no block in this table has {told}, which the {'spec' if of_spec else 'base spec'} sets"
+        labels = tuple([Label(self.cursor.child(key).key_span, "set here") for key in keys[:MAX_TOLD]])
+        nulls = ", ".join([f"`{cut(key)}: null`" for key in keys[:MAX_TOLD]])
+        help = f"choose a block that has {'it' if one else 'them'}, or write {nulls} in a table by column"
+        self.faults.record("E301", message, self.cursor.child("block").span, labels=labels, help=help)
 
     def _check_meanings(self, cells: list[Cell]) -> None:
         meanings = {block.channels: block.name for cell in cells for block in cell.entries if block.channels}

@@ -4,7 +4,8 @@ A file's comments, anywhere in it:
 
 ``# expect: E301 5:3`` for each diagnostic, all of them; ``parts/base.yaml:5:3`` for a place in another file, and no
 place for a fault without one. What follows belongs to it: ``# label: 7:20`` for each second place, if any is given,
-and ``library`` for one in the language's library; ``# hint: channels`` for the word that it must suggest.
+``library`` for one in the language's library, ``zoo`` for one in a spec of the zoo; ``# hint: channels`` for the word
+that it must suggest.
 ``# set: classes=0`` gives the spec an override; places in it are ``overrides:1:9``.
 """
 
@@ -19,6 +20,7 @@ import pytest
 import archspec
 from archspec.codes import CODES
 from archspec.diagnostics import Diagnostic, Span
+from archspec.language.text.locate import ships
 from archspec.testing.expectations import check_expectations
 from tests.support.paths import ROOT
 
@@ -82,13 +84,15 @@ def diagnosed(path: Path, overrides: list[str]) -> tuple[Diagnostic, ...]:
 
 
 def placed(span: Span | None, path: Path) -> str:
-    """``5:3`` in the file itself, ``parts/base.yaml:5:3`` in another, ``library`` in the language's own."""
+    """``5:3`` in the file itself, ``parts/base.yaml:5:3`` in another, ``library`` or ``zoo`` in one that ships."""
     if span is None:
         return ""
     if span.source.kind == "library":
         return "library"
     name = span.source.name
     if span.source.path:
+        if ships(span.source):
+            return "zoo"
         name = Path(span.source.path).resolve().relative_to(FOLDER.resolve()).as_posix()
     here = f"{span.line}:{span.column}"
     return here if name == path.name else f"{name}:{here}"
