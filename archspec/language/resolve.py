@@ -87,7 +87,6 @@ def resolve(
     stages = _stages(root, scope, params, scaling.width, faults)
     _check_settings_are_read(root, settings, stages, authors, faults)
     size, classes = root.get("input"), root.get("classes")
-    outputs = root.value.get("outputs") or ()
     spec = Spec(
         name=str(root.value["name"]),
         summary=str(root.value.get("summary") or ""),
@@ -101,7 +100,7 @@ def resolve(
         scale=scaling.scale,
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
-        outputs=(outputs,) if isinstance(outputs, str) else tuple(outputs),
+        outputs=_outputs(root),
         skip=tuple((root.value.get("weights") or {}).get("skip") or ()),
         definitions=scope,
         document=document,
@@ -114,6 +113,11 @@ def resolve(
     withhold_echoes(faults, document, work)
     faults.raise_errors()
     return spec
+
+
+def _outputs(root: Cursor) -> tuple[str, ...]:
+    written = root.value.get("outputs") or ()
+    return (written,) if isinstance(written, str) else tuple(written)
 
 
 def _whole(cursor: Cursor, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:
