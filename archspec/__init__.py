@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
     from archspec.verification.verdict import Verdict
 
 __version__ = "0.1.0"
+
+if os.path.isdir(os.path.join(__path__[0], "cpu")):  # noqa: PTH112, PTH118  # it is quicker than pathlib
+    warnings.warn(
+        "the distribution `archspec`, a library of CPU architectures, is installed in the same folder as "
+        "`archspec-compiler`, and each overwrites files of the other: keep them in separate environments",
+        stacklevel=2,
+    )
 
 __all__ = [
     "Diagnostic",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .clash import clash
 from .render import Terminal
 from .signals import Ended, listen, status
 from .start import leave_out_current_folder
@@ -95,7 +96,8 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         return
     from archspec import __version__  # `--help` does not need the compiler
 
-    click.echo(f"archspec {__version__}")
+    told, _ = clash()
+    click.echo(f"archspec {__version__}" + (f"\n{told}" if told else ""))
     ctx.exit()
 
 

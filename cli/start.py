@@ -5,10 +5,24 @@ from __future__ import annotations
 import os
 import sys
 
+ENVIRONMENT = 3
+
 
 def main() -> int:
     """Run the command."""
     leave_out_current_folder()
+    from .clash import clash  # before this, the current folder is on the path
+
+    told, works = clash()
+    aside = "--version" in sys.argv[1:2] or "_ARCHSPEC_COMPLETE" in os.environ  # it says so itself; or a shell asks
+    if told and not (works and aside):
+        sys.stderr.write(f"archspec: {'warning: ' if works else ''}{told}\n")
+    if not works:
+        return ENVIRONMENT
+    if told:
+        import warnings  # only for this: `import archspec` says the same
+
+        warnings.filterwarnings("ignore", "the distribution `archspec`")
     from .main import main  # it imports packages, which `click.py` in the current folder must not replace
 
     return main()

@@ -140,3 +140,21 @@ def test_no_path_of_a_machine_is_written_down() -> None:
         for match in machine.finditer(path.read_text(encoding="utf-8", errors="ignore"))
     ]
     assert not found
+
+
+def test_the_source_distribution_has_what_a_packager_needs() -> None:
+    """`.ci/wheel` builds it, and collects its tests."""
+    lines = [line.split() for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()]
+    named = {name for command, *names in lines if command in ("include", "graft") for name in names}
+    assert {"CHANGELOG.md", "docs", "tests", "constraints.txt"} <= named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    needed = {path.name for path in ROOT.glob("*.md")} | {"mkdocs.yml", "Makefile"}
+    assert needed - named <= {"README.md"}  # which every source distribution has
+
+
+def test_the_metadata_names_each_version_of_python() -> None:
+    versions = re.findall(r"Python :: (3\.\d+)$", "\n".join(PROJECT["project"]["classifiers"]), re.MULTILINE)
+    assert versions == ["3.11", "3.12", "3.13", "3.14"]
+    assert PROJECT["project"]["requires-python"] == f">={versions[0]}"
+    assert PROJECT["project"]["authors"]
+    assert not any("example" in url for url in PROJECT["project"].get("urls", {}).values())
