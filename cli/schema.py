@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from archspec.language.schema import library_schema, read_schema
+from archspec.language.editor_schema import editor_schema
 
 from .streams import put_json, say
 
@@ -23,7 +23,7 @@ def command(library: bool) -> int:
     \b
       # yaml-language-server: $schema=archspec.schema.json
     """
-    put_json(library_schema() if library else read_schema())
+    put_json(editor_schema(of_definitions=library))
     file, option = ("archspec-library.schema.json", " --library") if library else ("archspec.schema.json", "")
     kind = "file of definitions" if library else "spec"
     say(f"Save the schema with `archspec schema{option} > {file}`. An editor with a YAML language server then")

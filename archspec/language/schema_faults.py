@@ -10,7 +10,8 @@ from typing import Any
 
 from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, nearest
 from archspec.language.foreign_values import BRACKETS, advise_type, advise_value
-from archspec.language.schema import DEFINITION_NAME, IDENTIFIER, NAME, common, library_schema, read_schema
+from archspec.language.schema import DEFINITION_NAME, NAME, common, library_schema, read_schema
+from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path
