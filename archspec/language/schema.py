@@ -84,9 +84,7 @@ def _spec_keys() -> Schema:
         "paper": typed("string null", "Where the network was published."),
         "notes": typed("string null", "Anything a reader should know."),
         "tags": typed("array null", "Words to find the spec by.", items=text),
-        "extends": nullable(
-            typed("string", "A spec's name or a relative path; this file is merged over it.", minLength=1)
-        ),
+        "extends": nullable(typed("string", "The spec that this one is merged over: a name or a path.", minLength=1)),
         "import": typed("string array null", "Files whose definitions this spec may use.", items=name, minLength=1),
         "params": {
             **parameters(),

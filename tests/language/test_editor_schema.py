@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -213,17 +214,17 @@ def test_a_slip_is_marked_and_refused(text: str) -> None:
 
 
 def test_the_page_on_authoring_says_how_much_is_marked() -> None:
-    """Of the specs that must be refused or warned of. Those that archspec cannot read as YAML do not count."""
-    read_at_all = count = 0
+    """A rounded share, because faulty specs are added. Those that archspec cannot read as YAML do not count."""
+    found = []
     for path in BAD:
-        try:
-            count += bool(marked(path.read_text(encoding="utf-8", errors="replace")))
-        except SpecError:
-            continue
-        read_at_all += 1
-    page = (ROOT / "docs/authoring.md").read_text(encoding="utf-8")
-    right = f"marks {count} of the {read_at_all} faulty specs"
-    assert right in " ".join(page.split()), f"docs/authoring.md must say that the schema {right}"
+        text = path.read_text(encoding="utf-8", errors="replace")
+        with contextlib.suppress(SpecError):
+            found += [bool(marked(text))] if not re.search("^(extends|import):", text, re.MULTILINE) else []
+    page = " ".join((ROOT / "docs/authoring.md").read_text(encoding="utf-8").split())
+    stated = re.search(r"marks about (\d+)% of the faulty specs", page)
+    assert stated
+    assert len(found) > 50
+    assert abs(int(stated[1]) / 100 - sum(found) / len(found)) < 0.04, (sum(found), len(found))
 
 
 def test_a_long_text_is_matched_in_time() -> None:
