@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "E313": "value cannot be set",
     "E314": "duplicate name",
     "E315": "nothing left by `when`",
+    "E316": "ambiguous scope",
     "E401": "invalid expression",
     "E402": "unknown name in an expression",
     "E403": "not a whole number",

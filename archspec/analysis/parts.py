@@ -10,6 +10,7 @@ from typing import Any
 from archspec.analysis.indexed import IndexedGraph, index_graph, total
 from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph, Region
+from archspec.graph.scopes import HEAD, STEM, Extent, parts
 from archspec.operations.facts import Facts
 from archspec.operations.shapes import Shape
 from archspec.wording import Brief
@@ -126,26 +127,19 @@ class Parts(Brief):
 
     def rows(self) -> tuple[Part, ...]:
         """The stages, and the parts before, between and after them, in order."""
-        found: list[Part] = []
-        end = 0
-        stages = self.network.graph.stages
-        for number, (region, stage) in enumerate(zip(stages, self.stages(), strict=True)):
-            found += self._outside(end, region.first, "between" if number else "stem")
-            found.append(stage)
-            end = region.last
-        return _numbered([*found, *self._outside(end, len(self.network.nodes), "head" if stages else "stem")])
+        stages = iter(self.stages())
+        extents = parts(len(self.network.nodes), self.network.graph.stages)
+        return _numbered([next(stages) if part.stage else self._outside(part) for part in extents])
 
     def _region(self, region: Region, count: int) -> Part:
         output = self.network.graph.shape(region.result)
         return Part(region.scope, region.name, count, output, self.costs(region.first, region.last))
 
-    def _outside(self, first: int, last: int, name: str) -> list[Part]:
-        """The part that these nodes outside any stage make; empty without nodes."""
-        if first == last:
-            return []
-        calls = {"stem": self.network.graph.stem, "head": self.network.graph.head}
-        output = self.network.nodes[last - 1].shape
-        return [Part(name, calls.get(name, ""), 0, output, self.costs(first, last))]
+    def _outside(self, part: Extent) -> Part:
+        """The part that nodes outside any stage make."""
+        calls = {STEM: self.network.graph.stem, HEAD: self.network.graph.head}
+        output = self.network.nodes[part.last - 1].shape
+        return Part(part.name, calls.get(part.name, ""), 0, output, self.costs(part.first, part.last))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

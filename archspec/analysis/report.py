@@ -18,6 +18,8 @@ from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
 from archspec.display import html_table, plain
 from archspec.door import door
 from archspec.graph.graph import Graph
+from archspec.graph.scopes import ambiguous, around, by_name
+from archspec.graph.scopes import parts as parts_of
 from archspec.hints import Hints
 from archspec.language.overrides import Overrides
 from archspec.operations.base import Operation
@@ -171,7 +173,7 @@ def analyze(
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
         dtype: of weights and values, likewise: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's own.
-        frozen: a scope whose weights are not trained, such as ``layer1``, or several.
+        frozen: a scope, or a part such as ``stem``, whose weights are not trained; or several of these.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether the edges of gates count as paths.
         overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
@@ -225,34 +227,41 @@ def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     """Of each node, whether its weights are trained."""
     if not frozen:
         return (True,) * len(graph.nodes)
-    names = [node.name for node in graph.nodes]
-    around = {scope: _around(scope) for scope in map(_scope, names)}
-    known = dict.fromkeys([*[each for scopes in around.values() for each in scopes], *names])
-    unknown = [scope for scope in frozen if scope not in known]
+    known = dict.fromkeys([each for node in graph.nodes for each in (*around(node.scope), node.name)])
+    parts = by_name(parts_of(len(graph.nodes), graph.stages))
+    unknown = [scope for scope in frozen if scope not in known and scope not in parts]
     if unknown:
         hints = Hints()
-        raise SpecError([_no_scope(scope, hints.nearest(scope, known), graph.name) for scope in unknown])
-    chosen = set(frozen)
-    inside = {scope: not chosen.isdisjoint(scopes) for scope, scopes in around.items()}
-    return tuple([not (inside[_scope(name)] or name in chosen) for name in names])
+        words = dict.fromkeys([*parts, *known])
+        raise SpecError([_no_scope(scope, hints.nearest(scope, words), graph.name) for scope in unknown])
+    chosen = {scope for scope in frozen if scope in known}
+    kept = [chosen.isdisjoint(around(node.name)) for node in graph.nodes]
+    for scope in frozen:
+        part = parts.get(scope)
+        if part is None or (part.stage and scope in known):
+            continue
+        inside = range(part.first, part.last)
+        if scope in chosen:
+            _check_same(graph, scope, inside)
+        for position in inside:
+            kept[position] = False
+    return tuple(kept)
 
 
-def _scope(name: str) -> str:
-    return name.rpartition(".")[0]
-
-
-def _around(scope: str) -> list[str]:
-    """A scope and every scope around it: ``a.b.c``, ``a.b``, ``a``."""
-    found = []
-    while scope:
-        found.append(scope)
-        scope = _scope(scope)
-    return found
+def _check_same(graph: Graph, scope: str, part: range) -> None:
+    """Refuse a name that is a part of the network and a scope with other weights."""
+    nodes = enumerate(graph.nodes)
+    weighted = [(i, node) for i, node in nodes if node.operation.weights(graph.input_shapes(node))]
+    if any((scope in around(node.name)) != (i in part) for i, node in weighted):
+        raise SpecError([ambiguous(scope, scope, Source("frozen", scope, "argument").part())])
 
 
 def _no_scope(scope: str, close: str, name: str) -> Diagnostic:
     hint = suggest(close)
-    help = "a scope is the beginning of names that `archspec show --graph` prints, as `layer1` of `layer1.0.conv1`"
+    help = (
+        "a scope is `stem`, `head`, a stage, or the beginning of names that `archspec show --graph` prints, "
+        "as `layer1.0` of `layer1.0.conv1`"
+    )
     place = Source("frozen", scope, "argument").part()
     return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", place, hint, help=help)
 

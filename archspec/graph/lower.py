@@ -19,6 +19,7 @@ from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
 from archspec.graph.provenance import Provenance, Site
+from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value
 from archspec.language.extent import extent
@@ -62,12 +63,13 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
     if plans:
         _warn_of_coarse_stem(spec, value, faults)
+    ends = {STEM: value}
     for plan in plans:
         value = network.stage(plan, value)
-    value = network.head(value)
+    ends[HEAD] = value = network.head(value)
     scaling.warn(faults)
     faults.raise_errors()
-    outputs = find_outputs(spec, builder.nodes, network.regions, value, work)
+    outputs = find_outputs(spec, builder.nodes, network.regions, ends, work)
     single = not isinstance(spec.document.value.get("outputs"), list)
     return Graph(
         name=spec.name,

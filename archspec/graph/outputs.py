@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from archspec.diagnostics import Faults, Span, cut
 from archspec.graph.graph import Node, Region
+from archspec.graph.scopes import HEAD, ambiguous, by_name, last_of_scopes
+from archspec.graph.scopes import parts as extents
 from archspec.language.spec import Spec
 from archspec.wording import first_of
-from archspec.work import ENTRIES, OUTPUTS, Work
+from archspec.work import OUTPUTS, Work
 
 
 def find_outputs(
-    spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], last: Node, work: Work
+    spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], ends: Mapping[str, Node], work: Work
 ) -> dict[str, str]:
     """The names of the nodes that the model returns, by label.
 
+    Args:
+        ends: the results of the stem and the head.
+
     Raises:
-        SpecError: E310, for every scope under ``outputs`` that the network does not have.
+        SpecError: E310, for every name under ``outputs`` that the network does not have, and E316, for one that may
+            mean two of its values.
     """
     if not spec.outputs:
-        return {"output": last.name}
-    work.spend(OUTPUTS, len(spec.outputs) + len(nodes) // ENTRIES, spec.document.span(("outputs",)))
-    inside = {node.name for r in regions if r.kind == "block" for node in nodes[r.first : r.last]}
-    known = {node.name: node.name for node in nodes if node.name not in inside}
-    known.update({region.scope: region.result for region in regions if region.scope})
+        return {"output": ends[HEAD].name}
+    work.spend(OUTPUTS, len(spec.outputs) + len(nodes), spec.document.span(("outputs",)))
+    known = {region.scope: region.result for region in regions if region.scope} | last_of_scopes(nodes)
+    made = {node.name for node in nodes}
+    parts = {name: end.name for name, end in ends.items() if end.name in made}
+    stages = [region for region in regions if region.kind == "stage"]
+    shared = by_name(extents(len(nodes), stages))
+    parts |= {name: part.stage.result for name, part in shared.items() if part.stage and name not in known}
     faults = Faults(work)
-    stages = first_of(region.scope for region in regions if region.kind == "stage")
-    help = f"the stages are {stages}; a block is `layer1.0`; steps of stem and head have their own names"
+    told = first_of(dict.fromkeys(region.scope for region in stages))
+    help = f"the stages are {told}; " if stages else ""
+    help += "`stem`, `head`, and every name and beginning of a name that `archspec show --graph` prints can be returned"
     for number, label in enumerate(spec.outputs):
-        if label not in known:
+        if label not in known and label not in parts:
             message = f"the network has no scope `{cut(label)}` that can be returned"
-            faults.record("E310", message, _written_at(spec, number), faults.hint(label, known), help=help)
+            close = faults.hint(label, [*parts, *known])
+            faults.record("E310", message, _written_at(spec, number), close, help=help)
+        elif label in parts and known.get(label, parts[label]) != parts[label]:
+            faults.add(ambiguous(label, label, _written_at(spec, number)))
+    known = parts | known
     faults.raise_errors()
     return {label: known[label] for label in spec.outputs}
 

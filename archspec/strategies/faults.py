@@ -210,6 +210,12 @@ VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E310", {"outputs": ["nowhere"]}, ("outputs", 0), False),
     ("E310", {"outputs": "nowhere.0"}, ("outputs",), False),
     ("E310", {"expect": {"stages": {"nowhere": {"params": 3}}}}, ("expect", "stages", "nowhere"), True),
+    (
+        "E316",
+        {"outputs": ["head"], "head": [{"act": {"name": "head.a"}}, "act"], "naming": "timm"},
+        ("outputs", 0),
+        False,
+    ),
     ("E312", {"params": {"relu": 1}}, ("params", "relu"), True),
     ("E312", {"params": {"stride": 1}}, ("params", "stride"), True),
     ("E312", {"fragments": {"f": {"params": {"min": 1}, "steps": []}}}, ("fragments", "f", "params", "min"), True),

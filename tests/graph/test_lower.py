@@ -135,7 +135,7 @@ def test_one_output_as_text_is_returned_as_it_is() -> None:
     assert graph.output == (8, 16, 16)
 
 
-@pytest.mark.parametrize("outputs", ["layer9", "[layer1, layr2]", "layer1.0.conv1"])
+@pytest.mark.parametrize("outputs", ["layer9", "[layer1, layr2]", "layer1.0.conv9"])
 def test_outputs_that_are_not_there(outputs: str) -> None:
     error = refused(changed("classes: 5", f"outputs: {outputs}"))
     assert codes(error) == ["E310"]

@@ -61,11 +61,12 @@ class Interpreter:
         self.plan = Plan.of(integer(size, self.base) for size in document.get("input", [3, 224, 224]))
         self.table: Table = table(document["stages"], self.base, scale)
         self.results: dict[str, int] = {}
-        self.inside: set[int] = set()
+        self.ends: dict[str, int] = {}
 
     def network(self) -> Network:
         """The whole network."""
         value = self._edge("stem", "imagenet", self._order(self.table.stages[0], 0), INPUT)
+        self.ends["stem"] = value
         for stage in self.table.stages:
             value = self._stage(stage, value)
         last = self.table.stages[-1]
@@ -79,15 +80,26 @@ class Interpreter:
         wanted = self.document.get("outputs")
         if wanted is None:
             return value
-        known = self._scopes()
+        known, ends = self._scopes(), {**self.ends, "head": value}
+        ends = {name: end for name, end in ends.items() if end != INPUT}
+        for name in set([wanted] if isinstance(wanted, str) else wanted) & ends.keys() & known.keys():
+            if known[name] != ends[name]:
+                raise Refused(f"`{name}` has two meanings")
+        known = {**ends, **known}
         missing = [name for name in ([wanted] if isinstance(wanted, str) else wanted) if name not in known]
         if missing:
             raise Refused(f"there is no {missing}")
         return known[wanted] if isinstance(wanted, str) else {name: known[name] for name in wanted}
 
     def _scopes(self) -> dict[str, int]:
-        outside = {node.name: number for number, node in enumerate(self.plan.nodes) if number not in self.inside}
-        return {**outside, **self.results}
+        """The last node of every scope, and every node."""
+        found = dict(self.results)
+        for place in self.plan.order:
+            scope = self.plan.nodes[place].name
+            while scope:
+                found[scope] = place
+                scope = scope.rpartition(".")[0]
+        return found
 
     # -- stem and head -------------------------------------------------------------------------------------------------
 
@@ -183,10 +195,8 @@ class Interpreter:
             scope = self.naming.scope(Scope(), "stage", names)
         else:
             scope = self.naming.scope(Scope(), "stage", names, template(own, names))
-        start = len(self.plan.nodes)
         for index in range(stage.count):
             value = self._block(stage, index, scope, value)
-        self.inside |= set(range(start, len(self.plan.nodes)))
         self.results[scope.path] = value
         return self._beside("after", stage, stage.count - 1, value)
 

@@ -90,7 +90,7 @@ class Network:
     plan: Plan
     outputs: dict[str, int] | int
     scopes: dict[str, int] = field(default_factory=dict)
-    """Every stage, every block and every node outside the blocks, by name."""
+    """Every node, and the last one of every scope, by name."""
     unused: bool = False
     """Whether there are definitions that nothing uses, so that their faults were not seen."""
 
