@@ -21,12 +21,13 @@ from archspec.graph.parameters import read_setting
 from archspec.graph.provenance import Provenance, Site
 from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
+from archspec.graph.slips import warn_of_head, warn_of_sizes
 from archspec.language.expressions.values import Value
 from archspec.language.extent import extent
 from archspec.language.scaling import Scaling
+from archspec.language.silence import audible
 from archspec.language.spec import Sequence, Spec, Template, Term
 from archspec.operations.base import Operation
-from archspec.operations.shapes import show_shape
 from archspec.work import ENTRIES, EXPANDING, Limits, Work
 
 LEFT_OUT = {"pre": ("norm", "act"), "act-only-pre": ("act",)}
@@ -61,15 +62,17 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
-    if plans:
-        _warn_of_coarse_stem(spec, value, faults)
-    ends = {STEM: value}
+    ends, entered = {STEM: value}, []
     for plan in plans:
+        entered.append(value.shape)
         value = network.stage(plan, value)
+    start = len(builder.nodes)
     ends[HEAD] = value = network.head(value)
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, ends, work)
+    warn_of_sizes(spec, entered, faults)
+    warn_of_head(spec, builder.nodes[start:], faults)
     single = not isinstance(spec.document.value.get("outputs"), list)
     return Graph(
         name=spec.name,
@@ -82,7 +85,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         stem=spec.stem.call.word if spec.stem.call else "",
         head=spec.head.call.word if spec.head.call else "",
         origin=spec,
-        warnings=(*spec.warnings, *spec.authors.first(faults.warnings)),
+        warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),
     )
 
@@ -221,15 +224,3 @@ def _places(spec: Spec) -> Written:
     places = spec.document.places
     found: Written = {name: (Term(places[path].value), None) for name, path in paths.items() if path in places}
     return found | ({SCALE: (Term(spec.scale.span), None)} if spec.scale else {})
-
-
-def _warn_of_coarse_stem(spec: Spec, value: Node, faults: Faults) -> None:
-    small, left = min(spec.input[1:]), min(value.shape[1:], default=1)
-    if small <= 48 and left * 4 <= small:
-        shrunk = f"{show_shape(spec.input)} to {show_shape(value.shape)}"
-        help = "`stem: cifar` keeps the size of small images"
-        own = spec.authors.wrote(spec.stem.span.source)
-        place = spec.stem.span if own else spec.authors.of_input() or spec.stem.span
-        message = f"the stem shrinks {shrunk} before the first block"
-        labels = () if place == spec.stem.span else (Label(spec.stem.span, "the stem"),)
-        faults.add(Diagnostic("W501", message, place, labels=labels, help=help))

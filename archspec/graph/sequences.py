@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.diagnostics import Faults, Label, Span, SpecError
 from archspec.graph.builder import Builder
+from archspec.graph.doubts import doubt_told, doubted_term, doubtful
 from archspec.graph.environment import Blamed, Environment
 from archspec.graph.graph import Node
 from archspec.graph.group_widths import warn_of_groups
@@ -20,7 +21,7 @@ from archspec.graph.parameters import enter_fragment, over, read_arguments, read
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
-from archspec.operations.base import Operation, arguments
+from archspec.operations.base import Doubt, Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
 from archspec.work import EXPANDING, FAULTS
@@ -40,6 +41,7 @@ class Sequences:
     faults: Faults
     authors: Authors
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
+    doubts: dict[int, tuple[Doubt, ...]] = field(default_factory=dict)
     lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
 
@@ -179,6 +181,8 @@ class Sequences:
         made = self.made.get(key)
         if made is None:
             made = self.made[key] = operation(**values)
+            if doubts := doubtful(made, values):
+                self.doubts[id(made)] = doubts
         return made
 
     def add(
@@ -200,6 +204,10 @@ class Sequences:
         """
         provenance = env.place.nodes.get(id(at)) or env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
+        if self.doubts and id(operation) in self.doubts:  # told once, for the first node that has it
+            for doubt in self.doubts.pop(id(operation)):
+                term = doubted_term(doubt, operation, at, terms, env) or Term(provenance.span)
+                self.faults.add(doubt_told(doubt, env.blame(term)))
         if terms and "out" in terms:
             self.lineage.channels[path] = (terms["out"], env)
         try:

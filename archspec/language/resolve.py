@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from archspec.diagnostics import Faults, cut
@@ -24,6 +25,8 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.foreign_values import key_of
 from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
+from archspec.language.silence import audible
+from archspec.language.slips import warn_of_slips
 from archspec.language.spec import Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.steps import read_sequence
 from archspec.language.table import Table
@@ -106,13 +109,14 @@ def resolve(
         document=document,
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
-        warnings=authors.first(faults.warnings),
-        work=dict(work.by),
+        warnings=(),
+        work={},
         authors=authors,
     )
     withhold_echoes(faults, document, work)
     faults.raise_errors()
-    return spec
+    warn_of_slips(spec, root, faults)
+    return replace(spec, warnings=audible(authors.first(faults.warnings), document), work=dict(work.by))
 
 
 def _outputs(root: Cursor) -> tuple[str, ...]:

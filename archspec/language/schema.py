@@ -18,6 +18,7 @@ from archspec.language.schema_pieces import (
     parameters,
     typed,
 )
+from archspec.language.silence import SILENCED
 from archspec.language.spec import SETTINGS
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -84,6 +85,7 @@ def _spec_keys() -> Schema:
         "paper": typed("string null", "Where the network was published."),
         "notes": typed("string null", "Anything a reader should know."),
         "tags": typed("array null", "Words to find the spec by.", items=text),
+        "silence": typed("array null", "Codes of warnings that this spec means to give.", items=SILENCED_CODE),
         "extends": nullable(typed("string", "The spec that this one is merged over: a name or a path.", minLength=1)),
         "import": typed("string array null", "Files whose definitions this spec may use.", items=name, minLength=1),
         "params": {

@@ -75,5 +75,8 @@ class Act(Elementwise):
     def may_write_in_place(self) -> bool:
         return self.type in IN_PLACE
 
+    def after_logits(self) -> str:
+        return "makes negative logits 0" if self.type in ("relu", "relu6") else ""
+
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return None if self.type in ("sigmoid", "hardsigmoid", "softplus") else 0

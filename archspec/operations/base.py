@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -62,6 +62,14 @@ class Buffer(NamedTuple):
     shape: Shape
     initial: float
     dtype: Literal["float", "int64"] = "float"
+
+
+class Doubt(NamedTuple):
+    """An argument whose value is allowed but hardly ever meant: what it does, and what may be meant."""
+
+    argument: str
+    message: str
+    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +255,18 @@ class Operation:
     def with_bias(self) -> Operation | None:
         """The same layer with a bias; None where it has no weight that begins with the output's channels."""
         return None
+
+    def doubts(self) -> Iterator[Doubt]:
+        """The arguments whose values are hardly ever meant."""
+        return iter(())
+
+    def unread(self) -> Mapping[str, str]:
+        """The arguments that have no effect beside the others, each with what makes it so."""
+        return {}
+
+    def after_logits(self) -> str:
+        """What it does to logits that an author hardly wants; an empty text if nothing."""
+        return ""
 
     def zero_initialized(self) -> Operation:
         """The same operation starting as the zero function where that can be (a norm whose scale starts at 0)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archspec.operations.base import TorchCall, argument
+from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Dropping
@@ -18,6 +19,12 @@ class DropPath(Dropping):
     summary = "Stochastic depth: drops a branch for single examples, in training only."
 
     p: float = argument("number", "Probability of dropping an example.", minimum=0, maximum=1)
+
+    def doubts(self) -> Iterator[Doubt]:
+        if self.p >= 0.8:
+            told = f"`{self.p:g}` drops most residuals in training"
+            kept = f"{round(1 - self.p, 10):g}"
+            yield Doubt("p", told, f"if {self.p:g} is the probability of survival, write {kept}")
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         return Saved(more=Bytes(1 if self.p else 0))  # a number for each example

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archspec.operations.base import TorchCall, argument
+from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Dropping
@@ -31,6 +32,17 @@ class Dropout(Dropping):
 
     def may_write_in_place(self) -> bool:
         return self.p > 0
+
+    def doubts(self) -> Iterator[Doubt]:
+        if self.p == 1:
+            yield Doubt("p", "`p: 1` drops every element in training", "`p` is the probability of dropping")
+        elif self.p > 0.8:
+            told = f"`p: {self.p:g}` drops most elements in training"
+            kept = f"{round(1 - self.p, 10):g}"
+            yield Doubt("p", told, f"if {self.p:g} is the probability of keeping one, write `p: {kept}`")
+
+    def after_logits(self) -> str:
+        return "drops logits in training" if self.p else ""
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return 0

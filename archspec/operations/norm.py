@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.operations.base import Buffer, Operation, TorchCall, Weight, argument, module_call
+from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank
 from archspec.operations.traits import Local
@@ -142,6 +142,26 @@ class Norm(Local):
         affine = "elementwise_affine" if self.type == "layer" else "affine"
         defaults = {"eps": 1e-5, "momentum": 0.1, affine: None if self.type == "instance" else True}
         return module_call(target, args, {"eps": self.eps, **momentum, affine: self.affine}, defaults)
+
+    def doubts(self) -> Iterator[Doubt]:
+        if self.type == "batch" and self.momentum > 0.5:
+            turned = f"{round(1 - self.momentum, 10):g}"
+            told = f"`momentum: {self.momentum:g}` gives the running statistics almost only the last batch"
+            yield Doubt("momentum", told, f"TensorFlow's {self.momentum:g} is `momentum: {turned}` here, as in torch")
+        if self.type == "batch" and self.momentum == 0:
+            told = "`momentum: 0` never updates the running statistics"
+            yield Doubt("momentum", told, "it is the weight of the new batch, 0.1 by default")
+        if self.eps == 0:
+            yield Doubt("eps", "`eps: 0` divides by zero where all values are equal", "the default is 1e-5")
+        if self.eps >= 0.01:
+            told = f"`eps: {self.eps:g}` is not small beside a variance of 1"
+            yield Doubt("eps", told, "usual values are 1e-3 to 1e-6")
+
+    def unread(self) -> Mapping[str, str]:
+        given = f"with `type: {self.type}`"
+        unread = {} if self.type == "batch" else {"momentum": given}
+        unread |= {} if self.type == "group" else {"groups": given, "group_size": given}
+        return unread if self.affine else {**unread, "zero_init": "with `affine: false`"}
 
     def zero_initialized(self) -> Operation:
         return replace(self, zero_init=True) if self.affine else self

@@ -9,11 +9,12 @@ from dataclasses import replace
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Source, SpecError, cut
 from archspec.door import door
-from archspec.graph.graph import Graph
+from archspec.graph.graph import INPUT, Graph, Node
 from archspec.language.load import SPEC, load
 from archspec.language.overrides import Overrides, mention, settings_of
+from archspec.language.silence import audible, unless_meant
 from archspec.language.spec import Spec
-from archspec.operations.shapes import show_shape
+from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.pipeline import compile_spec
 from archspec.work import Limits
 
@@ -53,10 +54,40 @@ def compile(
     limits = Limits.of(limits)
     settings, allow_outside = readable(spec, overrides, allow_outside)
     if isinstance(spec, Graph):
-        return spec if input is None else compile_spec(with_input(spec.origin, input), limits)
+        return spec if input is None else _with_warning(compile_spec(with_input(spec.origin, input), limits), spec)
     if not isinstance(spec, Spec):
         spec = load(spec, overrides=settings, allow_outside=allow_outside, limits=limits)
-    return compile_spec(spec if input is None else with_input(spec, input), limits)
+    if input is None:
+        return compile_spec(spec, limits)
+    found = compile_spec(with_input(spec, input), limits)
+    try:
+        return _with_warning(found, compile_spec(spec, limits))
+    except SpecError:  # the network compiles only with the other input, so that there is nothing to compare
+        return found
+
+
+def _with_warning(graph: Graph, before: Graph) -> Graph:
+    """The graph, with a warning if a layer reads more or fewer features than with the spec's own input."""
+    for node in graph.nodes:
+        if not node.operation.weighted or node.name not in before.by_name:
+            continue
+        now, own = _reads(graph, node), _reads(before, before.by_name[node.name])
+        if len(now) == len(own) == 1 and now != own:
+            shown = show_shape(graph.input)
+            message = f"`{node.name}` reads {now[0]:,} features with the input {shown}"
+            message = f"{message}, and {own[0]:,} with the spec's, {show_shape(before.input)}"
+            advice = "weights of one network do not fit the other; a global pool before `flatten` prevents that"
+            place = Source("input", shown, "argument").part()
+            warning = Diagnostic("W508", message, place, help=unless_meant("W508", advice))
+            told = audible([warning], graph.origin.document) if graph.origin else (warning,)
+            return replace(graph, warnings=(*graph.warnings, *told))
+    return graph
+
+
+def _reads(graph: Graph, node: Node) -> Shape:
+    """The shape of a node's first input."""
+    name = node.inputs[0]
+    return graph.input if name == INPUT else graph.by_name[name].shape
 
 
 def readable(

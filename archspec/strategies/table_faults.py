@@ -150,6 +150,12 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ("W302", rows(*PRE_POST), ("stages", 1, "activation_order"), False),
     ("W303", {"stages": basic(block=["basic", "bottleneck"])}, ("stages", "channels"), True),
     ("W304", {"stages": basic(quantized_linear=RULE)}, ("stages", "count"), True),
+    ("W306", {**rows(basic()), "scale": {"width": 20}}, ("scale", "width"), False),
+    ("W504", {**rows(basic()), "input": [28, 28, 1]}, ("input",), False),
+    ("W309", {**rows(basic()), "outputs": ["layer1", "layer1"]}, ("outputs", 1), False),
+    ("W505", {**rows(basic(), basic(stride=32), basic(stride=2), basic())}, ("input",), False),
+    ("W506", {**rows(basic()), "head": [{"linear": {"out": 5}}]}, ("head", 0, "linear"), True),
+    ("W507", {**rows(basic()), "head": ["flatten", {"linear": {"out": 5}}, "act"]}, ("head", 2), False),
     ("W501", {**rows(basic()), "input": [3, 32, 32], "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),
     ("W502", {**rows(basic()), "scale": {"width": 1.3}}, ("scale",), False),
 )
@@ -162,7 +168,7 @@ def _table(values: dict[str, Any], path: WrittenPath, key: bool) -> Callable[[st
         found = {**kept, "stem": {"use": "cifar", "width": 8}, "classes": 5}
         for name, value in copy.deepcopy(values).items():
             found[name] = {**(found.get(name) or {}), **value} if name in ("blocks", "fragments") else value
-        if "input" in found:
+        if "input" in found and "input" not in values:
             found["input"] = [3, *(32 for _ in found["input"][1:])]
         return Made(found, path, key)
 

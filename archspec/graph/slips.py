@@ -1,0 +1,69 @@
+"""Warnings of networks that compile but are hardly ever meant: sizes that vanish early, heads without logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.graph.graph import Node
+from archspec.language.silence import unless_meant
+from archspec.language.spec import Spec
+from archspec.operations.shapes import Shape, show_shape
+
+
+def warn_of_sizes(spec: Spec, entered: Sequence[Shape], faults: Faults) -> None:
+    """Warn of a stem that is too coarse, or else of stages that see a single position.
+
+    Args:
+        entered: the shapes that enter the stages, each before the steps in front of its blocks.
+    """
+    if not entered:
+        return
+    small, left = min(spec.input[1:]), min(entered[0][1:], default=1)
+    if small <= 48 and left * 4 <= small:
+        shrunk = f"{show_shape(spec.input)} to {show_shape(entered[0])}"
+        help = "`stem: cifar` keeps the size of small images"
+        own = spec.authors.wrote(spec.stem.span.source)
+        place = spec.stem.span if own else spec.authors.of_input() or spec.stem.span
+        message = f"the stem shrinks {shrunk} before the first block"
+        labels = () if place == spec.stem.span else (Label(spec.stem.span, "the stem"),)
+        faults.add(Diagnostic("W501", message, place, labels=labels, help=help))
+        return
+    late = [stage for stage, shape in zip(spec.stages, entered, strict=True) if max(shape[1:], default=1) == 1]
+    if late and len(late) < len(spec.stages) and max(spec.input[1:]) > 1:
+        number = late[0].number + 1
+        which = f"stages {number} to {len(spec.stages)} have" if len(late) > 1 else f"stage {number} has"
+        message = f"{which} a single position: a 3x3 convolution there reads its padding"
+        help = unless_meant("W505", "use a larger input, or smaller strides")
+        place = spec.authors.of_input() or late[0].span
+        faults.add(Diagnostic("W505", message, place, help=help))
+
+
+def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
+    """Warn of a head whose result is not one logit for each class.
+
+    Args:
+        head: the nodes of the head in order.
+    """
+    if not head or spec.outputs:
+        return
+    last, shape = head[-1], head[-1].shape
+    logits = next((node for node in reversed(head) if node.operation.weighted), None)
+    if logits is None:
+        return
+    span = last.span or spec.head.span
+    if len(shape) > 1 and logits.shape[0] == spec.classes and (last is logits or max(shape[1:]) == 1):
+        if max(shape[1:]) == 1 or logits.operation.name == "linear":
+            message = f"the network returns {show_shape(shape)}, not {spec.classes} values"
+            help = unless_meant("W506", "add a `flatten`, before `linear` or at the end")
+            faults.add(Diagnostic("W506", message, span, help=help))
+        return
+    written = spec.document.places.get(("classes",))
+    if len(shape) == 1 and shape[0] != spec.classes and written and spec.authors.own(written.value.source):
+        message = f"`classes` is {spec.classes}, but the network returns {shape[0]} values"
+        help = unless_meant("W506", "write `linear: {out: classes}` in the head")
+        faults.add(Diagnostic("W506", message, written.value, help=help))
+    if shape == (spec.classes,) and last.inputs == (logits.name,) and (what := last.operation.after_logits()):
+        message = f"the network's last step, `{last.name}`, {what}"
+        help = unless_meant("W507", "a classifier ends with its last layer")
+        faults.add(Diagnostic("W507", message, span, help=help))
