@@ -23,6 +23,8 @@ from tests.tools import words_page
 
 SCHEMA = read_schema()
 ENTRIES = [(place, entry) for place, entries in vocabulary().items() for entry in entries]
+PARTIAL = {"W307", "W506"}
+"""Warnings of a definition alone, which nothing uses yet, and of a `linear` alone, without what comes before it."""
 SPECS = ("resnet18", "resnet50", "efficientnet_b0")
 """What YAML of the table is laid over: one of them must compile."""
 
@@ -127,7 +129,8 @@ def over(spec: str, write: str) -> str:
 )
 def test_everything_that_the_table_proposes_compiles(place: str, entry: ForeignWords) -> None:
     tried = {spec: over(spec, entry.write) for spec in SPECS}
-    assert any(not diagnostics(text) for text in tried.values()), {s: diagnostics(t) for s, t in tried.items()}
+    said = {spec: set(diagnostics(text)) - PARTIAL for spec, text in tried.items()}
+    assert not all(said.values()), said
 
 
 @pytest.mark.parametrize("place", ["act", "norm", "pool types"])
@@ -179,7 +182,7 @@ step: Dropout2d -+single elements, ConvTranspose2d -+no transposed, Upsample -+n
 step: UpSampling2D -+no interp
 step: PixelShuffle -+no pixel shuffle, Concatenate =concat, Concat =concat, cat =concat, Add =add
 step: Multiply =multiply
-step: DepthwiseConv2D -+groups: in_channels, SeparableConv2D -+separable, ZeroPadding2D -+padding: 1
+step: DepthwiseConv2D -+groups: depthwise, SeparableConv2D -+two convolutions, ZeroPadding2D -+padding: 1
 step: Softmax -+no softmax
 step: SqueezeExcite =se, SqueezeExcitation =se, ConvNormAct =layer, ConvBNReLU =layer, Conv2dNormActivation =layer
 step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recurrent

@@ -109,8 +109,6 @@ def resolve(
         document=document,
         imported=tuple(item.document for item in imports),
         rounded=scaling.rounded,
-        warnings=(),
-        work={},
         authors=authors,
     )
     withhold_echoes(faults, document, work)

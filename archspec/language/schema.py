@@ -28,6 +28,7 @@ DEFINITION_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$(?!\n)"
 SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fragment", "before", "after", "step")
 INITIALIZERS = ("he-fan-out", "he-fan-in", "xavier", "normal", "truncated-normal", "torch")
 EXPECTATIONS = ("params", "macs", "activations", "layers", "skip_paths", "receptive_field")
+SILENCED_CODE: Schema = {"type": "string", "enum": [*SILENCED]}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

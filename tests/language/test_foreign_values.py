@@ -28,7 +28,7 @@ VALUES = [
     ("head: [conv: {out: 8, bias: 0}]", "bias: false"),
     ("head: [conv: {out: 8, bias: 1}]", "bias: true"),
     ("head: [conv: {out: 8, stride: none}]", "stride: 1"),
-    ("head: [conv: {out: 8, groups: depthwise}]", "groups"),
+    ("head: [conv: {out: 8, groups: dw}]", "groups: depthwise"),
     ("head: [pool: {type: max, kernel: None}]", "leave the key out"),
     ("head: [pool: global]", "output: 1"),
     ("head: [pool: max]", "did you mean `pool: {type: max}`?"),
