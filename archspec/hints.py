@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -63,8 +64,8 @@ class Hints:
 
     def _misspelled(self, wanted: str, word: str) -> bool:
         """Whether ``wanted`` may be ``word`` with slips of the pen: one, or more in a long word with the same start."""
-        longest, numbers = max(len(wanted), len(word)), (_digits(wanted), _digits(word))
-        if len(numbers[0]) == len(numbers[1]) and sorted(numbers[0]) != sorted(numbers[1]):
+        longest = max(len(wanted), len(word))
+        if _other_digits(wanted, word) > 1:
             return False  # another number names another thing
         self.left -= longest * longest
         slips = slips_between(wanted, word)
@@ -95,8 +96,10 @@ def slips_between(one: str, other: str) -> int:
     return row[-1]
 
 
-def _digits(word: str) -> str:
-    return "".join(filter(str.isdecimal, word))
+def _other_digits(one: str, other: str) -> int:
+    """How many digits differ between two words that have equally many."""
+    left, right = (Counter(filter(str.isdecimal, word)) for word in (one, other))
+    return (left - right).total() if left.total() == right.total() else 0
 
 
 def _swapped(word: str) -> Iterator[str]:

@@ -27,8 +27,12 @@ def misspelled(one: str, other: str) -> bool:
     """Whether one word may be the other with slips of the pen, as docs and messages promise it."""
     longest = max(len(one), len(other))
     numbers = [[letter for letter in word if letter.isdigit()] for word in (one, other)]
-    if len(numbers[0]) == len(numbers[1]) and sorted(numbers[0]) != sorted(numbers[1]):
-        return False
+    if len(numbers[0]) == len(numbers[1]):
+        for digit in numbers[0]:
+            if digit in numbers[1]:
+                numbers[1].remove(digit)
+        if len(numbers[1]) > 1:
+            return False
     exchanged = sorted(one) == sorted(other)
     if longest < 4:
         return exchanged or (len(one) != len(other) and slips(one, other) == 1 and one[0] == other[0])
@@ -63,7 +67,7 @@ def test_slips_are_counted_as_defined(one: str, other: str) -> None:
         ("pixel_shuffle", ["channel_shuffle"]),
         ("activation", ["activation_order"]),
         ("fish", ["mish"]),
-        ("resnet18", ["resnet19", "resnet50"]),
+        ("resnet26", ["resnet18", "resnet50"]),
         ("bn", ["by", "in"]),
         ("condense", ["concat"]),
     ],

@@ -243,7 +243,7 @@ extends: torchvision:resnet50 =resnet50, timm:resnet50.a1_in1k =resnet50, ResNet
 extends: MobileNetV2 =mobilenet_v2
 extends: resnext50 =resnext50_32x4d, vit_b_16 -+no transformers, yolov8n -+not detection, resnet5O =resnet50
 extends: resnet26 -
-extends: torchvision:swin_t -+no transformers, efficientnet-b0 =efficientnet_b0, vgg17 -, banana -
+extends: torchvision:swin_t -+no transformers, efficientnet-b0 =efficientnet_b0, banana -
 """
 
 
