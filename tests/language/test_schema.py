@@ -205,4 +205,4 @@ def test_a_step_that_suggests_nothing(step: str) -> None:
 def test_yaml_of_something_else_is_one_fault() -> None:
     assert places("version: 2\njobs: {build: 1}\n") == ["E203 1:1"]
     assert faults("Archspec: 1\nnmae: t\n")[0].hint == "did you mean `archspec`?"  # a spec, to judge by its keys
-    assert [d.code for d in faults("version: 2\nname: t\n")] == ["E201", "E203", "E203"]
+    assert [d.code for d in faults("version: 2\nname: t\n")] == ["E201", "E203"]  # `version` means `archspec`
