@@ -12,6 +12,7 @@ from typing import Any
 from archspec.operations.shapes import show_shape
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
 from archspec.verification.match import Palette, forward, label, operands
+from archspec.verification.surroundings import Surroundings, alike
 
 WORDS = {
     "conv": "convolution",
@@ -61,6 +62,7 @@ class _Side:
 
     def __init__(self, form: CanonicalForm, palette: Palette) -> None:
         self.steps, self.uses, self.colors = form.steps, form.uses(), forward(form, palette)
+        self.surroundings = Surroundings(form, palette)
 
     @cached_property
     def readers(self) -> list[list[int]]:
@@ -137,10 +139,11 @@ class _Search:
         return Divergence(step.place, self.difference(number, other), arguments)
 
     def counterpart(self, number: int) -> int | None:
-        """The unpaired step of the reference that is closest: one that reads the same, or is the same."""
+        """The unpaired step of the reference that is closest: it reads the same, or is the same, at the same place."""
         step, reads = self.ours.steps[number], self.ours.operands(number)
+        around = self.ours.surroundings.of(number)
 
-        def closeness(other: int) -> tuple[bool, int, bool, bool, int, int]:
+        def closeness(other: int) -> tuple[bool, int, bool, bool, int, int, int]:
             reference, theirs = self.theirs.steps[other], self.theirs.operands(other)
             same = reference.operation == step.operation
             return (
@@ -148,6 +151,7 @@ class _Search:
                 (Counter(reads) & Counter(theirs)).total(),
                 same and label(reference) == label(step),
                 same,
+                alike(around, self.theirs.surroundings.of(other)),
                 _same_end(reference.place, step.place),
                 -other,
             )

@@ -15,7 +15,8 @@ from archspec.tracing.canonicalize import canonicalize
 from archspec.tracing.trace import Trace, Untraceable, executed, rerun, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import tensors_of
-from archspec.verification.match import key_pairs, match, pair_by_order, random_order
+from archspec.verification.match import key_pairs, match, random_order
+from archspec.verification.order import pair_by_order, pair_where_graphs_differ
 from archspec.verification.sharing import sample_weight
 from archspec.verification.verdict import Graphs
 
@@ -47,7 +48,8 @@ def compare_graphs(
     sizes = len(form.steps), len(theirs.steps)
     if matched is None:
         found = _difference(graph, find_divergence(form, theirs))
-        return Graphs(False, *sizes, difference=found), {}, ""
+        pairs = pair_where_graphs_differ(form, theirs)
+        return Graphs(False, *sizes, difference=found, by_order=bool(pairs)), pairs, ""
     pairs = dict(key_pairs(form, theirs, matched))
     apart = _apart_for_other_batches((traced, other), (known, theirs_known), (sample, like))
     if apart is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import networkx
 
-from archspec.tracing.canonical_form import RANDOM, CanonicalForm, CanonicalStep, Slot
+from archspec.tracing.canonical_form import RANDOM, CanonicalForm, CanonicalStep
 
 Pairs = Mapping[int, int]
 """Steps of one form to steps of the other, by number."""
@@ -110,25 +110,6 @@ def key_pairs(ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs) -> Itera
         step, reference = ours.steps[left], theirs.steps[right]
         for slot, other in zip(step.state, reference.state, strict=True):
             yield slot.key, other.key
-
-
-def pair_by_order(form: CanonicalForm, executed: Sequence[Slot]) -> dict[str, str]:
-    """Pair the keys of two networks in the order of execution; empty if roles or shapes disagree.
-
-    Args:
-        form: one network.
-        executed: the tensors of the other network's state dict, in the order in which it uses them.
-    """
-    ours = [slot for step in sorted(form.steps, key=lambda step: step.source) for slot in step.state]
-    if [_comparable(slot) for slot in ours] != [_comparable(slot) for slot in executed]:
-        return {}
-    return {slot.key: other.key for slot, other in zip(ours, executed, strict=True)}
-
-
-def _comparable(slot: Slot) -> tuple[str, tuple[int, ...]]:
-    """What a slot must share with its partner: the kind of buffer, and the shape without axes of length 1."""
-    kind = slot.role if slot.role.startswith(("running_", "num_")) else ""
-    return kind, tuple([size for size in slot.shape if size != 1])
 
 
 def random_order(form: CanonicalForm) -> list[int]:

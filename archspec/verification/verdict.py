@@ -83,8 +83,8 @@ class Graphs(Brief):
     """Whether the graphs are isomorphic.
 
     ``steps`` and ``reference_steps`` count the operations, and ``difference`` says where the graphs differ.
-    ``untraceable`` says why the reference could not be traced. ``by_order``: weights were then paired in the order of
-    execution.
+    ``untraceable`` says why the reference could not be traced. ``by_order``: because of either, weights were paired in
+    the order of execution.
     """
 
     held: bool
@@ -100,7 +100,8 @@ class Graphs(Brief):
             by_order = "; weights paired by the order of execution" if self.by_order else ""
             return f"the reference cannot be traced{by_order}"
         steps = counted(self.steps, "operation")
-        return steps if self.held else f"{steps}, the reference {self.reference_steps:,}"
+        by_order = "; weights paired by the order of execution" if self.by_order else ""
+        return steps if self.held else f"{steps}, the reference {self.reference_steps:,}{by_order}"
 
 
 @dataclass(frozen=True)

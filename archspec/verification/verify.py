@@ -80,15 +80,17 @@ def _compared(
     ours = emit(graph, flat=True)
     step("tracing and matching the graphs")
     graphs, pairs, random = compare_graphs(graph, ours, reference, max(batch, 2))
-    if graphs.held or graphs.by_order:
+    if graphs.held or (graphs.by_order and graphs.untraceable):
         keys = with_crossed(keys, pairs)
     elif keys.same:
-        pairs = {key: key for key in ours.state_dict()}
+        pairs, graphs = {key: key for key in ours.state_dict()}, replace(graphs, by_order=False)
     outputs = None
     if "outputs" in levels:
         step("comparing outputs")
         shape = (batch, *graph.input)
         outputs = compare_outputs(ours, reference, pairs, shape, seed=seed, tolerance=tolerance, random=random)
+    if graphs.difference is not None and graphs.by_order and not (outputs and outputs.held):
+        pairs, graphs, outputs = {}, replace(graphs, by_order=False), outputs and _unproved(outputs)
     return Verdict(
         spec=graph.name,
         hash=graph.fingerprint,
@@ -103,6 +105,14 @@ def _compared(
         tolerance=tolerance,
         diagnostics=tuple(_diagnostics(keys, graphs, outputs, pairs, levels)),
     )
+
+
+def _unproved(outputs: Outputs) -> Outputs:
+    """Outputs that differ where weights were paired by order and graphs differ: the pairs may be wrong."""
+    apart = [f"{gap.relative:.3g} of the largest apart {name}" for name, gap in outputs.failing.items()]
+    told = outputs.reason or f"they are {apart[0]}"
+    reason = f"the graphs differ, and no pairs of weights are certain; in the order of execution, {told}"
+    return Outputs(False, reason=reason, paired=False, tolerance=outputs.tolerance)
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
@@ -148,7 +158,13 @@ def _diagnostics(
     found = graphs.difference or (_untraced(graphs, pairs) if graphs.untraceable else None)
     implied = found is not None and outputs is not None and not outputs.paired and "graph" in levels
     if found is not None:
-        yield replace(found, notes=(*found.notes, "therefore the outputs are not compared")) if implied else found
+        notes = ["therefore the outputs are not compared"] if implied else []
+        if outputs is not None and graphs.difference is not None and not outputs.reason:
+            how = "in the order of execution" if graphs.by_order else "by their keys"
+            notes.append(
+                f"the weights are paired {how}, and the outputs are {'equal' if outputs.held else 'different'}"
+            )
+        yield replace(found, notes=(*found.notes, *notes))
     if outputs is not None and not outputs.held and not implied:
         cause = (found.message,) if found is not None and not outputs.paired else ()
         yield _apart(outputs, cause)
