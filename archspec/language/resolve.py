@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Faults, cut
 from archspec.language.authors import Authors
@@ -24,6 +24,7 @@ from archspec.language.echoes import withhold_echoes
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.foreign_values import key_of
+from archspec.language.published import Published
 from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
 from archspec.language.silence import audible
 from archspec.language.slips import warn_of_slips
@@ -104,7 +105,7 @@ def resolve(
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
         outputs=_outputs(root),
-        skip=tuple((root.value.get("weights") or {}).get("skip") or ()),
+        published=_published(root.value.get("weights") or {}),
         definitions=scope,
         document=document,
         imported=tuple(item.document for item in imports),
@@ -120,6 +121,11 @@ def resolve(
 def _outputs(root: Cursor) -> tuple[str, ...]:
     written = root.value.get("outputs") or ()
     return (written,) if isinstance(written, str) else tuple(written)
+
+
+def _published(weights: Mapping[str, Any]) -> Published:
+    aliases = {old: new for old, new in (weights.get("aliases") or {}).items() if new is not None}
+    return Published(tuple(weights.get("skip") or ()), aliases)
 
 
 def _whole(cursor: Cursor, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:

@@ -64,8 +64,6 @@ def _spec_keys() -> Schema:
         "bias": one_of("torch", "zero"),
         "zero_init_residual": typed("boolean null"),
     }
-    told = "Scopes of a file of weights that this network does not have, such as auxiliary heads."
-    skip = typed("array null", told, items=typed("string", minLength=1), minItems=1, maxItems=100)
     naming = described({key: nullable(text) for key in ("convention", *SCOPES)}, descriptions.NAMING)
     for word in operations():
         naming[word] = {**nullable(text), "description": descriptions.OF_AN_OPERATION.format(word=word)}
@@ -106,7 +104,7 @@ def _spec_keys() -> Schema:
         "init": mapping(described(init, descriptions.INIT), "object null", "How weights start."),
         "naming": mapping(naming, "string object null", "Templates for scopes and keys, or the name of a convention."),
         "outputs": typed("string array null", "Scopes whose results the model returns.", items=text, minItems=1),
-        "weights": mapping({"skip": skip}, "object null", "What files of weights hold beside this network."),
+        "weights": _weights(),
         "blocks": named("block", "Blocks of this spec."),
         "shortcuts": named("shortcut_definition", "Shortcuts of this spec."),
         "fragments": named("fragment", "Fragments of this spec."),
@@ -115,6 +113,15 @@ def _spec_keys() -> Schema:
             "string null", "The network that this spec reproduces, as `torchvision:resnet50`.", minLength=1
         ),
     }
+
+
+def _weights() -> Schema:
+    told = "Scopes of a file of weights that this network does not have, such as auxiliary heads."
+    skip = typed("array null", told, items=typed("string", minLength=1), minItems=1, maxItems=100)
+    told = "Parts of keys that a file may call otherwise, with the network's names."
+    aliases = typed("object null", told, maxProperties=100, additionalProperties=typed("string null", minLength=1))
+    keys = {"skip": skip, "aliases": aliases}
+    return mapping(keys, "object null", "What published files of weights hold and how they call it.")
 
 
 def _setting(key: str) -> Schema:

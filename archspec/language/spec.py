@@ -15,6 +15,7 @@ from archspec.display import counted
 from archspec.language.authors import Authors
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
+from archspec.language.published import Published
 from archspec.language.scaling import CompoundScaling
 from archspec.language.text.document import Document
 from archspec.language.text.yaml_writer import to_yaml
@@ -273,7 +274,7 @@ class Spec:
     init: Mapping[str, Value]
     naming: Mapping[str, Template]
     outputs: tuple[str, ...]
-    skip: tuple[str, ...]  # of `weights`
+    published: Published
     definitions: Definitions
     document: Document
     imported: tuple[Document, ...] = ()

@@ -35,7 +35,11 @@ def document(draw: Draw) -> dict[str, Any]:
         return _over_a_zoo_spec(draw)
     found: dict[str, Any] = {"archspec": 1, "name": "drawn"}
     if draw.chance(4):
-        found |= {"summary": "A network that nobody asked for.", "tags": ["drawn"], "weights": {"skip": ["aux"]}}
+        found |= {
+            "summary": "A network that nobody asked for.",
+            "tags": ["drawn"],
+            "weights": {"skip": ["aux"], "aliases": {"c.1": "c1"}},
+        }
     draw.rank = draw.pick((2, 2, 1, 3))
     if draw.chance(3):
         draw.params = {"wide": 8}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut, did_you_mean
 from archspec.display import counted
+from archspec.language.published import NOTHING, Published
 
 PREFIXES = ("module.", "_orig_mod.")
 """The prefixes that DistributedDataParallel and ``torch.compile`` add to every key."""
@@ -53,12 +54,12 @@ def choose(found: Mapping[Any, Any], expected: Collection[str], entry: str | Non
 
 
 def unwrap(
-    state: Mapping[Any, Any], expected: Collection[str], skip: tuple[str, ...] = ()
+    state: Mapping[Any, Any], expected: Collection[str], published: Published = NOTHING
 ) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
     """A state dict without the prefixes that wrappers of the model added to all of its keys; and these prefixes.
 
     The prefixes ``module.`` and ``_orig_mod.`` are removed. Another prefix, such as the ``model.`` of a Lightning
-    module, is removed only if the keys are then the expected ones, beside those in the scopes ``skip``. So is the
+    module, is removed only if the keys are then the expected ones, beside those that ``published`` skips. So is the
     counter ``n_averaged`` of an ``AveragedModel``.
 
     >>> unwrap({"module.fc.bias": 0}, ["fc.bias"])
@@ -72,7 +73,7 @@ def unwrap(
         state = average
         wrappers.append("n_averaged")
     for _ in range(MOST_PREFIXES):
-        prefix = _prefix(state, expected, skip)
+        prefix = _prefix(state, expected, published)
         if not prefix:
             break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -86,22 +87,14 @@ def common_prefix(state: Mapping[Any, Any]) -> str:
     return scope + dot if dot and _all_begin(state, scope + dot) else ""
 
 
-def within(key: object, scopes: tuple[str, ...]) -> bool:
-    """Whether a key lies in one of these scopes.
-
-    >>> within("aux.fc.weight", ("aux",)), within("auxiliary.weight", ("aux",))
-    (True, False)
-    """
-    return any(str(key) == scope or str(key).startswith(f"{scope}.") for scope in scopes)
-
-
-def _prefix(state: Mapping[str, Any], expected: Collection[str], skip: tuple[str, ...]) -> str:
+def _prefix(state: Mapping[str, Any], expected: Collection[str], published: Published) -> str:
     """The prefix that a wrapper added to every key; empty if it may be a scope of the network."""
     prefix = common_prefix(state)
     if not prefix or any(key.startswith(prefix) for key in expected):
         return ""
-    inside, wanted = _essential(key.removeprefix(prefix) for key in state), _essential(expected)
-    beside = {key for key in inside - wanted if within(key, skip)}
+    wanted = _essential(expected)
+    inside = _essential(published.name(key.removeprefix(prefix), wanted) for key in state)
+    beside = {key for key in inside - wanted if published.skips(key)}
     return prefix if prefix in PREFIXES or inside - beside == wanted else ""
 
 

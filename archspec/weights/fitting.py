@@ -14,6 +14,7 @@ from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
+from archspec.language.published import NOTHING
 from archspec.weights.adapting import AXIS, adapt, adaptable
 from archspec.weights.files import read
 from archspec.weights.keymap import KeyMap, names_in_weights, read_map
@@ -63,7 +64,7 @@ def fit(
     if key_map:
         _check_map(key_map, graph, wanted, transfer)
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
-    selected = select(found, names.values(), selection, graph.origin.skip if graph.origin else ())
+    selected = select(found, names.values(), selection, graph.origin.published if graph.origin else NOTHING)
     given = selected.state
     values = {key: given[name] for key, name in names.items() if name in given}
     match = Match(graph.name, wanted, names, given, values, frozenset(key_map.keys) if key_map else None)

@@ -12,6 +12,7 @@ from torch import Tensor
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
+from archspec.language.published import NOTHING
 from archspec.operations.shapes import show_shape
 from archspec.weights.checkpoints import COUNTER
 from archspec.weights.fitting import content
@@ -31,7 +32,7 @@ def pair_keys(
     selection = Selection(entry, prefix, rename)
     file, found = content(weights)
     wanted = state(graph)
-    given = select(found, wanted, selection, graph.origin.skip if graph.origin else ()).state
+    given = select(found, wanted, selection, graph.origin.published if graph.origin else NOTHING).state
     pairs = pair(wanted, given)
     if not pairs:
         raise SpecError([_unpaired(graph, wanted, given)])

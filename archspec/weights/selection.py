@@ -10,7 +10,8 @@ from typing import Any
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut, did_you_mean
 from archspec.display import counted
-from archspec.weights.checkpoints import PREFIXES, choose, unwrap, within
+from archspec.language.published import NOTHING, Published
+from archspec.weights.checkpoints import PREFIXES, choose, unwrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def scope(name: str) -> str:
 
 
 def select(
-    found: Mapping[Any, Any], expected: Collection[str], selection: Selection, skip: tuple[str, ...] = ()
+    found: Mapping[Any, Any], expected: Collection[str], selection: Selection, published: Published = NOTHING
 ) -> Selected:
     """The state dict of a network in a checkpoint.
 
@@ -72,7 +73,8 @@ def select(
         expected: the keys to look for.
         selection: what the caller asked for. Without an ``entry``, the only state dict is taken; prefixes of wrappers
             are removed in any case.
-        skip: scopes that the weights may hold beside the network's. Their keys are left out, unless they are expected.
+        published: scopes of the weights to skip, and other names of parts of keys. A key that is expected is neither
+            skipped nor renamed.
 
     Raises:
         SpecError: E823, the checkpoint contains several state dicts; E825, it does not have the entry; E826, no key is
@@ -89,12 +91,25 @@ def select(
             state = _below(state, prefix)
         state = _renamed(state, rename)
         wrappers += removed
-    state, removed = unwrap(state, expected, skip)
     wanted = frozenset(expected)
-    skipped = {key: str(key) for key in state if skip and key not in wanted and within(key, skip)}
-    if skipped:
-        state = {key: value for key, value in state.items() if key not in skipped}
-    return Selected(state, wrappers + removed, outside, tuple(skipped.values()))
+    state, removed = unwrap(state, wanted, published)
+    state, skipped = _as_published(state, wanted, published)
+    return Selected(state, wrappers + removed, outside, skipped)
+
+
+def _as_published(
+    state: Mapping[Any, Any], wanted: frozenset[str], published: Published
+) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
+    """A state dict under the network's names, without the scopes that the spec skips; and the keys skipped."""
+    if published == NOTHING:
+        return state, ()
+    skipped = {key: str(key) for key in state if key not in wanted and published.skips(key)}
+    kept = {}
+    for key, value in state.items():
+        if key not in skipped:
+            name = published.name(key, wanted) if isinstance(key, str) else key
+            kept[key if name in state or name in kept else name] = value
+    return kept, tuple(skipped.values())
 
 
 def _begins(key: object, start: str) -> bool:
