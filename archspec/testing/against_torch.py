@@ -11,6 +11,7 @@ from torch import fx, nn
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.display import counted
 from archspec.emit.fx import emit
+from archspec.graph.blame import fault_at
 from archspec.graph.graph import Graph, Node
 from archspec.operations.shapes import Shape, show_shape
 
@@ -100,7 +101,7 @@ class _Comparison(fx.Interpreter):
         inputs = " and ".join(show_shape(shape) for shape in self.expected.input_shapes(node))
         notes = (f"in {node.name}, from {inputs}",)
         help = "this is a bug in archspec: please report it with the spec"
-        self.found.append(Diagnostic("E704", message, node.span, notes=notes, help=help))
+        self.found.append(fault_at(self.expected, node, "E704", message, notes=notes, help=help))
 
     def refused(self, error: Exception) -> None:
         """Report a node that torch refuses to run."""

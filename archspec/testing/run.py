@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from archspec.analysis.parts import measure_totals
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.fx import emit
+from archspec.graph.blame import fault_at
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.operations.shapes import show_shape
@@ -185,7 +186,8 @@ def run(graph: Graph, model: nn.Module, seed: int = 0) -> list[Diagnostic]:
             raise_interrupt(error)
             told = str(error).strip().partition("\n")[0]
             shown = f"{BATCH}x{show_shape(graph.input)}"
-            return [_fault(f"torch refuses to run the network on {shown}: {told}", _of_network(graph))]
+            message = f"torch refuses to run the network on {shown}: {told}"
+            return [Diagnostic("E706", message, _of_network(graph))]
     faults = _compare_results(graph, results)
     if not faults and not all(result.isfinite().all() for result in results.values()):
         faults = [_first_not_finite(graph, seed)]
@@ -215,8 +217,8 @@ def _first_not_finite(graph: Graph, seed: int) -> Diagnostic:
         search.run(_example(graph, seed))
     node = graph.by_name.get(search.found)
     message = "the output is not finite with the weights as they are initialized"
-    span, notes = (node.span, (f"first in {node.name}",)) if node else (_of_network(graph), ())
-    return Diagnostic("E706", message, span, notes=notes, help=RANGE)
+    notes = (f"first in {node.name}",) if node else ()
+    return fault_at(graph, node, "E706", message, notes=notes, help=RANGE)
 
 
 class _SizeSearch(fx.Interpreter):
@@ -236,16 +238,16 @@ def compare_gradients(graph: Graph, model: nn.Module) -> list[Diagnostic]:
 
     A gradient of zero is correct behind a scale that starts at zero, or a ReLU that passes nothing.
     """
-    spans, faults = {}, []
+    nodes, faults = {}, []
     for node in graph.nodes:
         for name in node.operation.weights(graph.input_shapes(node)):
-            spans[f"{node.name}.{name}" if name else node.name] = node.span
+            nodes[f"{node.name}.{name}" if name else node.name] = node
     for key, parameter in model.named_parameters():
-        span = spans.get(key) or _of_network(graph)
         if parameter.grad is None:
-            faults.append(_defect(f"`{key}` gets no gradient", span))
+            faults.append(fault_at(graph, nodes.get(key), "E705", f"`{key}` gets no gradient", help=OURS))
         elif not parameter.grad.isfinite().all():
-            faults.append(_fault(f"the gradient of `{key}` is not finite", span, RANGE))
+            message = f"the gradient of `{key}` is not finite"
+            faults.append(fault_at(graph, nodes.get(key), "E706", message, help=RANGE))
     return faults[:3]
 
 
@@ -271,7 +273,3 @@ def _of_network(graph: Graph) -> Span | None:
 
 def _defect(message: str, span: Span | None) -> Diagnostic:
     return Diagnostic("E705", message, span, help=OURS)
-
-
-def _fault(message: str, span: Span | None, help: str = "") -> Diagnostic:
-    return Diagnostic("E706", message, span, help=help)

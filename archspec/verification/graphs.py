@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.diagnostics import Diagnostic, Label
+from archspec.graph.blame import fault_at
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
@@ -86,8 +87,10 @@ def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
     if node is None:
         node = graph.by_name.get(list(graph.outputs.values())[-1])
     at = graph.by_name.get(divergence.place)
-    span = graph.written_at("input") if node is None or divergence.place == INPUT else node.span
     cells = [cell for cell in (at.cells if at else ()) if cell.column in divergence.arguments]
     labels = [Label(cell.span, f"the stage's {cell.column}") for cell in cells]
     notes = (f"in {divergence.place}",) if at else ()
-    return Diagnostic("E906", divergence.message, span, labels=tuple(labels), notes=notes)
+    if node is None or divergence.place == INPUT:
+        found = Diagnostic("E906", divergence.message, graph.written_at("input"), labels=tuple(labels), notes=notes)
+        return graph.origin.authors.first([found])[0] if graph.origin else found
+    return fault_at(graph, node, "E906", divergence.message, labels=tuple(labels), notes=notes)
