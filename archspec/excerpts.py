@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.display import display_width
+from archspec.display import counted, display_width
 from archspec.screen import MAX_LISTED, Screen, and_more
 from archspec.wording import tagged
 
@@ -71,7 +71,7 @@ def render_all(diagnostics: Sequence[Diagnostic]) -> str:
     """Diagnostics as text, with an empty line between them; at most :data:`MAX_SHOWN` are shown."""
     shown = [render(diagnostic, IN_PYTHON) for diagnostic in diagnostics[:MAX_SHOWN]]
     more = len(diagnostics) - MAX_SHOWN
-    return "\n\n".join([*shown, *([f"and {more:,} more diagnostics"] if more > 0 else [])])
+    return "\n\n".join([*shown, *([f"and {counted(more, 'more diagnostic')}"] if more > 0 else [])])
 
 
 class Refusal(Exception):

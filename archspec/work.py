@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, Span, SpecError
+from archspec.display import counted
 from archspec.wording import Brief
 
 NODES = 150_000
@@ -107,7 +108,7 @@ class Work:
 
     def _refusal(self, span: Span | None) -> Diagnostic:
         shares = sorted(self.by.items(), key=lambda item: -item[1])
-        message = f"this spec takes more than {self.most:,} steps to compile"
+        message = f"this spec takes more than {counted(self.most, 'step')} to compile"
         told = [f"{steps / self.spent:.0%} for {what}" for what, steps in shares if steps * 100 > self.spent]
         help = f"{LESS[shares[0][0]]}, or raise {MAX_WORK.text}"
         return Diagnostic("E603", message, span, notes=(f"steps: {', '.join(told)}",), help=help, mentions=(MAX_WORK,))

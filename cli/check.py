@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 import click
 
 from archspec import Diagnostic, Outcome, Source
+from archspec.display import counted
 
 from . import options
 from .attempt import status_of
-from .findings import Finding, put_findings
+from .findings import Finding, Told, put_findings
 from .render import DiagnosticPrinter, Terminal
 from .spelling import as_json
-from .streams import put, put_json
+from .streams import put, put_json, say
 
 
 @click.command("check", cls=options.SpecCommand)
@@ -70,12 +71,16 @@ def _once(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, list[Diagnosti
 def _put_text(outcomes: Iterable[Outcome], total: int, changed: bool) -> int:
     """Print each outcome as it comes. Returns the exit status."""
     aside = "; `expect` is ignored with --set" if changed else ""
-    report, safe, valid, status = DiagnosticPrinter(), Terminal.of(sys.stdout).safe, 0, 0
+    report, told, safe, valid, status = DiagnosticPrinter(), Told(), Terminal.of(sys.stdout).safe, 0, 0
     for outcome, diagnostics in _once(outcomes):
         if outcome.valid and outcome.totals:
             valid += 1
             put(f"{safe(outcome.file)}: ok, {outcome.totals}{aside}")
-        report.add(diagnostics)
+        new = told.new(diagnostics, outcome.path)
+        report.add(new)
+        if len(new) < len(diagnostics):
+            again = counted(len(diagnostics) - len(new), "diagnostic")
+            say(report.terminal.safe(f"{outcome.file}: {again} of a file that it reads, shown above"))
         status = max(status, status_of(outcome.diagnostics))
     report.finish(f"{valid} of {total} specs {'is' if valid == 1 else 'are'} valid" if total > 1 else "")
     return status

@@ -59,6 +59,20 @@ class Finding(NamedTuple):
         return [*self.diagnostic.notes, *([f"help: {help}"] if help else [])]
 
 
+class Told:
+    """What was shown of specs that share files: a fault in a file that several of them read is shown once."""
+
+    def __init__(self) -> None:
+        self._shared: set[str] = set()
+
+    def new(self, diagnostics: Iterable[Diagnostic], file: str | None) -> list[Diagnostic]:
+        """The diagnostics of a spec that no earlier spec had."""
+        found = {Finding(diagnostic, file).shared: diagnostic for diagnostic in diagnostics}
+        new = [diagnostic for shared, diagnostic in found.items() if shared not in self._shared]
+        self._shared.update(found)
+        return new
+
+
 def put_findings(form: str, findings: Iterable[Finding]) -> None:
     """Print findings for code hosts: as ``sarif``, or as annotations for ``github``.
 

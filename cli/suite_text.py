@@ -13,7 +13,7 @@ from archspec.display import counted, plain
 from archspec.testing.harness import CASES, NO_TORCH, Case, Outcome, has_torch
 from archspec.testing.update import Update
 
-from .findings import Finding
+from .findings import Finding, Told
 from .render import DiagnosticPrinter, Terminal, render
 from .spelling import as_json
 from .streams import put, put_json, say
@@ -28,6 +28,7 @@ class Text:
     def __init__(self) -> None:
         self.report = DiagnosticPrinter()
         self.tested: list[Outcome] = []
+        self.told = Told()
 
     def put(self, tested: Tested) -> None:
         outcome = tested.outcome
@@ -35,7 +36,8 @@ class Text:
         put(Terminal.of(sys.stdout).safe(f"{outcome.file}: {_verdict(outcome)}"))
         if tested.update and tested.update.changed:
             _put_diff(tested.update.diff())
-        for case, new in _told_once(outcome):
+        for case, diagnostics in _told_once(outcome):
+            new = self.told.new(diagnostics, outcome.path)
             change = case.change if new and not self.report.full else None
             self.report.add(new)
             if change:

@@ -165,7 +165,7 @@ class Totals(Brief):
     def __str__(self) -> str:
         """The size of a network: ``25,557,032 parameters, 4.09 G MACs, 50 layers``."""
         costs = self.costs
-        return f"{costs.params:,} parameters, {short(costs.macs)} MACs, {counted(self.layers, 'layer')}"
+        return f"{counted(costs.params, 'parameter')}, {short(costs.macs)} MACs, {counted(self.layers, 'layer')}"
 
 
 def measure_totals(graph: Graph) -> Totals:

@@ -15,7 +15,7 @@ from archspec.analysis.paths import Paths, count_paths_to
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.text import report_text
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
-from archspec.display import html_table, plain
+from archspec.display import counted, html_table, plain
 from archspec.door import door
 from archspec.graph.graph import Graph
 from archspec.graph.scopes import ambiguous, around, by_name
@@ -135,7 +135,8 @@ class Report:
         return html_table(
             (
                 f"{self.name}{of}: {show_shape(self.input)} to {show_shape(self.output)}",
-                f"{self.totals.layers:,} layers, {blocks:,} residual blocks, {paths} skip paths",
+                f"{counted(self.totals.layers, 'layer')}, {counted(blocks, 'residual block')}, "
+                f"{paths} skip path{'' if paths == '1' else 's'}",
             ),
             [
                 (part.label, part.block, str(part.count or ""), show_shape(part.output), *_figures(part.costs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Diagnostic, Span, SpecError
+from archspec.display import counted
 from archspec.graph.graph import Node
 from archspec.graph.provenance import Provenance
 from archspec.operations.base import Operation
@@ -54,7 +55,8 @@ class Builder:
             raise self._too_many_elements()
 
     def _too_many_elements(self) -> ShapeFault:
-        message = f"the network would have more than {self.limits.elements:,} elements in one value or in its weights"
+        most = counted(self.limits.elements, "element")
+        message = f"the network would have more than {most} in one value or in its weights"
         help = f"lower channels or sizes, or raise {MAX_ELEMENTS.text}"
         return ShapeFault("E602", message, argument="out", help=help, mentions=(MAX_ELEMENTS,))
 
@@ -71,6 +73,6 @@ class Builder:
 
 def too_many_nodes(limit: int, span: Span | None) -> SpecError:
     """The refusal of a network with more nodes than ``limit``."""
-    message = f"the network would have more than {limit:,} nodes"
+    message = f"the network would have more than {counted(limit, 'node')}"
     help = f"lower `count`, or raise {MAX_NODES.text}"
     return SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])

@@ -69,7 +69,9 @@ class ShapeFaults:
             nearer = source.span if source.certain else None
             origin = nearer or env.origin(term)
             if origin != blamed.span:
-                labels.insert(0, Label(origin, f"the {inputs[0].shape[0]} channels come from here"))
+                channels = inputs[0].shape[0]
+                come = f"{counted(channels, 'channel')} come{'s' if channels == 1 else ''} from here"
+                labels.insert(0, Label(origin, f"the {come}"))
         place, ways = blamed.span, MergeWays(inputs, self.lineage)
         if not (blamed.certain and self.authors.own(place.source)):
             nearer = nearer or self.causes.of(ways)

@@ -194,7 +194,9 @@ def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any)
     if base is None:
         raise _nowhere(f"the spec does not write `{dotted(above)}`, so it has no entry {part}", span)
     if isinstance(base, list) and isinstance(part, int):
-        raise _nowhere(f"`{dotted(above)}` has {len(base)} entries, numbered from 0", span)
+        raise _nowhere(
+            f"`{dotted(above)}` has {'1 entry' if len(base) == 1 else f'{len(base)} entries'}, numbered from 0", span
+        )
     raise _nowhere(f"`{dotted(above)}` is {written(base)}, which has no `{cut(part)}`", span)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
-from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank
+from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank, unsplit
 from archspec.operations.traits import Local
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
@@ -61,7 +61,7 @@ class Norm(Local):
         if self.type == "group" and self.group_size is not None and shape[0] % self.group_size:
             raise ShapeFault(
                 "E503",
-                f"{shape[0]} channels do not split into groups of {self.group_size}",
+                f"{unsplit(shape[0])} into groups of {self.group_size}",
                 argument="group_size",
                 help=f"`group_size` must divide {shape[0]}; {math.gcd(shape[0], self.group_size)} does",
                 assumed=shape,

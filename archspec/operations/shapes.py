@@ -6,6 +6,7 @@ import math
 from typing import TypeVar
 
 from archspec.diagnostics import Mention
+from archspec.display import counted
 
 Shape = tuple[int, ...]
 """Channels first, without the batch: ``(C,)`` after flattening, else ``(C, *spatial)``."""
@@ -90,7 +91,8 @@ def spatial_rank(shape: Shape, operation: str) -> int:
     rank = len(shape) - 1
     if rank == 0:
         raise ShapeFault(
-            "E506", f"`{operation}` needs a spatial value, but what reaches it is flat, with {shape[0]} features"
+            "E506",
+            f"`{operation}` needs a spatial value, but what reaches it is flat, with {counted(shape[0], 'feature')}",
         )
     return rank
 
@@ -114,11 +116,16 @@ def show_shape(shape: tuple[float, ...]) -> str:
     return "x".join(map(str, shape))
 
 
+def unsplit(channels: int) -> str:
+    """The beginning of a sentence: ``64 channels do not split``."""
+    return f"{counted(channels, 'channel')} do{'es' if channels == 1 else ''} not split"
+
+
 def groups_fault(channels: int, groups: int, assumed: Shape, help: str = "", *, by_input: bool = True) -> ShapeFault:
     """The fault of channels that do not split into groups; by default those of the input."""
     return ShapeFault(
         "E503",
-        f"{channels} channels do not split into {groups} groups",
+        f"{unsplit(channels)} into {counted(groups, 'group')}",
         argument="groups",
         help=help or f"`groups` must divide {channels}; {math.gcd(channels, groups)} does",
         assumed=assumed,

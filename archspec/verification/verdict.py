@@ -70,7 +70,7 @@ class Keys(Brief):
 
     def __str__(self) -> str:
         """A line: how many there are, and how they differ."""
-        count, params = counted(self.count, "key"), f"{self.params:,} parameters"
+        count, params = counted(self.count, "key"), counted(self.params, "parameter")
         if self.params != self.reference_params:
             params += f", the reference {self.reference_params:,}"
         if self.same:

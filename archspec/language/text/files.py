@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
+from archspec.display import counted
 from archspec.files import regular_file
 from archspec.source import SourceKind
 
@@ -105,4 +106,4 @@ def after(line: int, column: int, passed: str) -> tuple[int, int]:
 
 
 def _too_many_bytes(name: str, size: int, limits: ReadLimits, span: Span | None = None) -> Diagnostic:
-    return Diagnostic("E103", f"`{cut(name)}` has {size:,} bytes; a spec has at most {limits.bytes:,}", span)
+    return Diagnostic("E103", f"`{cut(name)}` has {counted(size, 'byte')}; a spec has at most {limits.bytes:,}", span)

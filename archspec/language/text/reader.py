@@ -15,6 +15,7 @@ import yaml
 from yaml.events import AliasEvent, MappingEndEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent, StreamEndEvent
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Source, Span, cut
+from archspec.display import counted
 from archspec.language.text.document import Document, Path, Place, YamlValue
 from archspec.language.text.files import ReadLimits, after, check_text, unreadable
 from archspec.language.text.scalars import NotFinite, Scalar, ambiguity, read_scalar
@@ -263,11 +264,11 @@ class _EventReader:
         work, steps = self.faults.work, values * STEPS_OF_A_VALUE
         work.spend(READING, steps, self.span(event) if work.spent + steps > work.most else None)  # a span takes time
         if self.count > self.limits.values:
-            message = f"more than {self.limits.values:,} values, counting those that aliases repeat"
+            message = f"more than {counted(self.limits.values, 'value')}, counting those that aliases repeat"
             self.stop(Diagnostic("E103", message, self.span(event)))
 
     def too_deep(self, span: Span) -> NoReturn:
-        self.stop(Diagnostic("E103", f"nested more than {self.limits.depth} levels deep", span))
+        self.stop(Diagnostic("E103", f"nested more than {counted(self.limits.depth, 'level')} deep", span))
 
     def span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
