@@ -41,7 +41,7 @@ class Hints:
             if 2 * min(len(each), len(wanted)) >= CLOSE * (len(each) + len(wanted)):
                 folded[_folded(each)] = each
                 self.left -= len(each)
-        swapped = next((each for each in _swapped(wanted) if each in folded), "")
+        swapped = next((each for each in (wanted, *_swapped(wanted)) if each in folded), "")
         return folded.get(swapped or self._closest(wanted, folded), "")
 
     def _closest(self, wanted: str, words: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     plans = _plan(spec, root, faults)
     _predict(spec, plans, work.limits)
     builder = Builder(spec.input, work)
-    sequences = Sequences(builder, Names(spec.naming, work, scaling.width), faults, spec.authors)
+    sequences = Sequences(builder, Names(spec.naming, faults, scaling.width), faults, spec.authors)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
     value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))

@@ -10,14 +10,14 @@ import keyword
 import re
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Label, Span, SpecError, cut
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.spec import Template
 from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
-from archspec.work import ENTRIES, NAMES, Work
+from archspec.work import ENTRIES, NAMES
 
 POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
@@ -104,18 +104,21 @@ class NameScope:
 class Names:
     """The scopes of one network and the names given so far.
 
-    ``work`` is the budget for making names, and ``scale`` what ``scaled`` does with a width.
+    ``faults`` collects names that no model may have, with which the search for more faults goes on, and has the budget
+    for making names. ``scale`` is what ``scaled`` does with a width.
     """
 
-    def __init__(self, naming: Mapping[str, Template], work: Work, scale: ScaleWidth) -> None:
+    def __init__(self, naming: Mapping[str, Template], faults: Faults, scale: ScaleWidth) -> None:
         self.naming = naming
-        self.work = work
+        self.faults = faults
+        self.work = faults.work
         self.scale = scale
         self.root = NameScope("")
         self._scopes: dict[str, NameScope] = {"": self.root}
         self.opened: list[NameScope] = []
         self._taken: dict[str, Span | None] = {}
         self._checked: set[str] = set()
+        self._refused: set[Span] = set()
 
     def render(self, template: Template, values: Mapping[str, Value]) -> str:
         """The name that a template gives. Raises SpecError where one of its expressions has no value."""
@@ -162,7 +165,7 @@ class Names:
     def take(self, path: str, span: Span | None) -> None:
         """Give a node the name ``path``. Raises SpecError, E304, if the name is taken."""
         if path in self._taken or path in self._scopes:
-            raise _taken_twice(path, span, self._taken.get(path))
+            raise self._twice(path, span, self._taken.get(path))
         self._taken[path] = span
 
     def _claim_scope(self, path: str, span: Span) -> None:
@@ -170,7 +173,7 @@ class Names:
         self.work.spend(NAMES, path.count(".") * (3 + len(path) // ENTRIES), span)
         while path:
             if path in self._taken:
-                raise _taken_twice(path, span, self._taken[path])
+                raise self._twice(path, span, self._taken[path])
             if path not in self._scopes:
                 self._scopes[path] = scope = NameScope(path)
                 self.opened.append(scope)
@@ -180,7 +183,7 @@ class Names:
         """The name of a new node: ``name`` where the step gives one, else by template, position or kind.
 
         Raises:
-            SpecError: E304 for a name that is taken, E305 for one that cannot be an attribute.
+            SpecError: E304, the name is taken.
         """
         automatic = not name
         if automatic:
@@ -193,7 +196,7 @@ class Names:
         if path in self._taken or path in self._scopes:
             template = self._template(operation) if automatic else None
             labels = (Label(template.span, "named by this"),) if template and template.span != span else ()
-            raise _taken_twice(path, span, self._taken.get(path), labels)
+            raise self._twice(path, span, self._taken.get(path), labels)
         self._taken[path] = span
         return path
 
@@ -213,15 +216,24 @@ class Names:
             return scope.label(operation.label, kind, number)
         return self.render(template, {**values, "name": kind, "kind": kind, "n": number, "position": position})
 
+    def _twice(self, path: str, span: Span | None, first: Span | None, labels: tuple[Label, ...] = ()) -> SpecError:
+        """E304; where names were refused, they are all that is said, because other names follow from them."""
+        return SpecError(self.faults) if self._refused else _taken_twice(path, span, first, labels)
+
     def _check(self, name: str, span: Span) -> None:
+        self._checked.add(name)
+        if span in self._refused:  # a template makes many names
+            return
         for part in name.split("."):
             if not NAME_PART.fullmatch(part):
-                message = f"`{cut(name)}` cannot be a name in a model"
-                raise SpecError([Diagnostic("E305", message, span, help=NAME_HELP)])
-            if keyword.iskeyword(part) or part in RESERVED or part.startswith("__"):
+                self.faults.record("E305", f"`{cut(name)}` cannot be a name in a model", span, help=NAME_HELP)
+            elif keyword.iskeyword(part) or part in RESERVED or part.startswith("__"):
                 message = f"`{cut(part)}` cannot be a name: {_why(part)}"
-                raise SpecError([Diagnostic("E305", message, span, help="choose another name")])
-        self._checked.add(name)
+                self.faults.record("E305", message, span, help="choose another name")
+            else:
+                continue
+            self._refused.add(span)
+            return
 
 
 def _why(reserved: str) -> str:

@@ -220,3 +220,19 @@ def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path) -> Non
     found = process.archspec("check", str(tmp_path))
     assert found.returncode == 1
     assert b"error[E803]" in found.stderr
+
+
+@pytest.mark.parametrize("command", [("check",), ("test", "--level", "check")])
+def test_a_fault_in_a_file_that_several_specs_read_is_shown_once(
+    command: tuple[str, ...], here: Path, run: Run
+) -> None:
+    """With the line that leads there; the specs are all at fault."""
+    base = "archspec: 1\nname: base\nstages: {block: basic, count: 1, chanels: 8}\n"
+    Path("base.yaml").write_text(base, encoding="utf-8")
+    for name in ("a", "b", "c"):
+        Path(f"{name}.yaml").write_text(f"archspec: 1\nname: {name}\nextends: base\n", encoding="utf-8")
+    found = run(*command, ".")
+    assert found.status == 1
+    assert found.err.count("error[E301]") == 1
+    assert "at a.yaml:3:10" in found.err
+    assert "1 error; 0 of 4 specs" in found.err

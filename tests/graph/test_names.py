@@ -174,3 +174,18 @@ def test_the_names_of_a_network_are_the_models() -> None:
     model = archspec.build(graph, device="meta")
     assert "layer1.block-0.f-0.0.weight" in model.state_dict()
     assert model(torch.empty(2, 3, 8, 8, device="meta")).shape == (2, 5)
+
+
+def test_all_names_that_no_model_may_have_are_told_together() -> None:
+    """A name of a step, one of a template (once, though it names every block), and nothing that follows from them."""
+    with pytest.raises(archspec.SpecError) as raised:
+        archspec.compile("""archspec: 1
+name: t
+naming: {block: "{index}-"}
+stem:
+  - conv: {out: 4, name: forward}
+  - act: {name: self}
+stages: {block: basic, count: 3, channels: 4}
+""")
+    found = raised.value.diagnostics
+    assert [(each.code, each.span and each.span.line) for each in found] == [("E305", 3), ("E305", 5), ("E305", 6)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -294,3 +295,16 @@ def test_the_form_is_a_graph_of_networkx() -> None:
     assert networkx.is_directed_acyclic_graph(graph)
     last = len(form.steps) - 1
     assert set(networkx.ancestors(graph, last)) == set(range(last))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [("act: silu", 4), ("stages: {block: bottleneck}", 4), ("norm: {type: batch, eps: 0.1}", 4)],
+)
+def test_a_variant_is_at_fault_at_its_own_line(change: str, line: int, tmp_path: Path) -> None:
+    """Where it differs from the reference of its base, and not in the base."""
+    path = tmp_path / "variant.yaml"
+    path.write_text(f"archspec: 1\nname: variant\nextends: resnet20_cifar\n{change}\n", encoding="utf-8")
+    verdict = archspec.verify(path, lambda: archspec.build("resnet20_cifar"), levels=["graph"])
+    (found,) = [each for each in verdict.diagnostics if each.code == "E906"]
+    assert (str(found.span and found.span.source.path), found.span and found.span.line) == (str(path), line)
