@@ -24,9 +24,9 @@ def command(library: bool) -> int:
       # yaml-language-server: $schema=archspec.schema.json
     """
     put_json(editor_schema(of_definitions=library))
-    file, option = ("archspec-library.schema.json", " --library") if library else ("archspec.schema.json", "")
+    file = "archspec-library.schema.json" if library else "archspec.schema.json"
     kind = "file of definitions" if library else "spec"
-    say(f"Save the schema with `archspec schema{option} > {file}`. An editor with a YAML language server then")
-    say(f"completes keys and marks errors in every {kind} in the same folder that begins with this line:")
+    say(f"With this schema in `{file}`, an editor with a YAML language server completes keys and")
+    say(f"marks errors in every {kind} in the same folder that begins with this line:")
     say(f"# yaml-language-server: $schema={file}")
     return 0
