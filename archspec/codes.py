@@ -113,6 +113,7 @@ CODES: dict[str, str] = {
     "W506": "output does not fit the classes",
     "W507": "step after the last layer",
     "W508": "weights depend on the input's size",
+    "W509": "no activation between layers",
     "W820": "weights unwrapped",
     "W821": "weights cast to another dtype",
     "W822": "weights not finite",

@@ -21,7 +21,7 @@ from archspec.graph.parameters import read_setting
 from archspec.graph.provenance import Provenance, Site
 from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
-from archspec.graph.slips import warn_of_head, warn_of_sizes
+from archspec.graph.slips import warn_of_head, warn_of_layers, warn_of_sizes
 from archspec.language.expressions.values import Value
 from archspec.language.extent import extent
 from archspec.language.scaling import Scaling
@@ -73,6 +73,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     outputs = find_outputs(spec, builder.nodes, network.regions, ends, work)
     warn_of_sizes(spec, entered, faults)
     warn_of_head(spec, builder.nodes[start:], faults)
+    warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
     single = not isinstance(spec.document.value.get("outputs"), list)
     return Graph(
         name=spec.name,

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.graph.graph import Node
 from archspec.language.silence import unless_meant
-from archspec.language.spec import Spec
+from archspec.language.spec import NONE, Spec
+from archspec.operations.drop_path import DropPath
 from archspec.operations.shapes import Shape, show_shape
+from archspec.operations.traits import Dropping
 
 
 def warn_of_sizes(spec: Spec, entered: Sequence[Shape], faults: Faults) -> None:
@@ -39,6 +41,30 @@ def warn_of_sizes(spec: Spec, entered: Sequence[Shape], faults: Faults) -> None:
         faults.add(Diagnostic("W505", message, place, help=help))
 
 
+def warn_of_layers(spec: Spec, nodes: Sequence[Node], head: Sequence[Node], faults: Faults) -> None:
+    """Warn of layers without an activation between them, and of a stochastic depth that nothing has."""
+    act, drop = spec.settings["act"].term, spec.settings["drop_path"].term
+    asked = act.constant == NONE and spec.authors.wrote(act.span.source)
+    if asked and sum(n.operation.weighted for n in nodes) > 1 and not any(n.operation.nonlinear for n in nodes):
+        help = unless_meant("W509", "leave `act` out for ReLU")
+        message = "the network has no activation function, so it is linear"
+        faults.add(Diagnostic("W509", message, act.span, help=help))
+        return
+    by_name = {node.name: node for node in head}
+    for node in head:
+        before = by_name.get(node.inputs[0]) if node.operation.of_features and len(node.shape) == 1 else None
+        while before and isinstance(before.operation, Dropping):
+            before = by_name.get(before.inputs[0])
+        if before and before.operation.of_features:
+            message = f"`{before.name}` and `{node.name}` have no activation between them, so one layer can do the same"
+            help = unless_meant("W509", "write `- act` between them")
+            faults.add(Diagnostic("W509", message, node.span or spec.head.span, help=help))
+    asked = isinstance(drop.constant, int | float) and drop.constant > 0 and spec.authors.own(drop.span.source)
+    if asked and not any(isinstance(node.operation, DropPath) for node in nodes):
+        message = "no block reads `drop_path` from here: none has a shortcut"
+        faults.add(Diagnostic("W301", message, drop.span, help="stochastic depth drops the residual beside a shortcut"))
+
+
 def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
     """Warn of a head whose result is not one logit for each class.
 
@@ -53,7 +79,7 @@ def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
         return
     span = last.span or spec.head.span
     if len(shape) > 1 and logits.shape[0] == spec.classes and (last is logits or max(shape[1:]) == 1):
-        if max(shape[1:]) == 1 or logits.operation.name == "linear":
+        if max(shape[1:]) == 1 or logits.operation.of_features:
             message = f"the network returns {show_shape(shape)}, not {spec.classes} values"
             help = unless_meant("W506", "add a `flatten`, before `linear` or at the end")
             faults.add(Diagnostic("W506", message, span, help=help))

@@ -48,7 +48,22 @@ def warn_of_slips(spec: Spec, root: Cursor, faults: Faults) -> None:
             message = f"`scale.{key}` multiplies by {factor:g}"
             help = unless_meant("W306", "a factor is usually between 0.1 and 4")
             faults.record("W306", message, root.document.span(("scale", key)), help=help)
+    _gates(spec, root, faults)
     _unused(root, spec.imported, spec.authors, faults)
+
+
+def _gates(spec: Spec, root: Cursor, faults: Faults) -> None:
+    """Warn of a reduction where the library's blocks take the part that remains."""
+    table = root.get("stages")
+    column = table.get("se") if table else None
+    if column is None or not any(b.span.source.kind == "library" for s in spec.stages for b in s.blocks.entries):
+        return
+    for item in column.children() if isinstance(column.value, list) else (column,):
+        if isinstance(item.value, int | float) and item.value > 1:
+            message = f"`se: {item.value:g}` makes the gate {item.value:g} times as wide as what it scales"
+            help = unless_meant("W306", f"a reduction by {item.value:g} is `se: 1 / {item.value:g}`")
+            faults.record("W306", message, item.span, help=help)
+            return
 
 
 def _input(root: Cursor, size: tuple[int, ...], faults: Faults) -> None:

@@ -38,6 +38,7 @@ class Act(Elementwise):
     name = "act"
     summary = "Activation function, element by element."
     setting = "act"
+    nonlinear = True
 
     type: str = argument("word", "The function.", default="relu", words=tuple(ACTIVATIONS))
 

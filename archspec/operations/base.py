@@ -142,6 +142,10 @@ class Operation:
     """Pairs of arguments that say the same, of which a spec writes one."""
     weighted: ClassVar[bool] = False
     """Whether it is a layer in a paper's count: convolution and linear layers are."""
+    of_features: ClassVar[bool] = False
+    """Whether it is usually applied to a flat list of features, although it also takes maps."""
+    nonlinear: ClassVar[bool] = False
+    """Whether it is an activation function."""
     sums: ClassVar[bool] = False
     """Whether each of its inputs alone is a way through it, as those of an addition are."""
     activation: ClassVar[bool] = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.operations.base import TorchCall, Weight, argument, module_call
+from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Layout, Saved
-from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, spatial_rank
+from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, show_shape, spatial_rank
 from archspec.operations.windows import Windowed, Windows
 
 DEPTHWISE = "depthwise"
@@ -44,6 +44,13 @@ class Conv(Windowed):
         named=(DEPTHWISE,),
     )
     bias: bool = argument("boolean", "Whether a bias is added.", default=False)
+
+    def doubts(self) -> Iterator[Doubt]:
+        axes = zip(*(_axes(size) for size in (self.padding or 0, self.kernel, self.dilation)), strict=False)
+        if any(padding > dilation * (kernel - 1) for padding, kernel, dilation in axes):
+            shown = show_shape(_axes(self.padding or 0)[: 1 if isinstance(self.padding, int) else None])
+            told = f"a padding of {shown} is wider than the kernel's reach"
+            yield Doubt("padding", f"{told}: positions at the border read only zeros", "leave `padding` out")
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
@@ -98,3 +105,8 @@ class Conv(Windowed):
         if padding is None:
             padding = tuple([d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True)])
         return Windows(kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation)
+
+
+def _axes(size: Size) -> tuple[int, ...]:
+    """A size for each of three axes, if it is one number; otherwise as it is."""
+    return size if isinstance(size, tuple) else (size,) * 3

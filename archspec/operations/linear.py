@@ -19,6 +19,7 @@ class Linear(Local):
     summary = "Linear layer; on a spatial value it acts at every position."
     label = "fc{n if n > 1 else ''}"
     weighted = True
+    of_features = True
     activation = True
 
     out: int = argument("integer", "Output features.", minimum=1)

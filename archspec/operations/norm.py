@@ -157,6 +157,9 @@ class Norm(Local):
             told = f"`eps: {self.eps:g}` is not small beside a variance of 1"
             yield Doubt("eps", told, "usual values are 1e-3 to 1e-6")
 
+    def after_logits(self) -> str:
+        return "normalizes the logits"
+
     def unread(self) -> Mapping[str, str]:
         given = f"with `type: {self.type}`"
         unread = {} if self.type == "batch" else {"momentum": given}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archspec.operations.base import TorchCall, argument
+from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Layout
 from archspec.operations.shapes import Numbers, Shape, by_channel, differ
 from archspec.operations.traits import Elementwise
@@ -27,6 +28,10 @@ class Scale(Elementwise):
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         by_channel(self.by, inputs[0], "by")
         return inputs[0]
+
+    def doubts(self) -> Iterator[Doubt]:
+        if self.by == 0:
+            yield Doubt("by", "`by: 0` makes every value 0", "leave the step out to keep the value")
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
         return Bytes(elements=math.prod(output)) if differ(self.by) else NOTHING

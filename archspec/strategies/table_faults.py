@@ -155,6 +155,12 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ("W309", {**rows(basic()), "outputs": ["layer1", "layer1"]}, ("outputs", 1), False),
     ("W505", {**rows(basic(), basic(stride=32), basic(stride=2), basic())}, ("input",), False),
     ("W506", {**rows(basic()), "head": [{"linear": {"out": 5}}]}, ("head", 0, "linear"), True),
+    (
+        "W509",
+        {**rows(basic()), "head": ["flatten", {"linear": {"out": 8}}, {"linear": {"out": 5, "name": "last"}}]},
+        ("head", 2, "linear"),
+        True,
+    ),
     ("W507", {**rows(basic()), "head": ["flatten", {"linear": {"out": 5}}, "act"]}, ("head", 2), False),
     ("W501", {**rows(basic()), "input": [3, 32, 32], "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),
     ("W502", {**rows(basic()), "scale": {"width": 1.3}}, ("scale",), False),

@@ -87,6 +87,24 @@ SLIPS = [
     (FLAT + "linear: {out: classes}, act: {type: relu6}]", "W507"),
     (FLAT + "linear: {out: classes}, dropout]", "W507"),
     (FLAT + "linear: {out: classes}, act: {type: sigmoid}]", ""),
+    (FLAT + "linear: {out: classes}, norm]", "W507"),
+    (FLAT + "linear: {out: 256}, linear: {out: classes}]", "W509"),
+    (FLAT + "linear: {out: 256}, dropout, linear: {out: classes}]", "W509"),
+    (FLAT + "linear: {out: 256}, act, linear: {out: classes}]", ""),
+    (FLAT + "linear: {out: 256}, act, dropout, linear: {out: classes}]", ""),
+    ("act: none", "W509"),
+    ("norm: none", ""),
+    ("drop_path: 0.2\nshortcut: none", "W301"),
+    ("drop_path: 0.2", ""),
+    ("stages: {block: bottleneck, se: 16}", "W306"),
+    ("stages: {block: bottleneck, se: [0, 0, 8, 8]}", "W306"),
+    ("stages: {block: bottleneck, se: 0.0625}", ""),
+    ("head: [conv: {out: 8, kernel: 3, padding: 3}]", "W306"),
+    ("head: [conv: {out: 8, kernel: [3, 1], padding: [1, 1]}]", "W306"),
+    ("head: [conv: {out: 8, kernel: 3, padding: 2}]", ""),
+    ("head: [conv: {out: 8, kernel: 3, dilation: 2, padding: 4}]", ""),
+    ("head: [conv: {out: 8, kernel: 1, padding: 0}]", ""),
+    ("head: [scale: {by: 0}]", "W306"),
 ]
 
 
@@ -102,7 +120,7 @@ def test_a_slip_is_a_warning_that_can_be_silenced(text: str, code: str) -> None:
         assert warning.help
         assert warning.span
         assert warning.span.source.kind == "text"
-        assert code in ("W308", "W309") or f"silence: [{code}]" in warning.help
+        assert code in ("W301", "W308", "W309") or f"silence: [{code}]" in warning.help
     assert codes(f"{spec}silence: [{code or 'W504'}]\n") == []
 
 
