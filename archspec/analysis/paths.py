@@ -222,8 +222,8 @@ def _merges(wiring: Wiring, ends: Collection[int]) -> Steps:
     """The steps from merge to merge, and to the outputs: chains of nodes with one way become one step."""
     reached = [(SOURCE, 0)] * (len(wiring.inputs) + 1)
     found: dict[int, tuple[tuple[int, int], ...]] = {}
-    for position in range(max(ends) + 1):
-        ways, length = wiring.inputs[position], int(wiring.layers[position])
+    for position, (ways, layer) in enumerate(zip(wiring.inputs[: max(ends) + 1], wiring.layers, strict=False)):
+        length = int(layer)
         if len(ways) == 1 and position not in ends:
             start, before = came = reached[ways[0]]
             reached[position] = (start, before + length) if length else came

@@ -91,14 +91,16 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
     fields: list[_Field] = [None] * (len(network.nodes) + 1)
     fields[SOURCE] = (_Interval((0,), (0,), 1),) * (len(network.graph.input) - 1)
     for position, (facts, ways) in enumerate(zip(network.facts, network.ways, strict=True)):
-        sizes = network.nodes[position].shape[1:]
-        value = fields[ways[0]] if len(ways) == 1 else _joined([fields[way] for way in ways], sizes)
+        if len(ways) == 1:
+            value = fields[ways[0]]
+        else:
+            value = _joined([fields[way] for way in ways], network.nodes[position].shape[1:])
         if facts.gates:
             sources = network.sources[position]
             maps = [fields[sources[i]] for i in facts.gates if _is_map(network, position, i)]
             followed = [each for each in maps if not isinstance(each, Everywhere)]
             left_out[position] = len(facts.gates) - len(followed)
-            value = _joined([value, *followed], sizes)
+            value = _joined([value, *followed], network.nodes[position].shape[1:])
         if facts.local or value is None:
             fields[position] = value
         elif facts.reach is None:
@@ -106,7 +108,7 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
         elif isinstance(value, Everywhere) or isinstance(facts.reach, Everywhere):
             fields[position] = Everywhere()
         else:
-            further = _further(value, facts.reach, sizes)
+            further = _further(value, facts.reach, network.nodes[position].shape[1:])
             fields[position] = Everywhere() if any(map(_beyond, further)) else further
     return fields, left_out
 
@@ -140,11 +142,12 @@ def _joined(values: list[_Field], sizes: Shape) -> _Field:
     found = list(different)
     if len(found) == 1:
         return found[0]
+    together: tuple[_Interval, ...]
     if all(_alike(value) for value in found) and _alike(sizes):
         together = (_union([value[0] for value in found], sizes[0]),) * len(found[0])
     else:
         together = tuple(map(_union, zip(*found, strict=True), sizes))
-    return Everywhere() if any(map(_beyond, together)) else together
+    return Everywhere() if _beyond(together[0]) or any(map(_beyond, together[1:])) else together
 
 
 def _alike(axes: tuple[object, ...]) -> bool:
@@ -152,10 +155,10 @@ def _alike(axes: tuple[object, ...]) -> bool:
 
 
 def _union(spans: Sequence[_Interval], size: int) -> _Interval:
-    length = min(math.lcm(*[len(span.firsts) for span in spans]), size, MAX_PATTERN + 1)
-    if length > 1:
-        spans = [span.repeated(length) for span in spans]
     firsts, lasts, shifts = zip(*spans, strict=True)
+    length = min(math.lcm(*map(len, firsts)), size, MAX_PATTERN + 1)
+    if length > 1:
+        firsts, lasts, shifts = zip(*[span.repeated(length) for span in spans], strict=True)
     return _Interval(tuple(map(min, *firsts)), tuple(map(max, *lasts)), max(shifts))
 
 
