@@ -88,8 +88,9 @@ class Enumeration:
 
 def assert_enumerated(graph: archspec.Graph, *, gates: bool = False) -> None:
     enumeration = Enumeration(graph, gates)
-    found = analyze(graph, gates=gates).paths
-    for output in graph.outputs.values():
+    by_output = analyze(graph, gates=gates).paths_by_output
+    for label, output in graph.outputs.items():
+        found = by_output[label]
         paths = enumeration.skip[output]
         branches = frozenset().union(*(path.branches for path in paths))
         assert found.skip_paths == len(paths)
