@@ -61,8 +61,7 @@ def namings() -> list[Entry]:
     found = []
     for name, templates in conventions().value.items():
         whole = {**conventions().value["torchvision"], **templates}
-        summary = f"stages `{whole['stage']}`, blocks `{whole['block']}` in them"
-        found.append({"name": name, "summary": summary, "templates": whole})
+        found.append({"name": name, "summary": whole.pop("summary"), "templates": whole})
     return found
 
 

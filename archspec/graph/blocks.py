@@ -220,14 +220,13 @@ class Blocks:
         values = {**outer.root.values, **builtin, "out_channels": result.shape[0]}
         known = outer.inside(shortcut, ("shortcut",), outer.place.cell)
         inner = Environment(values, span, outer, place=known, written=outer.written)
-        live = tuple(step for step in side if step.when is None or inner.truth(step.when))
-        if not live:
+        if not any(step.when is None or inner.truth(step.when) for step in side):
             return value
         if inner.values["activation_order"] in PRE_ACTIVATED and entered.flow.activated is not None:
             value = entered.flow.activated
         opened = self.sequences.names.open(entered.scope, "shortcut", outer.values, span)
         return self.sequences.steps(
-            live, inner, opened, Flow(OUTSIDE, entered.flow.norm, entered.flow.act), value, False
+            side, inner, opened, Flow(OUTSIDE, entered.flow.norm, entered.flow.act), value, False
         )
 
     def _put_first(self, start: int, end: int) -> None:

@@ -6,7 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
 from archspec.display import counted
 from archspec.graph.block_settings import StagePlan, block_environment, order_before, places_of, setting_in_force
 from archspec.graph.blocks import Blocks
@@ -156,7 +156,26 @@ class _Lowering:
         values = self._values_at(0, 0)
         values["activation_order"] = order = order_before(self.spec, self.plans[0]) if self.plans else "post"
         followed = self.plans and self.plans[0].stage.blocks.at(0).has_layer
-        return self._edge("stem", self.spec.stem, values, LEFT_OUT.get(order, ()) if followed else (), value)
+        omitted = LEFT_OUT.get(order, ()) if followed else ()
+        deep = self.spec.naming.get("deep")
+        nodes = self._to_last_convolution(values, omitted, value) if self.plans and deep and deep.parts else 0
+        return self._edge("stem", self.spec.stem, values, omitted, value, nodes)
+
+    def _to_last_convolution(self, values: dict[str, Value], omitted: tuple[str, ...], value: Node) -> int:
+        """How many nodes a stem has up to its last convolution, if it has several and no step has a name; else 0.
+
+        The stem is tried in a network of its own, because the names of its first nodes depend on its last ones.
+        """
+        work = self.root.work
+        names = Names(self.spec.naming, work, self.sequences.names.scale)
+        builder = Builder(self.spec.input, work)
+        tried = replace(self, sequences=Sequences(builder, names, Faults(work), self.spec.authors))
+        try:
+            tried._edge("stem", self.spec.stem, dict(values), omitted, value)
+        except SpecError:  # which the stem itself will report
+            return 0
+        places = [place for place, node in enumerate(builder.nodes, 1) if node.operation.filters]
+        return places[-1] if len(places) > 1 and names.edge not in names.own_names else 0
 
     def head(self, value: Node) -> Node:
         """The head, which sees the place and the activation order of the last block."""
@@ -171,9 +190,18 @@ class _Lowering:
         return self.plans[stage].at(range(self.plans[stage].count)[index])
 
     def _edge(
-        self, key: str, sequence: Sequence, values: dict[str, Value], omitted: tuple[str, ...], value: Node
+        self,
+        key: str,
+        sequence: Sequence,
+        values: dict[str, Value],
+        omitted: tuple[str, ...],
+        value: Node,
+        deep: int = 0,
     ) -> Node:
-        """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block."""
+        """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block.
+
+        The first ``deep`` nodes are in a scope of their own.
+        """
         names = self.sequences.names
         values["in_channels"] = value.shape[0]
         env = Environment(values, sequence.span, self.root)
@@ -183,6 +211,9 @@ class _Lowering:
                 env.written.update(places_of(self.spec.settings[name], name))
         values.update(norm=norm["type"], act=act["type"])
         scope, start = names.open(names.root, key, values, sequence.span), len(self.sequences.builder.nodes)
+        names.edge = scope.path
+        if deep:
+            names.deepen(scope, values, sequence.span, deep)
         value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
         warn_of_setting(self.sequences.faults, self.spec.settings["norm"], env, self.sequences.builder.nodes[start:])
         return value

@@ -19,7 +19,7 @@ from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
 from archspec.work import ENTRIES, NAMES
 
-POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "head", "before", "after"})
+POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "deep", "head", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
 
 ATTRIBUTES = frozenset(
@@ -116,6 +116,14 @@ class Names:
         self.root = NameScope("")
         self._scopes: dict[str, NameScope] = {"": self.root}
         self.opened: list[NameScope] = []
+        self.own_names: set[str] = set()
+        """The paths of scopes in which a step has a name of its own."""
+        self.edge = ""
+        """The path of the stem, or of the head once that is lowered."""
+        left_out = naming.get("left_out")
+        self.counts_left_out = left_out is not None and left_out.parts == ("counted",)
+        self._deep: tuple[NameScope, NameScope] | None = None
+        self._left = 0
         self._taken: dict[str, Span | None] = {}
         self._checked: set[str] = set()
         self._refused: set[Span] = set()
@@ -135,13 +143,32 @@ class Names:
         An empty template, or none, opens no scope.
         """
         template = self.naming.get(kind)
-        if not name:
+        if name:
+            self.own_names.add(parent.path)
+        else:
             if template is None or not template.parts:
                 return parent
+            parent = self._deepened(parent)
             number, position = parent.count(kind)
             name = self.render(template, {"name": kind, **values, "n": number, "position": position})
             span = _author(template, span)
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span)
+
+    def deepen(self, scope: NameScope, values: Mapping[str, Value], span: Span, nodes: int) -> None:
+        """Put the next nodes of ``scope`` into the scope of a deep stem, which counts as one of its convolutions."""
+        template = self.naming["deep"]
+        number, position = scope.count("conv")
+        name = self.render(template, {"name": "deep", **values, "n": number, "position": position})
+        self._deep, self._left = (scope, self._scope(scope, name, True, _author(template, span))), nodes
+
+    def _deepened(self, scope: NameScope) -> NameScope:
+        return self._deep[1] if self._deep and self._left and scope is self._deep[0] else scope
+
+    def leave_out(self, scope: NameScope) -> None:
+        """Count a step that ``when`` leaves out, if the naming says so."""
+        scope = self._deepened(scope)
+        if self.counts_left_out and scope.positional:
+            scope.position += 1
 
     def _scope(self, parent: NameScope, name: str, positional: bool, span: Span) -> NameScope:
         if not name:
@@ -186,6 +213,9 @@ class Names:
             SpecError: E304, the name is taken.
         """
         automatic = not name
+        if name:
+            self.own_names.add(scope.path)
+        scope, self._left = self._deepened(scope), max(self._left - 1, 0)
         if automatic:
             name = self._automatic(scope, operation, values)
         if name not in self._checked:

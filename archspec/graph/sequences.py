@@ -66,6 +66,7 @@ class Sequences:
         for index, step in enumerate(steps):
             here = env.at(value.shape[0]) if step.reads_width else env
             if step.when is not None and not here.truth(step.when):
+                self.names.leave_out(scope)
                 continue
             if step.has_layer and last is None:
                 last = len(steps) if after else last_layer(steps, index, env)

@@ -50,6 +50,7 @@ INIT = {
 NAMING = {
     "convention": "The convention whose templates hold where this mapping has none. Default: torchvision.",
     "stem": "The template of the scope of the stem. Default: none, so the stem is at the root.",
+    "deep": "The template of the scope of a stem's steps up to the last of several convolutions. Default: none.",
     "head": "The template of the scope of the head. Default: none, so the head is at the root.",
     "stage": "The template of the scope of a stage. Default: layer{stage}.",
     "block": "The template of the scope of a block, inside its stage. Default: {index}.",
@@ -60,6 +61,7 @@ NAMING = {
     "before": "The template of the scope of the steps before a stage. Default: before{stage}.",
     "after": "The template of the scope of the steps after a stage. Default: after{stage}.",
     "step": "The template of a node that would be named after its kind. Default: none.",
+    "left_out": "Whether a step that `when` leaves out keeps its position, as an nn.Identity would. Default: not-counted.",
 }
 OF_AN_OPERATION = "The template of the name of a `{word}`. Default: its kind, numbered where it occurs again."
 

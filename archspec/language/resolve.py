@@ -45,6 +45,9 @@ class Import(NamedTuple):
     by_spec: bool
 
 
+NO_TEMPLATES = ("convention", "summary")
+"""The keys of a naming that are not templates."""
+
 NO_TABLE = "write a stage table, or `stages: []` for a network without stages"
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
@@ -224,7 +227,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
         faults.record("E302", message, chosen.span, found_word.hint, help=help)
     for layer in (known.get(chosen.value) if chosen else None, written):
         items = layer.filled() if layer and isinstance(layer.value, dict) else {}
-        found |= {key: read_template(item, faults) for key, item in items.items() if key != "convention"}
+        found |= {key: read_template(item, faults) for key, item in items.items() if key not in NO_TEMPLATES}
     return found
 
 
@@ -232,6 +235,7 @@ def _naming(cursor: Cursor | None, imported: tuple[Document, ...], faults: Fault
 def _resnets() -> Mapping[str, Template]:
     """The templates of torchvision's ResNet."""
     faults = Faults(Work())
-    found = {key: read_template(item, faults) for key, item in conventions().child("torchvision").filled().items()}
+    written = conventions().child("torchvision").filled()
+    found = {key: read_template(item, faults) for key, item in written.items() if key not in NO_TEMPLATES}
     faults.raise_errors()
     return found

@@ -25,7 +25,10 @@ from archspec.operations.discovery import operations
 
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]*$(?!\n)"
 DEFINITION_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$(?!\n)"
-SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fragment", "before", "after", "step")
+SCOPES = (
+    *("stem", "deep", "head", "stage", "block", "residual", "shortcut"),
+    *("layer", "fragment", "before", "after", "step"),
+)
 INITIALIZERS = ("he-fan-out", "he-fan-in", "xavier", "normal", "truncated-normal", "torch")
 EXPECTATIONS = ("params", "macs", "activations", "layers", "skip_paths", "receptive_field")
 SILENCED_CODE: Schema = {"type": "string", "enum": [*SILENCED]}
@@ -47,7 +50,9 @@ def library_schema() -> Schema:
     """The schema of a file of definitions, such as ``import`` names."""
     keys = _spec_keys()
     kept = ("archspec", "summary", "notes", "blocks", "shortcuts", "fragments", "import")
-    conventions = typed("object", "Conventions for names, by name.", additionalProperties=keys["naming"])
+    templates = {**keys["naming"]["properties"], "summary": typed("string", "One sentence for people.")}
+    convention = {**keys["naming"], "properties": templates}
+    conventions = typed("object", "Conventions for names, by name.", additionalProperties=convention)
     properties = {**{key: keys[key] for key in kept}, "naming": conventions}
     return {"$schema": DIALECT, **mapping(properties, required=["archspec"]), "$defs": _definitions()}
 
@@ -64,9 +69,6 @@ def _spec_keys() -> Schema:
         "bias": one_of("torch", "zero"),
         "zero_init_residual": typed("boolean null"),
     }
-    naming = described({key: nullable(text) for key in ("convention", *SCOPES)}, descriptions.NAMING)
-    for word in operations():
-        naming[word] = {**nullable(text), "description": descriptions.OF_AN_OPERATION.format(word=word)}
 
     def part(where: str) -> Schema:
         description = f"The part {where} the stages: a fragment's name, `{{use: name, ...}}` or a sequence."
@@ -102,7 +104,7 @@ def _spec_keys() -> Schema:
         **described({key: nullable(_setting(key)) for key in SETTINGS}, descriptions.SETTINGS),
         "scale": mapping(described(scale, descriptions.SCALE), "object null", "Scaling of widths and depths."),
         "init": mapping(described(init, descriptions.INIT), "object null", "How weights start."),
-        "naming": mapping(naming, "string object null", "Templates for scopes and keys, or the name of a convention."),
+        "naming": mapping(_naming(), "string object null", "Templates for scopes and keys, or a convention."),
         "outputs": typed("string array null", "Scopes whose results the model returns.", items=text, minItems=1),
         "weights": _weights(),
         "blocks": named("block", "Blocks of this spec."),
@@ -122,6 +124,13 @@ def _weights() -> Schema:
     aliases = typed("object null", told, maxProperties=100, additionalProperties=typed("string null", minLength=1))
     keys = {"skip": skip, "aliases": aliases}
     return mapping(keys, "object null", "What published files of weights hold and how they call it.")
+
+
+def _naming() -> Schema:
+    text = nullable(typed("string"))
+    found = {**dict.fromkeys(("convention", *SCOPES), text), "left_out": one_of("counted", "not-counted")}
+    named = {word: {**text, "description": descriptions.OF_AN_OPERATION.format(word=word)} for word in operations()}
+    return {**described(found, descriptions.NAMING), **named}
 
 
 def _setting(key: str) -> Schema:

@@ -92,7 +92,18 @@ def test_a_naming_is_listed_whole(run: Run) -> None:
     namings = {entry["name"]: entry["templates"] for entry in run("list", "namings", "--format", "json").json}
     assert namings["torchvision"]["stage"] == namings["timm"]["stage"] == "layer{stage}"
     assert namings["sequential"]["stem"] == "features"
+    assert (namings["torchvision"]["deep"], namings["timm"]["deep"]) == ("", "conv{n}")
+    assert not any("summary" in templates for templates in namings.values())
     assert namings["sequential"]["shortcut"] == "downsample"  # not written there: the default
+
+
+def test_every_naming_says_what_tells_it_apart(run: Run) -> None:
+    summaries = {entry["name"]: entry["summary"] for entry in run("list", "namings", "--format", "json").json}
+    assert len(set(summaries.values())) == len(summaries)
+    out = run("list", "namings").out
+    for name, summary in summaries.items():
+        assert summary.endswith("."), name
+        assert f"{name}: {summary}" in out
 
 
 # -- schema ------------------------------------------------------------------------------------------------------------

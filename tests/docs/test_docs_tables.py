@@ -156,13 +156,25 @@ def initialisers(rows: Rows) -> None:
 def templates(rows: Rows) -> None:
     """The scopes, and their templates by torchvision's naming."""
     assert firsts(rows) == [*SCOPES]
-    default = conventions().value["torchvision"]
+    default = {key: text for key, text in conventions().value["torchvision"].items() if key in SCOPES}
     assert {words(row[0])[0]: row[1].strip("`") for row in rows if row[1]} == {k: v for k, v in default.items() if v}
 
 
 @table("Conventions")
 def naming_conventions(rows: Rows) -> None:
     assert firsts(rows) == list(conventions().value)
+
+
+@table("Keys by convention")
+def keys_by_convention(rows: Rows) -> None:
+    """Each row is one node of ResNet-50-D, by its name under each convention."""
+    nodes = [
+        archspec.compile(archspec.load("resnet50d", overrides=[f"naming={name}"])).by_name
+        for name in ("torchvision", "sequential", "timm")
+    ]
+    for row in rows:
+        found = [known[cell.strip("`")] for known, cell in zip(nodes, row[1:], strict=True)]
+        assert len({(node.operation, node.shape) for node in found}) == 1, row
 
 
 @table("What can be expected")

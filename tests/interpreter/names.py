@@ -12,6 +12,7 @@ from tests.interpreter.reading import Refused, conventions
 
 DEFAULTS = {
     "stem": "",
+    "deep": "",
     "head": "",
     "stage": "layer{stage}",
     "block": "{index}",
@@ -22,7 +23,7 @@ DEFAULTS = {
     "before": "before{stage}",
     "after": "after{stage}",
 }
-BY_POSITION = {"stem", "head", "residual", "shortcut", "layer", "before", "after"}
+BY_POSITION = {"stem", "deep", "head", "residual", "shortcut", "layer", "before", "after"}
 NUMBERED = {"conv", "bn", "gn", "ln", "inorm"}
 """Kinds whose first node has a number too: convolutions and norms."""
 SHORT = {"linear": "fc"}
@@ -68,12 +69,18 @@ class Naming:
         own = {key: value for key, value in given.items() if key != "convention" and value is not None}
         self.templates = {**DEFAULTS, **conventions()[convention], **own}
         self._counts: dict[str, Counts] = {}
+        self.own_names: set[str] = set()
+        """The paths in which a step has a name of its own."""
+        self._outer, self._deep, self._left = Scope(), Scope(), 0
 
     def _count(self, path: str) -> Counts:
         return self._counts.setdefault(path, Counts())
 
     def node(self, scope: Scope, operation: str, kind: str, names: Names, own: str | None) -> str:
         """The full name of a node."""
+        if own is not None:
+            self.own_names.add(scope.path)
+        scope, self._left = self._deepened(scope), max(self._left - 1, 0)
         if own is not None:
             return scope.join(own)
         n, position = self._count(scope.path).take(kind)
@@ -93,12 +100,30 @@ class Naming:
         written = self.templates[kind]
         ordered = kind in BY_POSITION and written != ""
         if own is not None:
+            self.own_names.add(inside.path)
             return self._opened(inside.join(own), ordered)
         if written == "":
             return inside
+        inside = self._deepened(inside)
         n, position = self._count(inside.path).take(kind)
         name = template(written, names.with_(n=n, position=position, name=called or kind))
         return self._opened(inside.join(name), ordered) if name else inside
+
+    def deepen(self, scope: Scope, names: Names, nodes: int) -> None:
+        """Put the next nodes of the stem into a scope that counts as one of its convolutions."""
+        if nodes:
+            n, position = self._count(scope.path).take("conv")
+            name = template(self.templates["deep"], names.with_(n=n, position=position, name="deep"))
+            self._outer, self._deep, self._left = scope, self._opened(scope.join(name), True), nodes
+
+    def _deepened(self, scope: Scope) -> Scope:
+        return self._deep if self._left and scope.path == self._outer.path else scope
+
+    def leave_out(self, scope: Scope) -> None:
+        """A step that its condition leaves out: some namings count it."""
+        scope = self._deepened(scope)
+        if self.templates.get("left_out") == "counted" and scope.by_position:
+            self._count(scope.path).position += 1
 
     def _opened(self, path: str, by_position: bool) -> Scope:
         parts = path.split(".")
@@ -112,4 +137,5 @@ class Naming:
 
     def named(self, inside: Scope, own: str) -> Scope:
         """The scope that a name alone opens: of a sequence, or of a branch."""
+        self.own_names.add(inside.path)
         return self._opened(inside.join(own), False)

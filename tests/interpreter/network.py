@@ -26,6 +26,7 @@ from tests.interpreter.steps import (
     laid_out,
     left,
     norm_setting,
+    to_last_convolution,
 )
 from tests.interpreter.table import Stage, Table, table
 
@@ -114,7 +115,10 @@ class Interpreter:
         site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file)
         last = STEM.get(order, PLAIN) if kind == "stem" and self._layered() else PLAIN
         make = Sequence(self.plan, self.naming, self.base, last=last)
-        return laid_out(make, self.document.get(kind, default), site, value)
+        written = self.document.get(kind, default)
+        if kind == "stem" and self.naming.templates["deep"]:
+            self.naming.deepen(site.scope, names, to_last_convolution(make, written, site, value))
+        return laid_out(make, written, site, value)
 
     def _layered(self) -> bool:
         """Whether the first block contains a layer."""

@@ -40,6 +40,7 @@ NAMINGS: tuple[Any, ...] = (
         "after": "c{position}_{n}",
     },
     {"block": "k{n}_{position}_{channels}", "shortcut": "t{n}_{position}{name}", "layer": "{name}{position}"},
+    {"stem": "in{position}", "deep": "c{n}_{position}", "residual": "r", "layer": "", "left_out": "counted"},
     {"residual": "res{number}", "block": "{position}", "shortcut": "", "fragment": ""},
     {
         "stem": "features",

@@ -145,6 +145,7 @@ class Sequence:
         given = {key: item for key, item in (given or {}).items() if item is not None}
         here = self._at(site, value)
         if not truth(given.pop("when", True), here.names):
+            self.naming.leave_out(site.scope)
             return value
         own = given.pop("name", None)
         if name == "sequence":
@@ -292,6 +293,18 @@ def laid_out(make: Sequence, steps: Any, site: Site, value: int) -> int:
     return make.written(steps, site, value)
 
 
+def to_last_convolution(make: Sequence, steps: Any, site: Site, value: int) -> int:
+    """How many nodes steps make up to their last convolution, if they have several and give no names; else 0."""
+    plan, naming = make.plan.fork(), copy.deepcopy(make.naming)
+    try:
+        laid_out(replace(make, plan=plan, naming=naming, layers=[]), steps, site, value)
+    except Refused:
+        return 0
+    made = plan.nodes[len(make.plan.nodes) :]
+    places = [place for place, node in enumerate(made, 1) if node.operation.word == "conv"]
+    return places[-1] if len(places) > 1 and site.scope.path not in naming.own_names else 0
+
+
 def holds_layer(steps: Any, file: File) -> bool:
     """Whether steps, or the fragments that they call, contain a layer."""
     if isinstance(steps, list):
@@ -311,4 +324,4 @@ def holds_layer(steps: Any, file: File) -> bool:
     )
 
 
-__all__ = ["AFTER", "LAYERS", "STEM", "Sequence", "Settings", "Site", "called", "laid_out"]
+__all__ = ["AFTER", "LAYERS", "STEM", "Sequence", "Settings", "Site", "called", "laid_out", "to_last_convolution"]

@@ -214,7 +214,7 @@ def names(text: str) -> list[str]:
 
 def test_conventions_and_templates_over_them() -> None:
     assert "layer1.0.conv1" in names("")
-    assert "features.1.block.0.0" in names("naming: sequential\n")
+    assert "features.1.0.0" in names("naming: sequential\n")
     assert "features.1.conv.0.0" in names("naming: {convention: sequential, residual: conv}\n")
     assert "trunk.block1-0.f.conv_a" in names(
         'naming: {stage: trunk, block: "block{stage}-{index}", residual: f, conv: "conv_{letter(n - 1)}"}\n'
