@@ -61,7 +61,7 @@ NAMING = {
     "before": "The template of the scope of the steps before a stage. Default: before{stage}.",
     "after": "The template of the scope of the steps after a stage. Default: after{stage}.",
     "step": "The template of a node that would be named after its kind. Default: none.",
-    "left_out": "Whether a step that `when` leaves out keeps its position, as an nn.Identity would. Default: not-counted.",
+    "left_out": "Whether a step that `when` leaves out keeps its position, as nn.Identity would. Default: not-counted.",
 }
 OF_AN_OPERATION = "The template of the name of a `{word}`. Default: its kind, numbered where it occurs again."
 
