@@ -166,10 +166,9 @@ class _Lowering:
 
         The stem is tried in a network of its own, because the names of its first nodes depend on its last ones.
         """
-        work = self.root.work
-        names = Names(self.spec.naming, work, self.sequences.names.scale)
-        builder = Builder(self.spec.input, work)
-        tried = replace(self, sequences=Sequences(builder, names, Faults(work), self.spec.authors))
+        faults, builder = Faults(self.root.work), Builder(self.spec.input, self.root.work)
+        names = Names(self.spec.naming, faults, self.sequences.names.scale)
+        tried = replace(self, sequences=Sequences(builder, names, faults, self.spec.authors))
         try:
             tried._edge("stem", self.spec.stem, dict(values), omitted, value)
         except SpecError:  # which the stem itself will report

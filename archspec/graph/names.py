@@ -120,9 +120,8 @@ class Names:
         """The paths of scopes in which a step has a name of its own."""
         self.edge = ""
         """The path of the stem, or of the head once that is lowered."""
-        left_out = naming.get("left_out")
-        self.counts_left_out = left_out is not None and left_out.parts == ("counted",)
-        self._deep: tuple[NameScope, NameScope] | None = None
+        self.counts_left_out = "left_out" in naming and naming["left_out"].parts == ("counted",)
+        self._deep = (self.root, self.root)
         self._left = 0
         self._taken: dict[str, Span | None] = {}
         self._checked: set[str] = set()
@@ -156,13 +155,12 @@ class Names:
 
     def deepen(self, scope: NameScope, values: Mapping[str, Value], span: Span, nodes: int) -> None:
         """Put the next nodes of ``scope`` into the scope of a deep stem, which counts as one of its convolutions."""
-        template = self.naming["deep"]
         number, position = scope.count("conv")
-        name = self.render(template, {"name": "deep", **values, "n": number, "position": position})
-        self._deep, self._left = (scope, self._scope(scope, name, True, _author(template, span))), nodes
+        name = self.render(self.naming["deep"], {"name": "deep", **values, "n": number, "position": position})
+        self._deep, self._left = (scope, self._scope(scope, name, True, _author(self.naming["deep"], span))), nodes
 
     def _deepened(self, scope: NameScope) -> NameScope:
-        return self._deep[1] if self._deep and self._left and scope is self._deep[0] else scope
+        return self._deep[1] if self._left and scope is self._deep[0] else scope
 
     def leave_out(self, scope: NameScope) -> None:
         """Count a step that ``when`` leaves out, if the naming says so."""
