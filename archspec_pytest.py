@@ -41,14 +41,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Add what is named to what pytest collects: the option always, the ini key unless paths are given by hand."""
-    asked = [_absolute(config, name) for name in config.getoption("--archspec")]
-    for path in asked:
-        if not path.exists():
-            raise pytest.UsageError(f"--archspec: there is no `{path}`")
+    asked = [(_absolute(config, name), "--archspec") for name in config.getoption("--archspec")]
+    by_key = [(path, f"the key `archspec` in {_inifile(config)}") for path in config.getini("archspec")]
+    for path, named_by in (*asked, *by_key):
+        _check(path, named_by)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
-        asked += [path for path in config.getini("archspec") if path.exists()]
+        asked += by_key
     given = [_absolute(config, argument.partition("::")[0]) for argument in config.args]
-    config.args += [str(path) for path in asked if not any(path.is_relative_to(each) for each in given)]
+    config.args += [str(path) for path, _ in asked if not any(path.is_relative_to(each) for each in given)]
+
+
+def _inifile(config: pytest.Config) -> str:
+    """The file of the ini key, as pytest shows it."""
+    return os.path.relpath(config.inipath, config.invocation_params.dir) if config.inipath else "the configuration"
+
+
+def _check(path: Path, named_by: str) -> None:
+    """Refuse a path that has no specs: a suite that tests nothing would pass.
+
+    Raises:
+        pytest.UsageError: it does not exist, or has no specs.
+    """
+    if not path.exists():
+        advice = "; it takes folders and files, and no patterns" if {"*", "?", "["} & {*str(path)} else ""
+        raise pytest.UsageError(f"{named_by}: there is no `{path}`{advice}")
+    from archspec.testing.find import find_yaml, is_spec  # only where specs are asked for
+
+    locked: list[str] = []
+    if path.is_dir() and not any(map(is_spec, find_yaml(path, locked))) and not locked:
+        raise pytest.UsageError(f"{named_by}: the folder `{path}` has no specs, which end in .yaml or .yml")
+    if path.is_file() and not (path.suffix in SUFFIXES and is_spec(path)):
+        raise pytest.UsageError(f"{named_by}: `{path}` is not a spec, a .yaml file with `archspec:` at the top")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
@@ -135,10 +158,18 @@ class SpecItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if not isinstance(excinfo.value, Failed):
             return super().repr_failure(excinfo, style)
-        from archspec_cli.inert import inert  # only for a failure
-        from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`; only for a failure
+        from _pytest._code import code  # only for a failure: what pytest can send to another process
 
-        return inert("\n\n".join(render(each, Terminal()) for each in excinfo.value.diagnostics))
+        from archspec_cli.inert import inert  # likewise
+        from archspec_cli.render import Terminal, render  # type: ignore[import-not-found]  # in the folder `cli`; likewise
+
+        found = excinfo.value.diagnostics
+        text = inert("\n\n".join(render(each, Terminal()) for each in found))
+        first = next(each for each in found if each.severity == "error")
+        # The summary shows this beside the name of the test, which has the file.
+        told = inert(f"{first.code}: {first.message}{f' ({first.hint})' if first.hint else ''}")
+        entries = code.ReprTraceback([code.ReprEntryNative([f"{text}\n"])], None, "native")
+        return code.ReprExceptionInfo(entries, code.ReprFileLocation(str(self.path), self.line, told))
 
 
 class Failed(Exception):

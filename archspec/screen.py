@@ -160,7 +160,7 @@ def _listing(block: Listing, screen: Screen) -> Iterator[str]:
         yield from paragraph(block.title, screen)
         yield from _table(TextTable(block.rows[:MAX_LISTED], indent=block.indent), screen)
     if len(block.rows) > MAX_LISTED:
-        yield f"{block.indent}{and_more(len(block.rows) - MAX_LISTED, screen.rest)}"
+        yield from paragraph(f"{block.indent}{and_more(len(block.rows) - MAX_LISTED, screen.rest)}", screen)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

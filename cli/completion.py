@@ -19,6 +19,9 @@ TRY = {
     "fish": "archspec completion fish | source",
 }
 
+SPLIT = ('string split ","', 'string split --max 1 ","')
+"""What click's script for fish does with a line, which cuts a description at its first comma; and what it must do."""
+
 
 @click.command("completion")
 @click.argument("shell", metavar="bash|zsh|fish", type=Word("shell", INSTALL))
@@ -35,7 +38,8 @@ def command(ctx: click.Context, shell: str) -> int:
     if kind is None:
         raise click.UsageError(f"the installed click has no completion for {shell}", ctx)
     completion = kind(ctx.find_root().command, {}, "archspec", "_ARCHSPEC_COMPLETE")
-    script = completion.source_template % completion.source_vars()  # `source()` would run the shell to get its version
+    template = completion.source_template.replace(*SPLIT) if shell == "fish" else completion.source_template
+    script = template % completion.source_vars()  # `source()` would run the shell to get its version
     first, _, rest = script.lstrip("\n").partition("\n")
     comments = f"# For this shell only: {TRY[shell]}\n# For all shells: {INSTALL[shell]}"
     # zsh wants its `#compdef` line first.

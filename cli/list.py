@@ -19,11 +19,12 @@ from archspec.language.terms import Cursor
 from archspec.language.text.locate import zoo_names
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.screen import TextTable
 from archspec.work import Work
 
 from . import options
-from .streams import put, put_json
-from .tables import put_table
+from .streams import put_json
+from .tables import put_blocks, put_table
 
 Entry = dict[str, Any]
 
@@ -113,10 +114,8 @@ def command(section: str | None, form: str) -> int:
         _put_details(SECTIONS[section][1]())
     else:
         for title, make in SECTIONS.values():
-            put(f"{title}:")
-            put_table([(entry["name"], entry["summary"]) for entry in make()], indent="  ")
-            put("")
-        put(f"`archspec list SECTION` shows more. The sections are {', '.join(SECTIONS)}.")
+            put_blocks([f"{title}:", TextTable([(e["name"], e["summary"]) for e in make()], indent="  "), ""])
+        put_blocks([f"`archspec list SECTION` shows more. The sections are {', '.join(SECTIONS)}."])
     return 0
 
 
@@ -136,7 +135,7 @@ def _put_details(entries: list[Entry]) -> None:
         put_table([(entry["name"], entry["summary"]) for entry in entries])
         return
     for number, (entry, below) in enumerate(zip(entries, rows, strict=True)):
-        put(("\n" if number else "") + f"{entry['name']}: {entry['summary']}")
+        put_blocks([*([""] if number else []), f"{entry['name']}: {entry['summary']}"])
         if below:
             put_table(below, indent="  ")
 

@@ -20,7 +20,7 @@ from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.language.spec import Spec
 from archspec.language.text.files import ReadLimits, decode
-from archspec.language.text.locate import open_spec, zoo_names
+from archspec.language.text.locate import SUFFIXES, open_spec, zoo_names
 from archspec.testing.find import find_specs, find_yaml, is_spec
 from archspec.wording import reason_of
 from archspec.work import Limits
@@ -46,6 +46,7 @@ class SpecCommand(click.Command):
     """A command that reads specs. It exits with 1 for a refused spec, and with 3 if the environment is at fault."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _refuse_file_as_option(ctx, args)
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter:
@@ -63,6 +64,15 @@ class SpecCommand(click.Command):
             found = faults_of(error, named)
         refuse(found, named, str(ctx.params.get("form", "")))
         return status_of(found)
+
+
+def _refuse_file_as_option(ctx: click.Context, args: list[str]) -> None:
+    """Refuse the name of a file that would be read as options, such as `-x.yaml` from `*.yaml`."""
+    before = args[: args.index("--")] if "--" in args else args
+    for name in before:
+        if name.startswith("-") and name.endswith(SUFFIXES) and os.path.lexists(name):
+            hint = f"write `{shlex.quote(os.path.join(os.curdir, name))}`, or `--` before the names of files"  # noqa: PTH118  # pathlib drops the dot
+            raise click.UsageError(f"the name of the file `{cut(name)}` begins with `-`, as options do; {hint}", ctx)
 
 
 # -- specs -----------------------------------------------------------------------------------------------------------

@@ -181,7 +181,9 @@ def run(graph: Graph, model: nn.Module, seed: int = 0) -> list[Diagnostic]:
     with _own_randomness(seed):
         try:
             results = _by_label(graph, model.train()(_example(graph, seed)))
-            sum(result.float().sum() for result in results.values()).backward()  # type: ignore[union-attr]
+            total = torch.stack([result.float().sum() for result in results.values()]).sum()
+            if total.requires_grad:  # a network without parameters has nothing to train
+                total.backward()
         except RuntimeError as error:
             raise_interrupt(error)
             told = str(error).strip().partition("\n")[0]

@@ -187,6 +187,25 @@ def test_a_network_without_weights_is_saved_and_loaded() -> None:
     assert reload(bare, archspec.build(bare)) == []
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "stem: [act]\nstages: []\nhead: [flatten]",
+        "stem: [pool: {type: max, kernel: 2}]\nstages: []\nhead: [flatten]",
+        "stem: [norm: {affine: false}]\nstages: []\nhead: [flatten]",
+        "stem: [scale: {by: 2}]\nstages: []\nhead: [flatten]",
+    ],
+)
+def test_a_network_without_parameters_passes(steps: str) -> None:
+    """There is nothing to train, and that is no fault."""
+    outcome = examine(f"archspec: 1\nname: none\ninput: [3, 8, 8]\nclasses: 2\n{steps}\n", level="run")
+    if outcome.graph is None:  # a spelling that the language does not have proves nothing
+        pytest.fail(str(outcome))
+    assert outcome.totals is not None
+    assert outcome.totals.costs.params == 0
+    assert [case.name for case in outcome.cases if case.passed][-1] == "pass", str(outcome)
+
+
 def test_a_weight_without_a_gradient_is_found(graph: Graph, model: fx.GraphModule) -> None:
     assert run(graph, model) == []
     model.layer2.register_forward_hook(lambda module, args, result: result.detach())

@@ -161,3 +161,49 @@ def test_the_plugin_imports_nothing_of_its_own() -> None:
     code = "import pytest, sys; before = set(sys.modules); import archspec_pytest; print(set(sys.modules) - before)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path("/"), check=True)
     assert found.stdout == "{'archspec_pytest'}\n"
+
+
+# -- what is named and is not there ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [(), ("test_own.py",), ("-k", "own")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("netz", "there is no `*netz`"),
+        ("nets nowhere/deep", "there is no `*nowhere/deep`"),
+        ("nets/*.yml", "there is no `*nets/[*].yml`; it takes folders and files, and no patterns"),
+        ("empty", "the folder `*empty` has no specs, which end in .yaml or .yml"),
+        ("only", "the folder `*only` has no specs, *"),
+        ("nets/mkdocs.yml", "`*nets/mkdocs.yml` is not a spec, *"),
+        ("test_own.py", "`*test_own.py` is not a spec, *"),
+    ],
+)
+def test_an_ini_key_that_finds_nothing_is_an_error(
+    suite: pytest.Pytester, value: str, said: str, arguments: tuple[str, ...]
+) -> None:
+    suite.mkdir("empty")
+    (suite.mkdir("only") / "mkdocs.yml").write_text("site_name: docs\n")
+    suite.makeini(f"[pytest]\narchspec = {value}\n")
+    result = run(suite, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: the key `archspec` in tox.ini: {said}"])
+
+
+@pytest.mark.parametrize(("value", "said"), [("netz", "there is no `*netz`"), ("empty", "*`*empty` has no specs, *")])
+def test_an_option_that_finds_nothing_is_an_error(suite: pytest.Pytester, value: str, said: str) -> None:
+    suite.mkdir("empty")
+    result = run(suite, "--archspec", value)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --archspec: {said}"])
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "1")])
+def test_the_summary_has_the_place_once(suite: pytest.Pytester, more: tuple[str, ...]) -> None:
+    result = suite.runpytest_subprocess("-p", "no:cacheprovider", "--archspec", "nets", *more)
+    lines = [line for line in result.stdout.lines if line.startswith("FAILED ")]
+    assert len(lines) == 2
+    for line in lines:
+        assert line.count(".yaml") == 1
+        assert re.match(r"FAILED nets/\w+\.yaml::\S+ - E\d{3}: ", line)
+    result.stdout.fnmatch_lines(["nets/wrong.yaml:9:11: error[[]E701[]]: *", "  9 |   params: 7  # seven"])
