@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
 import networkx
 
@@ -52,9 +52,13 @@ def _named(dag: networkx.DiGraph, to: Hashable) -> Hashable:
 
 
 def _last(dag: networkx.DiGraph) -> Hashable:
-    """The only node that nothing reads."""
+    """The last output that the graph names, or the only node that nothing reads."""
     if not len(dag):
         raise _refused("the graph has no nodes")
+    outputs = dag.graph.get("outputs")
+    if isinstance(outputs, Mapping) and outputs and (last := list(outputs.values())[-1]) in dag:
+        named: Hashable = last
+        return named
     found: list[Hashable] = [name for name, readers in dag.out_degree() if not readers]
     if len(found) > 1:
         message = f"paths lead to one node, and {counted(len(found), 'node')} of the graph are read by none: "

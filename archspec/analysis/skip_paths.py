@@ -30,13 +30,14 @@ def skip_paths(
 
     Args:
         dag: the graph, a ``networkx.DiGraph`` or ``MultiDiGraph``.
-        to: the node to which paths are counted; by default the only one that nothing reads.
+        to: the node to which paths are counted; by default the last of ``dag.graph["outputs"]``, which
+            :meth:`archspec.Graph.to_networkx` sets, and in a graph without these the only node that nothing reads.
         lengths: whether the distributions of lengths are computed; by default up to 2,000 residual blocks.
         gates: whether the edges of gates count as ways.
 
     Raises:
-        SpecError: E920 for a graph with a cycle, with no or several first or last nodes, or with a node that has
-            nothing but gates to read; E921 for nodes that lack an attribute.
+        SpecError: E920 for a graph with a cycle, without or with several first or last nodes, or with a node that
+            reads gates only; E921 for nodes that lack an attribute.
         TypeError: an argument of the wrong type.
         ValueError: the graph has no node ``to``.
 

@@ -227,7 +227,8 @@ class Graph:
           spec asks for it. Each is None if there is none.
 
         An edge carries ``position``, the place of the value among the inputs, and ``gate``: whether it only scales
-        another. ``graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts paths.
+        another. ``dag.graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts the
+        paths.
 
         >>> import archspec
         >>> node = archspec.compile("resnet50").to_networkx().nodes["layer4.0.conv2"]

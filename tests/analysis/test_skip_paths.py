@@ -28,7 +28,9 @@ from tests.support.reference import torchvision_model
 def test_paths_are_those_of_the_report(graph: archspec.Graph, gates: bool, seed: int) -> None:
     """To each output, also under other names and with nodes and edges in another order."""
     dag = graph.to_networkx()
-    wanted = archspec.analyze(graph, gates=gates).paths_by_output
+    report = archspec.analyze(graph, gates=gates)
+    wanted = report.paths_by_output
+    assert archspec.skip_paths(dag, gates=gates) == report.paths
     other = shuffled(dag, seed)
     for label, name in dag.graph["outputs"].items():
         assert archspec.skip_paths(dag, to=name, gates=gates) == wanted[label]
@@ -51,6 +53,14 @@ def test_the_zoo(name: str, gates: bool) -> None:
     dag = archspec.compile(name).to_networkx()
     assert archspec.skip_paths(dag, gates=gates) == archspec.analyze(name, gates=gates).paths
     assert archspec.skip_paths(dag, lengths=False).in_layers.counts is None
+
+
+def test_the_last_output_is_the_end_even_if_another_lies_behind_it() -> None:
+    graph = archspec.compile(archspec.load("resnet18", overrides=["outputs=[layer4, layer2]"]))
+    report, dag = archspec.analyze(graph), graph.to_networkx()
+    assert archspec.skip_paths(dag) == report.paths == report.paths_by_output["layer2"]
+    dag.graph.clear()
+    assert archspec.skip_paths(dag) == report.paths_by_output["layer4"]
 
 
 def test_a_network_without_nodes_has_one_path() -> None:
