@@ -140,7 +140,6 @@ def test_the_networks_of_the_libraries(rule: tuple[Any, ...]) -> None:
 @settings(max_examples=300)
 @given(RULES)
 def test_any_rule_is_the_authors(rule: tuple[int, int, float, float, int]) -> None:
-    assume(clear(*rule[:4]))
     widths, counts = quantized_linear(*rule[:4])
     fitted, groups = in_groups(widths, rule[4])
     assert (fitted, counts, groups) == authors(*rule)

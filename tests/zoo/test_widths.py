@@ -84,6 +84,14 @@ SCALED = [
         for name in ("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
         for wide in scaled(name, by_width(name))
     ),
+    *(
+        Wide(
+            "mobilenet_v2",
+            {"scale.width": width, "scale.divisor": 4},
+            partial(torchvision_model, "mobilenet_v2", width_mult=width, round_nearest=4),
+        )
+        for width in (0.35, 1.3)
+    ),
     *scaled("mnasnet1_0", mnasnet),
     *(
         Wide(f"mnasnet{name}", {"scale.width": width}, partial(mnasnet, width))
