@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from archspec.diagnostics import Span
+from archspec.diagnostics import Span, cut
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.provenance import Provenance
@@ -31,10 +31,11 @@ class MergeWays:
 
     def __init__(self, inputs: tuple[Node, ...], lineage: Lineage) -> None:
         lineage.index()
-        self.inputs = inputs
+        self.numbers = _of_each_shape(inputs)
+        self.inputs = [inputs[number] for number in self.numbers]
         self.lineage = lineage
-        self.ways: list[list[Node]] = [[] for _ in inputs]
-        ends = [lineage.by_name.get(node.name) for node in inputs]
+        self.ways: list[list[Node]] = [[] for _ in self.inputs]
+        ends = [lineage.by_name.get(node.name) for node in self.inputs]
         for _ in range(MAX_WAY):
             places = [lineage.order[end.name] if end else -1 for end in ends]
             last = max(places)
@@ -51,26 +52,20 @@ class MergeWays:
     def told(self, at: Step | Block) -> Iterator[str]:
         """Each way into the merge ``at``, one for each shape: its last changes of shape, and where they are written."""
         names = ["shortcut", "residual"] if isinstance(at, Block) else [branch.name for branch in at.branches]
-        seen: set[Shape] = set()
-        for number, node in enumerate(self.inputs):
-            if node.shape in seen and len(self.inputs) > 2:
-                continue
-            seen.add(node.shape)
+        for node, way, number in zip(self.inputs, self.ways, self.numbers, strict=True):
             name = (names[number] if number < len(names) else "") or f"branch {number + 1}"
-            yield f"{name}: {self._told(number)}"
-            if len(seen) == MAX_WAYS:
-                return
+            yield f"{name}: {self._told(node, way)}"
 
-    def _told(self, number: int) -> str:
+    def _told(self, result: Node, way: list[Node]) -> str:
         shape = self.fork.shape if self.fork else self.lineage.builder.input
         told = []
-        for node in self.ways[number]:
+        for node in way:
             if node.shape != shape:
-                step = f" ({node.provenance.step})" if node.provenance else ""
+                step = f" ({cut(node.provenance.step)})" if node.provenance else ""
                 told.append(f"{node.name} {show_shape(node.shape)}{step}")
                 shape = node.shape
         if not told:
-            return f"{show_shape(self.inputs[number].shape)}, unchanged"
+            return f"{show_shape(result.shape)}, unchanged"
         return " > ".join([*(["..."] if len(told) > MAX_CHANGES else []), *told[-MAX_CHANGES:]])
 
 
@@ -120,6 +115,16 @@ class Causes:
             places = provenance.env.decided(provenance.written, node.operation)
             self.decided[provenance] = next(places, None)
         return self.decided[provenance]
+
+
+def _of_each_shape(inputs: tuple[Node, ...]) -> list[int]:
+    """The positions of the first input of each shape, up to :data:`MAX_WAYS`; of two inputs, both."""
+    if len(inputs) <= 2:
+        return list(range(len(inputs)))
+    first: dict[Shape, int] = {}
+    for number, node in enumerate(inputs):
+        first.setdefault(node.shape, number)
+    return list(first.values())[:MAX_WAYS]
 
 
 def _agreed(shapes: list[Shape]) -> set[int]:

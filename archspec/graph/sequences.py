@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -219,17 +219,18 @@ class Sequences:
             written = at.span if isinstance(at, Step) else provenance.span
             setting = env.setting(at, operation.setting, fault.argument) if operation.setting and not at_fault else None
             blamed = env.blame(at_fault or setting or Term(written))
-            blamed = self._nearer(blamed, [*env.decided(at, operation)])
+            blamed = self._nearer(blamed, env.decided(at, operation))
             why = env.why(at_fault) if at_fault else ()
             self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed, why)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)
 
-    def _nearer(self, blamed: Blamed, decided: list[Span]) -> Blamed:
+    def _nearer(self, blamed: Blamed, places: Iterator[Span]) -> Blamed:
         """Where a fault is shown, or the nearer of the places that decide what is at fault: in the spec itself."""
         if blamed.certain and self.authors.own(blamed.span.source):
             return blamed
+        decided = list(places)
         own = [span for span in decided if self.authors.own(span.source)]
         found = next(iter(own or ([] if blamed.certain else decided)), None)
         if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from archspec.language.text.document import Document, Path
 from archspec.work import FAULTS, Work
 
 SECTIONS = ("fragments", "blocks", "shortcuts")
+_WORD, _HYPHENATED = re.compile(r"\w+"), re.compile(r"[\w-]+")
 MAX_USES = 4
 """The most uses of a misspelled declaration that are shown."""
 
@@ -37,9 +39,10 @@ def _grouped(found: Iterable[Diagnostic], document: Document, work: Work) -> Ite
     for fault in found:
         word = _text(fault.span) if fault.span and fault.hint in declared else ""
         groups.setdefault((word, fault.hint if word else str(id(fault))), []).append(fault)
+    read = _read(document, work) if any(word for word, _ in groups) else Counter()
     for (word, hint), group in groups.items():
         paths = declared[hint] if word else []
-        if len(paths) == 1 and _unread(document, paths[0], work):
+        if len(paths) == 1 and read[str(paths[0][-1])] == 1:  # the declaration itself
             yield _at_declaration(word, group, document.key_span(paths[0]), str(paths[0][-1]))
         else:
             yield from group
@@ -69,26 +72,21 @@ def _declared(value: dict[str, Any]) -> dict[str, list[Path]]:
     return found
 
 
-def _unread(document: Document, path: Path, work: Work) -> bool:
-    """Whether a spec has the name that it declares at ``path`` nowhere else."""
+def _read(document: Document, work: Work) -> Counter[str]:
+    """How often a spec has each word, as a key and in its texts. What has a hyphen may be a name or a difference."""
     work.spend(FAULTS, len(document.places), document.span(()))
-    name = str(path[-1])
-    as_word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
-    return not any(
-        (place != path and place and place[-1] == name) or (isinstance(text, str) and as_word.search(text))
-        for place, text in _texts(document.value, ())
-    )
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    waiting = [(path, value)]
+    found: Counter[str] = Counter()
+    waiting = [document.value]
     while waiting:
-        path, value = waiting.pop()
-        yield path, value
+        value = waiting.pop()
         if isinstance(value, dict):
-            waiting += [((*path, key), each) for key, each in value.items()]
+            found.update(map(str, value))
+            waiting += value.values()
         elif isinstance(value, list):
-            waiting += [((*path, number), each) for number, each in enumerate(value)]
+            waiting += value
+        elif isinstance(value, str):
+            found.update({*_WORD.findall(value), *_HYPHENATED.findall(value)})
+    return found
 
 
 def _text(span: Span) -> str:

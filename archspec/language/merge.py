@@ -47,6 +47,9 @@ NO_STAGES: dict[str, Any] = {"count": []}
 CELLS = 4
 """How many cells of a table by row one step turns into a table by column."""
 
+NEEDED = ("block", "count", "channels")
+"""The columns of which a row that lacks them is shown."""
+
 OF_ITSELF = frozenset({"expect", "reference"})
 """What a spec says of itself and of no other: not of those that extend it, nor of what an override makes of it."""
 
@@ -79,7 +82,7 @@ def columns(document: Document, work: Work) -> Document:
                 places.setdefault(("stages", key), place)
     for row in range(len(rows)):
         here = Place(None, document.span(("stages", row)))
-        for key in keys:
+        for key in NEEDED:
             places.setdefault(("stages", key, row), here)
     ambiguous = {_by_column(path): reason for path, reason in document.ambiguous.items()}
     if not rows:
