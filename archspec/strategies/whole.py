@@ -73,6 +73,8 @@ def document(draw: Draw) -> dict[str, Any]:
         found["init"] = {key: draw.pick(values) for key, values in INIT.items() if draw.chance(2)}
     if draw.chance(6):
         found["expect"] = draw.pick(({"params": {"min": 1}}, {"macs": {"min": "1"}}, {"layers": {"max": "1k"}}))
+    if draw.chance(12):
+        found["silence"] = draw.pick((["W302"], ["W303", "W501"]))
     return found
 
 
