@@ -107,7 +107,7 @@ def text(value: object, name: str, takes: str = "a text") -> str:
 
 def word(value: object, name: str, words: tuple[str, ...]) -> None:
     """One of some words."""
-    if value not in words:
+    if not isinstance(value, str) or value not in words:  # an array compares with each word by itself
         raise ValueError(f"`{name}` takes one of {', '.join(words)}, got {given(value)}")
 
 
@@ -115,9 +115,17 @@ def several(value: object, name: str, takes: str, kind: type[T] | tuple[type[T],
     """All that a list has, or anything else that can be iterated. ``takes`` has an example of it."""
     if isinstance(value, str):
         raise TypeError(f"`{name}` takes {takes}, got a single text: write [{_REPR.repr(str(value))}]")
-    if isinstance(value, bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+    found = None if isinstance(value, bytes | bytearray | Mapping) else items(value)
+    if found is None:
         raise wrong(name, takes, value)
-    return tuple([instance(item, name, kind, takes, f"entry {number}") for number, item in enumerate(value)])
+    return tuple([instance(item, name, kind, takes, f"entry {number}") for number, item in enumerate(found)])
+
+
+def items(value: object) -> tuple[object, ...] | None:
+    """What can be iterated as a tuple; None for what cannot, such as an array without axes."""
+    if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        return None
+    return tuple(value)
 
 
 def function(value: object, name: str, takes: str) -> None:

@@ -54,7 +54,9 @@ class Ones:
 ODD, NUMBERS = Odd(), (1, 1.5, float("nan"), True)
 SPECS = (*NUMBERS, None, b"archspec: 1", [SPEC], {}, MODEL, ODD, BytesPath(), Ones(), Path())
 """What no spec is. ``Path()`` is a folder."""
-LISTS = ("classes=1", b"classes=1", *NUMBERS, {"classes": 1}, [1], [None], [b"classes=1"], Ones(), ODD)
+ZERO = (np.array("layer1"), np.array(3), torch.tensor(3))
+"""Arrays without axes, which have the methods of a list and refuse to be one."""
+LISTS = ("classes=1", b"classes=1", *NUMBERS, {"classes": 1}, [1], [None], [b"classes=1"], Ones(), ODD, *ZERO)
 OVERRIDES = (
     *(value for value in LISTS if not isinstance(value, dict)),
     None,
@@ -63,12 +65,28 @@ OVERRIDES = (
     {"classes=1": 2},
     {None: 1},
 )
-INPUTS = ("3,224,224", b"3", 5, 1.5, (), (3,), (3, 8.5), (3, True), (3, 0), (3, "8"), {3: 1}, [[3, 8]], ODD, (1,) * 9)
+INPUTS = (
+    "3,224,224",
+    b"3",
+    5,
+    1.5,
+    (),
+    (3,),
+    (3, 8.5),
+    (3, True),
+    (3, 0),
+    (3, "8"),
+    {3: 1},
+    [[3, 8]],
+    ODD,
+    (1,) * 9,
+    *ZERO,
+)
 WHOLE = (1.5, float("nan"), float("inf"), "1", b"1", True, [1], 1j, ODD, torch.ones(2), np.ones(2))
 FLAGS = (1, 0, 1.0, "yes", b"", [True], ODD, np.ones(2))
 READING = {"overrides": OVERRIDES, "allow_outside": (*FLAGS, None)}
 LIMITS = (5, 1.5, "nodes=1", {"nodes": 1}, [5], ODD, True, archspec.Limits)
-TEXTS = (*NUMBERS, None, b"a", ["a"], ODD)
+TEXTS = (*NUMBERS, None, b"a", ["a"], ODD, *ZERO, np.array(["check", "run"]), torch.ones(2))
 FUNCTIONS = (*NUMBERS, None, "print", b"", [print], ODD)
 SELECTION = {
     "entry": (*NUMBERS, b"a", [], {}, ODD),
@@ -177,7 +195,7 @@ PYTHON: Table = {
             "batch": (*WHOLE, None, 0, -1),
             "seed": (*WHOLE, None, 2**64),
             "tolerance": ("0", b"", None, True, -1, float("nan"), float("inf"), 1j, [0.1], ODD, np.ones(2)),
-            "levels": ("keys", b"keys", 1, None, ["all"], [1], [["keys"]], {"keys": 1}, ODD),
+            "levels": ("keys", b"keys", 1, None, ["all"], [1], [["keys"]], {"keys": 1}, ODD, *ZERO, [np.ones(2)]),
             **READING,
             "limits": LIMITS,
             "step": FUNCTIONS,
@@ -186,6 +204,7 @@ PYTHON: Table = {
     testing.examine: ({"spec": SPEC}, {"spec": SPECS[:-1], "level": (*TEXTS, "built")}),
     testing.check: ({"spec": SPEC}, {"spec": SPECS[:-1], "level": (*TEXTS, "built")}),
     testing.mutations: ({"spec": SPEC}, {"spec": TEXTS}),
+    testing.SpecText: ({"document": {}}, {"document": (*NUMBERS, None, "a: 1", b"a", [], ODD, *ZERO)}),
     testing.specs: ({}, {}),
     testing.graphs: ({}, {}),
     testing.Mutation.save: (
@@ -285,7 +304,7 @@ def public() -> list[Callable[..., Any]]:
     for owner in (*RESULTS, Lengths, testing.Mutation, testing.Case):
         methods = [each for name, each in vars(owner).items() if inspect.isfunction(each) and name[0] != "_"]
         functions += [each for each in methods if len(inspect.signature(each).parameters) > 1]
-    makers = [archspec.Limits, archspec.Source, archspec.Diagnostic, archspec.Diagnostic.listing]
+    makers = [archspec.Limits, archspec.Source, archspec.Diagnostic, archspec.Diagnostic.listing, testing.SpecText]
     return [*dict.fromkeys([*functions, *makers, SpecError, EnvironmentFault])]
 
 

@@ -172,11 +172,9 @@ class Graph:
         Raises:
             ValueError: the network has no value of this name.
         """
-        if name == INPUT:
-            return self.input
         try:
-            return self.by_name[name].shape
-        except (KeyError, TypeError):  # a list, say, cannot be a key
+            return self.input if name == INPUT else self.by_name[name].shape
+        except (KeyError, TypeError, ValueError, RuntimeError):  # a list or an array, say, cannot be a key
             raise ValueError(f"`{self.name}` has no value with this `name`: {arguments.given(name)}") from None
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from archspec import arguments
@@ -154,13 +154,13 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
 def _sizes(input: Sequence[int]) -> tuple[int, ...]:
     """Channels and sizes as whole numbers of Python."""
     given: object = input
-    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
-    found: tuple[object, ...] = tuple(input) if listed else ()
+    listed = None if isinstance(given, str | bytes | Mapping) else arguments.items(given)
+    found = listed or ()
     try:
         sizes = tuple([arguments.whole(size, "input", 1) for size in found])
     except (TypeError, ValueError):
         sizes = ()
     if not 2 <= len(sizes) <= 4:
-        told = found if listed else arguments.given(input)
+        told = arguments.given(input) if listed is None else found
         raise ValueError(f"an input is channels and one to three sizes, such as (3, 224, 224), not {told}")
     return sizes

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from archspec import arguments
 from archspec.diagnostics import Source
 from archspec.graph.graph import Graph
 from archspec.language.load import load
@@ -22,7 +23,7 @@ class SpecText(str):
     written: Written
 
     def __new__(cls, document: dict[str, Any]) -> SpecText:
-        written = write(document)
+        written = write(arguments.instance(document, "document", dict, "a mapping such as {'archspec': 1}"))
         found = super().__new__(cls, written.text)
         found.document, found.written = document, written
         return found

@@ -89,7 +89,8 @@ def check(
     >>> print(outcome.diagnostics[0])
     budgets:1:9: error[E701]: `resnet50` has 25,557,032 parameters, expected at most 20M (5,557,032 too many, 27.8%)
     """
-    if level not in LEVELS:
+    asked: object = level
+    if not isinstance(asked, str) or asked not in LEVELS:
         raise ValueError(f"the levels are {', '.join(LEVELS)}, not {arguments.given(level).removeprefix('the text ')}")
     settings, allow_outside = readable(spec, overrides, allow_outside)
     budgets = arguments.several(budgets, "budgets", "a list of texts such as ['params<=26M']", (str, Source))
