@@ -70,9 +70,10 @@ def _input(root: Cursor, size: tuple[int, ...], faults: Faults) -> None:
     read, meant = _misread(size)
     if read:
         shown = ", ".join(map(str, size))
-        help = unless_meant("W504", f"did you mean `input: [{', '.join(map(str, meant))}]`?")
+        hint = f"did you mean `[{', '.join(map(str, meant))}]`?"
         message = f"`input: [{shown}]` is read as {read}"
-        faults.record("W504", message, root.document.span(("input",)), help=help)
+        help = unless_meant("W504", "write channels, then sizes, without a batch")
+        faults.record("W504", message, root.document.span(("input",)), hint, help=help)
 
 
 def _misread(size: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
@@ -82,9 +83,9 @@ def _misread(size: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
     read = f"{channels} {'channel' if channels == 1 else 'channels'} and {len(sizes)} spatial sizes, {shown}"
     if len(size) == 4 and size[1] in IMAGE_CHANNELS and min(size[2:]) >= 8:
         return f"{read}: a batch is not part of it", size[1:]
-    if len(size) == 4 and size[3] in IMAGE_CHANNELS and min(size[1:3]) >= 8:
+    if len(size) == 4 and size[3] in IMAGE_CHANNELS and min(size[1:3]) >= 8 and _of_an_image(size[1:]):
         return f"{read}: channels come first, and a batch is not part of it", (size[3], *size[1:3])
-    if len(size) == 3 and size[2] in IMAGE_CHANNELS and min(size[:2]) >= 8:
+    if len(size) == 3 and size[2] in IMAGE_CHANNELS and min(size[:2]) >= 8 and _of_an_image(size):
         return f"{read}: channels come first", (size[2], *size[:2])
     if len(size) == 2:
         read = f"{read.replace('spatial sizes', 'spatial size')}: a signal, not an image"
@@ -92,9 +93,14 @@ def _misread(size: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
             return read, (3 if channels > 28 else 1, *size)
         if channels in (3, 4) and sizes[0] in IMAGE_SIZES:
             return read, (*size, sizes[0])
-        if sizes[0] in IMAGE_CHANNELS and channels >= 8:
+        if 1 < sizes[0] <= 4 and channels >= 8:
             return f"{read.partition(':')[0]}: channels come first", (sizes[0], channels)
     return "", ()
+
+
+def _of_an_image(size: tuple[int, ...]) -> bool:
+    """Whether sizes with channels last are an image's. A gray one could also be a signal with one column."""
+    return size[2] > 1 or size[0] == size[1] or {size[0], size[1]} <= IMAGE_SIZES
 
 
 def _nulls(document: Document, authors: Authors, faults: Faults) -> None:
