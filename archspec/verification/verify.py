@@ -88,7 +88,9 @@ def _compared(
     if "outputs" in levels:
         step("comparing outputs")
         shape = (batch, *graph.input)
-        outputs = compare_outputs(ours, reference, pairs, shape, seed=seed, tolerance=tolerance, random=random)
+        certain = graphs.difference is None or not graphs.by_order
+        how: dict[str, Any] = {"seed": seed, "tolerance": tolerance, "random": random, "certain": certain}
+        outputs = compare_outputs(ours, reference, pairs, shape, **how)
     if graphs.difference is not None and graphs.by_order and not (outputs and outputs.held):
         pairs, graphs, outputs = {}, replace(graphs, by_order=False), outputs and _unproved(outputs)
     return Verdict(
