@@ -142,6 +142,6 @@ def test_diff_changes_the_second_spec_and_needs_one_or_overrides() -> None:
 
 
 def test_a_parameter_that_the_spec_lacks_is_refused_however_it_is_written() -> None:
-    for overrides in ({"params": {"widht": 2}}, {"params.widht": 2}, ["params={widht: 2}"]):
+    for overrides in ({"params": {"widht": 2}}, {"params.widht": 2}, ["params.widht=2"]):
         with pytest.raises(SpecError, match="E313"):
             archspec.compile(SMALL, overrides=overrides)

@@ -46,7 +46,8 @@ def _settings(values: Mapping[Any, Any], above: str) -> Iterator[Source]:
     for key, value in values.items():
         if not isinstance(key, str) or "=" in key or above.count(".") > MAX_PARTS:
             raise arguments.wrong("overrides", f"{OVERRIDES}, with keys of a spec", key)
-        if isinstance(value, Mapping) and _has_paths(value, 0):
+        # A single parameter must be one of the spec's, and the whole of `params` may be another.
+        if isinstance(value, Mapping) and (f"{above}{key}" == "params" or _has_paths(value, 0)):
             yield from _settings(value, f"{above}{key}.")
         else:
             yield Source("overrides", f"{above}{key}={flow(_plain(value, 0))}", "override")
@@ -136,8 +137,7 @@ def override(base: Document, setting: str | Source, work: Work | None = None, hi
         rest = places[here].value if here in places else whole._replace(column=parts[length][1].column)
         places[here] = Place(span, rest)
     ambiguous = {(*path, *inner): reason for inner, reason in value.ambiguous.items()}
-    named = [(key, places[(*path, key)].key or whole) for key in value.value] if isinstance(value.value, dict) else []
-    _check_settable(base, parts, named, hints or Hints())
+    _check_settable(base, parts, hints or Hints())
     return Document(source, _at(base.value, (), parts, value.value), places, ambiguous)
 
 
@@ -159,24 +159,19 @@ def _parts(key: str, source: Source) -> list[tuple[str | int, Span]]:
     return found
 
 
-def _check_settable(
-    base: Document, parts: list[tuple[str | int, Span]], inside: list[tuple[str, Span]], hints: Hints
-) -> None:
-    """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks.
-
-    ``inside`` are the keys of a value that is a mapping.
-    """
+def _check_settable(base: Document, parts: list[tuple[str | int, Span]], hints: Hints) -> None:
+    """Refuse what has no effect: ``extends``, which was followed already, and a parameter that the spec lacks."""
     first, span = parts[0]
     if first == "extends":
         help = "write a spec of a few lines that begins with `extends`"
         raise SpecError([Diagnostic("E313", "an override cannot change `extends`", span, help=help)])
     known = base.value.get("params") or {}
-    for name, span in (parts[1:2] or inside) if first == "params" else ():
-        if name not in known:
-            help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
-            message = f"the spec has no parameter `{cut(name)}`"
-            hint = suggest(hints.nearest(str(name), known))
-            raise SpecError([Diagnostic("E313", message, span, hint, help=help)])
+    if first == "params" and len(parts) > 1 and parts[1][0] not in known:
+        name, span = parts[1]
+        help = f"its parameters are {first_of(known)}" if known else "it has no `params`"
+        message = f"the spec has no parameter `{cut(name)}`"
+        hint = suggest(hints.nearest(str(name), known))
+        raise SpecError([Diagnostic("E313", message, span, hint, help=help)])
 
 
 def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any) -> Any:
