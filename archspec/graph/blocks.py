@@ -26,17 +26,18 @@ from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
 from archspec.graph.parameters import bind, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
+from archspec.graph.shortcut_faults import refused, stem_advised
+from archspec.language.context import WIDTH
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
 from archspec.language.steps import declared_without_default
 from archspec.operations.discovery import operations
-from archspec.operations.shapes import show_shape
 from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_BLOCK
 
 SHORTCUT_READS = (
     *("stage", "stages", "index", "number", "count", "blocks"),
     *("in_channels", "channels", "stride", "dilation", "activation_order", "norm", "act"),
 )
-"""The names of the block that its shortcut sees; the block's own parameters are not among them."""
+"""The names of the block that its shortcut sees, beside the parameters that the block declares."""
 
 
 @dataclass(slots=True)
@@ -130,7 +131,8 @@ class Blocks:
         if block.residual:
             body = self.sequences.names.open(entered.scope, "residual", env.values, entered.span)
             result = self.sequences.steps(block.steps, env, body, entered.flow, value, False)
-            result, merged = self._merge(entered, result, start)
+            with stem_advised(self.faults, entered.stage, entered.index, self.spec, entered.value, result, env):
+                result, merged = self._merge(entered, result, start)
             for part in entered.flow.order.after:
                 result = self.sequences.part(part, entered.flow.setting(part), env, entered.scope, block, result)
         else:
@@ -182,7 +184,7 @@ class Blocks:
                 MergeWays((entered.value, result), self.sequences.lineage),
             )
             place = span if self.spec.authors.wrote(span.source) else causes.of(ways)
-            raise SpecError([*self.faults, _refused(shortcut, (place or span, span), same, entered.value, result)])
+            raise SpecError([*self.faults, refused(shortcut, (place or span, span), same, entered.value, result)])
         if isinstance(side, str):
             return result, False
         if result is entered.value and all_left_out(entered.block.steps, entered.env):
@@ -217,9 +219,13 @@ class Blocks:
         """The shortcut's value. In pre-activation orders it may read the activated value, if it does anything."""
         outer, value = entered.env, entered.value
         builtin = {key: outer.values[key] for key in SHORTCUT_READS if key in outer.values}
-        values = {**outer.root.values, **builtin, "out_channels": result.shape[0]}
+        block = entered.block
+        given = {key: outer.values[key] for key in block.params if key in outer.values and key != WIDTH}
+        values = {**outer.root.values, **given, **builtin, "out_channels": result.shape[0]}
         known = outer.inside(shortcut, ("shortcut",), outer.place.cell)
         inner = Environment(values, span, outer, place=known, written=outer.written)
+        beside = f"the shortcut `{cut(shortcut.name)}` is used with the block `{cut(block.name)}`"
+        inner.lacking = (f"{beside}, which has no parameter of this name",)
         if not any(step.when is None or inner.truth(step.when) for step in side):
             return value
         if inner.values["activation_order"] in PRE_ACTIVATED and entered.flow.activated is not None:
@@ -283,15 +289,3 @@ def _check_given(block: Block, given: Mapping[str, Any], stage: Stage) -> None:
             help = f"write a column `{name}` in the stage table"
             labels = declared_without_default(name, default) or (Label(block.span, "the block is here"),)
             raise SpecError([Diagnostic("E306", message, stage.blocks.span, labels=labels, help=help)])
-
-
-def _refused(shortcut: Shortcut, spans: tuple[Span, Span], same: bool, value: Node, result: Node) -> Diagnostic:
-    """The fault of a shortcut that says nothing, at the author's place; and where the shortcut is asked for."""
-    case = "where shapes agree" if same else "where the shape changes"
-    turned = f"this block turns {show_shape(value.shape)} into {show_shape(result.shape)}"
-    message = f"the shortcut `{shortcut.name}` says nothing {case}, and {turned}"
-    advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep channels and stride"
-    notes = (f"in {result.scope or result.name}",)
-    places = {result.span: "in this block", spans[1]: "this asks for the shortcut"}
-    labels = [Label(span, text) for span, text in places.items() if span and span != spans[0]]
-    return Diagnostic("E505", message, spans[0], labels=tuple(labels), notes=notes, help="" if same else advice)

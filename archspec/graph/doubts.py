@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspec.diagnostics import Diagnostic
-from archspec.graph.environment import Blamed, Environment
+from archspec.graph.environment import Environment
+from archspec.graph.provenance import Blamed
 from archspec.language.silence import unless_meant
 from archspec.language.spec import Block, Step, Term
 from archspec.operations.base import Doubt, Operation

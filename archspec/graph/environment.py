@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, did_you_mean
-from archspec.graph.provenance import FindCell, Provenance, Site, TableCell, no_cell
+from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, nearest, suggest
+from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell
 from archspec.language.authors import FOUND, Authors
 from archspec.language.context import WIDTH
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value, describe, integer, number, truth
+from archspec.language.readable import readable
 from archspec.language.spec import Block, Shortcut, Step, Term
 from archspec.language.terms import expression_fault
 from archspec.operations.base import Operation
@@ -28,17 +29,6 @@ SCALE = "scale."
 Written = dict[str, tuple[Term, "Environment | None"]]
 
 
-class Blamed(NamedTuple):
-    """Where a fault is shown: a place of the author's, and second places.
-
-    ``certain``: whether the author's place decides what is at fault, so that no other needs to be looked for.
-    """
-
-    span: Span
-    labels: tuple[Label, ...]
-    certain: bool
-
-
 class Environment:
     """The values of the names that one block, fragment or shortcut sees.
 
@@ -48,7 +38,7 @@ class Environment:
     evaluation draws on, and ``authors`` knows which places are the author's.
     """
 
-    __slots__ = ("authors", "outer", "place", "root", "scale", "span", "values", "work", "written")
+    __slots__ = ("authors", "lacking", "outer", "place", "root", "scale", "span", "values", "work", "written")
 
     def __init__(
         self,
@@ -63,6 +53,7 @@ class Environment:
         authors: Authors | None = None,
     ) -> None:
         self.values = values
+        self.lacking: tuple[str, ...] = ()
         self.span = span
         self.outer = outer
         self.root: Environment = outer.root if outer else self
@@ -127,7 +118,8 @@ class Environment:
             names = sorted(each.names & env.values.keys())
             if each.expression and names:
                 values = listed([f"`{cut(name)}` is {describe(env.values[name])}" for name in names[:4]])
-                found.append(f"`{cut(each.expression.text)}`: {values} here")
+                text = each.expression.text.strip()
+                found.append(f"{values} here" if text in names else f"`{cut(text)}`: {values} here")
         return tuple(found[:3])
 
     def converted(self, convert: Callable[[Any], Any], value: Value, term: Term) -> Any:
@@ -151,13 +143,15 @@ class Environment:
     def _fault(self, fault: ExpressionFault, term: Term) -> Diagnostic:
         if term.expression is None:
             return self.located(fault.code, fault.message, term, fault.help)
-        hint = did_you_mean(fault.name, self.values) if fault.name else ""
-        found = expression_fault(fault, term.expression.text, term.span, hint)
+        close = nearest(fault.name, self.values) if fault.name else ""
+        found = expression_fault(fault, term.expression.text, term.span, suggest(close))
+        if fault.name and not fault.help.startswith("the functions"):
+            found = replace(found, help=readable(fault.name, self.values, close), notes=self.lacking)
         author = self.blame(term).span
         if author == term.span:
             return found
         label = Label(found.span or term.span, "evaluated here")
-        return Diagnostic(found.code, found.message, author, found.hint, (label,), help=found.help)
+        return replace(found, span=author, labels=(label,))
 
     def located(self, code: str, message: str, term: Term, help: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
         """A diagnostic at the author's line for ``term``, and at the library's second."""

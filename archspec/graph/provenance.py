@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.diagnostics import Span
+from archspec.diagnostics import Label, Span
 from archspec.language.spec import Block, Step
 from archspec.operations.base import Operation
 
@@ -19,6 +19,17 @@ class TableCell(NamedTuple):
     stage: int
     column: str
     span: Span
+
+
+class Blamed(NamedTuple):
+    """Where a fault is shown: a place of the author's, and second places.
+
+    ``certain``: whether the author's place decides what is at fault, so that no other needs to be looked for.
+    """
+
+    span: Span
+    labels: tuple[Label, ...]
+    certain: bool
 
 
 class Provenance:

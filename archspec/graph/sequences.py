@@ -10,7 +10,7 @@ from typing import Any
 from archspec.diagnostics import Faults, Label, Span, SpecError
 from archspec.graph.builder import Builder
 from archspec.graph.doubts import doubt_told, doubted_term, doubtful
-from archspec.graph.environment import Blamed, Environment
+from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
@@ -18,6 +18,7 @@ from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import enter_fragment, over, read_arguments, read_setting
+from archspec.graph.provenance import Blamed
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.display import counted
-from archspec.graph.environment import Blamed
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.merge_ways import Causes, MergeWays
+from archspec.graph.provenance import Blamed
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import Block, Step
 from archspec.operations.shapes import ShapeFault
@@ -49,6 +49,7 @@ class ShapeFaults:
         key = (fault.code, id(at), fault.argument, None if isinstance(at, Block) else blamed.span)
         if key in self.told:
             first, number = self.told[key]
+            first = replace(first, help=faults.found.get((first.code, first.span, first.message), first).help)
             self.told[key] = first, number + 1
             note = f"the same in {counted(number, 'more block' if isinstance(at, Block) else 'more place')}"
             faults.found[first.code, first.span, first.message] = replace(first, notes=(*first.notes, note))

@@ -9,10 +9,12 @@ from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.language.expressions.tokens import tokens
 from archspec.language.expressions.values import undefined
 from archspec.language.foreign_values import key_of
+from archspec.language.readable import readable
 from archspec.language.spec import Definitions, Setting, Term
 from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
+from archspec.work import DEFINING
 
 WIDTH = "width"
 """The name of the width that reaches a step, which a parameter or ``let`` may hide."""
@@ -55,9 +57,20 @@ class Context:
                 if unknown:
                     for name, fault in _unknown(unknown, item):
                         places = (f"values of {key}", "names")
-                        found = self.faults.advise(name, sorted(self.names) if self.faults.few else (), *places)
-                        self.faults.add(replace(fault, hint=found.hint, help=found.help or fault.help))
+                        few = self.faults.few
+                        found = self.faults.advise(name, sorted(self.names) if few else (), *places)
+                        self.faults.work.spend(DEFINING, len(self.names) if few else 1, item.span)
+                        help = self.elsewhere(name) or (readable(name, self.names, found.meant) if few else fault.help)
+                        help = "; ".join(filter(None, (found.help, help)))
+                        self.faults.add(replace(fault, hint=found.hint, help=help))
         return term
+
+    def elsewhere(self, name: str) -> str:
+        """The help for a name that only arguments of steps can read."""
+        if name != WIDTH:
+            return ""
+        entry = "; here, write `in_channels`" if "in_channels" in self.names else ""
+        return f"only arguments of steps read `{WIDTH}`, the width that reaches the step{entry}"
 
     def term(self, cursor: Cursor, kind: str) -> Term:
         return self.check(read_term(cursor, kind, self.faults), key_of(cursor.path))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
 from archspec.diagnostics import Faults, Label, Source, cut
-from archspec.language.context import Context
+from archspec.language.context import WIDTH, Context
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
@@ -45,14 +45,21 @@ def reserved_words() -> frozenset[str]:
 class DefinitionScope:
     """The definitions of one document, then of its imports, then of the library.
 
-    A definition is read at its first look-up; :meth:`read_all` reads the rest, to find their faults.
+    A definition is read at its first look-up; :meth:`read_all` reads the rest, to find their faults. ``names`` are the
+    spec's parameters, and ``declared`` the parameters of any block, which a shortcut beside that block can read.
     """
 
     def __init__(
-        self, document: Document, parents: tuple[DefinitionScope, ...], names: frozenset[str], faults: Faults
+        self,
+        document: Document,
+        parents: tuple[DefinitionScope, ...],
+        names: frozenset[str],
+        faults: Faults,
+        declared: frozenset[str] = frozenset(),
     ) -> None:
         self.document = document
         self.names = names
+        self.declared = declared - {WIDTH}
         self.faults = faults
         # Each once, however many files import it; the library last, although every import sees it before the next one.
         above = dict.fromkeys(scope for parent in parents for scope in parent.sight)
@@ -174,7 +181,7 @@ class DefinitionScope:
                 return NONE
             return bounded(read_steps(item, context), item.key_span, self.faults)
 
-        context = Context(self, SHORTCUT_NAMES | self.names, self.faults)
+        context = Context(self, SHORTCUT_NAMES | self.names | self.declared, self.faults)
         sides, summary = (side("same"), side("change")), str(cursor.value.get("summary") or "")
         return Shortcut(cursor.key, summary, *sides, cursor.key_span, frozenset(context.read))  # type: ignore[arg-type]
 
@@ -249,6 +256,13 @@ def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
             label = Label(params.child(name).key_span, "a parameter here")
             message = f"`{cut(name)}` is a parameter already, and `let` would hide it"
             faults.record("E314", message, let.child(name).key_span, labels=(label,))
+
+
+def parameters_of_blocks(documents: Iterable[Document]) -> frozenset[str]:
+    """The names of all parameters that the blocks of some documents, and those of the library, declare."""
+    library_ = (scope.document for scope in library().sight)
+    blocks = [each for document in (*documents, *library_) for each in (document.value.get("blocks") or {}).values()]
+    return frozenset([name for block in blocks if block for name in block.get("params") or ()])
 
 
 def setting_words(key: str, scope: DefinitionScope) -> Collection[str]:

@@ -19,6 +19,7 @@ from archspec.language.definitions import (
     check_parameter_names,
     conventions,
     library,
+    parameters_of_blocks,
 )
 from archspec.language.echoes import withhold_echoes
 from archspec.language.expressions.closures import ScaleWidth
@@ -48,6 +49,7 @@ class Import(NamedTuple):
 NO_TEMPLATES = ("convention", "summary")
 """The keys of a naming that are not templates."""
 
+NO_NAMES = "a parameter of the spec is a number, a word, or an expression without names"
 NO_TABLE = "write a stage table, or `stages: []` for a network without stages"
 DEFAULT_INPUT = (3, 224, 224)
 DEFAULT_CLASSES = 1000
@@ -78,7 +80,7 @@ def resolve(
     params, waiting = _params(root.get("params"), faults)
     scaling = Scaling(_scale(root.get("scale"), params, waiting, faults))
     params |= {key: _value(term, scaling.width, faults) for key, term in waiting.items()}
-    names = frozenset(params)
+    names, declared = frozenset(params), parameters_of_blocks([*[item.document for item in imports], document])
     scopes: list[DefinitionScope] = []
 
     def parents(uses: tuple[int, ...]) -> tuple[DefinitionScope, ...]:
@@ -86,19 +88,21 @@ def resolve(
 
     for item in imports:
         visible = parents(item.uses)
-        scopes.append(DefinitionScope(item.document, visible, names, faults).read_all())
+        scopes.append(DefinitionScope(item.document, visible, names, faults, declared).read_all())
     own = tuple(number for number, item in enumerate(imports) if item.by_spec)
-    scope = DefinitionScope(document, parents(own), names, faults).read_all()
+    scope = DefinitionScope(document, parents(own), names, faults, declared).read_all()
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
-    stages = _stages(root, scope, params, scaling.width, faults)
+    written = root.get("classes")
+    classes = _whole(written, params, scaling.width, faults) if written else DEFAULT_CLASSES
+    stages = _stages(root, scope, {**params, "classes": classes}, scaling.width, faults)
     _check_settings_are_read(root, settings, stages, authors, faults)
-    size, classes = root.get("input"), root.get("classes")
+    size = root.get("input")
     spec = Spec(
         name=str(root.value["name"]),
         summary=str(root.value.get("summary") or ""),
         input=tuple(_whole(item, params, scaling.width, faults) for item in size.children()) if size else DEFAULT_INPUT,
-        classes=_whole(classes, params, scaling.width, faults) if classes else DEFAULT_CLASSES,
+        classes=classes,
         params=params,
         stem=_sequence(root, "stem", "imagenet", context),
         head=_sequence(root, "head", "classifier", context),
@@ -153,7 +157,8 @@ def _value(term: Term, scale: ScaleWidth, faults: Faults) -> Value:
     try:
         return evaluate(term, {}, scale)
     except ExpressionFault as fault:
-        faults.add(expression_fault(fault, term.expression.text if term.expression else "", term.span))
+        help = NO_NAMES if fault.name in term.names else ""
+        faults.add(expression_fault(fault, term.expression.text if term.expression else "", term.span, help=help))
         return 1
 
 

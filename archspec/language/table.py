@@ -9,12 +9,13 @@ from archspec.diagnostics import Advice, Faults, Label, cut
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
-from archspec.language.expressions.values import Value
+from archspec.language.expressions.values import ExpressionFault, Value, word
 from archspec.language.generated import generated_columns
 from archspec.language.lengths import GENERATED, generated_length, is_own, table_length
-from archspec.language.spec import SETTINGS, Block, Cell, Stage, Template, Term
+from archspec.language.readable import readable
+from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Template, Term
 from archspec.language.steps import parameter_kind, read_sequence
-from archspec.language.terms import Cursor, read_template
+from archspec.language.terms import Cursor, expression_fault, read_expression, read_template
 from archspec.language.text.document import Path
 from archspec.wording import first_of, listed
 from archspec.work import DEFINING, ENTRIES
@@ -67,7 +68,7 @@ class Table:
             found = table_length(self.cursor, self.unknown, self.faults)
             length = found if found is not None else 1 if columns else 0
         work.spend(DEFINING, (4 + len(columns)) * length, self.cursor.key_span)
-        blocks = [self._blocks(number) for number in range(length)]
+        blocks = [self._blocks(number, length) for number in range(length)]
         self._check_keys(_once(block for cell in blocks for block in cell.entries))
         self._check_meanings(blocks)
         stages = tuple(self._stage(number, blocks[number], generated) for number in range(length))
@@ -104,19 +105,27 @@ class Table:
             return column
         return column.child(number) if number < len(column.value) and column.value[number] is not None else None
 
-    def _blocks(self, number: int) -> Cell:
-        """The block, or the blocks, that stage ``number`` names."""
+    def _blocks(self, number: int, length: int) -> Cell:
+        """The block, or the blocks, that stage ``number`` of so many names."""
         cursor = self._entry("block", number)
         if cursor is None:
             if "block" not in self.meant:
                 self.missing.setdefault("block", []).append(number)
             return Cell((), False, self.cursor.span)
         by_block = isinstance(cursor.value, list)
-        found = [block for item in (cursor.children() if by_block else (cursor,)) if (block := self._block(item))]
+        place: dict[str, Value] = {"stage": number + 1, "stages": length}
+        items = cursor.children() if by_block else (cursor,)
+        found = [block for item in items if (block := self._block(item, place))]
         return Cell(tuple(found), by_block, cursor.span)
 
-    def _block(self, cursor: Cursor) -> Block | None:
+    def _block(self, cursor: Cursor, place: Mapping[str, Value]) -> Block | None:
+        """The block that a cell names: by its name, by a parameter, or by an expression that reads ``place`` too."""
         name = self.params.get(cursor.value, cursor.value) if isinstance(cursor.value, str) else cursor.value
+        if isinstance(name, str) and not WORD.fullmatch(name) and name is cursor.value:
+            name = self._evaluated(cursor, {**self.params, **place})
+            if name is None:
+                self.unknown_block = True
+                return None
         block = self.scope.block(name) if isinstance(name, str) else None
         if block is None:
             names = list(self.scope.visible("blocks"))
@@ -124,6 +133,20 @@ class Table:
             help = found.help or f"available: {first_of(names)}"
             self.faults.record("E302", f"no block is called `{cut(name)}`", cursor.span, found.hint, help=help)
         return block
+
+    def _evaluated(self, cursor: Cursor, values: Mapping[str, Value]) -> str | None:
+        """The word that an expression gives; None, with a fault, if it gives none."""
+        expression = read_expression(str(cursor.value), cursor.span, self.faults)
+        if expression is None:
+            return None
+        self.faults.work.spend(DEFINING, expression.cost + len(values) // ENTRIES, cursor.span)
+        try:
+            return word(expression.evaluate(values, self.scale))
+        except ExpressionFault as fault:
+            known = fault.name in expression.names
+            help = f"{readable(fault.name, values)}; for each block, write a list: `[[a, b]]`" if known else ""
+            self.faults.add(expression_fault(fault, str(cursor.value), cursor.span, help=help))
+            return None
 
     def _known(self) -> set[str]:
         """The parameters of all blocks. The misspelled block may be any of them."""

@@ -12,6 +12,7 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.foreign_values import advise_text
+from archspec.language.readable import readable
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
 from archspec.language.text.document import Document, Path, value_at
 from archspec.work import DEFINING
@@ -198,7 +199,9 @@ def real(term: Term, values: Mapping[str, Value], scale: ScaleWidth, faults: Fau
         return number(evaluate(term, values, scale))
     except ExpressionFault as fault:
         found = faults.advise(fault.name, values, f"values of {key}", "names") if fault.name else Advice()
-        faults.add(expression_fault(fault, text, term.span, found.hint, found.help))
+        help = readable(fault.name, values, found.meant) if fault.name in term.names and faults.few else ""
+        help = "; ".join(filter(None, (found.help, help)))
+        faults.add(expression_fault(fault, text, term.span, found.hint, help))
         return 1
 
 

@@ -17,7 +17,7 @@ from torch import fx, nn
 from torch.fx.graph import _custom_builtins
 
 import archspec
-from archspec.graph.names import RESERVED
+from archspec.graph.reserved_names import RESERVED
 from archspec.language.terms import NAME_PART
 from archspec.operations.discovery import operations
 from tests.support.equivalence import codes, compiled

@@ -306,7 +306,8 @@ class Interpreter:
             raise Refused(f"`{name}` does not say what to do")
         if steps == "none":
             return None
-        names = cells.with_(out_channels=after[0])
+        params = {key: site.names[key] for key in definition.get("params") or () if key != "width"}
+        names = cells.with_(**{**params, "out_channels": after[0]})
         if isinstance(steps, list) and not any(left(step, names) for step in steps):
             return value
         scope = self.naming.scope(site.scope, "shortcut", names)
