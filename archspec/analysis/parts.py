@@ -10,7 +10,7 @@ from typing import Any
 from archspec.analysis.indexed import IndexedGraph, index_graph, total
 from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph, Region
-from archspec.graph.scopes import HEAD, STEM, Extent, parts
+from archspec.graph.scopes import HEAD, STEM, NamedPart, parts
 from archspec.operations.facts import Facts
 from archspec.operations.shapes import Shape
 from archspec.wording import Brief
@@ -135,7 +135,7 @@ class Parts(Brief):
         output = self.network.graph.shape(region.result)
         return Part(region.scope, region.name, count, output, self.costs(region.first, region.last))
 
-    def _outside(self, part: Extent) -> Part:
+    def _outside(self, part: NamedPart) -> Part:
         """The part that nodes outside any stage make."""
         calls = {STEM: self.network.graph.stem, HEAD: self.network.graph.head}
         output = self.network.nodes[part.last - 1].shape

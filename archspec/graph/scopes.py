@@ -12,7 +12,7 @@ from archspec.graph.graph import Node, Region
 STEM, BETWEEN, HEAD = "stem", "between", "head"
 
 
-class Extent(NamedTuple):
+class NamedPart(NamedTuple):
     """A part of a network: the nodes from ``first`` up to, and without, ``last``; and its region if it is a stage."""
 
     name: str
@@ -21,21 +21,21 @@ class Extent(NamedTuple):
     stage: Region | None = None
 
 
-def parts(nodes: int, stages: Sequence[Region]) -> list[Extent]:
+def parts(nodes: int, stages: Sequence[Region]) -> list[NamedPart]:
     """The stages, and what is before, between and after them, in order."""
-    found: list[Extent] = []
+    found: list[NamedPart] = []
     end = 0
     for region in stages:
         if end < region.first:
-            found.append(Extent(BETWEEN if found else STEM, end, region.first))
-        found.append(Extent(region.scope, region.first, region.last, region))
+            found.append(NamedPart(BETWEEN if found else STEM, end, region.first))
+        found.append(NamedPart(region.scope, region.first, region.last, region))
         end = region.last
     if end < nodes:
-        found.append(Extent(HEAD if stages else STEM, end, nodes))
+        found.append(NamedPart(HEAD if stages else STEM, end, nodes))
     return found
 
 
-def by_name(found: Sequence[Extent]) -> dict[str, Extent]:
+def by_name(found: Sequence[NamedPart]) -> dict[str, NamedPart]:
     """The parts by the names that tables print: those of one name are numbered from 1."""
     total, seen = Counter([part.name for part in found]), Counter[str]()
     names = {}

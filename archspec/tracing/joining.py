@@ -93,7 +93,7 @@ def _flat(b: FormBuilder, value: Value, axis: int) -> list[Value]:
     return [of_step(b, number, value) for number in step.inputs]
 
 
-class _Slice(NamedTuple):
+class _Piece(NamedTuple):
     """A slice with step 1 along one axis, and with ``others`` along others."""
 
     source: int
@@ -102,13 +102,13 @@ class _Slice(NamedTuple):
     others: tuple[tuple[int, Range], ...] = ()
 
 
-def _slice(b: FormBuilder, value: Value, axis: int) -> _Slice | None:
+def _slice(b: FormBuilder, value: Value, axis: int) -> _Piece | None:
     step = b.steps[value.step]
     taken: dict[int, Range] = dict(dict(step.attributes)["taken"]) if step.operation == "slice" else {}
     if axis not in taken or taken[axis][2] != 1 or not axis:  # a batch may have any size
         return None
     start, stop, _ = taken.pop(axis)
-    return _Slice(step.inputs[0], start, stop, tuple(sorted(taken.items())))
+    return _Piece(step.inputs[0], start, stop, tuple(sorted(taken.items())))
 
 
 def cut(b: FormBuilder, x: Value, taken: dict[int, Range]) -> Value:
@@ -166,7 +166,7 @@ def _addition(b: FormBuilder, parts: Sequence[Value], axis: int) -> Value | None
     return b.add("add", (whole, joined(b, added, axis)), whole.shape)
 
 
-def _added(b: FormBuilder, part: Value, axis: int, source: int) -> tuple[_Slice | None, Value | None]:
+def _added(b: FormBuilder, part: Value, axis: int, source: int) -> tuple[_Piece | None, Value | None]:
     """The slice of ``source`` that is added to another value, and that value."""
     step = b.steps[part.step]
     if step.operation != "add" or step.attributes or len(step.inputs) != 2:
