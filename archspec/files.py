@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut, did_you_mean
 from archspec.wording import reason_of
 
 FORCE = Mention("force", "`force=True`")
@@ -42,8 +43,10 @@ def regular_file(path: Path, name: str, what: str = "") -> Iterator[BinaryIO]:
 
 def _check_regular(status: os.stat_result, name: str, what: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise SpecError([Diagnostic("E803", f"{what and f'the {what} '}`{cut(name)}` is {kind}")])
+        folder = stat.S_ISDIR(status.st_mode)
+        message = f"{what and f'the {what} '}`{cut(name)}` is {'a folder' if folder else 'not a regular file'}"
+        help = "name a file in it" if folder else "save what it gives to a file, and name that"
+        raise SpecError([Diagnostic("E803", message, help=help if what else "")])
 
 
 def _no_file(name: str, what: str, error: OSError | ValueError) -> Diagnostic:
@@ -51,8 +54,20 @@ def _no_file(name: str, what: str, error: OSError | ValueError) -> Diagnostic:
     if isinstance(error, ValueError) or error.errno in absent:
         loop = isinstance(error, OSError) and error.errno == errno.ELOOP
         message = f"`{cut(name)}` is a link to itself" if loop else f"the {what or 'file'} `{cut(name)}` does not exist"
-        return Diagnostic("E801", message)
-    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}")
+        hint = did_you_mean(name, _beside(name)) if what else ""
+        help = "a path that is not absolute starts from the current folder" if what else ""
+        return Diagnostic("E801", message, hint=hint, help=help)
+    help = "make the file readable for your user, or copy it to a place where it is" if what else ""
+    return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}", help=help)
+
+
+def _beside(name: str) -> list[str]:
+    """The files in the folder of a path, some hundreds at most, as the path would name them."""
+    try:
+        names = [entry.name for entry in itertools.islice(os.scandir(os.path.dirname(name) or "."), 300)]  # noqa: PTH120
+    except (OSError, ValueError):
+        return []
+    return sorted(os.path.join(os.path.dirname(name), each) for each in names)  # noqa: PTH118, PTH120
 
 
 @contextlib.contextmanager
@@ -103,7 +118,8 @@ class _NothingToWrite(Exception):
 def unwritable(target: str | os.PathLike[str], reason: object) -> EnvironmentFault:
     """The fault of an output that cannot be written, for a reason given by the system or in words."""
     text = (reason.strerror or type(reason).__name__).lower() if isinstance(reason, OSError) else str(reason)
-    return EnvironmentFault(Diagnostic("E806", f"`{cut(target)}` cannot be written: {cut(text, 200)}"))
+    message, help = f"`{cut(target)}` cannot be written: {cut(text, 200)}", "write to another path"
+    return EnvironmentFault(Diagnostic("E806", message, help=help))
 
 
 def _check(target: Path, force: bool, inputs: Iterable[str], weights: Iterable[str | None]) -> int:

@@ -25,6 +25,8 @@ OPTIONS = {
     "prefix": "`--prefix {}`",
     "tolerance": "`--tolerance X`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
+    "graph": "`archspec show SPEC --graph`",
+    "zoo": "`archspec list zoo`",
     "write_map": "`--write-map keys.json` writes a map that pairs them so, and loads the weights with it",
 }
 """The option for each argument that a help mentions, with `{}` for its value."""

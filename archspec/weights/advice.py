@@ -75,8 +75,8 @@ def _paired(wanted: Mapping[str, Weight | Buffer], names: Mapping[str, str], giv
 
 
 def _shared(keys: Collection[str], given: Mapping[Any, Any]) -> Advice | None:
-    prefix = common_prefix(given)
-    if not prefix or any(key.startswith(prefix) for key in keys):
+    prefix, wanted = common_prefix(given), set(keys)
+    if not prefix or wanted.isdisjoint(str(key).removeprefix(prefix) for key in given):
         return None
     mention = _prefix(prefix)
     return f"every key begins with `{cut(prefix)}`: {mention.text} removes it, if a wrapper added it", (mention,)

@@ -66,7 +66,7 @@ def build(
         remarks = (*found.loaded.remarks, *_remarks(module, found.tensors, asked=wanted is not None))
         module.meta["weights"] = replace(found.loaded, remarks=remarks)
         for remark in remarks:
-            warnings.warn(remark.message, stacklevel=3)  # at the line that calls `archspec.build`
+            warnings.warn(remark.message, stacklevel=4)  # at the line that calls `archspec.build`, past its door
     return module
 
 
@@ -111,9 +111,13 @@ def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Ite
         else:
             advice = ""
         tensors = f"{count} tensor{'' if count == 1 else 's'}"
-        yield Diagnostic("W821", f"{tensors} of the weights became {after} from {before}{advice}")
+        help = "check that the loss of precision does not matter, or that the file is the right one"
+        yield Diagnostic("W821", f"{tensors} of the weights became {after} from {before}{advice}", help=help)
     broken = [key for key, value in loaded.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
         listed = ", ".join(f"`{key}`" for key in broken[:3])
-        yield Diagnostic("W822", f"the weights have numbers that are not finite (NaN or infinity) in {listed}{more}")
+        help = "use a checkpoint from before the training diverged"
+        yield Diagnostic(
+            "W822", f"the weights have numbers that are not finite (NaN or infinity) in {listed}{more}", help=help
+        )

@@ -47,7 +47,7 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
         except Exception as error:  # the readers pass on whatever their parsers raise
             raise SpecError([_unread(name, error)]) from None
     if not isinstance(found, Mapping) or not (is_state(found) or state_dicts(found)):
-        help = "save only the state dict, without the optimizer's state or other data"
+        help = "save the state dict of the model, as `torch.save(model.state_dict(), FILE)` does"
         raise SpecError([Diagnostic("E808", f"`{cut(name)}` does not contain a state dict", help=help)])
     return found
 
@@ -99,13 +99,28 @@ def _unread(name: str, error: Exception) -> Diagnostic:
     if begin.startswith(b"PK") and not zipfile.is_zipfile(name):
         message = f"`{cut(name)}` is truncated or damaged: the end of the archive is missing"
         return Diagnostic("E808", message, help="copy or download it again")
+    message = f"`{cut(name)}` is not a weights file: "
     help = "a weights file is a safetensors file, or a state dict that `torch.save` wrote"
-    if not name.endswith(".safetensors") and re.fullmatch(rb"[\t\n\r -~]+", begin):
-        return Diagnostic("E808", f"`{cut(name)}` is not a weights file: it is text", help=help)
-    message = f"`{cut(name)}` cannot be read as a weights file: {_reason(error)}"
-    if not name.endswith(".safetensors"):
-        help += "; archspec does not run code from a file"
-    return Diagnostic("E808", message, help=help)
+    safe = name.endswith(".safetensors")
+    if begin.startswith(b"version https://git-lfs"):
+        help = "fetch the file itself with `git lfs pull`"
+        return Diagnostic("E808", f"{message}it is a pointer of Git LFS", help=help)
+    if re.match(rb"\s*<(!doctype|html|\?xml)", begin, re.IGNORECASE):
+        help = "download it again, by the address of the file and not of its page"
+        return Diagnostic("E808", f"{message}it is a web page", help=help)
+    if safe and begin.startswith((b"PK", b"\x80")):
+        help = "name it `.pth` or `.pt`, as `torch.save` does"
+        return Diagnostic("E808", f"`{cut(name)}` is not a safetensors file: `torch.save` wrote it", help=help)
+    if not safe and begin[8:9] == b"{":
+        help = "name it `.safetensors`"
+        return Diagnostic("E808", f"`{cut(name)}` is a safetensors file under another name", help=help)
+    if not safe and re.fullmatch(rb"[\t\n\r -~]+", begin):
+        return Diagnostic("E808", f"{message}it is text", help=help)
+    if not safe:
+        help += (
+            "; archspec does not run code from a file: if you trust it, load it in Python and save its state dict alone"
+        )
+    return Diagnostic("E808", f"`{cut(name)}` cannot be read as a weights file: {_reason(error)}", help=help)
 
 
 def _reason(error: Exception) -> str:

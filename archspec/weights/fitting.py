@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, SpecError, cut
+from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
@@ -19,7 +19,7 @@ from archspec.weights.adapting import AXIS, adapt, adaptable
 from archspec.weights.files import read
 from archspec.weights.keymap import KeyMap, names_in_weights, read_map
 from archspec.weights.loaded import Loaded
-from archspec.weights.misfits import Match, check_all, check_some, reshaped
+from archspec.weights.misfits import GRAPH, Match, check_all, check_some, reshaped
 from archspec.weights.selection import Selection, select
 
 EVERYTHING = Selection()
@@ -122,17 +122,20 @@ def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], tran
         found.append(Diagnostic.listing("E821", message, pairs, help=help))
     if others:
         message = f"the key map has {counted(len(others), 'key')} that `{graph.name}` does not have"
-        help = "`archspec show SPEC --graph` lists the network's nodes, whose names its keys begin with"
+        mentions: tuple[Mention, ...]
+        help, mentions = f"{GRAPH.text} lists the network's nodes, with whose names its keys begin", (GRAPH,)
         if of_another:
-            help = f"it was written for `{cut(key_map.spec or 'another spec')}`, which has another hash; write it again"
-        found.append(Diagnostic.listing("E821", message, others, help=help))
+            spec = cut(key_map.spec or "another spec")
+            help, mentions = f"it was written for `{spec}`, which has another hash; write it again", ()
+        found.append(Diagnostic.listing("E821", message, others, help=help, mentions=mentions))
     raise SpecError(found)
 
 
 def _remarks(graph: Graph, key_map: KeyMap | None, wrappers: tuple[str, ...]) -> Iterator[Diagnostic]:
     if wrappers:
         listed = ", ".join(f"`{cut(wrapper)}`" for wrapper in wrappers)
-        yield Diagnostic("W820", f"wrappers around the weights were removed: {listed}")
+        help = "nothing needs to be done if these are the weights that you want"
+        yield Diagnostic("W820", f"wrappers around the weights were removed: {listed}", help=help)
     if key_map and key_map.hash not in (None, graph.fingerprint):
         of = f"`{cut(key_map.spec)}`" if key_map.spec else "another spec"
         message = f"the key map was written for {of}, and its hash is not that of `{graph.name}`"

@@ -17,7 +17,7 @@ from archspec.files import regular_file
 MAX_BYTES = 4 * 2**20
 """The largest key map that is read. A network of a thousand layers needs about 500 kB."""
 
-HELP = '`archspec verify --map` writes key maps: `{"keys": {"a key of the spec": "a key of the weights", ...}}`'
+HELP = 'write it as `{"keys": {"a key of the spec": "a key of the weights", ...}}`, as `archspec verify --map` does'
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,8 @@ def _several(keys: Mapping[str, str], name: str) -> Iterator[Diagnostic]:
         owners.setdefault(theirs, []).append(f"`{cut(ours)}`")
     for theirs, several in owners.items():
         if len(several) > 1:
-            yield Diagnostic.listing("E822", f"{name} uses `{cut(theirs)}` for {len(several)} keys", several)
+            help = "give each key of the weights to one key of the spec"
+            yield Diagnostic.listing("E822", f"{name} uses `{cut(theirs)}` for {len(several)} keys", several, help=help)
 
 
 def _kind(value: object) -> str:

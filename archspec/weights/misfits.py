@@ -17,6 +17,7 @@ from archspec.weights.advice import advice
 from archspec.weights.checkpoints import COUNTER
 
 TRANSFER = Mention("transfer", "`transfer=True`")
+GRAPH = Mention("graph", "`print(archspec.compile(SPEC))`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,8 @@ def check_some(match: Match, adapted: Iterable[str]) -> None:
     help, mentions = advice(match.wanted, match.names, match.given)
     if not help:
         mention = Mention("map_of_build", "`map={KEY OF THE SPEC: KEY OF THE WEIGHTS}`")
-        help = (
-            f"compare the keys of the weights with `archspec show SPEC --graph`; {mention.text} pairs different names"
-        )
-        mentions = (mention,)
+        help = f"compare the keys of the weights with {GRAPH.text}; {mention.text} pairs different names"
+        mentions = (GRAPH, mention)
     raise SpecError([Diagnostic("E824", message, help=help, mentions=mentions)])
 
 

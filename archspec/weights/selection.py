@@ -165,5 +165,5 @@ def _empty(state: Mapping[Any, Any], name: str) -> Diagnostic:
     more = f" and {len(scopes) - 6} more" if len(scopes) > 6 else ""
     help = f"the scopes are {listed}{more}" if scopes else "the keys are not in scopes"
     return Diagnostic(
-        "E826", f"no key of the weights begins with `{cut(name)}`", hint=did_you_mean(name, deeper), help=help
+        "E826", f"no key of the weights begins with `{cut(name)}`", hint=did_you_mean(scope(name), deeper), help=help
     )

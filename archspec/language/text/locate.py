@@ -15,6 +15,7 @@ from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, a
 from archspec.language.text.files import decode, read_file
 
 SUFFIXES = (".yaml", ".yml")
+ZOO = Mention("zoo", "`archspec.zoo()`")
 ALLOW_OUTSIDE = Mention("allow_outside", "`allow_outside=True`")
 
 
@@ -128,7 +129,7 @@ def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
     own = bare.partition(".")[0] if library else name  # timm's names may end in `.a1_in1k`
     found = advise(own if own not in names else "", names, "specs")
     hint = suggest(own) if own in names else found.hint
-    help = found.help or "`archspec list` shows the zoo"
+    help = found.help or f"{ZOO.text} lists the zoo"
     if library:
         help = f"`{cut(name)}` names a network of a library, which is what `reference` takes; {help}"
-    return Diagnostic("E801", message, span, hint, help=help)
+    return Diagnostic("E801", message, span, hint, help=help, mentions=(ZOO,) if ZOO.text in help else ())
