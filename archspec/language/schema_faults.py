@@ -14,7 +14,7 @@ from archspec.language.schema import DEFINITION_NAME, NAME, common, library_sche
 from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
-from archspec.language.text.document import Document, Path
+from archspec.language.text.document import Document, Path, value_at
 from archspec.vocabulary import find
 from archspec.work import Work
 
@@ -184,7 +184,8 @@ def _last(path: Path) -> str:
 
 def _unknown_key(document: Document, path: Path, key: str, known: list[str], faults: Faults) -> Diagnostic:
     span = document.key_span((*path, key))
-    if re.fullmatch(r"\d+\s*\)", key):
+    texts = [value for value in value_at(document.value, path).values() if isinstance(value, str)]
+    if re.fullmatch(r"\d+\s*\)", key) and not any(re.search(r"\w\(", text) for text in texts):
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=BRACKETS)
     if "(" in key or ")" in key:
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=QUOTES)
