@@ -243,6 +243,7 @@ class _Lowering:
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
+        env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does
         start = len(self.sequences.builder.nodes)
         value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
         warn_of_setting(self.sequences.faults, settings["norm"], env, self.sequences.builder.nodes[start:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Label, Span, cut, suggest
@@ -246,10 +247,13 @@ def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
     return (Label(default.span, f"`{cut(name)}` has no default"),) if own else ()
 
 
+WORD_IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
+
+
 def parameter_kind(default: Term) -> str:
     """What a parameter takes, by its default: a word for a word, anything for null, else a number or a truth value."""
     if default.expression:
-        return "number"
+        return "word" if WORD_IN_QUOTES.fullmatch(default.expression.text.strip()) else "number"
     match default.constant:
         case bool():
             return "boolean"

@@ -40,4 +40,5 @@ class Slice(View):
         return "first" if self.shape(inputs)[0] == 1 < inputs[0][0] else "kept"
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
-        return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, self.stop)),))
+        stop = None if self.stop == inputs[0][0] else self.stop  # to the end, however it is written
+        return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, stop)),))

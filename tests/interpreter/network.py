@@ -213,7 +213,9 @@ class Interpreter:
         definition, _ = self._definition(stage, index, cells)
         names = cells.with_(**self._settings(stage, index, cells, cells, definition).words)
         settings = self._settings(stage, index, cells, cells, {})
-        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file)
+        scope = self.naming.scope(Scope(), kind, names)
+        names = names.with_(norm=settings.words["norm"], act=settings.words["act"])
+        site = Site(scope, names, settings, self.file)
         return Sequence(self.plan, self.naming, self.base).written(written, site, value)
 
     # -- blocks --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -278,7 +279,9 @@ def called(definition: Mapping[str, Any], given: Mapping[str, Any], outside: Nam
 
 def argument(value: Any, default: Any, names: Names) -> Any:
     """What a parameter gets. One whose default is a plain word, or that has none, takes words."""
-    words = default is None or (isinstance(default, str) and anything(default, Names({}, names.scaled)) == default)
+    quoted = isinstance(default, str) and re.fullmatch(r"\s*('[^']*'|\"[^\"]*\")\s*", default) is not None
+    plain = isinstance(default, str) and not quoted and anything(default, Names({}, names.scaled)) == default
+    words = default is None or quoted or plain
     return evaluate(value, names) if isinstance(value, str) and not words else anything(value, names)
 
 
