@@ -165,14 +165,15 @@ def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> E
         if not (own and _reads_parameters(setting, block)):
             values[key] = env.value(setting.term)
             if setting.term.span != plan.root.span:  # else it is the language's own
-                written.update(places_of(setting, key))
+                note_places(written, setting, key)
     return env
 
 
-def places_of(setting: Setting, key: str) -> Written:
-    """The word of a setting and its arguments, by names such as ``norm`` and ``norm.groups``."""
-    found: Written = {key: (setting.term, None)}
-    return found | {f"{key}.{name}": (term, None) for name, term in setting.arguments.items()}
+def note_places(written: Written, setting: Setting, key: str) -> None:
+    """Note the word of a setting and its arguments, by names such as ``norm`` and ``norm.groups``."""
+    written[key] = (setting.term, None)
+    for name, term in setting.arguments.items():
+        written[f"{key}.{name}"] = (term, None)
 
 
 def _reads_parameters(setting: Setting, block: Block) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
 from archspec.display import counted
-from archspec.graph.block_settings import StagePlan, block_environment, order_before, places_of, setting_in_force
+from archspec.graph.block_settings import StagePlan, block_environment, note_places, order_before, setting_in_force
 from archspec.graph.blocks import Blocks
 from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
@@ -207,7 +207,7 @@ class _Lowering:
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
         for name in ("norm", "act"):
             if self.spec.document.value.get(name) is not None:
-                env.written.update(places_of(self.spec.settings[name], name))
+                note_places(env.written, self.spec.settings[name], name)
         values.update(norm=norm["type"], act=act["type"])
         scope, start = names.open(names.root, key, values, sequence.span), len(self.sequences.builder.nodes)
         names.edge = scope.path
