@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from archspec import arguments
@@ -28,6 +29,7 @@ from archspec.passes.compiling import SpecLike, compile, readable
 from archspec.testing.expectations import Measures, claims_of, compare_claims
 from archspec.testing.outcome import Case as Case
 from archspec.testing.outcome import Outcome as Outcome
+from archspec.verification.allowed import refused_reference
 from archspec.work import Limits
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def check(
         return refused(named.name, source, error.diagnostics, time.perf_counter() - begun)
     measures, place = Measures(graph), _place(graph)
     valid = Case("valid", place, graph.warnings, time.perf_counter() - begun)
-    cases = (valid, *_expected(measures, budgets), *_built(graph, place, level, largest, wanted))
+    cases = (valid, *_reference(graph), *_expected(measures, budgets), *_built(graph, place, level, largest, wanted))
     totals = sum_up(measures.network, measures.parts, 1, ITEM_BYTES["float32"])
     return Outcome(named.name, source.name, source.path, cases, graph, totals)
 
@@ -145,6 +147,16 @@ def names_of(spec: str) -> list[tuple[str, int]]:
         return [("valid", next(iter(lines), 1))]
     claims = [(f"expect.{claim.name}", claim.span.line) for claim in claims_of(document)]
     return [("valid", document.key_span(("name",)).line), *claims]
+
+
+def _reference(graph: Graph) -> Iterator[Case]:
+    """A case if the spec names a reference that it may not name; whether it exists is for a verification to find."""
+    text = graph.origin.document.value.get("reference") if graph.origin else None
+    if graph.origin is None or not isinstance(text, str):
+        return
+    place = graph.origin.document.span(("reference",))
+    if faults := [replace(fault, span=place) for fault in refused_reference(text)]:
+        yield Case("reference", place, tuple(faults))
 
 
 def _expected(measures: Measures, budgets: Iterable[str | Source]) -> Iterator[Case]:

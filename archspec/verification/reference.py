@@ -1,18 +1,12 @@
-"""References, the networks to compare with: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory(...)``.
-
-The arguments are Python literals. The text is parsed, never evaluated.
-"""
+"""Making the network of a reference: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory(...)``."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib
 import re
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -25,97 +19,7 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, d
 from archspec.import_path import current_folder_first, current_folder_last, only_installed
 from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
-
-AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
-LIBRARIES = ("torchvision", "timm")
-LONGEST, DEEPEST, DIGITS = 2000, 16, 100
-"""The most characters of a reference, levels of lists in its arguments, and digits of a number: more than arguments
-need, and few enough for Python's parser with any settings."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A parsed reference: a library or module, a name in it, and the arguments of the factory with that name."""
-
-    origin: str
-    name: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-
-def parse(text: str) -> Reference:
-    """Parse the text of a reference.
-
-    Raises:
-        SpecError: E901, the text is not a reference.
-
-    >>> parse("torchvision:googlenet(aux_logits=False)")
-    Reference(origin='torchvision', name='googlenet', args=(), kwargs={'aux_logits': False})
-    """
-    origin, colon, rest = text.partition(":")
-    name, bracket, _ = rest.partition("(")
-    if len(text) > LONGEST:
-        raise _fault("E901", f"a reference has at most {LONGEST:,} characters, and `{cut(text)}` has {len(text):,}")
-    if not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
-        help = "write `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments like `(classes=10)`"
-        raise _fault("E901", f"`{cut(text)}` is not a reference", help=help)
-    args, kwargs = _arguments(text, rest[len(name) :]) if bracket else ((), {})
-    return Reference(origin, name, args, kwargs)
-
-
-def _dotted(text: str) -> bool:
-    return text.isascii() and all(part.isidentifier() for part in text.split("."))
-
-
-def _is_timm_name(origin: str, name: str) -> bool:
-    """A name in timm may have a tag, which need not be an identifier: ``resnet50.a1_in1k``."""
-    return origin == "timm" and name.isascii() and name.replace(".", "").replace("-", "").isidentifier()
-
-
-def _arguments(text: str, written: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    written = f"f{written}"
-    if re.search(rf"[0-9_]{{{DIGITS + 1}}}", written):
-        raise _fault("E901", f"a number in the arguments of `{cut(text)}` has more than {DIGITS} digits")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            call = ast.parse(written, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise _fault("E901", f"the arguments of `{cut(text)}` are not valid Python", help=AS_CALL) from None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise _fault("E901", f"the arguments of `{cut(text)}` are not a single call", help=AS_CALL)
-    args = tuple([_literal(written, argument) for argument in call.args])
-    kwargs: dict[str, Any] = {}
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            raise _fault("E901", f"`{cut(text)}` unpacks arguments with `**`", help=AS_NAMED)
-        if keyword.arg in kwargs:
-            raise _fault("E901", f"`{cut(text)}` passes `{cut(keyword.arg)}` twice")
-        kwargs[keyword.arg] = _literal(written, keyword.value)
-    return args, kwargs
-
-
-def _literal(written: str, node: ast.expr) -> Any:
-    shown = cut(ast.get_source_segment(written, node))
-    if _deeper(node, DEEPEST):
-        help = "write a function without arguments that makes the network, and name that"
-        raise _fault("E901", f"the argument `{shown}` is nested deeper than {DEEPEST} levels", help=help)
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        help = "write a value such as `10`, `False` or `[1, 2]`; archspec does not evaluate expressions"
-        raise _fault("E901", f"the argument `{shown}` is not a literal", help=help) from None
-
-
-def _deeper(node: ast.expr, levels: int) -> bool:
-    """Whether lists, tuples, sets and dictionaries are nested deeper than this. It needs no recursion of its own."""
-    layer: list[ast.AST] = [node]
-    for _ in range(levels + 1):
-        layer = [each for each in layer if isinstance(each, ast.List | ast.Tuple | ast.Set | ast.Dict)]
-        if not layer:
-            return False
-        layer = [child for each in layer for child in ast.iter_child_nodes(each)]
-    return True
+from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, parse
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
@@ -138,7 +42,7 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
     if isinstance(against, nn.Module):
         return against, type(against).__name__
     if not isinstance(against, str):
-        with foreign(lambda error: _fault("E904", f"a reference without a readable name: {in_one_line(error)}")):
+        with foreign(lambda error: fault("E904", f"a reference without a readable name: {in_one_line(error)}")):
             name = str(getattr(against, "__name__", type(against).__name__))
         return _called(against, Reference("", name), seed), name
     reference = parse(against)
@@ -195,7 +99,7 @@ def _network_of(reference: Reference, names: list[str], factory: Callable[..., A
         hint = did_you_mean(reference.name, names)
         raise SpecError([Diagnostic("E902", message, hint=hint, help=f"`{reference.origin}.list_models()` lists them")])
     if reference.args:
-        raise _fault("E901", f"networks of {reference.origin} take only named arguments", help=AS_NAMED)
+        raise fault("E901", f"networks of {reference.origin} take only named arguments", help=AS_NAMED)
     return factory
 
 
@@ -206,7 +110,7 @@ def _module(reference: Reference) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             help = f"install the package that provides `{cut(error.name)}`"
-            raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
+            raise fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
         found = [path.stem for path in Path().glob("*.py")]
         hint = did_you_mean(name, [*LIBRARIES, *found])
         message = f"the module `{cut(error.name)}` does not exist"
@@ -215,7 +119,7 @@ def _module(reference: Reference) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a module may do anything when it is imported, even exit
-        raise _fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=raised_in(error)) from None
+        raise fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=raised_in(error)) from None
 
 
 def _attribute(module: ModuleType, reference: Reference) -> Any:
@@ -228,7 +132,7 @@ def _attribute(module: ModuleType, reference: Reference) -> Any:
         found = getattr(found, part)
     if not callable(found):
         kind = cut(type(found).__name__)
-        raise _fault(
+        raise fault(
             "E905", f"`{cut(reference.name)}` has type {kind}; it must be a network or a callable that makes one"
         )
     return found
@@ -236,13 +140,9 @@ def _attribute(module: ModuleType, reference: Reference) -> Any:
 
 def _called(factory: Callable[..., Any], reference: Reference, seed: int) -> nn.Module:
     name = cut(f"{reference.origin}:{reference.name}".lstrip(":"))
-    with foreign(lambda error: _fault("E904", f"`{name}` raises {in_one_line(error)}", help=raised_in(error))):
+    with foreign(lambda error: fault("E904", f"`{name}` raises {in_one_line(error)}", help=raised_in(error))):
         torch.manual_seed(seed)
         made = factory(*reference.args, **reference.kwargs)
     if not isinstance(made, nn.Module):
-        raise _fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module")
+        raise fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module")
     return made
-
-
-def _fault(code: str, message: str, *, help: str = "") -> SpecError:
-    return SpecError([Diagnostic(code, message, help=help)])

@@ -16,7 +16,9 @@ from torch import nn
 
 import archspec
 from archspec.verification import importing
-from archspec.verification.own_reference import ALLOWED, own_reference
+from archspec.verification.allowed import ALLOWED
+from archspec.verification.own_reference import own_reference
+from tests.support.equivalence import spec
 
 PLACE = archspec.Source("net.yaml", "reference: x").part(11)
 
@@ -195,3 +197,30 @@ def test_the_process_is_as_it_was() -> None:
     path, folder = list(sys.path), Path.cwd()
     own_reference("torchvision:resnet18", PLACE)
     assert (sys.path, Path.cwd()) == (path, folder)
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("timm:resnet50(pretrained=True)", "a spec cannot pass `pretrained` to timm"),
+        ("timm:vit_tiny_patch16_224(depth=10000000)", "`depth` is at most 1,000 in a spec, got `10000000`"),
+        ("timm:resnet50(layers=[3, 4, 1000000, 3])", "`layers` is at most 1,000"),
+        ("timm:convnext_tiny(depths=(3, 3, 2000, 3))", "`depths` is at most 1,000"),
+        ("mine:build", "could make the spec run code"),
+        ("resnet50", "is not a reference"),
+    ],
+)
+def test_check_refuses_a_reference_that_a_spec_may_not_name(reference: str, told: str) -> None:
+    text = spec(f"input: [3, 8, 8]\nstages: []\nstem: [act]\nreference: {reference!r}")
+    outcome = archspec.check(text)
+    (fault,) = [fault for case in outcome.cases for fault in case.diagnostics]
+    assert fault.code == "E901"
+    assert told in fault.message
+    assert fault.span is not None
+    assert text.splitlines()[fault.span.line - 1].startswith("reference:")
+
+
+@pytest.mark.parametrize("reference", ["timm:no_such_network", "torchvision:resnet50(num_classes=100000)"])
+def test_check_does_not_look_for_the_reference(reference: str) -> None:
+    text = spec(f"input: [3, 8, 8]\nstages: []\nstem: [act]\nreference: {reference!r}")
+    assert not [fault for case in archspec.check(text).cases for fault in case.diagnostics if fault.code == "E901"]

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import archspec
-from archspec.verification.reference import Reference, make, parse
+from archspec.verification.reference import make
+from archspec.verification.reference_text import Reference, parse
 from tests.support.networks import RESIDUAL, Residual, verdict
 
 MINE = """
