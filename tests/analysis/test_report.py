@@ -121,7 +121,7 @@ def test_what_is_frozen_is_not_trained() -> None:
 
 def test_a_frozen_scope_that_is_not_there_is_said_with_the_nearest() -> None:
     with pytest.raises(archspec.SpecError) as error:
-        archspec.analyze("resnet18", frozen=["layr1", "stem", "layer1"])
+        archspec.analyze("resnet18", frozen=["layr1", "trunk", "layer1"])
     found = error.value.diagnostics
     assert [(d.code, str(d.span)) for d in found] == [("E310", "frozen:1:1")] * 2
     assert found[0].hint == "did you mean `layer1`?"
