@@ -206,14 +206,10 @@ class Sequences:
         """
         provenance = env.place.nodes.get(id(at)) or env.provenance(at)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
-        if self.doubts and id(operation) in self.doubts:  # told once, for the first node that has it
-            for doubt in self.doubts.pop(id(operation)):
-                term = doubted_term(doubt, operation, at, terms, env) or Term(provenance.span)
-                self.faults.add(doubt_told(doubt, env.blame(term)))
         if terms and "out" in terms:
             self.lineage.channels[path] = (terms["out"], env)
         try:
-            return self.builder.add(path, operation, inputs, provenance)
+            made = self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
             env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
             at_fault = terms.get(fault.argument) if terms else None
@@ -226,6 +222,11 @@ class Sequences:
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
                 raise SpecError(tuple(self.faults)) from None
             return self.builder.place(path, operation, inputs, fault.assumed, provenance)
+        if self.doubts and id(operation) in self.doubts:  # told once, for the first node that has it
+            for doubt in self.doubts.pop(id(operation)):
+                term = doubted_term(doubt, operation, at, terms, env) or Term(provenance.span)
+                self.faults.add(doubt_told(doubt, env.blame(term)))
+        return made
 
     def _nearer(self, blamed: Blamed, places: Iterator[Span]) -> Blamed:
         """Where a fault is shown, or the nearer of the places that decide what is at fault: in the spec itself."""

@@ -121,8 +121,14 @@ def resolve(
     )
     withhold_echoes(faults, document, work)
     faults.raise_errors()
+    return _warned(spec, root, faults)
+
+
+def _warned(spec: Spec, root: Cursor, faults: Faults) -> Spec:
+    """The spec with its warnings, and the work that it took."""
     warn_of_slips(spec, root, faults)
-    return replace(spec, warnings=audible(authors.first(faults.warnings), document), work=dict(work.by))
+    told = audible(spec.authors.first(faults.warnings), spec.document)
+    return replace(spec, warnings=told, work=dict(faults.work.by))
 
 
 def _outputs(root: Cursor) -> tuple[str, ...]:
