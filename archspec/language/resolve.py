@@ -93,8 +93,7 @@ def resolve(
     scope = DefinitionScope(document, parents(own), names, faults, declared).read_all()
     context = Context(scope, FRAGMENT_NAMES | names, faults)
     settings = scope.settings(root, Context(scope, BLOCK_NAMES | names, faults))
-    written = root.get("classes")
-    classes = _whole(written, params, scaling.width, faults) if written else DEFAULT_CLASSES
+    classes = _classes(root.get("classes"), params, scaling.width, faults)
     stages = _stages(root, scope, {**params, "classes": classes}, scaling.width, faults)
     _check_settings_are_read(root, settings, stages, authors, faults)
     size = root.get("input")
@@ -139,6 +138,10 @@ def _outputs(root: Cursor) -> tuple[str, ...]:
 def _published(weights: Mapping[str, Any]) -> Published:
     aliases = {old: new for old, new in (weights.get("aliases") or {}).items() if new is not None}
     return Published(tuple(weights.get("skip") or ()), aliases)
+
+
+def _classes(cursor: Cursor | None, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:
+    return _whole(cursor, params, scale, faults) if cursor else DEFAULT_CLASSES
 
 
 def _whole(cursor: Cursor, params: Mapping[str, Value], scale: ScaleWidth, faults: Faults) -> int:
