@@ -99,7 +99,7 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
     depth = spec.scale.depth if spec.scale else 1
     shared: dict[str, Value] = {**root.values, "stages": len(spec.stages)}
     counts = []
-    unequal: dict[tuple[int, int, int], list[Diagnostic]] = {}
+    inherited: list[Diagnostic] = []
     for stage in spec.stages:
         faults.work.spend(EXPANDING, 10 + len(stage.cells) + len(shared) // ENTRIES, stage.span)
         values = {**shared, "stage": stage.number + 1}
@@ -110,11 +110,14 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
                 found = f"this cell of `{key}` has {counted(len(column.entries), 'value')}"
                 message = f"{found}, but stage {stage.number + 1} has {counted(count, 'block')}"
                 labels = (Label(stage.cells["count"].span, f"{counted(count, 'block')} here"),)
-                group = unequal.setdefault((stage.number, len(column.entries), count), [])
-                group.append(Diagnostic("E311", message, column.span, labels=labels))
-    for first, *others in unequal.values():  # most likely the count is wrong, and not all of the cells
-        note = f"the same in {counted(len(others), 'more cell')} of this stage"
-        faults.add(replace(first, notes=(note,)) if others else first)
+                unequal = Diagnostic("E311", message, column.span, labels=labels)
+                if spec.authors.wrote(column.span.source):
+                    faults.add(unequal)
+                else:  # these cells are correct with the count that they were written for
+                    inherited.append(unequal)
+    if inherited:
+        notes = (f"the same in {counted(len(inherited) - 1, 'more cell')}",) if len(inherited) > 1 else ()
+        faults.add(replace(inherited[0], notes=notes))
     faults.raise_errors()
     shared["blocks"] = sum(counts)
     firsts = itertools.accumulate(counts, initial=0)
