@@ -21,11 +21,12 @@ KINDS: Mapping[Kind, str] = {
 }
 """What is compared, and its words in messages."""
 
-FACTOR = 32
+FACTOR = 256
 """How many times the reference's own rounding is allowed.
 
 Ten networks were compared with themselves, with every convolution and linear layer written as the sum of two halves.
-The largest ratio of the difference to the rounding was 4.2. A real difference, such as another eps, is thousands of
+The largest ratio of the difference to the rounding was 4.2, and 41 in a network of batch normalizations over two
+values, where float32 has no digits left. A real difference, such as another eps, is usually thousands of
 times larger in float64.
 """
 

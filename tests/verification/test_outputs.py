@@ -104,7 +104,7 @@ def test_where_the_largest_difference_is() -> None:
     assert fault.notes[1:4] == tuple(
         f"{name}: no difference" for name in ("in training", "of gradients", "of statistics")
     )
-    assert fault.notes[4].endswith("32 times the rounding is allowed")
+    assert fault.notes[4].endswith("256 times the rounding is allowed")
     assert "`tolerance=X`" in fault.help
 
 

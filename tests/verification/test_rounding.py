@@ -214,6 +214,7 @@ def test_a_network_that_cannot_run_in_float64_is_measured_with_other_sums() -> N
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_every_dtype(dtype: torch.dtype) -> None:
+    torch.manual_seed(4)  # of eight seeds, the one in which float64 rounds most beside float32
     outputs = verdict(Deep().to(dtype)).outputs
     assert outputs is not None
     assert outputs.held, (outputs.reason, outputs.difference)
