@@ -45,7 +45,7 @@ def _check_regular(status: os.stat_result, name: str, what: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         folder = stat.S_ISDIR(status.st_mode)
         message = f"{what and f'the {what} '}`{cut(name)}` is {'a folder' if folder else 'not a regular file'}"
-        help = "name a file in it" if folder else "save what it gives to a file, and name that"
+        help = "name a file in it" if folder else "save its contents to a file, and name that file"
         raise SpecError([Diagnostic("E803", message, help=help if what else "")])
 
 
@@ -55,9 +55,9 @@ def _no_file(name: str, what: str, error: OSError | ValueError) -> Diagnostic:
         loop = isinstance(error, OSError) and error.errno == errno.ELOOP
         message = f"`{cut(name)}` is a link to itself" if loop else f"the {what or 'file'} `{cut(name)}` does not exist"
         hint = did_you_mean(name, _beside(name)) if what else ""
-        help = "a path that is not absolute starts from the current folder" if what else ""
+        help = "a relative path starts from the current folder" if what else ""
         return Diagnostic("E801", message, hint=hint, help=help)
-    help = "make the file readable for your user, or copy it to a place where it is" if what else ""
+    help = "make the file readable for your user, or copy it to a place where you can read it" if what else ""
     return Diagnostic("E804", f"`{cut(name)}` cannot be read: {reason_of(error)}", help=help)
 
 

@@ -98,7 +98,7 @@ def command(section: str | None, form: str) -> int:
     """List specs, blocks, shortcuts, fragments, operations and namings. With a SECTION, list its entries in detail.
 
     The sections are zoo, blocks, shortcuts, fragments, operations and namings. With a PATTERN of names, list the specs
-    that match, with their parameters, MACs and references. In it, `*` stands for any text.
+    that match, with their parameters, MACs and references. In it, `*` matches any text.
 
     \b
     Examples:

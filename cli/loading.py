@@ -67,7 +67,9 @@ def loading(function: F) -> F:
     )
     @click.option("--entry", metavar="NAME", help="The state dict of a checkpoint to load, such as `ema.state_dict`.")
     @click.option(
-        "--prefix", metavar="SCOPE", help="Load only the keys of this scope, such as `backbone.`, without it."
+        "--prefix",
+        metavar="SCOPE",
+        help="Load only the keys of this scope, such as `backbone.`, and remove the scope.",
     )
     @click.option(
         "--rename",

@@ -27,7 +27,7 @@ OPTIONS = {
     "transfer": "`--transfer`, in Python `transfer=True`,",
     "graph": "`archspec show SPEC --graph`",
     "zoo": "`archspec list zoo`",
-    "write_map": "`--write-map keys.json` writes a map that pairs them so, and loads the weights with it",
+    "write_map": "`--write-map keys.json` writes a map with these pairs, and loads the weights with it",
 }
 """The option for each argument that a help mentions, with `{}` for its value."""
 

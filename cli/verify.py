@@ -79,8 +79,8 @@ def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> floa
     default=0.0,
     callback=_tolerance,
     metavar="X",
-    help="A difference that is always allowed, relative to the reference's largest number. Larger ones are allowed if "
-    "they are rounding, which is measured. The default is 0.",
+    help="Always allow this difference, relative to the reference's largest number. Larger differences are allowed if "
+    "they are rounding, which archspec measures. The default is 0.",
 )
 @options.seed(0, "The seed for weights, input and random operations.")
 @options.reading

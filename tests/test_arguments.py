@@ -23,10 +23,10 @@ UNASKED = "a.reference:that_is_not_looked_for"
     ("call", "error", "said"),
     [
         (lambda: archspec.build(SPEC, dtype=torch.int32), TypeError, "not torch.int32"),
-        (lambda: archspec.verify(SPEC, UNASKED, batch=0), ValueError, "a batch is at least 1"),
-        (lambda: archspec.verify(SPEC, UNASKED, tolerance=-1e-9), ValueError, "a tolerance at least 0"),
-        (lambda: archspec.verify(SPEC, UNASKED, tolerance=float("nan")), ValueError, "a tolerance at least 0"),
-        (lambda: archspec.verify(SPEC, UNASKED, tolerance=float("inf")), ValueError, "a tolerance at least 0"),
+        (lambda: archspec.verify(SPEC, UNASKED, batch=0), ValueError, "batch must be at least 1"),
+        (lambda: archspec.verify(SPEC, UNASKED, tolerance=-1e-9), ValueError, "tolerance at least 0"),
+        (lambda: archspec.verify(SPEC, UNASKED, tolerance=float("nan")), ValueError, "tolerance at least 0"),
+        (lambda: archspec.verify(SPEC, UNASKED, tolerance=float("inf")), ValueError, "tolerance at least 0"),
         (lambda: archspec.verify(SPEC, UNASKED, levels=["graphs"]), ValueError, "`keys`, `graph` and `outputs`"),
         (lambda: check(SPEC, level="built"), ValueError, "check, build, run, not 'built'"),  # type: ignore[arg-type]
         (lambda: Diagnostic("E999", "nothing is known of it"), ValueError, "E999"),

@@ -13,7 +13,7 @@ from archspec.display import counted
 from archspec.graph.storage import SOURCE
 from archspec.wording import first_of
 
-READ = {"adds": "whether it adds its inputs", "layer": "whether it is a convolution or a linear layer"}
+READ = {"adds": "whether a node adds its inputs", "layer": "whether a node is a convolution or a linear layer"}
 """The attributes of a node that are read, and what they say."""
 
 
@@ -36,7 +36,9 @@ def wiring_of(dag: networkx.DiGraph, to: Hashable, gates: bool) -> tuple[Wiring,
             choices.add(position)
         inputs.append(tuple([place[source] for source in ways]) or (SOURCE,))  # the first node may be a layer too
     if alone:
-        raise _refused(f"of {_names(alone)}, every input is marked as a gate", "a gate scales another input: unmark it")
+        raise _refused(
+            f"every input is marked as a gate, at {_names(alone)}", "a gate scales another input: leave one unmarked"
+        )
     layers = [bool(dag.nodes[name]["layer"]) for name in order]
     return Wiring(inputs, layers, choices), place[end]
 
@@ -61,8 +63,8 @@ def _last(dag: networkx.DiGraph) -> Hashable:
         return named
     found: list[Hashable] = [name for name, readers in dag.out_degree() if not readers]
     if len(found) > 1:
-        message = f"paths lead to one node, and {counted(len(found), 'node')} of the graph are read by none: "
-        raise _refused(message + _names(found), "say with `to` which of them the paths lead to")
+        message = f"paths must end at one node, but {counted(len(found), 'node')} of the graph have no reader: "
+        raise _refused(message + _names(found), "choose one of them with `to`")
     if not found:
         raise _cyclic(dag)
     return found[0]
@@ -78,8 +80,8 @@ def _ordered(dag: networkx.DiGraph, end: Hashable) -> list[Hashable]:
         raise _cyclic(part) from None
     found = [name for name in order if not part.in_degree(name)]
     if len(found) > 1:
-        message = f"paths begin at one node, and {counted(len(found), 'node')} of the graph read nothing: "
-        help = "remove those that are no input of the network, such as its weights, or join the inputs in one node"
+        message = f"paths must begin at one node, but {counted(len(found), 'node')} of the graph read nothing: "
+        help = "remove nodes that are not inputs of the network, such as weights, or join the inputs in one node"
         raise _refused(message + _names(found), help)
     return order
 
@@ -98,9 +100,9 @@ def _check_attributes(dag: networkx.DiGraph, order: Iterable[Hashable]) -> None:
         without = [name for name in order if not _is_flag(dag.nodes[name].get(attribute))]
         if without:
             message = (
-                f"{counted(len(without), 'node')} without `{attribute}`, which is True or False: {_names(without)}"
+                f"{counted(len(without), 'node')} without `{attribute}`, which must be True or False: {_names(without)}"
             )
-            help = f"`{attribute}` says of a node {meaning}; `networkx.set_node_attributes` sets it for many"
+            help = f"`{attribute}` says {meaning}; `networkx.set_node_attributes` sets it for many"
             faults.append(Diagnostic("E921", message, help=help))
     if faults:
         raise SpecError(faults)

@@ -220,7 +220,7 @@ def _batch_of(batch: int, dtype: str | torch.dtype) -> tuple[int, str]:
     """The batch and the name of the dtype that memory is measured for."""
     batch, name = arguments.whole(batch, "batch"), arguments.dtype(dtype)
     if batch < 1 or name not in ITEM_BYTES:
-        raise ValueError(f"batch is at least 1 and dtype one of {', '.join(ITEM_BYTES)}, not {batch} and {name!r}")
+        raise ValueError(f"batch must be at least 1 and dtype one of {', '.join(ITEM_BYTES)}, got {batch} and {name!r}")
     return batch, name
 
 
@@ -260,8 +260,8 @@ def _check_same(graph: Graph, scope: str, part: range) -> None:
 def _no_scope(scope: str, close: str, name: str) -> Diagnostic:
     hint = suggest(close)
     help = (
-        "a scope is `stem`, `head`, a stage, or the beginning of names that `archspec show --graph` prints, "
-        "as `layer1.0` of `layer1.0.conv1`"
+        "a scope is `stem`, `head`, a stage, or the beginning of a name that `archspec show --graph` prints, "
+        "such as `layer1.0` of `layer1.0.conv1`"
     )
     place = Source("frozen", scope, "argument").part()
     return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", place, hint, help=help)

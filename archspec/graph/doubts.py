@@ -12,7 +12,7 @@ from archspec.language.silence import unless_meant
 from archspec.language.spec import Block, Step, Term
 from archspec.operations.base import Doubt, Operation
 
-NO_EFFECT = "leave it out, or change what it needs"
+NO_EFFECT = "leave it out, or change the other argument"
 
 
 def doubtful(operation: Operation, given: Mapping[str, Any]) -> tuple[Doubt, ...]:

@@ -26,9 +26,9 @@ def warn_of_groups(
     entry = env.values.get(ENTRY)
     if groups is None or entry == value.shape[0] or not _follows(groups, env, in_any_way=operation.name == "norm"):
         return
-    reach = f"{value.shape[0]} channels reach this `{operation.name}`"
-    message = f"`{ENTRY}` is {entry}, the width at the entry, but {reach}"
-    help = f"{INSTEAD.get(operation.name, 'write `groups: width`')}, or read `width`, the width at the step"
+    reach = f"this `{operation.name}` gets {value.shape[0]} channels"
+    message = f"`{ENTRY}` is {entry}, but {reach}"
+    help = f"{INSTEAD.get(operation.name, 'write `groups: width`')}, or read `width`, the input width of the step"
     found = env.located("W503", message, groups, help)
     if not any((code, span) == (found.code, found.span) for code, span, _ in faults.found):
         faults.add(found)

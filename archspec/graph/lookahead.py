@@ -58,6 +58,6 @@ def _decided(when: Term, step: Step, env: Environment) -> bool:
     width = step.reads_width and WIDTH in when.names
     if width or not when.names <= env.values.keys():
         name = WIDTH if width else "in_channels"
-        message = f"whether this step exists depends on `{name}`, and an earlier layer must know if it is the last"
+        message = f"whether this step exists depends on `{name}`, but an earlier layer must know whether it is the last"
         raise SpecError([env.located("E407", message, when, "decide by a parameter instead")])
     return env.truth(when)

@@ -37,7 +37,7 @@ def find_outputs(
     faults = Faults(work)
     told = first_of(dict.fromkeys(region.scope for region in stages))
     help = f"the stages are {told}; " if stages else ""
-    help += "`stem`, `head`, and every name and beginning of a name that `archspec show --graph` prints can be returned"
+    help += "`outputs` also takes `stem`, `head`, and the names that `archspec show --graph` prints or their beginnings"
     for number, label in enumerate(spec.outputs):
         if label not in known and label not in parts:
             message = f"the network has no scope `{cut(label)}` that can be returned"

@@ -102,7 +102,7 @@ class Sequences:
             inner = self._open(scope, "branch", env, step, branch.name) if branch.name else scope
             result = self.steps(branch.steps, env, inner, flow, value, after)
             if result is value and all_left_out(branch.steps, env):
-                help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` for the value itself"
+                help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` to pass its input on"
                 raise self.emptied("every step of this branch", branch.span, env, help)
             results.append(result)
         if not results:

@@ -18,10 +18,10 @@ OF_WIDTHS = frozenset({"E504", "E505", "E507"})
 
 def refused(shortcut: Shortcut, spans: tuple[Span, Span], same: bool, value: Node, result: Node) -> Diagnostic:
     """The fault of a shortcut that says nothing, at the author's place; and where the shortcut is asked for."""
-    case = "where shapes agree" if same else "where the shape changes"
+    case = "keeps the shape" if same else "changes the shape"
     turned = f"this block turns {show_shape(value.shape)} into {show_shape(result.shape)}"
-    message = f"the shortcut `{shortcut.name}` says nothing {case}, and {turned}"
-    advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep channels and stride"
+    message = f"the shortcut `{shortcut.name}` has no steps for a block that {case}, and {turned}"
+    advice = "`projection` adds a 1x1 convolution, `zero-pad` subsamples and pads; or keep the channels and the stride"
     notes = (f"in {result.scope or result.name}",)
     places = {result.span: "in this block", spans[1]: "this asks for the shortcut"}
     labels = [Label(span, text) for span, text in places.items() if span and span != spans[0]]
@@ -44,9 +44,7 @@ def stem_advised(
     call = spec.stem.call
     takes = call and call.definition and "width" in call.definition.params
     example = f": `stem: {{use: {call.word}, width: {own}}}`" if call and takes else ""
-    advice = (
-        f"the first block meets the {given} channels of the stem, and its own are {own}; give the stem {own}{example}"
-    )
+    advice = f"the stem gives {given} channels, but the first block has {own}; give the stem {own}{example}"
     return _advised(faults, advice)
 
 

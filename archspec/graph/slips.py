@@ -35,8 +35,8 @@ def warn_of_sizes(spec: Spec, entered: Sequence[Shape], faults: Faults) -> None:
     if late and len(late) < len(spec.stages) and max(spec.input[1:]) > 1:
         number = late[0].number + 1
         which = f"stages {number} to {len(spec.stages)} have" if len(late) > 1 else f"stage {number} has"
-        message = f"{which} a single position: a 3x3 convolution there reads its padding"
-        help = unless_meant("W505", "use a larger input, or smaller strides")
+        message = f"{which} a single position: a 3x3 convolution there reads mostly padding"
+        help = unless_meant("W505", "use a larger input or smaller strides")
         place = spec.authors.of_input() or late[0].span
         faults.add(Diagnostic("W505", message, place, help=help))
 
@@ -56,12 +56,12 @@ def warn_of_layers(spec: Spec, nodes: Sequence[Node], head: Sequence[Node], faul
         while before and isinstance(before.operation, Dropping):
             before = by_name.get(before.inputs[0])
         if before and before.operation.of_features:
-            message = f"`{before.name}` and `{node.name}` have no activation between them, so one layer can do the same"
+            message = f"`{before.name}` and `{node.name}` have no activation between them: one layer could do the same"
             help = unless_meant("W509", "write `- act` between them")
             faults.add(Diagnostic("W509", message, node.span or spec.head.span, help=help))
     asked = isinstance(drop.constant, int | float) and drop.constant > 0 and spec.authors.own(drop.span.source)
     if asked and not any(isinstance(node.operation, DropPath) for node in nodes):
-        message = "no block reads `drop_path` from here: none has a shortcut"
+        message = "`drop_path` has no effect here, because no block has a shortcut"
         faults.add(Diagnostic("W301", message, drop.span, help="stochastic depth drops the residual beside a shortcut"))
 
 
@@ -91,5 +91,5 @@ def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
         faults.add(Diagnostic("W506", message, written.value, help=help))
     if shape == (spec.classes,) and last.inputs == (logits.name,) and (what := last.operation.after_logits()):
         message = f"the network's last step, `{last.name}`, {what}"
-        help = unless_meant("W507", "a classifier ends with its last layer")
+        help = unless_meant("W507", "remove the step: a classifier ends with its last layer")
         faults.add(Diagnostic("W507", message, span, help=help))

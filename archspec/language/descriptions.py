@@ -48,7 +48,7 @@ INIT = {
 }
 
 NAMING = {
-    "convention": "The convention whose templates hold where this mapping has none. Default: torchvision.",
+    "convention": "The convention whose templates apply where this mapping has none. Default: torchvision.",
     "stem": "The template of the scope of the stem. Default: none, so the stem is at the root.",
     "deep": "The template of the scope of a stem's steps up to the last of several convolutions. Default: none.",
     "head": "The template of the scope of the head. Default: none, so the head is at the root.",
@@ -81,19 +81,19 @@ BLOCK = {
     **SETTINGS,
     "summary": "One sentence for people.",
     "channels": "What the block means by `channels`, in words.",
-    "params": "Parameters with their defaults; one whose default is null must be given.",
+    "params": "Parameters with their defaults; null means that the parameter is required.",
     "let": "Values computed from the other names, in any order.",
     "residual": "The steps of the residual, which is merged with the shortcut.",
     "steps": "The steps of a block without a shortcut, instead of `residual`.",
     "merge": "How shortcut and residual are merged. Default: add.",
     "first": "Which of residual and shortcut runs first and comes first in the state dict. Default: residual.",
-    "fixed": "Settings that make sense with one value only; a spec cannot change them.",
+    "fixed": "Settings that work with one value only; a spec cannot change them.",
 }
 
 SHORTCUT = {
     "summary": "One sentence for people.",
-    "same": "The steps where a block keeps the shape; [] is the identity, `none` no shortcut. Default: refused.",
-    "change": "The steps where a block changes the shape; [] is the identity, `none` no shortcut. Default: refused.",
+    "same": "The steps if a block keeps the shape; [] is the identity, `none` no shortcut. Default: an error.",
+    "change": "The steps if a block changes the shape; [] is the identity, `none` no shortcut. Default: an error.",
 }
 
 FRAGMENT = {key: BLOCK[key] for key in ("summary", "params", "let")} | {"steps": "The steps of the fragment."}

@@ -91,7 +91,7 @@ def _key(key: str, schema: Schema) -> Schema:
         return _with_free_names(schema, SHORTCUT_NAMES)
     found = _edited(_named(key, schema))
     if key in ("stem", "head"):
-        use = {"description": "The fragment that is called; its parameters stand beside it."}
+        use = {"description": "The fragment to call; write its parameters beside it."}
         found["properties"] = {
             "use": {**_offered({"type": "string"}, {key: each.summary for key, each in fragments().items()}), **use}
         }

@@ -38,7 +38,7 @@ def generated_columns(
     group = whole(term, params, scale, faults) if term else 1
     for key in sorted(columns):
         if table.get(key):
-            message = f"`quantized_linear` generates `{key}`; what is written here is not used"
+            message = f"`quantized_linear` generates `{key}`, so the value here is not used"
             faults.record("W304", message, table.child(key).key_span)
     depth = whole(values["depth"], params, scale, faults)
     faulty = [key for key, (fits, _) in QUANTIZED.items() if not fits(numbers[key])]

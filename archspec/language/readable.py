@@ -24,7 +24,7 @@ def readable(wanted: str, names: Iterable[str], close: str = "", most: int = 30)
     truth = TRUTHS.get(wanted.lower())
     parts = [f"for a truth value write `{truth}`"] if truth else []
     parts.append(f"the names here are {first_of([f'`{cut(name)}`' for name in ordered], most=most)}" if ordered else "")
-    parts.append(f"or declare `{cut(wanted)}` in `params`" if ordered else "no names can be read here")
+    parts.append(f"or declare `{cut(wanted)}` in `params`" if ordered else "no names are available here")
     return "; ".join(filter(None, parts))
 
 

@@ -86,7 +86,7 @@ def _spec_keys() -> Schema:
         "paper": typed("string null", "Where the network was published."),
         "notes": typed("string null", "Anything a reader should know."),
         "tags": typed("array null", "Words to find the spec by.", items=text),
-        "silence": typed("array null", "Codes of warnings that this spec means to give.", items=SILENCED_CODE),
+        "silence": typed("array null", "Codes of warnings to turn off for this spec.", items=SILENCED_CODE),
         "extends": nullable(typed("string", "The spec that this one is merged over: a name or a path.", minLength=1)),
         "import": typed("string array null", "Files whose definitions this spec may use.", items=name, minLength=1),
         "params": {
@@ -94,7 +94,7 @@ def _spec_keys() -> Schema:
             "description": "Named numbers or words for every expression; the override `params.width=2` changes one.",
         },
         "input": typed("array null", "Channels, then one to three spatial sizes.", items=size, minItems=2, maxItems=4),
-        "classes": {**nullable(size), "description": "How many classes the head tells apart."},
+        "classes": {**nullable(size), "description": "The number of classes."},
         "stem": part("before"),
         "head": part("after"),
         "stages": {
@@ -118,12 +118,12 @@ def _spec_keys() -> Schema:
 
 
 def _weights() -> Schema:
-    told = "Scopes of a file of weights that this network does not have, such as auxiliary heads."
+    told = "Scopes of a weights file to skip, such as auxiliary heads that this network does not have."
     skip = typed("array null", told, items=typed("string", minLength=1), minItems=1, maxItems=100)
-    told = "Parts of keys that a file may call otherwise, with the network's names."
+    told = "Parts of keys in a weights file that have another name here, with that name."
     aliases = typed("object null", told, maxProperties=100, additionalProperties=typed("string null", minLength=1))
     keys = {"skip": skip, "aliases": aliases}
-    return mapping(keys, "object null", "What published files of weights hold and how they call it.")
+    return mapping(keys, "object null", "How published weights files differ from this network.")
 
 
 def _naming() -> Schema:
@@ -175,7 +175,7 @@ def _expect() -> Schema:
     return mapping(
         {**known, **described({"stages": stages}, descriptions.EXPECT)},
         "object null",
-        "What must hold of the compiled network.",
+        "What must be true of the compiled network.",
     )
 
 
@@ -213,8 +213,8 @@ def _definitions() -> Schema:
 def common() -> Schema:
     """The keys that every step has."""
     return {
-        "name": typed("string", "Relative name; may hold dots.", maxLength=200),
-        "when": typed("boolean string", "The step is left out where this is false.", maxLength=500),
+        "name": typed("string", "The name in its scope; it may contain dots.", maxLength=200),
+        "when": typed("boolean string", "If this is false, the step is left out.", maxLength=500),
     }
 
 
@@ -274,6 +274,6 @@ def _merge() -> Schema:
 
 
 def _layer() -> Schema:
-    steps = list_of("step", description="Steps in the convolution's place.")
+    steps = list_of("step", description="Steps that replace the convolution.")
     own = {**described({key: _setting(key) for key in ("norm", "act")}, descriptions.LAYER), "of": steps}
     return mapping({**_arguments(operations()["conv"]), **own, **common()}, description=descriptions.STEPS["layer"])

@@ -230,7 +230,7 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
     quotes = set(wanted) <= {"string", "null"} and isinstance(error.instance, bool | int | float)
     hint, help = _as_mapping(path, error)
     help = help or ("" if hint else advise_value(path, error.instance))
-    help = help or ("put quotes around it if it is meant as text" if quotes else "")
+    help = help or ("put quotes around it if you mean text" if quotes else "")
     message = f"{_last(path)} takes {expected}, not {written(error.instance)}"
     return Diagnostic("E202", message, document.span(path), hint, help=help)
 

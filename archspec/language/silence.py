@@ -1,4 +1,4 @@
-"""Warnings that a spec means to give: those whose codes it lists under ``silence``."""
+"""Warnings that a spec turns off: those whose codes it lists under ``silence``."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def audible(diagnostics: Iterable[Diagnostic], document: Document) -> tuple[Diag
 
 def unless_meant(code: str, advice: str) -> str:
     """A help that also says how to silence the warning."""
-    return f"{advice}; if it is meant, write `silence: [{code}]`"
+    return f"{advice}; if you mean it, write `silence: [{code}]`"

@@ -39,8 +39,8 @@ def warn_of_slips(spec: Spec, root: Cursor, faults: Faults) -> None:
     seen: set[str] = set()
     for number, name in enumerate(spec.outputs):
         if name in seen:
-            message = f"`{cut(name)}` is returned once, though `outputs` names it twice"
-            faults.record("W309", message, root.document.span(("outputs", number)), help="leave one of them out")
+            message = f"`outputs` names `{cut(name)}` twice, but the model returns it once"
+            faults.record("W309", message, root.document.span(("outputs", number)), help="remove one of them")
         seen.add(name)
     for key in ("width", "depth"):
         factor = getattr(spec.scale, key, 1)
@@ -60,8 +60,8 @@ def _gates(spec: Spec, root: Cursor, faults: Faults) -> None:
         return
     for item in column.children() if isinstance(column.value, list) else (column,):
         if isinstance(item.value, int | float) and item.value > 1:
-            message = f"`se: {item.value:g}` makes the gate {item.value:g} times as wide as what it scales"
-            help = unless_meant("W306", f"a reduction by {item.value:g} is `se: 1 / {item.value:g}`")
+            message = f"`se: {item.value:g}` makes the gate {item.value:g} times as wide as the value that it scales"
+            help = unless_meant("W306", f"for a reduction by {item.value:g}, write `se: 1 / {item.value:g}`")
             faults.record("W306", message, item.span, help=help)
             return
 
@@ -82,9 +82,9 @@ def _misread(size: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
     shown = "x".join(map(str, sizes))
     read = f"{channels} {'channel' if channels == 1 else 'channels'} and {len(sizes)} spatial sizes, {shown}"
     if len(size) == 4 and size[1] in IMAGE_CHANNELS and min(size[2:]) >= 8:
-        return f"{read}: a batch is not part of it", size[1:]
+        return f"{read}: `input` has no batch", size[1:]
     if len(size) == 4 and size[3] in IMAGE_CHANNELS and min(size[1:3]) >= 8 and _of_an_image(size[1:]):
-        return f"{read}: channels come first, and a batch is not part of it", (size[3], *size[1:3])
+        return f"{read}: channels come first, and `input` has no batch", (size[3], *size[1:3])
     if len(size) == 3 and size[2] in IMAGE_CHANNELS and min(size[:2]) >= 8 and _of_an_image(size):
         return f"{read}: channels come first", (size[2], *size[:2])
     if len(size) == 2:
@@ -108,7 +108,7 @@ def _nulls(document: Document, authors: Authors, faults: Faults) -> None:
         place = document.places.get((key,))
         if place and document.value.get(key) is None and authors.own(place.value.source):
             default = {"stem": "imagenet", "head": "classifier", "norm": "batch", "act": "relu"}[key]
-            message = f"`{key}: null` is the default, `{default}`"
+            message = f"`{key}: null` means the default, `{default}`"
             help = f"write `{key}: {word}` for none, or `{key}: {default}` for the default"
             faults.record("W308", message, place.value, help=help)
 
@@ -133,7 +133,7 @@ def _unused(root: Cursor, imported: tuple[Document, ...], authors: Authors, faul
     for section, name, place in own:
         if name not in used:
             what = "the parameter" if section == "params" else f"the {section[:-1]}"
-            help = unless_meant("W307", "check how it is spelled where it should be used")
+            help = unless_meant("W307", "check its spelling here and where it should be used")
             faults.record("W307", f"nothing uses {what} `{cut(name)}`", place, help=help)
 
 

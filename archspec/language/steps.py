@@ -194,7 +194,7 @@ def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
         return Branch(name, read_steps(cursor, context), cursor.span)
     steps, when = cursor.get("steps"), cursor.get("when")
     if steps is None:
-        help = "write `{steps: [...], when: ...}`; the `steps` `[]` are the identity"
+        help = "write `{steps: [...], when: ...}`; `steps: []` is the identity"
         context.faults.record("E203", "a branch needs `steps`", cursor.span, help=help)
     condition = context.term(when, "boolean") if when else None
     return Branch(name, read_steps(steps, context) if steps else (), cursor.span, condition)

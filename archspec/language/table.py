@@ -244,7 +244,7 @@ class Table:
             message = f"`{key}` is missing from stage{'s' if len(short) > 1 else ''} {told}"
             more = f" and {len(short) - MAX_TOLD} more" if len(short) > MAX_TOLD else ""
             inherits = self.cursor.document.value.get("extends") is not None
-            help = "a table by row has whole columns, also over a base spec: write it in every row" if inherits else ""
+            help = "in a table by row, a column must be in every row, even if the base spec has it" if inherits else ""
             self.faults.record("E203", message + more, column.child(short[0]).span, help=help)
 
     def _cell(self, key: str, cursor: Cursor, default: Term | None) -> Cell:

@@ -29,7 +29,7 @@ def advise_step(word: str, context: Context) -> Advice:
         if entry and not entry.meant:
             return Advice("", entry.say)
     found = context.faults.advise(word, _callable(context))
-    help = "`archspec list operations` and `archspec list fragments` show what a step may be"
+    help = "`archspec list operations` and `archspec list fragments` show the possible steps"
     return found if found.hint else Advice("", help)
 
 

@@ -146,7 +146,7 @@ class Norm(Local):
     def doubts(self) -> Iterator[Doubt]:
         if self.type == "batch" and self.momentum > 0.5:
             turned = f"{round(1 - self.momentum, 10):g}"
-            told = f"`momentum: {self.momentum:g}` gives the running statistics almost only the last batch"
+            told = f"`momentum: {self.momentum:g}` makes the running statistics follow almost only the last batch"
             yield Doubt("momentum", told, f"TensorFlow's {self.momentum:g} is `momentum: {turned}` here, as in torch")
         if self.type == "batch" and self.momentum == 0:
             told = "`momentum: 0` never updates the running statistics"

@@ -92,7 +92,7 @@ def spatial_rank(shape: Shape, operation: str) -> int:
     if rank == 0:
         raise ShapeFault(
             "E506",
-            f"`{operation}` needs a spatial value, but what reaches it is flat, with {counted(shape[0], 'feature')}",
+            f"`{operation}` needs a spatial value, but its input is flat, with {counted(shape[0], 'feature')}",
         )
     return rank
 

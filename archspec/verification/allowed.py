@@ -71,7 +71,7 @@ def _refused(reference: Reference) -> Iterator[Diagnostic]:
             message = f"`{name}` takes {kinds}{words} in a spec, got `{cut(repr(value))}`"
             yield Diagnostic("E901", message, help=f"{AGAINST.text} can pass any value", mentions=(AGAINST,))
         elif name in DEPTHS and _largest(value) > DEEPEST:
-            message = f"`{name}` is at most {DEEPEST:,} in a spec, got `{cut(repr(value))}`"
+            message = f"`{name}` must be at most {DEEPEST:,} in a spec, got `{cut(repr(value))}`"
             yield Diagnostic("E901", message, help=f"{AGAINST.text} can pass any value", mentions=(AGAINST,))
 
 

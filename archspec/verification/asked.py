@@ -22,7 +22,7 @@ def checked(
         arguments.function(against, "against", "the text of a reference, a network, or a function that makes one")
     arguments.function(step, "step", "a function of a text")
     if found[0] < 1 or not 0 <= found[2] < float("inf"):
-        raise ValueError(f"a batch is at least 1 and a tolerance at least 0, not {found[0]} and {found[2]}")
+        raise ValueError(f"batch must be at least 1 and tolerance at least 0, got {found[0]} and {found[2]}")
     if unknown := [each for each in asked if not isinstance(each, str) or each not in ("keys", "graph", "outputs")]:
         raise ValueError(f"the levels are `keys`, `graph` and `outputs`, not {arguments.given(unknown[0])}")
     return *found, asked

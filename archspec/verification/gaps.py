@@ -25,7 +25,7 @@ def gap(found: Tensor | None, wanted: Tensor | None, name: str) -> Gap:
     """The largest difference between two tensors; None, which is the gradient of an unused weight, counts as zeros.
 
     >>> str(gap(torch.tensor([1.0, -4.0]), torch.tensor([1.0, -5.0]), "output"))
-    '1 (0.2 of the largest), at [1] of `output`'
+    '1 (0.2 of the largest value), at [1] of `output`'
     """
     present = [tensor for tensor in (found, wanted) if tensor is not None]
     if not present:

@@ -49,7 +49,7 @@ def compare_outputs(
         certain: whether the pairs are right. If not, and outputs are far apart, rounding is not measured.
     """
     if not pairs:
-        reason = "neither the graphs, the keys nor the order of execution show which weights belong together"
+        reason = "graphs, keys and order of execution do not show which weights belong together"
         return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
     try:
         with named("the reference's weights cannot be randomized"):

@@ -42,7 +42,7 @@ def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[n
     if isinstance(against, nn.Module):
         return against, type(against).__name__
     if not isinstance(against, str):
-        with foreign(lambda error: fault("E904", f"a reference without a readable name: {in_one_line(error)}")):
+        with foreign(lambda error: fault("E904", f"the name of the reference cannot be read: {in_one_line(error)}")):
             name = str(getattr(against, "__name__", type(against).__name__))
         return _called(against, Reference("", name), seed), name
     reference = parse(against)

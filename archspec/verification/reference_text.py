@@ -43,7 +43,7 @@ def parse(text: str) -> Reference:
     origin, colon, rest = text.partition(":")
     name, bracket, _ = rest.partition("(")
     if len(text) > LONGEST:
-        raise fault("E901", f"a reference has at most {LONGEST:,} characters, and `{cut(text)}` has {len(text):,}")
+        raise fault("E901", f"a reference may have at most {LONGEST:,} characters, but `{cut(text)}` has {len(text):,}")
     if not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
         help = "write `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments like `(classes=10)`"
         raise fault("E901", f"`{cut(text)}` is not a reference", help=help)

@@ -46,7 +46,7 @@ class Gap(Brief):
     def __str__(self) -> str:
         """The difference and its place, for a message."""
         place = f", at {list(self.index)} of `{self.at}`" if self.at else ""
-        return f"{self.largest:.3g} ({self.relative:.3g} of the largest){place}"
+        return f"{self.largest:.3g} ({self.relative:.3g} of the largest value){place}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,7 +157,7 @@ class Outputs(Brief):
             wide = measured is not None and judged is measured.wide
             told = judged.gap if judged else gap
             bound = max(self.tolerance, judged.allowed if judged else 0.0)
-            allowed = f"{bound:.3g} of the largest" if bound else "no difference"
+            allowed = f"{bound:.3g} of the largest value" if bound else "no difference"
             where = (
                 f"in float64, the largest difference {KINDS[kind]}" if wide else f"the largest difference {KINDS[kind]}"
             )
@@ -172,20 +172,20 @@ class Outputs(Brief):
         natives = [each.native for each in self.measured.values()]
         own = f"{max(each.rounding for each in natives):.2g}"
         if self.narrow:
-            return f"with its sums in another order, the reference is {own} of the largest from itself"
+            return f"with its sums in another order, the reference differs from itself by {own} of the largest value"
         wide = [each.wide for each in self.measured.values() if each.wide]
         if not wide:
-            return f"up to {max(each.allowed for each in natives):.2g} of the largest is rounding"
+            return f"up to {max(each.allowed for each in natives):.2g} of the largest value is rounding"
         apart = f"{max(each.gap.relative for each in wide):.2g}"
-        told = f"the reference in {self.dtype} is {own} of the largest from itself in float64"
-        return f"{told}, where the networks are {apart} apart"
+        told = f"in {self.dtype}, the reference differs from itself in float64 by {own} of the largest value"
+        return f"{told}; in float64, the networks differ by {apart}"
 
     def __str__(self) -> str:
         """One line: the largest differences, or why outputs were not compared."""
         if self.reason:
             return f"not compared: {self.reason}"
         told = f"max |d| = {', '.join(f'{gap.largest:.3g} {name}' for name, gap in self.gaps.items())}"
-        allowed = f"{self.tolerance:.3g} of the largest is allowed" if self.tolerance else ""
+        allowed = f"{self.tolerance:.3g} of the largest value is allowed" if self.tolerance else ""
         random = f"training is not compared: {self.random}" if self.random else ""
         return "; ".join(filter(None, [told, allowed, self.rounding, random]))
 

@@ -111,9 +111,9 @@ def _compared(
 
 def _unproved(outputs: Outputs) -> Outputs:
     """Outputs that differ where weights were paired by order and graphs differ: the pairs may be wrong."""
-    apart = [f"{gap.relative:.3g} of the largest apart {name}" for name, gap in outputs.failing.items()]
-    told = outputs.reason or f"they are {apart[0]}"
-    reason = f"the graphs differ, and no pairs of weights are certain; in the order of execution, {told}"
+    apart = [f"they differ by {gap.relative:.3g} of the largest value {name}" for name, gap in outputs.failing.items()]
+    told = outputs.reason or apart[0]
+    reason = f"the graphs differ, so no pairs of weights are certain; with pairs in the order of execution, {told}"
     return Outputs(False, reason=reason, paired=False, tolerance=outputs.tolerance)
 
 

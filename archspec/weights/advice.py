@@ -12,7 +12,7 @@ from archspec.operations.base import Buffer, Weight
 from archspec.weights.checkpoints import COUNTER, common_prefix
 from archspec.weights.pairing import pair
 
-WRITE_MAP = Mention("write_map", "`map=archspec.pair_keys(SPEC, WEIGHTS)` pairs them so")
+WRITE_MAP = Mention("write_map", "`map=archspec.pair_keys(SPEC, WEIGHTS)` pairs them this way")
 
 MOST_SCOPES = 16
 """The most scopes, one in the other, in which the network's keys are looked for."""

@@ -107,12 +107,14 @@ def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Ite
         if before.is_floating_point and after.is_floating_point:
             if asked:
                 continue
-            advice = f"; say which is meant by `dtype=` of `archspec.build`: {before} or {after}"
+            advice = f"; choose one with `dtype=` of `archspec.build`: {before} or {after}"
         else:
             advice = ""
-        tensors = f"{count} tensor{'' if count == 1 else 's'}"
+        tensors, were = f"{count} tensor{'' if count == 1 else 's'}", "was" if count == 1 else "were"
         help = "check that the loss of precision does not matter, or that the file is the right one"
-        yield Diagnostic("W821", f"{tensors} of the weights became {after} from {before}{advice}", help=help)
+        yield Diagnostic(
+            "W821", f"{tensors} of the weights {were} converted from {before} to {after}{advice}", help=help
+        )
     broken = [key for key, value in loaded.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""

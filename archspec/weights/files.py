@@ -104,9 +104,9 @@ def _unread(name: str, error: Exception) -> Diagnostic:
     safe = name.endswith(".safetensors")
     if begin.startswith(b"version https://git-lfs"):
         help = "fetch the file itself with `git lfs pull`"
-        return Diagnostic("E808", f"{message}it is a pointer of Git LFS", help=help)
+        return Diagnostic("E808", f"{message}it is a Git LFS pointer", help=help)
     if re.match(rb"\s*<(!doctype|html|\?xml)", begin, re.IGNORECASE):
-        help = "download it again, by the address of the file and not of its page"
+        help = "download it again, from the address of the file itself, not of its web page"
         return Diagnostic("E808", f"{message}it is a web page", help=help)
     if safe and begin.startswith((b"PK", b"\x80")):
         help = "name it `.pth` or `.pt`, as `torch.save` does"

@@ -123,7 +123,7 @@ def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], tran
     if others:
         message = f"the key map has {counted(len(others), 'key')} that `{graph.name}` does not have"
         mentions: tuple[Mention, ...]
-        help, mentions = f"{GRAPH.text} lists the network's nodes, with whose names its keys begin", (GRAPH,)
+        help, mentions = f"{GRAPH.text} lists the network's nodes; its keys begin with their names", (GRAPH,)
         if of_another:
             spec = cut(key_map.spec or "another spec")
             help, mentions = f"it was written for `{spec}`, which has another hash; write it again", ()

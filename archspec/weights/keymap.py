@@ -57,10 +57,10 @@ def read_map(given: str | os.PathLike[str] | Mapping[str, Any]) -> KeyMap:
 
 
 def names_in_weights(key_map: KeyMap, network: str, wanted: Collection[str]) -> dict[str, str]:
-    """The key of the weights for each key of a network: a key that the map does not name stands for itself.
+    """The key of the weights for each key of a network: a key that is not in the map is the same in both.
 
     Raises:
-        SpecError: E822, the map gives away a key that stands for itself.
+        SpecError: E822, the map assigns the tensor of a key that is not in the map.
     """
     found = {key: key_map.keys.get(key, key) for key in wanted}
     owners: dict[str, str] = {}
@@ -68,10 +68,10 @@ def names_in_weights(key_map: KeyMap, network: str, wanted: Collection[str]) -> 
     for key, theirs in found.items():
         if (first := owners.setdefault(theirs, key)) != key:
             mapped, itself = (first, key) if first in key_map.keys else (key, first)
-            both.append(f"`{cut(mapped)}`, which the map names, and `{cut(itself)}`, which it does not name")
+            both.append(f"`{cut(mapped)}`, which is in the map, and `{cut(itself)}`, which is not")
     if both:
         message = f"two keys of `{network}` would get one tensor of the weights"
-        help = "a key that the map does not name stands for itself: name it too, with the key of its own tensor"
+        help = "a key that is not in the map is the same in the weights: add it too, with the key of its tensor"
         raise SpecError([Diagnostic.listing("E822", message, both, "; ", help=help)])
     return found
 
@@ -138,7 +138,7 @@ def _several(keys: Mapping[str, str], name: str) -> Iterator[Diagnostic]:
         owners.setdefault(theirs, []).append(f"`{cut(ours)}`")
     for theirs, several in owners.items():
         if len(several) > 1:
-            help = "give each key of the weights to one key of the spec"
+            help = "assign each key of the weights to only one key of the spec"
             yield Diagnostic.listing("E822", f"{name} uses `{cut(theirs)}` for {len(several)} keys", several, help=help)
 
 

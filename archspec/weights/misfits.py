@@ -62,14 +62,14 @@ def check_all(match: Match) -> None:
         return
     help, mentions = advice(match.wanted, match.names, match.given)
     if not help:
-        help = "build the spec from which the weights were saved"
+        help = "build the spec that the weights were saved from"
         if any(match.fits(key) for key in match.values):
             help += f"; or {TRANSFER.text} loads what fits and initializes the rest"
             mentions = (TRANSFER,)
         if not missing and not misfits:
             scopes = dict.fromkeys(str(key).partition(".")[0] for key in match.without(match.values))
             listed = cut(", ".join(scopes), 60)
-            help += f"; for parts that the network is not to have, write `weights: {{skip: [{listed}]}}` in the spec"
+            help += f"; to skip parts that the network does not need, write `weights: {{skip: [{listed}]}}` in the spec"
     more: dict[str, Any] = {"help": help, "mentions": mentions}
     found = []
     if missing:

@@ -46,13 +46,13 @@ def _unpaired(graph: Graph, wanted: Mapping[str, Any], given: Mapping[Any, Any])
     places = enumerate(itertools.zip_longest(*shapes))
     place = next((place for place, (left, right) in places if left != right), None)
     if place is None:
-        reason = "they agree in order and shape, but the last parts of their names do not mean the same throughout"
+        reason = "they agree in order and shape, but the last parts of their names are not consistent"
     else:
         first = [side[place] if place < len(side) else "nothing more" for side in (ours, theirs)]
-        reason = f"tensor {place + 1} of {len(ours)} is {first[0]}, and of the file's {len(theirs)} it is {first[1]}"
+        reason = f"tensor {place + 1} of {len(ours)} is {first[0]}, but in the file, of {len(theirs)}, it is {first[1]}"
     message = f"the weights cannot be paired with `{graph.name}` by order and shape: {reason}"
-    help = "take the part of the file that the network is, or write a map by hand; `archspec verify --map` writes one "
-    return Diagnostic("E828", message, help=help + "where the reference's code is at hand")
+    help = "load only the network's part of the file, or write a map by hand; `archspec verify --map` writes one "
+    return Diagnostic("E828", message, help=help + "if you have the code of the reference")
 
 
 def _shape(value: Any) -> str:

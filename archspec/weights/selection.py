@@ -147,10 +147,10 @@ def _renamed(state: Mapping[Any, Any], rename: Mapping[str, str]) -> Mapping[Any
 
 def _collision(first: object, second: object, name: str) -> Diagnostic:
     if not name:
-        message = f"renaming leaves nothing of the key `{cut(second)}`"
-        return Diagnostic("E827", message, help="write a new name for it, or the scope that it is in")
+        message = f"renaming would leave nothing of the key `{cut(second)}`"
+        return Diagnostic("E827", message, help="give a new name to the key or to its scope")
     message = (
-        f"renaming gives two keys of the weights one name: `{cut(first)}` and `{cut(second)}` become `{cut(name)}`"
+        f"renaming gives two keys of the weights the same name: `{cut(first)}` and `{cut(second)}` become `{cut(name)}`"
     )
     mention = Mention("prefix", "`prefix='backbone.'`", "backbone.")
     help = f"rename into a scope that is not in use, or take only the keys of one scope, as {mention.text} does"

@@ -234,7 +234,7 @@ def test_training_stays_below_its_bound(name: str, optimiser: str) -> None:
 
 @pytest.mark.parametrize(("batch", "dtype"), [(0, "float32"), (-1, "float32"), (1, "int8"), (1, "")])
 def test_refused(batch: int, dtype: str) -> None:
-    with pytest.raises(ValueError, match="batch is at least 1"):
+    with pytest.raises(ValueError, match="batch must be at least 1"):
         analyze(archspec.compile("resnet56_cifar"), batch=batch, dtype=dtype)
 
 

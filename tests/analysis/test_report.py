@@ -168,7 +168,7 @@ def test_an_input_that_is_too_small_shows_the_shapes_at_the_line() -> None:
     ids=str,
 )
 def test_arguments_that_cannot_be_raise_a_value_error(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"batch is at least 1|an input is channels"):
+    with pytest.raises(ValueError, match=r"batch must be at least 1|an input is channels"):
         archspec.analyze("resnet18", **arguments)
 
 

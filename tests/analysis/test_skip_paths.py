@@ -253,7 +253,7 @@ def changed(**edges: Any) -> networkx.DiGraph:
         (changed(more=[("merge", "image")]), "the graph has a cycle: `image` -> `merge` -> `image`"),
         (changed(more=[("conv", "conv")]), "the graph has a cycle: `conv` -> `conv`"),
         (changed(nodes=["w"], more=[("w", "conv")]), "2 nodes of the graph read nothing: `image`, `w`"),
-        (changed(nodes=["b"], more=[("conv", "b")]), "2 nodes of the graph are read by none: `merge`, `b`"),
+        (changed(nodes=["b"], more=[("conv", "b")]), "2 nodes of the graph have no reader: `merge`, `b`"),
     ],
     ids=["empty", "cycle", "all in a cycle", "loop", "two inputs", "two outputs"],
 )
@@ -268,7 +268,7 @@ def test_a_graph_whose_paths_cannot_be_counted(dag: networkx.DiGraph, said: str)
 def test_a_node_that_reads_gates_only() -> None:
     dag = residual(gate=True)
     dag.edges["image", "merge"]["gate"] = True
-    with pytest.raises(archspec.SpecError, match=r"E920.*of `merge`, every input is marked as a gate"):
+    with pytest.raises(archspec.SpecError, match=r"E920.*every input is marked as a gate, at `merge`"):
         archspec.skip_paths(dag)
 
 
@@ -286,7 +286,7 @@ def test_an_attribute_is_true_or_false(attribute: str, value: object) -> None:
     with pytest.raises(archspec.SpecError) as error:
         archspec.skip_paths(dag)
     (fault,) = error.value.diagnostics
-    assert (fault.code, fault.message) == ("E921", f"1 node without `{attribute}`, which is True or False: `conv`")
+    assert (fault.code, fault.message) == ("E921", f"1 node without `{attribute}`, which must be True or False: `conv`")
 
 
 def test_both_attributes_may_be_missing_of_many_nodes() -> None:

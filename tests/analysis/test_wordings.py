@@ -36,7 +36,7 @@ def test_a_scope_that_is_not_there() -> None:
     near, far = refused(frozen=["layer2.0.conv", "elsewhere"])
     for found, scope in ((near, "layer2.0.conv"), (far, "elsewhere")):
         assert (found.code, found.message) == ("E310", f"`tested` has no scope `{scope}`")
-        assert found.help.startswith("a scope is the beginning of names that `archspec show --graph` prints")
+        assert found.help.startswith("a scope is `stem`, `head`, a stage, or the beginning of a name")
         assert (found.span.source.name, found.span.source.text) == ("frozen", scope)
         assert (found.span.line, found.span.column) == (1, 1)
         assert (found.span.end_line, found.span.end_column) == (1, len(scope) + 1)
@@ -93,7 +93,7 @@ def test_what_is_no_input(sizes: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize(("given", "told"), [({"batch": 0}, "0 and 'float32'"), ({"dtype": "int8"}, "1 and 'int8'")])
 def test_what_is_no_batch_or_dtype(given: dict[str, Any], told: str) -> None:
-    wanted = f"batch is at least 1 and dtype one of float64, float32, float16, bfloat16, not {told}"
+    wanted = f"batch must be at least 1 and dtype one of float64, float32, float16, bfloat16, got {told}"
     with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
         archspec.analyze(spec(SMALL), **given)
 

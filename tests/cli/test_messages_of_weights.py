@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
     "unknown": ("E821", lambda: mapped({"keys": {"a.b": "c.d"}}), "archspec.compile(SPEC)"),
     "direction": ("E821", lambda: mapped({"keys": {"linear.bias": "fc.bias"}}), '"fc.bias": "linear.bias"'),
     "twice": ("E822", lambda: mapped({"keys": {"fc.bias": "a", "bn1.bias": "a"}}), "one key of the spec"),
-    "itself": ("E822", lambda: mapped({"keys": {"fc.bias": "bn1.bias"}}), "stands for itself"),
+    "itself": ("E822", lambda: mapped({"keys": {"fc.bias": "bn1.bias"}}), "is the same in the weights"),
     "several": ("E823", lambda: {"weights": saved("w.pth", {"a": STATE, "b": STATE})}, "entry='a'"),
     "nothing": ("E824", lambda: {"weights": saved("w.pth", OTHER), "transfer": True}, "`map="),
     "entry": ("E825", lambda: {"weights": saved("w.pth", {"a": STATE}), "entry": "b"}, "`a` ("),

@@ -13,14 +13,13 @@ PAGE = ROOT / "docs" / "coming_from.md"
 HEAD = """\
 # Coming from torch, Keras, timm or Ultralytics
 
-This page lists words of other libraries and of papers, and what to write in archspec instead. The compiler gives the
-same answers: it looks here before it suggests a word that is spelled alike. Upper and lower case, `_` and `-`, a prefix
-such as `nn.`, and a final `1d` to `3d` do not count.
+This page lists words from other libraries and papers, and what to write in archspec instead. The compiler gives the
+same answers, and prefers them to similar spellings. Case, `_` and `-`, a prefix such as `nn.`, and an ending
+`1d`, `2d` or `3d` make no difference.
 
 Three differences explain most of the tables. You never write an input width or a batch, because archspec infers every
-shape from `input`. A convolution with an odd kernel keeps the size unless it says something else. And a network is a
-`stem`, a table of `stages` and a `head`, with one column for each property of a block; see
-[Authoring a network](authoring.md).
+shape from `input`. A convolution with an odd kernel keeps the size by default. And a network is a `stem`, a table of
+`stages` and a `head`; the table has one column for each property of a block. See [Authoring a network](authoring.md).
 """
 
 TITLES = {

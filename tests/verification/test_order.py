@@ -88,8 +88,8 @@ def test_other_results_with_another_graph_prove_nothing() -> None:
     assert not found.graph.by_order
     assert [fault.code for fault in found.diagnostics] == ["E908", "E906"]
     assert found.outputs is not None
-    assert "in the order of execution, they are " in found.outputs.reason
-    assert "of the largest apart in eval mode" in found.outputs.reason
+    assert "in the order of execution, they differ by " in found.outputs.reason
+    assert "of the largest value in eval mode" in found.outputs.reason
 
 
 def test_equal_keys_go_before_the_order() -> None:

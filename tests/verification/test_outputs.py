@@ -99,7 +99,7 @@ def test_where_the_largest_difference_is() -> None:
     assert found.outputs.eval is not None
     assert (found.outputs.eval.at, found.outputs.eval.index) == ("output", (1, 3))
     assert fault.message.startswith("with equal weights the largest difference in eval mode is 1 (")
-    assert fault.message.endswith("at [1, 3] of `output`, where 0.001 of the largest is allowed")
+    assert fault.message.endswith("at [1, 3] of `output`, where 0.001 of the largest value is allowed")
     assert fault.notes[0].startswith("in eval mode: 1 (")
     assert fault.notes[1:4] == tuple(
         f"{name}: no difference" for name in ("in training", "of gradients", "of statistics")

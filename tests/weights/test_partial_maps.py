@@ -71,9 +71,9 @@ def test_a_key_that_stands_for_itself_and_is_given_away(pair: list[str], transfe
     mapped, itself = pair
     (fault,) = refused(STATE, {mapped: itself}, transfer=transfer)
     assert fault.code == "E822"
-    assert f"`{mapped}`, which the map names" in fault.message
-    assert f"`{itself}`, which it does not name" in fault.message
-    assert "stands for itself" in fault.help
+    assert f"`{mapped}`, which is in the map" in fault.message
+    assert f"`{itself}`, which is not" in fault.message
+    assert "is the same in the weights" in fault.help
 
 
 @given(named=st.sets(st.sampled_from(KEYS), min_size=1))

@@ -106,4 +106,4 @@ def after(line: int, column: int, passed: str) -> tuple[int, int]:
 
 
 def _too_many_bytes(name: str, size: int, limits: ReadLimits, span: Span | None = None) -> Diagnostic:
-    return Diagnostic("E103", f"`{cut(name)}` has {counted(size, 'byte')}; a spec has at most {limits.bytes:,}", span)
+    return Diagnostic("E103", f"`{cut(name)}` has {counted(size, 'byte')}; the limit is {limits.bytes:,}", span)

@@ -131,5 +131,5 @@ def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
     hint = suggest(own) if own in names else found.hint
     help = found.help or f"{ZOO.text} lists the zoo"
     if library:
-        help = f"`{cut(name)}` names a network of a library, which is what `reference` takes; {help}"
+        help = f"`{cut(name)}` names a network of another library, which only `reference` takes; {help}"
     return Diagnostic("E801", message, span, hint, help=help, mentions=(ZOO,) if ZOO.text in help else ())
