@@ -203,9 +203,9 @@ def test_the_process_is_as_it_was() -> None:
     ("reference", "told"),
     [
         ("timm:resnet50(pretrained=True)", "a spec cannot pass `pretrained` to timm"),
-        ("timm:vit_tiny_patch16_224(depth=10000000)", "`depth` is at most 1,000 in a spec, got `10000000`"),
-        ("timm:resnet50(layers=[3, 4, 1000000, 3])", "`layers` is at most 1,000"),
-        ("timm:convnext_tiny(depths=(3, 3, 2000, 3))", "`depths` is at most 1,000"),
+        ("timm:vit_tiny_patch16_224(depth=10000000)", "`depth` must be at most 1,000 in a spec, got `10000000`"),
+        ("timm:resnet50(layers=[3, 4, 1000000, 3])", "`layers` must be at most 1,000"),
+        ("timm:convnext_tiny(depths=(3, 3, 2000, 3))", "`depths` must be at most 1,000"),
         ("mine:build", "could make the spec run code"),
         ("resnet50", "is not a reference"),
     ],
