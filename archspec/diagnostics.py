@@ -140,7 +140,7 @@ class SpecError(Refusal):
     ...     print(error)
     error[E801]: the spec `resnet5O` does not exist, neither as a file nor in the zoo
       did you mean `resnet50`?
-      help: `archspec list` shows the zoo
+      help: `archspec.zoo()` lists the zoo
     """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -160,6 +160,7 @@ class EnvironmentFault(Refusal):
     ... except archspec.EnvironmentFault as fault:
     ...     print(fault)
     error[E806]: `missing/cifar.safetensors` cannot be written: the folder `missing` does not exist
+      help: write to another path
     """
 
     def __init__(self, diagnostic: Diagnostic) -> None:

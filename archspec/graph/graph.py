@@ -126,7 +126,8 @@ class Graph:
 
     def __repr__(self) -> str:
         blocks = sum(region.kind == "block" for region in self.regions)
-        ends = [show_shape(self.by_name[name].shape) for name in self.outputs.values() if name in self.by_name]
+        known = [name for name in self.outputs.values() if name == INPUT or name in self.by_name]
+        ends = [show_shape(self.shape(name)) for name in known]
         shapes = f"{show_shape(self.input)} to {first_of(ends, most=3)}"
         return tagged(self, f"{self.name}: {counted(blocks, 'block')}, {counted(len(self.nodes), 'node')}, {shapes}")
 

@@ -153,7 +153,7 @@ def test_counts_of_more_digits_than_python_prints() -> None:
     assert (found.paths.in_layers.least, found.paths.in_layers.most) == (2, 29_002)
     assert found.paths.surviving(3) == 1 / 8
     assert "skip paths" in found._repr_html_()
-    assert "skip_paths=2^14500," in repr(found)
+    assert " 2^14500 skip paths" in repr(found)
     with pytest.raises(ValueError, match="ask for `lengths`"):
         found.paths.in_blocks.share(0, 10)
 

@@ -40,7 +40,7 @@ def test_a_line_a_node() -> None:
     """Arguments that differ from their defaults, inputs in order, shapes, and the author's line or the library's."""
     graph = archspec.compile(archspec.load(Source("tiny.yaml", TEXT)))
     assert str(graph) == NODES
-    assert repr(graph) == "<Graph tiny: 3x8x6 to 5, 13 nodes>"
+    assert repr(graph) == "<Graph tiny: 1 block, 13 nodes, 3x8x6 to 5>"
 
 
 def test_a_graph_without_a_spec_has_no_places() -> None:
@@ -51,4 +51,4 @@ def test_a_graph_without_a_spec_has_no_places() -> None:
         "input                          2x4",
         "silu   act(type=silu)  input   2x4",
     ]
-    assert repr(graph) == "<Graph one: 2x4 to 2x4, 2x4, 1 node>"
+    assert repr(graph) == "<Graph one: 0 blocks, 1 node, 2x4 to 2x4, 2x4>"
