@@ -38,8 +38,18 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 def reserved_words() -> frozenset[str]:
     """The words of the language. No parameter may have such a name, because the word would then mean two things."""
     fields = (field for operation in operations().values() for field in arguments(operation).values())
-    words = (word for field in fields for word in (*field.metadata["words"], *field.metadata["named"]))
+    words = (word for field in fields for word in field.metadata["words"])
     return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
+
+
+@functools.cache
+def words_for_numbers() -> frozenset[str]:
+    """Words that an argument takes in place of a number: ``depthwise``. A parameter of a block or fragment hides them.
+
+    A parameter of a spec may not, because the blocks of its base would then read it.
+    """
+    fields = (field for operation in operations().values() for field in arguments(operation).values())
+    return frozenset(word for field in fields for word in field.metadata["named"])
 
 
 class DefinitionScope:
@@ -235,14 +245,18 @@ class DefinitionScope:
             return {}
 
 
-def check_parameter_names(section: Cursor, builtin: frozenset[str], faults: Faults) -> None:
+def check_parameter_names(
+    section: Cursor, builtin: frozenset[str], faults: Faults, more: frozenset[str] = frozenset()
+) -> None:
     """Refuse a parameter that would shadow a word of the language or a name that every expression has.
 
     An expression could not read a parameter called ``no`` or ``on`` without quotes or an operator around its name.
+    ``more`` are other words of the language.
     """
+    reserved = reserved_words() | more
     for name in section.value:
-        if name in reserved_words() or name in builtin:
-            why = "it is a word of the language" if name in reserved_words() else "expressions already have this name"
+        if name in reserved or name in builtin:
+            why = "it is a word of the language" if name in reserved else "expressions already have this name"
             message = f"a parameter cannot be called `{name}`: {why}"
             faults.record("E312", message, section.child(name).key_span, help="choose another name")
         elif reason := ambiguity(name):

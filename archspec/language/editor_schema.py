@@ -11,7 +11,14 @@ import keyword
 from collections.abc import Iterable
 from typing import Any
 
-from archspec.language.definitions import BLOCK_NAMES, FRAGMENT_NAMES, SHORTCUT_NAMES, conventions, reserved_words
+from archspec.language.definitions import (
+    BLOCK_NAMES,
+    FRAGMENT_NAMES,
+    SHORTCUT_NAMES,
+    conventions,
+    reserved_words,
+    words_for_numbers,
+)
 from archspec.language.editor_conditions import conditions, plain_step
 from archspec.language.library_names import (
     Names,
@@ -88,7 +95,7 @@ def _key(key: str, schema: Schema) -> Schema:
     if key == "extends":
         return _offered(schema, dict.fromkeys(zoo_names(), ""))
     if key == "params":
-        return _with_free_names(schema, SHORTCUT_NAMES)
+        return _with_free_names(schema, SHORTCUT_NAMES | words_for_numbers())
     found = _edited(_named(key, schema))
     if key in ("stem", "head"):
         use = {"description": "The fragment to call; write its parameters beside it."}

@@ -20,6 +20,7 @@ from archspec.language.definitions import (
     conventions,
     library,
     parameters_of_blocks,
+    words_for_numbers,
 )
 from archspec.language.echoes import withhold_echoes
 from archspec.language.expressions.closures import ScaleWidth
@@ -152,7 +153,7 @@ def _params(cursor: Cursor | None, faults: Faults) -> tuple[dict[str, Value], di
     """The spec's own parameters, numbers and words with no names in them; and those that wait for ``scale``."""
     if cursor is None:
         return {}, {}
-    check_parameter_names(cursor, SHORTCUT_NAMES, faults)
+    check_parameter_names(cursor, SHORTCUT_NAMES, faults, words_for_numbers())
     terms = {name: read_term(item, "any", faults) for name, item in cursor.filled().items()}
     waiting = {key: term for key, term in terms.items() if term.expression and _SCALED.search(term.expression.text)}
     return {key: _value(term, unknown_scale, faults) for key, term in terms.items() if key not in waiting}, waiting

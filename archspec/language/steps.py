@@ -121,7 +121,7 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
     for key, value in body.value.items():
         if key in known and value is not None:
             kind, words = known[key].metadata["kind"], known[key].metadata["words"]
-            if value in known[key].metadata["named"]:
+            if value in known[key].metadata["named"] and value not in context.names:
                 found[key] = Term(body.child(key).span, value)
                 continue
             found[key] = context.term(body.child(key), kind)

@@ -197,3 +197,13 @@ def test_a_setting_is_warned_about_once() -> None:
     (warning,) = archspec.compile(text.replace("CH", "[16, 32, 64]")).warnings
     assert (warning.code, warning.span.line) == ("W503", 5)  # type: ignore[union-attr]
     assert archspec.compile(text.replace("CH", "16")).warnings == ()
+
+
+@pytest.mark.parametrize("where", ["params", "let"])
+def test_a_block_or_fragment_may_have_a_parameter_of_its_own_called_depthwise(where: str) -> None:
+    steps = "[conv: {out: 32}, conv: {out: 32, groups: depthwise}, conv: {out: 32, groups: 2 * depthwise}]"
+    text = stem("f", f"fragments: {{f: {{{where}: {{depthwise: 4}}, steps: {steps}}}}}")
+    written = text.replace("groups: depthwise", "groups: 4").replace("2 * depthwise", "8")
+    assert fingerprint(text) == fingerprint(written)
+    (fault,) = faults(stem("conv: {out: 32}", "params: {depthwise: 4}"))
+    assert fault.code == "E312"
