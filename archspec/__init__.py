@@ -130,21 +130,21 @@ def build(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
-        weights: a state dict, or a file of one (safetensors, or ``.pt`` and ``.pth`` read without running code), or a
-            checkpoint of one; every key must match. Without this, a model is initialized as ``init`` says.
-        map: the key in the weights for each of the spec's that differs: the file that ``archspec verify --map`` writes,
-            what it holds, or the mapping of keys alone.
-        entry: the state dict of a checkpoint to take, such as ``model_ema`` or ``ema.state_dict``.
-        prefix: a scope such as ``visual.trunk.``; only the keys below it are taken, without it.
+        weights: a state dict, a checkpoint that contains one, or a file of either (safetensors, ``.pt`` or ``.pth``, read
+            without running code); every key must match. Without this, the model is initialized as ``init`` says.
+        map: the key in the weights for each key of the spec that differs: the file that ``archspec verify --map``
+            writes, its contents, or only the mapping of keys.
+        entry: which state dict of a checkpoint to load, such as ``model_ema`` or ``ema.state_dict``.
+        prefix: a scope such as ``visual.trunk.``; only its keys are loaded, without the scope.
         rename: new names of scopes, such as ``{"backbone.": ""}``, applied in order after ``prefix``.
-        transfer: whether weights that fit in part are taken: what has the same key and shape is loaded, filters that
-            read the input are summed or repeated for its channels, and the rest is initialized.
-        device: where the weights live; ``meta`` for a model without storage, whose weights are only checked.
-        dtype: of parameters and running statistics, by name (``bfloat16``) or as torch has it; or torch's default.
-        seed: for initialization alone; torch's global generator is used, and moves on, without it.
+        transfer: whether to load weights of which only some fit: values with the same key and shape are loaded, filters
+            that read the input are summed or repeated for its channels, and the rest is initialized.
+        device: the device of the weights; with ``meta``, the model has no storage, and weights are only checked.
+        dtype: of parameters and running statistics, as a name (``bfloat16``) or a torch dtype; torch's by default.
+        seed: for the initialization; without it, torch's global generator is used, and advances.
         flat: one graph for the whole network instead of one for each block. State dict and results are the same.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
     Returns:
@@ -152,7 +152,8 @@ def build(
         lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``, and
         ``model.meta["weights"]`` says which keys were loaded and which not (:class:`archspec.weights.Loaded`).
 
-    Warns (UserWarning) of weights that are cast unasked, not finite, or wrapped, and of a map for another spec.
+    Warns (UserWarning) if the dtype of the weights changes and ``dtype`` is not set, if weights are not finite or are
+    wrapped, and if the map is for another spec.
 
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
@@ -183,22 +184,22 @@ def pair_keys(
     allow_outside: bool = False,
     limits: Limits | None = None,
 ) -> dict[str, Any]:
-    """A key map for weights with other keys, whose tensors agree with the network's in order and shape.
+    """A key map for weights whose tensors agree with the network's in order and shape, but have other keys.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes.
         weights: a state dict, or a file of one.
-        entry: as of :func:`build`, and so are ``prefix`` and ``rename``.
-        prefix: a scope of the weights.
-        rename: new names of scopes.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        entry: which state dict of a checkpoint to use, as in :func:`build`.
+        prefix: a scope of the weights, as in :func:`build`.
+        rename: new names of scopes, as in :func:`build`.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
     Returns:
-        What :func:`build` takes as ``map``, and ``archspec build --write-map`` writes.
+        The ``map`` that :func:`build` takes, as ``archspec build --write-map`` writes it.
 
-    Raises what :func:`build` does; and SpecError, E828, if the tensors do not agree.
+    Raises the same errors as :func:`build`, and a SpecError with E828 if the tensors do not agree.
 
     >>> import archspec
     >>> given = {f"net/{key}": value for key, value in archspec.build("resnet18").state_dict().items()}
@@ -232,8 +233,8 @@ def save(
         path: the file to write, which ends in ``.safetensors``.
         force: whether to replace a file that exists. The files of the spec, and those that the model's weights were
             loaded from, are never replaced.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
     Raises:
@@ -267,10 +268,10 @@ def confirm(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
-        step: told in a few words what is done, as it begins.
+        step: called with a few words when a step begins.
 
     Raises:
         SpecError: the spec is refused; or torch computes another shape (E704), which is a defect of archspec.

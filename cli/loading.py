@@ -82,7 +82,7 @@ def loading(function: F) -> F:
         "--map",
         type=click.Path(),
         metavar="FILE.json",
-        help="The key in the weights for each key of the spec that differs, as `verify --map` writes it.",
+        help="Read the key in the weights for each key of the spec that differs. `verify --map` writes such a file.",
     )
     @click.option(
         "--write-map",

@@ -132,8 +132,8 @@ def diff(
 
     Args:
         before: a spec, a compiled graph, or what :func:`load` takes.
-        after: likewise, the other one; by default the first one with the overrides.
-        overrides: what to set in the second spec, as :func:`load` takes it; for a spec that is not loaded yet.
+        after: the other one, in any of these forms; by default the first one with the overrides.
+        overrides: values to set in the second spec, as in :func:`load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
         limits: how large a network may become.
 

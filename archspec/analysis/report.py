@@ -173,18 +173,18 @@ def analyze(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
-        dtype: of weights and values, likewise: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's own.
+        dtype: of weights and values, for these figures: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's.
         frozen: a scope, or a part such as ``stem``, whose weights are not trained; or several of these.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
-        gates: whether the edges of gates count as paths.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        gates: whether paths may go through gates.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
     Raises:
         SpecError: the spec is refused, the input is of another rank, or a frozen scope does not exist (E310).
         TypeError: an argument of the wrong type.
-        ValueError: a batch below 1, a dtype of another name, or an input that cannot be one.
+        ValueError: a batch below 1, an unknown dtype, or an invalid input.
 
     >>> import archspec
     >>> report = archspec.analyze("resnet50", batch=64)

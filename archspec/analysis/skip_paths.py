@@ -18,26 +18,26 @@ def skip_paths(
     """The skip paths through a graph of networkx and their lengths, exactly as :func:`analyze` counts them.
 
     The graph is directed and without cycles: an edge leads from a value to an operation that reads it. It has one node
-    without inputs. Use a ``MultiDiGraph`` if an operation may read one value twice. Read are:
+    without inputs. Use a ``MultiDiGraph`` if an operation may read one value twice. It reads:
 
-    - of a node, ``adds``: whether it adds its inputs, so that each is a way; and ``layer``: whether it is a layer in a
-      paper's count, a convolution or a linear layer;
+    - of a node, ``adds``: whether it adds its inputs, so that a path may take any of them; and ``layer``: whether it
+      counts as a layer, as in papers: a convolution or a linear layer;
     - of an edge, ``gate``: whether the value only scales another; False if it is missing;
-    - of an edge, ``position``: the place of the value among the inputs of the operation, which decides between ways
-      that are equal otherwise. If an edge to a node lacks it, the edges are in the order in which they were added.
+    - of an edge, ``position``: the index of the value among the inputs of the operation, which decides between paths
+      that are otherwise equal. If an edge to a node lacks it, edges count in the order in which they were added.
 
-    :meth:`archspec.Graph.to_networkx` gives all of these. Any other node of several inputs is a concatenation.
+    :meth:`archspec.Graph.to_networkx` sets all of these. Any other node with several inputs is a concatenation.
 
     Args:
         dag: the graph, a ``networkx.DiGraph`` or ``MultiDiGraph``.
         to: the node to which paths are counted; by default the last of ``dag.graph["outputs"]``, which
-            :meth:`archspec.Graph.to_networkx` sets, and in a graph without these the only node that nothing reads.
+            :meth:`archspec.Graph.to_networkx` sets, or in a graph without these the only node that nothing reads.
         lengths: whether the distributions of lengths are computed; by default up to 2,000 residual blocks.
-        gates: whether the edges of gates count as ways.
+        gates: whether paths may go through gates.
 
     Raises:
-        SpecError: E920 for a graph with a cycle, without or with several first or last nodes, or with a node that
-            reads gates only; E921 for nodes that lack an attribute.
+        SpecError: E920 for a graph without nodes, with a cycle, with several first or last nodes, or with a node that
+            reads only gates; E921 for nodes that lack an attribute.
         TypeError: an argument of the wrong type.
         ValueError: the graph has no node ``to``.
 

@@ -42,7 +42,7 @@ def zoo(pattern: str = "*") -> list[ZooSpec]:
     """The specs that ship with archspec, with their parameters, MACs and references; torch is not imported.
 
     Args:
-        pattern: which of them: a name, in which ``*`` matches any text, ``?`` any character, and ``[ab]`` one of
+        pattern: which specs: a name, in which ``*`` matches any text, ``?`` any character, and ``[ab]`` one of
             these letters. Each spec that matches is compiled, which takes about 20 milliseconds.
 
     Raises:

@@ -223,9 +223,9 @@ class Graph:
         - ``params``, ``macs``, ``activations`` and ``elementwise``, as in a row of a report; None without a rule;
         - ``adds``: whether it adds its inputs; ``layer``: whether it is a convolution or a linear layer;
         - ``stage`` and ``block``: the scopes around it, numbered if several share one; ``file`` and ``line``: where the
-          spec asks for it. Each is None if there is none.
+          spec creates it. Each may be None.
 
-        An edge carries ``position``, the place of the value among the inputs, and ``gate``: whether it only scales
+        An edge carries ``position``, the index of the value among the inputs, and ``gate``: whether it only scales
         another. ``dag.graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts the
         paths.
 

@@ -37,14 +37,14 @@ def compile(
     Args:
         spec: a spec, or what :func:`load` takes: a path, a zoo name, YAML text. A compiled graph is returned as it is.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
     Raises:
         SpecError: with every fault of the phase that refused the spec; or the input is of another rank.
         TypeError: an argument of the wrong type.
-        ValueError: the input cannot be one, or is for a graph that has no spec; or overrides for a loaded spec.
+        ValueError: an invalid input, or an input for a graph that has no spec; or overrides for a loaded spec.
 
     >>> import archspec
     >>> graph = archspec.compile("resnet50", input=(3, 320, 320))

@@ -73,16 +73,16 @@ def check(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         level: ``check`` needs no torch; ``build`` compares every shape and weight with torch's, without storage for
             them; ``run`` also initializes the network and runs it forward and back.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
-        budgets: what to expect besides, such as ``params<=26M`` or ``layer1.macs<1G``.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
+        budgets: further expectations, such as ``params<=26M`` or ``layer1.macs<1G``.
         limits: how large the network may become.
         largest: the most parameters that a network may have to be run.
-        wanted: whether to test the case of this name; ``valid`` is always tested.
+        wanted: a function that says whether to test the case of this name; ``valid`` is always tested.
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: a level of another name, or overrides for a spec that is loaded.
+        ValueError: an unknown level, or overrides for a spec that is loaded.
 
     >>> import archspec
     >>> outcome = archspec.check("resnet50", budgets=["params<=20M"])

@@ -46,15 +46,15 @@ def verify(
             function without arguments that returns a network. The default is the ``reference`` of the spec, which
             must be of torchvision or timm.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
-        batch: examples that both networks are run on.
-        seed: of the reference's weights, of the input, and of what is drawn in training.
-        tolerance: how far results may always be apart, relative to the reference's largest number. Beyond it, the
-            reference's own rounding is measured, and differences that it explains are allowed.
-        levels: what is looked at; without ``outputs`` neither network is run.
-        overrides: what to set in the spec, as :func:`load` takes it; for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; likewise.
+        batch: how many examples both networks run on.
+        seed: for the reference's weights, the input, and random operations in training.
+        tolerance: a difference that is always allowed, relative to the reference's largest number. For larger
+            differences, the reference's own rounding is measured, and those that it explains are allowed.
+        levels: what to compare; without ``outputs``, neither network runs.
+        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
-        step: told in a few words what is done, as it begins.
+        step: called with a few words when a step begins.
 
     Returns:
         A verdict, whose ``holds()`` says whether the graphs are the same and the outputs equal.
@@ -63,7 +63,7 @@ def verify(
         SpecError: the spec is refused; or the reference does not exist, cannot be made, or is not a network.
         EnvironmentFault: torch, or the library of the reference, is not installed.
         TypeError: an argument of the wrong type.
-        ValueError: a batch, a tolerance, a level or an input that cannot be; or nothing to compare with.
+        ValueError: an invalid batch, tolerance, level or input; or nothing to compare with.
 
     >>> import archspec
     >>> archspec.verify("resnet20_cifar", lambda: archspec.build("resnet20_cifar"), levels=["keys", "graph"]).levels
