@@ -130,8 +130,8 @@ def build(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
-        weights: a state dict, a checkpoint that contains one, or a file of either (safetensors, ``.pt`` or ``.pth``, read
-            without running code); every key must match. Without this, the model is initialized as ``init`` says.
+        weights: a state dict, a checkpoint with one, or a file of these (safetensors, ``.pt``, ``.pth``; its code never
+            runs); every key must match. Without this, the model is initialized as ``init`` says.
         map: the key in the weights for each key of the spec that differs: the file that ``archspec verify --map``
             writes, its contents, or only the mapping of keys.
         entry: which state dict of a checkpoint to load, such as ``model_ema`` or ``ema.state_dict``.

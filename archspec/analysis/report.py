@@ -173,7 +173,7 @@ def analyze(
         spec: a spec, a compiled graph, or what :func:`load` takes: a path, a zoo name, YAML text.
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
-        dtype: of weights and values, for these figures: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's.
+        dtype: of weights and values, for the same: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's.
         frozen: a scope, or a part such as ``stem``, whose weights are not trained; or several of these.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether paths may go through gates.
