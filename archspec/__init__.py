@@ -152,8 +152,7 @@ def build(
         lists ``outputs``. Every fx node carries ``scope``, ``operation``, ``shape`` and ``span`` in its ``meta``, and
         ``model.meta["weights"]`` says which keys were loaded and which not (:class:`archspec.weights.Loaded`).
 
-    Warns (UserWarning) if the dtype of the weights changes and ``dtype`` is not set, if weights are not finite or are
-    wrapped, and if the map is for another spec.
+    Warns (UserWarning) if weights change their dtype unasked, are not finite or wrapped, or the map is another spec's.
 
     Raises:
         SpecError: the spec is refused, the weights do not fit it, or the map does not.
