@@ -15,7 +15,7 @@ from archspec.language.text.document import Document, Path
 from archspec.language.text.locate import ships
 from archspec.wording import Brief
 
-FOUND = "the fault is found here"
+FOUND = "it shows up here"
 """The text at a place of the zoo or the library."""
 
 OTHERS = frozenset({"archspec", "name", "summary", "paper", "notes", "extends", "import", "expect", "reference"})

@@ -66,6 +66,8 @@ class Conv(Windowed):
             culprit, by_input = (channels, True) if channels % self.groups else (self.out, False)
             divisor = math.gcd(channels, self.out)
             help = f"both {channels} and {self.out} must be multiples of `groups`; {divisor} divides both"
+            if channels == self.out:
+                help = f"{channels} must be a multiple of `groups`"
             raise groups_fault(culprit, self.groups, (self.out, *output), help, by_input=by_input)
         return (self.out, *output)
 

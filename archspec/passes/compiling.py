@@ -146,7 +146,7 @@ def with_input(spec: Spec | None, input: Sequence[int]) -> Spec:
     written = ("input",) in spec.document.places
     labels = (Label(spec.document.span(("input",)), show_shape(spec.input)),) if written else ()
     rank = mention(f"input={list(sizes)}")
-    help = f"{rank.text} makes it a network of another rank, if that is meant"
+    help = f"if you mean another rank, write {rank.text}"
     hint = f"channels come first, as in `{show_shape(spec.input)}`"
     raise SpecError([Diagnostic("E506", message, place, hint, labels, help=help, mentions=(rank,))])
 

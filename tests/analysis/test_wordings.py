@@ -71,7 +71,7 @@ def test_an_input_of_another_rank() -> None:
     assert found.code == "E506"
     assert found.message == "the input 3x8 has 2 numbers, and that of `tested` has 3"
     assert found.hint == "channels come first, as in `3x8x8`"
-    assert found.help == "`overrides=['input=[3, 8]']` makes it a network of another rank, if that is meant"
+    assert found.help == "if you mean another rank, write `overrides=['input=[3, 8]']`"
     assert (found.span.source.name, found.span.source.text) == ("input", "3x8")
     assert [(label.text, label.span.line) for label in found.labels] == [("3x8x8", 3)]
 
