@@ -43,7 +43,7 @@ def command(specs: tuple[str, ...], reading: options.Reading, budgets: tuple[str
       archspec check resnet50
       archspec check specs --format json
       archspec check specs --format sarif > archspec.sarif
-      archspec check wide.yaml --set stages.groups=32
+      archspec check wide.yaml --set classes=10
       archspec check wide.yaml --expect 'params<=26M' --expect 'macs<=4.1G'
     """
     references = list(options.references(specs))

@@ -259,7 +259,7 @@ def reading(function: F) -> F:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Change a value of the spec, such as `stages.groups=32`. You can repeat this option.",
+        help="Change a value of the spec, such as `classes=10`. You can repeat this option.",
     )
     @click.option(
         "--allow-outside", is_flag=True, help="Let `extends` and `import` read files outside the spec's folder."

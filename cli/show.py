@@ -40,7 +40,7 @@ def command(spec: str, reading: options.Reading, nodes: bool, form: str) -> int:
     \b
     Examples:
       archspec show resnext50_32x4d
-      archspec show resnet50 --set stages.groups=32 --graph
+      archspec show resnet50 --set stages.groups=32 --set stages.base_width=4 --graph
     """
     loaded = reading.load(spec)
     graph = demand(spec, lambda: archspec.compile(loaded, limits=reading.limits))

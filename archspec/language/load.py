@@ -37,8 +37,8 @@ def load(
 
     Args:
         spec: a path, the name of a spec of the zoo, or the YAML text itself (anything with a line break).
-        overrides: what to set in the spec: a mapping such as ``{"classes": 10, "stages.groups": 32}``, whose keys are
-            nested or joined by dots; or texts such as ``["stages.groups=32"]``.
+        overrides: what to set in the spec: a mapping such as ``{"classes": 10, "stages.base_width": 128}``, whose keys
+            are nested or joined by dots; or texts such as ``["classes=10"]``.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder and the zoo.
         limits: how much work the compilation may take.
 

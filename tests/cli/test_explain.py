@@ -145,6 +145,7 @@ Corrected:
     extends: resnet50
     stages:
       groups: 32
+      base_width: 4
 """
     )
 

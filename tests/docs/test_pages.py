@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import archspec
 from archspec_cli.main import COMMANDS
@@ -40,3 +41,17 @@ def test_the_page_of_the_api_has_every_public_name_once() -> None:
 def test_every_public_name_has_an_example() -> None:
     functions = [name for name in archspec.__all__ if name.islower() and not name.startswith("_")]
     assert not [name for name in functions if ">>> " not in (getattr(archspec, name).__doc__ or "")]
+
+
+def test_an_example_of_a_grouped_bottleneck_says_how_wide_its_groups_are() -> None:
+    """`groups: 32` alone is 32 groups of 64 channels: a ResNet-50 with 667 million parameters, which nobody wants."""
+    written = re.compile(r"stages: *\{[^}\n]*groups: 32.*|stages:\n(?: .*\n)*?.*\bgroups: 32(?: .*)?\n.*")
+    folders = [f"{folder}/**/*.{kind}" for folder in ("docs", "cli", "archspec") for kind in ("md", "py")]
+        folder / "**" / f"*.{kind}" for folder in map(Path, ("docs", "cli", "archspec")) for kind in ("md", "py")
+    ]
+    bare = []
+    for path in [ROOT / "README.md", *(path for folder in folders for path in ROOT.glob(folder))]:
+        text = path.read_text(encoding="utf-8")
+        found = [*written.findall(text), *re.findall(r".*stages\.groups=32.*", text)]
+        bare += [f"{path.relative_to(ROOT)}: {each}" for each in found if "base_width" not in each]
+    assert not bare
