@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import archspec
 from archspec_cli.main import COMMANDS
@@ -47,8 +46,6 @@ def test_an_example_of_a_grouped_bottleneck_says_how_wide_its_groups_are() -> No
     """`groups: 32` alone is 32 groups of 64 channels: a ResNet-50 with 667 million parameters, which nobody wants."""
     written = re.compile(r"stages: *\{[^}\n]*groups: 32.*|stages:\n(?: .*\n)*?.*\bgroups: 32(?: .*)?\n.*")
     folders = [f"{folder}/**/*.{kind}" for folder in ("docs", "cli", "archspec") for kind in ("md", "py")]
-        folder / "**" / f"*.{kind}" for folder in map(Path, ("docs", "cli", "archspec")) for kind in ("md", "py")
-    ]
     bare = []
     for path in [ROOT / "README.md", *(path for folder in folders for path in ROOT.glob(folder))]:
         text = path.read_text(encoding="utf-8")
