@@ -60,16 +60,19 @@ class Context:
                         few = self.faults.few
                         found = self.faults.advise(name, sorted(self.names) if few else (), *places)
                         self.faults.work.spend(DEFINING, len(self.names) if few else 1, item.span)
-                        help = self.elsewhere(name) or (readable(name, self.names, found.meant) if few else fault.help)
+                        words = self.lookup.visible("shortcuts") if key == "shortcut" else ()
+                        told = readable(name, self.names, found.meant, words=words) if few else fault.help
+                        help = self.elsewhere(name, key) or told
                         help = "; ".join(filter(None, (found.help, help)))
                         self.faults.add(replace(fault, hint=found.hint, help=help))
         return term
 
-    def elsewhere(self, name: str) -> str:
-        """The help for a name that only arguments of steps can read."""
+    def elsewhere(self, name: str, key: str) -> str:
+        """The help for a name that only arguments of steps can read, in the value of ``key``."""
         if name != WIDTH:
             return ""
         entry = "; here, write `in_channels`" if "in_channels" in self.names else ""
+        entry = "; here, write a number as the `group_size`" if key in ("groups", "group_size") else entry
         return f"only arguments of steps read `{WIDTH}`, the width that reaches the step{entry}"
 
     def term(self, cursor: Cursor, kind: str) -> Term:

@@ -20,6 +20,7 @@ from archspec.language.terms import Cursor, ambiguous_text
 from archspec.language.text.document import Document
 from archspec.language.text.reader import read
 from archspec.language.text.scalars import ambiguity
+from archspec.language.words import words_of_arguments
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
@@ -37,19 +38,7 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 @functools.cache
 def reserved_words() -> frozenset[str]:
     """The words of the language. No parameter may have such a name, because the word would then mean two things."""
-    fields = (field for operation in operations().values() for field in arguments(operation).values())
-    words = (word for field in fields for word in field.metadata["words"])
-    return frozenset({NONE, *ACTIVATION_ORDERS, *words, *KEYWORDS, *TRUTHS, *FUNCTIONS})
-
-
-@functools.cache
-def words_for_numbers() -> frozenset[str]:
-    """Words that an argument takes in place of a number: ``depthwise``. A parameter of a block or fragment hides them.
-
-    A parameter of a spec may not, because the blocks of its base would then read it.
-    """
-    fields = (field for operation in operations().values() for field in arguments(operation).values())
-    return frozenset(word for field in fields for word in field.metadata["named"])
+    return words_of_arguments() | {*KEYWORDS, *TRUTHS, *FUNCTIONS}
 
 
 class DefinitionScope:

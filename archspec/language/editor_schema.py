@@ -17,7 +17,6 @@ from archspec.language.definitions import (
     SHORTCUT_NAMES,
     conventions,
     reserved_words,
-    words_for_numbers,
 )
 from archspec.language.editor_conditions import conditions, plain_step
 from archspec.language.library_names import (
@@ -35,6 +34,7 @@ from archspec.language.schema_pieces import Schema
 from archspec.language.spec import LANGUAGE_VERSION, Fragment
 from archspec.language.terms import NAME_PART
 from archspec.language.text.locate import zoo_names
+from archspec.language.words import words_for_numbers
 
 EXPRESSION = r"""^(?:[A-Za-z0-9_ \t\r\n+/%<>(),=!-]|\*(?!\*)|\.(?![A-DF-Za-df-z_])|'[^']*'|"[^"]*")*$"""
 """Text that may be an expression, by its characters. Each is matched in one way, so a long text takes no longer."""

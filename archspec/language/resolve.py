@@ -20,7 +20,6 @@ from archspec.language.definitions import (
     conventions,
     library,
     parameters_of_blocks,
-    words_for_numbers,
 )
 from archspec.language.echoes import withhold_echoes
 from archspec.language.expressions.closures import ScaleWidth
@@ -35,6 +34,7 @@ from archspec.language.steps import read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document
+from archspec.language.words import words_for_numbers
 from archspec.wording import first_of
 from archspec.work import Work
 

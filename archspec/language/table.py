@@ -144,7 +144,8 @@ class Table:
             return word(expression.evaluate(values, self.scale))
         except ExpressionFault as fault:
             known = fault.name in expression.names
-            help = f"{readable(fault.name, values)}; for each block, write a list: `[[a, b]]`" if known else ""
+            names = readable(fault.name, values, words=self.scope.visible("blocks")) if known else ""
+            help = f"{names}; for each block, write a list: `[[a, b]]`" if known else ""
             self.faults.add(expression_fault(fault, str(cursor.value), cursor.span, help=help))
             return None
 

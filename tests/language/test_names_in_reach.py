@@ -201,3 +201,36 @@ def test_values_too() -> None:
     )
     value = torch.randn(2, 3, 64, 64)
     assert torch.equal(*(archspec.build(archspec.load(each), seed=0).eval()(value) for each in (text, fixed)))
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("act: silu if classes > 10 else relu", ["relu", "silu"]),
+        ("norm: {type: group if classes > 10 else batch}", ["batch", "group"]),
+        ("activation_order: pre if classes > 10 else post", ["post", "pre"]),
+        ("shortcut: zero if classes > 10 else identity", ["identity"]),
+        ("stages: {block: bottleneck if classes > 10 else basic}", ["bottleneck"]),
+        ("stem: [pool: {type: avg if classes > 10 else 'max', kernel: 4}, conv: {out: 64}]", ["avg"]),
+        ("stem: [conv: {out: 64, groups: depthwise if classes > 10 else 1}]", ["depthwise"]),
+        ("stages: {stride: depthwise}", ["depthwise"]),
+    ],
+)
+def test_a_word_without_quotes_in_an_expression_is_told_so(written: str, words: list[str]) -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"archspec: 1\nname: quotes\nextends: resnet18\n{written}\n")
+    helps = {fault.message.split("`")[1]: fault.help for fault in caught.value.diagnostics if fault.code == "E402"}
+    assert [word for word in sorted(helps) if f"quotes: `'{word}'`" in helps[word]] == words
+    taken = {"relu", "silu", "batch", "group", "pre", "post", "avg", "depthwise"}
+    assert not [word for word in taken & helps.keys() if "or declare" in helps[word]]
+
+
+@pytest.mark.parametrize("argument", ["groups", "group_size"])
+def test_the_width_in_the_setting_of_a_norm_is_answered_with_the_size_of_a_group(argument: str) -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(
+            f"archspec: 1\nname: groups\nextends: resnet18\nnorm: {{type: group, {argument}: width // 4}}\n"
+        )
+    (fault,) = caught.value.diagnostics
+    assert "write a number as the `group_size`" in fault.help
+    assert "in_channels" not in fault.help
