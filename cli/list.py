@@ -11,7 +11,7 @@ import click
 
 import archspec
 from archspec.analysis.zoo import ZooSpec, summaries
-from archspec.diagnostics import Faults, cut, did_you_mean
+from archspec.diagnostics import Faults, cut, did_you_mean, suggest
 from archspec.display import short
 from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
@@ -81,13 +81,14 @@ class SectionOrPattern(options.Word):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         names = zoo_names()
-        pattern = str(value)
+        pattern = str(value).lower()
         if value in self.words or any(fnmatchcase(name, pattern) for name in names):
             return value
         if {"*", "?", "["} & {*pattern}:
-            raise click.UsageError(f"no spec matches `{cut(pattern)}`; `archspec list zoo` shows all {len(names)}", ctx)
-        if hint := did_you_mean(pattern, [*self.words, *names]):
-            raise click.UsageError(f"there is no section and no spec `{cut(pattern)}`; {hint}", ctx)
+            raise click.UsageError(f"no spec matches `{cut(value)}`; `archspec list zoo` shows all {len(names)}", ctx)
+        begins = f"{pattern}*" if pattern and any(name.startswith(pattern) for name in names) else ""
+        if hint := suggest(begins and f"'{begins}'") or did_you_mean(pattern, [*self.words, *names]):
+            raise click.UsageError(f"there is no section and no spec `{cut(value)}`; {hint}", ctx)
         return super().convert(value, param, ctx)
 
 
@@ -98,7 +99,8 @@ def command(section: str | None, form: str) -> int:
     """List specs, blocks, shortcuts, fragments, operations and namings. With a SECTION, list its entries in detail.
 
     The sections are zoo, blocks, shortcuts, fragments, operations and namings. With a PATTERN of names, list the specs
-    that match, with their parameters, MACs and references. In it, `*` matches any text.
+    that match, with their parameters, MACs and references. In it, `*` matches any text;
+    case does not count.
 
     \b
     Examples:

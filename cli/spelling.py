@@ -26,6 +26,7 @@ OPTIONS = {
     "tolerance": "`--tolerance X`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
     "graph": "`archspec show SPEC --graph`",
+    "text": "save the text to a file, or pass `-` to read it from standard input",
     "zoo": "`archspec list zoo`",
     "write_map": "`--write-map keys.json` writes a map with these pairs, and loads the weights with it",
 }

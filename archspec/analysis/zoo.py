@@ -43,7 +43,7 @@ def zoo(pattern: str = "*") -> list[ZooSpec]:
 
     Args:
         pattern: which specs: a name, in which ``*`` matches any text, ``?`` any character, and ``[ab]`` one of
-            these letters. Each spec that matches is compiled, which takes about 20 milliseconds.
+            these letters. Case does not count. Each spec that matches is compiled, which takes about 20 milliseconds.
 
     Raises:
         TypeError: the pattern is not a text.
@@ -55,7 +55,7 @@ def zoo(pattern: str = "*") -> list[ZooSpec]:
     [('vgg11', 132863336), ('vgg13', 133047848)]
     """
     arguments.text(pattern, "pattern", "a text such as 'resnet*'")
-    return list(map(_measured, (name for name in zoo_names() if fnmatchcase(name, pattern))))
+    return list(map(_measured, (name for name in zoo_names() if fnmatchcase(name, pattern.lower()))))
 
 
 def _measured(name: str) -> ZooSpec:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
-from archspec.verification.reference_text import LIBRARIES, Reference, parse
+from archspec.diagnostics import Diagnostic, Mention, SpecError, cut, suggest
+from archspec.verification.reference_text import LIBRARIES, Reference, meant, parse
 
 AGAINST = Mention("against", "`against`")
 
@@ -53,7 +53,8 @@ def refused_reference(text: str) -> list[Diagnostic]:
     if reference.origin not in LIBRARIES:
         message = f"the reference `{cut(text)}` could make the spec run code"
         help = f"name a network of torchvision or timm; {AGAINST.text} can name any network"
-        return [Diagnostic("E901", message, help=help, mentions=(AGAINST,))]
+        hint = suggest(meant(text)) if reference.origin.startswith(tuple(f"{each}." for each in LIBRARIES)) else ""
+        return [Diagnostic("E901", message, hint=hint, help=help, mentions=(AGAINST,))]
     return list(_refused(reference))
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line, suggest
 from archspec.import_path import current_folder_first, current_folder_last, only_installed
 from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
-from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, parse
+from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, meant, parse
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
@@ -112,7 +112,8 @@ def _module(reference: Reference) -> ModuleType:
             help = f"install the package that provides `{cut(error.name)}`"
             raise fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
         found = [path.stem for path in Path().glob("*.py")]
-        hint = did_you_mean(name, [*LIBRARIES, *found])
+        file = meant(f"{name}:{reference.name}") if name.endswith(".py") else ""
+        hint = suggest(file) or did_you_mean(name, [*LIBRARIES, *found])
         message = f"the module `{cut(error.name)}` does not exist"
         help = "modules are looked up in the current folder, then among the installed packages"
         raise SpecError([Diagnostic("E902", message, hint=hint, help=help)]) from None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, SpecError, cut
+from archspec.diagnostics import Diagnostic, SpecError, cut, suggest
 
 AS_CALL, AS_NAMED = "write `(name=value, ...)`", "write each as `name=value`"
 LIBRARIES = ("torchvision", "timm")
@@ -46,9 +46,37 @@ def parse(text: str) -> Reference:
         raise fault("E901", f"a reference may have at most {LONGEST:,} characters, but `{cut(text)}` has {len(text):,}")
     if not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
         help = "write `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments like `(classes=10)`"
-        raise fault("E901", f"`{cut(text)}` is not a reference", help=help)
+        raise fault("E901", f"`{cut(text)}` is not a reference", hint=suggest(meant(text)), help=help)
     args, kwargs = _arguments(text, rest[len(name) :]) if bracket else ((), {})
     return Reference(origin, name, args, kwargs)
+
+
+_LIBRARY = re.compile(r"(torchvision|timm)[\s./:]+(?:models[./:](?:\w+[./:])*)?")
+_BY_NAME = re.compile(r"(?:create_model|get_model)\(\s*['\"]([\w.]+)['\"]\s*(?:,\s*)?")
+_FILE = re.compile(r"(?:\./)?([\w./]+)\.py\s*:+\s*(?=\w)")
+
+
+def meant(text: str) -> str:
+    """The reference that a text means that is written as in Python or as a path; otherwise an empty text.
+
+    >>> meant("torchvision.models.resnet18"), meant("mine.py:build(3)"), meant("nets.mine.Net"), meant("resnet18")
+    ('torchvision:resnet18', 'mine:build(3)', 'nets.mine:Net', '')
+    """
+    head, bracket, rest = text.partition("(")
+    if library := _LIBRARY.match(head):
+        named = _BY_NAME.fullmatch(head[library.end() :] + bracket + rest.removesuffix(")")) if bracket else None
+        written = f"{library[1]}:{named[1]}" if named else f"{library[1]}:{head[library.end() :]}{bracket}{rest}"
+    elif file := _FILE.match(head):
+        written = f"{file[1].replace('/', '.')}:{head[file.end() :]}{bracket}{rest}"
+    elif ":" not in head and "/" not in head and "." in head:
+        origin, _, name = head.rpartition(".")
+        written = f"{origin}:{name}{bracket}{rest}" if name != "py" else ""
+    else:
+        return ""
+    origin, _, name = written.partition("(")[0].partition(":")
+    return (
+        written if len(text) <= LONGEST and _dotted(origin) and (_dotted(name) or _is_timm_name(origin, name)) else ""
+    )
 
 
 def _dotted(text: str) -> bool:
@@ -106,6 +134,6 @@ def _deeper(node: ast.expr, levels: int) -> bool:
     return True
 
 
-def fault(code: str, message: str, *, help: str = "") -> SpecError:
+def fault(code: str, message: str, *, hint: str = "", help: str = "") -> SpecError:
     """A fault of a reference."""
-    return SpecError([Diagnostic(code, message, help=help)])
+    return SpecError([Diagnostic(code, message, hint=hint, help=help)])

@@ -260,3 +260,36 @@ def test_a_missing_library_says_what_to_install(library: str, tmp_path: Path) ->
 def test_invalid_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"batch|levels"):
         verdict(Residual(), RESIDUAL, **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("no_such_file.py:build", "no_such_file:build"),
+        ("no_such_file.py:build(classes=10)", "no_such_file:build"),
+        ("./no_such_file.py:build", "no_such_file:build"),
+        ("nets/no_such_file.py:Net(3)", "nets.no_such_file:Net(3)"),
+        ("mine.Net", "mine:Net"),
+        ("nets.mine.Net(10)", "nets.mine:Net(10)"),
+        ("torchvision.models.resnet18", "torchvision:resnet18"),
+        ("torchvision.models.resnet18(num_classes=10)", "torchvision:resnet18(num_classes=10)"),
+        ("torchvision.models.resnet.resnet18", "torchvision:resnet18"),
+        ("torchvision.resnet18", "torchvision:resnet18"),
+        ("torchvision/resnet18", "torchvision:resnet18"),
+        ("torchvision: resnet18", "torchvision:resnet18"),
+        ("timm.models.resnet18", "timm:resnet18"),
+        ("timm.create_model('resnet18.a1_in1k')", "timm:resnet18.a1_in1k"),
+        ("timm/resnet18.a1_in1k", "timm:resnet18.a1_in1k"),
+        ("resnet50", ""),
+        ("mine.py", ""),
+        ("a..b", ""),
+    ],
+)
+def test_a_reference_written_as_in_python_is_suggested(text: str, meant: str) -> None:
+    assert refused(text).hint == (f"did you mean `{meant}`?" if meant else "")
+
+
+@pytest.mark.parametrize("text", ["torchvision.models:resnet18", "torchvision.models.resnet18", "torchvision.resnet18"])
+def test_a_spec_that_names_a_library_as_in_python_gets_the_same_hint(text: str) -> None:
+    with pytest.raises(archspec.SpecError, match="did you mean `torchvision:resnet18`"):
+        archspec.verify(f"archspec: 1\nname: t\nextends: resnet18\nreference: {text}\n")

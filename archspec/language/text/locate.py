@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.resources
+import itertools
 import os
 import re
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, advise, cut, suggest
+from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, advise, cut, nearest, suggest
 from archspec.language.text.files import decode, read_file
 
 SUFFIXES = (".yaml", ".yml")
 ZOO = Mention("zoo", "`archspec.zoo()`")
 ALLOW_OUTSIDE = Mention("allow_outside", "`allow_outside=True`")
+AS_TEXT = Mention("text", "YAML text has a line break, such as one at its end; without one, this is a path or a name")
+_YAML = re.compile(r"""\s*(\{|- |["']?[\w-]+["']?\s*:(\s|$))""")
+"""How a text begins that is YAML rather than a path or a name."""
 
 
 @functools.cache
@@ -55,14 +59,19 @@ def open_spec(reference: str) -> Source:
     """
     path = Path(reference)
     looks_like_path = reference.endswith(SUFFIXES) or os.sep in reference or "/" in reference
-    if looks_like_path and not _exists(path) and path.stem in zoo_names():
-        hint = f"did you mean `{path.stem}`, which ships with archspec?"
+    if _YAML.match(reference) and not _exists(path):
+        message = f"`{cut(reference)}` is neither a file nor a spec of the zoo"
+        raise SpecError([Diagnostic("E801", message, help=AS_TEXT.text, mentions=(AS_TEXT,))])
+    if looks_like_path and not _exists(path):
+        hint = suggest(_file_meant(reference))
+        if not hint and path.stem in zoo_names():
+            hint = f"did you mean `{path.stem}`, which ships with archspec?"
         raise SpecError([Diagnostic("E801", f"the file `{cut(reference)}` does not exist", hint=hint)])
     if looks_like_path or (_exists(path) and path.is_file()):
         return read_file(path, name=reference)
     if reference in zoo_names():
         return read_zoo(reference)
-    raise SpecError([_unknown(reference, None, zoo_names())])
+    raise SpecError([_unknown(reference, None, zoo_names(), _file_meant(reference))])
 
 
 def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, definitions: bool = False) -> Source:
@@ -86,7 +95,7 @@ def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, 
         return read_zoo(reference)
     if any(map(_exists, beside)):
         return _allowed(next(filter(_exists, beside)), reference, span, root, outside)
-    near = [path.stem for path in Path(folder).glob("*.yaml")] if folder else []
+    near = [name.rpartition(".")[0] for name in _specs_in(Path(folder))] if folder else []
     raise SpecError([_unknown(reference, span, [*near, *([] if definitions else zoo_names())])])
 
 
@@ -100,7 +109,8 @@ def _allowed(path: Path, shown: str, span: Span, root: str | None, outside: bool
     try:
         return read_file(path, name=_display(path, span))
     except SpecError as error:
-        raise SpecError([_at(diagnostic, span) for diagnostic in error.diagnostics]) from None
+        hint = "" if _exists(path) else suggest(_file_meant(shown, path.parent))
+        raise SpecError([_at(diagnostic, span, hint) for diagnostic in error.diagnostics]) from None
 
 
 def _display(path: Path, span: Span) -> str:
@@ -109,11 +119,35 @@ def _display(path: Path, span: Span) -> str:
     return os.path.normpath(Path(span.source.name).parent / os.path.relpath(path, beside))
 
 
-def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+def _at(diagnostic: Diagnostic, span: Span, hint: str) -> Diagnostic:
     """A file that cannot be read is a fault of the line that names it."""
     if diagnostic.span and diagnostic.span.source.text:
         return diagnostic
-    return dataclasses.replace(diagnostic, span=span)
+    return dataclasses.replace(diagnostic, span=span, hint=hint or diagnostic.hint)
+
+
+def _file_meant(reference: str, folder: Path | None = None) -> str:
+    """The file that a reference means: with a suffix, with the other one, or spelled right; else an empty text.
+
+    ``folder`` is where it is looked up; by default the reference says so itself.
+    """
+    before, slash, name = reference.rpartition("/")
+    bare = re.sub(r"\.ya?ml$", "", name)
+    found = _specs_in(Path(before or slash or ".") if folder is None else folder)
+    names = [bare + suffix for suffix in SUFFIXES if bare + suffix in found]
+    close = next(iter(names), "") or nearest(name, found) or nearest(bare, [each.rpartition(".")[0] for each in found])
+    if close and close not in found:
+        close = next(each for each in found if each.rpartition(".")[0] == close)
+    return f"{before}{slash}{close}" if close else ""
+
+
+def _specs_in(folder: Path) -> list[str]:
+    """The names of the specs in a folder, some hundreds at most."""
+    try:
+        names = [path.name for path in itertools.islice(folder.iterdir(), 300)]
+    except (OSError, ValueError):
+        return []
+    return sorted(name for name in names if name.endswith(SUFFIXES))
 
 
 def _exists(path: Path) -> bool:
@@ -123,12 +157,12 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _unknown(name: str, span: Span | None, names: list[str]) -> Diagnostic:
+def _unknown(name: str, span: Span | None, names: list[str], file: str = "") -> Diagnostic:
     message = f"the spec `{cut(name)}` does not exist, neither as a file nor in the zoo"
     library, _, bare = name.rpartition(":")
     own = bare.partition(".")[0] if library else name  # timm's names may end in `.a1_in1k`
     found = advise(own if own not in names else "", names, "specs")
-    hint = suggest(own) if own in names else found.hint
+    hint = suggest(own) if own in names else suggest(file) or found.hint
     help = found.help or f"{ZOO.text} lists the zoo"
     if library:
         help = f"`{cut(name)}` names a network of another library, which only `reference` takes; {help}"
