@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, nearest, suggest
 from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell
+from archspec.graph.wrong_kinds import of_a_name
 from archspec.language.authors import FOUND, Authors
 from archspec.language.context import WIDTH
 from archspec.language.expressions.closures import ScaleWidth
@@ -151,7 +152,8 @@ class Environment:
         if author == term.span:
             return found
         label = Label(found.span or term.span, "evaluated here")
-        return replace(found, span=author, labels=(label,))
+        found = of_a_name(self, fault, term.expression.text, found) or replace(found, span=author)
+        return replace(found, labels=(label,))
 
     def located(self, code: str, message: str, term: Term, help: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
         """A diagnostic at the author's line for ``term``, and at the library's second."""
