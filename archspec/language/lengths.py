@@ -6,11 +6,16 @@ from collections.abc import Collection
 
 from archspec.diagnostics import Diagnostic, Faults, Label, cut
 from archspec.display import counted
+from archspec.language.sequences import is_step
 from archspec.language.terms import Cursor
 from archspec.wording import listed
 
 GENERATED = frozenset({"count", "channels", "group_width"})
 """The columns that ``quantized_linear`` may generate; lists of other lengths there are not used."""
+
+
+SEQUENCES = ("before", "after")
+"""The columns of sequences of steps."""
 
 
 def generated_length(table: Cursor, length: int, left_out: Collection[str], faults: Faults) -> int:
@@ -25,7 +30,8 @@ def generated_length(table: Cursor, length: int, left_out: Collection[str], faul
 
 def table_length(table: Cursor, left_out: Collection[str], faults: Faults) -> int | None:
     """The number of stages according to the lists of a table, apart from columns left out; None without a list."""
-    passed = {*left_out, *(GENERATED if "quantized_linear" in table.value else ())}
+    steps = [key for key in SEQUENCES if isinstance(cells := table.value.get(key), list) and any(map(is_step, cells))]
+    passed = {*left_out, *steps, *(GENERATED if "quantized_linear" in table.value else ())}
     lists = {key: value for key, value in table.value.items() if isinstance(value, list) and key not in passed}
     if not lists:
         return None

@@ -27,10 +27,10 @@ from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.foreign_values import key_of
 from archspec.language.published import Published
 from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
+from archspec.language.sequences import read_sequence
 from archspec.language.silence import audible
 from archspec.language.slips import warn_of_slips
 from archspec.language.spec import Sequence, Setting, Spec, Stage, Template, Term
-from archspec.language.steps import read_sequence
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document

@@ -6,12 +6,12 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Label, Span, cut, suggest
+from archspec.diagnostics import Diagnostic, Label, Span, cut
 from archspec.language.context import WIDTH, Context
-from archspec.language.extent import bounded, has_layer
-from archspec.language.spec import NONE, Branch, Fragment, Sequence, Step, Term
-from archspec.language.terms import Cursor, check_name, written
-from archspec.language.unknown_steps import advise_sequence, advise_step
+from archspec.language.extent import has_layer
+from archspec.language.spec import NONE, Branch, Fragment, Step, Term
+from archspec.language.terms import Cursor, check_name
+from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
@@ -44,10 +44,10 @@ def _too_deep(span: Span) -> Diagnostic:
 def read_step(cursor: Cursor, context: Context) -> Step | None:
     """One step: a bare name, or a mapping with one key."""
     step = _read_step(cursor, context)
-    return dataclasses.replace(step, reads_width=True) if step and context.steps and _reads_width(step) else step
+    return dataclasses.replace(step, reads_width=True) if step and context.steps and reads_width(step) else step
 
 
-def _reads_width(step: Step) -> bool:
+def reads_width(step: Step) -> bool:
     """Whether the step's own terms, not those of steps inside it, may read `width`."""
     conditions = (step.when, *[branch.when for branch in step.branches])
     read = (*step.arguments.values(), *(step.settings or {}).values(), *conditions)
@@ -263,32 +263,3 @@ def parameter_kind(default: Term) -> str:
             return "word"
         case _:
             return "any"
-
-
-def read_sequence(cursor: Cursor, context: Context) -> Sequence:
-    """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
-    if isinstance(cursor.value, list):
-        return Sequence(bounded(read_steps(cursor, context), cursor.span, context.faults), cursor.span)
-    body = cursor if isinstance(cursor.value, dict) else None
-    named = cursor.get("use") if body else cursor
-    if named is None:
-        help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
-        near = next((key for key in body.value if context.faults.nearest(key, ["use"])), None) if body else None
-        span, hint = (body.child(near).key_span, suggest("use")) if body and near else (cursor.key_span, "")
-        context.faults.record("E203", f"`use` is missing in `{cursor.key}`", span, hint, help=help)
-        return Sequence((), cursor.span)
-    if not isinstance(named.value, str):
-        context.faults.record("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span)
-        return Sequence((), cursor.span)
-    fragment = context.lookup.fragment(named.value, named, context.faults, context.level)
-    if fragment is None:
-        found = advise_sequence(named.value, context)
-        message = f"no fragment is called `{cut(named.value)}`"
-        context.faults.record("E302", message, named.span, found.hint, help=found.help)
-        return Sequence((), cursor.span)
-    context = context.of_steps()
-    terms = call_arguments(fragment, body, ("use",), named.span, context)
-    call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)
-    if context.steps and _reads_width(call):
-        call = dataclasses.replace(call, reads_width=True)
-    return Sequence((), cursor.span, call)

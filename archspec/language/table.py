@@ -11,17 +11,17 @@ from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES,
 from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value, word
 from archspec.language.generated import generated_columns
-from archspec.language.lengths import GENERATED, generated_length, is_own, table_length
+from archspec.language.lengths import GENERATED, SEQUENCES, generated_length, is_own, table_length
 from archspec.language.readable import readable
+from archspec.language.sequences import read_sequence
 from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Template, Term
-from archspec.language.steps import parameter_kind, read_sequence
+from archspec.language.steps import parameter_kind
 from archspec.language.terms import Cursor, expression_fault, read_expression, read_template
 from archspec.language.text.document import Path
 from archspec.wording import first_of, listed
 from archspec.work import DEFINING, ENTRIES
 
 NUMBERS = ("count", "channels", "stride", "dilation")
-SEQUENCES = ("before", "after")
 MAX_TOLD = 8
 """How many stages a message lists."""
 COLUMNS = ("block", *NUMBERS, *SETTINGS, *SEQUENCES, "name", "quantized_linear")

@@ -201,3 +201,26 @@ def test_overrides_beside_inherited_lists() -> None:
         assert found.span
         assert (found.code, found.span.source.name == "resnet50.yaml") == ("E311", False)
         assert "write `count` and `channels` too" in found.help
+
+
+@pytest.mark.parametrize("column", ["before", "after"])
+@pytest.mark.parametrize(
+    ("steps", "count"),
+    [("[pool: {type: max, kernel: 2}]", 1), ("[norm, act]", 2), ("[null, norm]", 1), ("[{layer: {out: 8}}]", 1)],
+)
+def test_a_list_of_steps_where_each_stage_has_a_list(column: str, steps: str, count: int) -> None:
+    table = f"stages: {{block: basic, count: [1, 2, 1], channels: 8, {column}: {steps}}}"
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"archspec: 1\nname: flat\ninput: [3, 32, 32]\n{table}\n")
+    found = caught.value.diagnostics
+    assert len(found) == count
+    assert all(each.code in ("E202", "E302") for each in found)
+    assert all("a column has such a list, or `null`, for each stage" in each.help for each in found)
+
+
+@pytest.mark.parametrize("key", ["stem", "head"])
+def test_a_single_step_where_a_list_belongs(key: str) -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"archspec: 1\nname: single\nextends: resnet18\n{key}: {{conv: {{out: 64}}}}\n")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.help) == ("E202", "write `[conv: ...]`")
