@@ -20,7 +20,8 @@ def of_a_name(env: Environment, fault: ExpressionFault, text: str, found: Diagno
     """
     name = (text[fault.start : fault.end] or text).strip()
     told = f", not {describe(env.values.get(name))}"
-    if fault.code != "E406" or name not in env.written or not found.message.endswith(told):
+    home = next((each for each in (env, env.root) if name in each.written), None)
+    if fault.code != "E406" or home is None or not found.message.endswith(told):
         return None
     value = env.values[name]
     word = "null" if value is None else str(value).lower()
@@ -28,6 +29,6 @@ def of_a_name(env: Environment, fault: ExpressionFault, text: str, found: Diagno
     entry = find(word, f"values of {name}")
     needed = "`true` or `false`" if "truth value" in fault.message.removesuffix(told) else "a number"
     help = entry.help if entry else found.help if "a word" in fault.message else f"write {needed}"
-    term, other = env.written[name]
+    term, other = home.written[name]
     message = f"`{cut(name)}` is {shown}, but {found.message.removesuffix(told)}"
-    return replace(found, message=message, span=(other or env).blame(term).span, help=help)
+    return replace(found, message=message, span=(other or home).blame(term).span, help=help)
