@@ -12,12 +12,12 @@ from archspec.analysis.text import part_table
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph
-from archspec.operations.shapes import Shape, show_shape, size_of
+from archspec.operations.shapes import show_shape
 
 from .render import Terminal
 from .spelling import as_json
 from .streams import put
-from .tables import put_keys, put_table
+from .tables import put_blocks, put_table
 
 if TYPE_CHECKING:
     from archspec.weights import Loaded
@@ -30,31 +30,8 @@ def put_report(report: Report, loaded: Loaded | None) -> None:
     put_table([("stage", *rows[0][1:]), *rows[1:]], right=(2, 3, 4, 5, 6), header=True, total=True)
     put(f"\n{report.totals}\n{counted(report.totals.nodes, 'node')}, every shape confirmed by torch\n")
     if loaded:
-        _put_loaded(loaded)
-
-
-def _put_loaded(loaded: Loaded) -> None:
-    """Print how many keys were loaded, and which keys were initialized or not used."""
-    put(f"weights of {Terminal.of(sys.stdout).safe(str(loaded.file))}")
-    put(f"  {counted(len(loaded.loaded), 'key')} loaded")
-    if loaded.outside:
-        put(Terminal.of(sys.stdout).safe(f"  {counted(len(loaded.outside), 'key')} outside `{loaded.prefix}` not read"))
-    rows = [(key, _adapted(theirs, ours)) for key, (theirs, ours) in loaded.adapted.items()]
-    put_keys(f"  {counted(len(rows), 'key')} adapted to the channels of the input", rows, indent="    ")
-    shapes = {key: f"{size_of(ours)}, in the file {size_of(theirs)}" for key, (theirs, ours) in loaded.reshaped.items()}
-    skipped = (loaded.skipped, "of the file skipped, as `weights.skip` of the spec says")
-    for keys, what in ((loaded.initialized, "initialized"), (loaded.unused, "of the file not used"), skipped):
-        rows = [(key, shapes.get(key, "") if keys is loaded.initialized else "") for key in keys]
-        put_keys(f"  {counted(len(keys), 'key')} {what}", rows, indent="    ")
-    put("")
-
-
-def _adapted(theirs: Shape, ours: Shape) -> str:
-    """What became of the filters of a convolution that has another number of input channels."""
-    before, after = theirs[1], ours[1]
-    scaled = f"filters {'repeated' if after > before else 'cut'} and scaled by {before}/{after}"
-    how = f"filters summed over {before} channels" if after == 1 else scaled
-    return f"{size_of(ours)}, in the file {size_of(theirs)}; {how}"
+        put_blocks(loaded.text())
+        put("")
 
 
 def put_saved(output: Path | None, key_map: Path | None, kind: str) -> None:

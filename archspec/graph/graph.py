@@ -93,7 +93,8 @@ class Graph:
     are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
     kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
     call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
-    how many steps its compilation took, and for what (:class:`archspec.work.Work`).
+    how many steps its compilation took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys
+    of the nodes that no output needs, and that were removed.
 
     A small graph can be made by hand:
 
@@ -119,6 +120,7 @@ class Graph:
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False)
+    trimmed: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

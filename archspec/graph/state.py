@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from archspec.graph.graph import Graph
+from archspec.graph.graph import Graph, Node
 from archspec.operations.base import Buffer, Weight
 
 Tensor = Weight | Buffer
@@ -12,13 +12,18 @@ Tensor = Weight | Buffer
 
 def state(graph: Graph) -> dict[str, Tensor]:
     """The tensors of the state dict, by key."""
+    return dict(_by_module(tensors_of(graph, graph.nodes)))
+
+
+def tensors_of(graph: Graph, nodes: Iterable[Node]) -> dict[str, Tensor]:
+    """The tensors of some nodes of a graph by key, node by node."""
     found: dict[str, Tensor] = {}
-    for node in graph.nodes:
+    for node in nodes:
         inputs = graph.input_shapes(node)
         tensors: dict[str, Tensor] = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
         for name, tensor in tensors.items():
             found[f"{node.name}.{name}" if name else node.name] = tensor
-    return dict(_by_module(found))
+    return found
 
 
 def _by_module(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

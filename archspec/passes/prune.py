@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
 
 from archspec import arguments
 from archspec.graph.graph import INPUT, Graph
+from archspec.graph.state import tensors_of
 from archspec.passes.rewrite import with_nodes
 
 
@@ -29,4 +31,7 @@ def prune(graph: Graph) -> Graph:
         if node.name in wanted:
             wanted.update(node.inputs)
     left = [node for node in graph.nodes if node.name in wanted]
-    return graph if len(left) == len(graph.nodes) else with_nodes(graph, left)
+    if len(left) == len(graph.nodes):
+        return graph
+    trimmed = tensors_of(graph, (node for node in graph.nodes if node.name not in wanted))
+    return with_nodes(replace(graph, trimmed=graph.trimmed.union(trimmed)), left)

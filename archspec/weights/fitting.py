@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +14,7 @@ from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
-from archspec.language.published import NOTHING
+from archspec.language.published import NOTHING, Published
 from archspec.weights.adapting import AXIS, adapt, adaptable
 from archspec.weights.files import read
 from archspec.weights.keymap import KeyMap, names_in_weights, read_map
@@ -64,7 +64,8 @@ def fit(
     if key_map:
         _check_map(key_map, graph, wanted, transfer)
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
-    selected = select(found, names.values(), selection, graph.origin.published if graph.origin else NOTHING)
+    published = _published(graph, key_map)
+    selected = select(found, names.values(), selection, published)
     given = selected.state
     values = {key: given[name] for key, name in names.items() if name in given}
     match = Match(graph.name, wanted, names, given, values, frozenset(key_map.keys) if key_map else None)
@@ -90,6 +91,7 @@ def fit(
         outside=selected.outside,
         adapted=adapted,
         skipped=selected.skipped,
+        trimmed=tuple([key for key in selected.skipped if published.trims(key)]),
     )
     return Fit(tensors, record)
 
@@ -103,9 +105,16 @@ def content(weights: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str | 
     return file, found
 
 
+def _published(graph: Graph, key_map: KeyMap | None) -> Published:
+    """What may be beside the network in its weights: what its spec says, and what its ``outputs`` do not need."""
+    published = graph.origin.published if graph.origin else NOTHING
+    keys = key_map.keys if key_map else {}
+    return replace(published, trimmed=frozenset([keys.get(key, key) for key in graph.trimmed]))
+
+
 def _check_map(key_map: KeyMap, graph: Graph, wanted: Mapping[str, object], transfer: bool) -> None:
     """Refuse a map with keys that the network lacks, unless in a transfer with a map of another spec."""
-    strange = [key for key in key_map.keys if key not in wanted]
+    strange = [key for key in key_map.keys if key not in wanted and key not in graph.trimmed]
     of_another = key_map.hash not in (None, graph.fingerprint)
     if not strange or (transfer and of_another):
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic
 from archspec.display import before_and_after, plain
 from archspec.operations.shapes import Shape
+from archspec.screen import TextBlock, as_text
+from archspec.weights.loaded_text import loaded_text
 from archspec.wording import Brief
 
 
@@ -70,9 +72,20 @@ class Loaded(Brief):
     the weights' shape, and the network's."""
 
     skipped: tuple[str, ...] = ()
-    """The keys of the file in scopes that the spec's ``weights.skip`` names, such as auxiliary heads. They are not in
-    ``unused``.
+    """The keys of the file that the spec leaves out: those in scopes of ``weights.skip``, such as auxiliary heads, and
+    those in ``trimmed``. They are not in ``unused``.
     """
+
+    trimmed: tuple[str, ...] = ()
+    """The keys of ``skipped`` that belong to layers that the spec's ``outputs`` do not need."""
+
+    def __str__(self) -> str:
+        """A few lines, as ``archspec build`` prints them: how many keys were loaded, and what became of the others."""
+        return as_text(self.text())
+
+    def text(self) -> Iterator[TextBlock]:
+        """The blocks of these lines."""
+        return loaded_text(self)
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON, without the remarks, which are among the diagnostics of the whole output."""
@@ -83,4 +96,5 @@ class Loaded(Brief):
             "unused": list(self.unused),
             "outside": list(self.outside),
             "skipped": list(self.skipped),
+            "trimmed": list(self.trimmed),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -18,6 +19,10 @@ from archspec.weights.checkpoints import COUNTER
 
 TRANSFER = Mention("transfer", "`transfer=True`")
 GRAPH = Mention("graph", "`print(archspec.compile(SPEC))`")
+
+MISSING = "lack {} of `{}`"
+EXTRA = "have {} that `{}` does not have"
+WRONG = "have {} of the wrong shape or type for `{}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,8 @@ class Match:
 
 def check_all(match: Match) -> None:
     """Refuse weights that do not fit completely, and list every missing, extra and misfitting key at once."""
-    missing = [match.shown(key) for key in match.wanted if key not in match.values and not key.endswith(COUNTER)]
-    extra = [f"`{cut(key)}`" for key in match.without(match.values)]
-    misfits = list(_misfits(match, shapes=True))
-    if not (missing or extra or misfits):
+    found = misfits(match)
+    if not found:
         return
     help, mentions = advice(match.wanted, match.names, match.given)
     if not help:
@@ -66,28 +69,62 @@ def check_all(match: Match) -> None:
         if any(match.fits(key) for key in match.values):
             help += f"; or {TRANSFER.text} loads what fits and initializes the rest"
             mentions = (TRANSFER,)
-        if not missing and not misfits:
-            scopes = dict.fromkeys(str(key).partition(".")[0] for key in match.without(match.values))
+        if found.keys() == {EXTRA} and (scopes := _beside(match)):
             listed = cut(", ".join(scopes), 60)
             help += f"; to skip parts that the network does not need, write `weights: {{skip: [{listed}]}}` in the spec"
-    more: dict[str, Any] = {"help": help, "mentions": mentions}
-    found = []
-    if missing:
-        message = f"the weights lack {counted(len(missing), 'key')} of `{match.network}`"
-        found.append(Diagnostic.listing("E807", message, missing, **more))
-    if extra:
-        message = f"the weights have {counted(len(extra), 'key')} that `{match.network}` does not have"
-        found.append(Diagnostic.listing("E807", message, extra, **more))
-    if misfits:
-        found.append(_cannot_take(match, misfits, **more))
-    raise SpecError(found)
+    raise refused("the weights", match, found, help, mentions)
+
+
+def misfits(match: Match) -> dict[str, list[str]]:
+    """The keys and values that do not fit, by what a message says of their number."""
+    found = {
+        MISSING: [match.shown(key) for key in match.wanted if key not in match.values and not key.endswith(COUNTER)],
+        EXTRA: [f"`{cut(key)}`" for key in match.without(match.values)],
+        WRONG: list(_misfits(match, shapes=True)),
+    }
+    return {message: keys for message, keys in found.items() if keys}
+
+
+def refused(
+    whose: str, match: Match, found: Mapping[str, list[str]], help: str, mentions: tuple[Mention, ...] = ()
+) -> SpecError:
+    """The fault of weights that do not fit, one diagnostic for each kind; ``whose`` is the subject of the sentences."""
+    return SpecError(
+        Diagnostic.listing(
+            "E807",
+            f"{whose} {message.format(counted(len(keys), 'value' if message == WRONG else 'key'), match.network)}",
+            keys,
+            "; " if message == WRONG else ", ",
+            help=help,
+            mentions=mentions,
+        )
+        for message, keys in found.items()
+    )
+
+
+def _beside(match: Match) -> list[str]:
+    """The widest scopes of the extra keys in which the network has no key."""
+    needed = {""}
+    for name in match.names.values():
+        needed.update(scopes_of(name))
+    extra = map(str, match.without(match.values))
+    return list(dict.fromkeys(next((scope for scope in scopes_of(key) if scope not in needed), key) for key in extra))
+
+
+def scopes_of(key: str) -> list[str]:
+    """The scopes around a key, from the widest, and the key.
+
+    >>> scopes_of("layer1.0.bn1.bias")
+    ['layer1', 'layer1.0', 'layer1.0.bn1', 'layer1.0.bn1.bias']
+    """
+    return list(accumulate(key.split("."), "{}.{}".format))
 
 
 def check_some(match: Match, adapted: Iterable[str]) -> None:
     """Refuse weights of which nothing fits, and values that cannot be copied whatever their shape."""
-    if misfits := list(_misfits(match, shapes=False)):
+    if found := list(_misfits(match, shapes=False)):
         help = "save these values as dense tensors of numbers, or leave them out of the file"
-        raise SpecError([_cannot_take(match, misfits, help=help)])
+        raise refused("the weights", match, {WRONG: found}, help)
     if any(match.fits(key) for key in match.values) or any(True for _ in adapted):
         return
     message = f"the weights have {counted(len(match.given), 'key')}, but none fits `{match.network}` by name and shape"
@@ -107,11 +144,6 @@ def reshaped(match: Match) -> dict[str, tuple[Shape, Shape]]:
         if isinstance(value, Tensor) and not value.is_nested
     }
     return {key: (theirs, ours) for key, (theirs, ours) in shapes.items() if theirs != ours}
-
-
-def _cannot_take(match: Match, misfits: list[str], **more: Any) -> Diagnostic:
-    message = f"the weights have {counted(len(misfits), 'value')} of the wrong shape or type for `{match.network}`"
-    return Diagnostic.listing("E807", message, misfits, "; ", **more)
 
 
 def _misfits(match: Match, *, shapes: bool) -> Iterator[str]:

@@ -14,7 +14,7 @@ from archspec.files import replacing, unwritable
 from archspec.graph.graph import Graph
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import to_yaml
-from archspec.weights.fitting import fit
+from archspec.weights.same_network import check_model
 
 SUFFIX = ".safetensors"
 """How a file of weights that archspec writes ends."""
@@ -27,7 +27,7 @@ def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force:
     if Path(path).suffix != SUFFIX:
         raise ValueError(f"`path` takes the path of a {SUFFIX} file: name a file such as `model{SUFFIX}`, not `{path}`")
     if state := model.state_dict():
-        fit(graph, state)  # another network's weights would carry the name and the hash of this one
+        check_model(graph, state)  # another network's weights would carry the name and the hash of this one
     text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
     loaded = getattr(model, "meta", {}).get("weights")
     read = (loaded.file, loaded.map) if loaded else ()

@@ -114,6 +114,7 @@ def test_json(state: State, run: Run) -> None:
         "unused": ["fc.weight", "fc.bias", "aux.weight"],
         "outside": [],
         "skipped": [],
+        "trimmed": [],
     }
 
 

@@ -392,6 +392,44 @@ def test_another_network_is_not_saved_under_this_name(made: str, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "layer", "overrides"),
+    [
+        ("fc", torch.nn.Linear(512, 5), {"classes": 5}),
+        ("fc", torch.nn.Linear(512, 5, bias=False), None),
+        ("fc", torch.nn.Identity(), None),
+        ("fc", torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(512, 5)), None),
+        ("fc", torch.nn.Linear(256, 1000), None),
+        ("conv1", torch.nn.Conv2d(1, 64, 7, bias=False), {"input": [1, 224, 224]}),
+        ("conv1", torch.nn.Conv2d(3, 32, 7, bias=False), None),
+        ("more", torch.nn.Linear(2, 2), None),
+    ],
+    ids=["classes", "no bias", "no head", "dropout", "features", "gray", "stem", "extra"],
+)
+def test_a_changed_model_is_refused_as_not_the_network(
+    name: str, layer: torch.nn.Module, overrides: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    """`save` has no `transfer`, and it is the model, not a file, that does not fit."""
+    model = archspec.build("resnet18")
+    model.add_module(name, layer)
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.save(model, "resnet18", tmp_path / "model.safetensors")
+    for found in error.value.diagnostics:
+        assert found.code == "E807"
+        assert found.message.startswith("the model's weights ")
+        assert found.help.startswith("the model is not the network of the spec")
+        assert "transfer" not in found.help
+        assert (f"`overrides={overrides}`" if overrides else "was built from") in found.help
+    if overrides:
+        archspec.save(model, "resnet18", tmp_path / "model.safetensors", overrides=overrides)
+
+
+def test_a_backbone_is_not_saved_with_the_weights_that_its_outputs_leave_out(tmp_path: Path) -> None:
+    path, model = tmp_path / "a.safetensors", archspec.build("resnet18")
+    with pytest.raises(archspec.SpecError, match=r"have 2 keys that `resnet18` does not have"):
+        archspec.save(model, "resnet18", path, overrides={"outputs": ["layer4"]})
+
+
 @pytest.mark.parametrize("name", ["model.pth", "model", "model.safetensors.bak"])
 def test_weights_are_saved_as_safetensors_only(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"name a file such as `model\.safetensors`"):
