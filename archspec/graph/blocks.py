@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut, did_you_mean
+from archspec.graph.after_merge import after_merge
 from archspec.graph.block_settings import (
     PER_BLOCK,
     StagePlan,
@@ -133,8 +134,7 @@ class Blocks:
             result = self.sequences.steps(block.steps, env, body, entered.flow, value, False)
             with stem_advised(self.faults, entered.stage, entered.index, self.spec, entered.value, result, env):
                 result, merged = self._merge(entered, result, start)
-            for part in entered.flow.order.after:
-                result = self.sequences.part(part, entered.flow.setting(part), env, entered.scope, block, result)
+            result = after_merge(self.sequences, entered.flow, env, entered.scope, block, result)
         else:
             result = self.sequences.steps(block.steps, env, entered.scope, entered.flow, value, False)
         if entered.flow.norm["type"] == "group":

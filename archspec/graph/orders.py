@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from archspec.graph.graph import Node
+from archspec.language.spec import Step
+
+if TYPE_CHECKING:
+    from archspec.graph.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Flow:
 
     ``norm`` and ``act`` are the settings in force, already evaluated: the word and the operation's arguments.
     ``source`` is what reaches a block. If the first layer of its residual reads ``source``, ``activated`` becomes the
-    value that this layer's convolution reads.
+    value that this layer's convolution reads. ``lasts`` are the last layers, if the order moves parts of them after the
+    merge.
     """
 
     order: Order
@@ -49,6 +54,7 @@ class Flow:
     omit_last: tuple[str, ...] = ()
     source: Node | None = None
     activated: Node | None = None
+    lasts: list[tuple[Step, Environment]] = field(default_factory=list)
 
     def setting(self, key: str) -> Mapping[str, Any]:
         return self.norm if key == "norm" else self.act

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.diagnostics import Faults, Label, Span, SpecError
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError
 from archspec.graph.builder import Builder
 from archspec.graph.doubts import doubt_told, doubted_term, doubtful
 from archspec.graph.environment import Environment
@@ -21,7 +21,7 @@ from archspec.graph.parameters import enter_fragment, over, read_arguments, read
 from archspec.graph.provenance import Blamed
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import FOUND, Authors
-from archspec.language.spec import NONE, Block, Sequence, Step, Term
+from archspec.language.spec import NONE, Block, Sequence, Setting, Step, Term
 from archspec.operations.base import Doubt, Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
@@ -126,6 +126,8 @@ class Sequences:
     def _layer(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self._open(scope, "layer", env, step, step.name)
         last, begins = not after, flow.activated is None and value is flow.source
+        if last and flow.order.after:
+            flow.lasts.append((step, env))
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
                 if begins:
@@ -133,7 +135,16 @@ class Sequences:
                 value = self._weights_of(step, env, inner, flow, value, after)
             elif not (last and part in flow.omit_last):
                 value = self._part(part, step, env, inner, flow, value)
+            elif own := step.settings and step.settings.get(part):
+                self._warn_of_omitted(part, own, env)
         return value
+
+    def _warn_of_omitted(self, part: str, own: Setting, env: Environment) -> None:
+        """Warn of a stem's last layer that sets a part which the first block has in its place."""
+        if env.value(own.term) != NONE:
+            message = f"this `{part}` has no effect: the stem's last layer leaves it to the first block"
+            help = f"write it as a step of its own after the layer, such as `- {part}: {{type: ...}}`"
+            self.faults.add(Diagnostic("W301", message, env.blame(own.term).span, help=help))
 
     def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or the steps of its ``of``."""
@@ -149,7 +160,11 @@ class Sequences:
         return self.add(self.operation(step.operation, values), (value,), scope, env, step, terms=step.arguments)
 
     def _part(self, key: str, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
-        """The norm or the activation of a layer, by the layer's own setting or the one in force."""
+        """The norm or the activation of a layer."""
+        return self.part(key, self.layer_setting(key, step, env, flow, value), env, scope, step, value)
+
+    def layer_setting(self, key: str, step: Step, env: Environment, flow: Flow, value: Node) -> Mapping[str, Any]:
+        """The setting of a layer's norm or activation, which reads ``value``: its own over the one in force."""
         values = in_force = flow.setting(key)
         own = step.settings.get(key) if step.settings else None
         if own:
@@ -160,7 +175,7 @@ class Sequences:
                 values["type"] = in_force["type"]
             if values["type"] == in_force["type"]:
                 values = over(operations()[key], in_force, values)
-        return self.part(key, values, env, scope, step, value)
+        return values
 
     def part(
         self, key: str, values: Mapping[str, Any], env: Environment, scope: NameScope, at: Step | Block, value: Node

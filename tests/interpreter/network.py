@@ -275,7 +275,7 @@ class Interpreter:
                 found = make.operation("drop_path", {"p": p}, None, site, found)
             found = self._merged(kind, [beside, found], site)
         for part in AFTER.get(site.settings.order, ()):
-            found = make.operation(part, {}, None, site, found)
+            found = make.after(part, site, found)
         return found
 
     def _merged(self, kind: str, inputs: list[int], site: Site) -> int:

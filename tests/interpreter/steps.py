@@ -109,6 +109,8 @@ class Sequence:
     last: str = PLAIN
     lasts: frozenset[int] = frozenset()
     layers: list[tuple[int, int]] = field(default_factory=list)
+    moved: list[tuple[Any, Any, Site]] = field(default_factory=list)
+    """The norm and the act that each of the last layers writes for itself, which may be None, and its site."""
     first: int | None = None
     """What the convolution of the first layer reads, if that layer reads what enters the sequence."""
     start: int | None = None
@@ -207,20 +209,14 @@ class Sequence:
         self.layers.append((value, value))
         parts = (self.last if number_ in self.lasts else self.each).split()
         site = replace(site, scope=self.naming.scope(site.scope, "layer", site.names, own))
-        settings = site.settings
-        written = given.pop("norm", None)
-        if "act" in given:
-            settings = replace(settings, act=act_setting(given.pop("act"), self._at(site, value).names))
+        written, written_act = given.pop("norm", None), given.pop("act", None)
+        if number_ in self.lasts:
+            self.moved.append((written, written_act, site))
         found = value
         for part in parts:
-            if part == "norm" and written is not None:
-                names = self._at(site, found).names
-                own_norm = norm_setting(written, names, (site.settings.norm or {}).get("type", "batch"))
-                if own_norm and site.settings.norm and own_norm["type"] == site.settings.norm["type"]:
-                    own_norm = one_size(site.settings.norm, own_norm)
-                settings = replace(settings, norm=own_norm)
             if part != "conv":
-                found = self.operation(part, {}, None, replace(site, settings=settings), found)
+                own_site = replace(site, settings=self._own(part, written, written_act, site, found))
+                found = self.operation(part, {}, None, own_site, found)
                 continue
             if number_ == 0 and self.begins:
                 self.first = found
@@ -233,6 +229,24 @@ class Sequence:
                 found = self.operation("conv", given, None, here, found)
         self.layers[number_] = (value, found)
         return found
+
+    def _own(self, part: str, norm: Any, act: Any, site: Site, value: int) -> Settings:
+        """The settings of a layer for a norm or an act that reads ``value``."""
+        settings, names = site.settings, self._at(site, value).names
+        if part == "act":
+            return settings if act is None else replace(settings, act=act_setting(act, names))
+        if norm is None:
+            return settings
+        own = norm_setting(norm, names, (settings.norm or {}).get("type", "batch"))
+        if own and settings.norm and own["type"] == settings.norm["type"]:
+            own = one_size(settings.norm, own)
+        return replace(settings, norm=own)
+
+    def after(self, part: str, site: Site, value: int) -> int:
+        """A norm or an act after a merge: that of the last layers if they agree, else that of the settings."""
+        own = [self._own(part, *layer, value) for layer in self.moved]
+        agreed = own[0] if own and all(each == own[0] for each in own) else site.settings
+        return self.operation(part, {}, None, replace(site, settings=agreed), value)
 
     def last_layers(self) -> frozenset[int]:
         """The layers that no other layer follows."""

@@ -39,6 +39,24 @@ def test_generated_specs(source: str) -> None:
     check(SOURCES[source](1, 30))
 
 
+@pytest.mark.parametrize("order", ["post", "norm-after-add", "act-before-add", "act-only-pre", "pre"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        *("layer: {out: 8, kernel: 1, act: none}", "layer: {out: 8, kernel: 1, act: silu, norm: none}"),
+        "layer: {out: 8, kernel: 1, norm: {type: group, groups: 2}, act: gelu}",
+        "layer: {norm: none, act: none, of: [conv: {out: 8, kernel: 1}]}",
+        "layer: {act: none, of: [layer: {out: 8, kernel: 1}]}",
+        "add: [[layer: {out: 8, kernel: 1, act: none}], [layer: {out: 8, kernel: 3, act: none}]]",
+        "add: [[layer: {out: 8, kernel: 1, act: none}], [layer: {out: 8, kernel: 3, norm: none}]]",
+    ],
+)
+def test_last_layers_with_settings_of_their_own(order: str, last: str) -> None:
+    block = f"{{channels: width, residual: [layer: {{out: 8, kernel: 3}}, {last}]}}"
+    text = SMALL.replace("block: basic", "block: b") + f"blocks: {{b: {block}}}\nactivation_order: {order}\n"
+    assert compare(text).kind == "equal"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_many_generated_specs(source: str) -> None:
