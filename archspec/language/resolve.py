@@ -30,7 +30,7 @@ from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
 from archspec.language.sequences import read_sequence
 from archspec.language.silence import audible
 from archspec.language.slips import warn_of_slips
-from archspec.language.spec import Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.spec import NONE, Block, Sequence, Setting, Spec, Stage, Template, Term
 from archspec.language.table import Table
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document
@@ -194,14 +194,23 @@ def _stages(
 def _check_settings_are_read(
     root: Cursor, settings: Mapping[str, Setting], stages: tuple[Stage, ...], authors: Authors, faults: Faults
 ) -> None:
-    """Warn of a setting of the spec itself that every block fixes, so that it has no effect."""
+    """Warn of a setting of the spec itself that no block reads, so that it has no effect."""
     blocks = [block for stage in stages for block in stage.blocks.entries]
-    for key in settings:
+    for key, setting in settings.items():
         written = root.child(key).key_span
+        if key == "shortcut" and setting.term.constant == NONE and not any(block.residual for block in blocks):
+            continue
         if blocks and authors.own(written.source) and all(key in block.fixed for block in blocks):
             names = first_of(dict.fromkeys(f"`{block.name}`" for block in blocks))
             message = f"no block reads `{key}` from here: {names} {'fix' if ',' in names else 'fixes'} it"
             faults.record("W301", message, written)
+        elif key == "shortcut" and blocks and authors.own(written.source) and not any(map(_reads_shortcut, blocks)):
+            message = "no block reads `shortcut` from here: each has `steps` in place of a residual, or fixes it"
+            faults.record("W301", message, written)
+
+
+def _reads_shortcut(block: Block) -> bool:
+    return block.residual and "shortcut" not in block.fixed
 
 
 def _scale(

@@ -196,3 +196,26 @@ def test_what_is_silenced_is_inherited(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", zoo_names())
 def test_no_spec_of_the_zoo_has_a_slip(name: str) -> None:
     assert codes(name) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "shortcut", "warned"),
+    [
+        ("vgg11", "zero-pad", True),
+        ("vgg16_bn", "projection", True),
+        ("squeezenet1_0", "identity", True),
+        ("vgg11", "none", False),
+        ("resnet18", "zero-pad", False),
+    ],
+)
+def test_a_shortcut_that_no_block_has_is_warned_about(base: str, shortcut: str, warned: bool) -> None:
+    text = f"archspec: 1\nname: plain\nextends: {base}\nshortcut: {shortcut}\n"
+    found = archspec.compile(text).warnings
+    assert [(each.code, each.span.line) for each in found if each.span] == ([("W301", 4)] if warned else [])
+
+
+def test_not_if_one_block_has_a_residual() -> None:
+    block = "blocks: {whole: {channels: output width, steps: [layer: {out: channels, kernel: 3}]}}"
+    table = "stages: {block: [whole, basic], count: 1, channels: [8, 16]}"
+    text = f"archspec: 1\nname: mixed\n{block}\n{table}\nshortcut: zero-pad\nstem: [conv: {{out: 8, stride: 8}}]\n"
+    assert archspec.compile(text).warnings == ()
