@@ -270,6 +270,7 @@ PYTHON: Table = {
         {"node": (*TEXTS, "conv1", ("conv1",), GRAPH)},
     ),
     archspec.Graph.blocks: ({"self": GRAPH, "stage": None}, {"stage": (*TEXTS, "layer1", 0, GRAPH)}),
+    archspec.Graph.to_networkx: ({"self": GRAPH}, {"plain": (*FLAGS, None)}),
     archspec.Graph.written_at: ({"self": GRAPH, "key": "input"}, {"key": TEXTS}),
     Verdict.holds: ({"self": VERDICT}, {"levels": ((1,), ("all",), (["keys"],), (b"keys",), (None,))}),
     Paths.surviving: (

@@ -214,7 +214,7 @@ class Graph:
         """For each node that may write over an input, as ``x.add_(y)`` does, the input's position."""
         return writable(self)
 
-    def to_networkx(self) -> networkx.MultiDiGraph:
+    def to_networkx(self, *, plain: bool = False) -> networkx.MultiDiGraph:
         """The graph for networkx, to analyze it with any of its algorithms: nodes by name, and an edge for each input.
 
         It is a multigraph, because a merge may read one value twice. The network's input is the node ``input``. A node
@@ -231,6 +231,10 @@ class Graph:
         another. ``dag.graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts the
         paths.
 
+        Args:
+            plain: whether all attributes are numbers, texts and truth values, as formats such as GraphML need them:
+                operation, shape and outputs become texts, and what is None is left out.
+
         >>> import archspec
         >>> node = archspec.compile("resnet50").to_networkx().nodes["layer4.0.conv2"]
         >>> node["params"], node["macs"], node["bytes"], node["stage"], node["block"], node["line"]
@@ -238,4 +242,4 @@ class Graph:
         """
         from archspec.graph.networkx_form import networkx_form  # networkx takes a tenth of a second
 
-        return networkx_form(self, INPUT)
+        return networkx_form(self, INPUT, plain=arguments.flag(plain, "plain"))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import networkx
 
+from archspec.graph.text import described
 from archspec.operations.facts import applied
+from archspec.operations.shapes import show_shape
 
 if TYPE_CHECKING:
     from archspec.graph.graph import Graph, Region
@@ -26,7 +28,7 @@ NOTHING: dict[str, Any] = {
 """What the network's input has but for its shape."""
 
 
-def networkx_form(graph: Graph, name_of_input: str) -> networkx.MultiDiGraph:
+def networkx_form(graph: Graph, name_of_input: str, *, plain: bool = False) -> networkx.MultiDiGraph:
     """The graph for networkx; :meth:`archspec.graph.graph.Graph.to_networkx` says what its nodes and edges carry."""
     found = networkx.MultiDiGraph(name=graph.name, outputs=dict(graph.outputs))
     shapes = {name_of_input: graph.input}
@@ -55,7 +57,19 @@ def networkx_form(graph: Graph, name_of_input: str) -> networkx.MultiDiGraph:
         )
         for position, name in enumerate(node.inputs):
             found.add_edge(name, node.name, position=position, gate=position in facts.gates)
-    return found
+    return _plain(found) if plain else found
+
+
+def _plain(graph: networkx.MultiDiGraph) -> networkx.MultiDiGraph:
+    """The same graph with numbers, texts and truth values alone, which is all that GraphML, GML and GEXF can hold."""
+    graph.graph["outputs"] = ", ".join(f"{label}: {name}" for label, name in graph.graph["outputs"].items())
+    for _, data in graph.nodes(data=True):
+        data["shape"] = show_shape(data["shape"])
+        if data["operation"] is not None:
+            data["operation"] = described(data["operation"])
+        for name in [name for name, value in data.items() if value is None]:
+            del data[name]
+    return graph
 
 
 def _around(regions: Sequence[Region], nodes: int) -> list[str | None]:

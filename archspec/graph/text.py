@@ -25,12 +25,17 @@ def table(graph: Graph) -> list[tuple[str, ...]]:
 
 
 def _row(node: Node) -> tuple[str, ...]:
-    fields = arguments(type(node.operation))
-    kinds = {key: fields[key].metadata["kind"] for key in fields}
-    given = ", ".join(f"{key}={_value(value, kinds[key])}" for key, value in set_arguments(node.operation).items())
-    operation = f"{node.operation.name}({given})" if given else node.operation.name
+    operation = described(node.operation)
     place = f"{node.span.source.name.removeprefix('archspec library: ')}:{node.span.line}" if node.span else ""
     return node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place
+
+
+def described(operation: Operation) -> str:
+    """An operation with the arguments that differ from their defaults, such as ``conv(out=64, kernel=7)``."""
+    fields = arguments(type(operation))
+    kinds = {key: fields[key].metadata["kind"] for key in fields}
+    given = ", ".join(f"{key}={_value(value, kinds[key])}" for key, value in set_arguments(operation).items())
+    return f"{operation.name}({given})" if given else operation.name
 
 
 def set_arguments(operation: Operation) -> dict[str, Any]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import networkx
 import pytest
+from hypothesis import given
 
 import archspec
 from archspec.graph.builder import Builder
-from archspec.graph.graph import Node
+from archspec.graph.graph import Graph, Node
 from archspec.operations.conv import Conv
 from archspec.operations.flatten import Flatten
+from archspec.testing import graphs
 from archspec.work import Work
 from tests.support.equivalence import compiled
+from tests.support.properties import tries
 
 NAMES = ["resnet18", "resnet50", "resnext50_32x4d", "resnet56_cifar", "plain56_cifar", "preact_resnet110_cifar"]
 
@@ -39,6 +45,35 @@ def test_networkx_sees_the_same_graph(name: str) -> None:
         edges = sorted(found.in_edges(node.name, data="position"), key=lambda edge: edge[2])
         assert tuple(edge[0] for edge in edges) == node.inputs
     assert list(networkx.descendants(found, "input")).sort() == [node.name for node in graph.nodes].sort()
+
+
+WRITERS = (networkx.write_graphml, networkx.write_gml, networkx.write_gexf)
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+@pytest.mark.parametrize(
+    ("name", "overrides"), [("resnet18", {}), ("googlenet", {}), ("resnet18", {"outputs": ["layer1", "layer3"]})]
+)
+def test_a_plain_graph_can_be_written_in_the_formats_of_networkx(
+    name: str, overrides: dict[str, Any], write: Any, tmp_path: Path
+) -> None:
+    graph = archspec.compile(name, overrides=overrides)
+    write(graph.to_networkx(plain=True), tmp_path / "written")
+    assert (tmp_path / "written").stat().st_size
+
+
+@tries(60)
+@given(graph=graphs())
+def test_a_plain_graph_has_what_the_whole_one_has(graph: Graph) -> None:
+    whole, plain = graph.to_networkx(), graph.to_networkx(plain=True)
+    assert [*whole.edges(data=True)] == [*plain.edges(data=True)]
+    for name, data in whole.nodes(data=True):
+        found = plain.nodes[name]
+        assert found.keys() == {key for key, value in data.items() if value is not None}
+        assert all(type(value) in (str, int, float, bool) for value in found.values())
+        assert all(found[key] == data[key] for key in found if key not in ("operation", "shape"))
+    assert archspec.skip_paths(plain, to=[*graph.outputs.values()][-1]) == archspec.skip_paths(whole)
+    networkx.write_graphml(plain, io.BytesIO())
 
 
 def test_a_value_that_is_read_twice_by_one_node_is_two_edges() -> None:
