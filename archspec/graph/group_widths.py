@@ -13,6 +13,10 @@ from archspec.work import ENTRIES, EXPANDING
 
 ENTRY = "in_channels"
 """The name of the width at the entry of a block, stem, head or fragment."""
+CHANNELS = "channels"
+"""The name of the width of a stage, which is seldom that of every step in its blocks."""
+OF_BLOCKS = "index"
+"""A name that only blocks see: elsewhere, `channels` is a parameter of the author's."""
 INSTEAD = {"conv": "write `groups: depthwise`", "norm": "write `group_size`, the channels of a group"}
 
 
@@ -23,11 +27,13 @@ def warn_of_groups(
 
     A convolution may have a fraction of the entry's width as groups; groups of a norm are meant of its own width.
     """
-    entry = env.values.get(ENTRY)
-    if groups is None or entry == value.shape[0] or not _follows(groups, env, in_any_way=operation.name == "norm"):
+    if groups is None:
+        return
+    name = _source(groups, env, in_any_way=operation.name == "norm")
+    if not name or env.values.get(name) == value.shape[0]:
         return
     reach = f"this `{operation.name}` gets {value.shape[0]} channels"
-    message = f"`{ENTRY}` is {entry}, but {reach}"
+    message = f"`{name}` is {env.values.get(name)}, but {reach}"
     help = f"{INSTEAD.get(operation.name, 'write `groups: width`')}, or read `width`, the input width of the step"
     found = env.located("W503", message, groups, help)
     if not any((code, span) == (found.code, found.span) for code, span, _ in faults.found):
@@ -45,14 +51,16 @@ def warn_of_setting(faults: Faults, setting: Setting, env: Environment, made: Se
         warn_of_groups(faults, other.operation, groups, env, other)
 
 
-def _follows(term: Term, env: Environment, *, in_any_way: bool) -> bool:
-    """Whether the value of ``term`` is the width at the entry, by whatever names, or follows from it in any way."""
+def _source(term: Term, env: Environment, *, in_any_way: bool) -> str:
+    """The width whose value ``term`` has by whatever names, or follows from in any way; else an empty text."""
     if in_any_way:
-        return any(name == ENTRY for name, _ in env.reached(term.names))
+        return ENTRY if any(name == ENTRY for name, _ in env.reached(term.names)) else ""
     while term.expression and term.expression.text.strip() in term.names:
         name = term.expression.text.strip()
+        if name == ENTRY or (name == CHANNELS and OF_BLOCKS in env.values):
+            return name
         written, other = env.written.get(name, (None, None))
-        if name == ENTRY or written is None:
-            return name == ENTRY
+        if written is None:
+            return ""
         term, env = written, other or env
-    return False
+    return ""

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 from archspec.diagnostics import Advice, suggest
+from archspec.language.spec import NONE
 from archspec.language.text.document import Path
+from archspec.language.text.locate import zoo_names
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold
@@ -17,6 +19,10 @@ SETTING_PLACES = {"act": "act", "norm": "norm", "shortcut": "shortcuts", "activa
 _NUMBERS = re.compile(r"\s*[\[(]?\s*(\d+(?:(?:\s*[,;x\u00d7]\s*|\s+)\d+)+)\s*,?\s*[\])]?\s*")
 """Several numbers as one text: ``3x3``, ``(3, 3)``, ``3,4,6,3``, ``64 128``."""
 
+
+NETWORK_KEYS = frozenset({"arch", "architecture", "backbone", "basemodel", "encoder", "model", "net", "network"})
+"""Keys under which other libraries name a whole network."""
+MERGES = ("add", "concat", "multiply")
 
 BRACKETS = "a list is written in brackets: `[3, 3]`"
 
@@ -41,6 +47,15 @@ def advise_text(text: str, path: Path, kind: str) -> Advice:
     return Advice("", entry.help if entry else "")
 
 
+def network_meant(key: str, value: Any) -> str:
+    """The spec of the zoo that a key such as ``backbone`` or ``model`` names; otherwise an empty text."""
+    if fold(key) not in NETWORK_KEYS or not isinstance(value, str):
+        return ""
+    names = {fold(name): name for name in zoo_names()}
+    entry = find(value, "specs")
+    return names.get(fold(value), "") or (entry.meant if entry else "")
+
+
 def several_numbers(text: str) -> str:
     """``[3, 3]`` for a text that holds several whole numbers, such as ``3x3``; otherwise an empty text.
 
@@ -61,11 +76,15 @@ def advise_value(path: Path, value: Any) -> str:
     if key in SETTING_PLACES and (value is None or isinstance(value, bool)):
         return _written(key, word, SETTING_PLACES[key])
     if key in SETTING_PLACES and isinstance(value, dict):
-        inner = next((str(each) for each in value.values() if isinstance(each, str)), "")
-        entry = find(inner, SETTING_PLACES[key])
-        return f"write the word alone: `{key}: {(entry and entry.meant) or inner}`" if inner else ""
+        return _word_alone(key, value)
     if key in ("stem", "head", "before", "after") and (value is None or isinstance(value, bool)):
         return "for no steps, write an empty list, `[]`" if not value else ""
+    if path[0] == "outputs" and isinstance(value, int):
+        told = "an output is named, by its stage or a node: `outputs: [layer2, layer4]`"
+        return f"{told}; the `out_indices` of timm count the stem as 0"
+    if len(path) > 1 and path[-2] in MERGES and isinstance(path[-1], int) and not isinstance(value, dict):
+        entry = find("none" if value is None else word, "sequences")
+        return entry.help if entry and not entry.meant else "a branch is a list of steps, such as `[norm]`"
     if path == ("input",):
         return "write channels and sizes, without the batch: `input: [3, 224, 224]`"
     if path == ("init",) and isinstance(value, str):
@@ -88,6 +107,23 @@ def advise_type(operation: str, word: str) -> tuple[str, str]:
     words = {fold(each): each for each in _types(operation)}
     entry = None if fold(word) in words else find(word, "pool types" if operation == "pool" else operation)
     return words.get(fold(word)) or (entry.meant if entry else ""), entry.help if entry else ""
+
+
+def complete(operation: str, word: str) -> str:
+    """The step of a type, with what such a step needs: ``pool: {type: max, kernel: 2}`` for ``pool: max``."""
+    entry = find(f"{word}{operation}", "steps")
+    written = f"{operation}: {{type: {word}"
+    return entry.write.removeprefix("- ") if entry and entry.write.startswith(f"- {written},") else f"{written}}}"
+
+
+def _word_alone(key: str, value: dict[str, Any]) -> str:
+    """What to write for a setting that takes a word, and has a mapping: ``act: leaky_relu``."""
+    inner = next((each for each in value.values() if isinstance(each, str)), "")
+    known = {fold(each): each for each in (*_types(key), NONE)} if key in operations() else {}
+    entry = find(inner, SETTING_PLACES[key])
+    if meant := known.get(fold(inner)) or (entry.meant if entry else "") or ("" if known or entry else inner):
+        return f"write the word alone: `{key}: {meant}`"
+    return entry.help if entry else f"write a word, such as `{key}: {next(iter(known.values()))}`" if known else ""
 
 
 def _types(operation: str) -> tuple[str, ...]:

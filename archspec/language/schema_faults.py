@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.diagnostics import MAX_FOUND, Diagnostic, Faults, Label, cut, nearest
-from archspec.language.foreign_values import BRACKETS, advise_type, advise_value
+from archspec.diagnostics import MAX_FOUND, Advice, Diagnostic, Faults, Label, cut, nearest, suggest
+from archspec.language.foreign_values import BRACKETS, advise_type, advise_value, complete, network_meant
 from archspec.language.schema import DEFINITION_NAME, NAME, common, library_schema, read_schema
 from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
@@ -115,7 +115,7 @@ def _meant(errors: Iterable[ValidationError], faults: Faults) -> set[tuple[Path,
             known = error.schema.get("properties", {})
             path = tuple(error.absolute_path)
             unknown = [key for key in error.instance if key not in known]
-            found.update((path, faults.advise(key, known, *_places(path)).meant) for key in unknown)
+            found.update((path, _advise_key(error.instance, key, known, path, faults).meant) for key in unknown)
     return found
 
 
@@ -184,16 +184,24 @@ def _last(path: Path) -> str:
 
 def _unknown_key(document: Document, path: Path, key: str, known: list[str], faults: Faults) -> Diagnostic:
     span = document.key_span((*path, key))
-    texts = [value for value in value_at(document.value, path).values() if isinstance(value, str)]
+    mapping = value_at(document.value, path)
+    texts = [value for value in mapping.values() if isinstance(value, str)]
     if re.fullmatch(r"\d+\s*\)", key) and not any(re.search(r"\w\(", text) for text in texts):
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=BRACKETS)
     if "(" in key or ")" in key:
         return Diagnostic("E201", f"`{cut(key)}` is not a key{_inside(path)}", span, help=QUOTES)
-    found = faults.advise(key, known, *_places(path))
+    found = _advise_key(mapping, key, known, path, faults)
     shown = sorted(known)
     listed = "" if found.hint or len(shown) > 30 else f"the keys here are {', '.join(f'`{name}`' for name in shown)}"
     message = f"unknown key `{cut(key)}`{_inside(path)}"
     return Diagnostic("E201", message, span, found.hint, help=found.help or listed)
+
+
+def _advise_key(mapping: dict[str, Any], key: str, known: Iterable[str], path: Path, faults: Faults) -> Advice:
+    """What an unknown key may mean; the name of a network says more than the key."""
+    if not path and (name := network_meant(key, mapping[key])):
+        return Advice(suggest("extends"), f"write `extends: {name}`", "extends")
+    return faults.advise(key, known, *_places(path))
 
 
 _KEYS = {"blocks": "keys of a block", "fragments": "keys of a fragment", "shortcuts": "keys of a shortcut"}
@@ -254,6 +262,8 @@ def _as_mapping(path: Path, error: ValidationError) -> tuple[str, str]:
         value, help = advise_type(str(path[-1]), value)
         if not value:
             return "", help
+    if first == "type":
+        return suggest(complete(str(path[-1]), value)), ""
     return f"did you mean `{path[-1]}: {{{first}: {cut(value)}}}`?", ""
 
 

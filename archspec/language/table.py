@@ -18,6 +18,7 @@ from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Template,
 from archspec.language.steps import parameter_kind
 from archspec.language.terms import Cursor, expression_fault, read_expression, read_template
 from archspec.language.text.document import Path
+from archspec.language.unknown_steps import blocks_with
 from archspec.wording import first_of, listed
 from archspec.work import DEFINING, ENTRIES
 
@@ -167,7 +168,8 @@ class Table:
         for key, advice in self.unknown.items():
             if key not in below:
                 message = f"no block in this table has a parameter `{cut(key)}`"
-                help = advice.help or ("" if advice.meant or self.unknown_block else has)
+                elsewhere = blocks_with(key, self.scope)
+                help = advice.help or ("" if advice.meant or self.unknown_block else f"{has}{elsewhere}")
                 self.faults.record("E301", message, self.cursor.child(key).key_span, advice.hint, help=help)
         for key in ("stride", "dilation"):
             column = self.cursor.get(key)

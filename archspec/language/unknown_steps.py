@@ -1,15 +1,16 @@
-"""What a step, or the fragment of a stem or head, may mean if its name is unknown."""
+"""What a step, the fragment of a stem or head, or a column may mean if its name is unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.diagnostics import Advice, suggest
+from archspec.diagnostics import Advice, cut, suggest
 from archspec.language.context import Context
+from archspec.language.spec import Definitions
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold
-from archspec.wording import first_of
+from archspec.wording import first_of, listed
 
 GROUPS = ("layer", "sequence")
 
@@ -50,3 +51,10 @@ def advise_sequence(word: str, context: Context) -> Advice:
         told = "" if word in operations() else advise_step(word, context).help
         return Advice("", "; ".join(filter(None, ("a step is written in a list, `[...]`", told))))
     return Advice("", f"available: {first_of(fragments)}")
+
+
+def blocks_with(parameter: str, lookup: Definitions) -> str:
+    """The end of a help: the blocks that have a parameter which those of the table lack."""
+    blocks = filter(None, map(lookup.block, lookup.visible("blocks")))
+    names = sorted(f"`{cut(block.name)}`" for block in blocks if parameter in block.params)
+    return f"; {listed(names)} {'has' if len(names) == 1 else 'have'} it" if names else ""

@@ -66,6 +66,10 @@ class Conv(Windowed):
             culprit, by_input = (channels, True) if channels % self.groups else (self.out, False)
             divisor = math.gcd(channels, self.out)
             help = f"both {channels} and {self.out} must be multiples of `groups`; {divisor} divides both"
+            if self.groups == channels > 1:
+                help = (
+                    "a depthwise convolution keeps the channels: write `out: width`, and change them in another `conv`"
+                )
             if channels == self.out:
                 help = f"{channels} must be a multiple of `groups`"
             raise groups_fault(culprit, self.groups, (self.out, *output), help, by_input=by_input)

@@ -212,7 +212,10 @@ class Measures:
         if tuple(claim.value) == output:
             return None
         where = f" of {claim.stage}" if claim.stage else ""
-        return Diagnostic("E701", f"the output{where} is {list(output)}, expected {claim.value}", claim.span)
+        message = f"the output{where} is {list(output)}, expected {claim.value}"
+        batched = len(claim.value) == len(output) + 1 and tuple(claim.value[1:]) == output
+        help = f"an output has no batch: write `output: {list(output)}`" if batched else ""
+        return Diagnostic("E701", message, claim.span, help=help)
 
     def measure(self, stage: str, key: str) -> int | Shape | None:
         """The figure of the network or of one of its stages; None where it cannot be had."""
@@ -253,7 +256,17 @@ class Measures:
         message = f"{where} has {shown(found)} {NAMES[claim.key]}, expected {expectation.text}"
         over = expectation.high is not None and found >= expectation.high
         bound = (expectation.high if over else expectation.low) or Fraction(0)
-        return Diagnostic("E701", message, claim.span, _excess(found, bound))
+        help = ""
+        if claim.key == "macs" and expectation.low is not None and expectation.high is not None:
+            twice = abs((expectation.low + expectation.high) / 2 - 2 * found) <= TWICE * found
+            help = (
+                "this is twice the figure: FLOPs count a multiply-add as two operations, MACs as one" if twice else ""
+            )
+        return Diagnostic("E701", message, claim.span, _excess(found, bound), help=help)
+
+
+TWICE = Fraction("0.01")
+"""How far from twice a figure a claim may be that counts FLOPs, as a share of the figure: they are often rounded."""
 
 
 def _excess(found: int, bound: Fraction) -> str:

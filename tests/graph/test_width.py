@@ -186,6 +186,59 @@ def test_also_through_another_name(way: str) -> None:
     assert [warning.code for warning in archspec.compile(stem("f", fragments)).warnings] == ["W503"]
 
 
+def block(steps: str, more: str = "", stages: str = "channels: 32") -> str:
+    blocks = f"blocks: {{own: {{{more}residual: [{steps}]}}}}"
+    return f"{HEAD}{blocks}\nstem: []\nhead: []\nshortcut: projection\nstages: {{block: own, count: 1, {stages}}}\n"
+
+
+EXPANDED = {
+    "conv": block(
+        "conv: {out: channels * 4}, conv: {out: channels * 4, kernel: 3, groups: channels}, conv: {out: channels}"
+    ),
+    "layer": block("layer: {out: channels * 4}, layer: {out: channels * 4, groups: channels}, layer: {out: channels}"),
+    "let": block(
+        "layer: {out: channels * 4}, layer: {out: width, groups: g}, layer: {out: 32}", "let: {g: channels}, "
+    ),
+    "parameter": block(
+        "layer: {out: 64}, layer: {out: 64, groups: g}, layer: {out: 32}",
+        "params: {g: 1}, ",
+        "channels: 32, g: channels",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXPANDED)
+def test_groups_that_are_the_width_of_the_stage_are_warned_about_after_an_expansion(case: str) -> None:
+    (warning,) = archspec.compile(EXPANDED[case]).warnings
+    assert warning.code == "W503"
+    assert "`channels` is 32" in warning.message
+    assert "depthwise" in warning.help
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        block("layer: {out: channels}, layer: {out: channels, groups: channels}"),
+        block("layer: {out: channels * 4}, layer: {out: channels * 4, groups: channels // 8}, layer: {out: 32}"),
+        stem(
+            "conv: {out: 32}, f", "fragments: {f: {params: {channels: 8}, steps: [conv: {out: 32, groups: channels}]}}"
+        ),
+    ],
+)
+def test_groups_that_follow_the_width_of_the_stage_otherwise_are_not(text: str) -> None:
+    assert archspec.compile(text).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "step", ["conv: {out: 24, groups: depthwise}", "layer: {out: 24, kernel: 3, groups: depthwise}"]
+)
+@pytest.mark.parametrize("groups", ["depthwise", "width", "in_channels", "16"])
+def test_a_depthwise_convolution_that_changes_the_channels_is_told_that_it_keeps_them(step: str, groups: str) -> None:
+    (fault,) = faults(stem(step.replace("depthwise", groups)))
+    assert fault.code == "E503"
+    assert "`out: width`" in fault.help
+
+
 @pytest.mark.parametrize("groups", ["in_channels // 4", "in_channels // 16", "16", "width", "depthwise"])
 def test_other_groups_of_a_convolution_are_not(groups: str) -> None:
     assert archspec.compile(stem(f"conv: {{out: 32}}, conv: {{out: 32, groups: {groups}}}")).warnings == ()

@@ -31,8 +31,18 @@ VALUES = [
     ("head: [conv: {out: 8, groups: dw}]", "groups: depthwise"),
     ("head: [pool: {type: max, kernel: None}]", "leave the key out"),
     ("head: [pool: global]", "output: 1"),
-    ("head: [pool: max]", "did you mean `pool: {type: max}`?"),
-    ("head: [pool: average]", "did you mean `pool: {type: avg}`?"),
+    ("head: [pool: max]", "did you mean `pool: {type: max, kernel: 3, stride: 2, padding: 1}`?"),
+    ("head: [pool: average]", "did you mean `pool: {type: avg, kernel: 2}`?"),
+    ("head: [pool: maximum]", "did you mean `pool: {type: max, kernel: 3, stride: 2, padding: 1}`?"),
+    ("head: [norm: layer]", "did you mean `norm: {type: layer}`?"),
+    ("head: [avgpool, flatten, linear: {out: classes}]", "pool: {type: avg, output: 1}"),
+    ("head: [AvgPool2d, flatten]", "pool: {type: avg, kernel: 2}"),
+    ("head: [add: [identity, [norm]]]", "`[]`"),
+    ("head: [concat: [Identity, [norm]]]", "`[]`"),
+    ("head: [multiply: [none, [norm]]]", "`[]`"),
+    ("head: [add: [[identity], [norm]]]", "`[]`"),
+    ("head: [add: [null, [norm]]]", "`[]`"),
+    ("head: [add: [norm, [norm]]]", "a branch is a list"),
     ("head: [pool: {type: global}]", "output: 1"),
     ("head: [pool: {type: average, kernel: 2}]", "did you mean `avg`?"),
     ("head: [act: swish]", "did you mean `act: {type: silu}`?"),
@@ -47,6 +57,17 @@ VALUES = [
     ("act: relu()", "did you mean `relu`?"),
     ("act: torch.nn.SiLU(inplace=True)", "did you mean `silu`?"),
     ("act: {type: swish}", "act: silu"),
+    ("act: {type: LeakyReLU}", "act: leaky_relu"),
+    ("act: {type: nn.LeakyReLU}", "act: leaky_relu"),
+    ("act: {name: nn.GELU}", "act: gelu"),
+    ("act: {type: none}", "act: none"),
+    ("act: {type: PReLU}", "act: leaky_relu"),
+    ("act: {type: banana}", "act: relu"),
+    ("stages: {act: {type: ReLU6}}", "act: relu6"),
+    ("head: [{layer: {out: 8, act: {type: LeakyReLU}}}]", "act: leaky_relu"),
+    ("shortcut: {type: B}", "shortcut: projection"),
+    ("shortcut: {type: projection}", "shortcut: projection"),
+    ("activation_order: {type: preact}", "activation_order: pre"),
     ("norm: bn", "did you mean `batch`?"),
     ("norm: false", "norm: none"),
     ("norm: {type: bn}", "did you mean `batch`?"),
@@ -71,6 +92,13 @@ VALUES = [
     ("stages: {count: (3,4,6,3)}", "in brackets"),
     ("stages: [3, 4, 6, 3]", "stages: {count: [3, 4, 6, 3]}"),
     ("stages: {stride: false}", "stride: 1"),
+    ("outputs: [2, 4]", "outputs: [layer2, layer4]"),
+    ("outputs: [1]", "outputs: [layer2, layer4]"),
+    ("outputs: 4", "outputs: [layer2, layer4]"),
+    ("stages: {groups: 32}", "`bottleneck` has it"),
+    ("stages: {expansion: 2}", "`bottleneck` has it"),
+    ("stages: {expand: 6}", "`mbconv` has it"),
+    ("stages: {se: 0.25}", "`bottleneck` and `mbconv` have it"),
     ("scale: 0.5", "scale: {width: 0.5}"),
     ("init: kaiming", "init: {conv: he-fan-out}"),
     ("init: {conv: xavier_uniform}", "did you mean `xavier`?"),
@@ -79,14 +107,34 @@ VALUES = [
 ]
 
 
+SETTINGS = ("act", "norm", "shortcut", "activation_order")
+
+
+def remaining(fault: archspec.Diagnostic) -> list[str]:
+    """The errors at the place of a fault after what its hint proposes is written there."""
+    proposed = re.fullmatch("did you mean `(.*)`[?]", fault.hint)
+    if proposed is None or fault.span is None or fault.code not in ("E202", "E204"):
+        return []
+    lines = fault.span.source.text.splitlines()
+    line, start, end = lines[fault.span.line - 1], fault.span.column - 1, fault.span.end_column - 1
+    words = proposed[1]
+    if ": {" in words:  # the whole step
+        start = line.rindex(words.partition(":")[0], 0, start)
+    lines[fault.span.line - 1] = line[:start] + words + line[end:]
+    changed = "\n".join(lines) + "\n"
+    return [code for code in diagnostics(changed) if code.startswith(("E1", "E2", "E3", "E4"))]
+
+
 @pytest.mark.parametrize(("text", "told"), VALUES, ids=[text for text, _ in VALUES])
 def test_a_value_of_another_library_is_answered(text: str, told: str) -> None:
     with pytest.raises(archspec.SpecError) as refused:
         archspec.load(part(text + "\n", "resnet18"))
+    for fault in refused.value.diagnostics:
+        assert not remaining(fault), fault
     said = [f"{fault.hint} {fault.help}" for fault in refused.value.diagnostics]
     assert any(told in each for each in said), said
-    for proposed in re.findall(r"write `(\w+: [^`]+)`", " ".join(said)):
-        if proposed.partition(":")[0] in ("act", "norm", "shortcut", "input", "stages", "scale", "init", "head"):
+    for proposed in re.findall(r"(?:write|alone:|such as|node:) `(\w+: [^`]+)`", " ".join(said)):
+        if proposed.partition(":")[0] in (*SETTINGS, "input", "outputs", "stages", "scale", "init", "head", "extends"):
             given = diagnostics(part(f"{proposed}\n", "resnet18"))
             assert not [code for code in given if code.startswith("E")], proposed  # `act: none` is warned of
 
@@ -98,3 +146,24 @@ def test_a_value_of_another_library_is_answered(text: str, told: str) -> None:
 )  # fmt: skip
 def test_what_is_clear_is_taken(text: str) -> None:
     assert diagnostics(part(text + "\n", "resnet18")) == []
+
+
+@pytest.mark.parametrize("key", ["backbone", "model", "arch", "network", "base_model"])
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [("resnet50", "resnet50"), ("ResNet-18", "resnet18"), ("mobilenetv2_100", "mobilenet_v2"), ("vgg", "vgg16")],
+)
+def test_a_key_that_names_a_network_means_extends(key: str, value: str, name: str) -> None:
+    with pytest.raises(archspec.SpecError) as refused:
+        archspec.load(f"archspec: 1\nname: t\n{key}: {value}\n")
+    (fault,) = refused.value.diagnostics
+    assert (fault.code, fault.hint) == ("E201", "did you mean `extends`?")
+    assert f"write `extends: {name}`" in fault.help
+    assert archspec.load(f"archspec: 1\nname: t\nextends: {name}\n")
+
+
+@pytest.mark.parametrize("value", ["resnet50x", "[conv]", "{stem: imagenet}", "7"])
+def test_a_key_that_names_no_network_does_not(value: str) -> None:
+    with pytest.raises(archspec.SpecError) as refused:
+        archspec.load(f"archspec: 1\nname: t\nstages: []\nmodel: {value}\n")
+    assert "extends" not in str(refused.value)

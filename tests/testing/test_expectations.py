@@ -332,3 +332,27 @@ def test_set_makes_another_network_of_which_only_budgets_are_expected(
 def test_a_spec_that_is_refused_has_no_budgets() -> None:
     with pytest.raises(SpecError):
         archspec.compile("archspec: 1\nname: net\nextends: resnet18\nexpect: {parms: 3}\n")
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("macs: 3.62G", "FLOPs count a multiply-add as two"),
+        ("macs: 3.63G", "FLOPs count a multiply-add as two"),
+        ("macs: 3.628146688e9", "FLOPs count a multiply-add as two"),
+        ("macs: 3.8G", ""),
+        ("macs: {min: 3.6G}", ""),
+        ("macs: 0.9G", ""),
+        ("params: 23.4M", ""),
+        ("output: [1, 1000]", "write `output: [1000]`"),
+        ("output: [32, 1000]", "write `output: [1000]`"),
+        ("output: [1, 10]", ""),
+        ("output: [10]", ""),
+    ],
+)
+def test_a_figure_counted_otherwise_is_explained(claim: str, told: str) -> None:
+    outcome = archspec.check(f"archspec: 1\nname: t\nextends: resnet18\nexpect: {{{claim}}}\n")
+    (fault,) = [fault for case in outcome.cases for fault in case.diagnostics]
+    assert fault.code == "E701"
+    assert told in fault.help
+    assert bool(fault.help) == bool(told)

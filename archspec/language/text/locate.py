@@ -14,6 +14,7 @@ from pathlib import Path
 
 from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, advise, cut, nearest, suggest
 from archspec.language.text.files import decode, read_file
+from archspec.vocabulary import find
 
 SUFFIXES = (".yaml", ".yml")
 ZOO = Mention("zoo", "`archspec.zoo()`")
@@ -160,9 +161,11 @@ def _exists(path: Path) -> bool:
 def _unknown(name: str, span: Span | None, names: list[str], file: str = "") -> Diagnostic:
     message = f"the spec `{cut(name)}` does not exist, neither as a file nor in the zoo"
     library, _, bare = name.rpartition(":")
-    own = bare.partition(".")[0] if library else name  # timm's names may end in `.a1_in1k`
+    untagged = bare.partition(".")[0]  # timm's names may end in `.a1_in1k`
+    own = untagged if library or untagged in names or find(untagged, "specs") else name
     found = advise(own if own not in names else "", names, "specs")
-    hint = suggest(own) if own in names else suggest(file) or found.hint
+    beside = file.startswith(f"{name}.") or own not in names
+    hint = (suggest(file) if beside else "") or (suggest(own) if own in names else found.hint)
     help = found.help or f"{ZOO.text} lists the zoo"
     if library:
         help = f"`{cut(name)}` names a network of another library, which only `reference` takes; {help}"
