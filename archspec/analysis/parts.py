@@ -128,7 +128,7 @@ class Parts(Brief):
     def rows(self) -> tuple[Part, ...]:
         """The stages, and the parts before, between and after them, in order."""
         stages = iter(self.stages())
-        extents = parts(len(self.network.nodes), self.network.graph.stages)
+        extents = parts(len(self.network.nodes), self.network.graph.stages, self.network.graph.head_at)
         return _numbered([next(stages) if part.stage else self._outside(part) for part in extents])
 
     def _region(self, region: Region, count: int) -> Part:

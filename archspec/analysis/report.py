@@ -229,7 +229,7 @@ def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
     if not frozen:
         return (True,) * len(graph.nodes)
     known = dict.fromkeys([each for node in graph.nodes for each in (*around(node.scope), node.name)])
-    parts = by_name(parts_of(len(graph.nodes), graph.stages))
+    parts = by_name(parts_of(len(graph.nodes), graph.stages, graph.head_at))
     unknown = [scope for scope in frozen if scope not in known and scope not in parts]
     if unknown:
         hints = Hints()

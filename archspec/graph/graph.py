@@ -92,9 +92,10 @@ class Graph:
     label to the node it names; ``single`` says that the model returns that one value rather than a mapping. ``regions``
     are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
     kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
-    call. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
-    how many steps its compilation took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys
-    of the nodes that no output needs, and that were removed.
+    call, and ``head_at`` is the position of the head's first node, None if it is not known. ``origin`` is the spec,
+    only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
+    took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
+    needs, and that were removed.
 
     A small graph can be made by hand:
 
@@ -117,6 +118,7 @@ class Graph:
     init: Mapping[str, Value] = field(default_factory=dict)
     stem: str = ""
     head: str = ""
+    head_at: int | None = None
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False)

@@ -85,6 +85,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
         head=spec.head.call.word if spec.head.call else "",
+        head_at=start,
         origin=spec,
         warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),

@@ -21,8 +21,14 @@ class NamedPart(NamedTuple):
     stage: Region | None = None
 
 
-def parts(nodes: int, stages: Sequence[Region]) -> list[NamedPart]:
-    """The stages, and what is before, between and after them, in order."""
+def parts(nodes: int, stages: Sequence[Region], head: int | None) -> list[NamedPart]:
+    """The stages, and what is before, between and after them, in order.
+
+    Args:
+        nodes: how many nodes the network has.
+        stages: its stages.
+        head: the position at which the head begins, which divides a network without stages; None if it is not known.
+    """
     found: list[NamedPart] = []
     end = 0
     for region in stages:
@@ -30,8 +36,11 @@ def parts(nodes: int, stages: Sequence[Region]) -> list[NamedPart]:
             found.append(NamedPart(BETWEEN if found else STEM, end, region.first))
         found.append(NamedPart(region.scope, region.first, region.last, region))
         end = region.last
+    if not stages and head:
+        found.append(NamedPart(STEM, 0, head))
+        end = head
     if end < nodes:
-        found.append(NamedPart(HEAD if stages else STEM, end, nodes))
+        found.append(NamedPart(STEM if head is None and not stages else HEAD, end, nodes))
     return found
 
 

@@ -33,4 +33,5 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         nodes=tuple(node._replace(inputs=tuple([instead.get(name, name) for name in node.inputs])) for node in nodes),
         outputs={label: instead.get(name, name) for label, name in graph.outputs.items()},
         regions=tuple(regions),
+        head_at=None if graph.head_at is None else before[graph.head_at],
     )
