@@ -85,7 +85,7 @@ def test_a_locale_of_ascii(tmp_path: Path) -> None:
     found = process.archspec("check", "bad.yaml", env=dict(ASCII), cwd=tmp_path)
     assert found.returncode == 1
     excerpt, marks = found.stderr.decode("ascii").splitlines()[1:3]
-    assert excerpt[marks.index("^") :].startswith("b\\u00e1sic,")
+    assert excerpt[marks.index("^") :].startswith("\\u00e1sic,")  # the character that no expression may have
 
 
 def test_a_home_that_cannot_be_read_or_written() -> None:
