@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import archspec
@@ -35,6 +36,17 @@ def test_the_page_of_the_api_has_every_public_name_once() -> None:
     named = re.findall(r"^::: archspec\.(\w+)$", API, re.MULTILINE)
     without_page = {"SpecLike", "__version__"}  # a union of types, and a text
     assert sorted(named) == sorted(set(archspec.__all__) - without_page)
+
+
+def test_the_readme_has_the_full_signature_of_build_and_links_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"full signature is\s+`archspec\.build\(([^`]*)\)`", text)
+    parameters = inspect.signature(archspec.build).parameters.values()
+    ours = [each.name if each.default is each.empty else f"{each.name}={each.default!r}" for each in parameters]
+    assert re.split(r",\s+", shown) == [ours[0], "*", *ours[1:]]
+    linked = set(re.findall(r"\]\((docs/\w+\.md)\)", text))
+    without_link = {"index.md", "commands.md"}  # the site's first page, and what the README has as a table
+    assert linked == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if path.name not in without_link}
 
 
 def test_every_public_name_has_an_example() -> None:
