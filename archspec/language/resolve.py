@@ -186,7 +186,7 @@ def _stages(
 ) -> tuple[Stage, ...]:
     cursor = root.get("stages")
     if cursor is None:
-        faults.record("E203", "`stages` is missing", root.span, help=NO_TABLE)
+        faults.record("E203", "`stages` is missing", root.document.key_span(("stages",)), help=NO_TABLE)
         return ()
     return Table(cursor, scope, params, scale, faults).read()
 

@@ -71,7 +71,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     tables = ("extends", "stages")
     if not (library or partial or any(document.value.get(key) is not None or ((), key) in meant for key in tables)):
         help = "write a stage table, `stages: []` for a network without stages, or `extends: NAME` to build on a spec"
-        faults.record("E203", "`stages` is missing", document.span(()), help=help)
+        faults.record("E203", "`stages` is missing", document.key_span(("stages",)), help=help)
     faults.raise_errors()
     return document
 

@@ -86,3 +86,11 @@ def test_a_parameter_of_a_spec_that_is_null_is_not_there(place: str) -> None:
     with pytest.raises(archspec.SpecError) as caught:
         archspec.compile(f"archspec: 1\nname: t\nextends: resnet18\nparams: {{w: null}}\n{place}\n")
     assert {fault.code for fault in caught.value.diagnostics} <= {"E402", "E204"}
+
+
+@pytest.mark.parametrize("head", ["extends: resnet18", "input: [3, 32, 32]"])
+def test_stages_that_are_null_are_missing_at_that_line(head: str) -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"archspec: 1\nname: t\n{head}\nstages: null\n")
+    (fault,) = caught.value.diagnostics
+    assert (fault.code, fault.span and fault.span.line) == ("E203", 4)
