@@ -224,3 +224,46 @@ def test_a_single_step_where_a_list_belongs(key: str) -> None:
         archspec.compile(f"archspec: 1\nname: single\nextends: resnet18\n{key}: {{conv: {{out: 64}}}}\n")
     (found,) = caught.value.diagnostics
     assert (found.code, found.help) == ("E202", "write `[conv: ...]`")
+
+
+UNEQUAL = [
+    ("{se: [0, 0.25]}", "se", "write 4 values in `se`"),
+    ("{drop_path: [0, 0.1, 0.2]}", "drop_path", "write 4 values in `drop_path`"),
+    ("{dilation: [1, 2], se: [0, 0.25]}", "dilation", "write 4 values in `dilation` and `se`"),
+    ("{se: [0, 0.25, 0, 0], drop_path: [0]}", "drop_path", "write 4 values in `drop_path`"),
+    ("{count: [3, 4, 23], channels: [64, 128, 256, 512]}", "count", "write 4 values in `count`"),
+    ("{channels: [64, 128], count: [3, 4, 6, 3], se: [0, 0, 0, 0]}", "channels", "write 4 values in `channels`"),
+    ("{count: [3, 4], channels: [64, 128]}", "count", "write `stride` too, with 2 values"),
+    (
+        "{count: [3, 4, 2], channels: [64, 128], se: [0, 0, 0]}",
+        "channels",
+        "write 3 values in `channels`, and write `stride` too, with 3 values",
+    ),
+    ("{count: [3, 4]}", "count", "write `channels` and `stride` too, with 2 values each, or write 4 values in `count`"),
+    ("[{count: 3, channels: 64}, {count: 4, channels: 128}]", "", "write `stride` in every row too, or 4 rows"),
+    ("[{se: 0}, {se: 0.25}]", "", "write 4 rows"),
+]
+
+
+@pytest.mark.parametrize(("written", "at", "help"), UNEQUAL)
+def test_one_fault_says_how_long_lists_beside_inherited_ones_must_be(written: str, at: str, help: str) -> None:
+    text = f"archspec: 1\nname: t\nextends: resnet50\nstages: {written}\n"
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load(text)
+    (found,) = caught.value.diagnostics
+    column = text.splitlines()[3].index(f"{at}: ") + len(f"{at}: ") if at else 0
+    assert (found.code, found.help) == ("E311", help)
+    assert found.span
+    assert (found.span.line, found.span.column) == (4, column + 1)
+    rows = {"write 4 rows", "write `stride` in every row too, or 4 rows"}
+    assert found.message.startswith("the table has 2 rows" if help in rows else f"`{at}` has ")
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_the_list_that_differs_from_most_is_at_fault(at: int) -> None:
+    keys = ("count", "channels", "stride")
+    table = ", ".join(f"{key}: {[1] if number == at else [1, 2]}" for number, key in enumerate(keys))
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load(f"archspec: 1\nname: t\nstages: {{block: basic, {table}}}\n")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.help) == ("E311", f"write 2 values in `{keys[at]}`")
