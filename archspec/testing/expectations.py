@@ -258,7 +258,8 @@ class Measures:
         bound = (expectation.high if over else expectation.low) or Fraction(0)
         help = ""
         if claim.key == "macs" and expectation.low is not None and expectation.high is not None:
-            twice = abs((expectation.low + expectation.high) / 2 - 2 * found) <= TWICE * found
+            near = abs((expectation.low + expectation.high) / 2 - 2 * found) <= TWICE * found
+            twice = near or expectation.holds(2 * found)
             help = (
                 "this is twice the figure: FLOPs count a multiply-add as two operations, MACs as one" if twice else ""
             )

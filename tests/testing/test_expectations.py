@@ -340,6 +340,7 @@ def test_a_spec_that_is_refused_has_no_budgets() -> None:
         ("macs: 3.62G", "FLOPs count a multiply-add as two"),
         ("macs: 3.63G", "FLOPs count a multiply-add as two"),
         ("macs: 3.628146688e9", "FLOPs count a multiply-add as two"),
+        ("macs: 3.6G", "FLOPs count a multiply-add as two"),
         ("macs: 3.8G", ""),
         ("macs: {min: 3.6G}", ""),
         ("macs: 0.9G", ""),
