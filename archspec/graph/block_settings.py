@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from archspec.diagnostics import Diagnostic, Label, SpecError, cut, did_you_mean
 from archspec.graph.environment import Environment, Written
 from archspec.graph.graph import Node
+from archspec.graph.lookahead import may_have_layer
 from archspec.graph.parameters import bind
 from archspec.graph.provenance import Site, TableCell
 from archspec.language.expressions.values import Value
@@ -125,11 +126,22 @@ def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, env: Envi
 
 def order_before(spec: Spec, plan: StagePlan) -> str:
     """The activation order of a stage's first block, before it is known what reaches it."""
+    return order_in_force(spec, plan.stage, plan.stage.blocks.at(0), 0, _known_before(plan, {}))
+
+
+def begins_with_layer(plan: StagePlan) -> bool:
+    """Whether a layer may be left in a stage's first block, as far as is known before what reaches it."""
+    block: Block = plan.stage.blocks.at(0)
+    return block.has_layer and may_have_layer(block.steps, _known_before(plan, block.let))
+
+
+def _known_before(plan: StagePlan, let: Mapping[str, Term]) -> Environment:
+    """What is known of the names of a stage's first block before what reaches it."""
     stage, block = plan.stage, plan.stage.blocks.at(0)
     outer = Environment(plan.at(0), stage.span, plan.root)
     inner = Environment(plan.at(0), stage.span, plan.root)
-    bind(inner, block.params, given_parameters(stage, block, 0), outer, {}, tolerant=True)
-    return order_in_force(spec, stage, block, 0, inner)
+    bind(inner, block.params, given_parameters(stage, block, 0), outer, let, tolerant=True)
+    return inner
 
 
 def given_parameters(stage: Stage, block: Block, index: int) -> dict[str, Term]:

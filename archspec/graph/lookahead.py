@@ -40,6 +40,31 @@ def _has_layer_left(step: Step, env: Environment) -> bool:
     return last_layer(inside, -1, env) >= 0
 
 
+def may_have_layer(steps: tuple[Step, ...], env: Environment) -> bool:
+    """Whether a layer may be left of ``steps``, where ``env`` lacks what is not known yet.
+
+    A condition that cannot be decided may hold. Of a fragment, only the condition of its call counts.
+    """
+    env.work.spend(EXPANDING, len(steps), env.span)
+    return any(step.has_layer and _may_have_layer(step, env) for step in steps)
+
+
+def _may_have_layer(step: Step, env: Environment) -> bool:
+    if not _may_hold(step.when, step, env):
+        return False
+    if step.kind == "sequence":
+        return may_have_layer(step.steps or (), env)
+    if step.branches:
+        return any(may_have_layer(each.steps, env) for each in step.branches if _may_hold(each.when, step, env))
+    return True
+
+
+def _may_hold(when: Term | None, step: Step, env: Environment) -> bool:
+    if when is None or (step.reads_width and WIDTH in when.names) or not when.names <= env.values.keys():
+        return True
+    return env.truth(when)
+
+
 def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
     """Whether there are steps, and ``when`` leaves out all of them.
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
 from archspec.display import counted
-from archspec.graph.block_settings import StagePlan, block_environment, note_places, order_before, setting_in_force
+from archspec.graph.block_settings import (
+    StagePlan,
+    begins_with_layer,
+    block_environment,
+    note_places,
+    order_before,
+    setting_in_force,
+)
 from archspec.graph.blocks import Blocks
 from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
@@ -159,8 +166,8 @@ class _Lowering:
         """The stem. Before a block that begins with an activation, it ends without one."""
         values = self._values_at(0, 0)
         values["activation_order"] = order = order_before(self.spec, self.plans[0]) if self.plans else "post"
-        followed = self.plans and self.plans[0].stage.blocks.at(0).has_layer
-        omitted = LEFT_OUT.get(order, ()) if followed else ()
+        omitted = LEFT_OUT.get(order, ())
+        omitted = omitted if omitted and self.plans and begins_with_layer(self.plans[0]) else ()
         deep = self.spec.naming.get("deep")
         nodes = self._to_last_convolution(values, omitted, value) if self.plans and deep and deep.parts else 0
         return self._edge("stem", self.spec.stem, values, omitted, value, nodes)

@@ -110,6 +110,31 @@ def test_a_norm_after_a_concatenation_takes_the_width_there() -> None:
     assert groups[1::2] == [8, 12]
 
 
+@pytest.mark.parametrize("order", ["pre", "act-only-pre"])
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        ("layer: {out: channels, kernel: 3, when: false}", False),
+        ("layer: {out: channels, kernel: 3, when: deep}", False),
+        ("layer: {out: channels, kernel: 3, when: deeper > 1}", False),
+        ("layer: {out: channels, kernel: 3, when: stage > 1}", False),
+        ("layer: {out: channels, kernel: 3, when: not deep}", True),
+        ("sequence: {steps: [layer: {out: channels, kernel: 3, when: deep}]}", False),
+        ("sequence: {when: deep, steps: [layer: {out: channels, kernel: 3}]}", False),
+        ("add: [[conv: {out: channels, kernel: 3}], {when: deep, steps: [layer: {out: channels, kernel: 3}]}]", False),
+        ("add: [[conv: {out: channels, kernel: 3}], [layer: {out: channels, kernel: 3}]]", True),
+    ],
+)
+def test_a_stem_leaves_its_norm_and_act_only_to_a_layer_that_is_there(order: str, step: str, left: bool) -> None:
+    names = "params: {deep: false}, let: {deeper: 1 if deep else 0}"
+    block = f"{{channels: width, {names}, residual: [dropout: {{p: 0.1}}, {step}]}}"
+    text = f"archspec: 1\nname: t\ninput: [8, 8, 8]\nactivation_order: {order}\nstem: [layer: {{out: 8, kernel: 3}}]\n"
+    graph = archspec.compile(f"{text}blocks: {{b: {block}}}\nstages: {{block: b, count: 1, channels: 8}}\nhead: []\n")
+    stem = [node.operation.name for node in graph.nodes[: graph.stages[0].first]]
+    omitted = {"pre": ["conv"], "act-only-pre": ["conv", "norm"]}[order]
+    assert stem == (omitted if left else ["conv", "norm", "act"])
+
+
 @pytest.mark.parametrize(
     ("order", "own", "warned"),
     [

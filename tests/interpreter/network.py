@@ -20,6 +20,7 @@ from tests.interpreter.steps import (
     Settings,
     Site,
     act_setting,
+    argument,
     called,
     emptied,
     holds_layer,
@@ -121,9 +122,19 @@ class Interpreter:
         return laid_out(make, written, site, value)
 
     def _layered(self) -> bool:
-        """Whether the first block contains a layer."""
-        definition, file = self._definition(self.table.stages[0], 0, self.base)
-        return holds_layer(definition.get("residual", definition.get("steps")), file)
+        """Whether the first block may contain a layer, as far as is known before what reaches it."""
+        stage = self.table.stages[0]
+        definition, file = self._definition(stage, 0, self.base)
+        place = self._place(stage, 0)
+        known, given = dict(place.values), self._params(stage, 0, definition)
+        for key, default in (definition.get("params") or {}).items():
+            try:
+                outside = given.get(key) is not None
+                known[key] = argument(given[key], default, place) if outside else anything(default, Names(known, round))
+            except Refused:
+                known.pop(key, None)
+        names = Names(known, place.scaled, definition.get("let"))
+        return holds_layer(definition.get("residual", definition.get("steps")), file, names)
 
     # -- settings ------------------------------------------------------------------------------------------------------
 

@@ -322,22 +322,32 @@ def to_last_convolution(make: Sequence, steps: Any, site: Site, value: int) -> i
     return places[-1] if len(places) > 1 and site.scope.path not in naming.own_names else 0
 
 
-def holds_layer(steps: Any, file: File) -> bool:
-    """Whether steps, or the fragments that they call, contain a layer."""
+def possible(given: Any, names: Names) -> bool:
+    """Whether the condition of a step or a branch may hold, where ``names`` lack those that are not known yet."""
+    try:
+        return not isinstance(given, dict) or truth(given.get("when", True), names)
+    except Refused:
+        return True
+
+
+def holds_layer(steps: Any, file: File, names: Names) -> bool:
+    """Whether steps, or the fragments that they call, may contain a layer after their conditions."""
     if isinstance(steps, list):
-        return any(holds_layer(step, file) for step in steps)
+        return any(holds_layer(step, file, names) for step in steps)
     if isinstance(steps, str):
         called_ = None if steps in OPERATIONS else file.find("fragments", steps)
-        return called_ is not None and holds_layer(called_[0]["steps"], called_[1])
-    if not isinstance(steps, dict):
+        nothing = Names({}, names.scaled)  # a fragment's own conditions count as if they held
+        return called_ is not None and holds_layer(called_[0]["steps"], called_[1], nothing)
+    if not isinstance(steps, dict) or not possible(steps, names):
         return False
     return any(
         name == "layer"
-        or holds_layer(name, file)
-        or (name in (*MERGES, "sequence", "steps") and holds_layer(given, file))
-        or (isinstance(given, list) and holds_layer(given, file))
-        or (isinstance(given, dict) and holds_layer(given.get("steps", []), file))
+        or holds_layer(name, file, names)
+        or (name in (*MERGES, "sequence", "steps") and holds_layer(given, file, names))
+        or (isinstance(given, list) and holds_layer(given, file, names))
+        or (isinstance(given, dict) and holds_layer(given.get("steps", []), file, names))
         for name, given in steps.items()
+        if possible(given, names)
     )
 
 
