@@ -114,6 +114,7 @@ CODES: dict[str, str] = {
     "W507": "step after the last layer",
     "W508": "weights depend on the input's size",
     "W509": "no activation between layers",
+    "W510": "no activation after the merge",
     "W820": "weights unwrapped",
     "W821": "weights cast to another dtype",
     "W822": "weights not finite",

@@ -16,7 +16,7 @@ from archspec.operations.discovery import operations
 
 
 def after_merge(
-    sequences: Sequences, flow: Flow, env: Environment, scope: NameScope, block: Block, value: Node
+    sequences: Sequences, flow: Flow, env: Environment, scope: NameScope, block: Block, value: Node, *, merged: bool
 ) -> Node:
     """The value after the norm and the activation that the order puts behind the merge.
 
@@ -31,6 +31,8 @@ def after_merge(
             made = [_made(sequences, part, each, value) for each in found]
             if all(each == made[0] for each in made):
                 values, at = found[0], own[0]
+                if part == "act" and made[0] is None and merged:
+                    _warn_of_none(sequences, own[0], env)
             else:
                 in_force = _made(sequences, part, values, value)
                 for (step, inner), each in zip(flow.lasts, made, strict=True):
@@ -46,6 +48,19 @@ def _made(sequences: Sequences, part: str, values: Mapping[str, Any], value: Nod
     if values["type"] == NONE:
         return None
     return sequences.operation(operations()[part], operations()[part].settled(values, (value.shape,)))
+
+
+def _warn_of_none(sequences: Sequences, last: Step, env: Environment) -> None:
+    """Warn of an activation that is off after the merge, since many mean only the one before it."""
+    term = last.settings["act"].term if last.settings else None
+    if term is None or env.value(term) != NONE or not sequences.authors.wrote(term.span.source):
+        return
+    order = cut(env.values["activation_order"])
+    message = (
+        f"this `act: none` leaves out the activation after the merge, where the activation order `{order}` puts it"
+    )
+    help = "leave `act` out to have it there; for a block that ends linearly, write `activation_order: act-before-add`"
+    sequences.faults.add(Diagnostic("W510", message, term.span, help=help))
 
 
 def _warn_of_unlike(sequences: Sequences, part: str, setting: Setting, inner: Environment, env: Environment) -> None:

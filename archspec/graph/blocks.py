@@ -134,7 +134,7 @@ class Blocks:
             result = self.sequences.steps(block.steps, env, body, entered.flow, value, False)
             with stem_advised(self.faults, entered.stage, entered.index, self.spec, entered.value, result, env):
                 result, merged = self._merge(entered, result, start)
-            result = after_merge(self.sequences, entered.flow, env, entered.scope, block, result)
+            result = after_merge(self.sequences, entered.flow, env, entered.scope, block, result, merged=merged)
         else:
             result = self.sequences.steps(block.steps, env, entered.scope, entered.flow, value, False)
         if entered.flow.norm["type"] == "group":
