@@ -66,9 +66,8 @@ def fit(
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
     published = _published(graph, key_map)
     selected = select(found, names.values(), selection, published)
-    given = selected.state
-    values = {key: given[name] for key, name in names.items() if name in given}
-    match = Match(graph.name, wanted, names, given, values, frozenset(key_map.keys) if key_map else None)
+    values = {key: selected.state[name] for key, name in names.items() if name in selected.state}
+    match = Match(graph.name, wanted, names, selected.state, values, frozenset(key_map.keys) if key_map else None)
     others = reshaped(match)
     firsts = adaptable(graph, others) if transfer else ()
     check_some(match, firsts) if transfer else check_all(match)

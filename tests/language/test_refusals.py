@@ -74,7 +74,7 @@ def test_a_count_for_each_block_is_no_number() -> None:
 
 def test_stages_that_were_taken_away_are_missing() -> None:
     """A stage table that a base has and the spec sets to null."""
-    assert refused(f"{HEAD}extends: resnet18\nstages: null\n") == ["E203 1:1"]
+    assert refused(f"{HEAD}extends: resnet18\nstages: null\n") == ["E203 4:1"]
     assert refused(HEAD) == ["E203 1:1"]
 
 
