@@ -111,6 +111,11 @@ def _empty_cell(draw: st.DrawFn, document: RawSpec) -> Made:
 KEPT = ("archspec", "name", "summary", "params", "input", "classes", "blocks", "shortcuts", "fragments", "init")
 
 OWN = {"blocks": {"b": {"steps": [{"layer": {"out": "channels"}}]}}}
+LINEAR = {
+    "blocks": {
+        "b": {"channels": "output width", "residual": [{"layer": {"out": "channels", "kernel": 1, "act": "none"}}]}
+    }
+}
 NEEDY = {"blocks": {"b": {"params": {"a": None}, "steps": []}}}
 LATE = {
     "fragments": {"late": {"steps": [{"layer": {"out": 8, "when": "in_channels > 8"}}]}},
@@ -160,6 +165,12 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
         {**rows(basic()), "head": ["flatten", {"linear": {"out": 8}}, {"linear": {"out": 5, "name": "last"}}]},
         ("head", 2, "linear"),
         True,
+    ),
+    (
+        "W510",
+        {**LINEAR, **rows(basic(block="b", activation_order="post", shortcut="projection"))},
+        ("blocks", "b", "residual", 0, "layer", "act"),
+        False,
     ),
     ("W507", {**rows(basic()), "head": ["flatten", {"linear": {"out": 5}}, "act"]}, ("head", 2), False),
     ("W501", {**rows(basic()), "input": [3, 32, 32], "stem": {"use": "imagenet", "width": 8}}, ("stem",), False),

@@ -161,7 +161,7 @@ def test_the_rows_of_a_report() -> None:
     assert found.parts.scope("layer2") == found.stages[1].costs
     assert found.parts.scope("layer").params == 0
     whole = archspec.analyze(spec("input: [3, 8, 8]\nstages: []\nstem: [conv: {out: 4}]\nhead: [act]"))
-    assert [(part.name, part.output) for part in whole.rows] == [("stem", (4, 8, 8))]
+    assert [(part.name, part.output) for part in whole.rows] == [("stem", (4, 8, 8)), ("head", (4, 8, 8))]
 
 
 def test_every_row_of_a_difference() -> None:

@@ -42,7 +42,7 @@ def test_the_figures_are_those_of_the_analysis(name: str) -> None:
         ("vgg1[13]", ["vgg11", "vgg13"]),
         ("wide_*", ["wide_resnet50_2", "wide_resnet101_2"]),
         ("nothing*", []),
-        ("RESNET18", []),
+        ("RESNET18", ["resnet18"]),
         ("", []),
     ],
 )

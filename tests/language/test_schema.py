@@ -184,7 +184,7 @@ def test_the_loader_refuses_what_the_schema_refuses() -> None:
         ("conv: 64", "conv: {out: 64}"),
         ("linear: classes", "linear: {out: classes}"),
         ("act: gelu", "act: {type: gelu}"),
-        ("pool: avg", "pool: {type: avg}"),
+        ("pool: avg", "pool: {type: avg, kernel: 2}"),
         ("dropout: 0.2", "dropout: {p: 0.2}"),
         ("layer: 64", "layer: {out: 64}"),
     ],
