@@ -30,7 +30,7 @@ MAX_FOUND = 1000
 
 
 WAYS = ("extended here", "imported here")
-"""The texts of labels that show how a file was reached, and are no part of the fault."""
+"""The texts of labels that show how a file was reached. They are not part of the fault."""
 
 
 class Mention(NamedTuple):

@@ -95,7 +95,7 @@ class Refusal(Exception):
 
 
 def _is_inside(file: str) -> bool:
-    """Whether a frame of this file is one of archspec or of IPython."""
+    """Whether this file belongs to archspec or to IPython."""
     return Path(file).is_relative_to(PACKAGE) or "IPython" in Path(file).parts
 
 

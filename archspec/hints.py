@@ -21,7 +21,7 @@ MAX_WORD = 64
 class Hints:
     """The search for the intended words in one phase, which compares at most ``left`` characters in all.
 
-    A word of another meaning is no suggestion, however much of it is the same.
+    A word with another meaning is never suggested, however similar it looks.
 
     >>> hints = Hints()
     >>> hints.nearest("chanels", ["channels", "count"]), hints.nearest("upsample", ["subsample"])
@@ -31,7 +31,7 @@ class Hints:
     left: int = HINT_WORK
 
     def nearest(self, word: str, words: Iterable[str]) -> str:
-        """The word that ``word`` is a misspelling of; an empty text if there is none, or the bound is reached."""
+        """The word that ``word`` misspells; an empty text if no word is close, or the bound is reached."""
         wanted = _folded(word[:MAX_WORD])
         folded: dict[str, str] = {}
         for each in map(str, words):
@@ -103,7 +103,7 @@ def _other_digits(one: str, other: str) -> int:
 
 
 def _swapped(word: str) -> Iterator[str]:
-    """The word with two neighbors swapped, which is one slip, though it changes two letters."""
+    """The word with two neighbors swapped: a single slip, though two letters change."""
     return (word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in range(len(word) - 1))
 
 

@@ -48,7 +48,7 @@ INIT = {
 }
 
 NAMING = {
-    "convention": "The convention whose templates apply where this mapping has none. Default: torchvision.",
+    "convention": "The convention whose templates apply where this mapping is silent. Default: torchvision.",
     "stem": "The template of the scope of the stem. Default: none, so the stem is at the root.",
     "deep": "The template of the scope of a stem's steps up to the last of several convolutions. Default: none.",
     "head": "The template of the scope of the head. Default: none, so the head is at the root.",

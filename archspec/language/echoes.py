@@ -1,4 +1,4 @@
-"""Faults that only follow from others are withheld: a misspelled declaration is one fault, not one for each use."""
+"""Faults that only follow from others are withheld: a misspelled declaration gives one fault, not one for each use."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def key_of(path: Path) -> str:
 
 
 def advise_text(text: str, path: Path, kind: str) -> Advice:
-    """What a text may mean that is no expression; ``kind`` is what its argument takes."""
+    """What a text that is not an expression may mean; ``kind`` is what its argument takes."""
     if (numbers := several_numbers(text)) and not (path and isinstance(path[-1], int)):
         return Advice("", f"write a list: `{numbers}`")
     if kind == "word":
@@ -103,7 +103,7 @@ def advise_value(path: Path, value: Any) -> str:
 
 
 def advise_type(operation: str, word: str) -> tuple[str, str]:
-    """The type of an operation that a word means, and a help where there is none: for ``pool: global``."""
+    """The type of an operation that a word means, or a help, as for ``pool: global``, which names no type."""
     words = {fold(each): each for each in _types(operation)}
     entry = None if fold(word) in words else find(word, "pool types" if operation == "pool" else operation)
     return words.get(fold(word)) or (entry.meant if entry else ""), entry.help if entry else ""

@@ -289,5 +289,12 @@ _ACT, *_KEEPING = (
 )
 """Operations that keep every shape, in order of their names."""
 _LINEAR, _SHUFFLE, _SUBSAMPLE = (_plain(operations()[word]) for word in ("linear", "channel_shuffle", "subsample"))
-_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
-_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _cut)
+_SCALE, _SHIFT = (_plain(operations()[word]) for word in ("scale", "shift"))
+
+
+def _constant(draw: Draw, site: StepSite) -> RawStep:
+    return draw.pick((_SCALE, _SHIFT))(draw, site)
+
+
+_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
+_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _constant, _cut)

@@ -76,7 +76,7 @@ class Site:
 
 def left(step: Any, names: Names) -> bool:
     """Whether the condition of a step leaves it in."""
-    given = next(iter(step.values())) if isinstance(step, dict) else None
+    given = next(iter(step.values()), None) if isinstance(step, dict) else None
     return truth(given.get("when", True) if isinstance(given, dict) else True, names)
 
 
