@@ -232,9 +232,10 @@ def constant(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) ->
     by = given["by"] if isinstance(given["by"], list) else [given["by"]]
     if isinstance(given["by"], list) and len(by) != channels_of(inputs[0]):
         raise Refused("the numbers are not one for each channel")
-    numbers = torch.tensor([float(number(item, names)) for item in by]).reshape(-1, *(1,) * rank_of(inputs[0]))
+    constants = [float(number(item, names)) for item in by]
+    exact = torch.tensor(constants, dtype=torch.float64).reshape(-1, *(1,) * rank_of(inputs[0]))
     function = torch.mul if kind == "scale" else torch.add
-    return Operation(kind, kind, lambda values, state, training: function(values[0], numbers))
+    return Operation(kind, kind, lambda values, state, training: function(values[0], exact.to(values[0].dtype)))
 
 
 def layer_scale(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
