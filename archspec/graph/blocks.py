@@ -10,6 +10,7 @@ from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut
 from archspec.graph.after_merge import after_merge
 from archspec.graph.block_settings import (
     PER_BLOCK,
+    SIZES,
     StagePlan,
     block_environment,
     given_parameters,
@@ -24,7 +25,7 @@ from archspec.graph.lookahead import all_left_out
 from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
-from archspec.graph.parameters import bind, read_setting
+from archspec.graph.parameters import bind, bound, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.graph.shortcut_faults import refused, stem_advised
@@ -86,6 +87,7 @@ class Blocks:
         for index in range(plan.count):
             builder.work.spend(EXPANDING, 10 + len(plan.values) // ENTRIES, plan.stage.span)
             weights, scopes, faults = builder.weights, len(names.opened), len(self.faults.found)
+            inside = len(self.sequences.regions.found)
             entered: _EnteredBlock | None = None
             if original and original.source.shape == value.shape:
                 values = {**original.values, "index": index, "number": plan.first + index}
@@ -108,7 +110,8 @@ class Blocks:
                     and self._beside_repeats(entered)
                 ):
                     made, opened = tuple(builder.nodes[region.first :]), tuple(names.opened[scopes:])
-                    original = Original(region, entered.value, made, opened, builder.weights - weights, values)
+                    named, weights = tuple(self.sequences.regions.found[inside:]), builder.weights - weights
+                    original = Original(region, named, entered.value, made, opened, weights, values)
             regions.append(region)
             if index == 2 and alike:
                 self._predict_rest(plan, regions)
@@ -141,9 +144,9 @@ class Blocks:
             setting = setting_in_force(self.spec, "norm", entered.stage, block, entered.index)
             warn_of_setting(self.faults, setting, env, self.sequences.builder.nodes[start:])
         end, path = len(self.sequences.builder.nodes), entered.scope.path
-        values = {name: env.values[name] for name in block.params}
-        ends = value.name, result.name
-        return result, Region("block", path, block.name, start, end, *ends, entered.span, merged, values)
+        values, ends = bound(block, env), (value.name, result.name)
+        given = {name: env.values[name] for name in (*SIZES, *block.let) if name in env.values and name not in values}
+        return result, Region("block", path, block.name, start, end, *ends, entered.span, merged, values, given)
 
     def _enter(self, plan: StagePlan, index: int, value: Node) -> _EnteredBlock:
         """The block's parameters and ``let`` evaluated; its scope is not open yet."""
@@ -224,16 +227,19 @@ class Blocks:
         values = {**outer.root.values, **given, **builtin, "out_channels": result.shape[0]}
         known = outer.inside(shortcut, ("shortcut",), outer.place.cell)
         inner = Environment(values, span, outer, place=known, written=outer.written)
-        beside = f"the shortcut `{cut(shortcut.name)}` is used with the block `{cut(block.name)}`"
-        inner.lacking = (f"{beside}, which has no parameter of this name",)
+        pair = f"the shortcut `{cut(shortcut.name)}` is used with the block `{cut(block.name)}`"
+        inner.lacking = (f"{pair}, which has no parameter of this name",)
         if not any(step.when is None or inner.truth(step.when) for step in side):
             return value
         if inner.values["activation_order"] in PRE_ACTIVATED and entered.flow.activated is not None:
             value = entered.flow.activated
         opened = self.sequences.names.open(entered.scope, "shortcut", outer.values, span)
-        return self.sequences.steps(
-            side, inner, opened, Flow(OUTSIDE, entered.flow.norm, entered.flow.act), value, False
-        )
+        start, flow = len(self.sequences.builder.nodes), Flow(OUTSIDE, entered.flow.norm, entered.flow.act)
+        beside = self.sequences.steps(side, inner, opened, flow, value, False)
+        if opened is not entered.scope:
+            read = {name: values[name] for name in ("out_channels", *SIZES) if name in values}
+            self.sequences.regions.add("shortcut", shortcut.name, opened, start, value, beside, span, given=read)
+        return beside
 
     def _put_first(self, start: int, end: int) -> None:
         """Move a shortcut's nodes, from position ``end`` on, before the residual's, from ``start`` on.
@@ -246,6 +252,7 @@ class Blocks:
         start = max((place + 1 for place in range(start, end) if nodes[place].name in read), default=start)
         nodes[start:] = [*shortcut, *nodes[start:end]]
         self.sequences.lineage.moved(start)
+        self.sequences.regions.moved(start, end)
 
     def _drop_path(self, entered: _EnteredBlock, result: Node) -> Node:
         """Stochastic depth on the residual (Huang et al. 2016), where its probability is above 0."""

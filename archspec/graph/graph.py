@@ -66,13 +66,15 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Region(Brief):
-    """A stage or a block: the nodes from ``first`` up to, and without, ``last``, which turn ``source`` into ``result``.
+    """A part of the spec: the nodes from ``first`` up to, and without, ``last``, which turn ``source`` into ``result``.
 
-    ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` the block's name in the spec. ``shortcut``:
-    whether one is merged with what the block computes. ``values`` are those of the block's parameters, by name.
+    ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` that of the block, fragment or shortcut in
+    the spec; ``before`` and ``after`` have the name of the fragment that they call. ``shortcut``: whether one is merged
+    with what the block computes. ``values`` are those of its parameters, by name; ``given`` are those of the other
+    names that it sees: ``channels``, ``stride`` and ``dilation`` of the stage table, and its ``let``.
     """
 
-    kind: Literal["stage", "block"]
+    kind: Literal["stage", "block", "fragment", "shortcut", "layer", "before", "after"]
     scope: str
     name: str
     first: int
@@ -82,6 +84,7 @@ class Region(Brief):
     span: Span | None = None
     shortcut: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
+    given: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +98,8 @@ class Graph:
     call, and ``head_at`` is the position of the head's first node, None if it is not known. ``origin`` is the spec,
     only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
-    needs, and that were removed.
+    needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
+    that have a scope, each after those inside it.
 
     A small graph can be made by hand:
 
@@ -123,6 +127,7 @@ class Graph:
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False)
     trimmed: frozenset[str] = field(default=frozenset(), compare=False)
+    named: tuple[Region, ...] = ()
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

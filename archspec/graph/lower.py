@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
 from archspec.display import counted
@@ -96,6 +97,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         origin=spec,
         warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),
+        named=tuple(sequences.regions.found),
     )
 
 
@@ -243,7 +245,7 @@ class _Lowering:
         self.regions += (whole, *blocks)
         return self._side("after", plan, plan.count - 1, value)
 
-    def _side(self, key: str, plan: StagePlan, index: int, value: Node) -> Node:
+    def _side(self, key: Literal["before", "after"], plan: StagePlan, index: int, value: Node) -> Node:
         """The sequence before a stage's first block, or after its last."""
         stage, cell = plan.stage, plan.stage.cells.get(key)
         sequence: Sequence | None = cell.at(0) if cell else None
@@ -256,7 +258,7 @@ class _Lowering:
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
         env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does
         start = len(self.sequences.builder.nodes)
-        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value)
+        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value, key)
         warn_of_setting(self.sequences.faults, settings["norm"], env, self.sequences.builder.nodes[start:])
         return value
 

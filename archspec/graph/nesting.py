@@ -2,6 +2,9 @@
 
 A block is a module with a forward of its own. A stage, or a scope whose parts are numbered, is a sequence where its
 parts follow each other. Any other scope is written out in the module around it.
+
+Source that a person reads has more modules: those of fragments, shortcuts and layers, and every scope whose parts
+follow each other. The keys of the state dict are the same.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class Module:
     that is not so simple, and the whole ``model``, have a forward. ``path`` is the scope, empty for the model, and the
     prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
     ``inputs`` has the one value that it reads, and ``result`` is the one that it gives. Where the model returns several
-    values, ``outputs`` has them by label.
+    values, ``outputs`` has them by label. ``region`` is the part of the spec that it is, if it is one.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -48,6 +51,7 @@ class Module:
     result: str
     span: Span | None = None
     outputs: Mapping[str, str] | None = None
+    region: Region | None = None
 
     @property
     def class_name(self) -> str:
@@ -66,12 +70,13 @@ class Module:
                 yield from member.modules()
 
 
-def nest(graph: Graph, *, flat: bool = False) -> Module:
+def nest(graph: Graph, *, flat: bool = False, fine: bool = False) -> Module:
     """The plan of a network's modules.
 
     Args:
         graph: the compiled network.
         flat: one module for the whole network, in place of one for each block.
+        fine: modules for fragments, shortcuts and layers too, and for every scope whose parts follow each other.
 
         >>> import archspec
         >>> model = nest(archspec.compile("resnet18"))
@@ -84,7 +89,7 @@ def nest(graph: Graph, *, flat: bool = False) -> Module:
         ['conv1', 'bn1', 'relu', 'conv2', 'bn2', 'add', 'relu2']
     """
     calls = [_call(graph, node) for node in graph.nodes]
-    members = calls if flat else _Nesting(graph, calls).members(0, len(calls), "")
+    members = calls if flat else _Nesting(graph, calls, fine).members(0, len(calls), "")
     result = list(graph.outputs.values())[-1]
     outputs = None if graph.single else graph.outputs
     return Module("model", "", graph.name, tuple(members), (INPUT,), result, graph.written_at("input"), outputs)
@@ -102,7 +107,10 @@ def _call(graph: Graph, node: Node) -> Call:
 class _Nesting:
     """The planning of one network: what each scope covers, and where each value is read for the last time."""
 
-    def __init__(self, graph: Graph, calls: list[Call]) -> None:
+    def __init__(self, graph: Graph, calls: list[Call], fine: bool) -> None:
+        self.fine = fine
+        named = {(each.scope, each.first, each.last): each for each in reversed(graph.named)} if fine else {}
+        self.named = named | {(each.scope, each.first, each.last): each for each in reversed(graph.regions)}
         self.by_name = graph.by_name
         self.calls = calls
         self.regions: dict[str, Region] = {region.scope: region for region in reversed(graph.regions)}
@@ -145,6 +153,8 @@ class _Nesting:
         if ends is None:
             return members
         source, result = ends
+        if self.fine:
+            return self._fine(path, first, end, members, source, result)
         region = self.regions.get(path)
         kind: Literal["sequential", "block"] = "block"
         if not (region and region.kind == "block") and _follow(members, path, source, region is not None):
@@ -152,7 +162,21 @@ class _Nesting:
         elif not region or (region.first, region.last) != (first, end):
             return members
         name, span = (region.name, region.span) if region else ("sequence", self.by_name[result].span)
-        return [Module(kind, path, name, tuple(members), (source,), result, span)]
+        return [Module(kind, path, name, tuple(members), (source,), result, span, region=region)]
+
+    def _fine(
+        self, path: str, first: int, end: int, members: list[Call | Module], source: str, result: str
+    ) -> list[Call | Module]:
+        """The same for source that a person reads."""
+        region = self.named.get((path, first, end))
+        follow = _all_follow(members, path, source)
+        if not region and not follow:
+            return members
+        kind: Literal["sequential", "block"] = (
+            "sequential" if follow and not (region and region.kind == "block") else "block"
+        )
+        name, span = (region.name, region.span) if region else ("sequence", self.by_name[result].span)
+        return [Module(kind, path, name, tuple(members), (source,), result, span, region=region)]
 
     def _ends(self, first: int, end: int) -> tuple[str, str] | None:
         """The one value that nodes read from before them, and the one that others read; None where there are more."""
@@ -169,6 +193,17 @@ def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool
         name = member.path[len(path) + 1 :]
         nested = isinstance(member, Module)
         if member.inputs != (source,) or "." in name or not (name.isdecimal() or (is_stage and nested)):
+            return False
+        if isinstance(member, Call) and member.torch.kind != "module":
+            return False
+        source = member.result
+    return True
+
+
+def _all_follow(members: list[Call | Module], path: str, source: str) -> bool:
+    """Whether the members of a scope are modules directly in it, each of which reads the one before."""
+    for member in members:
+        if member.inputs != (source,) or "." in member.path[len(path) + 1 :]:
             return False
         if isinstance(member, Call) and member.torch.kind != "module":
             return False

@@ -10,8 +10,8 @@ from archspec.diagnostics import SpecError, cut
 from archspec.graph.environment import INHERITED, Environment
 from archspec.graph.provenance import no_cell
 from archspec.language.context import WIDTH
-from archspec.language.expressions.values import integer, number, truth
-from archspec.language.spec import NONE, Fragment, Setting, Step, Term
+from archspec.language.expressions.values import Value, integer, number, truth
+from archspec.language.spec import NONE, Block, Fragment, Setting, Step, Term
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.work import EXPANDING
@@ -64,6 +64,11 @@ def bind(
             values.pop(name, None)
         else:
             values[name] = inner.value(term)
+
+
+def bound(definition: Block | Fragment, env: Environment) -> dict[str, Value]:
+    """The values of a definition's parameters, by name."""
+    return {name: env.values[name] for name in definition.params}
 
 
 def read_setting(setting: Setting, key: str, env: Environment) -> dict[str, Any]:

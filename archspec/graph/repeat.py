@@ -24,13 +24,14 @@ from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_COPY
 
 @dataclass(frozen=True)
 class Original:
-    """A block that others copy: its region, the value that it reads, its nodes, and the scopes opened inside it.
+    """A block that others copy: its region, those inside it, the value that it reads, its nodes, and its scopes.
 
     ``weights`` are the elements of its weights. ``values`` are those of the names in it, for the template that names
     the copies.
     """
 
     region: Region
+    named: tuple[Region, ...]
     source: Node
     nodes: tuple[Node, ...]
     scopes: tuple[NameScope, ...]
@@ -64,10 +65,12 @@ class Original:
             names.take(copied, provenance.span if provenance else None)
             if name in channels:
                 channels[copied] = channels[name]
-        for inner in self.scopes:
-            names.reopen(inner, new + inner.path[old:])
+        for opened in self.scopes:
+            names.reopen(opened, new + opened.path[old:])
         end, ends, like = len(builder.nodes), (value.name, made[self.region.result]), self.region
-        region = Region("block", new, like.name, start, end, *ends, like.span, like.shortcut, like.values)
+        if self.named:
+            sequences.regions.copy(self.named, like, new, start, made)
+        region = Region("block", new, like.name, start, end, *ends, like.span, like.shortcut, like.values, like.given)
         return builder.nodes[-1] if self.nodes else value, region
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError
 from archspec.graph.builder import Builder
@@ -15,9 +15,10 @@ from archspec.graph.graph import Node
 from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
+from archspec.graph.named_regions import NOTHING, NamedRegions
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
-from archspec.graph.parameters import enter_fragment, over, read_arguments, read_setting
+from archspec.graph.parameters import bound, enter_fragment, over, read_arguments, read_setting
 from archspec.graph.provenance import Blamed
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import FOUND, Authors
@@ -43,20 +44,35 @@ class Sequences:
     authors: Authors
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
     doubts: dict[int, tuple[Doubt, ...]] = field(default_factory=dict)
+    regions: NamedRegions = field(init=False)
     lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
 
     def __post_init__(self) -> None:
+        self.regions = NamedRegions(self.builder)
         self.lineage = Lineage(self.builder)
         self.shape_faults = ShapeFaults(self.lineage, self.authors)
 
-    def sequence(self, sequence: Sequence, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
-        """A stem, a head, or an edge of a stage."""
-        steps, call = sequence.steps, sequence.call
+    def sequence(
+        self,
+        sequence: Sequence,
+        env: Environment,
+        scope: NameScope,
+        flow: Flow,
+        value: Node,
+        kind: Literal["fragment", "before", "after"] = "fragment",
+    ) -> Node:
+        """A stem, a head, or an edge of a stage. ``kind`` is that of its region, for a stem or head only of a call."""
+        steps, call, start = sequence.steps, sequence.call, len(self.builder.nodes)
+        name, values = "", NOTHING
         if call is not None and call.definition:
             env = env.at(value.shape[0]) if call.reads_width else env
             steps, env = call.definition.steps, enter_fragment(call.definition, call, env, value.shape[0])
-        return self.steps(steps, env, scope, flow, value, False)
+            name, values = call.definition.name, bound(call.definition, env)
+        result = self.steps(steps, env, scope, flow, value, False)
+        if name or kind != "fragment":
+            self.regions.add(kind, name, scope, start, value, result, sequence.span, values)
+        return result
 
     def steps(
         self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
@@ -117,8 +133,13 @@ class Sequences:
         # A step's own name is not a template, which could read the fragment's.
         values = env.values if step.name else {**env.values, "name": fragment.name}
         inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
-        entered = enter_fragment(fragment, step, env, value.shape[0])
-        return self.steps(fragment.steps, entered, inner, flow, value, after)
+        entered, start = enter_fragment(fragment, step, env, value.shape[0]), len(self.builder.nodes)
+        result = self.steps(fragment.steps, entered, inner, flow, value, after)
+        if inner is not scope:
+            self.regions.add(
+                "fragment", fragment.name, inner, start, value, result, step.span, bound(fragment, entered)
+            )
+        return result
 
     def _open(self, scope: NameScope, kind: str, env: Environment, step: Step, name: str) -> NameScope:
         return self.names.open(scope, kind, env.values, env.provenance(step).span, name)
@@ -126,6 +147,7 @@ class Sequences:
     def _layer(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self._open(scope, "layer", env, step, step.name)
         last, begins = not after, flow.activated is None and value is flow.source
+        source, start = value, len(self.builder.nodes)
         if last and flow.order.after:
             flow.lasts.append((step, env))
         for part in flow.order.last if last else flow.order.layer:
@@ -137,6 +159,8 @@ class Sequences:
                 value = self._part(part, step, env, inner, flow, value)
             elif own := step.settings and step.settings.get(part):
                 self._warn_of_omitted(part, own, env)
+        if inner is not scope:
+            self.regions.add("layer", "layer", inner, start, source, value, step.span)
         return value
 
     def _warn_of_omitted(self, part: str, own: Setting, env: Environment) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from archspec.graph.graph import Graph, Node
+from archspec.graph.graph import Graph, Node, Region
 
 
 def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] | None = None) -> Graph:
@@ -22,16 +22,21 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
     instead = instead or {}
     left = {node.name for node in nodes}
     before = list(accumulate((node.name in left for node in graph.nodes), initial=0))
-    regions = []
-    for region in graph.regions:
-        first, last = before[region.first], before[region.last]
-        source, result = (instead.get(name, name) for name in (region.source, region.result))
-        if first < last and result in left:
-            regions.append(replace(region, first=first, last=last, source=source, result=result))
+
+    def moved(regions: Sequence[Region]) -> tuple[Region, ...]:
+        found = []
+        for region in regions:
+            first, last = before[region.first], before[region.last]
+            source, result = (instead.get(name, name) for name in (region.source, region.result))
+            if first < last and result in left:
+                found.append(replace(region, first=first, last=last, source=source, result=result))
+        return tuple(found)
+
     return replace(
         graph,
         nodes=tuple(node._replace(inputs=tuple([instead.get(name, name) for name in node.inputs])) for node in nodes),
         outputs={label: instead.get(name, name) for label, name in graph.outputs.items()},
-        regions=tuple(regions),
+        regions=moved(graph.regions),
+        named=moved(graph.named),
         head_at=None if graph.head_at is None else before[graph.head_at],
     )
