@@ -32,8 +32,8 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Two values compared. ``is not`` is only for None."""
+class Relation:
+    """A relation of two values. ``is not`` is only for None."""
 
     operator: Literal["==", "!=", ">", "is not"]
     left: Expression
@@ -51,7 +51,7 @@ class Joined:
 Constant: TypeAlias = int | float | str | bool | Class | slice | tuple["Expression", ...] | None
 """The items of a tuple or a slice are expressions; those of an evaluated one are values."""
 Expression: TypeAlias = Variable | Formula | Constant
-Condition: TypeAlias = Variable | Compared | Joined
+Condition: TypeAlias = Variable | Relation | Joined
 """A name alone is a parameter that is true or false."""
 
 _APPLY: Mapping[str, Callable[..., Constant]] = {
@@ -77,12 +77,12 @@ def evaluate(expression: Expression | Condition, arguments: Mapping[str, Constan
 
     >>> evaluate(Formula("*", 4, Variable("channels")), {"channels": 64})
     256
-    >>> evaluate(Compared("!=", Variable("stride"), 1), {"stride": 2})
+    >>> evaluate(Relation("!=", Variable("stride"), 1), {"stride": 2})
     True
     """
     if isinstance(expression, Variable):
         return arguments[expression.name]
-    if isinstance(expression, Formula | Compared):
+    if isinstance(expression, Formula | Relation):
         left, right = evaluate(expression.left, arguments), evaluate(expression.right, arguments)
         return _APPLY[expression.operator](left, right)
     if isinstance(expression, Joined):
@@ -98,12 +98,12 @@ def evaluate(expression: Expression | Condition, arguments: Mapping[str, Constan
 def names_in(expression: Expression | Condition) -> frozenset[str]:
     """The names that an expression or a condition reads.
 
-    >>> sorted(names_in(Joined("or", (Compared("!=", Variable("stride"), 1), Variable("project")))))
+    >>> sorted(names_in(Joined("or", (Relation("!=", Variable("stride"), 1), Variable("project")))))
     ['project', 'stride']
     """
     if isinstance(expression, Variable):
         return frozenset((expression.name,))
-    if isinstance(expression, Formula | Compared):
+    if isinstance(expression, Formula | Relation):
         return names_in(expression.left) | names_in(expression.right)
     inside: tuple[Expression | Condition, ...] = ()
     if isinstance(expression, Joined):
@@ -120,7 +120,7 @@ def show(expression: Expression | Condition) -> str:
 
     >>> show(Formula("//", Formula("-", Variable("kernel"), 1), 2))
     '(kernel - 1) // 2'
-    >>> show(Joined("or", (Compared("!=", Variable("stride"), 1), Compared("is not", Class("torch.nn.ReLU"), None))))
+    >>> show(Joined("or", (Relation("!=", Variable("stride"), 1), Relation("is not", Class("torch.nn.ReLU"), None))))
     'stride != 1 or nn.ReLU is not None'
     """
     return _show(expression, 0)
@@ -138,7 +138,7 @@ def _show(expression: Expression | Condition, around: int) -> str:
     if isinstance(expression, slice):
         parts = (expression.start, expression.stop, expression.step)
         return f"slice({', '.join([_show(part, 0) for part in parts])})"
-    if not isinstance(expression, Formula | Compared | Joined):
+    if not isinstance(expression, Formula | Relation | Joined):
         return repr(expression)
     if isinstance(expression, Joined):
         binds = _BINDS[expression.word]
