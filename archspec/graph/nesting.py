@@ -9,6 +9,7 @@ follow each other. The keys of the state dict are the same.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.graph.graph import INPUT, Graph, Node, Region
-from archspec.operations.base import TorchCall
+from archspec.operations.base import Operation, TorchCall
 
 
 class Call(NamedTuple):
@@ -169,14 +170,19 @@ class _Nesting:
     ) -> list[Call | Module]:
         """The same for source that a person reads."""
         region = self.named.get((path, first, end))
+        before: list[Call | Module] = []
+        if not region:  # functions before a sequence are written out, as a slice of the channels
+            before = list(itertools.takewhile(_is_function, members))
+            source = before[-1].result if before else source
+        members = members[len(before) :]
         follow = _all_follow(members, path, source)
-        if not region and not follow:
-            return members
+        if not region and not (follow and members):
+            return [*before, *members]
         kind: Literal["sequential", "block"] = (
             "sequential" if follow and not (region and region.kind == "block") else "block"
         )
         name, span = (region.name, region.span) if region else ("sequence", self.by_name[result].span)
-        return [Module(kind, path, name, tuple(members), (source,), result, span, region=region)]
+        return [*before, Module(kind, path, name, tuple(members), (source,), result, span, region=region)]
 
     def _ends(self, first: int, end: int) -> tuple[str, str] | None:
         """The one value that nodes read from before them, and the one that others read; None where there are more."""
@@ -198,6 +204,13 @@ def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool
             return False
         source = member.result
     return True
+
+
+def _is_function(member: Call | Module) -> bool:
+    """Whether it is a function or a method of one value, without weights, so that nothing is named by its path."""
+    if not isinstance(member, Call) or member.torch.kind == "module" or len(member.inputs) > 1:
+        return False
+    return type(member.node.operation).weights is Operation.weights
 
 
 def _all_follow(members: list[Call | Module], path: str, source: str) -> bool:

@@ -81,7 +81,8 @@ class TorchCall:
     ``target`` is the bare name of a method of the first input (``add_``).
 
     ``fold`` marks a function or method of two values that is folded over the inputs from the left, as ``a + b + c`` is.
-    ``packed`` marks a function that takes its inputs as one list.
+    ``packed`` marks a function that takes its inputs as one list. ``takes`` are torch's names of ``args``, and
+    ``defaults`` has torch's values of the keyword arguments that may be left out.
     """
 
     kind: Literal["module", "function", "method"]
@@ -90,14 +91,16 @@ class TorchCall:
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     fold: bool = False
     packed: bool = False
+    takes: tuple[str, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
 
 def module_call(
-    target: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], defaults: Mapping[str, Any]
+    target: str, args: Mapping[str, Any], kwargs: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> TorchCall:
-    """A module, given only those keyword arguments that differ from torch's ``defaults``."""
+    """A module, given ``args`` by position, and those keyword arguments that differ from torch's ``defaults``."""
     given = {name: value for name, value in kwargs.items() if defaults.get(name) != value}
-    return TorchCall("module", target, args, given)
+    return TorchCall("module", target, tuple(args.values()), given, takes=tuple(args), defaults=defaults)
 
 
 def argument(

@@ -25,4 +25,4 @@ class ChannelShuffle(Rearranging):
         return inputs[0]
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
-        return TorchCall("function", "torch.nn.functional.channel_shuffle", (self.groups,))
+        return TorchCall("function", "torch.nn.functional.channel_shuffle", (self.groups,), takes=("groups",))

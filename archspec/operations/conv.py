@@ -98,7 +98,8 @@ class Conv(Windowed):
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         kwargs = {**self.windows(inputs[0]).arguments(), "groups": self.groups, "bias": self.bias}
         defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
-        return module_call(f"torch.nn.Conv{len(inputs[0]) - 1}d", (inputs[0][0], self.out), kwargs, defaults)
+        args = {"in_channels": inputs[0][0], "out_channels": self.out}
+        return module_call(f"torch.nn.Conv{len(inputs[0]) - 1}d", args, kwargs, defaults)
 
     def with_bias(self) -> Conv:
         return replace(self, bias=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from archspec.operations.base import TorchCall, Weight, argument
+from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Local
@@ -55,7 +55,8 @@ class Linear(Local):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"
-        return TorchCall("module", target, (inputs[0][0], self.out), {} if self.bias else {"bias": False})
+        args = {"in_features": inputs[0][0], "out_features": self.out}
+        return module_call(target, args, {"bias": self.bias}, {"bias": True})
 
     def with_bias(self) -> Linear:
         return replace(self, bias=True)

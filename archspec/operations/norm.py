@@ -133,10 +133,10 @@ class Norm(Local):
         channels, rank = inputs[0][0], len(inputs[0]) - 1
         layer_norm = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
         target, args = {
-            "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", (channels,)),
-            "group": ("torch.nn.GroupNorm", (self._groups(channels), channels)),
-            "layer": (layer_norm, (channels,)),
-            "instance": (f"torch.nn.InstanceNorm{rank}d", (channels,)),
+            "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", {"num_features": channels}),
+            "group": ("torch.nn.GroupNorm", {"num_groups": self._groups(channels), "num_channels": channels}),
+            "layer": (layer_norm, {"normalized_shape": channels}),
+            "instance": (f"torch.nn.InstanceNorm{rank}d", {"num_features": channels}),
         }[self.type]
         momentum = {"momentum": self.momentum} if self.type == "batch" else {}
         affine = "elementwise_affine" if self.type == "layer" else "affine"

@@ -95,11 +95,12 @@ class Pool(Windowed):
         rank = len(inputs[0]) - 1
         name = f"{self.type.capitalize()}Pool{rank}d"
         if self.output is not None:
-            return TorchCall("module", f"torch.nn.Adaptive{name}", (collapse(per_axis(self.output, rank, "output")),))
+            args = {"output_size": collapse(per_axis(self.output, rank, "output"))}
+            return module_call(f"torch.nn.Adaptive{name}", args, {}, {})
         kwargs = self.windows(inputs[0]).arguments()
         defaults = {"stride": kwargs["kernel_size"], "padding": 0, "dilation": 1, "ceil_mode": False}
         kwargs |= {"ceil_mode": self.ceil, "count_include_pad": self.count_padding}
-        return module_call(f"torch.nn.{name}", (), kwargs, {**defaults, "count_include_pad": True})
+        return module_call(f"torch.nn.{name}", {}, kwargs, {**defaults, "count_include_pad": True})
 
     def windows(self, shape: Shape) -> Windows:
         rank = len(shape) - 1

@@ -1,0 +1,229 @@
+"""Groups of modules to definitions: what is common stays, and each number that differs becomes an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from archspec.graph.alignment import SOURCE, Group
+from archspec.graph.class_names import ClassNames
+from archspec.graph.conditions import condition
+from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter, Use
+from archspec.graph.fitting import ABSENT, Column, Fitting, Known, role_of
+from archspec.graph.formulas import Class, Expression, Variable, names_in
+from archspec.graph.graph import Graph, Region
+from archspec.graph.nesting import Call, Module, nest
+from archspec.graph.skeletons import Grouping, is_activation, plain
+
+
+class Abstraction:
+    """The definitions of one network."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        plan = nest(graph, fine=True)
+        self.regions: dict[str, Region | None] = {}
+        self._enter(plan, None)
+        grouping = Grouping(graph, plan)
+        self.groups = grouping.group_of
+        self.made: dict[int, Definition] = {}
+        self.number: dict[str, int] = {}
+        """Of each module, which use of its definition it is."""
+        self.class_names = ClassNames({call.torch.target for call in _calls(plan) if call.torch.kind == "module"})
+        for group in grouping.groups:
+            self.number.update({module.path: number for number, (module, _) in enumerate(group.uses)})
+            self.made[id(group)] = _Definer(self, group).definition()
+        self.model = self.made[id(grouping.group_of[""])]
+
+    def _enter(self, module: Module, around: Region | None) -> None:
+        """Note the named part of the spec that each module is in."""
+        region = module.region
+        own = region if region and region.name and region.kind not in ("stage", "layer") else None
+        self.regions[module.path] = own or around
+        for member in module.members:
+            if isinstance(member, Module):
+                self._enter(member, own or around)
+
+    def definition(self, module: Module) -> Definition:
+        return self.made[id(self.groups[module.path])]
+
+
+def _calls(module: Module) -> list[Call]:
+    return [member for each in module.modules() for member in each.members if isinstance(member, Call)]
+
+
+class _Definer:
+    """One definition while it is made."""
+
+    def __init__(self, whole: Abstraction, group: Group) -> None:
+        self.whole, self.graph, self.group = whole, whole.graph, group
+        self.modules = [module for module, _ in group.uses]
+        self.members = group.members()
+        self.paths = {number: slot.path for number, slot in enumerate(group.slots)} | {SOURCE: ""}
+        if group.like.numbered:
+            self.paths.update({number: str(number) for number in range(len(group.slots))})
+        given, let = self._named()
+        source = tuple([self.graph.shape(module.inputs[0])[0] for module in self.modules])
+        flat = all(len(self.graph.shape(module.inputs[0])) == 1 for module in self.modules)
+        known = [Known(name, column, role_of(name), True) for name, column in given.items()]
+        known.append(Known("in_features" if flat else "in_channels", source, "width", True))
+        output = tuple([self.graph.shape(module.result)[0] for module in self.modules])
+        self.fitting = Fitting(known, let, output)
+
+    def _named(self) -> tuple[dict[str, Column], dict[str, Column]]:
+        """The values that the spec names: of parameters, and of ``let``; only where all uses have them."""
+        regions = [self.whole.regions[module.path] for module in self.modules]
+        first = regions[0]
+        if first is None or any(each is None or each.name != first.name for each in regions):
+            return {}, {}
+        pairs = zip(self.modules, regions, strict=True)
+        relative = {module.path[len(each.scope) :] for module, each in pairs if each}
+        if len(relative) > 1 or any(module.region and module.region.kind == "layer" for module in self.modules):
+            return {}, {}
+        given: dict[str, Column] = {}
+        let: dict[str, Column] = {}
+        for name in (*first.values, *first.given):
+            column = tuple([{**each.given, **each.values}[name] for each in regions if each])
+            into = given if name in first.values or role_of(name) or name == "channels" else let
+            into[name] = column
+        return given, let
+
+    def definition(self) -> Definition:
+        group, fitting = self.group, self.fitting
+        made, read = [], []
+        for number in range(len(group.slots)):
+            before = len(fitting.known)
+            made.append(self._what(number))
+            read.append((names_in_what(made[-1]), before))
+        fitting.fill()
+        parts = []
+        for number, (slot, what) in enumerate(zip(group.slots, made, strict=True)):
+            present = tuple([member is not None for member in self.members[number]])
+            inputs = slot.inputs
+            when = None
+            if not all(present):
+                own = read[number][0].difference(*[names for place, (names, _) in enumerate(read) if place != number])
+                when = condition(present, fitting, own, self._flag(number))
+            if isinstance(what, Leaf):
+                what, inputs = self._in_place(what, inputs)
+            instead = "" if slot.instead is None else self.paths[slot.instead]
+            paths = tuple([self.paths[each] for each in inputs])
+            parts.append(DefinedPart(self.paths[number], paths, what, when, instead))
+        module = self.modules[0]
+        names = {
+            module.region.name if module.region and module.region.kind not in ("layer", "stage") else ""
+            for module in self.modules
+        }
+        outputs = None
+        if module.outputs is not None:
+            results = {each.result: path for each, path in zip(module.members, self.paths.values(), strict=False)}
+            outputs = {label: results.get(value, "") for label, value in module.outputs.items()}
+        there = [[member for member in members if member is not None] for members in self.members]
+        return Definition(
+            group.like.kind,
+            names.pop() if len(names) == 1 else "",
+            self.whole.class_names.of(self.modules, there),
+            self._parameters(),
+            tuple(parts),
+            self.paths[group.result],
+            tuple(self.modules),
+            outputs,
+            group.like.numbered and any(part.when is not None for part in parts),
+        )
+
+    def _parameters(self) -> tuple[Parameter, ...]:
+        """Those that are used: what it reads first, then those of the spec, then those that were invented."""
+        used = [each for each in self.fitting.known if each.name in self.fitting.used]
+        used.sort(key=lambda each: (each.name not in ("in_channels", "in_features"), not each.given))
+        return tuple([Parameter(each.name, each.column) for each in used])
+
+    def _flag(self, number: int) -> str:
+        """The name of a parameter that says whether a part is there."""
+        member = next(member for member in self.members[number] if member is not None)
+        if isinstance(member, Module):
+            name = member.region.name if member.region and member.region.kind != "layer" else member.path
+        else:
+            name = member.path if self.group.like.kind == "block" else member.node.operation.name
+        last = name.rpartition(".")[2]
+        return last if last.isidentifier() else "extra"
+
+    def _what(self, number: int) -> Leaf | Use:
+        members = self.members[number]
+        first = next(member for member in members if member is not None)
+        path = self.paths[number]
+        if isinstance(first, Module):
+            definition = self.whole.definition(first)
+            places = [None if member is None else self.whole.number[member.path] for member in members]
+            arguments: dict[str, Expression] = {}
+            for parameter in definition.parameters:
+                column = tuple([ABSENT if place is None else parameter.values[place] for place in places])
+                arguments[parameter.name] = self.fitting.fit(column, parameter.name, path)
+            return Use(definition, arguments)
+        calls = [member if isinstance(member, Call) else None for member in members]
+        return self._leaf(calls, first, path)
+
+    def _leaf(self, calls: list[Call | None], first: Call, path: str) -> Leaf:
+        plains = [plain(self.graph, call) if call else None for call in calls]
+        like = plain(self.graph, first)
+        target = None
+        if is_activation(first):
+            classes = tuple([Class(each.target) if each else ABSENT for each in plains])
+            found = self.fitting.fit(classes, "activation", path)
+            target = found if isinstance(found, Variable) else None
+        args = []
+        for place in range(len(like.args)):
+            name = like.takes[place] if place < len(like.takes) else first.node.operation.name
+            args.append(self.fitting.fit(tuple([each.args[place] if each else ABSENT for each in plains]), name, path))
+        kwargs: dict[str, Expression] = {}
+        names = dict.fromkeys(name for each in plains if each for name in (*each.kwargs, *each.defaults))
+        order = list(like.defaults)
+        for name in sorted(names, key=lambda each: order.index(each) if each in order else -1):
+            column = tuple([each.kwargs.get(name, each.defaults.get(name)) if each else ABSENT for each in plains])
+            if all(name not in each.kwargs for each in plains if each):
+                continue
+            kwargs[name] = self.fitting.fit(column, first.node.operation.name if name == "p" else name, path)
+        weights = {} if like.kind == "module" else self._weights(calls, first, path)
+        nodes = tuple([call.node if call else None for call in calls])
+        return Leaf(replace(like, args=tuple(args), kwargs=kwargs), weights, nodes, target)
+
+    def _weights(self, calls: list[Call | None], first: Call, path: str) -> Mapping[str, tuple[Expression, ...]]:
+        found = [call.node.operation.weights(self.graph.input_shapes(call.node)) if call else None for call in calls]
+        shapes: dict[str, tuple[Expression, ...]] = {}
+        for name, weight in first.node.operation.weights(self.graph.input_shapes(first.node)).items():
+            columns = [
+                tuple([each[name].shape[axis] if each else ABSENT for each in found])
+                for axis in range(len(weight.shape))
+            ]
+            shapes[name] = tuple([self.fitting.fit(column, "channels", path) for column in columns])
+        return shapes
+
+    def _in_place(self, leaf: Leaf, inputs: tuple[int, ...]) -> tuple[Leaf, tuple[int, ...]]:
+        """The same in place where all uses may be."""
+        over = {self.graph.in_place.get(node.name) for node in leaf.nodes if node}
+        if None in over or len(over) > 1:
+            return leaf, inputs
+        which = over.pop()
+        node = next(node for node in leaf.nodes if node)
+        torch = node.operation.torch(self.graph.input_shapes(node), in_place=True)
+        assert which is not None
+        if torch.kind != "module":
+            call = replace(leaf.call, kind=torch.kind, target=torch.target)
+            return replace(leaf, call=call), (inputs[which], *inputs[:which], *inputs[which + 1 :])
+        if all(
+            "inplace" in each.operation.torch(self.graph.input_shapes(each), in_place=True).kwargs
+            for each in leaf.nodes
+            if each
+        ):
+            return replace(leaf, call=replace(leaf.call, kwargs={**leaf.call.kwargs, "inplace": True})), inputs
+        return leaf, inputs
+
+
+def names_in_what(what: Leaf | Use) -> frozenset[str]:
+    """The names that the expressions of a part read."""
+    if isinstance(what, Use):
+        given: list[Any] = list(what.arguments.values())
+    else:
+        given = [*what.call.args, *what.call.kwargs.values(), *what.weights.values()]
+        given += [what.target] if what.target else []
+    return frozenset[str]().union(*map(names_in, given))

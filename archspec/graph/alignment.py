@@ -1,0 +1,236 @@
+"""Two groups of modules as one, where the parts that only some of them have can be left out.
+
+Where a part is absent, what reads it reads another value: most often the part's own input. The parts of both groups are
+put in one order by a longest common subsequence. Then every skeleton is compared with what the common form gives for
+it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from archspec.graph.nesting import Call, Module
+
+SOURCE = -1
+"""The number of the value that a module reads."""
+MOST_GROUPS = 40
+"""Groups of one family are compared in pairs only if there are at most so many."""
+MOST_PARTS = 200
+"""The most parts of a group that is compared with another."""
+
+
+class SkeletonPart(NamedTuple):
+    """A member of a skeleton. ``label`` is a number for what it is; ``inputs`` are positions of members before it."""
+
+    path: str
+    label: int
+    inputs: tuple[int, ...]
+
+
+class Skeleton(NamedTuple):
+    """A module without its numbers. ``numbered``: whether the paths are 0, 1 and so on, as in ``nn.Sequential``."""
+
+    kind: Literal["sequential", "block", "model"]
+    pieces: tuple[SkeletonPart, ...]
+    result: int
+    numbered: bool
+
+
+@dataclass(slots=True)
+class AlignedPart:
+    """A part of a group. ``instead`` is the value before it that takes its place where the part is absent.
+
+    ``written`` is where the spec has it, which tells parts of one label apart.
+    """
+
+    path: str
+    label: int
+    inputs: tuple[int, ...]
+    written: object = None
+    instead: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Modules that become one definition.
+
+    ``variants`` has, for each skeleton, the slots of its pieces. ``uses`` are the modules, in the end in the order of
+    the network.
+    """
+
+    slots: list[AlignedPart]
+    result: int
+    variants: dict[Skeleton, tuple[int, ...]]
+    uses: list[tuple[Module, Skeleton]] = field(default_factory=list)
+
+    @property
+    def like(self) -> Skeleton:
+        """One of its skeletons: all have the same kind, and are numbered or not."""
+        return next(iter(self.variants))
+
+    def members(self) -> list[list[Call | Module | None]]:
+        """For each slot, the member that each use has there."""
+        found: list[list[Call | Module | None]] = [[None] * len(self.uses) for _ in self.slots]
+        for number, (module, skeleton) in enumerate(self.uses):
+            for slot, member in zip(self.variants[skeleton], module.members, strict=True):
+                found[slot][number] = member
+        return found
+
+
+def merged(groups: list[Group], anywhere: bool) -> list[Group]:
+    """Fewer groups, the largest first. ``anywhere``: they are in different places, where fewer differences are allowed.
+
+    In different places, one part may be absent, and of layers, or of one fragment, several may.
+    """
+    found: list[Group] = []
+    for group in groups:
+        near = found if len(groups) <= MOST_GROUPS and len(group.slots) <= MOST_PARTS else []
+        for place, other in enumerate(near):
+            one = _merge(other, group, anywhere)
+            if one:
+                found[place] = one
+                break
+        else:
+            found.append(group)
+    return found
+
+
+def _names(group: Group) -> set[str]:
+    return {module.region.name if module.region else module.path.rpartition(".")[2] for module, _ in group.uses}
+
+
+def _merge(first: Group, second: Group, anywhere: bool) -> Group | None:
+    """Both as one, or None where their common parts are few or not wired in the same way."""
+    if (first.like.kind, first.like.numbered) != (second.like.kind, second.like.numbered):
+        return None
+    if len(first.slots) > MOST_PARTS:
+        return None
+    pairs = _common(first, second)
+    extra = len(first.slots) + len(second.slots) - 2 * len(pairs)
+    contained = len(pairs) == min(len(first.slots), len(second.slots))
+    if anywhere:
+        enough = contained and (extra <= 1 or _names(first) == _names(second))
+    else:
+        enough = contained or extra <= len(pairs)
+    return _Joining(first, second, pairs).joined() if pairs and enough else None
+
+
+def _common(first: Group, second: Group) -> list[tuple[int, int]]:
+    """The longest common subsequence of two groups' parts; parts that are written at one place count double."""
+    a, b = first.slots, second.slots
+    best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+
+    def weight(i: int, j: int) -> int:
+        if a[i].label != b[j].label or not (first.like.numbered or a[i].path == b[j].path):
+            return 0
+        return 2 if a[i].written is not None and a[i].written == b[j].written else 1
+
+    for i in range(len(a)):
+        for j in range(len(b)):
+            value = weight(i, j)
+            matched = best[i][j] + value if value else 0
+            best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], matched)
+    pairs, i, j = [], len(a), len(b)
+    while i and j:  # from the end: of parts that could be left out, the first is
+        value = weight(i - 1, j - 1)
+        if value and best[i][j] == best[i - 1][j - 1] + value:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        elif best[i][j] == best[i - 1][j]:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
+
+
+class _Joining:
+    """Two groups while they become one: ``of_first`` and ``of_second`` are the new numbers of their slots."""
+
+    def __init__(self, first: Group, second: Group, pairs: list[tuple[int, int]]) -> None:
+        self.first, self.second = first, second
+        self.of_first, self.of_second = {SOURCE: SOURCE}, {SOURCE: SOURCE}
+        self.order: list[tuple[int | None, int | None]] = []
+        i = j = 0
+        for a, b in [*pairs, (len(first.slots), len(second.slots))]:
+            self.order += [(each, None) for each in range(i, a)] + [(None, each) for each in range(j, b)]
+            if a < len(first.slots):
+                self.order.append((a, b))
+            i, j = a + 1, b + 1
+        for number, (one, other) in enumerate(self.order):
+            if one is not None:
+                self.of_first[one] = number
+            if other is not None:
+                self.of_second[other] = number
+        self.slots: list[AlignedPart] = []
+
+    def joined(self) -> Group | None:
+        for one, other in self.order:
+            a = self._moved(self.first.slots[one], self.of_first) if one is not None else None
+            b = self._moved(self.second.slots[other], self.of_second) if other is not None else None
+            if a and b:
+                if len(a.inputs) != len(b.inputs):
+                    return None
+                inputs = [self._agreed(x, y) for x, y in zip(a.inputs, b.inputs, strict=True)]
+                if None in inputs:
+                    return None
+                a.inputs = tuple([each for each in inputs if each is not None])
+                a.instead = b.instead if a.instead is None else a.instead
+            slot = a or b
+            assert slot
+            self.slots.append(slot)
+        result = self._agreed(self.of_first[self.first.result], self.of_second[self.second.result])
+        if result is None:
+            return None
+        variants = {key: tuple([self.of_first[each] for each in places]) for key, places in self.first.variants.items()}
+        for key, places in self.second.variants.items():
+            variants[key] = tuple([self.of_second[each] for each in places])
+        group = Group(self.slots, result, variants, self.first.uses + self.second.uses)
+        for slot in group.slots:
+            if slot.instead is None and len(slot.inputs) == 1:
+                slot.instead = slot.inputs[0]
+        return group if all(_gives(group, key) for key in variants) else None
+
+    @staticmethod
+    def _moved(slot: AlignedPart, numbers: dict[int, int]) -> AlignedPart:
+        instead = None if slot.instead is None else numbers[slot.instead]
+        return AlignedPart(slot.path, slot.label, tuple([numbers[each] for each in slot.inputs]), slot.written, instead)
+
+    def _agreed(self, one: int, other: int) -> int | None:
+        """What is read where a use of the first group reads slot ``one``, and one of the second reads ``other``."""
+        if one == other or self._leads(one, other, 1):
+            return one
+        return other if self._leads(other, one, 0) else None
+
+    def _leads(self, start: int, end: int, side: int) -> bool:
+        """Whether ``start`` is absent from a group and leaves ``end`` in its place; notes the way."""
+        if start <= end:
+            return start == end
+        if self.order[start][side] is not None:
+            return False
+        slot = self.slots[start]
+        if slot.instead is not None:
+            return self._leads(slot.instead, end, side)
+        for each in dict.fromkeys(slot.inputs):
+            if self._leads(each, end, side):
+                slot.instead = each
+                return True
+        slot.instead = end  # which it does not read, as a projection of the activated value
+        return True
+
+
+def _gives(group: Group, skeleton: Skeleton) -> bool:
+    """Whether a group without the parts that a skeleton lacks is wired as the skeleton."""
+    places = group.variants[skeleton]
+    position = {SOURCE: SOURCE} | {slot: number for number, slot in enumerate(places)}
+
+    def read(slot: int | None) -> int | None:
+        while slot is not None and slot not in position:
+            slot = group.slots[slot].instead
+        return None if slot is None else position[slot]
+
+    wired = all(
+        piece.inputs == tuple([read(each) for each in group.slots[slot].inputs])
+        for slot, piece in zip(places, skeleton.pieces, strict=True)
+    )
+    return wired and read(group.result) == skeleton.result

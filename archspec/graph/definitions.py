@@ -1,0 +1,103 @@
+"""A network as definitions with parameters: what :func:`archspec.graph.patterns.patterns` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from archspec.graph.formulas import Condition, Constant, Expression, Variable, show
+from archspec.graph.graph import Node
+from archspec.graph.nesting import Module
+from archspec.operations.base import TorchCall
+from archspec.wording import Brief
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Parameter(Brief):
+    """A parameter of a definition: ``values`` are those of the uses, in the order of the network."""
+
+    name: str
+    values: tuple[Constant, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Leaf(Brief):
+    """An operation: ``call`` has expressions in place of what differs between the uses of the definition.
+
+    ``target`` is the parameter that holds the class where the classes differ, as those of activations may. ``weights``
+    are the shapes of the parameters that a function or a method reads, by name. ``nodes`` has the node of each use,
+    None where the part is absent. It works in place only where all of them may.
+    """
+
+    call: TorchCall
+    weights: Mapping[str, tuple[Expression, ...]]
+    nodes: tuple[Node | None, ...]
+    target: Variable | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Use(Brief):
+    """A use of another definition."""
+
+    definition: Definition
+    arguments: Mapping[str, Expression]
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class DefinedPart(Brief):
+    """A part of a definition.
+
+    ``path`` is relative to the definition. ``inputs`` are the paths of the parts whose values it reads; an empty path
+    is the definition's input. An optional part is there where ``when`` is true; where it is not, the value of
+    ``instead``, most often its input, takes the place of its own.
+    """
+
+    path: str
+    inputs: tuple[str, ...]
+    what: Leaf | Use
+    when: Condition | None = None
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Definition(Brief):
+    """What all of ``uses``, modules of the plan in the order of the network, have in common.
+
+    ``name`` is that of the block, fragment or shortcut in the spec, empty for any other scope; ``class_name`` is unique
+    in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose value it
+    gives; ``outputs`` are those of a model with several outputs, by label. ``positional``: whether the parts of a
+    sequence are numbered without those that are absent, so that a part's key is its position among those that are
+    there. Otherwise its key is its path.
+    """
+
+    kind: Literal["sequential", "block", "model"]
+    name: str
+    class_name: str
+    parameters: tuple[Parameter, ...]
+    parts: tuple[DefinedPart, ...]
+    result: str
+    uses: tuple[Module, ...]
+    outputs: Mapping[str, str] | None = None
+    positional: bool = False
+
+    def __str__(self) -> str:
+        """Its parts, a line each."""
+        heading = f"{self.class_name}({', '.join([each.name for each in self.parameters])})"
+        lines = [f"{heading}: {self.kind}, {len(self.uses)} uses"]
+        before = ""
+        for part in self.parts:
+            reads = "" if part.inputs == (before,) else f"  <- {', '.join([each or 'x' for each in part.inputs])}"
+            when = f"  if {show(part.when)} else {part.instead or 'x'}" if part.when is not None else ""
+            lines.append(f"    {part.path}: {_shown(part.what)}{reads}{when}")
+            before = part.path
+        return "\n".join(lines)
+
+
+def _shown(what: Leaf | Use) -> str:
+    if isinstance(what, Use):
+        given = [f"{name}={show(value)}" for name, value in what.arguments.items()]
+        return f"{what.definition.class_name}({', '.join(given)})"
+    given = [*map(show, what.call.args), *[f"{name}={show(value)}" for name, value in what.call.kwargs.items()]]
+    given += [f"{name or 'weight'}: {show(shape)}" for name, shape in what.weights.items()]
+    return f"{what.target.name if what.target else what.call.target}({', '.join(given)})"

@@ -1,0 +1,158 @@
+"""Modules of a plan grouped by structure, with the numbers taken out: each group will be one definition.
+
+A skeleton is what a module is without its numbers: its parts, their operations and how they are wired. Modules with
+equal skeletons are a group. Groups of one block, fragment or place become one where the parts that only some of them
+have can be left out; ``alignment.py`` finds that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from archspec.graph.alignment import SOURCE, AlignedPart, Group, Skeleton, SkeletonPart, merged
+from archspec.graph.graph import Graph
+from archspec.graph.nesting import Call, Module
+from archspec.operations.base import TorchCall
+
+Family = tuple[object, ...]
+"""What modules have in common that may become one definition although they differ in parts."""
+
+LEAVES: Family = ("leaves",)
+"""The family of all sequences of operations, wherever they are."""
+
+
+class Grouping:
+    """The groups of one network, each after those of its members; ``group_of`` finds them by the path of a module."""
+
+    def __init__(self, graph: Graph, model: Module) -> None:
+        self.graph = graph
+        self.labels: dict[object, int] = {}
+        self.group_of: dict[str, Group] = {}
+        self.known: dict[Skeleton, Group] = {}
+        self.groups: list[Group] = []
+        order = {module.path: number for number, module in enumerate(model.modules())}
+        for family, modules in _families(model):
+            self._group(modules, alone=family[0] == "own", anywhere=family == LEAVES)
+        for group in self.groups:
+            group.uses.sort(key=lambda use: order[use[0].path])
+
+    def _group(self, modules: list[Module], *, alone: bool, anywhere: bool) -> None:
+        """Group the modules of a family.
+
+        Args:
+            alone: a stage, or the model, which is like no other.
+            anywhere: they are in different places, so that they may differ in one part only.
+        """
+        places: dict[Skeleton, list[Module]] = {}
+        for module in modules:
+            places.setdefault(self._skeleton(module), []).append(module)
+        made: list[Group] = []
+        for skeleton in sorted(places, key=lambda each: -len(each.pieces)):
+            group = None if alone else self.known.get(skeleton)
+            if group is None:
+                first = places[skeleton][0].members
+                slots = [AlignedPart(*piece, _written(m)) for piece, m in zip(skeleton.pieces, first, strict=True)]
+                group = Group(slots, skeleton.result, {skeleton: tuple(range(len(slots)))})
+                made.append(group)
+            group.uses += [(module, skeleton) for module in places[skeleton]]
+        found = {skeleton: group for group in merged(made, anywhere) for skeleton in group.variants}
+        self.groups += dict.fromkeys(found.values())
+        if not alone:
+            self.known.update(found)
+        for skeleton, several in places.items():
+            group = found.get(skeleton) or self.known[skeleton]
+            self.group_of.update(dict.fromkeys([module.path for module in several], group))
+
+    def _skeleton(self, module: Module) -> Skeleton:
+        values, pieces, numbered = {module.inputs[0]: SOURCE}, [], module.kind == "sequential"
+        for position, member in enumerate(module.members):
+            if isinstance(member, Module):
+                key: object = id(self.group_of[member.path])
+                read: tuple[str, ...] = member.inputs
+            else:
+                key, read = self._kind(member), member.node.inputs
+            path = module.relative(member)
+            numbered = numbered and path == str(position)
+            label = self.labels.setdefault(key, len(self.labels))
+            pieces.append(SkeletonPart(path, label, tuple([values[name] for name in read])))
+            values[member.result] = position
+        return Skeleton(module.kind, tuple(pieces), values[module.result], numbered)
+
+    def _kind(self, member: Call) -> object:
+        """What an operation is without its numbers. All activations are alike: their class may be a parameter."""
+        if is_activation(member):
+            return "activation"
+        torch = plain(self.graph, member)
+        read = () if torch.kind == "module" else member.node.operation.weights(self.graph.input_shapes(member.node))
+        return (torch.kind, torch.target, len(torch.args), torch.fold, torch.packed, *read)
+
+
+def is_activation(member: Call) -> bool:
+    """Whether it is a module of an activation function without arguments."""
+    return member.node.operation.nonlinear and member.torch.kind == "module" and not member.torch.args
+
+
+def plain(graph: Graph, member: Call) -> TorchCall:
+    """The call of a node that does not work in place, on inputs in the order of the node."""
+    torch = member.torch
+    if torch.kind == "module":
+        return torch if "inplace" not in torch.kwargs else replace(torch, kwargs=_without(torch.kwargs))
+    return member.node.operation.torch(graph.input_shapes(member.node)) if torch.kind == "method" else torch
+
+
+def _without(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in kwargs.items() if name != "inplace"}
+
+
+def _written(member: Call | Module) -> object:
+    """Where a member is written, to tell steps of one kind apart."""
+    if isinstance(member, Call):
+        return member.node.provenance.step if member.node.provenance else None
+    return member.region.span if member.region else member.span
+
+
+def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:
+    """The modules by family, each family after those of the modules inside its own."""
+    modules: dict[Family, list[Module]] = {}
+    inside: dict[Family, dict[Family, None]] = {}
+
+    def enter(module: Module, around: Family) -> tuple[Family, int]:
+        family = _family(module, around)
+        met = [enter(member, family) for member in module.members if isinstance(member, Module)]
+        height = max([height for _, height in met], default=-1) + 1
+        if any(other == family for other, _ in met):  # a definition inside itself
+            family = (*family, height)
+        modules.setdefault(family, []).append(module)
+        inside.setdefault(family, {}).update(dict.fromkeys([other for other, _ in met]))
+        return family, height
+
+    enter(model, ())
+    done: set[Family] = set()
+
+    def visit(family: Family) -> Iterator[Family]:
+        if family not in done:
+            done.add(family)
+            for other in inside[family]:
+                yield from visit(other)
+            yield family
+
+    for family in [each for start in modules for each in visit(start)]:
+        yield family, modules[family]
+
+
+def _family(module: Module, around: Family) -> Family:
+    """The family of a module, by that of the module around it."""
+    region = module.region
+    if module.kind == "model" or (region and region.kind == "stage"):
+        return ("own", module.path)
+    if module.kind == "sequential" and all(isinstance(member, Call) for member in module.members):
+        return LEAVES
+    if region and region.name and region.kind != "layer":
+        kind = "fragment" if region.kind in ("before", "after") else region.kind
+        return ("named", kind, region.name)
+    layer = bool(region and region.kind == "layer")
+    if around[:1] == ("own",) and not layer:
+        return ("own", module.path)
+    return ("within", around, "layer" if layer else module.path.rpartition(".")[2])
