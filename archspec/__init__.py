@@ -5,8 +5,8 @@
 
 ``load`` reads a spec, ``compile`` infers every shape, ``check`` compares the network with what the spec expects,
 ``analyze`` says what it costs and ``diff`` how it differs from another, all without torch; ``build`` makes the model,
-``confirm`` has torch compute every shape, ``save`` writes the weights, ``verify`` compares with a reference, and
-``pair_keys`` makes the key map of weights with other keys.
+``confirm`` has torch compute every shape, ``save`` writes the weights, ``write`` writes any target, ``verify`` compares
+with a reference, and ``pair_keys`` makes the key map of weights with other keys.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
     from archspec.verification.verdict import Verdict
+    from archspec.writing import WrittenFiles, write
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ __all__ = [
     "SpecError",
     "SpecLike",
     "Verdict",
+    "WrittenFiles",
     "__version__",
     "analyze",
     "build",
@@ -74,6 +76,7 @@ __all__ = [
     "save",
     "skip_paths",
     "verify",
+    "write",
     "zoo",
 ]
 
@@ -83,11 +86,13 @@ _LATE = {
     "Outcome": "archspec.testing.harness",
     "Report": "archspec.analysis.report",
     "Verdict": "archspec.verification.verdict",
+    "WrittenFiles": "archspec.writing",
     "analyze": "archspec.analysis.report",
     "check": "archspec.testing.harness",
     "diff": "archspec.analysis.diff",
     "skip_paths": "archspec.analysis.skip_paths",
     "verify": "archspec.verification.against",
+    "write": "archspec.writing",
     "zoo": "archspec.analysis.zoo",
 }
 

@@ -84,6 +84,8 @@ CODES: dict[str, str] = {
     "E826": "scope not in the weights",
     "E827": "renaming gives two keys one name",
     "E828": "weights that cannot be paired",
+    "E831": "no such target",
+    "E832": "option of another target",
     "E901": "invalid reference",
     "E902": "reference not found",
     "E903": "reference cannot be imported",

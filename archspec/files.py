@@ -117,7 +117,8 @@ class _NothingToWrite(Exception):
 
 def unwritable(target: str | os.PathLike[str], reason: object) -> EnvironmentFault:
     """The fault of an output that cannot be written, for a reason given by the system or in words."""
-    text = (reason.strerror or type(reason).__name__).lower() if isinstance(reason, OSError) else str(reason)
+    told = reason.strerror.lower() if isinstance(reason, OSError) and reason.strerror else str(reason)
+    text = told or type(reason).__name__.lower()
     message, help = f"`{cut(target)}` cannot be written: {cut(text, 200)}", "write to another path"
     return EnvironmentFault(Diagnostic("E806", message, help=help))
 

@@ -17,8 +17,12 @@ from .streams import put_json, say
 
 T = TypeVar("T")
 
-AT_FAULT, ENVIRONMENT, DEFECT = 1, 3, 70
-STATUS = {**dict.fromkeys(("E002", "E805", "E806", "E809"), ENVIRONMENT), "E001": DEFECT}
+AT_FAULT, USAGE, ENVIRONMENT, DEFECT = 1, 2, 3, 70
+STATUS = {
+    **dict.fromkeys(("E831", "E832"), USAGE),
+    **dict.fromkeys(("E002", "E805", "E806", "E809"), ENVIRONMENT),
+    "E001": DEFECT,
+}
 """The exit status for a code, if it is not :data:`AT_FAULT`."""
 
 OF_CLICK = (click.ClickException, click.Abort, click.exceptions.Exit)

@@ -1,4 +1,4 @@
-"""``archspec build``: compile a spec, have torch confirm every shape, and load or save weights."""
+"""``archspec build``: compile a spec, have torch confirm every shape, load weights, and write a target."""
 
 from __future__ import annotations
 
@@ -7,48 +7,32 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 import archspec
+from archspec import writing
 from archspec.diagnostics import Diagnostic, SpecError
+from archspec.emit.targets import refuse_weights
 from archspec.files import refuse_target
 from archspec.graph.graph import Graph
 from archspec.work import Limits
 
 from . import options
-from .build_text import build_json, put_report, put_saved
+from .build_text import Product, build_json, put_report, put_saved
 from .loading import Loading
 from .loading import loading as weights_options
-from .progress import leave_lost_folder, progress
+from .output import Output
+from .output import output as output_options
+from .progress import Step, leave_lost_folder, progress
 from .render import Terminal, show
 from .streams import put, put_json
-
-if TYPE_CHECKING:
-    from torch import fx
-
-SUFFIX = ".safetensors"
-
-
-def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
-    if value is None:
-        return None
-    if not value.endswith(SUFFIX) or Path(value).name == SUFFIX:
-        raise click.BadParameter(f"weights are saved as {SUFFIX}; name a file like `model{SUFFIX}`")
-    return Path(value)
 
 
 @click.command("build", cls=options.SpecCommand)
 @options.spec
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(readable=False),  # for completion; `replacing` checks it
-    callback=_output,
-    metavar=f"FILE{SUFFIX}",
-    help="Save the weights to this file.",
-)
+@output_options
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @options.reading
 @weights_options
@@ -57,7 +41,7 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Pa
 @options.form("text", "json")
 def command(
     spec: str,
-    output: Path | None,
+    output: Output | None,
     force: bool,
     reading: options.Reading,
     loading: Loading,
@@ -65,13 +49,16 @@ def command(
     flat: bool,
     form: str,
 ) -> int:
-    """Build a network, and compare every inferred shape with torch's.
+    """Build a network, and compare every inferred shape with torch's, or write it with -o.
 
-    The command compiles the spec and compares the network with what the spec expects. Torch then computes every shape
-    on its meta device. The output shows the stages with their shapes and parameters. With --weights, every key of the
-    file must fit. --transfer loads the weights that fit, sums or repeats the filters that read the input for another
-    number of channels, and lists the weights that were initialized. -o saves the weights, with the spec in the metadata
-    of the file.
+    The command compiles the spec and compares the network with what the spec expects. The output shows the stages with
+    their shapes and parameters. Torch then computes every shape on its meta device, but not for a target that needs no
+    torch, such as `.py`, `.json` or `.svg`: then torch is not imported.
+
+    -o writes the network: source code, weights, an ONNX file, a figure. `archspec list targets` has the targets with
+    their suffixes and options. With --weights, every key of the file must fit. --transfer loads the weights that fit,
+    sums or repeats the filters that read the input for another number of channels, and lists the weights that were
+    initialized.
 
     \b
     Examples:
@@ -80,42 +67,69 @@ def command(
       archspec build resnet50 --set classes=10 --weights resnet50.pth --transfer -o ten.safetensors
       archspec build resnet50 --weights clip.pth --entry state_dict --prefix visual.trunk.
     """
-    loaded = None
-    with progress(steps=3 + (2 if output else 1 if loading.how else 0)) as step:
+    how = {**loading.how, **({} if seed is None else {"seed": seed})}
+    _check(output, [*how, *(["flat"] if flat else [])], form)
+    confirms = not output or writing.needs_torch(output.target, loading.how.get("weights"))
+    with progress(steps=3 + (2 if output or loading.how else 0)) as step:
         step("compiling")
         outcome = reading.check(spec)
-        graph, found = outcome.graph, outcome.diagnostics
+        graph = outcome.graph
         if graph is None or not outcome.valid:
-            raise SpecError(found)
-        if output:
-            refuse_target(output, force=force, inputs=graph.files, weights=loading.files)
-        how = loading.with_map(graph, force)
+            raise SpecError(outcome.diagnostics)
+        if output and not output.is_stdout:
+            refuse_target(Path(output.file), force=force, inputs=graph.files, weights=loading.files)
+        how |= loading.with_map(graph, force)
         leave_lost_folder()
-        archspec.confirm(graph, step=step)
-        if output or how:
-            step("loading weights" if how else "initializing weights")
-            model = _model(graph, seed=seed, flat=flat, **how)
-            loaded = model.meta.get("weights")
-        if output:
-            step(f"writing {output.name}")
-            archspec.save(model, graph, output, force=force)
-    found += tuple(map(_of_this_command, loaded.remarks)) if loaded else ()
-    report = archspec.analyze(graph, lengths=False)
-    if form == "json":
-        put_json(build_json(graph, report, spec, output, loaded, found))
+        if confirms:
+            archspec.confirm(graph, step=step)
+        made = _make(
+            graph, output, how, step, force=force, flat=flat, made_by=output and _made_by(spec, reading, output)
+        )
+    found = (*outcome.diagnostics, *map(_of_this_command, made.loaded.remarks if made.loaded else ()))
+    if made.text is None and form == "json":
+        put_json(build_json(graph, archspec.analyze(graph, lengths=False), spec, confirms, made, found))
         return 0
     show(found)
-    put_report(report, loaded)
-    put_saved(output, loading.write_map, "" if how else "initialized ")
-    how = {**how, "seed": seed} if how and seed is not None else how
+    if made.text is not None:
+        put(made.text, end="")
+        return 0
+    put_report(archspec.analyze(graph, lengths=False), made.loaded, confirms)
+    put_saved(made.written, output and output.target, loading.write_map)
     put(Terminal.of(sys.stdout).safe(_next(graph, spec, reading, how, output)))
     return 0
 
 
-def _model(graph: Graph, **how: Any) -> fx.GraphModule:
+def _check(output: Output | None, given: list[str], form: str) -> None:
+    """Refuse what has no effect on the output."""
+    if output:
+        refuse_weights(output.target, given)
+    if output and output.is_stdout and form == "json":
+        raise click.UsageError("`-o -` and `--format json` both write to standard output; leave out one of them")
+
+
+def _make(
+    graph: Graph,
+    output: Output | None,
+    how: dict[str, Any],
+    step: Step,
+    *,
+    force: bool,
+    flat: bool,
+    made_by: str | None,
+) -> Product:
+    """Write the output; or without any, build the model if there are weights to check."""
+    if output and output.is_stdout:
+        return Product(text=writing.text(graph, output.target, output.options, made_by or ""))
+    if output:
+        about: dict[str, Any] = {"to": output.target.name, "how": how, "options": output.options, "command": made_by}
+        written = writing.write_graph(graph, output.file, force=force, step=step, **about)
+        return Product(written=written, loaded=written.weights)
+    if "weights" not in how:
+        return Product()
+    step("loading weights")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the record of the weights has them as diagnostics
-        return archspec.build(graph, **how)
+        return Product(loaded=archspec.build(graph, flat=flat, **how).meta["weights"])
 
 
 def _of_this_command(remark: Diagnostic) -> Diagnostic:
@@ -129,26 +143,41 @@ def _of_this_command(remark: Diagnostic) -> Diagnostic:
 # -- what comes next --------------------------------------------------------------------------------------------------
 
 
-def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any], output: Path | None) -> str:
-    """The next step: the Python call that gives this model, or the command that saves its weights."""
-    if output or how:
-        call = _python(spec, reading, {"weights": str(output)} if output else how)
-        return f"Next: `{call}` gives the model with these weights."
+def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any], output: Output | None) -> str:
+    """The next step: how to use what was written, or the command that writes it."""
+    if output:
+        file = Path(output.file)
+        names = {"spec": _spec(spec, reading), "file": repr(output.file), "stem": file.stem, "name": graph.name}
+        return f"Next: {output.target.use.format(**names)}."
+    if "weights" in how:
+        arguments = "".join(f", {name}={value!r}" for name, value in how.items())
+        return f"Next: `archspec.build({_spec(spec, reading)}{arguments})` gives the model with these weights."
+    again = shlex.join(["archspec", "build", spec, *_settings(reading), "-o", f"{graph.name}.safetensors"])
+    return f"Next: `{again}` saves initialized weights."
+
+
+def _settings(reading: options.Reading) -> list[str]:
+    """The options that say how the spec is read."""
     words = [word for setting in reading.overrides for word in ("--set", setting)]
     words += ["--allow-outside"] if reading.allow_outside else []
     for name in options.LIMITS:
         limit, usual = (getattr(limits, name) for limits in (reading.limits, Limits()))
         words += ["--limit", f"{name}={limit}"] if limit != usual else []
-    again = shlex.join(["archspec", "build", spec, *words, "-o", f"{graph.name}{SUFFIX}"])
-    return f"Next: `{again}` saves initialized weights."
+    return words
 
 
-def _python(spec: str, reading: options.Reading, how: dict[str, Any]) -> str:
-    """The call that gives the model with the weights that ``how`` names."""
+def _made_by(spec: str, reading: options.Reading, output: Output) -> str:
+    """The command that writes this file, without the folders of the files in it."""
+    files = [each if each in ("-", "") else Path(each).name for each in (spec, output.file)]
+    words = ["archspec", "build", files[0], *_settings(reading), "--to", output.target.name, "-o", files[1]]
+    for name, value in output.options.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def _spec(spec: str, reading: options.Reading) -> str:
+    """The spec as an argument in Python."""
     written = repr("SPEC.yaml" if spec == options.STDIN else spec)
     changed = {"overrides": list(reading.overrides), "allow_outside": reading.allow_outside}
-    changes, arguments = (
-        "".join(f", {name}={value!r}" for name, value in named.items() if value or name == "seed")
-        for named in (changed, how)
-    )
-    return f"archspec.build({f'archspec.load({written}{changes})' if changes else written}{arguments})"
+    changes = "".join(f", {name}={value!r}" for name, value in changed.items() if value)
+    return f"archspec.load({written}{changes})" if changes else written

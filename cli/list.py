@@ -13,6 +13,7 @@ import archspec
 from archspec.analysis.zoo import ZooSpec, summaries
 from archspec.diagnostics import Faults, cut, did_you_mean, suggest
 from archspec.display import short
+from archspec.emit.targets import TARGETS
 from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
@@ -66,6 +67,11 @@ def namings() -> list[Entry]:
     return found
 
 
+def targets() -> list[Entry]:
+    """What a network can be written as."""
+    return [target.as_data() for target in TARGETS]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
     "zoo": ("specs, for `archspec build NAME` and `extends: NAME`", zoo),
     "blocks": ("blocks, for `stages: {block: NAME}`", blocks),
@@ -73,6 +79,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], list[Entry]]]] = {
     "fragments": ("fragments, for `stem`, `head` and steps", fragments),
     "operations": ("operations, for steps", operation_entries),
     "namings": ("namings, for `naming: NAME`", namings),
+    "targets": ("targets, for `archspec build -o FILE`", targets),
 }
 
 
@@ -96,11 +103,11 @@ class SectionOrPattern(options.Word):
 @click.argument("section", required=False, metavar="[SECTION|PATTERN]", type=SectionOrPattern("section", SECTIONS))
 @options.form("text", "json")
 def command(section: str | None, form: str) -> int:
-    """List specs, blocks, shortcuts, fragments, operations and namings. With a SECTION, list its entries in detail.
+    """List specs, blocks, shortcuts, fragments, operations, namings and targets. With a SECTION, list its entries in
+    detail.
 
-    The sections are zoo, blocks, shortcuts, fragments, operations and namings. With a PATTERN of names, list the specs
-    that match, with their parameters, MACs and references. In it, `*` matches any text;
-    case does not count.
+    The sections are zoo, blocks, shortcuts, fragments, operations, namings and targets. With a PATTERN of names, list
+    the specs that match, with their parameters, MACs and references. In it, `*` matches any text; case does not count.
 
     \b
     Examples:
@@ -146,6 +153,9 @@ def _rows(entry: Entry) -> list[tuple[str, ...]]:
     """The parameters, arguments or templates of an entry."""
     rows: list[tuple[str, ...]] = [("channels", entry["channels"])] if entry.get("channels") else []
     rows += [(name, _shown(value)) for name, value in entry.get("params", {}).items()]
+    rows += [("suffix", entry["suffix"])] if "suffix" in entry else []
+    rows += [("extra", entry["extra"])] if entry.get("extra") else []
+    rows += [(f"--{name}", doc) for name, doc in entry.get("options", {}).items()]
     rows += [(name, f'"{template}"') for name, template in entry.get("templates", {}).items()]
     for name, argument in entry.get("arguments", {}).items():
         default = argument["default"]

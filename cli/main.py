@@ -30,11 +30,11 @@ USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
 COMMANDS = {
     "check": "Check that specs are valid and meet what they expect. Does not need torch.",
     "analyze": "Show what a network costs, and count the paths through it. Does not need torch.",
-    "build": "Build a network, and compare every inferred shape with torch's.",
+    "build": "Build a network and compare every shape with torch's, or write it as code, weights, ONNX and others.",
     "test": "Test what specs expect, and that torch builds and runs what they describe.",
     "verify": "Compare a network with a reference: keys, graph and outputs.",
     "diff": "Show the differences between two specs: keys, stages, costs and weights.",
-    "list": "List specs, blocks, shortcuts, fragments, operations and namings.",
+    "list": "List specs, blocks, shortcuts, fragments, operations, namings and targets.",
     "show": "Show a spec after `extends` and `--set`, with the origin of each value.",
     "schema": "Print the JSON Schema of a spec, for editors.",
     "explain": "Explain the code of a diagnostic, with an example and its correction.",

@@ -21,6 +21,7 @@ OPTIONS = {
     "limits.work": "`--limit work=N`",
     "map": "`archspec build --map`",
     "map_of_build": "`--map FILE.json`",
+    "option": "`--{}`",
     "overrides": "`--set {}`",
     "prefix": "`--prefix {}`",
     "tolerance": "`--tolerance X`",
@@ -31,6 +32,9 @@ OPTIONS = {
     "write_map": "`--write-map keys.json` writes a map with these pairs, and loads the weights with it",
 }
 """The option for each argument that a help mentions, with `{}` for its value."""
+
+ARGUMENTS = {"path": "output"}
+"""The option for each argument that a diagnostic points into, if its name is not the argument's."""
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
@@ -45,5 +49,6 @@ def with_options(diagnostic: Diagnostic) -> Diagnostic:
         help = help.replace(text, OPTIONS[name].format(value))
     span = diagnostic.span
     if span and span.source.kind == "argument":
-        span = span._replace(source=replace(span.source, name=f"--{span.source.name}"))
+        name = ARGUMENTS.get(span.source.name, span.source.name).replace("_", "-")
+        span = span._replace(source=replace(span.source, name=f"--{name}"))
     return replace(diagnostic, help=help, span=span)

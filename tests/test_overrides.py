@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,13 @@ def test_save_takes_them_too(tmp_path: Any) -> None:
         archspec.save(model, SMALL, tmp_path / "b.safetensors")
 
 
+def test_write_takes_them_too(tmp_path: Any) -> None:
+    archspec.write(SMALL, tmp_path / "a.json", overrides=TEN, limits=archspec.Limits())
+    assert json.loads((tmp_path / "a.json").read_text())["nodes"][-1]["shape"] == [7]
+    with pytest.raises(SpecError, match="E601"):
+        archspec.write(SMALL, tmp_path / "b.json", limits=archspec.Limits(nodes=5))
+
+
 def test_pairing_keys_takes_them_too() -> None:
     weights = archspec.build(SMALL, overrides=TEN, seed=0).state_dict()
     assert len(archspec.pair_keys(SMALL, weights, overrides=TEN)["keys"]) == len(weights)
@@ -66,7 +74,7 @@ def test_no_public_function_that_compiles_is_forgotten() -> None:
         function = getattr(archspec, name)
         if inspect.isfunction(function) and {"spec", "before"} & {*inspect.signature(function).parameters}:
             assert {"overrides", "allow_outside", "limits"} <= {*inspect.signature(function).parameters}, name
-            assert name in (*COMPILE, "save", "pair_keys")
+            assert name in (*COMPILE, "save", "pair_keys", "write")
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,22 @@ PYTHON: Table = {
             "limits": LIMITS,
         },
     ),
+    archspec.write: (
+        {"spec": SPEC, "path": "a.safetensors"},
+        {
+            "spec": SPECS,
+            "path": (*PATHS_, "a.pt", "a.onx", "", Path(), "a\0.safetensors"),
+            "to": (*NUMBERS, b"json", "jsn", "", ["json"], ODD),
+            "force": (*FLAGS, None),
+            "weights": (*NUMBERS, "", "nowhere", b"a", [], ODD, MODEL, BytesPath(), Path()),
+            "map": (*NUMBERS, "", "nowhere", b"a", [], ODD, BytesPath(), Path(), {1: 2}),
+            **SELECTION,
+            "transfer": (*FLAGS, None),
+            "seed": (*WHOLE, 2**64, -(2**64), 10**5000),
+            **READING,
+            "limits": LIMITS,
+        },
+    ),
     archspec.confirm: ({"spec": SPEC}, {"spec": SPECS, **READING, "limits": LIMITS, "step": FUNCTIONS}),
     archspec.verify: (
         {"spec": SPEC, "against": nn.Identity},
@@ -293,6 +309,7 @@ ANY = {  # parameters for which every value is right, or which only pass on what
     passes.run: {"value"},
     archspec.Diagnostic.listing: {"message", "more"},
     testing.mutations: {"codes"},
+    archspec.write: {"options"},
 }
 RESULTS = (archspec.Graph, archspec.Source, Verdict, archspec.Report, archspec.Outcome, archspec.Difference, Paths)
 

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from archspec.analysis.parts import measure_totals
 from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.fx import emit
+from archspec.files import unwritable
 from archspec.graph.blame import fault_at
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
@@ -153,7 +154,10 @@ def reload(graph: Graph, model: nn.Module) -> list[Diagnostic]:
     """E707 where the weights, saved to a file and loaded from it, are not the same, or give another result."""
     with tempfile.TemporaryDirectory(prefix="archspec-") as folder:
         path = str(Path(folder, "model.safetensors"))
-        write(model, path)
+        try:
+            write(model, path)
+        except OSError as error:
+            raise unwritable(path, error) from None
         other = build(graph, weights=path)
         faults = compare_states(graph, model, other, "saved and loaded")
         if not faults and not _same_results(graph, model, other):

@@ -10,7 +10,7 @@ from torch import nn
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault
-from archspec.files import replacing, unwritable
+from archspec.files import replacing
 from archspec.graph.graph import Graph
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import to_yaml
@@ -28,30 +28,33 @@ def save(model: nn.Module, graph: Graph, path: str | os.PathLike[str], *, force:
         raise ValueError(f"`path` takes the path of a {SUFFIX} file: name a file such as `model{SUFFIX}`, not `{path}`")
     if state := model.state_dict():
         check_model(graph, state)  # another network's weights would carry the name and the hash of this one
-    text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
     loaded = getattr(model, "meta", {}).get("weights")
     read = (loaded.file, loaded.map) if loaded else ()
     with replacing(Path(path), force=force, inputs=graph.files, weights=read) as temporary:
-        write(model, temporary, {**text, "name": graph.name, "hash": graph.fingerprint}, target=path)
+        write_weights(graph, model, temporary)
 
 
-def write(
-    model: nn.Module,
-    path: str | os.PathLike[str],
-    metadata: Mapping[str, str] | None = None,
-    *,
-    target: str | os.PathLike[str] | None = None,
-) -> None:
+def write_weights(graph: Graph, model: nn.Module, path: Path) -> None:
+    """Write a model's weights, with the network's name, hash and spec in the metadata: the target ``safetensors``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
+    write(model, path, {**text, "name": graph.name, "hash": graph.fingerprint})
+
+
+def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's state dict to a file of safetensors.
 
     Args:
         model: the model.
         path: the file.
         metadata: what the file says besides the tensors.
-        target: the name that the file will get, for the fault if it cannot be written.
 
     Raises:
-        EnvironmentFault: E806, the file cannot be written; E809, safetensors is not installed.
+        OSError: the file cannot be written.
+        EnvironmentFault: E809, safetensors is not installed.
     """
     try:
         from safetensors.torch import save_file  # not installed with torch itself
@@ -66,4 +69,4 @@ def write(
     except Exception as error:
         if type(error).__name__ != "SafetensorError":  # how safetensors, written in Rust, reports a full disk
             raise
-        raise unwritable(target or path, error) from None
+        raise OSError(str(error)) from None

@@ -23,7 +23,7 @@ IN_TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", 
 
 KEYS = {
     *("spec", "valid", "name", "hash", "input", "output", "params", "macs", "layers", "nodes", "stages"),
-    *("weights", "saved", "diagnostics"),
+    *("weights", "confirmed", "saved", "written", "diagnostics"),
 }
 
 

@@ -24,7 +24,7 @@ from .conftest import Run
 
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 LIBRARY = ROOT / "archspec" / "language" / "library"
-SECTIONS = ("zoo", "blocks", "shortcuts", "fragments", "operations", "namings")
+SECTIONS = ("zoo", "blocks", "shortcuts", "fragments", "operations", "namings", "targets")
 
 
 def library(section: str) -> list[str]:

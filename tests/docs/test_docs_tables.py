@@ -16,6 +16,7 @@ import archspec
 from archspec import testing
 from archspec.codes import CODES
 from archspec.diagnostics import MAX_FOUND
+from archspec.emit.targets import TARGETS
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
@@ -361,6 +362,11 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     assert drawn <= set(testing.__all__)
     levels = [level.strip("`") for level in firsts(tables("docs/testing.md")["What is tested"]) if level]
     assert levels == list(LEVELS)
+    rows = [[cell.replace("`", "") for cell in row] for row in tables("docs/targets.md")["Targets"]]
+    extras = [(f"extra {each.extra}" if each.extra else "") for each in TARGETS]
+    assert [row[:4] for row in rows] == [
+        [each.suffix, each.name, each.summary, extra] for each, extra in zip(TARGETS, extras, strict=True)
+    ]
 
 
 MEASURED = ("docs/benchmarks.md", "docs/reliability.md")
@@ -379,5 +385,6 @@ def test_every_table_is_checked() -> None:
         "docs/strategies.md": {"Drawing specs"},
         "docs/testing.md": {"What is tested"},
         "docs/security.md": {"Promises"},
+        "docs/targets.md": {"Targets"},
     }
     assert found == {page: checked.get(page, set()) for page in found}

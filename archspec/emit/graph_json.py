@@ -1,0 +1,122 @@
+"""A graph as JSON: the network with its shapes, costs, regions and places. ``graph_from_json.py`` reads it back.
+
+``graph_schema.py`` has the schema. Nodes and regions have a line each, so that two files can be compared line by line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from archspec.analysis.parts import measure_totals
+from archspec.display import plain
+from archspec.graph.graph import Graph, Node, Region
+from archspec.operations.base import arguments
+from archspec.operations.facts import applied
+from archspec.source import Source, Span
+
+FORMAT = 1
+"""The version of the format. A change that a reader of the old one would misread raises it."""
+
+COSTS = ("params", "buffers", "macs", "activations", "elementwise")
+"""What is told of each node, and of the network; as a report counts it (docs/analysis.md)."""
+
+
+def to_json(graph: Graph) -> str:
+    """A network as a JSON text in ASCII: the same text for equal networks, and after it was read back.
+
+    >>> import archspec
+    >>> text = to_json(archspec.compile("resnet20_cifar"))
+    >>> json.loads(text)["nodes"][0]["operation"]
+    'conv'
+    """
+    return "".join(_lines(to_data(graph)))
+
+
+def to_data(graph: Graph) -> dict[str, Any]:
+    """A network as plain data, as the JSON has it."""
+    files = _Files(graph)
+    totals = measure_totals(graph)
+    nodes = [_node(graph, node, files) for node in graph.nodes]
+    regions, named = ([_region(region, files) for region in each] for each in (graph.regions, graph.named))
+    return {
+        "archspec": "graph",
+        "format": FORMAT,
+        "name": graph.name,
+        "hash": graph.fingerprint,
+        **plain(graph, "input", "outputs", "single", "init", "stem", "head", "head_at"),
+        "trimmed": sorted(graph.trimmed),
+        "totals": {**plain(totals.costs, *COSTS), **plain(totals, "layers", "nodes")},
+        "files": files.as_data(),
+        "nodes": nodes,
+        "regions": regions,
+        "named": named,
+    }
+
+
+def _node(graph: Graph, node: Node, files: _Files) -> dict[str, Any]:
+    facts = applied(node.operation, graph.input_shapes(node)).facts
+    return {
+        **plain(node, "name", "scope"),
+        "operation": node.operation.name,
+        "arguments": {name: _plain(getattr(node.operation, name)) for name in arguments(type(node.operation))},
+        **plain(node, "inputs", "shape"),
+        **plain(facts, *COSTS),
+        "at": files.place(node.span),
+        "cells": [[cell.stage, cell.column, files.place(cell.span)] for cell in node.cells],
+    }
+
+
+def _region(region: Region, files: _Files) -> dict[str, Any]:
+    kept = ("kind", "scope", "name", "first", "last", "source", "result", "shortcut", "values", "given")
+    return {**plain(region, *kept), "at": files.place(region.span)}
+
+
+def _plain(value: Any) -> Any:
+    return list(map(_plain, value)) if isinstance(value, tuple | list) else value
+
+
+class _Files:
+    """The files that places are in, by number; a place names its file by that."""
+
+    def __init__(self, graph: Graph) -> None:
+        own = graph.origin.document.source if graph.origin else None
+        self.folder = os.path.dirname(own.name) if own and own.kind == "file" else ""  # noqa: PTH120  # it is a text
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def place(self, span: Span | None) -> list[int] | None:
+        """A place: the number of the file, then line, column, last line and the column after the last."""
+        if span is None:
+            return None
+        key = self._name(span.source), span.source.kind
+        return [self.numbers.setdefault(key, len(self.numbers)), *span[1:]]
+
+    def _name(self, source: Source) -> str:
+        """The name of a file from the folder of the spec, wherever that is on this machine."""
+        if source.kind != "file":
+            return source.name
+        name = source.name.removeprefix(f"{self.folder}{os.sep}") if self.folder else source.name
+        return os.path.basename(name) if os.path.isabs(name) else name  # noqa: PTH117, PTH119  # it is a text
+
+    def as_data(self) -> list[dict[str, str]]:
+        return [{"name": name, "kind": kind} for name, kind in self.numbers]
+
+
+def _lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """The text: a line for each key, and for each item of a list of objects."""
+    yield "{"
+    for number, (key, value) in enumerate(data.items()):
+        yield f"{',' if number else ''}\n  {json.dumps(key)}: "
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from _listed(value)
+        else:
+            yield json.dumps(value, allow_nan=False)
+    yield "\n}\n"
+
+
+def _listed(items: Iterable[Any]) -> Iterator[str]:
+    for number, item in enumerate(items):
+        yield f"{',' if number else '['}\n    {json.dumps(item, allow_nan=False)}"
+    yield "\n  ]"

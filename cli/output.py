@@ -1,0 +1,91 @@
+"""The options of ``archspec build`` that say what to write, where, and how: made from the table of targets."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import click
+
+from archspec.diagnostics import Diagnostic, Source, SpecError
+from archspec.emit import targets
+from archspec.emit.targets import Option, Target
+from archspec.wording import listed
+
+from .options import Word
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STDOUT = "-"
+
+
+class Output(NamedTuple):
+    """What to write: the file, ``-`` for standard output; its target; and the target's options that are set."""
+
+    file: str
+    target: Target
+    options: dict[str, Any]
+
+    @property
+    def is_stdout(self) -> bool:
+        return self.file == STDOUT
+
+
+def output(function: F) -> F:
+    """``-o``, ``--to`` and the options of the targets. The command gets an :class:`Output`, or None."""
+    known = targets.options()
+
+    @click.option(
+        "-o",
+        "--output",
+        "file",
+        type=click.Path(readable=False, allow_dash=True),  # for completion; `replacing` checks it
+        metavar="FILE",
+        help="Write the network to this file. Its suffix says how; `archspec list targets` has them all. `-` is "
+        "standard output, for a target that is text.",
+    )
+    @click.option("--to", metavar="TARGET", help="The target, if the suffix does not say which: `python`, `onnx`, ...")
+    @functools.wraps(function)
+    def command(*, file: str | None, to: str | None, **others: Any) -> Any:
+        given = {name: others.pop(name) for name in known}
+        return function(output=_output(file, to, given), **others)
+
+    for option in reversed([*known.values()]):
+        command = _option(option)(command)
+    return cast(F, command)
+
+
+def _option(option: Option) -> Callable[[F], F]:
+    kind: Any = Word(option.name, option.words) if option.words else None
+    if option.least is not None:
+        kind = click.IntRange(min=option.least)
+    takers = listed([f"`{target.name}`" for target in targets.takers(option.name)])
+    default = f" [default: {option.default}]" if option.default else ""
+    metavar = None if option.words else "N" if option.least is not None else "TEXT"
+    text = f"{option.doc} For {takers}.{default}"
+    return click.option(f"--{option.name.replace('_', '-')}", option.name, type=kind, metavar=metavar, help=text)
+
+
+def _output(file: str | None, to: str | None, given: dict[str, Any]) -> Output | None:
+    if file is None:
+        asked = [f"--{name.replace('_', '-')}" for name, value in (("to", to), *given.items()) if value is not None]
+        if asked:
+            raise click.UsageError(f"`{asked[0]}` needs an output; name it with `-o FILE`")
+        return None
+    target = _of_stdout(to) if file == STDOUT else targets.choose(file, to)
+    return Output(file, target, targets.check_options(target, given))
+
+
+def _of_stdout(to: str | None) -> Target:
+    """The target that standard output gets."""
+    texts, place = [target.name for target in targets.TARGETS if target.text], Source("path", STDOUT, "argument").part()
+    if to is None:
+        help = f"name the target with {targets.TO.text}: {', '.join(texts)}"
+        message = "standard output has no suffix, which says what to write"
+        raise SpecError([Diagnostic("E831", message, place, help=help, mentions=(targets.TO,))])
+    target = targets.named(to)
+    if not target.text:
+        help = f"name a file such as `model{target.suffix}`; the targets that are text are {', '.join(texts)}"
+        raise SpecError([Diagnostic("E831", f"`{to}` is not text, and needs a file", place, help=help)])
+    return target
