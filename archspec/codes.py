@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     "E826": "scope not in the weights",
     "E827": "renaming gives two keys one name",
     "E828": "weights that cannot be paired",
+    "E830": "target cannot express the network",
     "E831": "no such target",
     "E832": "option of another target",
     "E901": "invalid reference",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Layout, Saved
+from archspec.operations.onnx import Floats, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, lies_both_ways
 from archspec.operations.traits import Elementwise
 
@@ -26,6 +28,22 @@ ACTIVATIONS = {
     "softplus": "Softplus",
 }
 """The word of the language, and the class in ``torch.nn``. The compiler itself drops ``none``."""
+
+ONNX: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+    "elu": ("Elu", {"alpha": 1.0}),
+    "selu": ("Selu", {}),
+    "celu": ("Celu", {"alpha": 1.0}),
+    "gelu": ("Gelu", {}),
+    "mish": ("Mish", {}),
+    "hardswish": ("HardSwish", {}),
+    "hardsigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "softplus": ("Softplus", {}),
+}
+"""Those that are one operator of ONNX, with its attributes."""
 
 # torch has no other of these in place but for ELU, SELU and CELU, whose gradients are then rounded differently.
 IN_PLACE = ("relu", "relu6", "leaky_relu", "silu", "mish", "hardswish", "hardsigmoid")
@@ -69,6 +87,14 @@ class Act(Elementwise):
             return TorchCall("module", "archspec.emit.modules.PointwiseGELU")
         kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
         return TorchCall("module", f"torch.nn.{ACTIVATIONS[self.type]}", (), kwargs)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        if self.type == "silu":
+            return (OnnxCall("Sigmoid"), OnnxCall("Mul", (X, Result(0))))
+        if self.type == "relu6":
+            return (OnnxCall("Clip", (X, Floats(0.0), Floats(6.0))),)
+        op, attributes = ONNX[self.type]
+        return (OnnxCall(op, (X,), attributes),)
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return self.type == "gelu" and len(inputs[0]) > 1

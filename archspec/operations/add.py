@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
+from archspec.operations.onnx import OnnxCall, folded
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Merge
 
@@ -33,6 +34,9 @@ class Add(Merge):
             # A method, since fx can neither trace nor pickle a call of `torch.Tensor.add_`, and traces `+=` as `+`.
             return TorchCall("method", "add_", fold=True)
         return TorchCall("function", "operator.add", fold=True)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return folded("Add", len(inputs))
 
     def may_write_in_place(self) -> bool:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.onnx import Integers, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, groups_fault, spatial_rank
 from archspec.operations.traits import Rearranging
 
@@ -26,3 +27,12 @@ class ChannelShuffle(Rearranging):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.nn.functional.channel_shuffle", (self.groups,), takes=("groups",))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        split = Integers((0, self.groups, inputs[0][0] // self.groups, -1))
+        return (
+            OnnxCall("Reshape", (X, split)),
+            OnnxCall("Transpose", (Result(0),), {"perm": (0, 2, 1, 3)}),
+            OnnxCall("Shape"),
+            OnnxCall("Reshape", (Result(1), Result(2))),
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Layout
+from archspec.operations.onnx import OnnxCall, Value
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Rearranging
 
@@ -32,3 +33,6 @@ class Concat(Rearranging):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.cat", (1,), packed=True)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return (OnnxCall("Concat", tuple([Value(i) for i in range(len(inputs))]), {"axis": 1}),)

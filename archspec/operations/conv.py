@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Layout, Saved
+from archspec.operations.onnx import OnnxCall, Operand, State, X
 from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, show_shape, spatial_rank
 from archspec.operations.windows import Windowed, Windows
 
@@ -100,6 +101,10 @@ class Conv(Windowed):
         defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
         args = {"in_channels": inputs[0][0], "out_channels": self.out}
         return module_call(f"torch.nn.Conv{len(inputs[0]) - 1}d", args, kwargs, defaults)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        operands: tuple[Operand, ...] = (X, *[State(name) for name in self.weights(inputs)])
+        return (OnnxCall("Conv", operands, {**self.windows(inputs[0]).onnx(), "group": self.groups}),)
 
     def with_bias(self) -> Conv:
         return replace(self, bias=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
+from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Dropping
 
@@ -31,3 +32,6 @@ class DropPath(Dropping):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("module", "archspec.emit.modules.DropPath", (), {"p": self.p})
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import Bytes, Saved
+from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Dropping
 
@@ -29,6 +30,9 @@ class Dropout(Dropping):
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         kwargs = {"inplace": True} if in_place and self.may_write_in_place() else {}
         return TorchCall("module", "torch.nn.Dropout", (), {"p": self.p, **kwargs})
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return ()
 
     def may_write_in_place(self) -> bool:
         return self.p > 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import EVERYWHERE, Alias, Everywhere, Layout, Reach, Strides, merged
+from archspec.operations.onnx import NotInOnnx, OnnxCall, X
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import View
 
@@ -36,3 +37,8 @@ class Flatten(View):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.flatten", (1,))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        if not fixed and len(inputs[0]) > 1 and math.prod(inputs[0][1:]) > 1:
+            raise NotInOnnx("how many features it gives depends on the size of the input")
+        return (OnnxCall("Flatten", (X,), {"axis": 1}),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, Weight, argument
 from archspec.operations.effects import Layout, Saved
+from archspec.operations.onnx import OnnxCall, State, X
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Elementwise
 
@@ -34,3 +35,6 @@ class LayerScale(Elementwise):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return TorchCall("function", "torch.mul")
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return (OnnxCall("Mul", (X, State(""))),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
+from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
 from archspec.operations.traits import Local
 
@@ -57,6 +58,19 @@ class Linear(Local):
         target = "torch.nn.Linear" if len(inputs[0]) == 1 else "archspec.emit.modules.PointwiseLinear"
         args = {"in_features": inputs[0][0], "out_features": self.out}
         return module_call(target, args, {"bias": self.bias}, {"bias": True})
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        bias = (State("bias"),) if self.bias else ()
+        rank = len(inputs[0]) - 1
+        if not rank:
+            return (OnnxCall("Gemm", (X, State("weight"), *bias), {"transB": 1}),)
+        calls = [
+            channels_last(rank),
+            OnnxCall("Transpose", (State("weight"),), {"perm": (1, 0)}),
+            OnnxCall("MatMul", (Result(0), Result(1))),
+        ]
+        calls += [OnnxCall("Add", (Result(2), *bias))] if bias else []
+        return (*calls, channels_first(rank, len(calls) - 1))
 
     def with_bias(self) -> Linear:
         return replace(self, bias=True)

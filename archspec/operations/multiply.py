@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Bytes, Saved
+from archspec.operations.onnx import OnnxCall, folded
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Merge
 
@@ -47,6 +48,9 @@ class Multiply(Merge):
         if in_place:
             return TorchCall("method", "mul_", fold=True)  # a method, as for an addition
         return TorchCall("function", "operator.mul", fold=True)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return folded("Mul", len(inputs))
 
     def may_write_in_place(self) -> bool:
         return True

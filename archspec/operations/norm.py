@@ -9,6 +9,17 @@ from typing import Any
 
 from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
+from archspec.operations.onnx import (
+    Floats,
+    Integers,
+    OnnxCall,
+    Operand,
+    Result,
+    State,
+    X,
+    channels_first,
+    channels_last,
+)
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank, unsplit
 from archspec.operations.traits import Local
 
@@ -165,6 +176,45 @@ class Norm(Local):
         unread = {} if self.type == "batch" else {"momentum": given}
         unread |= {} if self.type == "group" else {"groups": given, "group_size": given}
         return unread if self.affine else {**unread, "zero_init": "with `affine: false`"}
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        channels, rank = inputs[0][0], len(inputs[0]) - 1
+        scale, shift = self._affine(channels)
+        if self.type == "batch":
+            statistics = (State("running_mean"), State("running_var"))
+            return (OnnxCall("BatchNormalization", (X, scale, shift, *statistics), {"epsilon": self.eps}),)
+        if self.type == "instance":
+            return (OnnxCall("InstanceNormalization", (X, scale, shift), {"epsilon": self.eps}),)
+        if self.type == "layer":
+            operands = (Result(0) if rank else X, scale, shift)
+            norm = OnnxCall("LayerNormalization", operands, {"axis": -1, "epsilon": self.eps})
+            return (channels_last(rank), norm, channels_first(rank, 1)) if rank else (norm,)
+        return self._group_onnx(channels, rank)
+
+    def _affine(self, channels: int) -> tuple[Operand, Operand]:
+        if self.affine:
+            return State("weight"), State("bias")
+        return Floats(1.0, (channels,)), Floats(0.0, (channels,))
+
+    def _group_onnx(self, channels: int, rank: int) -> tuple[OnnxCall, ...]:
+        """Each group as one instance: until opset 21 ONNX has no group norm with a scale for each channel."""
+        ones, zeros = Floats(1.0, (self.groups,)), Floats(0.0, (self.groups,))
+        normalized = (
+            OnnxCall("Reshape", (X, Integers((0, self.groups, -1)))),
+            OnnxCall("InstanceNormalization", (Result(0), ones, zeros), {"epsilon": self.eps}),
+            OnnxCall("Shape"),
+            OnnxCall("Reshape", (Result(1), Result(2))),
+        )
+        if not self.affine:
+            return normalized
+        each = Integers((-1, *(1,) * rank))  # a scale and a shift for each channel, at every position
+        return (
+            *normalized,
+            OnnxCall("Reshape", (State("weight"), each)),
+            OnnxCall("Mul", (Result(3), Result(4))),
+            OnnxCall("Reshape", (State("bias"), each)),
+            OnnxCall("Add", (Result(5), Result(6))),
+        )
 
     def zero_initialized(self) -> Operation:
         return replace(self, zero_init=True) if self.affine else self

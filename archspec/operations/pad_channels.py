@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Layout
+from archspec.operations.onnx import Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import Rearranging
 
@@ -42,3 +43,9 @@ class PadChannels(Rearranging):
         before = added // 2 if self.at == "both" else 0
         # torch lists the axes from the last to the first.
         return TorchCall("function", "torch.nn.functional.pad", ((*(0, 0) * len(size), before, added - before),))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        added, rank = self.out - inputs[0][0], len(inputs[0])
+        before = added // 2 if self.at == "both" else 0
+        pads = (0, before, *(0,) * rank, added - before, *(0,) * (rank - 1))
+        return (OnnxCall("Pad", (X, Integers(pads))),)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.operations.base import TorchCall, argument, arguments, module_call
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
 from archspec.operations.windows import Windowed, Windows, share
 
@@ -101,6 +103,54 @@ class Pool(Windowed):
         defaults = {"stride": kwargs["kernel_size"], "padding": 0, "dilation": 1, "ceil_mode": False}
         kwargs |= {"ceil_mode": self.ceil, "count_include_pad": self.count_padding}
         return module_call(f"torch.nn.{name}", {}, kwargs, {**defaults, "count_include_pad": True})
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        kind = "Max" if self.type == "max" else "Average"
+        if self.output is not None:
+            return self._adaptive_onnx(kind, inputs[0], fixed)
+        windows = self.windows(inputs[0])
+        rest = windows.beyond(inputs[0][1:]) if self.ceil and fixed else (0,) * len(windows.kernel)
+        attributes: dict[str, Any] = dict(windows.onnx(rest))
+        if self.ceil and not fixed:
+            if any(windows.padding) or any(s > k for k, s in zip(windows.kernel, windows.stride, strict=True)):
+                raise NotInOnnx("whether a last, partial window counts depends on the size of the input")
+            attributes["ceil_mode"] = 1
+        if self.type == "max":
+            return (OnnxCall("MaxPool", (X,), attributes),)
+        del attributes["dilations"]
+        counted = self.count_padding and any(windows.padding)
+        if not counted or not any(rest):
+            return (OnnxCall("AveragePool", (X,), {**attributes, "count_include_pad": int(counted)}),)
+        # The padding counts, and what lies behind it does not: only a padding of its own can tell them apart.
+        zeros = Integers((0, 0, *windows.padding) * 2)
+        attributes["pads"] = (*(0 for _ in rest), *rest)
+        return (OnnxCall("Pad", (X, zeros)), OnnxCall("AveragePool", (Result(0),), attributes))
+
+    def _adaptive_onnx(self, kind: str, shape: Shape, fixed: bool) -> tuple[OnnxCall, ...]:
+        """ONNX has global pools alone: equal windows are a pool, and others one slice a window, axis by axis."""
+        size, output = shape[1:], self.shape((shape,))[1:]
+        if self._is_global(len(size)):
+            return (OnnxCall(f"Global{kind}Pool"),)
+        if not fixed:
+            raise NotInOnnx("its windows depend on the size of the input")
+        if not any(s % o for s, o in zip(size, output, strict=True)):
+            window = tuple([s // o for s, o in zip(size, output, strict=True)])
+            same = set(window) == {1}
+            return () if same else (OnnxCall(f"{kind}Pool", (X,), {"kernel_shape": window, "strides": window}),)
+        calls: list[OnnxCall] = []
+        value: Operand = X
+        for axis, (length, parts) in enumerate(zip(size, output, strict=True), start=2):
+            results: list[Operand] = []
+            for part in range(parts):  # the windows of torch's adaptive pools
+                start, stop = part * length // parts, -(-(part + 1) * length // parts)
+                calls += [
+                    sliced(axis, start, stop, value),
+                    OnnxCall("ReduceMax" if kind == "Max" else "ReduceMean", (Result(len(calls)), Integers((axis,)))),
+                ]
+                results.append(Result(len(calls) - 1))
+            calls.append(OnnxCall("Concat", tuple(results), {"axis": axis}))
+            value = Result(len(calls) - 1)
+        return tuple(calls)
 
     def windows(self, shape: Shape) -> Windows:
         rank = len(shape) - 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Layout
+from archspec.operations.onnx import OnnxCall, X, per_channel
 from archspec.operations.shapes import Numbers, Shape, by_channel, differ
 from archspec.operations.traits import Elementwise
 
@@ -45,3 +46,6 @@ class Scale(Elementwise):
         if isinstance(factor, tuple):
             return TorchCall("function", "archspec.emit.modules.scale_channels", (factor,))
         return TorchCall("function", "torch.mul", (factor,))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return (OnnxCall("Mul", (X, per_channel(by_channel(self.by, inputs[0], "by"), len(inputs[0])))),)

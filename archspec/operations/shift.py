@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Layout
+from archspec.operations.onnx import OnnxCall, X, per_channel
 from archspec.operations.shapes import Numbers, Shape, by_channel, differ
 from archspec.operations.traits import Elementwise
 
@@ -43,3 +44,6 @@ class Shift(Elementwise):
         if isinstance(added, tuple):
             return TorchCall("function", "archspec.emit.modules.shift_channels", (added,))
         return TorchCall("function", "torch.add", (added,))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return (OnnxCall("Add", (X, per_channel(by_channel(self.by, inputs[0], "by"), len(inputs[0])))),)

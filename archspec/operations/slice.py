@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Layout
+from archspec.operations.onnx import OnnxCall, sliced
 from archspec.operations.shapes import Shape, ShapeFault
 from archspec.operations.traits import View
 
@@ -42,3 +43,7 @@ class Slice(View):
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         stop = None if self.stop == inputs[0][0] else self.stop  # to the end, however it is written
         return TorchCall("function", "operator.getitem", ((slice(None), slice(self.start, stop)),))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        stop = self.start + self.shape(inputs)[0]
+        return (sliced(1, self.start, stop),)

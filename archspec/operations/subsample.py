@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import Everywhere, Reach, Strides
+from archspec.operations.onnx import LAST, Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, Size, per_axis, spatial_rank
 from archspec.operations.traits import View
 
@@ -35,3 +36,9 @@ class Subsample(View):
         stride = per_axis(self.stride, len(inputs[0]) - 1, "stride")
         everything = (slice(None), slice(None))
         return TorchCall("function", "operator.getitem", ((*everything, *(slice(None, None, d) for d in stride)),))
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        stride = per_axis(self.stride, len(inputs[0]) - 1, "stride")
+        axes = tuple(range(2, 2 + len(stride)))
+        start, stop = (0,) * len(stride), (LAST,) * len(stride)
+        return (OnnxCall("Slice", (X, *map(Integers, (start, stop, axes, stride)))),)

@@ -22,9 +22,28 @@ class Windows(NamedTuple):
         """How many windows fit along each axis; 0 or less where the kernel does not fit."""
         return tuple([window(*axis, ceil=ceil) for axis in zip(size, *self, strict=True)])
 
+    def beyond(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """How far the last, partial windows reach behind the padded input, along each axis."""
+        found = []
+        for length, count, axis in zip(size, self.counts(size, ceil=True), zip(*self, strict=True), strict=True):
+            kernel, stride, padding, dilation = axis
+            end = (count - 1) * stride + dilation * (kernel - 1) + 1
+            found.append(max(0, end - length - 2 * padding))
+        return tuple(found)
+
     def arguments(self) -> dict[str, Any]:
         """They as the keyword arguments of torch's modules."""
         return dict(zip(("kernel_size", "stride", "padding", "dilation"), map(collapse, self), strict=True))
+
+    def onnx(self, after: tuple[int, ...] = ()) -> dict[str, tuple[int, ...]]:
+        """They as the attributes of ONNX; ``after``: further padding behind each axis."""
+        behind = tuple([p + more for p, more in zip(self.padding, after or (0,) * len(self.padding), strict=True)])
+        return {
+            "kernel_shape": self.kernel,
+            "strides": self.stride,
+            "pads": (*self.padding, *behind),
+            "dilations": self.dilation,
+        }
 
     def fault(self, size: tuple[int, ...]) -> ShapeFault:
         """The fault of a window that does not fit even once."""
