@@ -77,7 +77,8 @@ def test_an_operation_of_the_table_is_what_torch_computes(case: Case) -> None:
 def operation_agrees(operation: Operation, shape: Shape) -> None:
     graph = Graph("one", shape, (Node("it", operation, (INPUT,), operation.shape((shape,))),), {"output": "it"})
     model, exported = pair(graph)
-    assert compare(model, exported, (1, *shape), (3, *shape)) < 1e-5
+    # torch refuses a group norm of a batch of 1 with one number in each group.
+    assert compare(model, exported, (2, *shape), (3, *shape)) < 1e-5
 
 
 @tries(40)
