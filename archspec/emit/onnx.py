@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import SpecError
+from archspec.emit.refusal import refusal
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import state
 from archspec.language.standalone import standalone
@@ -121,8 +122,7 @@ class _Writer:
             for call in calls:
                 self._check(call.op)
         except NotInOnnx as reason:
-            message = f"ONNX cannot express `{node.operation.name}` here: {reason}"
-            raise SpecError([Diagnostic("E830", message, node.span)]) from None
+            raise SpecError([refusal("ONNX", node, str(reason))]) from None
         if not calls:  # nothing happens to the value
             self.names[node.name] = self.names[node.inputs[0]]
             return

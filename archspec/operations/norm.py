@@ -198,9 +198,10 @@ class Norm(Local):
 
     def _group_onnx(self, channels: int, rank: int) -> tuple[OnnxCall, ...]:
         """Each group as one instance: until opset 21 ONNX has no group norm with a scale for each channel."""
-        ones, zeros = Floats(1.0, (self.groups,)), Floats(0.0, (self.groups,))
+        groups = self._groups(channels)
+        ones, zeros = Floats(1.0, (groups,)), Floats(0.0, (groups,))
         normalized = (
-            OnnxCall("Reshape", (X, Integers((0, self.groups, -1)))),
+            OnnxCall("Reshape", (X, Integers((0, groups, -1)))),
             OnnxCall("InstanceNormalization", (Result(0), ones, zeros), {"epsilon": self.eps}),
             OnnxCall("Shape"),
             OnnxCall("Reshape", (Result(1), Result(2))),

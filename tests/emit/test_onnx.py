@@ -158,7 +158,7 @@ def test_an_operator_that_an_opset_lacks_is_refused_at_its_line() -> None:
         pair(graph, opset=18)
     (fault,) = raised.value.diagnostics
     assert fault.code == "E830"
-    assert fault.message == "ONNX cannot express `act` here: `Gelu` needs opset 20 or later, got 18"
+    assert fault.message == "ONNX cannot express `gelu`, a `act`: `Gelu` needs opset 20 or later, got 18"
     assert fault.span is not None
     assert fault.span.line == 5
 
