@@ -6,7 +6,7 @@ from archspec.diagnostics import Diagnostic
 from archspec.graph.graph import Node
 
 
-def refusal(target: str, node: Node, reason: str, help: str | None = None) -> Diagnostic:
+def refusal(target: str, node: Node, reason: str, help: str = "") -> Diagnostic:
     """E830, at the line of the spec that asked for the node.
 
     Args:
