@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import Floats, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, lies_both_ways
@@ -57,6 +58,8 @@ class Act(Elementwise):
     summary = "Activation function, element by element."
     setting = "act"
     nonlinear = True
+    look = "act"
+    attached = True
 
     type: str = argument("word", "The function.", default="relu", words=tuple(ACTIVATIONS))
 
@@ -95,6 +98,9 @@ class Act(Elementwise):
             return (OnnxCall("Clip", (X, Floats(0.0), Floats(6.0))),)
         op, attributes = ONNX[self.type]
         return (OnnxCall(op, (X,), attributes),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece(ACTIVATIONS[self.type]),)
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return self.type == "gelu" and len(inputs[0]) > 1

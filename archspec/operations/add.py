@@ -17,6 +17,7 @@ class Add(Merge):
     name = "add"
     summary = "Adds branches of one shape."
     sums = True
+    symbol = "+"
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         first = inputs[0]

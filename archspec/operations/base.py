@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from archspec.operations.captions import Captioned
 from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved, Strides
 from archspec.operations.onnx import NotInOnnx, OnnxCall
 from archspec.operations.shapes import Shape
@@ -129,7 +130,7 @@ def argument(
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(Captioned):
     """The base of every operation. A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs."""
 
     name: ClassVar[str]

@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
+from archspec.operations.captions import Caption, Piece, strided
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import OnnxCall, Operand, State, X
-from archspec.operations.shapes import Shape, Size, groups_fault, lies_both_ways, per_axis, show_shape, spatial_rank
+from archspec.operations.shapes import (
+    Shape,
+    Size,
+    collapse,
+    groups_fault,
+    lies_both_ways,
+    per_axis,
+    show_shape,
+    spatial_rank,
+)
 from archspec.operations.windows import Windowed, Windows
 
 DEPTHWISE = "depthwise"
@@ -29,6 +39,7 @@ class Conv(Windowed):
     weighted = True
     activation = True
     filters = ("weight",)
+    look = "conv"
 
     out: int = argument("integer", "Output channels.", minimum=1)
     kernel: Size = argument("size", "Kernel size.", default=1, minimum=1)
@@ -105,6 +116,15 @@ class Conv(Windowed):
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         operands: tuple[Operand, ...] = (X, *[State(name) for name in self.weights(inputs)])
         return (OnnxCall("Conv", operands, {**self.windows(inputs[0]).onnx(), "group": self.groups}),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        windows = self.windows(inputs[0])
+        groups = Piece("{} groups", "groups", self.groups, usual=1, without="grouped")
+        others = (strided(collapse(windows.stride)), Piece("dilation {}", "dilation", collapse(windows.dilation), 1))
+        if self.groups == inputs[0][0] == self.out > 1:
+            return (Piece("{} depthwise conv", "kernel", windows.kernel, without="depthwise conv"), *others)
+        kernel = Piece("{} conv", "kernel", windows.kernel, without="conv")
+        return (kernel, Piece("{}", "out", self.out), groups, *others)
 
     def with_bias(self) -> Conv:
         return replace(self, bias=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
@@ -18,6 +19,8 @@ class DropPath(Dropping):
 
     name = "drop_path"
     summary = "Stochastic depth: drops a branch for single examples, in training only."
+    look = "regularization"
+    attached = True
 
     p: float = argument("number", "Probability of dropping an example.", minimum=0, maximum=1)
 
@@ -35,3 +38,6 @@ class DropPath(Dropping):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return ()
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece("stochastic depth"),)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
@@ -19,6 +20,8 @@ class Dropout(Dropping):
 
     name = "dropout"
     summary = "Dropout of single elements, in training only."
+    look = "regularization"
+    attached = True
 
     p: float = argument("number", "Probability of dropping an element.", default=0.5, minimum=0, maximum=1)
 
@@ -47,6 +50,9 @@ class Dropout(Dropping):
 
     def after_logits(self) -> str:
         return "drops logits in training" if self.p else ""
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece("dropout {}", "p", self.p, without="dropout"),)
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return 0

@@ -18,6 +18,7 @@ class Flatten(View):
 
     name = "flatten"
     summary = "Channels and positions become one list of features."
+    look = "view"
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (math.prod(inputs[0]),)

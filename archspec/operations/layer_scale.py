@@ -20,6 +20,7 @@ class LayerScale(Elementwise):
 
     name = "layer_scale"
     summary = "A learned scale for each channel, small at the start."
+    attached = True
 
     initial: float = argument("number", "The scale at the start.", default=1e-6)
 

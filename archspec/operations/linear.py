@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
@@ -22,6 +23,7 @@ class Linear(Local):
     weighted = True
     of_features = True
     activation = True
+    look = "linear"
 
     out: int = argument("integer", "Output features.", minimum=1)
     bias: bool = argument("boolean", "Whether a bias is added.", default=True)
@@ -71,6 +73,9 @@ class Linear(Local):
         ]
         calls += [OnnxCall("Add", (Result(2), *bias))] if bias else []
         return (*calls, channels_first(rank, len(calls) - 1))
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece("fc" if len(inputs[0]) == 1 else "pointwise fc"), Piece("{}", "out", self.out))
 
     def with_bias(self) -> Linear:
         return replace(self, bias=True)

@@ -21,6 +21,7 @@ class Multiply(Merge):
 
     name = "multiply"
     summary = "Multiplies branches; a 1x1 map scales the channels of a larger one."
+    symbol = "\N{MULTIPLICATION SIGN}"
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         largest = max(inputs, key=_positions)

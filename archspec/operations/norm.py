@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
 from archspec.operations.onnx import (
     Floats,
@@ -39,6 +40,8 @@ class Norm(Local):
     label = "{kind}{n}"
     setting = "norm"
     alternatives = (("groups", "group_size"),)
+    look = "norm"
+    attached = True
 
     type: str = argument("word", "What is normalized over.", default="batch", words=tuple(KINDS))
     eps: float = argument("number", "Added to the variance.", default=1e-5, minimum=0)
@@ -66,6 +69,9 @@ class Norm(Local):
     @property
     def kind(self) -> str:
         return KINDS[self.type]
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece(f"{self.type[0].upper()}N"),)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = inputs[0]

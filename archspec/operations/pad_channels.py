@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, ShapeFault
@@ -49,3 +50,6 @@ class PadChannels(Rearranging):
         before = added // 2 if self.at == "both" else 0
         pads = (0, before, *(0,) * rank, added - before, *(0,) * (rank - 1))
         return (OnnxCall("Pad", (X, Integers(pads))),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece("pad to {}", "out", self.out, without="pad channels"),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.operations.base import TorchCall, argument, arguments, module_call
+from archspec.operations.captions import Caption, Piece, strided
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
@@ -23,6 +24,7 @@ class Pool(Windowed):
     name = "pool"
     summary = "Max or average pooling, by `kernel` or to an `output` size."
     activation = True
+    look = "pool"
 
     type: str = argument("word", "Which value of a window is taken.", words=("max", "avg"))
     kernel: Size | None = argument("size", "Window size.", default=None, minimum=1)
@@ -151,6 +153,17 @@ class Pool(Windowed):
             calls.append(OnnxCall("Concat", tuple(results), {"axis": axis}))
             value = Result(len(calls) - 1)
         return tuple(calls)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        if self.output is None:
+            windows = self.windows(inputs[0])
+            kernel = Piece(f"{{}} {self.type} pool", "kernel", windows.kernel, without=f"{self.type} pool")
+            return (kernel, strided(collapse(windows.stride)))
+        rank = len(inputs[0]) - 1
+        if self._is_global(rank):
+            return (Piece(f"global {self.type} pool"),)
+        output = per_axis(self.output, rank, "output")
+        return (Piece(f"{self.type} pool to {{}}", "output", output, without=f"adaptive {self.type} pool"),)
 
     def windows(self, shape: Shape) -> Windows:
         rank = len(shape) - 1

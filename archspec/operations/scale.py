@@ -23,6 +23,7 @@ class Scale(Elementwise):
 
     name = "scale"
     summary = "Multiplies by a constant."
+    attached = True
 
     by: Numbers = argument("numbers", "The factor, or one for each channel.")
 

@@ -22,6 +22,7 @@ class Shift(Elementwise):
 
     name = "shift"
     summary = "Adds a constant."
+    attached = True
 
     by: Numbers = argument("numbers", "What is added, or one number for each channel.")
 

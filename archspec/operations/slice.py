@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.captions import Caption, Piece
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import OnnxCall, sliced
 from archspec.operations.shapes import Shape, ShapeFault
@@ -47,3 +48,7 @@ class Slice(View):
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         stop = self.start + self.shape(inputs)[0]
         return (sliced(1, self.start, stop),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        stop = inputs[0][0] if self.stop is None else self.stop
+        return (Piece("channels {}", "start", (self.start, stop), without="some channels", between=" to "),)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
+from archspec.operations.captions import Caption, Piece, strided
 from archspec.operations.effects import Everywhere, Reach, Strides
 from archspec.operations.onnx import LAST, Integers, OnnxCall, X
-from archspec.operations.shapes import Shape, Size, per_axis, spatial_rank
+from archspec.operations.shapes import Shape, Size, collapse, per_axis, spatial_rank
 from archspec.operations.traits import View
 
 
@@ -42,3 +43,6 @@ class Subsample(View):
         axes = tuple(range(2, 2 + len(stride)))
         start, stop = (0,) * len(stride), (LAST,) * len(stride)
         return (OnnxCall("Slice", (X, *map(Integers, (start, stop, axes, stride)))),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Piece("subsample"), strided(collapse(per_axis(self.stride, len(inputs[0]) - 1, "stride"))))

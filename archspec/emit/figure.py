@@ -1,0 +1,45 @@
+"""Figures: the architecture as a paper prints it. Without torch, and without a library that lays out graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from archspec.emit.figures.contents import Depth, picture
+from archspec.emit.figures.sheet import Sheet, sheet
+from archspec.emit.figures.svg import svg
+from archspec.graph.graph import Graph
+from archspec.wording import Brief
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Figure(Brief):
+    """A drawn network. ``svg`` is the text of a file; ``width`` and ``height`` are in pixels. A notebook shows it."""
+
+    title: str
+    svg: str = field(repr=False)
+    width: int
+    height: int
+    sheet: Sheet = field(repr=False, compare=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def figure(graph: Graph, *, depth: Depth = "block", title: str | None = None) -> Figure:
+    """The figure of a network.
+
+    Args:
+        graph: the compiled network.
+        depth: ``model`` draws whole stages, ``stage`` blocks, ``block`` blocks and the inside of each kind of them,
+            ``op`` every operation.
+        title: above the figure; the network's name by default.
+
+    >>> import archspec
+    >>> drawn = figure(archspec.compile("resnet18"))
+    >>> drawn.svg.startswith("<svg"), "basic" in drawn.svg
+    (True, True)
+    """
+    contents = picture(graph, depth, title)
+    placed = sheet(contents)
+    text = svg(placed, contents.title, contents.description)
+    return Figure(contents.title, text, round(placed.width), round(placed.height), placed)

@@ -1,0 +1,1 @@
+"""Figures of networks: what is drawn, where it lies, and the SVG. No library lays them out."""

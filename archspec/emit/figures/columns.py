@@ -1,0 +1,162 @@
+"""Parts below each other in columns, with bands around stages and shapes at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from archspec.emit.figures.metrics import shorten, text_width
+from archspec.emit.figures.parts import Band, Block, Part, Parts, Split, boxes
+from archspec.emit.figures.place import SMALL, End, Laid
+from archspec.emit.figures.rows import Blocked, place
+from archspec.emit.figures.shapes import Canvas, Label, Rect
+
+_GUTTER = 24
+_ABOVE, _TOP, _BOTTOM = 8, 4, 10
+_BAND = _ABOVE + _TOP + _BOTTOM
+_SIDE = 10
+_NAME = 96
+_FULL = 0.6
+"""A column that is full to this share ends before a stage that would be torn."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A part, the number of the band that it lies in, and what is written at its right."""
+
+    laid: Laid
+    band: int | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class _Column:
+    rows: list[Row] = field(default_factory=list)
+    left: float = 0
+    right: float = 0
+    height: float = 0
+
+
+class Columns:
+    """A series in columns of at most a height, each about as high as the others. A part that is higher has its own.
+
+    With a ``ratio`` of width to height, many columns are higher, so that they are not wider than that.
+    """
+
+    def __init__(self, rows: list[Row], bands: list[str], most: float, ratio: float = 0) -> None:
+        self.bands = [shorten(name, _NAME, SMALL) for name in bands]
+        named = max([text_width(name, SMALL) for name in self.bands], default=0)
+        noted = max([text_width(row.note, SMALL) for row in rows], default=0)
+        self.before = named + 2 * _SIDE if bands else 0
+        self.after = (noted + _SIDE if noted else 0) + (_SIDE if bands else 0)
+        self.found = _broken(rows, most, ratio, self.before + self.after)
+        widths = [round(self.before + each.left) + round(each.right + self.after) for each in self.found]
+        self.width = sum(widths) + _GUTTER * (len(widths) - 1)
+        self.height = max([each.height for each in self.found], default=0) + (16 if len(self.found) > 1 else 0)
+
+    @property
+    def axis(self) -> float:
+        """From its left side to the axis of its first column."""
+        return round(self.before + self.found[0].left) if self.found else 0
+
+    def draw(self, canvas: Canvas, x: float, end: End) -> list[End]:
+        """Draw it with its left side at ``x`` and below the end, which lies on its axis."""
+        top, ends = end.y, [end]
+        for number, column in enumerate(self.found):
+            axis = x + round(self.before + column.left)
+            right = axis + round(column.right + self.after)
+            if number:
+                end, gutter = ends[0], x - _GUTTER / 2
+                end = end.to((end.x, end.y + 10), (gutter, end.y + 10), (gutter, top), (axis, top))
+                ends = [end.to((axis, top + 4))]
+            ends = self._column(canvas, column, ends[0], x, right)
+            x = right + _GUTTER
+        return ends
+
+    def _column(self, canvas: Canvas, column: _Column, end: End, left: float, right: float) -> list[End]:
+        ends, begin = [end], 0.0
+        band: int | None = None
+        for row, after in zip(column.rows, [*column.rows[1:], Row(_NOTHING)], strict=True):
+            if row.band is not None and row.band != band:
+                begin = ends[0].y + _ABOVE
+                ends = [ends[0].to((ends[0].x, begin + _TOP))]
+                label = Label(left + 8, begin + 14, self.bands[row.band], SMALL, "dim", "start")
+                canvas.labels.append(label)
+            band = row.band
+            ends = row.laid.draw(canvas, ends[0])
+            bottom = max([each.y for each in ends])
+            if row.note:
+                side = right - (_SIDE if self.bands else 0)
+                canvas.labels.append(Label(side, bottom - 8, row.note, SMALL, "dim", "end"))
+            if band is not None and after.band != band:
+                low = bottom + _BOTTOM
+                canvas.behind.append(Rect(left, begin, right - left, low - begin, "band", 8))
+                ends = [each.to((each.x, low)) for each in ends]
+        return ends
+
+
+class _Nothing:
+    left = right = height = 0.0
+
+    def draw(self, canvas: Canvas, end: End) -> list[End]:
+        return [end]
+
+
+_NOTHING = _Nothing()
+
+
+def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+    """The rows of a spine whose input has this shape, and the names of its bands.
+
+    A shape is written where it changes, and ``tags`` are, by value, what is written where the model returns a value
+    that it reads further. The last row has no shape: the output is below it.
+    """
+    found: list[Row] = []
+    bands: list[str] = []
+    widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Block)], default=0)
+    for part in parts:
+        inside = part.parts if isinstance(part, Band) else (part,)
+        band = len(bands) if isinstance(part, Band) else None
+        bands += [part.label] if isinstance(part, Band) else []
+        for each in inside:
+            shown = _shape(each)
+            note = shown if shown != shape and not (part is parts[-1] and each is inside[-1]) else ""
+            out = [tags[name] for drawn in (boxes((each,)) if tags else ()) for name in drawn.nodes if name in tags]
+            laid: Laid = Blocked(each, widest) if isinstance(each, Block) else place(each)
+            found.append(Row(laid, band, "→ " + "; ".join(out) if out else note))
+            shape = shown or shape
+    return found, bands
+
+
+def _shape(part: Part) -> str:
+    if isinstance(part, Split):
+        return part.merge.shape if part.merge else ""
+    return "" if isinstance(part, Band) else getattr(part, "shape", "")
+
+
+def _broken(rows: list[Row], most: float, ratio: float, beside: float) -> list[_Column]:
+    total = sum([row.laid.height for row in rows]) + _BAND * len({row.band for row in rows if row.band is not None})
+    width = max([row.laid.left + row.laid.right for row in rows], default=0) + beside + _GUTTER
+    if ratio:
+        most = max(most, round((total * width / ratio) ** 0.5))
+    wanted = max(1, -(-total // most))
+    target = min(most, total / wanted * 1.08 + 40) if wanted > 1 else most
+    whole = dict.fromkeys([row.band for row in rows], float(_BAND))
+    for row in rows:
+        whole[row.band] += row.laid.height
+    found: list[_Column] = []
+    band: int | None = None
+    for row in rows:
+        begins = row.band is not None and row.band != band
+        height = row.laid.height + (_BAND if begins else 0)
+        full = found and found[-1].height + height > target
+        torn = found and begins and whole[row.band] <= target < found[-1].height + whole[row.band]
+        if not found or full or (torn and found[-1].height > _FULL * target):
+            found.append(_Column())
+            height = row.laid.height + (_BAND if row.band is not None else 0)
+        column = found[-1]
+        column.rows.append(row)
+        column.left, column.right = max(column.left, row.laid.left), max(column.right, row.laid.right)
+        column.height += height
+        band = row.band
+    return found

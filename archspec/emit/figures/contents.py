@@ -1,0 +1,206 @@
+"""From a graph to what a figure of it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import Literal
+
+from archspec.display import counted
+from archspec.emit.figures.captions import MEANINGS, plain
+from archspec.emit.figures.fuse import Fusing, shown
+from archspec.emit.figures.kinds import Known, kinds
+from archspec.emit.figures.parts import Band, Block, Box, Frame, Inset, Part, Parts, Picture
+from archspec.emit.figures.units import closed, contracted, outermost, reads_one
+from archspec.graph.graph import INPUT, Graph, Node, Region
+from archspec.graph.series_parallel import Parallel, Series, Step, Tangle, decompose, series_parallel
+
+Depth = Literal["model", "stage", "block", "op"]
+
+DEPTHS: tuple[Depth, ...] = ("model", "stage", "block", "op")
+"""Whole stages; blocks; blocks and the inside of each kind of them; every operation."""
+
+
+def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
+    """What a figure of this depth says."""
+    drawn = _Contents(graph, depth)
+    parts = drawn.parts()
+    summary = graph.origin.document.value.get("summary") if graph.origin else None
+    ends = drawn.ends
+    outputs = _outputs(graph)
+    return Picture(
+        title=graph.name if title is None else title,
+        summary=summary if isinstance(summary, str) else "",
+        description=_description(graph, parts),
+        input=shown(graph.input),
+        parts=parts,
+        outputs={name: text for name, text in outputs.items() if name in ends},
+        tags={name: text for name, text in outputs.items() if name not in ends},
+        insets=drawn.insets() if depth == "block" else (),
+        legend=drawn.legend() if depth == "block" else (),
+    )
+
+
+def _outputs(graph: Graph) -> dict[str, str]:
+    """What is written at each value that the model returns: its labels, and its shape."""
+    labels: dict[str, list[str]] = {}
+    for label, name in graph.outputs.items():
+        labels.setdefault(name, []).append(label)
+    shapes = {name: shown(graph.shape(name)) for name in labels}
+    return shapes if graph.single else {name: f"{', '.join(labels[name])}: {shape}" for name, shape in shapes.items()}
+
+
+class _Contents:
+    """The contents of one figure. ``units`` are the regions that are drawn as one part."""
+
+    def __init__(self, graph: Graph, depth: Depth) -> None:
+        self.graph, self.depth = graph, depth
+        self.stages = [region for region in graph.regions if region.kind == "stage"]
+        blocks = [region for region in graph.regions if region.kind == "block"]
+        regions = outermost(self.stages if depth == "model" else blocks)
+        self.units = closed(graph, [region for region in regions if reads_one(graph, region)])
+        self.known = kinds(graph, self.units) if depth in ("stage", "block") else {}
+        self.ends: set[str] = set()
+        self.kinds = [kind for kind in dict.fromkeys(each.kind for each in self.known.values()) if kind.letter]
+
+    # -- the spine ---------------------------------------------------------------------------------------------------
+
+    def parts(self) -> Parts:
+        units = {unit.result: self._unit(unit) for unit in self.units}
+        results = dict.fromkeys(self.graph.outputs.values())
+        fusing = Fusing(self.graph, self._text, units, frozenset(results), whole=self.depth == "op")
+        series = decompose(contracted(self.graph, self.units), INPUT, results)
+        self.ends = _ends(series)
+        found: list[Part] = []
+        for stage, run in self._staged(series):
+            parts = self._joined(fusing.parts(run, begins=not found))
+            found += [Band(self._name(stage), parts)] if stage is not None and parts else parts
+        return tuple(found)
+
+    def _staged(self, series: Series) -> Iterator[tuple[Region | None, Series]]:
+        """The series in runs that lie in one stage, or in none."""
+        stages: dict[str, int] = {}
+        for number, stage in enumerate(self.stages if self.depth != "model" else ()):
+            for node in self.graph.nodes[stage.first : stage.last]:
+                stages.setdefault(node.name, number)
+        ends = [part.name if isinstance(part, Step) else part.merge for part in series]
+        numbers = [stages.get(end) for end in ends]
+        for number, run in groupby(zip(numbers, series, strict=True), lambda pair: pair[0]):
+            yield None if number is None else self.stages[number], tuple([part for _, part in run])
+
+    def _text(self, node: Node) -> str:
+        return plain(node.operation.caption(self.graph.input_shapes(node)))
+
+    def _unit(self, region: Region) -> Block | Box | Frame:
+        names = tuple([node.name for node in self.graph.nodes[region.first : region.last]])
+        shape = shown(self.graph.shape(region.result))
+        if self.depth == "model":
+            return Box(names, "stage", self._name(region), below=self._counts(region), shape=shape)
+        if self.depth == "op":
+            label = f"{region.scope}  {region.name}" if region.scope else region.name
+            inside = Fusing(self.graph, self._text, whole=True).parts(series_parallel(self.graph, region))
+            return Frame(label, inside, shape)
+        known = self.known[names[0]]
+        kind = known.kind
+        if kind.only:
+            return replace(kind.only, nodes=names, text=kind.text_of_only(known.use), shape=shape)
+        text = ", ".join([kind.name, *kind.numbers([known.use])])
+        return Block(names, kind.letter, text, 1, kind.arc, shape)
+
+    def _name(self, stage: Region) -> str:
+        """The scope of a stage, without what all scopes begin with; its number where it has no scope of its own."""
+        if not stage.scope or Counter(each.scope for each in self.stages)[stage.scope] > 1:
+            return f"stage {self.stages.index(stage) + 1}"
+        scopes = [each.scope.rpartition(".") for each in self.stages]
+        if len({prefix for prefix, _, _ in scopes}) > 1 or any(name.isdecimal() for _, _, name in scopes):
+            return stage.scope
+        return stage.scope.rpartition(".")[2]
+
+    def _counts(self, stage: Region) -> str:
+        blocks = Counter(block.name for block in self.graph.blocks(stage))
+        return ", ".join([f"{count} \N{MULTIPLICATION SIGN} {name}" for name, count in blocks.items()])
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def _joined(self, parts: Parts) -> Parts:
+        """Blocks of one kind that follow each other as one part."""
+        found: list[Part] = []
+        run: list[Block] = []
+        for part in parts:
+            if run and not (isinstance(part, Block) and self._alike(run[-1], part)):
+                found.append(self._run(run))
+                run = []
+            if isinstance(part, Block):
+                run.append(part)
+            else:
+                found.append(part)
+        return (*found, self._run(run)) if run else tuple(found)
+
+    def _use(self, block: Block) -> Known:
+        return self.known[block.nodes[0]]
+
+    def _alike(self, one: Block, other: Block) -> bool:
+        """Whether they are of one kind, have values of one size, and differ in widths at most."""
+        if one.letter != other.letter:
+            return False
+        shapes = [self.graph.shape(block.nodes[-1])[1:] for block in (one, other)]
+        first, second = self._use(one), self._use(other)
+        same = first.kind.numbers([first.use], widths=False) == second.kind.numbers([second.use], widths=False)
+        return same and shapes[0] == shapes[1]
+
+    def _run(self, run: list[Block]) -> Block:
+        uses = [self._use(block) for block in run]
+        text = ", ".join([uses[0].kind.name, *uses[0].kind.numbers([use.use for use in uses])])
+        names = tuple([name for block in run for name in block.nodes])
+        return replace(run[-1], nodes=names, text=text, count=len(run))
+
+    # -- beside it ---------------------------------------------------------------------------------------------------
+
+    def insets(self) -> tuple[Inset, ...]:
+        return tuple([Inset(kind.letter, kind.title, kind.parts) for kind in self.kinds])
+
+    def legend(self) -> tuple[str, ...]:
+        used = {symbol for kind in self.kinds for symbol in kind.symbols.used}
+        return tuple([meaning for symbol, meaning in MEANINGS.items() if symbol in used])
+
+
+def _ends(series: Series) -> set[str]:
+    """The values at the ends of a series."""
+    found: set[str] = set()
+    work = [(series, INPUT)]
+    while work:
+        parts, value = work.pop()
+        for part in parts:
+            before, value = value, part.name if isinstance(part, Step) else part.merge
+        if value:
+            found.add(value)
+        elif isinstance(part, Parallel):
+            work += [(branch, before) for branch in part.branches]
+        elif isinstance(part, Tangle):
+            work += [(way.series, way.source) for way in part.ways if not way.target]
+    return found
+
+
+def _description(graph: Graph, parts: Parts) -> str:
+    """The figure in words, for those who hear it."""
+    blocks = sum(region.kind == "block" for region in graph.regions)
+    size = counted(len(graph.nodes), "operation") + (f" in {counted(blocks, 'block')}" if blocks else "")
+    said = [f"{graph.name}: {size}", f"input {shown(graph.input)}"]
+    for part in parts[:_SAID]:
+        inside = part.parts if isinstance(part, Band) else (part,)
+        texts = [_said(each) for each in inside[:_SAID] if isinstance(each, Block | Box)]
+        if texts:
+            said.append((f"{part.label}: " if isinstance(part, Band) else "") + ", ".join(texts))
+    said.append("output " + ", ".join(_outputs(graph).values()))
+    return "; ".join(said) + "."
+
+
+_SAID = 40
+"""How many parts a description names."""
+
+
+def _said(part: Block | Box) -> str:
+    times = f"{part.count} times " if isinstance(part, Block) and part.count > 1 else ""
+    return f"{times}{part.text}"

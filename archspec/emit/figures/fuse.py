@@ -1,0 +1,245 @@
+"""From a series to what is drawn: a layer with its norm and activation in one box, splits with their main way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from archspec.emit.figures.parts import Block, Box, Frame, Merge, Mesh, Part, Parts, Split
+from archspec.graph.graph import Graph, Node
+from archspec.graph.series_parallel import Parallel, Series, Step, Tangle
+from archspec.operations.shapes import show_shape
+
+_DEEPEST = 24
+"""How many splits lie in each other before the rest is drawn as a plain graph."""
+
+_LAYERS = ("conv", "linear")
+
+
+def shown(shape: tuple[int, ...]) -> str:
+    """A shape with multiplication signs."""
+    return show_shape(shape).replace("x", "\N{MULTIPLICATION SIGN}")
+
+
+@dataclass(frozen=True)
+class Fusing:
+    """How series become parts.
+
+    ``text`` gives the caption of a node. ``units`` are values of whole blocks and stages, drawn as one part each.
+    ``returned`` are values that the model returns: each ends a box. ``whole``: each operation has a box of its own,
+    with its name.
+    """
+
+    graph: Graph
+    text: Callable[[Node], str]
+    units: Mapping[str, Block | Box | Frame] = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
+    whole: bool = False
+
+    def parts(self, series: Series, *, depth: int = 0, begins: bool = True, normed: bool = False) -> Parts:
+        """The parts of a series.
+
+        ``begins``: nothing but the input of the drawing comes before it. ``normed``: a norm or an activation that
+        belongs to all of its branches does.
+        """
+        found: list[Part] = []
+        steps: list[Node] = []
+        for part in series:
+            if isinstance(part, Step):
+                if unit := self.units.get(part.name):
+                    found += self._steps(steps, begins and not found, normed and not found)
+                    found.append(unit)
+                    steps = []
+                else:
+                    steps.append(self.graph.by_name[part.name])
+                continue
+            own = self._steps(steps, begins and not found, normed and not found)
+            alone = bool(own) and isinstance(own[-1], Box) and own[-1].look in ("norm", "act")
+            found += own
+            found.append(self._split(part, depth, alone) if isinstance(part, Parallel) else self._mesh(part))
+            steps = []
+        found += self._steps(steps, begins and not found, normed and not found)
+        return tuple(found)
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def _steps(self, nodes: list[Node], begins: bool, normed: bool) -> Sequence[Part]:
+        if self.whole:
+            return [self._box([node], self.text(node), below=node.name.rpartition(".")[2]) for node in nodes]
+        return self._fused(nodes, normed or self._pre(nodes, begins=begins))
+
+    def _fused(self, nodes: Sequence[Node], first: bool) -> list[Box]:
+        """Boxes of layers, each with what is attached to it: what follows it, or what comes first where a norm does."""
+        found: list[Box] = []
+        waiting: list[Node] = []
+        for node in nodes:
+            operation = node.operation
+            if operation.look == "view":  # it is not drawn, and its value is that of what comes before it
+                if found and not waiting and self._open(found[-1]):
+                    found[-1] = replace(found[-1], nodes=(*found[-1].nodes, node.name), shape=shown(node.shape))
+                continue
+            if operation.attached:
+                if found and self._open(found[-1]) and found[-1].look in _LAYERS and not first and not waiting:
+                    found[-1] = self._after(found[-1], [node])
+                else:
+                    waiting.append(node)
+                continue
+            box = self._box([node], self.text(node))
+            if waiting and first and operation.look in _LAYERS and self.returned.isdisjoint([n.name for n in waiting]):
+                names = (*[each.name for each in waiting], node.name)
+                box = replace(box, nodes=names, above=", ".join(map(self.text, waiting)))
+            elif waiting:
+                found += self._left(found, waiting)
+            waiting = []
+            found.append(box)
+        if waiting:
+            if found and self._open(found[-1]) and found[-1].look in _LAYERS:
+                found[-1] = self._after(found[-1], waiting)
+            else:
+                found += self._left(found, waiting)
+        return found
+
+    def _open(self, box: Box) -> bool:
+        """Whether what follows a box may go into it."""
+        return box.nodes[-1] not in self.returned
+
+    def _left(self, found: list[Box], waiting: list[Node]) -> list[Box]:
+        """A box of their own for operations that no layer takes."""
+        box = self._box(waiting, ", ".join(map(self.text, waiting)))
+        looks = [node.operation.look for node in waiting]
+        return [replace(box, look="norm" if "norm" in looks else looks[0])]
+
+    def _after(self, box: Box, nodes: list[Node]) -> Box:
+        texts = [*filter(None, [box.below]), *map(self.text, nodes)]
+        names = (*box.nodes, *[node.name for node in nodes])
+        return replace(box, nodes=names, below=", ".join(texts), shape=shown(nodes[-1].shape))
+
+    @staticmethod
+    def _pre(nodes: Sequence[Node], *, begins: bool) -> bool:
+        """Whether norms and activations belong to the layer that follows them: whether a series begins with them."""
+        lead: list[Node] = []
+        for node in nodes:
+            if not node.operation.attached:
+                layer = node.operation.look in _LAYERS
+                looks = {each.operation.look for each in lead}
+                return layer and bool(looks & ({"norm", "act"} if begins else {"norm"}))
+            lead.append(node)
+        return False
+
+    def _box(self, nodes: Sequence[Node], text: str, *, below: str = "") -> Box:
+        names = tuple([node.name for node in nodes])
+        return Box(names, nodes[-1].operation.look, text, below=below, shape=shown(nodes[-1].shape))
+
+    # -- splits ------------------------------------------------------------------------------------------------------
+
+    def _split(self, part: Parallel, depth: int, normed: bool) -> Split | Mesh:
+        if depth >= _DEEPEST:
+            return self._mesh(part)
+        branches = [self.parts(branch, depth=depth + 1, begins=False, normed=normed) for branch in part.branches]
+        full = [index for index, branch in enumerate(branches) if branch]
+        weighted = frozenset([index for index in full if self._has_layer(part.branches[index])])
+        if not part.merge:
+            main = full[0] if len(full) == 1 else None
+            return Split(tuple(branches), None, main, weighted=weighted)
+        node = self.graph.by_name[part.merge]
+        each_reads = len(branches) == len(node.inputs)
+        gates = node.operation.gates(self.graph.input_shapes(node)) if each_reads else frozenset()
+        main = self._main(node, branches, full, gates)
+        for index in gates:
+            branches[index] = _colored(branches[index])
+        return Split(tuple(branches), self._merge(node), main, gates, weighted)
+
+    @staticmethod
+    def _main(node: Node, branches: list[Parts], full: list[int], gates: frozenset[int]) -> int | None:
+        if gates and len(gates) < len(branches):
+            return min(set(range(len(branches))) - gates)
+        if len(full) > (2 if node.operation.symbol else 1):
+            return None
+        return max(full, key=lambda index: (len(branches[index]), index), default=0)
+
+    def _has_layer(self, series: Series) -> bool:
+        return any(isinstance(part, Step) and self._weighs(part.name) for part in series)
+
+    def _weighs(self, name: str) -> bool:
+        node = self.graph.by_name[name]
+        return name in self.units or node.operation.weighted
+
+    def _merge(self, node: Node) -> Merge:
+        return Merge((node.name,), node.operation.symbol, self.text(node), shown(node.shape))
+
+    # -- plain graphs ------------------------------------------------------------------------------------------------
+
+    def _mesh(self, part: Parallel | Tangle) -> Mesh:
+        names = _names(part)
+        order = {node.name: position for position, node in enumerate(self.graph.nodes) if node.name in names}
+        members: list[Box | Merge] = []
+        place: dict[str, int] = {}
+        wires: list[tuple[int, int]] = []
+        reads = dict.fromkeys(order, 0)
+        for name in order:
+            for each in self.graph.by_name[name].inputs:
+                if each in reads:
+                    reads[each] += 1
+        for name in order:
+            node = self.graph.by_name[name]
+            unit = self.units.get(name)
+            if unit:
+                inputs: tuple[str, ...] = (self._source(name),)
+                own: Box | Merge = _as_box(unit)
+            else:
+                inputs = node.inputs
+                own = self._merge(node) if node.operation.arity == "many" else self._box([node], self.text(node))
+                before = members[place[inputs[0]]] if len(inputs) == 1 and inputs[0] in place else None
+                alone = reads.get(inputs[0]) == 1
+                joins = alone and node.operation.attached and not self.whole
+                if joins and isinstance(before, Box) and before.look in _LAYERS and before.nodes[-1] == inputs[0]:
+                    members[place[inputs[0]]] = self._after(before, [node])
+                    place[name] = place[inputs[0]]
+                    continue
+            wires += [(place.get(each, -1), len(members)) for each in inputs]
+            place[name] = len(members)
+            members.append(own)
+        inside = {source for source, _ in wires}
+        ends = tuple([index for index in range(len(members)) if index not in inside])
+        return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends)
+
+    def _source(self, name: str) -> str:
+        """What a block reads whose value has this name."""
+        return next(region.source for region in self.graph.regions if region.result == name)
+
+
+def _as_box(unit: Block | Box | Frame) -> Box:
+    if isinstance(unit, Box):
+        return unit
+    if isinstance(unit, Block):
+        return Box(unit.nodes, "block", f"{unit.letter}  {unit.text}", shape=unit.shape)
+    return Box((), "block", unit.label, shape=unit.shape)
+
+
+def _names(part: Parallel | Tangle) -> set[str]:
+    found: set[str] = set()
+    work: list[Step | Parallel | Tangle] = [part]
+    while work:
+        here = work.pop()
+        if isinstance(here, Step):
+            found.add(here.name)
+            continue
+        found |= {here.merge} - {""}
+        if isinstance(here, Parallel):
+            work += [each for branch in here.branches for each in branch]
+        else:
+            found |= {way.target for way in here.ways} - {""}
+            work += [each for way in here.ways for each in way.series]
+    return found
+
+
+def _colored(parts: Parts) -> Parts:
+    """The parts of a gate in its color."""
+    found: list[Part] = []
+    for part in parts:
+        if isinstance(part, Box):
+            part = replace(part, look="gate")
+        elif isinstance(part, Split):
+            part = replace(part, branches=tuple([_colored(branch) for branch in part.branches]))
+        found.append(part)
+    return tuple(found)

@@ -1,0 +1,165 @@
+"""Blocks of one kind: equal but for numbers. Each kind has a letter, under which its inside is drawn once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from archspec.emit.figures.captions import Symbols, plain, template
+from archspec.emit.figures.fuse import Fusing
+from archspec.emit.figures.parts import Arc, Box, Parts, Split
+from archspec.graph.graph import Graph, Node, Region
+from archspec.graph.series_parallel import series_parallel
+from archspec.operations.captions import Caption
+
+
+@dataclass(eq=False)
+class Kind:
+    """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each."""
+
+    graph: Graph
+    name: str
+    letter: str = ""
+    uses: list[Region] = field(default_factory=list)
+    captions: list[list[Caption]] = field(default_factory=list)
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """The symbols of the numbers that differ between its uses; complete once :attr:`parts` are known."""
+        shape, uses = self.graph.shape, self.uses
+        parameters = {name: numbers for name in uses[0].values if (numbers := self._numbers(name))}
+        widths = self._numbers("channels") or tuple([shape(use.result)[0] for use in uses])
+        return Symbols(widths, tuple([shape(use.source)[0] for use in uses]), parameters)
+
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        """The value of a parameter in each use; nothing where it is not always a positive whole number."""
+        values = [use.values.get(name, use.given.get(name)) for use in self.uses]
+        numbers = tuple([value for value in values if isinstance(value, int) and value > 0])
+        return numbers if len(numbers) == len(values) else ()
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Its inside."""
+        first = self.uses[0]
+        place = {node.name: n for n, node in enumerate(self.graph.nodes[first.first : first.last])}
+
+        def text(node: Node) -> str:
+            return self.symbols.text([captions[place[node.name]] for captions in self.captions])
+
+        return Fusing(self.graph, text).parts(series_parallel(self.graph, first))
+
+    @cached_property
+    def arc(self) -> Arc:
+        """The shortcut around it."""
+        for part in reversed(self.parts):
+            if not isinstance(part, Split) or part.gates or part.main is None or len(part.branches) < 2:
+                continue
+            if not all(part.branches):
+                return "identity"
+            return "projection" if len(part.weighted) == len(part.branches) else "identity"
+        return ""
+
+    @property
+    def only(self) -> Box | None:
+        """Its one box, where there is nothing else to draw inside."""
+        part = self.parts[0] if len(self.parts) == 1 else None
+        return part if isinstance(part, Box) else None
+
+    @property
+    def title(self) -> str:
+        """Its name and the symbols of what differs: ``bottleneck, C, /s``."""
+        _ = self.parts  # which asks for the symbols
+        used = self.symbols.used
+        signs = {"C": "C", "k": "k\N{MULTIPLICATION SIGN}k", "s": "/s"}
+        return ", ".join([self.name, *[sign for symbol, sign in signs.items() if symbol in used]])
+
+    def numbers(self, uses: Sequence[int], *, widths: bool = True) -> tuple[str, ...]:
+        """What the symbols of the title are in these uses of it, which follow each other."""
+        _ = self.parts
+        used, found = self.symbols.used, []
+        if widths and "C" in used:
+            ends = dict.fromkeys([str(used["C"][uses[0]]), str(used["C"][uses[-1]])])
+            found.append("\N{EN DASH}".join(ends))
+        if "k" in used:
+            found.append("\N{MULTIPLICATION SIGN}".join([str(used["k"][uses[0]])] * 2))
+        if "s" in used and used["s"][uses[0]] != 1:
+            found.append(f"/{used['s'][uses[0]]}")
+        return tuple(found)
+
+    def text_of_only(self, use: int) -> str:
+        """The text of its one box in a use."""
+        nodes = self.graph.nodes[self.uses[0].first : self.uses[0].last]
+        shown = [place for place, node in enumerate(nodes) if node.operation.look != "view"]
+        layers = [place for place in shown if not nodes[place].operation.attached]
+        return ", ".join([plain(self.captions[use][place]) for place in layers or shown])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The kind of one block, and which of its uses it is."""
+
+    kind: Kind
+    use: int
+
+
+def kinds(graph: Graph, blocks: Sequence[Region]) -> dict[str, Known]:
+    """The kind of each of these blocks, by the name of its first node; letters in order of appearance.
+
+    A block reads nothing from outside but its source.
+    """
+    finding = _Finding(graph)
+    found = {graph.nodes[block.first].name: finding.kind(block) for block in blocks}
+    named = [kind for kind in dict.fromkeys(known.kind for known in found.values()) if kind.only is None]
+    for number, kind in enumerate(named):
+        kind.letter = _letter(number)
+    return found
+
+
+def _letter(number: int) -> str:
+    """A to Z, then AA, AB and on."""
+    found = ""
+    while number >= 0:
+        found = chr(ord("A") + number % 26) + found
+        number = number // 26 - 1
+    return found
+
+
+class _Finding:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.exact: dict[Hashable, Known] = {}
+        self.kinds: dict[Hashable, Kind] = {}
+        self.operations: dict[int, int] = {}
+        """Numbers of equal operations by identity, because copies of a block share them."""
+        self.equal: dict[Hashable, int] = {}
+
+    def kind(self, block: Region) -> Known:
+        wiring = self._wiring(block)
+        shape = self.graph.shape(block.source)
+        key = (block.name, shape, wiring)
+        known = self.exact.get(key)
+        if known is None:
+            nodes = self.graph.nodes[block.first : block.last]
+            captions = [node.operation.caption(self.graph.input_shapes(node)) for node in nodes]
+            rough = (block.name, len(shape), tuple(map(template, captions)), tuple([read for _, read in wiring]))
+            kind = self.kinds.get(rough)
+            if kind is None:
+                kind = self.kinds[rough] = Kind(self.graph, block.name)
+            known = self.exact[key] = Known(kind, len(kind.uses))
+            kind.uses.append(block)
+            kind.captions.append(captions)
+        return known
+
+    def _wiring(self, block: Region) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Each node's operation, and what it reads by position."""
+        place = {block.source: -1}
+        found: list[tuple[int, tuple[int, ...]]] = []
+        numbers = self.operations
+        for position, node in enumerate(self.graph.nodes[block.first : block.last]):
+            number = numbers.get(id(node.operation))
+            if number is None:
+                number = numbers[id(node.operation)] = self.equal.setdefault(node.operation, len(self.equal))
+            found.append((number, tuple([place[name] for name in node.inputs])))
+            place[node.name] = position
+        return tuple(found)

@@ -1,0 +1,139 @@
+"""What a figure draws, before anything has a place: boxes, splits, runs of blocks, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Arc = Literal["", "identity", "projection"]
+"""The shortcut beside a block: thin where it is the value itself, thick where it has weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One or several operations. ``above`` is what comes before the layer of ``text``, ``below`` what follows it.
+
+    ``look`` colors it: the look of its operation, or ``gate``, ``stage``. ``shape`` is that of its value.
+    """
+
+    nodes: tuple[str, ...]
+    look: str
+    text: str
+    above: str = ""
+    below: str = ""
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``count`` blocks in a row, of the kind with this letter, whose inside is drawn elsewhere."""
+
+    nodes: tuple[str, ...]
+    letter: str
+    text: str
+    count: int
+    arc: Arc
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Where the ways of a split meet: ``sign`` in a circle, or ``text`` in a bar."""
+
+    nodes: tuple[str, ...]
+    sign: str
+    text: str
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Ways beside each other. ``main`` is the one that goes straight on; None where all of them stand side by side.
+
+    An empty branch is the value itself. ``gates`` are the branches that scale another. ``merge`` is None where the ways
+    end with what is around them.
+    """
+
+    branches: tuple[Parts, ...]
+    merge: Merge | None
+    main: int | None
+    gates: frozenset[int] = frozenset()
+    weighted: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """A plain graph: members in topological order, and wires between them by position; -1 is what enters.
+
+    ``ends`` are the members whose values go on.
+    """
+
+    members: tuple[Box | Merge, ...]
+    wires: tuple[tuple[int, int], ...]
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A block whose inside is drawn where it stands."""
+
+    label: str
+    parts: Parts
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stage, around the parts of it."""
+
+    label: str
+    parts: Parts
+
+
+Part = Box | Block | Split | Mesh | Frame | Band
+Parts = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inset:
+    """The inside of the blocks of one kind."""
+
+    letter: str
+    title: str
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that a figure says.
+
+    ``outputs`` are the values at its ends that the model returns, ``tags`` those that are read further; each with what
+    is written there.
+    """
+
+    title: str
+    summary: str
+    description: str
+    input: str
+    parts: Parts
+    outputs: Mapping[str, str]
+    tags: Mapping[str, str]
+    insets: tuple[Inset, ...]
+    legend: tuple[str, ...]
+
+
+def boxes(parts: Parts) -> Iterator[Box | Block | Merge]:
+    """Everything with a text of its own, in order."""
+    work = list(reversed(parts))
+    while work:
+        part: Part | Merge = work.pop()
+        if isinstance(part, Split):
+            work += [part.merge] if part.merge else []  # type: ignore[list-item]
+            work += [each for branch in reversed(part.branches) for each in reversed(branch)]
+        elif isinstance(part, Frame | Band):
+            work += reversed(part.parts)
+        elif isinstance(part, Mesh):
+            yield from part.members
+        else:
+            yield part

@@ -1,0 +1,175 @@
+"""The whole figure: title, spine, the insides of blocks beside it, and the legend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from archspec.emit.figures.columns import Columns, Row, rows
+from archspec.emit.figures.metrics import shorten, text_width, wrapped
+from archspec.emit.figures.parts import Inset, Picture
+from archspec.emit.figures.place import SIZE, SMALL, End
+from archspec.emit.figures.rows import place
+from archspec.emit.figures.shapes import Canvas, Label, Line, Rect
+
+MARGIN = 24
+HIGHEST = 1200
+"""The height of a figure, unless one part of it is higher."""
+_RATIO = 1.5
+"""Of width to height, where a spine has so many columns that it would be wider."""
+_LEGEND = 40
+_PADDING = 12
+_TITLE = 26
+_BETWEEN = 14
+_NARROW = 0.7
+"""A panel is as wide as the others in its column, unless it needs less than this share of that."""
+_LEAST = 440
+"""How high columns of insets may be beside a low spine."""
+
+_STYLES = {"projection": "shortcut with weights", "gate": "gate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A figure with a place for everything."""
+
+    width: float
+    height: float
+    canvas: Canvas
+
+
+@dataclass(slots=True)
+class _Panel:
+    """An inset and the size of its frame."""
+
+    inset: Inset
+    inside: Columns
+    width: float
+    height: float
+
+
+def sheet(picture: Picture) -> Sheet:
+    """The figure laid out."""
+    drawn = _Sheet(picture)
+    drawn.draw()
+    return Sheet(round(drawn.right + MARGIN), round(drawn.bottom + MARGIN), drawn.canvas)
+
+
+class _Sheet:
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.canvas = Canvas()
+        self.right = self.bottom = 0.0
+
+    def draw(self) -> None:
+        picture = self.picture
+        title, summary = wrapped(picture.title, 700, 17)[:3], wrapped(picture.summary, 560, 10)[:4]
+        y = float(MARGIN)
+        for line in title:
+            self._text(Label(MARGIN, y + 14, line, 17, "ink", "start", bold=True))
+            y += 22
+        for line in summary:
+            self._text(Label(MARGIN, y + 9, line, 10, "dim", "start"))
+            y += 14
+        top = y + 14
+        room = HIGHEST - top - MARGIN - _LEGEND
+        right = self._spine(top, room)
+        self._insets(right + MARGIN, top, room)
+        self._legend()
+
+    def _text(self, label: Label) -> None:
+        self.canvas.labels.append(label)
+        _, _, right, bottom = label.extent
+        self._reach(right, bottom)
+
+    def _reach(self, right: float, bottom: float) -> None:
+        self.right, self.bottom = max(self.right, right), max(self.bottom, bottom)
+
+    # -- the spine ---------------------------------------------------------------------------------------------------
+
+    def _spine(self, top: float, room: float) -> float:
+        """Draw it, and return how far it reaches to the right."""
+        picture = self.picture
+        spine = Columns(*rows(picture.parts, picture.input, picture.tags), most=room - 40, ratio=_RATIO)
+        half = text_width(picture.input, SMALL) / 2
+        x = MARGIN + max(0.0, half - spine.axis)
+        axis = round(x + spine.axis)
+        self._text(Label(axis, top + 8, picture.input, SMALL, "dim"))
+        ends = spine.draw(self.canvas, axis - spine.axis, End(((axis, top + 14),), "flow"))
+        self._reach(x + spine.width, top + 14 + spine.height)
+        self._outputs(ends)
+        return max(x + spine.width, axis + half)
+
+    def _outputs(self, ends: list[End]) -> None:
+        """An arrow to each output, and its name below."""
+        outputs = dict(self.picture.outputs)
+        named = [outputs.pop(end.value, None) for end in ends]
+        rest = list(outputs.values())[::-1]
+        texts = [shorten(name or (rest.pop() if rest else ""), 160, SMALL) for name in named]
+        low = max([each.y for each in ends]) + 16
+        labels = [Label(end.x, low + 11, text, SMALL, "dim") for end, text in zip(ends, texts, strict=True)]
+        pairs = sorted(zip(ends, labels, strict=True), key=lambda pair: pair[0].x)
+        extents = [label.extent for _, label in pairs]
+        if any(one[2] + 6 > other[0] for one, other in pairwise(extents)):
+            # Names begin at their arrows, those further to the left lie lower: no arrow crosses a name.
+            last = len(pairs) - 1
+            begins = [label._replace(x=label.x - 4, y=label.y + 14 * (last - i)) for i, (_, label) in enumerate(pairs)]
+            pairs = [(end, label._replace(anchor="start")) for (end, _), label in zip(pairs, begins, strict=True)]
+        for end, label in pairs:
+            self.canvas.line([*end.points, (end.x, label.y - 11)], end.style)
+            self._text(label._replace(x=label.x + max(0.0, MARGIN - label.extent[0])))
+
+    # -- the insides of blocks ---------------------------------------------------------------------------------------
+
+    def _insets(self, x: float, top: float, room: float) -> None:
+        panels = [_panel(inset, room) for inset in self.picture.insets]
+        most = min(room, max([self.bottom - top, _LEAST, *[panel.height for panel in panels]]))
+        stacks: list[list[_Panel]] = []
+        filled = 0.0
+        for panel in panels:
+            if not stacks or filled + panel.height > most:
+                stacks.append([])
+                filled = 0.0
+            stacks[-1].append(panel)
+            filled += panel.height + _BETWEEN
+        for stack in stacks:
+            width = max(panel.width for panel in stack)
+            y = top
+            for panel in stack:
+                self._panel(panel, x, y, width if panel.width > _NARROW * width else panel.width)
+                y += panel.height + _BETWEEN
+            x += width + _BETWEEN
+
+    def _panel(self, panel: _Panel, x: float, y: float, width: float) -> None:
+        self.canvas.behind.append(Rect(x, y, width, panel.height, "inset", 8))
+        self._reach(x + width, y + panel.height)
+        self._text(Label(x + _PADDING, y + 18, panel.inset.letter, 12, "accent", "start", bold=True))
+        after = x + _PADDING + text_width(panel.inset.letter, 12, bold=True) + 8
+        self._text(Label(after, y + 18, shorten(panel.inset.title, 320, SIZE), SIZE, "ink", "start"))
+        left = round(x + (width - panel.inside.width) / 2)
+        start = End(((left + panel.inside.axis, y + _TITLE),), "flow")
+        for end in panel.inside.draw(self.canvas, left, start):
+            self.canvas.line([*end.points, (end.x, y + panel.height - 6)], end.style)
+
+    # -- the legend --------------------------------------------------------------------------------------------------
+
+    def _legend(self) -> None:
+        styles = {line.style for line in self.canvas.lines}
+        entries = [(style, meaning) for style, meaning in _STYLES.items() if style in styles and self.picture.insets]
+        entries += [("", meaning) for meaning in self.picture.legend]
+        x, y = float(MARGIN), self.bottom + 22
+        for style, meaning in entries:
+            width = text_width(meaning, SMALL) + (26 if style else 0)
+            if x > MARGIN and x + width > self.right:
+                x, y = float(MARGIN), y + 14
+            if style:
+                self.canvas.lines.append(Line(((x, y - 3), (x + 20, y - 3)), style, arrow=False))
+            self._text(Label(x + (26 if style else 0), y, meaning, SMALL, "dim", "start"))
+            x += width + 18
+
+
+def _panel(inset: Inset, room: float) -> _Panel:
+    inside = Columns([Row(place(part)) for part in inset.parts], [], most=room - _TITLE - 40)
+    title = text_width(inset.letter, 12, bold=True) + 8 + text_width(shorten(inset.title, 320, SIZE), SIZE)
+    width = max(inside.width, title, 90) + 2 * _PADDING
+    return _Panel(inset, inside, round(width), _TITLE + inside.height + 22)

@@ -1,0 +1,169 @@
+"""A figure as SVG: plain attributes for light, and a style sheet that a viewer in dark mode applies over them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import NamedTuple
+
+from archspec.emit.figures.metrics import FONT
+from archspec.emit.figures.shapes import Disc, Label, Line, Point, Rect
+from archspec.emit.figures.sheet import Sheet
+
+
+class Colors(NamedTuple):
+    """Of areas and of their outlines, or of lines, in light and in dark mode."""
+
+    fill: str
+    stroke: str
+    dark_fill: str
+    dark_stroke: str
+
+
+AREAS = {
+    "conv": Colors("#dbe9fb", "#2f6db5", "#1d3557", "#6ea6e8"),
+    "linear": Colors("#eadcf8", "#7a45b0", "#3b2456", "#b78be0"),
+    "pool": Colors("#dff2e1", "#3c8a4a", "#1d3d26", "#72bd80"),
+    "norm": Colors("#fdf0d2", "#b7871b", "#46391a", "#d9ad4d"),
+    "act": Colors("#fdf0d2", "#b7871b", "#46391a", "#d9ad4d"),
+    "gate": Colors("#fbe3e0", "#b0493f", "#4a2521", "#e08a80"),
+    "regularization": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
+    "merge": Colors("#ffffff", "#444444", "#16181d", "#c7cad1"),
+    "other": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
+    "view": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
+    "block": Colors("#eef4fc", "#2f6db5", "#1b2737", "#6ea6e8"),
+    "stage": Colors("#eef4fc", "#2f6db5", "#1b2737", "#6ea6e8"),
+    "card": Colors("#eef4fc", "#9db8da", "#1b2737", "#43628a"),
+    "band": Colors("#fafafa", "#c8c8c8", "#14171c", "#43474f"),
+    "frame": Colors("none", "#b0c4de", "none", "#43628a"),
+    "inset": Colors("none", "#c8c8c8", "none", "#43474f"),
+    "page": Colors("#ffffff", "none", "#0f1115", "none"),
+}
+_DASHED = ("band",)
+_LINES = {
+    "flow": ("#444444", "#c7cad1", 1.2),
+    "projection": ("#2f6db5", "#6ea6e8", 2.4),
+    "gate": ("#b0493f", "#e08a80", 1.2),
+}
+_TEXTS = {
+    "ink": ("#1a1a1a", "#e8e8e8"),
+    "note": ("#7a5a0e", "#e0bd6a"),
+    "dim": ("#5f5f5f", "#a9adb5"),
+    "accent": ("#2f6db5", "#82b1ec"),
+}
+_CORNER = 6
+_HEAD = 6.5
+# XML 1.0 has no way to write these.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def svg(sheet: Sheet, title: str, description: str) -> str:
+    """The text of the file."""
+    width, height = round(sheet.width), round(sheet.height)
+    canvas = sheet.canvas
+    body = [
+        *[_rect(rect) for rect in sorted(canvas.behind, key=lambda rect: rect.style == "frame")],  # on a band
+        *[part for line in canvas.lines for part in _line(line)],
+        *[_rect(shape) if isinstance(shape, Rect) else _disc(shape) for shape in canvas.front],
+        *[_label(label) for label in canvas.labels],
+    ]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'class="archspec-figure" font-family="{FONT}" role="img" aria-label="{_text(title)}">',
+            f"<title>{_text(title)}</title>",
+            f"<desc>{_text(description)}</desc>",
+            f"<style>@media (prefers-color-scheme: dark) {{{_dark()}}}</style>",
+            _rect(Rect(0, 0, width, height, "page", 0)),
+            *body,
+            "</svg>\n",
+        ]
+    )
+
+
+def _dark() -> str:
+    """The rules of the style sheet; they hold inside figures only, because a page may have several."""
+    rules = [
+        *[(name, f"fill:{c.dark_fill};stroke:{c.dark_stroke}") for name, c in AREAS.items()],
+        *[(name, f"stroke:{dark}") for name, (_, dark, _) in _LINES.items()],
+        *[(f"{name}-head", f"fill:{dark}") for name, (_, dark, _) in _LINES.items()],
+        *[(name, f"fill:{dark}") for name, (_, dark) in _TEXTS.items()],
+    ]
+    return "".join(f".archspec-figure .a-{name}{{{rule}}}" for name, rule in rules)
+
+
+def _text(text: str) -> str:
+    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def _n(value: float) -> str:
+    """A number with at most one decimal."""
+    rounded = round(value, 1)
+    return str(int(rounded)) if rounded == int(rounded) else str(rounded)
+
+
+def _rect(rect: Rect) -> str:
+    colors = AREAS[rect.style]
+    dash = ' stroke-dasharray="3 3"' if rect.style in _DASHED else ""
+    return (
+        f'<rect class="a-{rect.style}" x="{_n(rect.x)}" y="{_n(rect.y)}" width="{_n(rect.width)}" '
+        f'height="{_n(rect.height)}" rx="{_n(rect.radius)}" fill="{colors.fill}" stroke="{colors.stroke}"{dash}/>'
+    )
+
+
+def _disc(disc: Disc) -> str:
+    colors = AREAS["merge"]
+    return (
+        f'<circle class="a-merge" cx="{_n(disc.x)}" cy="{_n(disc.y)}" r="{_n(disc.radius)}" '
+        f'fill="{colors.fill}" stroke="{colors.stroke}"/>'
+    )
+
+
+def _label(label: Label) -> str:
+    weight = ' font-weight="700"' if label.bold else ""
+    anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
+    return (
+        f'<text class="a-{label.style}" x="{_n(label.x)}" y="{_n(label.y)}" font-size="{_n(label.size)}"{anchor}'
+        f'{weight} fill="{_TEXTS[label.style][0]}">{_text(label.text)}</text>'
+    )
+
+
+def _line(line: Line) -> Iterable[str]:
+    color, _, width = _LINES[line.style]
+    points = line.points
+    if line.arrow:
+        yield _head(points[-2], points[-1], line.style, width)
+        points = (*points[:-1], _before(points[-1], points[-2], _HEAD - 1))
+    yield (
+        f'<path class="a-{line.style}" d="{_path(points)}" fill="none" stroke="{color}" stroke-width="{_n(width)}"/>'
+    )
+
+
+def _path(points: tuple[Point, ...]) -> str:
+    """Straight pieces, with round corners between them."""
+    found = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
+        radius = min(_CORNER, math.dist(before, here) / 2, math.dist(here, after) / 2)
+        a, b = _before(here, before, radius), _before(here, after, radius)
+        found.append(f"L{_n(a[0])} {_n(a[1])}Q{_n(here[0])} {_n(here[1])} {_n(b[0])} {_n(b[1])}")
+    found.append(f"L{_n(points[-1][0])} {_n(points[-1][1])}")
+    return "".join(found)
+
+
+def _before(point: Point, other: Point, distance: float) -> Point:
+    """The point at this distance from ``point`` on the way to ``other``."""
+    length = math.dist(point, other) or 1
+    share = distance / length
+    return (point[0] + (other[0] - point[0]) * share, point[1] + (other[1] - point[1]) * share)
+
+
+def _head(source: Point, tip: Point, style: str, width: float) -> str:
+    half = 2.6 + width / 2
+    base = _before(tip, source, _HEAD)
+    length = math.dist(source, tip) or 1
+    across = ((tip[1] - source[1]) / length * half, (source[0] - tip[0]) / length * half)
+    corners = [tip, (base[0] + across[0], base[1] + across[1]), (base[0] - across[0], base[1] - across[1])]
+    d = "L".join(f"{_n(x)} {_n(y)}" for x, y in corners)
+    return f'<path class="a-{style}-head" d="M{d}Z" fill="{_LINES[style][0]}"/>'

@@ -1,0 +1,56 @@
+"""Which regions of a graph can be drawn as one part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archspec.graph.graph import Graph, Region
+from archspec.graph.series_parallel import Reads
+
+
+def outermost(regions: Sequence[Region]) -> list[Region]:
+    """The regions that lie in no other of them, in order of their nodes."""
+    found: list[Region] = []
+    for region in sorted(regions, key=lambda each: (each.first, -each.last)):
+        if region.first < region.last and (not found or region.first >= found[-1].last):
+            found.append(region)
+    return found
+
+
+def closed(graph: Graph, regions: Sequence[Region]) -> list[Region]:
+    """The regions of which nobody outside reads anything but the result. Each reads one value from outside itself."""
+    units = list(regions)
+    while True:
+        hidden: dict[str, int] = {}
+        for unit in units:
+            names = [node.name for node in graph.nodes[unit.first : unit.last]]
+            hidden.update(dict.fromkeys(names, unit.first))
+        for unit in units:
+            hidden.pop(unit.result, None)
+        opened = {hidden[name] for inputs in contracted(graph, units).values() for name in inputs if name in hidden}
+        if not opened:
+            return units
+        units = [unit for unit in units if unit.first not in opened]
+
+
+def contracted(graph: Graph, units: Sequence[Region]) -> Reads:
+    """What each value reads, where a region is its result alone."""
+    nodes = graph.nodes
+    reads: dict[str, tuple[str, ...]] = {}
+    position = 0
+    for unit in units:
+        reads.update([(node.name, node.inputs) for node in nodes[position : unit.first]])
+        reads[unit.result] = (unit.source,)
+        position = unit.last
+    reads.update([(node.name, node.inputs) for node in nodes[position:]])
+    return reads
+
+
+def reads_one(graph: Graph, region: Region) -> bool:
+    """Whether its nodes read nothing but its source and each other, and give its result."""
+    inside = {region.source}
+    for node in graph.nodes[region.first : region.last]:
+        if not inside.issuperset(node.inputs):
+            return False
+        inside.add(node.name)
+    return region.result in inside and region.result != region.source
