@@ -8,13 +8,17 @@ from typing import Any
 
 from archspec.graph.alignment import SOURCE, Group
 from archspec.graph.class_names import ClassNames
+from archspec.graph.columns import ABSENT, Column, Known, Role, role_of
 from archspec.graph.conditions import condition
 from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter, Use
-from archspec.graph.fitting import ABSENT, Column, Fitting, Known, role_of
+from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Class, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
 from archspec.graph.nesting import Call, Module, nest
 from archspec.graph.skeletons import Grouping, is_activation, plain
+
+WIDTHS = ("channels", "out_channels")
+"""The widths that the stage table gives, or that a shortcut is given."""
 
 
 class Abstraction:
@@ -22,18 +26,23 @@ class Abstraction:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.blocks = sum(region.kind == "block" for region in graph.regions)
         plan = nest(graph, fine=True)
         self.regions: dict[str, Region | None] = {}
         self._enter(plan, None)
         grouping = Grouping(graph, plan)
         self.groups = grouping.group_of
         self.made: dict[int, Definition] = {}
+        self.roles: dict[tuple[int, str], Role | None] = {}
+        """What the parameters of each definition are for."""
         self.number: dict[str, int] = {}
         """Of each module, which use of its definition it is."""
         self.class_names = ClassNames({call.torch.target for call in _calls(plan) if call.torch.kind == "module"})
         for group in grouping.groups:
             self.number.update({module.path: number for number, (module, _) in enumerate(group.uses)})
-            self.made[id(group)] = _Definer(self, group).definition()
+            definer = _Definer(self, group)
+            made = self.made[id(group)] = definer.definition()
+            self.roles.update({(id(made), known.name): known.role for known in definer.fitting.known})
         self.model = self.made[id(grouping.group_of[""])]
 
     def _enter(self, module: Module, around: Region | None) -> None:
@@ -60,9 +69,9 @@ class _Definer:
         self.whole, self.graph, self.group = whole, whole.graph, group
         self.modules = [module for module, _ in group.uses]
         self.members = group.members()
-        self.paths = {number: slot.path for number, slot in enumerate(group.slots)} | {SOURCE: ""}
+        self.paths = {number: part.path for number, part in enumerate(group.parts)} | {SOURCE: ""}
         if group.like.numbered:
-            self.paths.update({number: str(number) for number in range(len(group.slots))})
+            self.paths.update({number: str(number) for number in range(len(group.parts))})
         given, let = self._named()
         source = tuple([self.graph.shape(module.inputs[0])[0] for module in self.modules])
         flat = all(len(self.graph.shape(module.inputs[0])) == 1 for module in self.modules)
@@ -83,31 +92,30 @@ class _Definer:
             return {}, {}
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
-        for name in (*first.values, *first.given):
+        for name in sorted((*first.values, *first.given), key=lambda each: each not in WIDTHS):
             column = tuple([{**each.given, **each.values}[name] for each in regions if each])
-            into = given if name in first.values or role_of(name) or name == "channels" else let
+            into = given if name in first.values or name in (*WIDTHS, "stride", "dilation") else let
             into[name] = column
         return given, let
 
     def definition(self) -> Definition:
         group, fitting = self.group, self.fitting
-        made, read = [], []
-        for number in range(len(group.slots)):
-            before = len(fitting.known)
-            made.append(self._what(number))
-            read.append((names_in_what(made[-1]), before))
+        presence = [tuple([member is not None for member in members]) for members in self.members]
+        made: dict[int, Leaf | Use] = {}
+        for number in sorted(range(len(group.parts)), key=lambda each: not all(presence[each])):
+            made[number] = self._what(number)  # those that are always there first: they tell the parameters best
         fitting.fill()
+        read = {number: names_in_what(what) for number, what in made.items()}
         parts = []
-        for number, (slot, what) in enumerate(zip(group.slots, made, strict=True)):
-            present = tuple([member is not None for member in self.members[number]])
-            inputs = slot.inputs
-            when = None
-            if not all(present):
-                own = read[number][0].difference(*[names for place, (names, _) in enumerate(read) if place != number])
-                when = condition(present, fitting, own, self._flag(number))
+        for number, part in enumerate(group.parts):
+            what, inputs, when = made[number], part.inputs, None
+            if not all(presence[number]):
+                own = read[number].difference(*[names for other, names in read.items() if other != number])
+                beside, name = self._beside(number), self._flag(number)
+                when = condition(presence[number], fitting, own, beside=beside, name=name)
             if isinstance(what, Leaf):
                 what, inputs = self._in_place(what, inputs)
-            instead = "" if slot.instead is None else self.paths[slot.instead]
+            instead = "" if part.instead is None else self.paths[part.instead]
             paths = tuple([self.paths[each] for each in inputs])
             parts.append(DefinedPart(self.paths[number], paths, what, when, instead))
         module = self.modules[0]
@@ -119,17 +127,17 @@ class _Definer:
         if module.outputs is not None:
             results = {each.result: path for each, path in zip(module.members, self.paths.values(), strict=False)}
             outputs = {label: results.get(value, "") for label, value in module.outputs.items()}
-        there = [[member for member in members if member is not None] for members in self.members]
         return Definition(
             group.like.kind,
             names.pop() if len(names) == 1 else "",
-            self.whole.class_names.of(self.modules, there),
+            self.whole.class_names.of(self.modules, [part.what for part in parts]),
             self._parameters(),
             tuple(parts),
             self.paths[group.result],
             tuple(self.modules),
             outputs,
             group.like.numbered and any(part.when is not None for part in parts),
+            self.whole.blocks,
         )
 
     def _parameters(self) -> tuple[Parameter, ...]:
@@ -138,6 +146,13 @@ class _Definer:
         used.sort(key=lambda each: (each.name not in ("in_channels", "in_features"), not each.given))
         return tuple([Parameter(each.name, each.column) for each in used])
 
+    def _beside(self, number: int) -> bool:
+        """Whether a part is a shortcut or a merge."""
+        member = next(member for member in self.members[number] if member is not None)
+        if isinstance(member, Module):
+            return bool(member.region and member.region.kind == "shortcut")
+        return len(member.inputs) > 1
+
     def _flag(self, number: int) -> str:
         """The name of a parameter that says whether a part is there."""
         member = next(member for member in self.members[number] if member is not None)
@@ -145,6 +160,7 @@ class _Definer:
             name = member.region.name if member.region and member.region.kind != "layer" else member.path
         else:
             name = member.path if self.group.like.kind == "block" else member.node.operation.name
+            name = "activation" if is_activation(member) else name
         last = name.rpartition(".")[2]
         return last if last.isidentifier() else "extra"
 
@@ -158,7 +174,8 @@ class _Definer:
             arguments: dict[str, Expression] = {}
             for parameter in definition.parameters:
                 column = tuple([ABSENT if place is None else parameter.values[place] for place in places])
-                arguments[parameter.name] = self.fitting.fit(column, parameter.name, path)
+                role = self.whole.roles.get((id(definition), parameter.name))
+                arguments[parameter.name] = self.fitting.fit(column, parameter.name, path, role)
             return Use(definition, arguments)
         calls = [member if isinstance(member, Call) else None for member in members]
         return self._leaf(calls, first, path)

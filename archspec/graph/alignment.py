@@ -16,6 +16,8 @@ SOURCE = -1
 """The number of the value that a module reads."""
 MOST_GROUPS = 40
 """Groups of one family are compared in pairs only if there are at most so many."""
+MOST_OTHERS = 4
+"""So many parts of one definition may differ even if fewer are common."""
 MOST_PARTS = 200
 """The most parts of a group that is compared with another."""
 
@@ -59,7 +61,7 @@ class Group:
     the network.
     """
 
-    slots: list[AlignedPart]
+    parts: list[AlignedPart]
     result: int
     variants: dict[Skeleton, tuple[int, ...]]
     uses: list[tuple[Module, Skeleton]] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Group:
 
     def members(self) -> list[list[Call | Module | None]]:
         """For each slot, the member that each use has there."""
-        found: list[list[Call | Module | None]] = [[None] * len(self.uses) for _ in self.slots]
+        found: list[list[Call | Module | None]] = [[None] * len(self.uses) for _ in self.parts]
         for number, (module, skeleton) in enumerate(self.uses):
             for slot, member in zip(self.variants[skeleton], module.members, strict=True):
                 found[slot][number] = member
@@ -85,7 +87,7 @@ def merged(groups: list[Group], anywhere: bool) -> list[Group]:
     """
     found: list[Group] = []
     for group in groups:
-        near = found if len(groups) <= MOST_GROUPS and len(group.slots) <= MOST_PARTS else []
+        near = found if len(groups) <= MOST_GROUPS and len(group.parts) <= MOST_PARTS else []
         for place, other in enumerate(near):
             one = _merge(other, group, anywhere)
             if one:
@@ -104,27 +106,33 @@ def _merge(first: Group, second: Group, anywhere: bool) -> Group | None:
     """Both as one, or None where their common parts are few or not wired in the same way."""
     if (first.like.kind, first.like.numbered) != (second.like.kind, second.like.numbered):
         return None
-    if len(first.slots) > MOST_PARTS:
+    if len(first.parts) > MOST_PARTS:
         return None
-    pairs = _common(first, second)
-    extra = len(first.slots) + len(second.slots) - 2 * len(pairs)
-    contained = len(pairs) == min(len(first.slots), len(second.slots))
+    pairs = _common(first, second, anywhere)
+    extra = len(first.parts) + len(second.parts) - 2 * len(pairs)
+    contained = len(pairs) == min(len(first.parts), len(second.parts))
     if anywhere:
-        enough = contained and (extra <= 1 or _names(first) == _names(second))
+        enough = bool(pairs) and contained and (extra <= 1 or _names(first) == _names(second))
     else:
-        enough = contained or extra <= len(pairs)
-    return _Joining(first, second, pairs).joined() if pairs and enough else None
+        enough = contained or extra <= max(len(pairs), MOST_OTHERS)
+    return _Joining(first, second, pairs).joined() if enough else None
 
 
-def _common(first: Group, second: Group) -> list[tuple[int, int]]:
-    """The longest common subsequence of two groups' parts; parts that are written at one place count double."""
-    a, b = first.slots, second.slots
+def _common(first: Group, second: Group, anywhere: bool) -> list[tuple[int, int]]:
+    """The longest common subsequence of two groups' parts.
+
+    The parts of a pair have one path. Numbers shift, so that those of a sequence in one definition are written by one
+    step instead.
+    """
+    a, b = first.parts, second.parts
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
 
     def weight(i: int, j: int) -> int:
-        if a[i].label != b[j].label or not (first.like.numbered or a[i].path == b[j].path):
+        if a[i].label != b[j].label:
             return 0
-        return 2 if a[i].written is not None and a[i].written == b[j].written else 1
+        if not first.like.numbered:
+            return int(a[i].path == b[j].path)
+        return int(anywhere or None in (a[i].written, b[j].written) or a[i].written == b[j].written)
 
     for i in range(len(a)):
         for j in range(len(b)):
@@ -152,9 +160,9 @@ class _Joining:
         self.of_first, self.of_second = {SOURCE: SOURCE}, {SOURCE: SOURCE}
         self.order: list[tuple[int | None, int | None]] = []
         i = j = 0
-        for a, b in [*pairs, (len(first.slots), len(second.slots))]:
+        for a, b in [*pairs, (len(first.parts), len(second.parts))]:
             self.order += [(each, None) for each in range(i, a)] + [(None, each) for each in range(j, b)]
-            if a < len(first.slots):
+            if a < len(first.parts):
                 self.order.append((a, b))
             i, j = a + 1, b + 1
         for number, (one, other) in enumerate(self.order):
@@ -162,12 +170,12 @@ class _Joining:
                 self.of_first[one] = number
             if other is not None:
                 self.of_second[other] = number
-        self.slots: list[AlignedPart] = []
+        self.parts: list[AlignedPart] = []
 
     def joined(self) -> Group | None:
         for one, other in self.order:
-            a = self._moved(self.first.slots[one], self.of_first) if one is not None else None
-            b = self._moved(self.second.slots[other], self.of_second) if other is not None else None
+            a = self._moved(self.first.parts[one], self.of_first) if one is not None else None
+            b = self._moved(self.second.parts[other], self.of_second) if other is not None else None
             if a and b:
                 if len(a.inputs) != len(b.inputs):
                     return None
@@ -178,15 +186,17 @@ class _Joining:
                 a.instead = b.instead if a.instead is None else a.instead
             slot = a or b
             assert slot
-            self.slots.append(slot)
+            self.parts.append(slot)
         result = self._agreed(self.of_first[self.first.result], self.of_second[self.second.result])
         if result is None:
+            return None
+        if not self.first.like.numbered and len({part.path for part in self.parts}) < len(self.parts):
             return None
         variants = {key: tuple([self.of_first[each] for each in places]) for key, places in self.first.variants.items()}
         for key, places in self.second.variants.items():
             variants[key] = tuple([self.of_second[each] for each in places])
-        group = Group(self.slots, result, variants, self.first.uses + self.second.uses)
-        for slot in group.slots:
+        group = Group(self.parts, result, variants, self.first.uses + self.second.uses)
+        for slot in group.parts:
             if slot.instead is None and len(slot.inputs) == 1:
                 slot.instead = slot.inputs[0]
         return group if all(_gives(group, key) for key in variants) else None
@@ -208,7 +218,7 @@ class _Joining:
             return start == end
         if self.order[start][side] is not None:
             return False
-        slot = self.slots[start]
+        slot = self.parts[start]
         if slot.instead is not None:
             return self._leads(slot.instead, end, side)
         for each in dict.fromkeys(slot.inputs):
@@ -226,11 +236,11 @@ def _gives(group: Group, skeleton: Skeleton) -> bool:
 
     def read(slot: int | None) -> int | None:
         while slot is not None and slot not in position:
-            slot = group.slots[slot].instead
+            slot = group.parts[slot].instead
         return None if slot is None else position[slot]
 
     wired = all(
-        piece.inputs == tuple([read(each) for each in group.slots[slot].inputs])
+        piece.inputs == tuple([read(each) for each in group.parts[slot].inputs])
         for slot, piece in zip(places, skeleton.pieces, strict=True)
     )
     return wired and read(group.result) == skeleton.result

@@ -5,14 +5,16 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Sequence
 
-from archspec.graph.nesting import Call, Module
+from archspec.graph.definitions import Leaf, Use
+from archspec.graph.nesting import Module
 
 SPELLED = {"se": "SqueezeExcite", "mbconv": "MBConv", "fused_mbconv": "FusedMBConv", "convnext": "ConvNeXt"}
 """Names of the library and of the zoo that a person spells in another way."""
 MOST_WORDS = 3
 PREFIX = {"block": "Block", "shortcut": "Shortcut"}
-"""What goes before a name that starts with a digit."""
+"""What goes before a name that starts with a digit, or that is one letter."""
 
 TAKEN = frozenset({"Tensor", "Module", "Sequential", "Parameter", "F", "OrderedDict", "Any", "Callable", "Mapping"})
 """Names that source imports, beside those of modules in torch."""
@@ -24,8 +26,8 @@ class ClassNames:
     def __init__(self, targets: set[str]) -> None:
         self.taken = {target.rpartition(".")[2] for target in targets} | TAKEN
 
-    def of(self, modules: list[Module], parts: list[list[Call | Module]]) -> str:
-        """A name for the class of modules that become one definition, with the members of each part."""
+    def of(self, modules: list[Module], whats: Sequence[Leaf | Use]) -> str:
+        """A name for the class of modules that become one definition, by the spec, their parts, or their path."""
         regions = [module.region for module in modules]
         names = dict.fromkeys([each.name if each and each.kind not in ("layer", "stage") else "" for each in regions])
         first = modules[0]
@@ -38,7 +40,7 @@ class ClassNames:
                 camel(name) if camel(name)[:1].isalpha() else f"{PREFIX.get(kind, 'Part')}{camel(name)}"
             )
         alone = len(modules) == 1 and not first.path.rpartition(".")[2].isdecimal()
-        return self._unique(("" if alone else _by_parts(first, parts)) or _by_path(first))
+        return self._unique(("" if alone else _by_parts(first, whats)) or _by_path(first))
 
     def _unique(self, name: str) -> str:
         wanted, number = name, 2
@@ -58,22 +60,22 @@ def camel(name: str) -> str:
     return SPELLED.get(name) or "".join([word[:1].upper() + word[1:] for word in words])
 
 
-def _by_parts(module: Module, parts: list[list[Call | Module]]) -> str:
-    """``ConvNormAct``, for a short sequence of operations."""
-    if module.kind != "sequential" or len(parts) > MOST_WORDS or len(parts) < 2:
+def _by_parts(module: Module, whats: Sequence[Leaf | Use]) -> str:
+    """``ConvNormAct``, for a short sequence."""
+    if module.kind != "sequential" or not 2 <= len(whats) <= MOST_WORDS or sum(isinstance(w, Use) for w in whats) > 1:
         return ""
     words = []
-    for members in parts:
-        if any(isinstance(member, Module) for member in members):
-            return ""
-        first = members[0]
-        assert isinstance(first, Call)
-        words.append(camel(first.node.operation.name))
+    for what in whats:
+        if isinstance(what, Use):
+            words.append(what.definition.class_name)
+        else:
+            words += [camel(node.operation.name) for node in what.nodes if node][:1]
     return "".join(words)
 
 
 def _by_path(module: Module) -> str:
-    """The last name on the way to a module, with a number only if all are."""
-    names = [name for name in module.path.split(".") if not name.isdecimal()]
-    found = camel(names[-1]) if names else ""
+    """The last name on the way to a module, with the numbers after it: ``Features1``."""
+    parts = module.path.split(".")
+    last = max([place for place, part in enumerate(parts) if not part.isdecimal()], default=0)
+    found = camel("_".join(parts[last:]))
     return found if found[:1].isalpha() else f"Part{found}"

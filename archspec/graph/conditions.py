@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.graph.fitting import Fitting, Known
+from archspec.graph.columns import SMALL, Column, Known
+from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Condition, Formula, Joined, Relation, Variable, names_in
 
 Presence = tuple[bool, ...]
@@ -13,35 +14,39 @@ MULTIPLES = (1, 2, 3, 4, 6, 8)
 """The factors that a person expects between a block's width and its output."""
 
 
-def condition(present: Presence, fitting: Fitting, own: frozenset[str], name: str) -> Condition:
+def condition(present: Presence, fitting: Fitting, own: frozenset[str], *, beside: bool, name: str) -> Condition:
     """What is true where a part is there.
 
     Args:
         present: where it is.
         fitting: the parameters; a new one is the last resort.
         own: the names of parameters that only this part reads.
+        beside: whether it is a shortcut or a merge, which depends on whether the shape changes.
         name: for a new parameter, which is true or false.
     """
-    for found in _candidates(present, fitting, own):
+    for found in _candidates(present, fitting, own, beside):
         for each in sorted(names_in(found)):
             fitting.use(each)
         return found
     return fitting.flag(present, name)
 
 
-def _candidates(present: Presence, fitting: Fitting, own: frozenset[str]) -> Iterator[Condition]:
-    """Conditions that hold, the preferred first."""
+def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside: bool) -> Iterator[Condition]:
+    """Conditions that hold, the preferred first. Those that need no further parameter go before others of the kind."""
     known = sorted(fitting.known, key=lambda each: each.name not in fitting.used)
     for each in known:
         if each.name in own and not each.given:
             yield from _by_itself(present, each)
-    widths = list(_of_widths(present, known))
-    yield from (found for found, used in widths if used <= fitting.used.keys())
-    alone = [(each, found) for each in known if each.name != "in_channels" for found in _alone(present, each)]
-    yield from (found for each, found in alone if each.name in fitting.used)
-    yield from (found for found, _ in widths)
-    yield from (found for _, found in alone)
-    yield from _with_stride(present, known)
+    told = [found for each in known if each.given and each.role not in SMALL for found in _left_out(present, each)]
+    if not beside:
+        yield from told
+    shape = list(_of_widths(present, known, fitting.output))
+    yield from sorted(shape, key=lambda each: not names_in(each) <= fitting.used.keys())
+    yield from _with_stride(present, known, fitting.output)
+    yield from told
+    for each in known:
+        if each.name != "in_channels":
+            yield from _alone(present, each)
 
 
 def _by_itself(present: Presence, known: Known) -> Iterator[Condition]:
@@ -53,13 +58,23 @@ def _by_itself(present: Presence, known: Known) -> Iterator[Condition]:
         yield Relation(">", Variable(known.name), 0)
 
 
+def _left_out(present: Presence, known: Known) -> Iterator[Condition]:
+    """A value that leaves the part out: 0, 1, None or false."""
+    if all(isinstance(value, bool) for value in known.column):
+        if present == known.column:
+            yield Variable(known.name)
+        return
+    there = {value for value, is_there in zip(known.column, present, strict=True) if is_there}
+    elsewhere = {value for value, is_there in zip(known.column, present, strict=True) if not is_there}
+    if elsewhere <= {0, 1, None} and len(elsewhere) == 1:
+        yield from _alone(present, known)
+    elif there <= {0, 1} and len(there) == 1 and not there & elsewhere:
+        yield Relation("==", Variable(known.name), next(iter(there)))
+
+
 def _alone(present: Presence, known: Known) -> Iterator[Condition]:
     """One parameter: ``expand != 1``."""
     column, variable = known.column, Variable(known.name)
-    if all(isinstance(value, bool) for value in column):
-        if present == column:
-            yield variable
-        return
     there = {value for value, is_there in zip(column, present, strict=True) if is_there}
     elsewhere = {value for value, is_there in zip(column, present, strict=True) if not is_there}
     if there & elsewhere:
@@ -74,38 +89,44 @@ def _alone(present: Presence, known: Known) -> Iterator[Condition]:
         yield Relation("==", variable, next(iter(there)))
 
 
-def _of_widths(present: Presence, known: list[Known]) -> Iterator[tuple[Condition, frozenset[str]]]:
+def _of_widths(present: Presence, known: list[Known], output: Column) -> Iterator[Condition]:
     """The input's width compared with another: ``in_channels != 4 * channels``."""
     source = next((each for each in known if each.name == "in_channels"), None)
     if source is None:
         return
-    for each, factor, column in _multiples(known):
+    for each, factor, column in _multiples(known, output):
         differs = tuple([a != b for a, b in zip(source.column, column, strict=True)])
         if differs == present:
-            yield _against(each, factor, "!="), frozenset({"in_channels", each.name})
+            yield _against(each, factor, "!=")
         elif differs == tuple([not there for there in present]):
-            yield _against(each, factor, "=="), frozenset({"in_channels", each.name})
+            yield _against(each, factor, "==")
 
 
-def _with_stride(present: Presence, known: list[Known]) -> Iterator[Condition]:
+def _with_stride(present: Presence, known: list[Known], output: Column) -> Iterator[Condition]:
     """The usual test for a projection: ``stride != 1 or in_channels != 4 * channels``; or its contrary."""
     source = next((each for each in known if each.name == "in_channels"), None)
+    if source is None:
+        return
     for stride in [each for each in known if each.role == "stride" and _numbers(each)]:
-        for each, factor, column in _multiples(known) if source else ():
-            rows = zip(stride.column, source.column, column, strict=True) if source else ()
+        one = Variable(stride.name)
+        for each, factor, column in _multiples(known, output):
+            rows = zip(stride.column, source.column, column, strict=True)
             changes = tuple([step != 1 or a != b for step, a, b in rows])
-            one = Variable(stride.name)
             if changes == present:
                 yield Joined("or", (Relation("!=", one, 1), _against(each, factor, "!=")))
             elif changes == tuple([not there for there in present]):
                 yield Joined("and", (Relation("==", one, 1), _against(each, factor, "==")))
 
 
-def _multiples(known: list[Known]) -> Iterator[tuple[Known, int, tuple[int, ...]]]:
+def _multiples(known: list[Known], output: Column) -> Iterator[tuple[Known, int, Column]]:
+    """Widths, and multiples of widths that are the output's."""
     for factor in MULTIPLES:
         for each in known:
-            if each.name != "in_channels" and each.role in (None, "width") and _numbers(each):
-                yield each, factor, tuple([factor * value for value in each.column])
+            if each.name == "in_channels" or each.role not in (None, "width") or not _numbers(each):
+                continue
+            column = tuple([factor * value for value in each.column])
+            if factor == 1 or column == output:
+                yield each, factor, column
 
 
 def _against(known: Known, factor: int, operator: str) -> Relation:

@@ -68,7 +68,7 @@ class Definition(Brief):
     in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose value it
     gives; ``outputs`` are those of a model with several outputs, by label. ``positional``: whether the parts of a
     sequence are numbered without those that are absent, so that a part's key is its position among those that are
-    there. Otherwise its key is its path.
+    there. Otherwise its key is its path. ``blocks`` is how many the whole network has.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -80,6 +80,7 @@ class Definition(Brief):
     uses: tuple[Module, ...]
     outputs: Mapping[str, str] | None = None
     positional: bool = False
+    blocks: int = 0
 
     def __str__(self) -> str:
         """Its parts, a line each."""

@@ -16,6 +16,7 @@ FEWEST = 3
 """The fewest parts that progress: two numbers always do."""
 MOST_STEPS = 2048
 """The most steps into which a number is divided, as a rate that grows over all blocks of a network is."""
+CLOSE = 1e-9
 DIGITS = 4
 """The decimals of the rate that such a number grows to."""
 
@@ -49,7 +50,7 @@ def runs(definition: Definition) -> tuple[DefinedPart | Repeat, ...]:
         return definition.parts
     found: list[DefinedPart | Repeat] = []
     for _, several in groupby(definition.parts, _definition):
-        found += _divided(list(several))
+        found += _divided(list(several), definition.blocks)
     return tuple(found)
 
 
@@ -58,7 +59,7 @@ def _definition(part: DefinedPart) -> int:
     return id(part.what.definition) if isinstance(part.what, Use) and part.when is None else id(part)
 
 
-def _divided(parts: Sequence[DefinedPart]) -> Iterator[DefinedPart | Repeat]:
+def _divided(parts: Sequence[DefinedPart], blocks: int) -> Iterator[DefinedPart | Repeat]:
     """Neighbors of one definition as runs, each as long as it can be, from the first on."""
     rows = [_arguments(part) for part in parts]
     start = 0
@@ -67,7 +68,7 @@ def _divided(parts: Sequence[DefinedPart]) -> Iterator[DefinedPart | Repeat]:
         if count == 1:
             yield parts[start]
         else:
-            yield _repeat(parts[start : start + count], rows[start : start + count])
+            yield _repeat(parts[start : start + count], rows[start : start + count], blocks)
         start += count
 
 
@@ -103,15 +104,15 @@ def _steps(one: dict[str, Expression], other: dict[str, Expression]) -> dict[str
     return found
 
 
-def _repeat(parts: Sequence[DefinedPart], rows: Sequence[dict[str, Expression]]) -> Repeat:
+def _repeat(parts: Sequence[DefinedPart], rows: Sequence[dict[str, Expression]], blocks: int) -> Repeat:
     first = parts[0]
     assert isinstance(first.what, Use)
-    arguments = {name: _progression([row[name] for row in rows]) for name in rows[0]}
+    arguments = {name: _progression([row[name] for row in rows], blocks) for name in rows[0]}
     part = replace(first, what=Use(first.what.definition, arguments))
     return Repeat(len(parts), part, tuple([each.path for each in parts]))
 
 
-def _progression(values: Sequence[Expression]) -> Expression:
+def _progression(values: Sequence[Expression], blocks: int) -> Expression:
     """The formula of an argument in a run."""
     first, second = values[0], values[1]
     if all(show(value) == show(first) for value in values):
@@ -123,24 +124,31 @@ def _progression(values: Sequence[Expression]) -> Expression:
             return moved
         return Formula("+" if step > 0 else "-", first, moved)
     numbers = [value for value in values if isinstance(value, float)]
-    return _rate(numbers) or Formula("[]", tuple(values), INDEX)
+    return _rate(numbers, blocks) or Formula("[]", tuple(values), INDEX)
 
 
-def _rate(values: list[float]) -> Expression | None:
-    """``rate * (start + i) / steps`` if it gives exactly these numbers."""
+def _rate(values: list[float], blocks: int) -> Expression | None:
+    """``rate * (start + i) / steps`` if it gives exactly these numbers.
+
+    Args:
+        values: the numbers.
+        blocks: how many the network has, since steps are most often counted over all of them.
+    """
     step = (values[-1] - values[0]) / (len(values) - 1)
     start = round(values[0] / step) if step else 0
     if start < 0 or step <= 0:
         return None
     count: Expression = Formula("+", start, INDEX) if start else INDEX
-    for steps in range(1, MOST_STEPS):
+    for steps in (blocks, blocks - 1, *range(1, MOST_STEPS)):
         rate = round(step * steps, DIGITS)
-        if rate * (start + 1) / steps == values[1] and rate:
-            formula = Formula("/", Formula("*", rate, count), steps)
-            if all(_gives(formula, place, value) for place, value in enumerate(values)):
-                return formula
+        if steps < 1 or not rate or abs(rate - step * steps) > rate * CLOSE:
+            continue
+        counted: Expression = Formula("*", rate, count)
+        formula = counted if steps == 1 else Formula("/", counted, steps)
+        if all(_gives(formula, place, value) for place, value in enumerate(values)):
+            return formula
     return None
 
 
-def _gives(formula: Formula, place: int, value: Constant) -> bool:
+def _gives(formula: Expression, place: int, value: Constant) -> bool:
     return evaluate(formula, {INDEX.name: place}) == value

@@ -53,8 +53,8 @@ class Grouping:
             group = None if alone else self.known.get(skeleton)
             if group is None:
                 first = places[skeleton][0].members
-                slots = [AlignedPart(*piece, _written(m)) for piece, m in zip(skeleton.pieces, first, strict=True)]
-                group = Group(slots, skeleton.result, {skeleton: tuple(range(len(slots)))})
+                parts = [AlignedPart(*piece, _written(m)) for piece, m in zip(skeleton.pieces, first, strict=True)]
+                group = Group(parts, skeleton.result, {skeleton: tuple(range(len(parts)))})
                 made.append(group)
             group.uses += [(module, skeleton) for module in places[skeleton]]
         found = {skeleton: group for group in merged(made, anywhere) for skeleton in group.variants}
@@ -110,7 +110,7 @@ def _written(member: Call | Module) -> object:
     """Where a member is written, to tell steps of one kind apart."""
     if isinstance(member, Call):
         return member.node.provenance.step if member.node.provenance else None
-    return member.region.span if member.region else member.span
+    return member.region.span if member.region else None
 
 
 def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:

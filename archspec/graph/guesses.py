@@ -1,0 +1,84 @@
+"""Formulas that hold for a column of numbers, the smallest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from archspec.graph.columns import ABSENT, Column, Known, are_ints, equal
+from archspec.graph.formulas import Formula, Variable, evaluate
+
+FACTORS = (2, 3, 4, 6, 8)
+"""The factors that a person expects between widths; others need more than two values to be believed."""
+MOST_FACTOR = 64
+MOST_BASES = 16
+"""The most parameters of which pairs are tried."""
+
+
+def _holds(column: Column, gives: Callable[..., int | None], *columns: Column) -> bool:
+    return all(value is ABSENT or value == gives(*others) for value, *others in zip(column, *columns, strict=True))
+
+
+def _all(column: Column, value: int) -> Column:
+    """A value wherever a column has one."""
+    return tuple([each if each is ABSENT else value for each in column])
+
+
+def column_of(formula: Formula, columns: Mapping[str, Column]) -> Column:
+    """What a formula gives in each use; ABSENT where it divides by zero, because a part is absent."""
+    found: list[Any] = []
+    for row in zip(*columns.values(), strict=True):
+        try:
+            found.append(evaluate(formula, dict(zip(columns, row, strict=True))))
+        except ZeroDivisionError:
+            found.append(ABSENT)
+    return tuple(found)
+
+
+def of_widths(column: Column, bases: list[Known]) -> Iterator[Formula]:
+    """Formulas of widths, the smallest first."""
+    values = {value for value in column if value is not ABSENT}
+    at = next(place for place, value in enumerate(column) if value is not ABSENT)
+    target = column[at]
+    for known in bases:
+        base = known.column[at]
+        if base <= 0 or target <= 0 or base == target:
+            continue
+        if target % base == 0:
+            factor, formula = target // base, Formula("*", target // base, Variable(known.name))
+            fits = _holds(column, lambda value, by=factor: by * value, known.column)
+        else:
+            factor, formula = base // target, Formula("//", Variable(known.name), base // target)
+            fits = base % target == 0 and _holds(
+                column, lambda value, by=factor: value // by if value % by == 0 else None, known.column
+            )
+        if fits and (factor in FACTORS or (len(values) > 2 and factor <= MOST_FACTOR)):
+            named = [
+                each for each in bases if each.given and each is not known and equal(each.column, _all(column, factor))
+            ]
+            if named:  # of an optional part: the factor is constant only there
+                yield Formula("*" if formula.operator == "*" else "//", Variable(known.name), Variable(named[0].name))
+            yield formula
+    if len(values) <= 2:
+        return
+    bases = sorted(bases, key=lambda each: each.name != "in_channels")[:MOST_BASES]
+    for sign, gives in _OF_TWO.items():
+        for one in bases:
+            for other in bases:
+                if one is not other and _holds(column, gives, one.column, other.column):
+                    yield Formula(sign, Variable(one.name), Variable(other.name))
+
+
+_OF_TWO: Mapping[Literal["+", "*", "//", "-"], Callable[[int, int], int | None]] = {
+    "+": lambda one, other: one + other,
+    "*": lambda one, other: one * other,
+    "//": lambda one, other: one // other if other > 0 and one % other == 0 else None,
+    "-": lambda one, other: one - other,
+}
+
+
+def of_kernels(column: Column, kernels: list[Known]) -> Iterator[Formula]:
+    """The padding that keeps the size, by the kernel."""
+    for known in kernels:
+        if are_ints(known.column) and _holds(column, lambda kernel: (kernel - 1) // 2, known.column):
+            yield Formula("//", Formula("-", Variable(known.name), 1), 2)
