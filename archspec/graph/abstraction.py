@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archspec.graph.alignment import SOURCE, Group
+from archspec.graph.alignment import SOURCE, ModuleGroup
 from archspec.graph.class_names import ClassNames
 from archspec.graph.columns import ABSENT, Column, Known, Role, role_of
 from archspec.graph.conditions import condition
@@ -17,8 +17,8 @@ from archspec.graph.graph import Graph, Region
 from archspec.graph.nesting import Call, Module, nest
 from archspec.graph.skeletons import Grouping, is_activation, plain
 
-WIDTHS = ("channels", "out_channels")
-"""The widths that the stage table gives, or that a shortcut is given."""
+SIZES = ("channels", "out_channels", "stride", "dilation")
+"""What the stage table gives, or what a shortcut is given, the widths first."""
 
 
 class Abstraction:
@@ -65,7 +65,7 @@ def _calls(module: Module) -> list[Call]:
 class _Definer:
     """One definition while it is made."""
 
-    def __init__(self, whole: Abstraction, group: Group) -> None:
+    def __init__(self, whole: Abstraction, group: ModuleGroup) -> None:
         self.whole, self.graph, self.group = whole, whole.graph, group
         self.modules = [module for module, _ in group.uses]
         self.members = group.members()
@@ -84,18 +84,21 @@ class _Definer:
         """The values that the spec names: of parameters, and of ``let``; only where all uses have them."""
         regions = [self.whole.regions[module.path] for module in self.modules]
         first = regions[0]
-        if first is None or any(each is None or each.name != first.name for each in regions):
+        if first is None or any(module.region and module.region.kind == "layer" for module in self.modules):
             return {}, {}
         pairs = zip(self.modules, regions, strict=True)
-        relative = {module.path[len(each.scope) :] for module, each in pairs if each}
-        if len(relative) > 1 or any(module.region and module.region.kind == "layer" for module in self.modules):
+        if len({module.path[len(each.scope) :] if each else None for module, each in pairs}) > 1:
             return {}, {}
+        names = (*first.values, *first.given)
+        if any(each is None or (each.kind, each.name) != (first.kind, first.name) for each in regions):
+            names = SIZES  # what all blocks have
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
-        for name in sorted((*first.values, *first.given), key=lambda each: each not in WIDTHS):
-            column = tuple([{**each.given, **each.values}[name] for each in regions if each])
-            into = given if name in first.values or name in (*WIDTHS, "stride", "dilation") else let
-            into[name] = column
+        for name in sorted(names, key=lambda each: each not in SIZES[:2]):
+            rows = [{**each.given, **each.values} for each in regions if each]
+            if all(name in row for row in rows):
+                into = given if name in first.values or name in SIZES else let
+                into[name] = tuple([row[name] for row in rows])
         return given, let
 
     def definition(self) -> Definition:

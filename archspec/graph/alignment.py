@@ -54,7 +54,7 @@ class AlignedPart:
 
 
 @dataclass(slots=True, eq=False)
-class Group:
+class ModuleGroup:
     """Modules that become one definition.
 
     ``variants`` has, for each skeleton, the slots of its pieces. ``uses`` are the modules, in the end in the order of
@@ -80,16 +80,16 @@ class Group:
         return found
 
 
-def merged(groups: list[Group], anywhere: bool) -> list[Group]:
+def merged(groups: list[ModuleGroup], anywhere: bool) -> list[ModuleGroup]:
     """Fewer groups, the largest first. ``anywhere``: they are in different places, where fewer differences are allowed.
 
     In different places, one part may be absent, and of layers, or of one fragment, several may.
     """
-    found: list[Group] = []
+    found: list[ModuleGroup] = []
     for group in groups:
         near = found if len(groups) <= MOST_GROUPS and len(group.parts) <= MOST_PARTS else []
         for place, other in enumerate(near):
-            one = _merge(other, group, anywhere)
+            one = merge(other, group, anywhere)
             if one:
                 found[place] = one
                 break
@@ -98,12 +98,17 @@ def merged(groups: list[Group], anywhere: bool) -> list[Group]:
     return found
 
 
-def _names(group: Group) -> set[str]:
+def _names(group: ModuleGroup) -> set[str]:
     return {module.region.name if module.region else module.path.rpartition(".")[2] for module, _ in group.uses}
 
 
-def _merge(first: Group, second: Group, anywhere: bool) -> Group | None:
-    """Both as one, or None where their common parts are few or not wired in the same way."""
+def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> ModuleGroup | None:
+    """Both as one, or None where their common parts are few or not wired in the same way.
+
+    Args:
+        first, second: the groups.
+        anywhere: whether they are in different places, as for :func:`merged`.
+    """
     if (first.like.kind, first.like.numbered) != (second.like.kind, second.like.numbered):
         return None
     if len(first.parts) > MOST_PARTS:
@@ -118,7 +123,7 @@ def _merge(first: Group, second: Group, anywhere: bool) -> Group | None:
     return _Joining(first, second, pairs).joined() if enough else None
 
 
-def _common(first: Group, second: Group, anywhere: bool) -> list[tuple[int, int]]:
+def _common(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> list[tuple[int, int]]:
     """The longest common subsequence of two groups' parts.
 
     The parts of a pair have one path. Numbers shift, so that those of a sequence in one definition are written by one
@@ -155,7 +160,7 @@ def _common(first: Group, second: Group, anywhere: bool) -> list[tuple[int, int]
 class _Joining:
     """Two groups while they become one: ``of_first`` and ``of_second`` are the new numbers of their slots."""
 
-    def __init__(self, first: Group, second: Group, pairs: list[tuple[int, int]]) -> None:
+    def __init__(self, first: ModuleGroup, second: ModuleGroup, pairs: list[tuple[int, int]]) -> None:
         self.first, self.second = first, second
         self.of_first, self.of_second = {SOURCE: SOURCE}, {SOURCE: SOURCE}
         self.order: list[tuple[int | None, int | None]] = []
@@ -172,7 +177,7 @@ class _Joining:
                 self.of_second[other] = number
         self.parts: list[AlignedPart] = []
 
-    def joined(self) -> Group | None:
+    def joined(self) -> ModuleGroup | None:
         for one, other in self.order:
             a = self._moved(self.first.parts[one], self.of_first) if one is not None else None
             b = self._moved(self.second.parts[other], self.of_second) if other is not None else None
@@ -195,7 +200,7 @@ class _Joining:
         variants = {key: tuple([self.of_first[each] for each in places]) for key, places in self.first.variants.items()}
         for key, places in self.second.variants.items():
             variants[key] = tuple([self.of_second[each] for each in places])
-        group = Group(self.parts, result, variants, self.first.uses + self.second.uses)
+        group = ModuleGroup(self.parts, result, variants, self.first.uses + self.second.uses)
         for slot in group.parts:
             if slot.instead is None and len(slot.inputs) == 1:
                 slot.instead = slot.inputs[0]
@@ -229,7 +234,7 @@ class _Joining:
         return True
 
 
-def _gives(group: Group, skeleton: Skeleton) -> bool:
+def _gives(group: ModuleGroup, skeleton: Skeleton) -> bool:
     """Whether a group without the parts that a skeleton lacks is wired as the skeleton."""
     places = group.variants[skeleton]
     position = {SOURCE: SOURCE} | {slot: number for number, slot in enumerate(places)}

@@ -110,7 +110,7 @@ class Blocks:
                     and self._beside_repeats(entered)
                 ):
                     made, opened = tuple(builder.nodes[region.first :]), tuple(names.opened[scopes:])
-                    named, weights = tuple(self.sequences.regions.found[inside:]), builder.weights - weights
+                    named, weights = self.sequences.regions.since(inside), builder.weights - weights
                     original = Original(region, named, entered.value, made, opened, weights, values)
             regions.append(region)
             if index == 2 and alike:

@@ -38,12 +38,12 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
         if each.name in own and not each.given:
             yield from _by_itself(present, each)
     told = [found for each in known if each.given and each.role not in SMALL for found in _left_out(present, each)]
+    steps = [found for each in known if each.given and each.role == "stride" for found in _left_out(present, each)]
     if not beside:
-        yield from told
+        yield from (*told, *steps)
     shape = list(_of_widths(present, known, fitting.output))
     yield from sorted(shape, key=lambda each: not names_in(each) <= fitting.used.keys())
-    yield from _with_stride(present, known, fitting.output)
-    yield from told
+    yield from (*_with_stride(present, known, fitting.output), *told, *steps)
     for each in known:
         if each.name != "in_channels":
             yield from _alone(present, each)

@@ -129,7 +129,7 @@ class Fitting:
             return ABSENT
         known = [each for each in among if are_ints(each.column) and each.varies]
         if role in ("width", "groups"):
-            forms = of_widths(column, [each for each in known if each.role not in SMALL])
+            forms = of_widths(column, [each for each in known if each.role not in SMALL], role)
         elif role == "padding":
             forms = of_kernels(column, [each for each in known if each.role == "size"])
         else:

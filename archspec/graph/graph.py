@@ -6,7 +6,7 @@ A :class:`Graph` is frozen. ``builder.py`` has what grows one.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -127,7 +127,7 @@ class Graph:
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict, compare=False)
     trimmed: frozenset[str] = field(default=frozenset(), compare=False)
-    named: tuple[Region, ...] = ()
+    named: Sequence[Region] = ()
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from archspec.graph.columns import ABSENT, Column, Known, are_ints, equal
+from archspec.graph.columns import ABSENT, Column, Known, Role, are_ints, equal
 from archspec.graph.formulas import Formula, Variable, evaluate
 
 FACTORS = (2, 3, 4, 6, 8)
@@ -35,38 +35,41 @@ def column_of(formula: Formula, columns: Mapping[str, Column]) -> Column:
     return tuple(found)
 
 
-def of_widths(column: Column, bases: list[Known]) -> Iterator[Formula]:
-    """Formulas of widths, the smallest first."""
-    values = {value for value in column if value is not ABSENT}
-    at = next(place for place, value in enumerate(column) if value is not ABSENT)
-    target = column[at]
+def of_widths(column: Column, bases: list[Known], role: Role) -> Iterator[Formula]:
+    """Formulas of widths, the smallest first. Groups may be of any width, which divides that of the channels."""
+    few = len({value for value in column if value is not ABSENT}) <= 2
     for known in bases:
-        base = known.column[at]
-        if base <= 0 or target <= 0 or base == target:
-            continue
-        if target % base == 0:
-            factor, formula = target // base, Formula("*", target // base, Variable(known.name))
-            fits = _holds(column, lambda value, by=factor: by * value, known.column)
-        else:
-            factor, formula = base // target, Formula("//", Variable(known.name), base // target)
-            fits = base % target == 0 and _holds(
-                column, lambda value, by=factor: value // by if value % by == 0 else None, known.column
-            )
-        if fits and (factor in FACTORS or (len(values) > 2 and factor <= MOST_FACTOR)):
-            named = [
+        sign, factor = _factor(column, known)
+        if sign and (factor in FACTORS or not (few or (factor > MOST_FACTOR and role != "groups"))):
+            varying = (
                 each for each in bases if each.given and each is not known and equal(each.column, _all(column, factor))
-            ]
-            if named:  # of an optional part: the factor is constant only there
-                yield Formula("*" if formula.operator == "*" else "//", Variable(known.name), Variable(named[0].name))
-            yield formula
-    if len(values) <= 2:
+            )
+            for other in varying:  # of an optional part: the factor is constant only where that is
+                yield Formula(sign, Variable(known.name), Variable(other.name))
+            base = Variable(known.name)
+            yield Formula(sign, factor, base) if sign == "*" else Formula(sign, base, factor)
+    if few:
         return
     bases = sorted(bases, key=lambda each: each.name != "in_channels")[:MOST_BASES]
-    for sign, gives in _OF_TWO.items():
+    for operator, gives in _OF_TWO.items():
         for one in bases:
             for other in bases:
                 if one is not other and _holds(column, gives, one.column, other.column):
-                    yield Formula(sign, Variable(one.name), Variable(other.name))
+                    yield Formula(operator, Variable(one.name), Variable(other.name))
+
+
+def _factor(column: Column, known: Known) -> tuple[Literal["*", "//", ""], int]:
+    """Whether a column is a multiple of a parameter or a part of it, and by which factor; no sign if it is neither."""
+    at = next(place for place, value in enumerate(column) if value is not ABSENT)
+    base, target = known.column[at], column[at]
+    if base <= 0 or target <= 0 or base == target:
+        return "", 0
+    if target % base == 0:
+        by = target // base
+        return ("*", by) if _holds(column, lambda value: by * value, known.column) else ("", 0)
+    by = base // target
+    fits = base % target == 0 and _holds(column, lambda value: None if value % by else value // by, known.column)
+    return ("//", by) if fits else ("", 0)
 
 
 _OF_TWO: Mapping[Literal["+", "*", "//", "-"], Callable[[int, int], int | None]] = {

@@ -22,6 +22,7 @@ from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.group_widths import warn_of_setting
+from archspec.graph.named_regions import CopiedRegions
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
@@ -97,7 +98,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         origin=spec,
         warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),
-        named=tuple(sequences.regions.found),
+        named=CopiedRegions(sequences.regions.found),
     )
 
 

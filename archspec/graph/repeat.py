@@ -14,6 +14,7 @@ from archspec.diagnostics import Diagnostic, SpecError
 from archspec.graph.block_settings import PER_BLOCK, setting_in_force
 from archspec.graph.builder import too_many_nodes
 from archspec.graph.graph import Node, Region
+from archspec.graph.named_regions import Copied
 from archspec.graph.names import NameScope
 from archspec.graph.sequences import Sequences
 from archspec.language.expressions.values import Value
@@ -69,7 +70,7 @@ class Original:
             names.reopen(opened, new + opened.path[old:])
         end, ends, like = len(builder.nodes), (value.name, made[self.region.result]), self.region
         if self.named:
-            sequences.regions.copy(self.named, like, new, start, made)
+            sequences.regions.found.append(Copied(self.named, like, new, start, value.name))
         region = Region("block", new, like.name, start, end, *ends, like.span, like.shortcut, like.values, like.given)
         return builder.nodes[-1] if self.nodes else value, region
 

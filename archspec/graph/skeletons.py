@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from archspec.graph.alignment import SOURCE, AlignedPart, Group, Skeleton, SkeletonPart, merged
+from archspec.graph.alignment import (
+    MOST_GROUPS,
+    SOURCE,
+    AlignedPart,
+    ModuleGroup,
+    Skeleton,
+    SkeletonPart,
+    merge,
+    merged,
+)
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call, Module
 from archspec.operations.base import TorchCall
@@ -29,17 +38,20 @@ class Grouping:
     def __init__(self, graph: Graph, model: Module) -> None:
         self.graph = graph
         self.labels: dict[object, int] = {}
-        self.group_of: dict[str, Group] = {}
-        self.known: dict[Skeleton, Group] = {}
-        self.groups: list[Group] = []
+        self.group_of: dict[str, ModuleGroup] = {}
+        self.known: dict[Skeleton, ModuleGroup] = {}
+        self.named: list[ModuleGroup] = []
+        """Those of blocks, fragments and places, which may become one although their names differ."""
+        self.groups: list[ModuleGroup] = []
         order = {module.path: number for number, module in enumerate(model.modules())}
         for family, modules in _families(model):
-            self._group(modules, alone=family[0] == "own", anywhere=family == LEAVES)
+            self._group(modules, alone=family[0] == "own", anywhere=family == LEAVES or "layer" in family)
+        self.groups = self._in_order()
         for group in self.groups:
             group.uses.sort(key=lambda use: order[use[0].path])
 
     def _group(self, modules: list[Module], *, alone: bool, anywhere: bool) -> None:
-        """Group the modules of a family.
+        """ModuleGroup the modules of a family.
 
         Args:
             alone: a stage, or the model, which is like no other.
@@ -48,22 +60,51 @@ class Grouping:
         places: dict[Skeleton, list[Module]] = {}
         for module in modules:
             places.setdefault(self._skeleton(module), []).append(module)
-        made: list[Group] = []
+        made: list[ModuleGroup] = []
         for skeleton in sorted(places, key=lambda each: -len(each.pieces)):
             group = None if alone else self.known.get(skeleton)
             if group is None:
                 first = places[skeleton][0].members
                 parts = [AlignedPart(*piece, _written(m)) for piece, m in zip(skeleton.pieces, first, strict=True)]
-                group = Group(parts, skeleton.result, {skeleton: tuple(range(len(parts)))})
+                group = ModuleGroup(parts, skeleton.result, {skeleton: tuple(range(len(parts)))})
                 made.append(group)
             group.uses += [(module, skeleton) for module in places[skeleton]]
-        found = {skeleton: group for group in merged(made, anywhere) for skeleton in group.variants}
-        self.groups += dict.fromkeys(found.values())
+        groups = merged(made, anywhere)
+        if not (alone or anywhere):
+            groups = [self._joined(group) for group in groups]
+        found = {skeleton: group for group in groups for skeleton in group.variants}
+        self.groups += [group for group in dict.fromkeys(groups) if group not in self.groups]
         if not alone:
             self.known.update(found)
+            self.named += [group for group in groups if group not in self.named]
         for skeleton, several in places.items():
             group = found.get(skeleton) or self.known[skeleton]
             self.group_of.update(dict.fromkeys([module.path for module in several], group))
+
+    def _joined(self, group: ModuleGroup) -> ModuleGroup:
+        """The group, or one of another name that differs in one part only, and that has taken its modules."""
+        for other in self.named if len(self.named) <= MOST_GROUPS else ():
+            one = merge(other, group, anywhere=True)
+            if one:
+                other.parts, other.result, other.variants, other.uses = one.parts, one.result, one.variants, one.uses
+                return other
+        return group
+
+    def _in_order(self) -> list[ModuleGroup]:
+        """The groups, each after those of its members."""
+        found: dict[ModuleGroup, None] = {}
+
+        def visit(group: ModuleGroup) -> None:
+            if group not in found:
+                for module, _ in group.uses:
+                    for member in module.members:
+                        if isinstance(member, Module):
+                            visit(self.group_of[member.path])
+                found[group] = None
+
+        for group in self.groups:
+            visit(group)
+        return list(found)
 
     def _skeleton(self, module: Module) -> Skeleton:
         values, pieces, numbered = {module.inputs[0]: SOURCE}, [], module.kind == "sequential"
