@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.graph.alignment import SOURCE, ModuleGroup
 from archspec.graph.class_names import ClassNames
-from archspec.graph.columns import ABSENT, Column, Known, Role, role_of
+from archspec.graph.columns import ABSENT, Column, Known, Role, role_of, safe
 from archspec.graph.conditions import condition
 from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter, Use
 from archspec.graph.fitting import Fitting
@@ -98,7 +98,7 @@ class _Definer:
             rows = [{**each.given, **each.values} for each in regions if each]
             if all(name in row for row in rows):
                 into = given if name in first.values or name in SIZES else let
-                into[name] = tuple([row[name] for row in rows])
+                into[safe(name)] = tuple([row[name] for row in rows])
         return given, let
 
     def definition(self) -> Definition:
@@ -165,7 +165,7 @@ class _Definer:
             name = member.path if self.group.like.kind == "block" else member.node.operation.name
             name = "activation" if is_activation(member) else name
         last = name.rpartition(".")[2]
-        return last if last.isidentifier() else "extra"
+        return safe(last) if last.isidentifier() else "extra"
 
     def _what(self, number: int) -> Leaf | Use:
         members = self.members[number]

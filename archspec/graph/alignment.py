@@ -102,12 +102,13 @@ def _names(group: ModuleGroup) -> set[str]:
     return {module.region.name if module.region else module.path.rpartition(".")[2] for module, _ in group.uses}
 
 
-def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> ModuleGroup | None:
+def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool, most: int = MOST_PARTS) -> ModuleGroup | None:
     """Both as one, or None where their common parts are few or not wired in the same way.
 
     Args:
         first, second: the groups.
         anywhere: whether they are in different places, as for :func:`merged`.
+        most: how many parts may differ.
     """
     if (first.like.kind, first.like.numbered) != (second.like.kind, second.like.numbered):
         return None
@@ -116,6 +117,8 @@ def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> ModuleGrou
     pairs = _common(first, second, anywhere)
     extra = len(first.parts) + len(second.parts) - 2 * len(pairs)
     contained = len(pairs) == min(len(first.parts), len(second.parts))
+    if extra > most:
+        return None
     if anywhere:
         enough = bool(pairs) and contained and (extra <= 1 or _names(first) == _names(second))
     else:

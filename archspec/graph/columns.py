@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -32,6 +34,19 @@ ROLES: Mapping[str, Role] = {
 
 SMALL: frozenset[Role] = frozenset({"size", "stride", "padding", "dilation"})
 """Roles that no width follows from."""
+
+
+UNSAFE = frozenset({"self", "x", "i", "torch", "nn", "F", "in_channels", "in_features"})
+"""Names that a parameter of the spec does not have in a definition, beside those of Python."""
+
+
+def safe(name: str) -> str:
+    """The name of a parameter of the spec in a definition.
+
+    >>> safe("growth"), safe("lambda"), safe("x")
+    ('growth', 'lambda_', 'x_')
+    """
+    return f"{name}_" if name in UNSAFE or keyword.iskeyword(name) or hasattr(builtins, name) else name
 
 
 def role_of(name: str) -> Role | None:

@@ -41,21 +41,23 @@ class Grouping:
         self.group_of: dict[str, ModuleGroup] = {}
         self.known: dict[Skeleton, ModuleGroup] = {}
         self.named: list[ModuleGroup] = []
-        """Those of blocks, fragments and places, which may become one although their names differ."""
+        """Those of blocks, fragments and shortcuts."""
         self.groups: list[ModuleGroup] = []
         order = {module.path: number for number, module in enumerate(model.modules())}
         for family, modules in _families(model):
-            self._group(modules, alone=family[0] == "own", anywhere=family == LEAVES or "layer" in family)
+            places = family == LEAVES or "layer" in family
+            self._group(modules, alone=family[0] == "own", anywhere=places, named=family[0] == "named")
         self.groups = self._in_order()
         for group in self.groups:
             group.uses.sort(key=lambda use: order[use[0].path])
 
-    def _group(self, modules: list[Module], *, alone: bool, anywhere: bool) -> None:
+    def _group(self, modules: list[Module], *, alone: bool, anywhere: bool, named: bool) -> None:
         """ModuleGroup the modules of a family.
 
         Args:
             alone: a stage, or the model, which is like no other.
             anywhere: they are in different places, so that they may differ in one part only.
+            named: they are a block, a fragment or a shortcut, which may be like one of another name.
         """
         places: dict[Skeleton, list[Module]] = {}
         for module in modules:
@@ -70,12 +72,13 @@ class Grouping:
                 made.append(group)
             group.uses += [(module, skeleton) for module in places[skeleton]]
         groups = merged(made, anywhere)
-        if not (alone or anywhere):
+        if named:
             groups = [self._joined(group) for group in groups]
         found = {skeleton: group for group in groups for skeleton in group.variants}
         self.groups += [group for group in dict.fromkeys(groups) if group not in self.groups]
         if not alone:
             self.known.update(found)
+        if named:
             self.named += [group for group in groups if group not in self.named]
         for skeleton, several in places.items():
             group = found.get(skeleton) or self.known[skeleton]
@@ -84,7 +87,7 @@ class Grouping:
     def _joined(self, group: ModuleGroup) -> ModuleGroup:
         """The group, or one of another name that differs in one part only, and that has taken its modules."""
         for other in self.named if len(self.named) <= MOST_GROUPS else ():
-            one = merge(other, group, anywhere=True)
+            one = merge(other, group, anywhere=True, most=1)
             if one:
                 other.parts, other.result, other.variants, other.uses = one.parts, one.result, one.variants, one.uses
                 return other
