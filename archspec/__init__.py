@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from archspec.analysis.report import Report, analyze
     from archspec.analysis.skip_paths import skip_paths
     from archspec.analysis.zoo import zoo
+    from archspec.emit.drawing import draw
+    from archspec.emit.figure import Figure
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
     from archspec.verification.verdict import Verdict
@@ -54,6 +56,7 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "EnvironmentFault",
+    "Figure",
     "Graph",
     "Limits",
     "Outcome",
@@ -71,6 +74,7 @@ __all__ = [
     "compile",
     "confirm",
     "diff",
+    "draw",
     "load",
     "pair_keys",
     "save",
@@ -83,6 +87,7 @@ __all__ = [
 
 _LATE = {
     "Difference": "archspec.analysis.diff",
+    "Figure": "archspec.emit.figure",
     "Outcome": "archspec.testing.harness",
     "Report": "archspec.analysis.report",
     "Verdict": "archspec.verification.verdict",
@@ -90,6 +95,7 @@ _LATE = {
     "analyze": "archspec.analysis.report",
     "check": "archspec.testing.harness",
     "diff": "archspec.analysis.diff",
+    "draw": "archspec.emit.drawing",
     "skip_paths": "archspec.analysis.skip_paths",
     "verify": "archspec.verification.against",
     "write": "archspec.writing",

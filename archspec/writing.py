@@ -182,6 +182,8 @@ def installed(target: Target, files: Iterable[str]) -> Iterator[None]:
             except (ImportError, OSError) as error:  # OSError: a library of the system that the package loads
                 message = f"writing `{target.suffix}` needs {package}, which cannot be imported ({error})"
                 help = f"pip install 'archspec-compiler[{target.extra}]'"
+                if isinstance(error, OSError) and target.library:
+                    help = f"install the system's {target.library}"
                 raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
         yield
 

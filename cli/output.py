@@ -52,11 +52,12 @@ def output(function: F) -> F:
         return function(output=_output(file, to, given), **others)
 
     for option in reversed([*known.values()]):
-        command = _option(option)(command)
+        command = option_of(option)(command)
     return cast(F, command)
 
 
-def _option(option: Option) -> Callable[[F], F]:
+def option_of(option: Option) -> Callable[[F], F]:
+    """An option of some targets, as the command has it."""
     kind: Any = Word(option.name, option.words) if option.words else None
     if option.least is not None:
         kind = click.IntRange(min=option.least)

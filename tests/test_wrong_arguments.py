@@ -122,6 +122,16 @@ PYTHON: Table = {
             "limits": LIMITS,
         },
     ),
+    archspec.draw: (
+        {"spec": SPEC},
+        {
+            "spec": SPECS,
+            "depth": (*NUMBERS, None, "blocks", "", b"block", ["block"], ODD),
+            "title": (*NUMBERS, b"a", ["a"], ODD),
+            **READING,
+            "limits": LIMITS,
+        },
+    ),
     archspec.skip_paths: (
         {"dag": GRAPH.to_networkx()},
         {

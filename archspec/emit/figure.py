@@ -13,7 +13,12 @@ from archspec.wording import Brief
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Figure(Brief):
-    """A drawn network. ``svg`` is the text of a file; ``width`` and ``height`` are in pixels. A notebook shows it."""
+    """A drawn network: ``svg`` is the text of a file; ``width`` and ``height`` are in pixels. A notebook shows it.
+
+    >>> import archspec
+    >>> archspec.draw("resnet18", depth="model").svg[:4]
+    '<svg'
+    """
 
     title: str
     svg: str = field(repr=False)
@@ -43,3 +48,13 @@ def figure(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
     placed = sheet(contents)
     text = svg(placed, contents.title, contents.description)
     return Figure(contents.title, text, round(placed.width), round(placed.height), placed)
+
+
+def to_svg(graph: Graph, *, depth: Depth = "block", title: str | None = None) -> str:
+    """The text of a file with the figure; the arguments are those of :func:`figure`.
+
+    >>> import archspec
+    >>> to_svg(archspec.compile("resnet18"), title="A network").splitlines()[1]
+    '<title>A network</title>'
+    """
+    return figure(graph, depth=depth, title=title).svg

@@ -51,7 +51,8 @@ class Target(Brief):
     ``function`` is the qualified name of what makes it. It takes what the target ``reads`` (the graph; then tensors or
     a model), for a target that is not ``text`` also the path to write, and the ``options`` by name. For ``text`` it
     returns the text. ``signed``: it also takes ``command``, the command line that asks for the file. ``extra`` is what
-    to install, and has ``packages``. ``use`` shows how the file is used, in Python; ``{file}`` is its name.
+    to install, and has ``packages``, which load the system's ``library``. ``use`` shows how the file is used, in
+    Python; ``{file}`` is its name.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Target(Brief):
     signed: bool = False
     extra: str = ""
     packages: tuple[str, ...] = ()
+    library: str = ""
     options: tuple[Option, ...] = ()
     contents: str = ""
     use: str = ""
@@ -91,6 +93,15 @@ class Target(Brief):
         }
 
 
+DEPTH = Option(
+    "depth",
+    "How much a figure shows: stages, blocks, also what is inside them, or every operation.",
+    default="block",
+    words=("model", "stage", "block", "op"),
+)
+CAIRO = "cairo: `apt install libcairo2`, `brew install cairo`"
+TITLE = Option("title", "The text above a figure.", default="the network's name")
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "safetensors",
@@ -111,6 +122,60 @@ TARGETS: tuple[Target, ...] = (
         text=True,
         contents="JSON: the graph with its shapes and costs",
         use="`archspec schema --for graph` prints its schema",
+    ),
+    Target(
+        "svg",
+        ".svg",
+        "A figure of the architecture, light or dark as the viewer is set.",
+        "archspec.emit.figure:to_svg",
+        text=True,
+        options=(DEPTH, TITLE),
+        contents="SVG: a figure of the architecture",
+        use="a browser, a README or a notebook shows {file}",
+    ),
+    Target(
+        "png",
+        ".png",
+        "The figure as an image.",
+        "archspec.emit.png:to_png",
+        extra="figure",
+        packages=("cairosvg",),
+        library=CAIRO,
+        options=(DEPTH, TITLE),
+        contents="PNG: a figure of the architecture",
+        use="an image viewer or a document shows {file}",
+    ),
+    Target(
+        "pdf",
+        ".pdf",
+        "The figure as a page with vectors and text.",
+        "archspec.emit.pdf:to_pdf",
+        extra="figure",
+        packages=("cairosvg",),
+        library=CAIRO,
+        options=(DEPTH, TITLE),
+        contents="PDF: a figure of the architecture",
+        use="a viewer or a document shows {file}",
+    ),
+    Target(
+        "dot",
+        ".dot",
+        "The figure as a graph for Graphviz.",
+        "archspec.emit.dot:to_dot",
+        text=True,
+        options=(DEPTH, TITLE),
+        contents="DOT: a graph of the architecture",
+        use="`dot -Tsvg {file}` draws it",
+    ),
+    Target(
+        "mermaid",
+        ".mmd",
+        "The figure as a flowchart for Mermaid, which GitHub draws in Markdown.",
+        "archspec.emit.mermaid:to_mermaid",
+        text=True,
+        options=(DEPTH, TITLE),
+        contents="Mermaid: a flowchart of the architecture",
+        use="put the text of {file} into a Markdown block of the language `mermaid`",
     ),
 )
 """Every target. The first with a suffix is the one that the suffix chooses; the others are named."""

@@ -5,6 +5,7 @@ A :class:`Graph` is frozen. ``builder.py`` has what grows one.
 
 from __future__ import annotations
 
+import importlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,6 +140,12 @@ class Graph:
         ends = [show_shape(self.shape(name)) for name in known]
         shapes = f"{show_shape(self.input)} to {first_of(ends, most=3)}"
         return tagged(self, f"{self.name}: {counted(blocks, 'block')}, {counted(len(self.nodes), 'node')}, {shapes}")
+
+    def _repr_svg_(self) -> str:
+        """The figure, which a notebook shows."""
+        # By its name, because a graph knows nothing of what is made from it.
+        made: str = importlib.import_module("archspec.emit.figure").to_svg(self)
+        return made
 
     @property
     def files(self) -> frozenset[str]:

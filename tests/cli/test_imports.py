@@ -50,6 +50,7 @@ def imported(*arguments: str) -> tuple[int, list[str]]:
         ["analyze", "resnet50", "--frozen", "layer1"],
         ["analyze", "resnet18", "resnet50", "--format", "json"],
         ["diff", "resnet50", "resnext50_32x4d"],
+        ["draw", "resnet50", "-o", "-"],
         ["show", "resnext50_32x4d"],
         ["show", "resnet18", "--graph"],
         ["list"],

@@ -16,7 +16,8 @@ import archspec
 from archspec import testing
 from archspec.codes import CODES
 from archspec.diagnostics import MAX_FOUND
-from archspec.emit.targets import TARGETS
+from archspec.emit.figures.contents import DEPTHS
+from archspec.emit.targets import DEPTH, TARGETS
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
@@ -367,6 +368,10 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     assert [row[:4] for row in rows] == [
         [each.suffix, each.name, each.summary, extra] for each, extra in zip(TARGETS, extras, strict=True)
     ]
+    figures = tables("docs/figures.md")
+    assert [word.strip("`") for word in firsts(figures["How much is drawn"])] == list(DEPTHS)
+    suffixes = [target.suffix for target in TARGETS if DEPTH in target.options]
+    assert [word.strip("`") for word in firsts(figures["Files"])] == suffixes
 
 
 MEASURED = ("docs/benchmarks.md", "docs/reliability.md")
@@ -386,5 +391,6 @@ def test_every_table_is_checked() -> None:
         "docs/testing.md": {"What is tested"},
         "docs/security.md": {"Promises"},
         "docs/targets.md": {"Targets"},
+        "docs/figures.md": {"How much is drawn", "Files"},
     }
     assert found == {page: checked.get(page, set()) for page in found}

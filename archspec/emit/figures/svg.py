@@ -3,60 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from html import escape
-from typing import NamedTuple
 
 from archspec.emit.figures.metrics import FONT
+from archspec.emit.figures.palette import AREAS, DASHED, FORBIDDEN, LINES, TEXTS
 from archspec.emit.figures.shapes import Disc, Label, Line, Point, Rect
 from archspec.emit.figures.sheet import Sheet
 
-
-class Colors(NamedTuple):
-    """Of areas and of their outlines, or of lines, in light and in dark mode."""
-
-    fill: str
-    stroke: str
-    dark_fill: str
-    dark_stroke: str
-
-
-AREAS = {
-    "conv": Colors("#dbe9fb", "#2f6db5", "#1d3557", "#6ea6e8"),
-    "linear": Colors("#eadcf8", "#7a45b0", "#3b2456", "#b78be0"),
-    "pool": Colors("#dff2e1", "#3c8a4a", "#1d3d26", "#72bd80"),
-    "norm": Colors("#fdf0d2", "#b7871b", "#46391a", "#d9ad4d"),
-    "act": Colors("#fdf0d2", "#b7871b", "#46391a", "#d9ad4d"),
-    "gate": Colors("#fbe3e0", "#b0493f", "#4a2521", "#e08a80"),
-    "regularization": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
-    "merge": Colors("#ffffff", "#444444", "#16181d", "#c7cad1"),
-    "other": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
-    "view": Colors("#f0f0f0", "#777777", "#2b2e35", "#9aa0aa"),
-    "block": Colors("#eef4fc", "#2f6db5", "#1b2737", "#6ea6e8"),
-    "stage": Colors("#eef4fc", "#2f6db5", "#1b2737", "#6ea6e8"),
-    "card": Colors("#eef4fc", "#9db8da", "#1b2737", "#43628a"),
-    "band": Colors("#fafafa", "#c8c8c8", "#14171c", "#43474f"),
-    "frame": Colors("none", "#b0c4de", "none", "#43628a"),
-    "inset": Colors("none", "#c8c8c8", "none", "#43474f"),
-    "page": Colors("#ffffff", "none", "#0f1115", "none"),
-}
-_DASHED = ("band",)
-_LINES = {
-    "flow": ("#444444", "#c7cad1", 1.2),
-    "projection": ("#2f6db5", "#6ea6e8", 2.4),
-    "gate": ("#b0493f", "#e08a80", 1.2),
-}
-_TEXTS = {
-    "ink": ("#1a1a1a", "#e8e8e8"),
-    "note": ("#7a5a0e", "#e0bd6a"),
-    "dim": ("#5f5f5f", "#a9adb5"),
-    "accent": ("#2f6db5", "#82b1ec"),
-}
 _CORNER = 6
 _HEAD = 6.5
-# XML 1.0 has no way to write these.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def svg(sheet: Sheet, title: str, description: str) -> str:
@@ -87,15 +43,15 @@ def _dark() -> str:
     """The rules of the style sheet; they hold inside figures only, because a page may have several."""
     rules = [
         *[(name, f"fill:{c.dark_fill};stroke:{c.dark_stroke}") for name, c in AREAS.items()],
-        *[(name, f"stroke:{dark}") for name, (_, dark, _) in _LINES.items()],
-        *[(f"{name}-head", f"fill:{dark}") for name, (_, dark, _) in _LINES.items()],
-        *[(name, f"fill:{dark}") for name, (_, dark) in _TEXTS.items()],
+        *[(name, f"stroke:{dark}") for name, (_, dark, _) in LINES.items()],
+        *[(f"{name}-head", f"fill:{dark}") for name, (_, dark, _) in LINES.items()],
+        *[(name, f"fill:{dark}") for name, (_, dark) in TEXTS.items()],
     ]
     return "".join(f".archspec-figure .a-{name}{{{rule}}}" for name, rule in rules)
 
 
 def _text(text: str) -> str:
-    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    return escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _n(value: float) -> str:
@@ -106,7 +62,7 @@ def _n(value: float) -> str:
 
 def _rect(rect: Rect) -> str:
     colors = AREAS[rect.style]
-    dash = ' stroke-dasharray="3 3"' if rect.style in _DASHED else ""
+    dash = ' stroke-dasharray="3 3"' if rect.style in DASHED else ""
     return (
         f'<rect class="a-{rect.style}" x="{_n(rect.x)}" y="{_n(rect.y)}" width="{_n(rect.width)}" '
         f'height="{_n(rect.height)}" rx="{_n(rect.radius)}" fill="{colors.fill}" stroke="{colors.stroke}"{dash}/>'
@@ -126,12 +82,12 @@ def _label(label: Label) -> str:
     anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
     return (
         f'<text class="a-{label.style}" x="{_n(label.x)}" y="{_n(label.y)}" font-size="{_n(label.size)}"{anchor}'
-        f'{weight} fill="{_TEXTS[label.style][0]}">{_text(label.text)}</text>'
+        f'{weight} fill="{TEXTS[label.style][0]}">{_text(label.text)}</text>'
     )
 
 
 def _line(line: Line) -> Iterable[str]:
-    color, _, width = _LINES[line.style]
+    color, _, width = LINES[line.style]
     points = line.points
     if line.arrow:
         yield _head(points[-2], points[-1], line.style, width)
@@ -166,4 +122,4 @@ def _head(source: Point, tip: Point, style: str, width: float) -> str:
     across = ((tip[1] - source[1]) / length * half, (source[0] - tip[0]) / length * half)
     corners = [tip, (base[0] + across[0], base[1] + across[1]), (base[0] - across[0], base[1] - across[1])]
     d = "L".join(f"{_n(x)} {_n(y)}" for x, y in corners)
-    return f'<path class="a-{style}-head" d="M{d}Z" fill="{_LINES[style][0]}"/>'
+    return f'<path class="a-{style}-head" d="M{d}Z" fill="{LINES[style][0]}"/>'

@@ -87,6 +87,7 @@ COMMANDS = [
     ["check", "SPEC", "--format", "github"],
     ["analyze", "SPEC"],
     ["show", "SPEC"],
+    ["draw", "SPEC", "-o", "-"],
     ["build", "SPEC", "--weights", "w.pth", "-o", "out.safetensors"],
     ["diff", "resnet18", "SPEC"],
     ["diff", "SPEC", "resnet18", "--format", "json"],

@@ -1,0 +1,53 @@
+"""The figure of a spec, for Python and for notebooks."""
+
+from __future__ import annotations
+
+from archspec import arguments
+from archspec.door import door
+from archspec.emit.figure import Figure, figure
+from archspec.emit.figures.contents import DEPTHS, Depth
+from archspec.language.overrides import Overrides
+from archspec.passes.compiling import SpecLike, compile
+from archspec.work import Limits
+
+
+@door
+def draw(
+    spec: SpecLike,
+    *,
+    depth: Depth = "block",
+    title: str | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+) -> Figure:
+    """The figure of a network, as a paper prints it; torch is not imported. A notebook shows it.
+
+    Stages are bands on one spine, and blocks of one kind have a letter, under which their inside is drawn beside the
+    spine. A thin shortcut is the value itself, and a thick one has weights. :func:`archspec.write` writes it as
+    ``.svg``, ``.png``, ``.pdf``, ``.dot`` or ``.mmd``, with the same options.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
+        depth: ``model`` draws whole stages, ``stage`` blocks, ``block`` blocks and the inside of each kind of them,
+            ``op`` every operation.
+        title: above the figure; the network's name by default.
+        overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
+        limits: how large a network may become.
+
+    Returns:
+        The :class:`Figure`; ``svg`` is its text, ``width`` and ``height`` are in pixels.
+
+    Raises:
+        SpecError: the spec is refused.
+        TypeError, ValueError: a value that an argument does not take.
+
+    >>> import archspec
+    >>> archspec.draw("resnet50", title="ResNet-50")
+    Figure(title='ResNet-50', width=599, height=889)
+    """
+    arguments.word(depth, "depth", DEPTHS)
+    title = None if title is None else arguments.text(title, "title")
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
+    return figure(graph, depth=depth, title=title)

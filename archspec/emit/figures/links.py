@@ -1,0 +1,144 @@
+"""A picture as vertices, edges and groups, for formats that another program lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from archspec.emit.figures.parts import Band, Block, Box, Frame, Merge, Mesh, Parts, Picture, Split
+
+
+class Vertex(NamedTuple):
+    """A box: its lines of text and its look."""
+
+    name: str
+    lines: tuple[str, ...]
+    look: str
+
+
+class Edge(NamedTuple):
+    """A line from one vertex to another. ``style``: flow, projection or gate."""
+
+    source: str
+    target: str
+    style: str
+
+
+@dataclass(slots=True)
+class Group:
+    """A stage, a block, or the inside of a kind of block. The whole is a group without a label."""
+
+    name: str
+    label: str
+    members: list[Vertex | Group] = field(default_factory=list)
+
+    def walk(self) -> Iterator[tuple[int, Vertex | Group | None]]:
+        """All in it with the depth at which it lies; None where a group ends."""
+        work: list[tuple[int, Vertex | Group | None]] = [(0, member) for member in reversed(self.members)]
+        while work:
+            depth, member = work.pop()
+            yield depth, member
+            if isinstance(member, Group):
+                work.append((depth, None))
+                work += [(depth + 1, each) for each in reversed(member.members)]
+
+
+@dataclass(slots=True)
+class Links:
+    """All vertices in their groups, and all edges."""
+
+    whole: Group
+    edges: list[Edge] = field(default_factory=list)
+    vertices: int = 0
+    groups: int = 0
+
+
+_Ends = list[tuple[str, str]]
+"""Vertices that lead to what comes next, and the style of the line."""
+
+
+def links(picture: Picture) -> Links:
+    """The vertices, groups and edges of a picture."""
+    drawing = _Linking(Links(Group("", "")))
+    whole = drawing.found.whole
+    start = drawing.vertex(whole, (picture.input,), "value")
+    ends = drawing.series(picture.parts, [(start, "flow")], whole)
+    texts = list(picture.outputs.values())
+    for number, (source, style) in enumerate(ends):
+        shown = texts[number] if len(ends) == len(texts) else ", ".join(texts)
+        drawing.edge([(source, style)], drawing.vertex(whole, (shown,), "value"))
+    for inset in picture.insets:
+        inside = drawing.group(whole, f"{inset.letter}: {inset.title}")
+        begin = drawing.vertex(inside, (inset.letter,), "value")
+        drawing.series(inset.parts, [(begin, "flow")], inside)
+    return drawing.found
+
+
+class _Linking:
+    def __init__(self, found: Links) -> None:
+        self.found = found
+
+    def vertex(self, group: Group, lines: tuple[str, ...], look: str) -> str:
+        name = f"n{self.found.vertices}"
+        self.found.vertices += 1
+        group.members.append(Vertex(name, tuple(filter(None, lines)), look))
+        return name
+
+    def group(self, around: Group, label: str) -> Group:
+        found = Group(f"g{self.found.groups}", label)
+        self.found.groups += 1
+        around.members.append(found)
+        return found
+
+    def edge(self, ends: _Ends, target: str) -> None:
+        self.found.edges += [Edge(source, target, style) for source, style in ends]
+
+    def series(self, parts: Parts, ends: _Ends, group: Group) -> _Ends:
+        for part in parts:
+            if isinstance(part, Band | Frame):
+                ends = self.series(part.parts, ends, self.group(group, part.label))
+            elif isinstance(part, Split):
+                ends = self._split(part, ends, group)
+            elif isinstance(part, Mesh):
+                ends = self._mesh(part, ends, group)
+            else:
+                ends = self._one(part, ends, group)
+        return ends
+
+    def _one(self, part: Box | Block | Merge, ends: _Ends, group: Group) -> _Ends:
+        name = self._put(part, group)
+        self.edge(ends, name)
+        return [(name, ends[0][1] if ends and ends[0][1] == "gate" else "flow")]
+
+    def _put(self, part: Box | Block | Merge, group: Group) -> str:
+        if isinstance(part, Box):
+            return self.vertex(group, (part.above, part.text, part.below), part.look)
+        if isinstance(part, Merge):
+            return self.vertex(group, (part.sign or part.text,), "merge")
+        times = f"  \N{MULTIPLICATION SIGN}{part.count}" if part.count > 1 else ""
+        return self.vertex(group, (f"{part.letter}: {part.text}{times}",), "block")
+
+    def _split(self, part: Split, ends: _Ends, group: Group) -> _Ends:
+        found: _Ends = []
+        for index, branch in enumerate(part.branches):
+            style = "gate" if index in part.gates else self._style(part, index)
+            begin = [(source, style if style != "flow" else old) for source, old in ends]
+            last = self.series(branch, begin, group)
+            found += [(source, style if style != "flow" else old) for source, old in last]
+        if part.merge is None:
+            return found
+        name = self._put(part.merge, group)
+        self.edge(found, name)
+        return [(name, "flow")]
+
+    @staticmethod
+    def _style(part: Split, index: int) -> str:
+        sums = part.merge and part.merge.sign and part.main not in (None, index)
+        return "projection" if sums and index in part.weighted else "flow"
+
+    def _mesh(self, part: Mesh, ends: _Ends, group: Group) -> _Ends:
+        names = [self._put(member, group) for member in part.members]
+        for source, target in part.wires:
+            self.edge(ends if source < 0 else [(names[source], "flow")], names[target])
+        return [(names[index], "flow") for index in part.ends]
