@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 
 import archspec
+from archspec.graph.formulas import evaluate
 from archspec.graph.graph import Graph
-from archspec.graph.patterns import Definition, Use, definitions, patterns
+from archspec.graph.patterns import DefinedPart, Definition, Use, definitions, patterns
 from archspec.testing import graphs
 from tests.support.paths import ROOT
 from tests.support.properties import tries
@@ -37,23 +38,26 @@ def test_definitions_give_back_the_plan_of_any_network(graph: Graph) -> None:
     proved(graph)
 
 
-def shape(definition: Definition) -> tuple[object, ...]:
-    """What a definition is without its numbers: its parts by path, or by order where they are numbered."""
+def shapes(definition: Definition) -> set[tuple[object, ...]]:
+    """What the uses of a definition are without their numbers: parts by path, or by order where they are numbered."""
     numbered = all(part.path.isdecimal() for part in definition.parts)
-    found = []
-    for part in definition.parts:
-        what = part.what
-        if isinstance(what, Use):
-            label = what.definition.class_name
-        else:
-            nonlinear = any(node and node.operation.nonlinear for node in what.nodes)
-            label = "activation" if nonlinear else what.call.target.removesuffix("_")
-        found.append(label if numbered else (part.path, label))
-    return (definition.kind, *found)
+    found = set()
+    for number in range(len(definition.uses)):
+        arguments = {each.name: each.values[number] for each in definition.parameters}
+        there = [part for part in definition.parts if part.when is None or evaluate(part.when, arguments)]
+        found.add((definition.kind, *[label(part) if numbered else (part.path, label(part)) for part in there]))
+    return found
+
+
+def label(part: DefinedPart) -> str:
+    if isinstance(part.what, Use):
+        return part.what.definition.class_name
+    nonlinear = any(node and node.operation.nonlinear for node in part.what.nodes)
+    return "activation" if nonlinear else part.what.call.target.removesuffix("_")
 
 
 def is_class(definition: Definition) -> bool:
-    """Whether it is more than the stage table, or than one sequence of the model, which a person writes in place."""
+    """Whether it is more than the stage table, or than a sequence of one place or one part, which are written there."""
     regions = [module.region for module in definition.uses]
     alone = definition.kind == "sequential" and len(definition.uses) == 1 and not regions[0]
     alone = alone or len(definition.parts) == 1
@@ -62,11 +66,13 @@ def is_class(definition: Definition) -> bool:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_no_two_definitions_differ_in_numbers_or_one_part_only(name: str) -> None:
-    shapes = {each.class_name: shape(each) for each in definitions(patterns(archspec.compile(name))) if is_class(each)}
-    pairs = [(one, other) for one in shapes for other in shapes if one != other]
-    near = [pair for pair in pairs if shapes[pair[1]] in _with_one_part_less(shapes[pair[0]])]
-    assert near == []
+    classes = [each for each in definitions(patterns(archspec.compile(name))) if is_class(each)]
+    found = {each.class_name: shapes(each) for each in classes}
+    less = {name: {short for shape in several for short in _shorter(shape)} for name, several in found.items()}
+    pairs = [(one, other) for one in found for other in found if one != other]
+    assert [(one, other) for one, other in pairs if not found[one].isdisjoint(found[other] | less[other])] == []
 
 
-def _with_one_part_less(parts: tuple[object, ...]) -> set[tuple[object, ...]]:
-    return {parts, *[parts[:place] + parts[place + 1 :] for place in range(1, len(parts))]}
+def _shorter(shape: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """A shape without one of its parts."""
+    return [shape[:place] + shape[place + 1 :] for place in range(1, len(shape))]
