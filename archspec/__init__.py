@@ -21,7 +21,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.door import door
 from archspec.graph.graph import Graph
-from archspec.import_path import torch_needed
+from archspec.import_path import only_installed, torch_needed
 from archspec.language.load import load
 from archspec.language.overrides import Overrides
 from archspec.language.spec import Spec
@@ -217,9 +217,10 @@ def pair_keys(
     'net/fc.bias'
     """
     graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
-    with torch_needed(graph.files):
-        from archspec import weights as files  # it imports torch
-    return files.pair_keys(graph, weights, entry=entry, prefix=prefix, rename=rename)
+    from archspec.weights.pair_keys import pair_keys as paired  # the compiler works without it, and starts faster
+
+    with only_installed(graph.files):  # a `.pth` is read with torch
+        return paired(graph, weights, entry=entry, prefix=prefix, rename=rename)
 
 
 @door

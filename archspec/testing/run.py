@@ -23,7 +23,8 @@ from archspec.graph.state import state
 from archspec.operations.shapes import show_shape
 from archspec.passes.compiling import compile
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
-from archspec.weights import build, write
+from archspec.weights.building import build
+from archspec.weights.saving import write
 
 BATCH = 2
 MAX_ELEMENTS = 500_000_000

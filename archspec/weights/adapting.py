@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from archspec.graph.graph import INPUT, Graph
 from archspec.operations.shapes import Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AXIS = 1
 """The axis of the input channels in the weight of a convolution."""
@@ -30,12 +31,13 @@ def adapt(weight: Tensor, channels: int) -> Tensor:
     Returns:
         (out, channels, *kernel), in the dtype of ``weight``. Half precision is computed with float32, as in timm.
 
+    >>> import torch
     >>> adapt(torch.tensor([[[1.0], [2.0], [4.0]]]), 1)
     tensor([[[7.]]])
     >>> adapt(torch.tensor([[[1.0], [2.0], [4.0]]]), 4).flatten()
     tensor([0.7500, 1.5000, 3.0000, 0.7500])
     """
-    exact = weight if weight.dtype == torch.float64 else weight.float()
+    exact = weight if str(weight.dtype) == "torch.float64" else weight.float()
     before = weight.shape[AXIS]
     if channels == 1:
         return exact.sum(dim=AXIS, keepdim=True).to(weight.dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from archspec.emit.fx import emit
 from archspec.emit.initialize import materialize
 from archspec.graph.graph import Graph
 from archspec.weights.fitting import fit
+from archspec.weights.remarks import value_remarks
 from archspec.weights.selection import Selection
 
 
@@ -94,32 +94,12 @@ def _device(device: object) -> torch.device:
 
 
 def _remarks(module: nn.Module, given: Mapping[str, Tensor], asked: bool) -> Iterator[Diagnostic]:
-    """Warnings about the loaded weights: casts to another dtype, and values that are not finite.
-
-    Args:
-        module: the model with the weights.
-        given: the weights that were copied.
-        asked: whether the caller chose the model's dtype, and so expects a cast between floating-point dtypes.
-    """
+    """The warnings about the weights that were copied from ``given``; ``asked``: the caller chose the dtype."""
     loaded = {key: value for key, value in module.state_dict().items() if key in given}
-    casts = Counter((given[key].dtype, value.dtype) for key, value in loaded.items() if given[key].dtype != value.dtype)
-    for (before, after), count in casts.items():
-        if before.is_floating_point and after.is_floating_point:
-            if asked:
-                continue
-            advice = f"; choose one with `dtype=` of `archspec.build`: {before} or {after}"
-        else:
-            advice = ""
-        tensors, were = f"{count} tensor{'' if count == 1 else 's'}", "was" if count == 1 else "were"
-        help = "check that the loss of precision does not matter, or that the file is the right one"
-        yield Diagnostic(
-            "W821", f"{tensors} of the weights {were} converted from {before} to {after}{advice}", help=help
-        )
+    casts = [(_named(given[key].dtype), _named(value.dtype)) for key, value in loaded.items()]
     broken = [key for key, value in loaded.items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        listed = ", ".join(f"`{key}`" for key in broken[:3])
-        help = "use a checkpoint from before the training diverged"
-        yield Diagnostic(
-            "W822", f"the weights have numbers that are not finite (NaN or infinity) in {listed}{more}", help=help
-        )
+    return value_remarks(casts, broken, asked=asked)
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

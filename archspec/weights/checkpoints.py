@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
-
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut, did_you_mean
 from archspec.display import counted
 from archspec.language.published import NOTHING, Published
+from archspec.weights.tensors import is_tensor
 
 PREFIXES = ("module.", "_orig_mod.")
 """The prefixes that DistributedDataParallel and ``torch.compile`` add to every key."""
@@ -107,7 +106,7 @@ def _all_begin(state: Mapping[Any, Any], prefix: str) -> bool:
 
 
 def is_state(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(each, Tensor) for each in value.values())
+    return isinstance(value, Mapping) and all(is_tensor(each) for each in value.values())
 
 
 def state_dicts(found: Mapping[Any, Any]) -> dict[str, Mapping[Any, Any]]:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
-
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
 from archspec.files import regular_file
 from archspec.weights.archive import LOCAL, entries
@@ -27,20 +25,25 @@ MAX_PICKLE = 256 * 2**20
 """The most bytes of the pickle in an archive, which refers to the tensors."""
 
 
-def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
+def read(path: str | os.PathLike[str], *, stored: bool = False) -> Mapping[Any, Any]:
     """The content of a safetensors file, or of a pickled checkpoint, which is read with ``weights_only=True``.
+
+    Args:
+        path: the file.
+        stored: whether the tensors of a safetensors file may stay there, as :class:`StoredTensor`. That takes no torch,
+            but for dtypes that numpy lacks.
 
     Raises:
         SpecError: E801, the file does not exist; E803, it is not a regular file; E804, it cannot be read; E808, it is
             not a weights file.
-        EnvironmentFault: E809, safetensors is not installed.
+        EnvironmentFault: E809, safetensors or torch is not installed.
     """
     name = os.fspath(path)
     with regular_file(Path(name), name, "weights file"):  # its readers take the name
         try:
-            found = _content(name)
+            found = _content(name, stored)
         except ImportError as error:
-            message = f"reading `{cut(name)}` needs safetensors, which cannot be imported ({error})"
+            message = f"reading `{cut(name)}` needs {error.name or 'safetensors'}, which cannot be imported ({error})"
             raise EnvironmentFault(Diagnostic("E809", message, help="pip install 'archspec-compiler[torch]'")) from None
         except PermissionError:
             raise
@@ -52,12 +55,19 @@ def read(path: str | os.PathLike[str]) -> Mapping[Any, Any]:
     return found
 
 
-def _content(name: str) -> Any:
+def _content(name: str, stored: bool) -> Any:
     if name.endswith(".safetensors"):
+        if stored:
+            from archspec.weights.stored import stored as read_stored  # a `.pth` can be read without safetensors
+
+            if (found := read_stored(name)) is not None:
+                return found
         from safetensors.torch import load_file  # a `.pth` can be read without it
 
         return load_file(name)
     _check_size(name)
+    import torch  # the tensors of a safetensors file may be read without it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about files that need `weights_only=False`, which are refused
         return torch.load(name, map_location="cpu", weights_only=True)

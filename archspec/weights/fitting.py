@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
-
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
@@ -29,7 +27,7 @@ EVERYTHING = Selection()
 class Fit:
     """The tensors to copy into a network, by its keys, and the record of all keys."""
 
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Any]
     loaded: Loaded
 
 
@@ -40,6 +38,7 @@ def fit(
     *,
     transfer: bool = False,
     selection: Selection = EVERYTHING,
+    stored: bool = False,
 ) -> Fit:
     """Read weights, and find the tensor for each key of a network.
 
@@ -50,6 +49,7 @@ def fit(
         transfer: whether to adapt first convolutions to the input's channels, and to record missing keys, extra keys
             and other shapes instead of refusing them.
         selection: which entry and scopes of the weights to read, and under which names.
+        stored: whether to read a file of safetensors without torch, as :func:`read` does.
 
     Raises:
         SpecError: a file cannot be read (see :func:`read` and :func:`read_map`); E807, the weights lack keys, have
@@ -58,7 +58,7 @@ def fit(
         EnvironmentFault: E809, safetensors is not installed.
         TypeError: ``weights`` is neither a path nor a mapping.
     """
-    file, found = content(weights)
+    file, found = content(weights, stored=stored)
     wanted = state(graph)
     key_map = None if map is None else read_map(map)
     if key_map:
@@ -95,10 +95,12 @@ def fit(
     return Fit(tensors, record)
 
 
-def content(weights: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str | None, Mapping[Any, Any]]:
+def content(
+    weights: str | os.PathLike[str] | Mapping[str, Any], *, stored: bool = False
+) -> tuple[str | None, Mapping[Any, Any]]:
     """The path of weights, if they are a file, and what they contain."""
     file = arguments.path(weights, "weights") if isinstance(weights, str | os.PathLike) else None
-    found: Any = read(file) if file is not None else weights
+    found: Any = read(file, stored=stored) if file is not None else weights
     if not isinstance(found, Mapping):
         raise TypeError(f"`weights` must be a state dict or a file, got {type(found).__name__}")
     return file, found

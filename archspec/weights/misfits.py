@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
 from archspec.operations.base import Buffer, Weight
 from archspec.operations.shapes import Shape, show_shape
 from archspec.weights.advice import advice
 from archspec.weights.checkpoints import COUNTER
+from archspec.weights.tensors import flaw, has_shape, is_tensor
 
 TRANSFER = Mention("transfer", "`transfer=True`")
 GRAPH = Mention("graph", "`print(archspec.compile(SPEC))`")
@@ -54,7 +52,7 @@ class Match:
     def fits(self, key: str) -> bool:
         """Whether a value has the network's shape. A batch counter does not count, because it fits every network."""
         value = self.values[key]
-        same = isinstance(value, Tensor) and not value.is_nested and tuple(value.shape) == self.wanted[key].shape
+        same = has_shape(value) and tuple(value.shape) == self.wanted[key].shape
         return same and not key.endswith(COUNTER)
 
 
@@ -139,9 +137,7 @@ def check_some(match: Match, adapted: Iterable[str]) -> None:
 def reshaped(match: Match) -> dict[str, tuple[Shape, Shape]]:
     """The keys that have another shape in the weights: the weights' shape and the network's, as ``diff`` shows it."""
     shapes = {
-        key: (tuple(value.shape), match.wanted[key].shape)
-        for key, value in match.values.items()
-        if isinstance(value, Tensor) and not value.is_nested
+        key: (tuple(value.shape), match.wanted[key].shape) for key, value in match.values.items() if has_shape(value)
     }
     return {key: (theirs, ours) for key, (theirs, ours) in shapes.items() if theirs != ours}
 
@@ -150,20 +146,14 @@ def _misfits(match: Match, *, shapes: bool) -> Iterator[str]:
     """The values that cannot be copied into the network, each with the reason."""
     for key, value in match.values.items():
         shape = match.wanted[key].shape
-        if not isinstance(value, Tensor):
+        if not is_tensor(value):
             yield f"{match.shown(key)} is {cut(type(value).__name__)}, not a tensor"
-        elif value.is_nested:  # and does not have a shape
+        elif not has_shape(value):
             yield f"{match.shown(key)} is nested"
         elif shapes and tuple(value.shape) != shape:
             yield f"{match.shown(key)} is {_shape(tuple(value.shape))}, not {_shape(shape)}"
-        elif value.is_complex():
-            yield f"{match.shown(key)} is complex"
-        elif value.is_meta:
-            yield f"{match.shown(key)} is on the meta device, without values"
-        elif value.layout is not torch.strided:
-            yield f"{match.shown(key)} is sparse"
-        elif value.is_quantized:
-            yield f"{match.shown(key)} is quantized"
+        elif reason := flaw(value):
+            yield f"{match.shown(key)} {reason}"
 
 
 def _shape(shape: Shape) -> str:

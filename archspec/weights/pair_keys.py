@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
@@ -18,6 +16,7 @@ from archspec.weights.checkpoints import COUNTER
 from archspec.weights.fitting import content
 from archspec.weights.pairing import pair
 from archspec.weights.selection import Selection, select
+from archspec.weights.tensors import has_shape, is_tensor
 
 
 def pair_keys(
@@ -30,7 +29,7 @@ def pair_keys(
 ) -> dict[str, Any]:
     """The key map that pairs weights with a network; see :func:`archspec.pair_keys`."""
     selection = Selection(entry, prefix, rename)
-    file, found = content(weights)
+    file, found = content(weights, stored=True)
     wanted = state(graph)
     given = select(found, wanted, selection, graph.origin.published if graph.origin else NOTHING).state
     pairs = pair(wanted, given)
@@ -56,7 +55,7 @@ def _unpaired(graph: Graph, wanted: Mapping[str, Any], given: Mapping[Any, Any])
 
 
 def _shape(value: Any) -> str:
-    if isinstance(value, Tensor) and value.is_nested:
+    if is_tensor(value) and not has_shape(value):
         return "nested"
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else show_shape(tuple(shape)) if len(shape) else "number"

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from torch import Tensor
-
 from archspec.operations.base import Buffer, Weight
 from archspec.operations.shapes import Shape
 from archspec.weights.checkpoints import COUNTER
+from archspec.weights.tensors import has_shape
 
 TORCH = frozenset({"weight", "bias", "running_mean", "running_var", COUNTER})
 """The names of tensors in torch's modules."""
@@ -42,7 +41,7 @@ def pair(wanted: Mapping[str, Weight | Buffer], given: Mapping[Any, Any]) -> Pai
     ours = {key: each.shape for key, each in wanted.items()}
     shapes = {}
     for key, value in given.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or value.is_nested:
+        if not isinstance(key, str) or not has_shape(value):
             return None
         shapes[key] = tuple(value.shape)
     whole = _paired(ours, shapes)

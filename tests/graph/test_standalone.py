@@ -21,7 +21,7 @@ from archspec.operations.discovery import operations
 from archspec.testing import graphs
 from archspec.testing.expectations import check_expectations
 from archspec.testing.run import with_storage
-from archspec.weights import save
+from archspec.weights.saving import save
 from tests.support.properties import meaning, tries
 
 NAMES = ["resnet18", "preact_resnet50", "googlenet", "densenet121", "convnext_tiny", "regnet_y_400mf", "vgg11_bn"]

@@ -1,0 +1,46 @@
+"""What a tensor is, with torch and without: torch's own, or one as a file of safetensors stores it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from archspec.operations.shapes import Shape
+
+if TYPE_CHECKING:
+    import numpy
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTensor:
+    """A tensor of a file that was read without torch. ``dtype`` is torch's name of it; ``data`` its bytes."""
+
+    dtype: str
+    shape: Shape
+    data: numpy.ndarray
+
+
+def is_tensor(value: object) -> TypeGuard[Tensor | StoredTensor]:
+    """Whether a value is a tensor. Before torch is imported, none is torch's."""
+    torch = sys.modules.get("torch")
+    return isinstance(value, StoredTensor) or (torch is not None and isinstance(value, torch.Tensor))
+
+
+def has_shape(value: object) -> TypeGuard[Tensor | StoredTensor]:
+    """Whether a value is a tensor with a shape: a nested one has none."""
+    return is_tensor(value) and (isinstance(value, StoredTensor) or not value.is_nested)
+
+
+def flaw(value: Any) -> str:
+    """Why the values of a tensor with a shape cannot be copied into a network; empty if they can."""
+    if isinstance(value, StoredTensor):
+        return "is complex" if value.dtype.startswith("complex") else ""
+    reasons = {
+        "is complex": value.is_complex(),
+        "is on the meta device, without values": value.is_meta,
+        "is sparse": str(value.layout) != "torch.strided",
+        "is quantized": value.is_quantized,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
