@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -105,6 +105,48 @@ def replacing(
             temporary.unlink()
 
 
+@contextlib.contextmanager
+def staging(target: Path, **how: Any) -> Iterator[Path]:
+    """As :func:`replacing`, for what may write several files: a path with the target's own name in a temporary folder.
+
+    When the body ends well, the files in the folder are moved beside each other, ``target`` last. Each is written whole
+    or not at all; if one cannot be, none that is new stays.
+    """
+    folder = target.parent / f".archspec-{os.urandom(8).hex()}.tmp"
+    try:
+        try:
+            mode = _check(target, **how)
+            folder.mkdir(mode=0o700)
+        except (OSError, ValueError) as error:
+            raise unwritable(target, error) from None
+        yield folder / target.name
+        _move_all(folder, target, mode, how)
+    except OSError as error:
+        raise unwritable(target, error) from None
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            for each in folder.iterdir():
+                each.unlink()
+            folder.rmdir()
+
+
+def _move_all(folder: Path, target: Path, mode: int, how: Mapping[str, Any]) -> None:
+    """Move what is in the folder beside it, ``target`` last."""
+    others = [folder.parent / each.name for each in sorted(folder.iterdir()) if each.name != target.name]
+    modes = {**{other: _check(other, **how) for other in others}, target: mode}
+    new: list[Path] = []
+    try:
+        for path in modes:
+            _store(folder / path.name, modes[path])
+        for path in modes:
+            new += [] if os.path.lexists(path) else [path]
+            _move(folder / path.name, path, how.get("force", False))
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
+
+
 def refuse_target(target: Path, **how: Any) -> None:
     """Raise what :func:`replacing` would raise before its body: long work should not come first."""
     with contextlib.suppress(_NothingToWrite), replacing(target, **how):
@@ -123,7 +165,7 @@ def unwritable(target: str | os.PathLike[str], reason: object) -> EnvironmentFau
     return EnvironmentFault(Diagnostic("E806", message, help=help))
 
 
-def _check(target: Path, force: bool, inputs: Iterable[str], weights: Iterable[str | None]) -> int:
+def _check(target: Path, force: bool = False, inputs: Iterable[str] = (), weights: Iterable[str | None] = ()) -> int:
     """Refuse what must not be written over. Returns the permissions that the new file gets."""
     try:
         status = target.lstat()

@@ -15,7 +15,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault
 from archspec.door import door
 from archspec.emit.targets import Target, check_options, choose, refuse_weights
-from archspec.files import replacing
+from archspec.files import staging
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed, torch_needed
 from archspec.language.overrides import Overrides
@@ -143,7 +143,7 @@ def write_graph(
     read = [os.fspath(each) for name in ("weights", "map") if isinstance(each := how.get(name), str | os.PathLike)]
     loaded = None
     with (
-        replacing(Path(file), force=force, inputs=graph.files, weights=read) as temporary,
+        staging(Path(file), force=force, inputs=graph.files, weights=read) as staged,
         installed(target, graph.files),
     ):
         make = target.load()
@@ -151,14 +151,15 @@ def write_graph(
         if target.reads == "graph":
             step(name)
             made = make(graph, **chosen, **({"command": command} if target.signed else {}))
-            temporary.write_bytes(made.encode() if target.text else made)
+            staged.write_bytes(made.encode() if target.text else made)
         else:
             step("loading weights" if "weights" in how else "initializing weights")
             model, loaded = _model(graph, how)
             step(name)
-            make(graph, model, temporary, **chosen)
-        size = temporary.stat().st_size
-    return WrittenFiles(target.name, (file,), size, loaded)
+            make(graph, model, staged, **chosen)
+        found = sorted(staged.parent.iterdir(), key=lambda each: each.name != staged.name)
+        size = sum(each.stat().st_size for each in found)
+    return WrittenFiles(target.name, tuple([str(Path(file).with_name(each.name)) for each in found]), size, loaded)
 
 
 def text(graph: Graph, target: Target, options: Mapping[str, Any], command: str = "") -> str:
