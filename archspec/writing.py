@@ -154,9 +154,12 @@ def write_graph(
             staged.write_bytes(made.encode() if target.text else made)
         else:
             step("loading weights" if "weights" in how else "initializing weights")
-            model, loaded = _model(graph, how)
+            # Only now, because the compiler does without what it imports, and starts faster.
+            from archspec.weights.arrays import arrays
+
+            given, loaded = arrays(graph, **how) if target.reads == "tensors" else _model(graph, how)
             step(name)
-            make(graph, model, staged, **chosen)
+            make(graph, given, staged, **chosen)
         found = sorted(staged.parent.iterdir(), key=lambda each: each.name != staged.name)
         size = sum(each.stat().st_size for each in found)
     return WrittenFiles(target.name, tuple([str(Path(file).with_name(each.name)) for each in found]), size, loaded)

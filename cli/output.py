@@ -60,7 +60,7 @@ def option_of(option: Option) -> Callable[[F], F]:
     """An option of some targets, as the command has it."""
     kind: Any = Word(option.name, option.words) if option.words else None
     if option.least is not None:
-        kind = click.IntRange(min=option.least)
+        kind = click.IntRange(min=option.least, max=option.most)
     takers = listed([f"`{target.name}`" for target in targets.takers(option.name)])
     default = f" [default: {option.default}]" if option.default else ""
     metavar = None if option.words else "N" if option.least is not None else "TEXT"

@@ -17,7 +17,7 @@ def refusal(target: str, node: Node, reason: str, help: str = "") -> Diagnostic:
 
     >>> import archspec
     >>> print(refusal("ONNX", archspec.compile("resnet18").by_name["avgpool"], "the reason").message)
-    ONNX cannot express `avgpool`, a `pool`: the reason
+    ONNX cannot express `avgpool` (`pool`): the reason
     """
-    message = f"{target} cannot express `{node.name}`, a `{node.operation.name}`: {reason}"
+    message = f"{target} cannot express `{node.name}` (`{node.operation.name}`): {reason}"
     return Diagnostic("E830", message, node.span, help=help)

@@ -23,7 +23,7 @@ TO = Mention("option", "`to`", "to")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Option(Brief):
-    """A choice that some targets offer: one of ``words``, a whole number of at least ``least``, or else a text.
+    """A choice that some targets offer: one of ``words``, a whole number from ``least`` to ``most``, or else a text.
 
     ``default`` is what a target does without it, in words.
     """
@@ -33,13 +33,14 @@ class Option(Brief):
     default: str = ""
     words: tuple[str, ...] = ()
     least: int | None = None
+    most: int | None = None
 
     def check(self, value: object) -> None:
         """Refuse a value of the wrong type (TypeError), or one that is not possible (ValueError)."""
         if self.words:
             arguments.word(value, self.name, self.words)
         elif self.least is not None:
-            arguments.whole(value, self.name, self.least)
+            arguments.whole(value, self.name, self.least, self.most)
         else:
             arguments.text(value, self.name)
 
@@ -113,6 +114,21 @@ TARGETS: tuple[Target, ...] = (
         packages=("safetensors",),
         contents="{kind}weights, with the spec in the metadata",
         use="`archspec.build({spec}, weights={file})` gives the model with these weights",
+    ),
+    Target(
+        "onnx",
+        ".onnx",
+        "ONNX for inference, with the weights by their keys and a node for each scope.",
+        "archspec.emit.onnx:write_onnx",
+        reads="tensors",
+        extra="onnx",
+        packages=("onnx",),
+        options=(
+            Option("dynamic", "Which dimensions of the input may vary.", "batch", words=("none", "batch", "size")),
+            Option("opset", "The version of ONNX's operators.", "20", least=18, most=28),
+        ),
+        contents="ONNX with {kind}weights",
+        use="`onnxruntime.InferenceSession({file})` runs it",
     ),
     Target(
         "json",

@@ -31,7 +31,6 @@ NOT_RUN = {
     "E002": "needs a machine with little memory; tests/cli/faults/test_process.py",
     **dict.fromkeys(("E001", "E704", "E705", "E707"), "a defect of archspec, which no input is known to provoke"),
     "E804": "the superuser can read every file; tests/cli/test_process.py",
-    "E830": "the command does not write ONNX yet; tests/emit/test_onnx.py",
     "E809": "needs an environment without torch; tests/cli/test_imports.py",
 }
 """Codes whose example a test cannot run, and why."""

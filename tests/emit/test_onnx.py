@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archspec
-from archspec.emit.onnx import Dynamic, needed, to_onnx
+from archspec.emit.onnx import to_onnx
+from archspec.emit.onnx_nodes import Dynamic, needed
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
@@ -157,7 +158,7 @@ def test_an_operator_that_an_opset_lacks_is_refused_at_its_line() -> None:
         pair(graph, opset=18)
     (fault,) = raised.value.diagnostics
     assert fault.code == "E830"
-    assert fault.message == "ONNX cannot express `gelu`, a `act`: `Gelu` needs opset 20 or later, got 18"
+    assert fault.message == "ONNX cannot express `gelu` (`act`): `Gelu` needs opset 20 or later, got 18"
     assert fault.span is not None
     assert fault.span.line == 5
 
