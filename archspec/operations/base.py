@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.captions import Captioned
 from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved, Strides
-from archspec.operations.onnx import NotInOnnx, OnnxCall
+from archspec.operations.onnx import Exported
 from archspec.operations.shapes import Shape
 
 Kind = Literal["integer", "number", "boolean", "word", "size", "numbers"]
@@ -130,7 +130,7 @@ def argument(
 
 
 @dataclass(frozen=True)
-class Operation(Captioned):
+class Operation(Captioned, Exported):
     """The base of every operation. A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs."""
 
     name: ClassVar[str]
@@ -238,13 +238,6 @@ class Operation(Captioned):
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         """The torch module or function. ``in_place``: nobody else reads the input, so it may be written over."""
         raise NotImplementedError
-
-    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
-        """Its nodes in ONNX, for inference. ``fixed``: whether the spatial sizes of ``inputs`` are known.
-
-        Raises NotInOnnx where ONNX cannot express it.
-        """
-        raise NotInOnnx("it has no form in ONNX yet")
 
     def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
         """How its output shares the storage of its first input, in training or in eval mode.

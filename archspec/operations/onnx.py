@@ -70,6 +70,17 @@ class NotInOnnx(Exception):
     """ONNX cannot express the operation; the text says what and why."""
 
 
+class Exported:
+    """The part of an operation that says what it is in ONNX."""
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        """Its nodes in ONNX, for inference. ``fixed``: whether the spatial sizes of ``inputs`` are known.
+
+        Raises NotInOnnx where ONNX cannot express it.
+        """
+        raise NotInOnnx("it has no form there yet")
+
+
 def folded(op: str, count: int) -> tuple[OnnxCall, ...]:
     """An operator of two values folded over ``count`` inputs from the left, as torch computes ``a + b + c``.
 
