@@ -46,22 +46,20 @@ def fit(
         graph: the compiled network.
         weights: a state dict, a checkpoint with one state dict in it, or a file of either.
         map: the key of the weights for each key of the network that has another name there.
-        transfer: whether to adapt first convolutions to the input's channels, and to record missing keys, extra keys
-            and other shapes instead of refusing them.
+        transfer: whether to adapt first convolutions to the input's channels, and to record misfits, not refuse them.
         selection: which entry and scopes of the weights to read, and under which names.
         stored: whether to read a file of safetensors without torch, as :func:`read` does.
 
     Raises:
-        SpecError: a file cannot be read (see :func:`read` and :func:`read_map`); E807, the weights lack keys, have
-            extra keys or have values that do not fit, one diagnostic for each; E821, the network lacks keys of the map;
-            E822, the map gives one tensor to two keys; E824, nothing fits; see :func:`select` for others.
+        SpecError: E807, the weights lack keys, have extra keys or have values that do not fit, one diagnostic for each;
+            E821, the network lacks keys of the map; E822, the map gives one tensor to two keys; E824, nothing fits; see
+            :func:`read`, :func:`read_map` and :func:`select` for others.
         EnvironmentFault: E809, safetensors is not installed.
         TypeError: ``weights`` is neither a path nor a mapping.
     """
     file, found = content(weights, stored=stored)
     wanted = state(graph)
-    key_map = None if map is None else read_map(map)
-    if key_map:
+    if key_map := None if map is None else read_map(map):
         _check_map(key_map, graph, wanted, transfer)
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
     published = _published(graph, key_map)
