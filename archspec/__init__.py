@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from archspec.analysis.zoo import zoo
     from archspec.emit.drawing import draw
     from archspec.emit.figure import Figure
+    from archspec.emit.graph_from_json import graph_from_json
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
     from archspec.verification.verdict import Verdict
@@ -75,6 +76,7 @@ __all__ = [
     "confirm",
     "diff",
     "draw",
+    "graph_from_json",
     "load",
     "pair_keys",
     "save",
@@ -96,6 +98,7 @@ _LATE = {
     "check": "archspec.testing.harness",
     "diff": "archspec.analysis.diff",
     "draw": "archspec.emit.drawing",
+    "graph_from_json": "archspec.emit.graph_from_json",
     "skip_paths": "archspec.analysis.skip_paths",
     "verify": "archspec.verification.against",
     "write": "archspec.writing",

@@ -1,4 +1,4 @@
-"""``archspec schema``: the JSON Schema of a spec, for editors."""
+"""``archspec schema``: the JSON Schema of a spec, of a file of definitions, or of a graph."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ import click
 
 from archspec.language.editor_schema import editor_schema
 
+from .options import Word
 from .streams import put_json, say
+
+FILES = {
+    "spec": ("archspec.schema.json", "spec"),
+    "library": ("archspec-library.schema.json", "file of definitions"),
+    "graph": ("archspec-graph.schema.json", "graph"),
+}
 
 
 @click.command("schema")
-@click.option("--library", is_flag=True, help="Print the schema of a file of definitions, for `import`.")
-def command(library: bool) -> int:
+@click.option("--for", "kind", type=Word("kind", FILES), default="spec", show_default=True, help="What to describe.")
+@click.option("--library", is_flag=True, help="The same as `--for library`: a file of definitions, for `import`.")
+def command(kind: str, library: bool) -> int:
     """Print the JSON Schema of a spec, for editors. With it, they complete keys and mark errors.
+
+    `--for library` is for a file of definitions, and `--for graph` for the files that `archspec build -o FILE.json`
+    writes.
 
     \b
     Example:
@@ -23,10 +34,15 @@ def command(library: bool) -> int:
     \b
       # yaml-language-server: $schema=archspec.schema.json
     """
-    put_json(editor_schema(of_definitions=library))
-    file = "archspec-library.schema.json" if library else "archspec.schema.json"
-    kind = "file of definitions" if library else "spec"
+    kind = "library" if library else kind
+    file, name = FILES[kind]
+    if kind == "graph":
+        from archspec.emit.graph_schema import graph_schema  # only for it
+
+        put_json(graph_schema())
+        return 0
+    put_json(editor_schema(of_definitions=kind == "library"))
     say(f"With this schema in `{file}`, an editor with a YAML language server completes keys and")
-    say(f"marks errors in every {kind} in the same folder that begins with this line:")
+    say(f"marks errors in every {name} in the same folder that begins with this line:")
     say(f"# yaml-language-server: $schema={file}")
     return 0

@@ -19,6 +19,7 @@ from archspec import passes, strategies, testing
 from archspec.analysis.lengths import Lengths
 from archspec.analysis.paths import Paths
 from archspec.diagnostics import EnvironmentFault, SpecError
+from archspec.emit.graph_json import to_json
 from archspec.graph.state import state
 from archspec.verification.verdict import Verdict
 
@@ -208,6 +209,13 @@ PYTHON: Table = {
             "transfer": (*FLAGS, None),
             "seed": (*WHOLE, 2**64, -(2**64), 10**5000),
             **READING,
+            "limits": LIMITS,
+        },
+    ),
+    archspec.graph_from_json: (
+        {"text": to_json(GRAPH)},
+        {
+            "text": (*NUMBERS, None, b"{}", "", "{}", "[", "null", "1e999", ["{}"], {}, GRAPH, ODD, Path()),
             "limits": LIMITS,
         },
     ),

@@ -137,7 +137,7 @@ TARGETS: tuple[Target, ...] = (
         "archspec.emit.graph_json:to_json",
         text=True,
         contents="JSON: the graph with its shapes and costs",
-        use="`archspec schema --for graph` prints its schema",
+        use="`archspec.graph_from_json(open({file}).read())` gives the graph again",
     ),
     Target(
         "svg",

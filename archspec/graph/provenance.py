@@ -70,6 +70,20 @@ class Provenance:
         return self._found[operation.name]
 
 
+class Recorded(Provenance):
+    """Where a node was written, as a file says that has no spec to look it up in."""
+
+    __slots__ = ("recorded",)
+
+    def __init__(self, span: Span, recorded: tuple[TableCell, ...] = ()) -> None:
+        super().__init__(span)
+        self.recorded = recorded
+
+    def cells(self, operation: Operation) -> tuple[TableCell, ...]:
+        """The cells that the file records for the node."""
+        return self.recorded
+
+
 class Site:
     """What all blocks have in common that are lowered from one place: a stage, or a call inside its blocks.
 
