@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
@@ -248,7 +248,5 @@ def _validator(operation: str) -> Any:
 
     draft = validators.Draft202012Validator
     whole = draft.TYPE_CHECKER.redefine("integer", lambda checker, value: type(value) is int)  # and not 8.0
-    schema = reading_schema()
-    return validators.extend(draft, type_checker=whole)(
-        schema["$defs"][f"arguments of {operation}"] if operation else schema
-    )
+    schema, extend = reading_schema(), cast(Any, validators.extend)
+    return extend(draft, type_checker=whole)(schema["$defs"][f"arguments of {operation}"] if operation else schema)
