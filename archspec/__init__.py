@@ -21,7 +21,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.door import door
 from archspec.graph.graph import Graph
-from archspec.import_path import only_installed, torch_needed
+from archspec.import_path import torch_needed
 from archspec.language.load import load
 from archspec.language.overrides import Overrides
 from archspec.language.spec import Spec
@@ -203,8 +203,7 @@ def pair_keys(
         spec: a spec, a compiled graph, or what :func:`load` takes.
         weights: a state dict, or a file of one.
         entry: which state dict of a checkpoint to use, as in :func:`build`.
-        prefix: a scope of the weights, as in :func:`build`.
-        rename: new names of scopes, as in :func:`build`.
+        prefix, rename: a scope of the weights, and new names of scopes, likewise.
         overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
@@ -219,11 +218,10 @@ def pair_keys(
     >>> archspec.pair_keys("resnet18", given)["keys"]["fc.bias"]
     'net/fc.bias'
     """
-    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
-    from archspec.weights.pair_keys import pair_keys as paired  # the compiler works without it, and starts faster
+    from archspec.weights.pair_keys import pair_keys as paired  # the compiler starts faster without it
 
-    with only_installed(graph.files):  # a `.pth` is read with torch
-        return paired(graph, weights, entry=entry, prefix=prefix, rename=rename)
+    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
+    return paired(graph, weights, entry=entry, prefix=prefix, rename=rename)
 
 
 @door

@@ -154,8 +154,7 @@ def write_graph(
             staged.write_bytes(made.encode() if target.text else made)
         else:
             step("loading weights" if "weights" in how else "initializing weights")
-            # Only now, because the compiler does without what it imports, and starts faster.
-            from archspec.weights.arrays import arrays
+            from archspec.weights.arrays import arrays  # the compiler starts faster without it
 
             given, loaded = arrays(graph, **how) if target.reads == "tensors" else _model(graph, how)
             step(name)

@@ -18,7 +18,7 @@ from archspec.graph.state import Tensor, state
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import to_yaml
 from archspec.operations.base import Buffer
-from archspec.operations.onnx import Floats, Integers, NotInOnnx, OnnxCall, Operand, Result, State, Value
+from archspec.operations.onnx import Floats, Input, Integers, NotInOnnx, OnnxCall, Operand, Result, State
 
 Dynamic = Literal["none", "batch", "size"]
 """Which dimensions of the input are free: none, the batch, or the batch and the spatial sizes."""
@@ -157,7 +157,7 @@ class _Writer:
 
     def _operand(self, operand: Operand, node: Node, inputs: list[str], results: list[str]) -> str:
         match operand:
-            case Value(position):
+            case Input(position):
                 return inputs[position]
             case State(name):
                 return f"{node.name}.{name}" if name else node.name

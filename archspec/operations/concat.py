@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Layout
-from archspec.operations.onnx import OnnxCall, Value
+from archspec.operations.onnx import Input, OnnxCall
 from archspec.operations.shapes import Shape, merge_fault
 from archspec.operations.traits import Rearranging
 
@@ -35,4 +35,4 @@ class Concat(Rearranging):
         return TorchCall("function", "torch.cat", (1,), packed=True)
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
-        return (OnnxCall("Concat", tuple([Value(i) for i in range(len(inputs))]), {"axis": 1}),)
+        return (OnnxCall("Concat", tuple([Input(i) for i in range(len(inputs))]), {"axis": 1}),)

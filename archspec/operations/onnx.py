@@ -10,7 +10,7 @@ from archspec.operations.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Input:
     """An input of the operation, by its position."""
 
     position: int = 0
@@ -45,12 +45,12 @@ class Floats:
     shape: Shape = ()
 
 
-Operand = Value | State | Result | Integers | Floats
+Operand = Input | State | Result | Integers | Floats
 
 LAST = 2**63 - 1
 """The end of every axis, for ``Slice``."""
 
-X = Value(0)
+X = Input(0)
 """The input of an operation that has one."""
 
 
@@ -85,10 +85,10 @@ def folded(op: str, count: int) -> tuple[OnnxCall, ...]:
     """An operator of two values folded over ``count`` inputs from the left, as torch computes ``a + b + c``.
 
     >>> [call.inputs for call in folded("Add", 3)]
-    [(Value(position=0), Value(position=1)), (Result(call=0), Value(position=2))]
+    [(Input(position=0), Input(position=1)), (Result(call=0), Input(position=2))]
     """
-    first = OnnxCall(op, (Value(0), Value(1)))
-    return (first, *(OnnxCall(op, (Result(i - 2), Value(i))) for i in range(2, count)))
+    first = OnnxCall(op, (Input(0), Input(1)))
+    return (first, *(OnnxCall(op, (Result(i - 2), Input(i))) for i in range(2, count)))
 
 
 def channels_last(rank: int) -> OnnxCall:

@@ -10,6 +10,7 @@ from typing import Any
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
+from archspec.import_path import only_installed
 from archspec.language.published import NOTHING
 from archspec.operations.shapes import show_shape
 from archspec.weights.checkpoints import COUNTER
@@ -29,7 +30,8 @@ def pair_keys(
 ) -> dict[str, Any]:
     """The key map that pairs weights with a network; see :func:`archspec.pair_keys`."""
     selection = Selection(entry, prefix, rename)
-    file, found = content(weights, stored=True)
+    with only_installed(graph.files):  # a `.pth` is read with torch
+        file, found = content(weights, stored=True)
     wanted = state(graph)
     given = select(found, wanted, selection, graph.origin.published if graph.origin else NOTHING).state
     pairs = pair(wanted, given)
