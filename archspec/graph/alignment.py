@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -14,11 +15,11 @@ from archspec.graph.nesting import Call, Module
 
 SOURCE = -1
 """The number of the value that a module reads."""
-MOST_GROUPS = 40
+MOST_GROUPS = 60
 """Groups of one family are compared in pairs only if there are at most so many."""
 MOST_OTHERS = 4
 """So many parts of one definition may differ even if fewer are common."""
-MOST_PARTS = 200
+MOST_PARTS = 100
 """The most parts of a group that is compared with another."""
 
 
@@ -114,16 +115,23 @@ def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool, most: int = M
         return None
     if len(first.parts) > MOST_PARTS:
         return None
-    pairs = _common(first, second, anywhere)
-    extra = len(first.parts) + len(second.parts) - 2 * len(pairs)
-    contained = len(pairs) == min(len(first.parts), len(second.parts))
-    if extra > most:
+    first_labels, second_labels = (Counter(part.label for part in group.parts) for group in (first, second))
+    if not _are_near(first, second, (first_labels & second_labels).total(), anywhere, most):
         return None
-    if anywhere:
-        enough = bool(pairs) and contained and (extra <= 1 or _names(first) == _names(second))
-    else:
-        enough = contained or extra <= max(len(pairs), MOST_OTHERS)
-    return _Joining(first, second, pairs).joined() if enough else None
+    pairs = _common(first, second, anywhere)
+    near = _are_near(first, second, len(pairs), anywhere, most)
+    return _Joining(first, second, pairs).joined() if near else None
+
+
+def _are_near(first: ModuleGroup, second: ModuleGroup, common: int, anywhere: bool, most: int) -> bool:
+    """Whether two groups with so many common parts may be one."""
+    extra = len(first.parts) + len(second.parts) - 2 * common
+    contained = common == min(len(first.parts), len(second.parts))
+    if extra > most:
+        return False
+    if not anywhere:
+        return contained or extra <= max(common, MOST_OTHERS)
+    return common > 0 and contained and (extra <= 1 or _names(first) == _names(second))
 
 
 def _common(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> list[tuple[int, int]]:

@@ -63,6 +63,9 @@ class CopiedRegions(Sequence[Region]):
     def __eq__(self, other: object) -> bool:
         return self._regions == (other._regions if isinstance(other, CopiedRegions) else other)
 
+    def __repr__(self) -> str:
+        return repr(self._regions)
+
     def __hash__(self) -> int:
         return hash(self._regions)
 
