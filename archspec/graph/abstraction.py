@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.graph.alignment import SOURCE, ModuleGroup
 from archspec.graph.class_names import ClassNames
-from archspec.graph.columns import ABSENT, Column, Known, Role, role_of, safe
+from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, role_of, safe
 from archspec.graph.conditions import condition
 from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter, Use
 from archspec.graph.fitting import Fitting
@@ -75,8 +75,8 @@ class _Definer:
         given, let = self._named()
         source = tuple([self.graph.shape(module.inputs[0])[0] for module in self.modules])
         flat = all(len(self.graph.shape(module.inputs[0])) == 1 for module in self.modules)
-        known = [Known(name, column, role_of(name), True) for name, column in given.items()]
-        known.append(Known("in_features" if flat else "in_channels", source, "width", True))
+        known = [KnownColumn(name, column, role_of(name), True) for name, column in given.items()]
+        known.append(KnownColumn("in_features" if flat else "in_channels", source, "width", True))
         output = tuple([self.graph.shape(module.result)[0] for module in self.modules])
         self.fitting = Fitting(known, let, output)
 

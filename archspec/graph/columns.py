@@ -55,7 +55,7 @@ def role_of(name: str) -> Role | None:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownColumn:
     """A parameter, or what may become one: ``given`` by the spec, or invented for an ``argument``.
 
     An invented one has any value in a use that lacks its part: that of another number, else ``filler``.
@@ -98,6 +98,6 @@ def equal(known: Column, column: Column) -> bool:
     )
 
 
-def may_be(known: Known, role: Role) -> bool:
+def may_be(known: KnownColumn, role: Role) -> bool:
     """Whether a parameter may be a number of this role: a stride is not a width."""
     return known.role is None or known.role == role or not (known.role in SMALL or role in SMALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.graph.columns import SMALL, Column, Known
+from archspec.graph.columns import SMALL, Column, KnownColumn
 from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Condition, Formula, Joined, Relation, Variable, names_in
 
@@ -49,7 +49,7 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
             yield from _alone(present, each)
 
 
-def _by_itself(present: Presence, known: Known) -> Iterator[Condition]:
+def _by_itself(present: Presence, known: KnownColumn) -> Iterator[Condition]:
     """A parameter of the part itself, which is 0 or None elsewhere: ``squeeze > 0``."""
     if None in known.column:
         if present == tuple([value is not None for value in known.column]):
@@ -58,7 +58,7 @@ def _by_itself(present: Presence, known: Known) -> Iterator[Condition]:
         yield Relation(">", Variable(known.name), 0)
 
 
-def _left_out(present: Presence, known: Known) -> Iterator[Condition]:
+def _left_out(present: Presence, known: KnownColumn) -> Iterator[Condition]:
     """A value that leaves the part out: 0, 1, None or false."""
     if all(isinstance(value, bool) for value in known.column):
         if present == known.column:
@@ -72,7 +72,7 @@ def _left_out(present: Presence, known: Known) -> Iterator[Condition]:
         yield Relation("==", Variable(known.name), next(iter(there)))
 
 
-def _alone(present: Presence, known: Known) -> Iterator[Condition]:
+def _alone(present: Presence, known: KnownColumn) -> Iterator[Condition]:
     """One parameter: ``expand != 1``."""
     column, variable = known.column, Variable(known.name)
     there = {value for value, is_there in zip(column, present, strict=True) if is_there}
@@ -89,7 +89,7 @@ def _alone(present: Presence, known: Known) -> Iterator[Condition]:
         yield Relation("==", variable, next(iter(there)))
 
 
-def _of_widths(present: Presence, known: list[Known], output: Column) -> Iterator[Condition]:
+def _of_widths(present: Presence, known: list[KnownColumn], output: Column) -> Iterator[Condition]:
     """The input's width compared with another: ``in_channels != 4 * channels``."""
     source = next((each for each in known if each.name == "in_channels"), None)
     if source is None:
@@ -102,7 +102,7 @@ def _of_widths(present: Presence, known: list[Known], output: Column) -> Iterato
             yield _against(each, factor, "==")
 
 
-def _with_stride(present: Presence, known: list[Known], output: Column) -> Iterator[Condition]:
+def _with_stride(present: Presence, known: list[KnownColumn], output: Column) -> Iterator[Condition]:
     """The usual test for a projection: ``stride != 1 or in_channels != 4 * channels``; or its contrary."""
     source = next((each for each in known if each.name == "in_channels"), None)
     if source is None:
@@ -118,7 +118,7 @@ def _with_stride(present: Presence, known: list[Known], output: Column) -> Itera
                 yield Joined("and", (Relation("==", one, 1), _against(each, factor, "==")))
 
 
-def _multiples(known: list[Known], output: Column) -> Iterator[tuple[Known, int, Column]]:
+def _multiples(known: list[KnownColumn], output: Column) -> Iterator[tuple[KnownColumn, int, Column]]:
     """Widths, and multiples of widths that are the output's."""
     for factor in MULTIPLES:
         for each in known:
@@ -129,10 +129,10 @@ def _multiples(known: list[Known], output: Column) -> Iterator[tuple[Known, int,
                 yield each, factor, column
 
 
-def _against(known: Known, factor: int, operator: str) -> Relation:
+def _against(known: KnownColumn, factor: int, operator: str) -> Relation:
     width = Variable(known.name) if factor == 1 else Formula("*", factor, Variable(known.name))
     return Relation("==" if operator == "==" else "!=", Variable("in_channels"), width)
 
 
-def _numbers(known: Known) -> bool:
+def _numbers(known: KnownColumn) -> bool:
     return all(type(value) in (int, float) for value in known.column)

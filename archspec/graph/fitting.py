@@ -19,7 +19,7 @@ from archspec.graph.columns import (
     WIDTHS,
     Absent,
     Column,
-    Known,
+    KnownColumn,
     Role,
     are_ints,
     equal,
@@ -41,7 +41,7 @@ class Fitting:
     give.
     """
 
-    known: list[Known]
+    known: list[KnownColumn]
     let: Mapping[str, Column]
     output: Column
     used: dict[str, None] = field(default_factory=dict)
@@ -91,14 +91,14 @@ class Fitting:
     def flag(self, present: tuple[bool, ...], name: str) -> Variable:
         """A parameter that is true where a part is there."""
         free = self._unique([name], "")
-        self.known.append(Known(free, present, "other", False))
+        self.known.append(KnownColumn(free, present, "other", False))
         return self.use(free)
 
-    def _of_definition(self, role: Role) -> list[Known]:
+    def _of_definition(self, role: Role) -> list[KnownColumn]:
         """What the spec gives of a role, if it varies: an optional part has the width or stride of its definition."""
         return [each for each in self.known if each.given and each.role == role and each.varies]
 
-    def _exact(self, column: Column, role: Role, among: list[Known], name: str) -> Expression | Absent:
+    def _exact(self, column: Column, role: Role, among: list[KnownColumn], name: str) -> Expression | Absent:
         fits = [each for each in among if may_be(each, role) and equal(each.column, column)]
         if not fits:
             return ABSENT
@@ -124,7 +124,7 @@ class Fitting:
     def _item(self, column: Column, role: Role, take: Callable[[Any], Any]) -> Any:
         return self.find(tuple([value if value is ABSENT else take(value) for value in column]), role)
 
-    def _formula(self, column: Column, role: Role, among: list[Known]) -> Expression | Absent:
+    def _formula(self, column: Column, role: Role, among: list[KnownColumn]) -> Expression | Absent:
         if not all(value is ABSENT or is_int(value) for value in column):
             return ABSENT
         known = [each for each in among if are_ints(each.column) and each.varies]
@@ -165,7 +165,7 @@ class Fitting:
         if role == "width" and not named:
             named = ["out_channels"] if equal(self.output, column) else ["hidden"] if name in WIDTHS else []
         free = self._unique([*named, name], place)
-        self.known.append(Known(free, column, role, False, name, filler))
+        self.known.append(KnownColumn(free, column, role, False, name, filler))
         return self.use(free)
 
     def fill(self) -> None:

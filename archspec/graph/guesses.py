@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from archspec.graph.columns import ABSENT, Column, Known, Role, are_ints, equal
+from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, are_ints, equal
 from archspec.graph.formulas import Formula, Variable, evaluate
 
 FACTORS = (2, 3, 4, 6, 8)
@@ -35,7 +35,7 @@ def column_of(formula: Formula, columns: Mapping[str, Column]) -> Column:
     return tuple(found)
 
 
-def of_widths(column: Column, bases: list[Known], role: Role) -> Iterator[Formula]:
+def of_widths(column: Column, bases: list[KnownColumn], role: Role) -> Iterator[Formula]:
     """Formulas of widths, the smallest first. Groups may be of any width, which divides that of the channels."""
     few = len({value for value in column if value is not ABSENT}) <= 2
     for known in bases:
@@ -58,7 +58,7 @@ def of_widths(column: Column, bases: list[Known], role: Role) -> Iterator[Formul
                     yield Formula(operator, Variable(one.name), Variable(other.name))
 
 
-def _factor(column: Column, known: Known) -> tuple[Literal["*", "//", ""], int]:
+def _factor(column: Column, known: KnownColumn) -> tuple[Literal["*", "//", ""], int]:
     """Whether a column is a multiple of a parameter or a part of it, and by which factor; no sign if it is neither."""
     at = next(place for place, value in enumerate(column) if value is not ABSENT)
     base, target = known.column[at], column[at]
@@ -80,7 +80,7 @@ _OF_TWO: Mapping[Literal["+", "*", "//", "-"], Callable[[int, int], int | None]]
 }
 
 
-def of_kernels(column: Column, kernels: list[Known]) -> Iterator[Formula]:
+def of_kernels(column: Column, kernels: list[KnownColumn]) -> Iterator[Formula]:
     """The padding that keeps the size, by the kernel."""
     for known in kernels:
         if are_ints(known.column) and _holds(column, lambda kernel: (kernel - 1) // 2, known.column):
