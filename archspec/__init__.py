@@ -14,10 +14,9 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Source, SpecError
 from archspec.door import door
 from archspec.graph.graph import Graph
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from archspec.emit.drawing import draw
     from archspec.emit.figure import Figure
     from archspec.emit.graph_from_json import graph_from_json
+    from archspec.testing.confirming import confirm
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
     from archspec.verification.verdict import Verdict
@@ -96,6 +96,7 @@ _LATE = {
     "WrittenFiles": "archspec.writing",
     "analyze": "archspec.analysis.report",
     "check": "archspec.testing.harness",
+    "confirm": "archspec.testing.confirming",
     "diff": "archspec.analysis.diff",
     "draw": "archspec.emit.drawing",
     "graph_from_json": "archspec.emit.graph_from_json",
@@ -116,10 +117,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, also those that are imported late, and none of the names that this module only uses."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
-
-
-def _silent(text: str) -> None:
-    """Report no step."""
 
 
 @door
@@ -265,39 +262,3 @@ def save(
     with torch_needed(graph.files):
         from archspec.weights import saving  # it imports torch
     saving.save(model, graph, path, force=force)
-
-
-@door
-def confirm(
-    spec: SpecLike,
-    *,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    step: Callable[[str], None] = _silent,
-) -> Graph:
-    """The graph of a spec, after torch has computed the same shape for every node, on its meta device.
-
-    Args:
-        spec: a spec, a compiled graph, or what :func:`load` takes.
-        overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
-        limits: how large a network may become.
-        step: called with a few words when a step begins.
-
-    Raises:
-        SpecError: the spec is refused; or torch computes another shape (E704), which is a defect of archspec.
-        EnvironmentFault: torch is not installed.
-        TypeError: an argument of the wrong type.
-
-    >>> import archspec
-    >>> archspec.confirm("resnet20_cifar").output
-    (10,)
-    """
-    arguments.function(step, "step", "a function of a text")
-    graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
-    step("building with torch")
-    with torch_needed(graph.files):
-        from archspec.testing import against_torch  # it imports torch
-    against_torch.confirm(graph, step)
-    return graph

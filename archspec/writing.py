@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault
 from archspec.door import door
-from archspec.emit.targets import Target, check_options, choose, refuse_weights
+from archspec.emit.choosing import check_options, choose, refuse_weights
+from archspec.emit.target import Target
 from archspec.files import staging
 from archspec.graph.graph import Graph
 from archspec.import_path import only_installed, torch_needed

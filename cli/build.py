@@ -14,7 +14,7 @@ import click
 import archspec
 from archspec import writing
 from archspec.diagnostics import Diagnostic, SpecError
-from archspec.emit.targets import refuse_weights
+from archspec.emit.choosing import refuse_weights
 from archspec.files import refuse_target
 from archspec.graph.graph import Graph
 from archspec.work import Limits

@@ -20,7 +20,7 @@ from .streams import put
 from .tables import put_blocks, put_table
 
 if TYPE_CHECKING:
-    from archspec.emit.targets import Target
+    from archspec.emit.target import Target
     from archspec.weights import Loaded
     from archspec.writing import WrittenFiles
 

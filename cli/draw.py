@@ -6,8 +6,8 @@ import click
 
 from archspec import writing
 from archspec.diagnostics import Diagnostic, Source, SpecError, cut
-from archspec.emit import targets
-from archspec.emit.targets import Target
+from archspec.emit import choosing, targets
+from archspec.emit.target import Target
 
 from . import options
 from .build_text import put_saved
@@ -52,7 +52,7 @@ def command(
     show(graph.warnings)
     chosen = {"depth": depth, "title": title}
     if file == STDOUT:
-        put(writing.text(graph, targets.named("svg"), chosen), end="")
+        put(writing.text(graph, choosing.named("svg"), chosen), end="")
         return 0
     file = file or f"{graph.name}.svg"
     target = _target(file)
@@ -63,7 +63,7 @@ def command(
 
 def _target(file: str) -> Target:
     """The target of a figure's file."""
-    target = targets.choose(file)
+    target = choosing.choose(file)
     if target.name not in FIGURES:
         suffixes = [targets.by_name()[name].suffix for name in FIGURES]
         help = f"`archspec build SPEC -o {cut(file)}` writes it; figures are {', '.join(suffixes)}"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import click
 
 from archspec.diagnostics import Diagnostic, Source, SpecError
-from archspec.emit import targets
-from archspec.emit.targets import Option, Target
+from archspec.emit import choosing, targets
+from archspec.emit.target import Option, Target
 from archspec.wording import listed
 
 from .options import Word
@@ -74,18 +74,18 @@ def _output(file: str | None, to: str | None, given: dict[str, Any]) -> Output |
         if asked:
             raise click.UsageError(f"`{asked[0]}` needs an output; name it with `-o FILE`")
         return None
-    target = _of_stdout(to) if file == STDOUT else targets.choose(file, to)
-    return Output(file, target, targets.check_options(target, given))
+    target = _of_stdout(to) if file == STDOUT else choosing.choose(file, to)
+    return Output(file, target, choosing.check_options(target, given))
 
 
 def _of_stdout(to: str | None) -> Target:
     """The target that standard output gets."""
     texts, place = [target.name for target in targets.TARGETS if target.text], Source("path", STDOUT, "argument").part()
     if to is None:
-        help = f"name the target with {targets.TO.text}: {', '.join(texts)}"
+        help = f"name the target with {choosing.TO.text}: {', '.join(texts)}"
         message = "standard output has no suffix, which says what to write"
-        raise SpecError([Diagnostic("E831", message, place, help=help, mentions=(targets.TO,))])
-    target = targets.named(to)
+        raise SpecError([Diagnostic("E831", message, place, help=help, mentions=(choosing.TO,))])
+    target = choosing.named(to)
     if not target.text:
         help = f"name a file such as `model{target.suffix}`; the targets that are text are {', '.join(texts)}"
         raise SpecError([Diagnostic("E831", f"`{to}` is not text, and needs a file", place, help=help)])

@@ -12,11 +12,10 @@ import numpy
 import onnx
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, Span, SpecError
+from archspec.emit.metadata import metadata
 from archspec.emit.refusal import refusal
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import Tensor, state
-from archspec.language.standalone import standalone
-from archspec.language.text.yaml_writer import to_yaml
 from archspec.operations.base import Buffer
 from archspec.operations.onnx import Floats, Input, Integers, NotInOnnx, OnnxCall, Operand, Result, State
 
@@ -69,8 +68,7 @@ def without_weights(graph: Graph, dynamic: Dynamic, opset: int) -> onnx.ModelPro
         ir_version=onnx.helper.find_min_ir_version_for([version]),
         producer_name="archspec",
     )
-    spec = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
-    onnx.helper.set_model_props(model, {"name": graph.name, "hash": graph.fingerprint, **spec})
+    onnx.helper.set_model_props(model, metadata(graph))
     return model
 
 

@@ -10,10 +10,9 @@ from torch import nn
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, EnvironmentFault
+from archspec.emit.metadata import metadata
 from archspec.files import replacing
 from archspec.graph.graph import Graph
-from archspec.language.standalone import standalone
-from archspec.language.text.yaml_writer import to_yaml
 from archspec.weights.same_network import check_model
 
 SUFFIX = ".safetensors"
@@ -40,8 +39,7 @@ def write_weights(graph: Graph, model: nn.Module, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    text = {"archspec": to_yaml(standalone(graph.origin))} if graph.origin else {}
-    write(model, path, {**text, "name": graph.name, "hash": graph.fingerprint})
+    write(model, path, metadata(graph))
 
 
 def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
