@@ -31,6 +31,12 @@ def check(drawn: Figure) -> None:
     assert faults(from_svg(drawn.svg)) == []
 
 
+def seconds(graph: Graph, depth: Depth = "block") -> float:
+    before = time.process_time()
+    figure(graph, depth=depth)
+    return time.process_time() - before
+
+
 # -- the zoo ---------------------------------------------------------------------------------------------------------
 
 
@@ -40,9 +46,8 @@ def test_every_spec_of_the_zoo(name: str) -> None:
     drawn = figure(graph)
     check(drawn)
     assert drawn.height <= 1200
-    before = time.process_time()
-    figure(graph)
-    assert time.process_time() - before < allowed(0.06)  # 20 ms where nothing else runs, as `make bench` measures it
+    # 20 ms where nothing else runs, which `make bench` measures.
+    assert min(seconds(graph) for _ in range(3)) < allowed(0.06)
 
 
 @pytest.mark.slow

@@ -72,7 +72,8 @@ def from_svg(text: str) -> Drawn:
     found = Drawn(Area(0, 0, width, height), [], [], [], [], [])
     heads: list[Point] = []
     for element in root:
-        kind, style = element.tag.rpartition("}")[2], element.get("class", "").removeprefix("a-")
+        kind, name = element.tag.rpartition("}")[2], element.get("class", "")
+        style = name.removeprefix("a-")
         number = {name: float(value) for name, value in element.attrib.items() if re.fullmatch(r"-?[\d.]+", value)}
         if kind == "rect" and style != "page":
             area = Area(number["x"], number["y"], number["x"] + number["width"], number["y"] + number["height"], style)
@@ -87,7 +88,7 @@ def from_svg(text: str) -> Drawn:
             found.texts.append(Area(left, number["y"] - 0.74 * size, left + wide, number["y"] + 0.22 * size, content))
         elif kind == "path":
             points = [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+) (-?[\d.]+)", element.get("d", ""))]
-            if style.endswith("-head"):
+            if name.startswith("h-"):
                 heads.append(points[0])
             else:
                 found.lines.append((points, False))

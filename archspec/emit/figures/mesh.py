@@ -82,6 +82,7 @@ class Meshed:
                 if target == len(self.members):
                     ends.append(End((*begin, (lane, bottom)), end.style, nodes[source][-1]))
                     continue
-                side = leaves[target][0]
-                canvas.line([*begin, (lane, tops[target] + 6), (side, tops[target] + 6)], end.style)
+                low = tops[target] + 6
+                canvas.line([*begin, (lane, low), (leaves[target][0], low)], end.style)
+                begin = [(lane, low - 6)]  # the lane down to there is drawn
         return ends

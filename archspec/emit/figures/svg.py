@@ -42,12 +42,12 @@ def svg(sheet: Sheet, title: str, description: str) -> str:
 def _dark() -> str:
     """The rules of the style sheet; they hold inside figures only, because a page may have several."""
     rules = [
-        *[(name, f"fill:{c.dark_fill};stroke:{c.dark_stroke}") for name, c in AREAS.items()],
-        *[(name, f"stroke:{dark}") for name, (_, dark, _) in LINES.items()],
-        *[(f"{name}-head", f"fill:{dark}") for name, (_, dark, _) in LINES.items()],
-        *[(name, f"fill:{dark}") for name, (_, dark) in TEXTS.items()],
+        *[(f"a-{name}", f"fill:{c.dark_fill};stroke:{c.dark_stroke}") for name, c in AREAS.items()],
+        *[(f"l-{name}", f"stroke:{dark}") for name, (_, dark, _) in LINES.items()],
+        *[(f"h-{name}", f"fill:{dark}") for name, (_, dark, _) in LINES.items()],
+        *[(f"t-{name}", f"fill:{dark}") for name, (_, dark) in TEXTS.items()],
     ]
-    return "".join(f".archspec-figure .a-{name}{{{rule}}}" for name, rule in rules)
+    return "".join(f".archspec-figure .{name}{{{rule}}}" for name, rule in rules)
 
 
 def _text(text: str) -> str:
@@ -81,7 +81,7 @@ def _label(label: Label) -> str:
     weight = ' font-weight="700"' if label.bold else ""
     anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
     return (
-        f'<text class="a-{label.style}" x="{_n(label.x)}" y="{_n(label.y)}" font-size="{_n(label.size)}"{anchor}'
+        f'<text class="t-{label.style}" x="{_n(label.x)}" y="{_n(label.y)}" font-size="{_n(label.size)}"{anchor}'
         f'{weight} fill="{TEXTS[label.style][0]}">{_text(label.text)}</text>'
     )
 
@@ -93,7 +93,7 @@ def _line(line: Line) -> Iterable[str]:
         yield _head(points[-2], points[-1], line.style, width)
         points = (*points[:-1], _before(points[-1], points[-2], _HEAD - 1))
     yield (
-        f'<path class="a-{line.style}" d="{_path(points)}" fill="none" stroke="{color}" stroke-width="{_n(width)}"/>'
+        f'<path class="l-{line.style}" d="{_path(points)}" fill="none" stroke="{color}" stroke-width="{_n(width)}"/>'
     )
 
 
@@ -122,4 +122,4 @@ def _head(source: Point, tip: Point, style: str, width: float) -> str:
     across = ((tip[1] - source[1]) / length * half, (source[0] - tip[0]) / length * half)
     corners = [tip, (base[0] + across[0], base[1] + across[1]), (base[0] - across[0], base[1] - across[1])]
     d = "L".join(f"{_n(x)} {_n(y)}" for x, y in corners)
-    return f'<path class="a-{style}-head" d="M{d}Z" fill="{LINES[style][0]}"/>'
+    return f'<path class="h-{style}" d="M{d}Z" fill="{LINES[style][0]}"/>'
