@@ -212,9 +212,11 @@ class _Joining:
         for key, places in self.second.variants.items():
             variants[key] = tuple([self.of_second[each] for each in places])
         group = ModuleGroup(self.parts, result, variants, self.first.uses + self.second.uses)
-        for slot in group.parts:
-            if slot.instead is None and len(slot.inputs) == 1:
-                slot.instead = slot.inputs[0]
+        there = [set(places) for places in variants.values()]
+        for number, part in enumerate(group.parts):
+            optional = any(number not in places for places in there)
+            if optional and part.instead is None and len(part.inputs) == 1:
+                part.instead = part.inputs[0]
         return group if all(_gives(group, key) for key in variants) else None
 
     @staticmethod

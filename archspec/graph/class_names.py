@@ -104,4 +104,5 @@ def _by_path(module: Module) -> str:
     """The last name on the way to a module, with the numbers after it: ``Features1``."""
     parts = module.path.split(".")
     last = max([place for place, part in enumerate(parts) if not part.isdecimal()], default=0)
-    return _beginning(camel("_".join(parts[last:])), "Part")
+    name = camel("_".join(parts[last:]))
+    return _beginning(name, "Part") if len(name) > 1 else f"Part{name}"

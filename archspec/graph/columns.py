@@ -100,4 +100,6 @@ def equal(known: Column, column: Column) -> bool:
 
 def may_be(known: KnownColumn, role: Role) -> bool:
     """Whether a parameter may be a number of this role: a stride is not a width."""
-    return known.role is None or known.role == role or not (known.role in SMALL or role in SMALL)
+    if known.role is None or known.role == role or (known.role, role) == ("dilation", "padding"):
+        return True
+    return not (known.role in SMALL or role in SMALL)

@@ -131,7 +131,7 @@ class Fitting:
         if role in ("width", "groups"):
             forms = of_widths(column, [each for each in known if each.role not in SMALL], role)
         elif role == "padding":
-            forms = of_kernels(column, [each for each in known if each.role == "size"])
+            forms = of_kernels(column, known)
         else:
             return ABSENT
         again = (formula for formula, other in self.formulas if equal(other, column))

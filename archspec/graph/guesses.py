@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, are_ints, equal
+from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, equal
 from archspec.graph.formulas import Formula, Variable, evaluate
 
 FACTORS = (2, 3, 4, 6, 8)
@@ -80,8 +80,18 @@ _OF_TWO: Mapping[Literal["+", "*", "//", "-"], Callable[[int, int], int | None]]
 }
 
 
-def of_kernels(column: Column, kernels: list[KnownColumn]) -> Iterator[Formula]:
-    """The padding that keeps the size, by the kernel."""
-    for known in kernels:
-        if are_ints(known.column) and _holds(column, lambda kernel: (kernel - 1) // 2, known.column):
-            yield Formula("//", Formula("-", Variable(known.name), 1), 2)
+def of_kernels(column: Column, known: list[KnownColumn]) -> Iterator[Formula]:
+    """The padding that keeps the size, by the kernel and the dilation."""
+    kernels = [each for each in known if each.role == "size"]
+    dilations = [each for each in known if each.role == "dilation"]
+    for kernel in kernels:
+        reach = Formula("-", Variable(kernel.name), 1)
+        if _holds(column, lambda size: (size - 1) // 2, kernel.column):
+            yield Formula("//", reach, 2)
+        for dilation in dilations:
+            if _holds(column, lambda step, size: step * (size - 1) // 2, dilation.column, kernel.column):
+                yield Formula("//", Formula("*", Variable(dilation.name), reach), 2)
+    for dilation in dilations:
+        sign, factor = _factor(column, dilation)
+        if sign == "*":
+            yield Formula(sign, factor, Variable(dilation.name))

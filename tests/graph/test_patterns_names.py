@@ -14,7 +14,7 @@ from archspec.graph.class_names import MODULES
 from archspec.graph.definitions import Definition
 from archspec.graph.formulas import show
 from archspec.graph.graph import Graph
-from archspec.graph.patterns import Repeat, Use, definitions, patterns, runs
+from archspec.graph.patterns import Leaf, Repeat, Use, definitions, patterns, runs
 from tests.graph.test_patterns import is_class
 from tests.support.properties import compiled
 
@@ -191,3 +191,44 @@ def test_activations_that_differ_are_a_parameter() -> None:
     plain = next(each for each in definitions(patterns(compiled(ACTIVATIONS))) if each.name == "plain")
     values = {each.name: [show(value) for value in each.values] for each in plain.parameters}
     assert values["activation"] == ["nn.ReLU", "nn.SiLU", "PointwiseGELU"]
+
+
+MANY = """
+archspec: 1
+name: many
+input: [3, 64, 64]
+classes: 4
+stem: imagenet
+stages:
+  block: bottleneck
+  count: [2, 2, 3, 2]
+  channels: [16, 32, 64, 128]
+  stride: [1, 2, 2, 2]
+  se: [0, 0, 0.25, 0.25]
+  groups: [1, 2, 4, 8]
+  dilation: [1, 1, 1, 2]
+head: classifier
+activation_order: pre
+shortcut: avg-projection
+drop_path: 0.1 * number / blocks
+"""
+
+
+def test_a_block_with_three_optional_parts_is_one_definition() -> None:
+    block = next(each for each in definitions(patterns(compiled(MANY))) if each.kind == "block" and each.name != "se")
+    assert len(block.uses) == 9
+    assert [each.name for each in block.parameters] == [
+        *("in_channels", "channels", "groups", "se", "stride", "dilation", "drop_path"),
+    ]
+    assert {part.path: show(part.when) for part in block.parts if part.when is not None} == {
+        "se": "se > 0",
+        "downsample": "in_channels != 4 * channels",
+        "drop_path": "drop_path > 0",
+    }
+    conv = next(part.what for part in block.parts if part.path == "conv2")
+    assert isinstance(conv, Leaf)
+    assert {name: show(value) for name, value in conv.call.kwargs.items()} == {
+        **{"kernel_size": "3", "stride": "stride", "padding": "dilation", "dilation": "dilation"},
+        **{"groups": "groups", "bias": "False"},
+    }
+    assert show(conv.call.args[1]) == "channels * groups"
