@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from archspec.graph.columns import SMALL, Column, KnownColumn
 from archspec.graph.fitting import Fitting
-from archspec.graph.formulas import Condition, Formula, Joined, Relation, Variable, names_in
+from archspec.graph.formulas import Class, Condition, Formula, Joined, Relation, Variable, names_in
 
 Presence = tuple[bool, ...]
 """Whether each use has a part."""
 MULTIPLES = (1, 2, 3, 4, 6, 8)
 """The factors that a person expects between a block's width and its output."""
+
+_PLAIN = (bool, int, float, str, Class, type(None))
+"""Values that conditions compare; no slices and tuples."""
 
 
 def condition(present: Presence, fitting: Fitting, own: frozenset[str], *, beside: bool, name: str) -> Condition:
@@ -33,7 +36,8 @@ def condition(present: Presence, fitting: Fitting, own: frozenset[str], *, besid
 
 def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside: bool) -> Iterator[Condition]:
     """Conditions that hold, the preferred first. Those that need no further parameter go before others of the kind."""
-    known = sorted(fitting.known, key=lambda each: each.name not in fitting.used)
+    plain = [each for each in fitting.known if all(isinstance(value, _PLAIN) for value in each.column)]
+    known = sorted(plain, key=lambda each: each.name not in fitting.used)
     for each in known:
         if each.name in own and not each.given:
             yield from _by_itself(present, each)

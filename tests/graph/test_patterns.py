@@ -11,7 +11,7 @@ from archspec.graph.graph import Graph
 from archspec.graph.patterns import DefinedPart, Definition, Use, definitions, patterns
 from archspec.testing import graphs
 from tests.support.paths import ROOT
-from tests.support.properties import tries
+from tests.support.properties import compiled, tries
 from tests.support.unfolding import expected, unfold, without_defaults
 
 ZOO = sorted(path.stem for path in ROOT.glob("specs/*.yaml"))
@@ -76,3 +76,31 @@ def test_no_two_definitions_differ_in_numbers_or_one_part_only(name: str) -> Non
 def _shorter(shape: tuple[object, ...]) -> list[tuple[object, ...]]:
     """A shape without one of its parts."""
     return [shape[:place] + shape[place + 1 :] for place in range(1, len(shape))]
+
+
+SLICED = """
+archspec: 1
+name: sliced
+input: [3, 8, 8]
+classes: 5
+blocks:
+  own:
+    residual:
+      - concat:
+          - [conv: {out: in_channels // 2}]
+          - - conv: {out: in_channels // 2}
+            - slice: {stop: 4}
+            - pad_channels: {out: in_channels // 2}
+      - layer: {out: channels}
+stem: {use: imagenet, width: 16}
+stages:
+  - {block: own, count: 1, channels: 8}
+  - {block: own, count: 1, channels: 8}
+  - {block: own, count: 1, channels: 8, drop_path: 0.1}
+head: []
+"""
+
+
+def test_a_slice_is_a_parameter() -> None:
+    """A slice to the last channel has no end, so that its ends differ in kind; and it cannot be hashed."""
+    proved(compiled(SLICED))

@@ -228,7 +228,11 @@ def test_a_block_with_three_optional_parts_is_one_definition() -> None:
     conv = next(part.what for part in block.parts if part.path == "conv2")
     assert isinstance(conv, Leaf)
     assert {name: show(value) for name, value in conv.call.kwargs.items()} == {
-        **{"kernel_size": "3", "stride": "stride", "padding": "dilation", "dilation": "dilation"},
-        **{"groups": "groups", "bias": "False"},
+        "kernel_size": "3",
+        "stride": "stride",
+        "padding": "dilation",
+        "dilation": "dilation",
+        "groups": "groups",
+        "bias": "False",
     }
     assert show(conv.call.args[1]) == "channels * groups"
