@@ -200,15 +200,14 @@ def pair_keys(
         spec: a spec, a compiled graph, or what :func:`load` takes.
         weights: a state dict, or a file of one.
         entry: which state dict of a checkpoint to use, as in :func:`build`.
-        prefix, rename: a scope of the weights, and new names of scopes, likewise.
+        prefix: a scope of the weights, likewise.
+        rename: new names of scopes, likewise.
         overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
 
-    Returns:
-        The ``map`` that :func:`build` takes, as ``archspec build --write-map`` writes it.
-
-    Raises the same errors as :func:`build`, and a SpecError with E828 if the tensors do not agree.
+    Returns the ``map`` that :func:`build` takes, as ``archspec build --write-map`` writes it. Raises the same errors as
+    :func:`build`, and a SpecError with E828 if the tensors do not agree.
 
     >>> import archspec
     >>> given = {f"net/{key}": value for key, value in archspec.build("resnet18").state_dict().items()}

@@ -31,22 +31,22 @@ DTYPES = {
 
 
 def stored(path: str) -> dict[str, StoredTensor] | None:
-    """The tensors of a file in the library's order; None if it has some that only torch can read.
+    """The tensors of a file, in the order of their bytes, as with torch; None if it has some that only torch reads.
 
     Raises whatever safetensors does for a file that is not one.
     """
-    with safe_open(path, framework="numpy") as file:  # checks the header, and that the tensors fill the file
-        names = list(file.keys())
+    with safe_open(path, framework="numpy"):  # checks the header, and that the tensors fill the file
+        pass
     data = numpy.memmap(path, numpy.uint8, "r")
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
     header = json.loads(data[8:start].tobytes())
-    if any(header[name]["dtype"] not in DTYPES for name in names):
-        return None
+    header.pop("__metadata__", None)
     found = {}
-    for name in names:
-        first, last = header[name]["data_offsets"]
-        shape = tuple(header[name]["shape"])
-        found[name] = StoredTensor(DTYPES[header[name]["dtype"]], shape, data[start + first : start + last])
+    for name, about in sorted(header.items(), key=lambda each: each[1]["data_offsets"]):
+        if about["dtype"] not in DTYPES:
+            return None
+        first, last = about["data_offsets"]
+        found[name] = StoredTensor(DTYPES[about["dtype"]], tuple(about["shape"]), data[start + first : start + last])
     return found
 
 
