@@ -43,6 +43,12 @@ class Captioned:
         return (Piece(self.name.replace("_", " ")),)
 
 
+def windowed(what: str, kernel: tuple[int, ...]) -> Piece:
+    """A kernel and what slides: `3x3 conv` with a multiplication sign; `conv 3` over one axis."""
+    text = f"{{}} {what}" if len(kernel) > 1 else f"{what} {{}}"
+    return Piece(text, "kernel", kernel, without=what)
+
+
 def strided(stride: Any) -> Piece:
     """``/2``; nothing for a stride of 1."""
     return Piece("/{}", "stride", stride, usual=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.operations.base import TorchCall, argument, arguments, module_call
-from archspec.operations.captions import Caption, Piece, strided
+from archspec.operations.captions import Caption, Piece, strided, windowed
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
@@ -157,8 +157,7 @@ class Pool(Windowed):
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         if self.output is None:
             windows = self.windows(inputs[0])
-            kernel = Piece(f"{{}} {self.type} pool", "kernel", windows.kernel, without=f"{self.type} pool")
-            return (kernel, strided(collapse(windows.stride)))
+            return (windowed(f"{self.type} pool", windows.kernel), strided(collapse(windows.stride)))
         rank = len(inputs[0]) - 1
         if self._is_global(rank):
             return (Piece(f"global {self.type} pool"),)

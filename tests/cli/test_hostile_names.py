@@ -58,7 +58,7 @@ COMMANDS = (
     *(("test", "{}", "--level", "check", "--format", form) for form in ("json", "junit", "sarif")),
     *(("analyze", "{}", "--format", form) for form in ("text", "json", "csv", "markdown")),
     *(("analyze", "{}", "{}"), ("diff", "{}", "resnet20_cifar"), ("diff", "resnet20_cifar", "{}", "--format", "json")),
-    *(("show", "{}"), ("show", "{}", "--graph"), ("show", "{}", "--format", "json")),
+    *(("draw", "{}", "-o", "-"), ("show", "{}"), ("show", "{}", "--graph"), ("show", "{}", "--format", "json")),
     *(("check", "missing{}"), ("check", "resnet18", "--set", "{}=1"), ("check", "resnet18", "--expect", "{}")),
     *(("explain", "{}"), ("list", "{}"), ("{}",), ("check", "resnet18", "--format", "{}"), ("test", ".", "-k", "{}")),
 )

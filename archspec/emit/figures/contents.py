@@ -105,7 +105,8 @@ class _Contents:
         known = self.known[names[0]]
         kind = known.kind
         if kind.only:
-            return replace(kind.only, nodes=names, text=kind.text_of_only(known.use), shape=shape)
+            (box,) = Fusing(self.graph, self._text).parts(series_parallel(self.graph, region))
+            return replace(box, nodes=names) if isinstance(box, Box) else kind.only
         text = ", ".join([kind.name, *kind.numbers([known.use])])
         return Block(names, kind.letter, text, 1, kind.arc, shape)
 

@@ -16,7 +16,11 @@ from archspec.operations.captions import Caption
 
 @dataclass(eq=False)
 class Kind:
-    """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each."""
+    """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each.
+
+    A dropout that some of them lack is a number too: its probability there is 0. ``captions`` are, for each use, those
+    of the other nodes.
+    """
 
     graph: Graph
     name: str
@@ -41,13 +45,16 @@ class Kind:
     @cached_property
     def parts(self) -> Parts:
         """Its inside."""
-        first = self.uses[0]
-        place = {node.name: n for n, node in enumerate(self.graph.nodes[first.first : first.last])}
+        whole = max(self.uses, key=lambda use: use.last - use.first)
+        kept = [node.name for node in self.graph.nodes[whole.first : whole.last] if not _may_lack(node)]
+        place = {name: n for n, name in enumerate(kept)}
 
         def text(node: Node) -> str:
+            if node.name not in place:
+                return plain(node.operation.caption(self.graph.input_shapes(node)))
             return self.symbols.text([captions[place[node.name]] for captions in self.captions])
 
-        return Fusing(self.graph, text).parts(series_parallel(self.graph, first))
+        return Fusing(self.graph, text).parts(series_parallel(self.graph, whole))
 
     @cached_property
     def arc(self) -> Arc:
@@ -87,12 +94,9 @@ class Kind:
             found.append(f"/{used['s'][uses[0]]}")
         return tuple(found)
 
-    def text_of_only(self, use: int) -> str:
-        """The text of its one box in a use."""
-        nodes = self.graph.nodes[self.uses[0].first : self.uses[0].last]
-        shown = [place for place, node in enumerate(nodes) if node.operation.look != "view"]
-        layers = [place for place in shown if not nodes[place].operation.attached]
-        return ", ".join([plain(self.captions[use][place]) for place in layers or shown])
+
+def _may_lack(node: Node) -> bool:
+    return node.operation.look == "regularization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,8 @@ class _Finding:
         key = (block.name, shape, wiring)
         known = self.exact.get(key)
         if known is None:
-            nodes = self.graph.nodes[block.first : block.last]
-            captions = [node.operation.caption(self.graph.input_shapes(node)) for node in nodes]
-            rough = (block.name, len(shape), tuple(map(template, captions)), tuple([read for _, read in wiring]))
+            captions, reads = self._rough(block)
+            rough = (block.name, len(shape), tuple(map(template, captions)), reads)
             kind = self.kinds.get(rough)
             if kind is None:
                 kind = self.kinds[rough] = Kind(self.graph, block.name)
@@ -150,6 +153,21 @@ class _Finding:
             kind.uses.append(block)
             kind.captions.append(captions)
         return known
+
+    def _rough(self, block: Region) -> tuple[list[Caption], tuple[tuple[int, ...], ...]]:
+        """The captions of the nodes that no use lacks, and what each reads of them by position."""
+        place = {block.source: -1}
+        captions: list[Caption] = []
+        reads: list[tuple[int, ...]] = []
+        for node in self.graph.nodes[block.first : block.last]:
+            inputs = tuple([place[name] for name in node.inputs])
+            if _may_lack(node):
+                place[node.name] = inputs[0]
+                continue
+            place[node.name] = len(captions)
+            captions.append(node.operation.caption(self.graph.input_shapes(node)))
+            reads.append(inputs)
+        return captions, (*reads, (place[block.result],))
 
     def _wiring(self, block: Region) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """Each node's operation, and what it reads by position."""
