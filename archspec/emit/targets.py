@@ -140,7 +140,10 @@ def by_name() -> Mapping[str, Target]:
 
 def suffixes() -> Mapping[str, Target]:
     """The target that each suffix chooses."""
-    return {target.suffix: target for target in reversed(TARGETS)}
+    found: dict[str, Target] = {}
+    for target in TARGETS:
+        found.setdefault(target.suffix, target)
+    return found
 
 
 def options() -> Mapping[str, Option]:

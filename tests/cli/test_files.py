@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from archspec.diagnostics import EnvironmentFault
-from archspec.files import replacing
+from archspec.files import replacing, staging
 
 from .conftest import Run
 
@@ -149,3 +150,55 @@ def test_a_file_system_without_links(here: Path, monkeypatch: pytest.MonkeyPatch
         Path("two").write_bytes(OLD)
     assert Path("two").read_bytes() == OLD
     assert not leftovers()
+
+
+# -- several files -----------------------------------------------------------------------------------------------------
+
+
+def test_files_that_belong_together_are_written_together(here: Path) -> None:
+    with staging(Path("net.onnx")) as staged:
+        assert staged.name == "net.onnx"
+        staged.write_bytes(b"model")
+        staged.with_name("net.onnx.data").write_bytes(b"weights")
+        assert not Path("net.onnx").exists()
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == {
+        "net.onnx": b"model",
+        "net.onnx.data": b"weights",
+    }
+
+
+def together(last: Callable[[], object], *, force: bool = False) -> None:
+    """Write a model and its weights; ``last`` happens when both are complete, and not yet in their place."""
+    with staging(Path("net.onnx"), force=force) as staged:
+        staged.write_bytes(b"model")
+        staged.with_name("net.onnx.data").write_bytes(b"weights")
+        last()
+
+
+def test_if_the_first_of_them_exists_none_is_written(here: Path) -> None:
+    second = Path("net.onnx.data")
+    with pytest.raises(EnvironmentFault, match=r"`net\.onnx\.data` exists already"):
+        together(lambda: second.write_bytes(OLD))
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == {second.name: OLD}
+
+
+def test_if_the_first_of_them_cannot_be_written_none_is(here: Path) -> None:
+    with pytest.raises(EnvironmentFault, match=r"`net\.onnx\.data` cannot be written: it is a folder"):
+        together(Path("net.onnx.data").mkdir, force=True)
+    assert [path.name for path in Path().iterdir()] == ["net.onnx.data"]
+
+
+def test_if_the_last_of_them_cannot_be_moved_the_first_goes(here: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="E805"):
+        together(lambda: Path("net.onnx").write_bytes(OLD))
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == {"net.onnx": OLD}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_what_fails_between_them_leaves_none(error: type[BaseException], here: Path) -> None:
+    def failing() -> None:
+        raise error
+
+    with pytest.raises((error, EnvironmentFault)):
+        together(failing)
+    assert not list(Path().iterdir())

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from archspec.emit.target import Target
+from archspec.emit.targets import TARGETS
+
 from . import process
 from .conftest import SMALL
 
@@ -55,6 +58,7 @@ def imported(*arguments: str) -> tuple[int, list[str]]:
         ["show", "resnet18", "--graph"],
         ["list"],
         ["schema"],
+        ["schema", "--for", "graph"],
         ["explain", "E301"],
         ["completion", "bash"],
         ["--help"],
@@ -64,6 +68,12 @@ def imported(*arguments: str) -> tuple[int, list[str]]:
 )
 def test_a_command_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported(*arguments) == (0, [])
+
+
+@pytest.mark.parametrize("target", [each for each in TARGETS if each.text], ids=lambda target: target.name)
+def test_a_target_that_is_made_from_the_graph_imports_nothing_heavy(target: Target, tmp_path: Path) -> None:
+    output = str(tmp_path / f"out{target.suffix}")
+    assert imported("build", "resnet18", "-o", output, "--to", target.name) == (0, [])
 
 
 def test_a_spec_at_fault_imports_nothing_heavy(tmp_path: Path) -> None:

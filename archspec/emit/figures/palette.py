@@ -47,5 +47,8 @@ TEXTS = {
     "accent": ("#2f6db5", "#82b1ec"),
 }
 
-FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""The characters that XML 1.0 cannot write."""
+FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+"""The characters that XML 1.0 cannot write, and those that control a terminal or turn the direction of the text."""
