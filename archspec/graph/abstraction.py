@@ -108,6 +108,7 @@ class _Definer:
         for number in sorted(range(len(group.parts)), key=lambda each: not all(presence[each])):
             made[number] = self._what(number)  # those that are always there first: they tell the parameters best
         fitting.fill()
+        self._name_activations(made)
         read = {number: names_in_what(what) for number, what in made.items()}
         parts = []
         for number, part in enumerate(group.parts):
@@ -142,6 +143,18 @@ class _Definer:
             group.like.numbered and any(part.when is not None for part in parts),
             self.whole.blocks,
         )
+
+    def _name_activations(self, made: Mapping[int, Leaf | Use]) -> None:
+        """Call activations whose class is a parameter ``act``, if their names follow from the class."""
+        for number, what in made.items():
+            names = {member.path.rpartition(".")[2] for member in self.members[number] if member}
+            if isinstance(what, Leaf) and what.target and len(names) > 1 and not self.group.like.numbered:
+                scope, count = self.paths[number].rpartition(".")[0], 1
+                path = name = f"{scope}.act" if scope else "act"
+                while path in self.paths.values():
+                    count += 1
+                    path = f"{name}{count}"
+                self.paths[number] = path
 
     def _parameters(self) -> tuple[Parameter, ...]:
         """Those that are used: what it reads first, then those of the spec, then those that were invented."""

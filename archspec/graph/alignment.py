@@ -24,9 +24,13 @@ MOST_PARTS = 100
 
 
 class SkeletonPart(NamedTuple):
-    """A member of a skeleton. ``label`` is a number for what it is; ``inputs`` are positions of members before it."""
+    """A member of a skeleton. ``label`` is a number for what it is; ``inputs`` are positions of members before it.
 
-    path: str
+    ``key`` is its path, empty for an operation without weights and buffers: its name is in no key of the state dict,
+    and may follow from its number or its kind, as ``relu2`` does.
+    """
+
+    key: str
     label: int
     inputs: tuple[int, ...]
 
@@ -44,10 +48,12 @@ class Skeleton(NamedTuple):
 class AlignedPart:
     """A part of a group. ``instead`` is the value before it that takes its place where the part is absent.
 
-    ``written`` is where the spec has it, which tells parts of one label apart.
+    ``path`` is that of one use, where several may have names that are in no key. ``written`` is where the spec has it,
+    which tells parts of one label apart.
     """
 
     path: str
+    key: str
     label: int
     inputs: tuple[int, ...]
     written: object = None
@@ -137,18 +143,19 @@ def _are_near(first: ModuleGroup, second: ModuleGroup, common: int, anywhere: bo
 def _common(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> list[tuple[int, int]]:
     """The longest common subsequence of two groups' parts.
 
-    The parts of a pair have one path. Numbers shift, so that those of a sequence in one definition are written by one
+    The parts of a pair have one key. Numbers shift, so that those of a sequence in one definition are written by one
     step instead.
     """
     a, b = first.parts, second.parts
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
 
     def weight(i: int, j: int) -> int:
-        if a[i].label != b[j].label:
+        if a[i].label != b[j].label or not (first.like.numbered or a[i].key == b[j].key):
             return 0
-        if not first.like.numbered:
-            return int(a[i].path == b[j].path)
-        return int(anywhere or None in (a[i].written, b[j].written) or a[i].written == b[j].written)
+        alike = None in (a[i].written, b[j].written) or a[i].written == b[j].written
+        if first.like.numbered:
+            return int(anywhere or alike)
+        return 2 if alike or a[i].path == b[j].path else 1
 
     for i in range(len(a)):
         for j in range(len(b)):
@@ -206,7 +213,7 @@ class _Joining:
         result = self._agreed(self.of_first[self.first.result], self.of_second[self.second.result])
         if result is None:
             return None
-        if not self.first.like.numbered and len({part.path for part in self.parts}) < len(self.parts):
+        if not self.first.like.numbered and not self._have_names():
             return None
         variants = {key: tuple([self.of_first[each] for each in places]) for key, places in self.first.variants.items()}
         for key, places in self.second.variants.items():
@@ -219,10 +226,23 @@ class _Joining:
                 part.instead = part.inputs[0]
         return group if all(_gives(group, key) for key in variants) else None
 
+    def _have_names(self) -> bool:
+        """Give parts without keys names of their own; whether all others have one."""
+        keys = [part.key for part in self.parts if part.key]
+        taken = set(keys)
+        for part in self.parts:
+            if not part.key:
+                path, number = part.path, 2
+                while part.path in taken:
+                    part.path, number = f"{path}_{number}", number + 1
+                taken.add(part.path)
+        return len(keys) == len(set(keys))
+
     @staticmethod
     def _moved(slot: AlignedPart, numbers: dict[int, int]) -> AlignedPart:
         instead = None if slot.instead is None else numbers[slot.instead]
-        return AlignedPart(slot.path, slot.label, tuple([numbers[each] for each in slot.inputs]), slot.written, instead)
+        inputs = tuple([numbers[each] for each in slot.inputs])
+        return AlignedPart(slot.path, slot.key, slot.label, inputs, slot.written, instead)
 
     def _agreed(self, one: int, other: int) -> int | None:
         """What is read where a use of the first group reads slot ``one``, and one of the second reads ``other``."""

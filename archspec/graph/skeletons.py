@@ -23,7 +23,7 @@ from archspec.graph.alignment import (
 )
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call, Module
-from archspec.operations.base import TorchCall
+from archspec.operations.base import Operation, TorchCall
 
 Family = tuple[object, ...]
 """What modules have in common that may become one definition although they differ in parts."""
@@ -66,8 +66,9 @@ class Grouping:
         for skeleton in sorted(places, key=lambda each: -len(each.pieces)):
             group = None if alone else self.known.get(skeleton)
             if group is None:
-                first = places[skeleton][0].members
-                parts = [AlignedPart(*piece, _written(m)) for piece, m in zip(skeleton.pieces, first, strict=True)]
+                first = places[skeleton][0]
+                pairs = zip(first.members, skeleton.pieces, strict=True)
+                parts = [AlignedPart(first.relative(each), *piece, _written(each)) for each, piece in pairs]
                 group = ModuleGroup(parts, skeleton.result, {skeleton: tuple(range(len(parts)))})
                 made.append(group)
             group.uses += [(module, skeleton) for module in places[skeleton]]
@@ -113,14 +114,15 @@ class Grouping:
         values, pieces, numbered = {module.inputs[0]: SOURCE}, [], module.kind == "sequential"
         for position, member in enumerate(module.members):
             if isinstance(member, Module):
-                key: object = id(self.group_of[member.path])
+                kind: object = id(self.group_of[member.path])
                 read: tuple[str, ...] = member.inputs
             else:
-                key, read = self._kind(member), member.node.inputs
+                kind, read = self._kind(member), member.node.inputs
             path = module.relative(member)
             numbered = numbered and path == str(position)
-            label = self.labels.setdefault(key, len(self.labels))
-            pieces.append(SkeletonPart(path, label, tuple([values[name] for name in read])))
+            label = self.labels.setdefault(kind, len(self.labels))
+            key = path if isinstance(member, Module) or _has_state(member) else ""
+            pieces.append(SkeletonPart(key, label, tuple([values[name] for name in read])))
             values[member.result] = position
         return Skeleton(module.kind, tuple(pieces), values[module.result], numbered)
 
@@ -131,6 +133,12 @@ class Grouping:
         torch = plain(self.graph, member)
         read = () if torch.kind == "module" else member.node.operation.weights(self.graph.input_shapes(member.node))
         return (torch.kind, torch.target, len(torch.args), torch.fold, torch.packed, *read)
+
+
+def _has_state(member: Call) -> bool:
+    """Whether an operation has weights or buffers, whose keys in the state dict have its path."""
+    operation = type(member.node.operation)
+    return operation.weights is not Operation.weights or operation.buffers is not Operation.buffers
 
 
 def is_activation(member: Call) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 
 import archspec
 from archspec.graph.formulas import evaluate
-from archspec.graph.graph import Graph
+from archspec.graph.graph import INPUT, Graph
 from archspec.graph.patterns import DefinedPart, Definition, Use, definitions, patterns
 from archspec.testing import graphs
 from tests.support.paths import ROOT
@@ -22,7 +22,9 @@ def proved(graph: Graph) -> None:
     model = patterns(graph)
     found, result = unfold(model)
     assert repr(without_defaults(graph, found)) == repr(expected(graph, found))  # 1 equals 1.0, its text does not
-    assert result == (list(graph.outputs.values())[-1] if graph.single else dict(graph.outputs))
+    names = {each.path: node.name for each, node in zip(found, graph.nodes, strict=True)} | {INPUT: INPUT}
+    given = {label: names[path] for label, path in result.items()}
+    assert list(given.values())[-1:] == list(graph.outputs.values()) if graph.single else given == graph.outputs
     uses = [module.path for each in definitions(model) for module in each.uses]
     assert len(uses) == len(set(uses))
 

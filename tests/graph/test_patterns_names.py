@@ -183,12 +183,13 @@ blocks:
 stem: []
 stages: {block: plain, count: [1, 1, 1], channels: [4, 8, 16], act: [relu, silu, gelu]}
 head: []
-naming: {act: act}
 """
 
 
-def test_activations_that_differ_are_a_parameter() -> None:
-    plain = next(each for each in definitions(patterns(compiled(ACTIVATIONS))) if each.name == "plain")
+@pytest.mark.parametrize("naming", ["", "naming: {act: act}\n", "naming: {convention: sequential}\n"])
+def test_activations_that_differ_are_a_parameter(naming: str) -> None:
+    """Also where their names follow from their kinds, because no key of the state dict has these."""
+    plain = next(each for each in definitions(patterns(compiled(ACTIVATIONS + naming))) if each.name == "plain")
     values = {each.name: [show(value) for value in each.values] for each in plain.parameters}
     assert values["activation"] == ["nn.ReLU", "nn.SiLU", "PointwiseGELU"]
 

@@ -20,12 +20,12 @@ class Unfolded(NamedTuple):
     inputs: tuple[str, ...]
 
 
-def unfold(model: Definition) -> tuple[list[Unfolded], str | dict[str, str]]:
-    """The operations of a model in the order in which they run, and what it returns."""
+def unfold(model: Definition) -> tuple[list[Unfolded], dict[str, str]]:
+    """The operations of a model in the order in which they run, and what it returns by label."""
     found: list[Unfolded] = []
     values = _values(model, {}, "", INPUT, found)
-    result = values[model.result]
-    return found, result if model.outputs is None else {label: values[path] for label, path in model.outputs.items()}
+    outputs = {"output": model.result} if model.outputs is None else model.outputs
+    return found, {label: values[path] for label, path in outputs.items()}
 
 
 def _values(
@@ -64,18 +64,27 @@ def _operation(path: str, leaf: Leaf, arguments: Mapping[str, Constant], inputs:
 
 
 def expected(graph: Graph, found: list[Unfolded]) -> list[Unfolded]:
-    """The same from the plan. A node that may work in place does so only where ``found`` does."""
-    in_place = {each.path: each.call[0] == "method" or "inplace" in each.call[3] for each in found}
+    """The same from the plan.
+
+    A node that may work in place does so only where ``found`` does. One without weights and buffers has the name that
+    ``found`` gives it, because its name is in no key of the state dict.
+    """
     calls = [each for each in nest(graph, flat=True).members if isinstance(each, Call)]
-    made = []
-    for each in calls:
+    made, names = [], {INPUT: INPUT}
+    for each, like in zip(calls, found, strict=True):
         node = each.node
         torch, inputs = each.torch, each.inputs
-        if not in_place.get(node.name):
+        shapes_read = graph.input_shapes(node)
+        free = not node.operation.weights(shapes_read) and not node.operation.buffers(shapes_read)
+        names[node.name] = like.path if free else node.name
+        if like.call[0] != "method" and "inplace" not in like.call[3]:
             torch, inputs = node.operation.torch(graph.input_shapes(node), in_place=False), node.inputs
         weights = {} if torch.kind == "module" else node.operation.weights(graph.input_shapes(node))
         shapes = {name: weight.shape for name, weight in weights.items()}
-        made.append(Unfolded(node.name, (torch.kind, torch.target, torch.args, dict(torch.kwargs)), shapes, inputs))
+        inputs = tuple([names[name] for name in inputs])
+        made.append(
+            Unfolded(names[node.name], (torch.kind, torch.target, torch.args, dict(torch.kwargs)), shapes, inputs)
+        )
     return made
 
 
@@ -85,8 +94,7 @@ def without_defaults(graph: Graph, found: list[Unfolded]) -> list[Unfolded]:
     A definition writes an argument that only some of its uses leave out.
     """
     made = []
-    for each in found:
-        node = graph.by_name[each.path]
+    for each, node in zip(found, graph.nodes, strict=True):
         defaults = node.operation.torch(graph.input_shapes(node)).defaults
         kind, target, args, kwargs = each.call
         if kind == "module":
