@@ -49,9 +49,9 @@ class DefinedPart(Brief):
     """A part of a definition.
 
     ``path`` is relative to the definition. An operation without weights and buffers is in no key of the state dict; its
-    path is that of one use, and others may have another. ``inputs`` are the paths of the parts whose values it reads; an empty path
-    is the definition's input. An optional part is there where ``when`` is true; where it is not, the value of
-    ``instead``, most often its input, takes the place of its own.
+    path is that of one use, and others may have another. ``inputs`` are the paths of the parts whose values it reads;
+    an empty path is the definition's input. An optional part is there where ``when`` is true; where it is not, the
+    value of ``instead``, most often its input, takes the place of its own.
     """
 
     path: str
