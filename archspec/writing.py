@@ -46,10 +46,13 @@ class WrittenFiles(Brief):
     weights: Loaded | None = None
 
 
-def needs_torch(target: Target, weights: object) -> bool:
-    """Whether writing the target with these weights, a path or None, takes torch."""
-    without = isinstance(weights, str | os.PathLike) and os.fspath(weights).endswith(".safetensors")
-    return target.reads == "model" or (target.reads == "tensors" and not without)
+def needs_torch(target: Target, how: Mapping[str, Any]) -> bool:
+    """Whether writing the target takes torch, with these arguments of :func:`archspec.build` about weights."""
+    if target.reads != "tensors":
+        return target.reads == "model"
+    from archspec.weights.arrays import needs_torch as needed  # the compiler does without what it imports
+
+    return needed(how.get("weights"), transfer=bool(how.get("transfer")))
 
 
 @door

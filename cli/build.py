@@ -69,15 +69,15 @@ def command(
     """
     how = {**loading.how, **({} if seed is None else {"seed": seed})}
     _check(output, [*how, *(["flat"] if flat else [])], form)
-    confirms = not output or writing.needs_torch(output.target, loading.how.get("weights"))
+    confirms = not output or writing.needs_torch(output.target, how)
     with progress(steps=3 + (2 if output or loading.how else 0)) as step:
         step("compiling")
         outcome = reading.check(spec)
         graph = outcome.graph
         if graph is None or not outcome.valid:
             raise SpecError(outcome.diagnostics)
-        if output and not output.is_stdout:
-            refuse_target(Path(output.file), force=force, inputs=graph.files, weights=loading.files)
+        if output:
+            _refuse_early(output, graph, loading, force)
         how |= loading.with_map(graph, force)
         leave_lost_folder()
         if confirms:
@@ -105,6 +105,14 @@ def _check(output: Output | None, given: list[str], form: str) -> None:
         refuse_weights(output.target, given)
     if output and output.is_stdout and form == "json":
         raise click.UsageError("`-o -` and `--format json` both write to standard output; leave out one of them")
+
+
+def _refuse_early(output: Output, graph: Graph, loading: Loading, force: bool) -> None:
+    """Refuse what would only fail after long work: a file that cannot be written, a package that is missing."""
+    if not output.is_stdout:
+        refuse_target(Path(output.file), force=force, inputs=graph.files, weights=loading.files)
+    with writing.installed(output.target, graph.files):
+        pass
 
 
 def _make(

@@ -37,10 +37,10 @@ Path = list[str | int]
 def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Graph:
     """The graph of a JSON text that ``archspec build -o FILE.json`` or ``archspec.write`` wrote.
 
-    It is equal to the graph that was written: name, hash, input, nodes with their operations, arguments, inputs and
-    shapes, outputs, initialization, regions, and for each node the place in the spec and the cells of the stage table.
-    Written again it gives the same text. It has no ``origin``: places have the name of their file, and not its text.
-    It has no warnings either, since these are about the spec.
+    It is equal to the graph that was written: name, summary, paper, hash, input, nodes with their operations,
+    arguments, inputs and shapes, outputs, initialization, regions, and for each node the place in the spec and the
+    cells of the stage table. Written again it gives the same text. It has no ``origin``: places have the name of their
+    file, and not its text. It has no warnings either, since these are about the spec.
 
     What can be left out, because it follows from the rest, is computed: shapes, costs and the hash. If they are in the
     text, they must be right.
@@ -103,6 +103,8 @@ class _Reader:
             work=self.work.by,
             trimmed=frozenset(data.get("trimmed", [])),
             named=named,
+            summary=data.get("summary", ""),
+            paper=data.get("paper", ""),
         )
         self._refuse(islice(_differences(data, to_data(graph), []), MAX_FAULTS), "E842")
         return graph

@@ -44,7 +44,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
     return {
         "archspec": "graph",
         "format": FORMAT,
-        "name": graph.name,
+        **plain(graph, "name", "summary", "paper"),
         "hash": graph.fingerprint,
         **plain(graph, "input", "outputs", "single", "init", "stem", "head", "head_at"),
         "trimmed": sorted(graph.trimmed),

@@ -55,6 +55,8 @@ def reading_schema() -> Schema:
         "archspec": {"const": "graph", "description": "What the file is."},
         "format": {"const": FORMAT, "description": "The version of the format."},
         "name": {**TEXT, "pattern": NAME, "maxLength": 100, "description": "The name of the network."},
+        "summary": {**TEXT, "description": "One sentence for people."},
+        "paper": {**TEXT, "description": "Where the network was published."},
         "hash": {**TEXT, "pattern": "^[0-9a-f]{64}$(?!\n)", "description": f"The network's hash. {DERIVED}"},
         "input": {**SHAPE, "minItems": 2, "description": "The shape of one example: channels, then sizes."},
         "outputs": {

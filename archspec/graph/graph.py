@@ -100,7 +100,7 @@ class Graph:
     only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
-    that have a scope, each after those inside it.
+    that have a scope, each after those inside it. ``summary`` and ``paper`` are those of the spec, for people.
 
     A small graph can be made by hand:
 
@@ -129,6 +129,8 @@ class Graph:
     work: Mapping[str, int] = field(default_factory=dict, compare=False)
     trimmed: frozenset[str] = field(default=frozenset(), compare=False)
     named: Sequence[Region] = ()
+    summary: str = ""
+    paper: str = ""
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

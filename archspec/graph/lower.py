@@ -99,6 +99,8 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),
         named=CopiedRegions(sequences.regions.found),
+        summary=spec.summary,
+        paper=str(spec.document.value.get("paper") or ""),
     )
 
 

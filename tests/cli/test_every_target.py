@@ -19,6 +19,7 @@ import yaml
 
 import archspec
 from archspec.diagnostics import EnvironmentFault
+from archspec.emit.graph_json import to_json
 from archspec.emit.target import Target
 from archspec.emit.targets import TARGETS, options
 
@@ -159,6 +160,16 @@ def test_a_missing_package_says_what_to_install(
     assert found.err.startswith("error[E809]: ")
     assert f"pip install 'archspec-compiler[{target.extra}]'" in found.err
     assert [path.name for path in Path().iterdir()] == ["small.yaml"]
+
+
+@TEXTS
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5", "googlenet"])
+def test_a_graph_that_was_read_from_json_gives_the_same_file(name: str, target: Target, here: Path) -> None:
+    graph = archspec.compile(name)
+    back = archspec.graph_from_json(to_json(graph))
+    for number, each in enumerate((graph, back)):
+        archspec.write(each, f"{number}{target.suffix}", to=target.name)
+    assert Path(f"0{target.suffix}").read_bytes() == Path(f"1{target.suffix}").read_bytes()
 
 
 # -- options -----------------------------------------------------------------------------------------------------------

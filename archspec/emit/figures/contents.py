@@ -27,12 +27,11 @@ def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
     """What a figure of this depth says."""
     drawn = _Contents(graph, depth)
     parts = drawn.parts()
-    summary = graph.origin.document.value.get("summary") if graph.origin else None
     ends = drawn.ends
     outputs = _outputs(graph)
     return Picture(
         title=graph.name if title is None else title,
-        summary=summary if isinstance(summary, str) else "",
+        summary=graph.summary,
         description=_description(graph, parts),
         input=shown(graph.input),
         parts=parts,
