@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.emit.figures.contents import Depth, picture
-from archspec.emit.figures.links import Group, Vertex, links
+from archspec.emit.figures.links import Cluster, Vertex, links
 from archspec.emit.figures.palette import AREAS, FORBIDDEN, LINES
 from archspec.graph.graph import Graph
 
@@ -30,7 +30,7 @@ def to_dot(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
     ]
     for depth_of, member in found.whole.walk():
         indent = "  " * (depth_of + 1)
-        if isinstance(member, Group):
+        if isinstance(member, Cluster):
             label = f'label={_quoted(member.label)}; style="rounded,dashed"; fontsize=10;'
             lines.append(f'{indent}subgraph "cluster_{member.name}" {{ {label}')
         elif member is None:

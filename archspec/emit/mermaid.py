@@ -6,7 +6,7 @@ import json
 import re
 
 from archspec.emit.figures.contents import Depth, picture
-from archspec.emit.figures.links import Group, Vertex, links
+from archspec.emit.figures.links import Cluster, Vertex, links
 from archspec.emit.figures.palette import AREAS, FORBIDDEN
 from archspec.graph.graph import Graph
 
@@ -36,7 +36,7 @@ def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None
     looks: dict[str, list[str]] = {}
     for depth_of, member in found.whole.walk():
         indent = "  " * (depth_of + 1)
-        if isinstance(member, Group):
+        if isinstance(member, Cluster):
             lines.append(f'{indent}subgraph {member.name} ["{_text(member.label)}"]')
         elif member is None:
             lines.append(f"{indent}end")

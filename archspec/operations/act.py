@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import Floats, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, lies_both_ways
@@ -100,7 +100,7 @@ class Act(Elementwise):
         return (OnnxCall(op, (X,), attributes),)
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece(ACTIVATIONS[self.type]),)
+        return (Phrase(ACTIVATIONS[self.type]),)
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return self.type == "gelu" and len(inputs[0]) > 1

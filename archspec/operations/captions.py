@@ -10,7 +10,7 @@ Look = Literal["conv", "linear", "pool", "norm", "act", "regularization", "merge
 """What a box looks like: one color a look. A ``view`` only rearranges; figures of blocks and stages leave it out."""
 
 
-class Piece(NamedTuple):
+class Phrase(NamedTuple):
     """A part of a caption: ``{}`` in ``text`` is where ``value`` goes, the value of ``argument``.
 
     Several numbers are written with ``between`` between them. A piece whose value is ``usual`` is left out; without a
@@ -25,7 +25,7 @@ class Piece(NamedTuple):
     between: str = "\N{MULTIPLICATION SIGN}"
 
 
-Caption = tuple[Piece, ...]
+Caption = tuple[Phrase, ...]
 
 
 class Captioned:
@@ -40,15 +40,15 @@ class Captioned:
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         """What a figure writes in its box."""
-        return (Piece(self.name.replace("_", " ")),)
+        return (Phrase(self.name.replace("_", " ")),)
 
 
-def windowed(what: str, kernel: tuple[int, ...]) -> Piece:
+def windowed(what: str, kernel: tuple[int, ...]) -> Phrase:
     """A kernel and what slides: `3x3 conv` with a multiplication sign; `conv 3` over one axis."""
     text = f"{{}} {what}" if len(kernel) > 1 else f"{what} {{}}"
-    return Piece(text, "kernel", kernel, without=what)
+    return Phrase(text, "kernel", kernel, without=what)
 
 
-def strided(stride: Any) -> Piece:
+def strided(stride: Any) -> Phrase:
     """``/2``; nothing for a stride of 1."""
-    return Piece("/{}", "stride", stride, usual=1)
+    return Phrase("/{}", "stride", stride, usual=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
-from archspec.operations.captions import Caption, Piece, strided, windowed
+from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import OnnxCall, Operand, State, X
 from archspec.operations.shapes import (
@@ -119,11 +119,11 @@ class Conv(Windowed):
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         windows = self.windows(inputs[0])
-        groups = Piece("{} groups", "groups", self.groups, usual=1, without="grouped")
-        others = (strided(collapse(windows.stride)), Piece("dilation {}", "dilation", collapse(windows.dilation), 1))
+        groups = Phrase("{} groups", "groups", self.groups, usual=1, without="grouped")
+        others = (strided(collapse(windows.stride)), Phrase("dilation {}", "dilation", collapse(windows.dilation), 1))
         if self.groups == inputs[0][0] == self.out > 1:
             return (windowed("depthwise conv", windows.kernel), *others)
-        return (windowed("conv", windows.kernel), Piece("{}", "out", self.out), groups, *others)
+        return (windowed("conv", windows.kernel), Phrase("{}", "out", self.out), groups, *others)
 
     def with_bias(self) -> Conv:
         return replace(self, bias=True)

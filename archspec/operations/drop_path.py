@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
@@ -40,4 +40,4 @@ class DropPath(Dropping):
         return ()
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece("stochastic depth"),)
+        return (Phrase("stochastic depth"),)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape
@@ -52,7 +52,7 @@ class Dropout(Dropping):
         return "drops logits in training" if self.p else ""
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece("dropout {}", "p", self.p, without="dropout"),)
+        return (Phrase("dropout {}", "p", self.p, without="dropout"),)
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return 0

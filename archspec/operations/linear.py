@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from archspec.operations.base import TorchCall, Weight, argument, module_call
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
@@ -75,7 +75,7 @@ class Linear(Local):
         return (*calls, channels_first(rank, len(calls) - 1))
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece("fc" if len(inputs[0]) == 1 else "pointwise fc"), Piece("{}", "out", self.out))
+        return (Phrase("fc" if len(inputs[0]) == 1 else "pointwise fc"), Phrase("{}", "out", self.out))
 
     def with_bias(self) -> Linear:
         return replace(self, bias=True)

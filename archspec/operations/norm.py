@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
 from archspec.operations.onnx import (
     Floats,
@@ -71,7 +71,7 @@ class Norm(Local):
         return KINDS[self.type]
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece(f"{self.type[0].upper()}N"),)
+        return (Phrase(f"{self.type[0].upper()}N"),)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = inputs[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, ShapeFault
@@ -52,4 +52,4 @@ class PadChannels(Rearranging):
         return (OnnxCall("Pad", (X, Integers(pads))),)
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece("pad to {}", "out", self.out, without="pad channels"),)
+        return (Phrase("pad to {}", "out", self.out, without="pad channels"),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.operations.base import TorchCall, argument, arguments, module_call
-from archspec.operations.captions import Caption, Piece, strided, windowed
+from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
@@ -160,9 +160,9 @@ class Pool(Windowed):
             return (windowed(f"{self.type} pool", windows.kernel), strided(collapse(windows.stride)))
         rank = len(inputs[0]) - 1
         if self._is_global(rank):
-            return (Piece(f"global {self.type} pool"),)
+            return (Phrase(f"global {self.type} pool"),)
         output = per_axis(self.output, rank, "output")
-        return (Piece(f"{self.type} pool to {{}}", "output", output, without=f"adaptive {self.type} pool"),)
+        return (Phrase(f"{self.type} pool to {{}}", "output", output, without=f"adaptive {self.type} pool"),)
 
     def windows(self, shape: Shape) -> Windows:
         rank = len(shape) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import OnnxCall, sliced
 from archspec.operations.shapes import Shape, ShapeFault
@@ -51,4 +51,4 @@ class Slice(View):
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         stop = inputs[0][0] if self.stop is None else self.stop
-        return (Piece("channels {}", "start", (self.start, stop), without="some channels", between=" to "),)
+        return (Phrase("channels {}", "start", (self.start, stop), without="some channels", between=" to "),)

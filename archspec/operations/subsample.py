@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
-from archspec.operations.captions import Caption, Piece, strided
+from archspec.operations.captions import Caption, Phrase, strided
 from archspec.operations.effects import Everywhere, Reach, Strides
 from archspec.operations.onnx import LAST, Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, Size, collapse, per_axis, spatial_rank
@@ -45,4 +45,4 @@ class Subsample(View):
         return (OnnxCall("Slice", (X, *map(Integers, (start, stop, axes, stride)))),)
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Piece("subsample"), strided(collapse(per_axis(self.stride, len(inputs[0]) - 1, "stride"))))
+        return (Phrase("subsample"), strided(collapse(per_axis(self.stride, len(inputs[0]) - 1, "stride"))))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 import archspec
 from archspec.emit.figure import Figure, figure
 from archspec.emit.figures.captions import plain
-from archspec.emit.figures.kinds import Kind, kinds
+from archspec.emit.figures.kinds import BlockKind, kinds
 from archspec.emit.figures.shapes import Disc, Rect
 from archspec.graph.graph import Graph
 from archspec.graph.patterns import definitions, patterns
@@ -40,7 +40,7 @@ def test_every_operation_is_drawn(graph: Graph) -> None:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def kinds_of(graph: Graph) -> list[Kind]:
+def kinds_of(graph: Graph) -> list[BlockKind]:
     blocks = [region for region in graph.regions if region.kind == "block"]
     return list(dict.fromkeys(known.kind for known in kinds(graph, blocks).values()))
 

@@ -98,3 +98,75 @@ def test_any_wiring(graph: Graph, depth: Depth) -> None:
     said = texts(drawn)
     for label in graph.outputs if not graph.single else ():
         assert any(f"{label}:" in text for text in said)
+
+
+# -- large and deep --------------------------------------------------------------------------------------------------
+
+LARGE = """\
+archspec: 1
+name: large
+input: [3, 32, 32]
+classes: 10
+stem: cifar
+stages: {block: basic, count: [2000, 4000, 4000], channels: [4, 8, 16]}
+head: classifier
+"""
+
+
+def test_ten_thousand_blocks() -> None:
+    graph = archspec.compile(LARGE, limits=archspec.Limits(nodes=100_000, work=10**9))
+    drawn = figure(graph)
+    check(drawn)
+    assert drawn.height <= 1200
+    assert {f"\N{MULTIPLICATION SIGN}{count}" for count in (1999, 3999)} <= {*texts(drawn)}
+
+
+def test_blocks_that_differ_from_their_neighbors() -> None:
+    """No two neighbors are of one kind, so that each has a card of its own."""
+    names = ", ".join(["basic", "bottleneck"] * 100)
+    ones, widths = ", ".join(["1"] * 200), ", ".join(str(4 + 4 * (number % 7)) for number in range(200))
+    text = LARGE.replace("basic, count: [2000, 4000, 4000], channels: [4, 8, 16]", f"[{names}], count: [{ones}]")
+    text = text.replace("]}", f"], channels: [{widths}]}}")
+    drawn = figure(archspec.compile(text, limits=archspec.Limits(nodes=100_000, work=10**9)))
+    assert faults(from_layout(drawn)) == []
+    assert drawn.width < 2.5 * drawn.height
+
+
+def test_every_operation_of_1500_takes_less_than_a_second() -> None:
+    text = LARGE.replace("[2000, 4000, 4000]", "[70, 70, 72]")
+    graph = archspec.compile(text)
+    assert 1_400 < len(graph.nodes) < 1_600
+    assert min(seconds(graph, "op") for _ in range(2)) < allowed(1)
+
+
+def nested(depth: int) -> Graph:
+    """Residuals in residuals: each adds what enters it to all that is inside."""
+    conv, add = OPERATIONS["conv"](out=8, kernel=3), OPERATIONS["add"]()
+    nodes = [Node(f"c{n}", conv, (f"c{n - 1}" if n else INPUT,), (8, 4, 4)) for n in range(depth)]
+    value = f"c{depth - 1}"
+    for n in reversed(range(depth - 1)):
+        nodes.append(Node(f"a{n}", add, (value, f"c{n}"), (8, 4, 4)))
+        value = f"a{n}"
+    return Graph("nested", (8, 4, 4), tuple(nodes), {"output": value})
+
+
+@pytest.mark.parametrize("depth", [3, 20, 40, 400])
+def test_residuals_in_residuals(depth: int) -> None:
+    drawn = figure(nested(depth))
+    assert faults(from_layout(drawn)) == []
+    assert texts(drawn).count("3\N{MULTIPLICATION SIGN}3 conv, 8") == depth
+
+
+def test_an_output_after_every_block() -> None:
+    """Several hundred outputs, each of which is read further."""
+    conv = OPERATIONS["conv"](out=8, kernel=3)
+    nodes = tuple([Node(f"c{n}", conv, (f"c{n - 1}" if n else INPUT,), (8, 4, 4)) for n in range(300)])
+    drawn = figure(Graph("many", (8, 4, 4), nodes, {f"out{n}": f"c{n}" for n in range(300)}, single=False))
+    check(drawn)
+    said = " ".join(texts(drawn))
+    assert all(f"out{n}:" in said for n in range(300))
+
+
+def test_the_input_is_the_output() -> None:
+    drawn = figure(Graph("nothing", (3, 8, 8), (), {"output": INPUT}))
+    check(drawn)

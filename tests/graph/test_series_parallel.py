@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.graph.graph import INPUT
-from archspec.graph.series_parallel import END, Parallel, Reads, Series, Step, Tangle, decompose, series_parallel
+from archspec.graph.reduction import END, Reads
+from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
 from archspec.language.text.locate import zoo_names
 from archspec.testing import graphs
 
@@ -25,8 +26,8 @@ def reads_of(series: Series, source: str, end: str) -> list[tuple[str, str]]:
     while work:
         parts, value, last = work.pop()
         for part in parts:
-            name = part.name if isinstance(part, Step) else part.merge or last
-            if isinstance(part, Step):
+            name = part.name if isinstance(part, Element) else part.merge or last
+            if isinstance(part, Element):
                 found.append((value, name))
             elif isinstance(part, Parallel):
                 work += [(branch, value, name) for branch in part.branches]
@@ -67,12 +68,12 @@ def series(draw: st.DrawFn, depth: int = 3, *, least: int = 0) -> list[object]:
 
 def built(tree: list[object], source: str, reads: dict[str, list[str]]) -> tuple[Series, str]:
     """What :func:`decompose` should give, and the value at its end; ``reads`` gets the nodes."""
-    found: list[Step | Parallel] = []
+    found: list[Element | Parallel] = []
     for part in tree:
         if part is None:
             name = f"n{len(reads)}"
             reads[name] = [source]
-            found.append(Step(name))
+            found.append(Element(name))
         else:
             assert isinstance(part, list)
             inside = [built(branch, source, reads) for branch in part]
@@ -149,7 +150,9 @@ def test_any_network_against_the_definition(reads: Reads) -> None:
 @given(dags())
 def test_branches_keep_the_order_in_which_the_merge_reads_them(reads: Reads) -> None:
     for part in decompose(reads, "x", [list(reads)[-1]]):
-        if isinstance(part, Parallel) and all(not branch or isinstance(branch[-1], Step) for branch in part.branches):
+        if isinstance(part, Parallel) and all(
+            not branch or isinstance(branch[-1], Element) for branch in part.branches
+        ):
             ends = [branch[-1].name if branch else None for branch in part.branches]  # type: ignore[union-attr]
             given_order = [name if name in ends else None for name in reads[part.merge]]
             assert ends == given_order
@@ -184,7 +187,7 @@ def test_what_does_not_decompose_is_as_small_as_its_terminals_allow() -> None:
     assert isinstance(around, Parallel)
     assert around.branches[0] == ()
     first, tangle, last = around.branches[1]
-    assert (first, last) == (Step("s"), Step("t"))
+    assert (first, last) == (Element("s"), Element("t"))
     assert isinstance(tangle, Tangle)
     assert [(way.source, way.target) for way in tangle.ways] == [
         ("s", "a"), ("s", "b"), ("a", "b"), ("a", "c"), ("b", "c")
@@ -193,12 +196,15 @@ def test_what_does_not_decompose_is_as_small_as_its_terminals_allow() -> None:
 
 def test_several_results_have_one_end() -> None:
     reads = {"stem": ["x"], "a": ["stem"], "b": ["stem"]}
-    assert decompose(reads, "x", ["a", "b", "stem"]) == (Step("stem"), Parallel(((Step("a"),), (Step("b"),)), END))
+    assert decompose(reads, "x", ["a", "b", "stem"]) == (
+        Element("stem"),
+        Parallel(((Element("a"),), (Element("b"),)), END),
+    )
     assert decompose(reads, "x", ["x"]) == ()
 
 
 def test_what_no_result_needs_is_left_out() -> None:
-    assert decompose({"a": ["x"], "b": ["a"], "c": ["a", "elsewhere"]}, "x", ["c"]) == (Step("a"), Step("c"))
+    assert decompose({"a": ["x"], "b": ["a"], "c": ["a", "elsewhere"]}, "x", ["c"]) == (Element("a"), Element("c"))
 
 
 @pytest.mark.parametrize("nested", [3_000])

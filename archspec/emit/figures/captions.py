@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archspec.operations.captions import Caption, Piece
+from archspec.operations.captions import Caption, Phrase
 
 Numbers = tuple[float, ...]
 """One number for each use of a block."""
@@ -28,7 +28,7 @@ _MOST = 16
 def plain(caption: Caption) -> str:
     """The text of one use.
 
-    >>> plain((Piece("{} conv", "kernel", 3), Piece("{}", "out", 64), Piece("/{}", "stride", 1, usual=1)))
+    >>> plain((Phrase("{} conv", "kernel", 3), Phrase("{}", "out", 64), Phrase("/{}", "stride", 1, usual=1)))
     '3 conv, 64'
     """
     return ", ".join([_filled(piece) for piece in caption if piece.usual is None or piece.value != piece.usual])
@@ -39,7 +39,7 @@ def template(caption: Caption) -> tuple[tuple[str, str], ...]:
     return tuple([(piece.text, piece.argument) for piece in caption])
 
 
-def _filled(piece: Piece) -> str:
+def _filled(piece: Phrase) -> str:
     if not piece.argument:
         return piece.text
     values = piece.value if isinstance(piece.value, tuple) else (piece.value,)
@@ -70,7 +70,7 @@ class Symbols:
         found = [self._piece(pieces) for pieces in zip(*captions, strict=True)]
         return ", ".join(filter(None, found))
 
-    def _piece(self, pieces: Sequence[Piece]) -> str:
+    def _piece(self, pieces: Sequence[Phrase]) -> str:
         first = pieces[0]
         if all(piece.value == first.value for piece in pieces):
             return "" if first.value == first.usual else _filled(first)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from archspec.emit.figures.metrics import shorten, text_width
-from archspec.emit.figures.parts import Band, Block, Part, Parts, Split, boxes
+from archspec.emit.figures.parts import Band, Card, Part, Parts, Split, boxes
 from archspec.emit.figures.place import SMALL, End, Laid
 from archspec.emit.figures.rows import Blocked, place
-from archspec.emit.figures.shapes import Canvas, Label, Rect
+from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 
 _GUTTER = 24
 _ABOVE, _TOP, _BOTTOM = 8, 4, 10
@@ -21,7 +21,7 @@ _FULL = 0.6
 
 
 @dataclass(slots=True)
-class Row:
+class SpineRow:
     """A part, the number of the band that it lies in, and what is written at its right."""
 
     laid: Laid
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(slots=True)
 class _Column:
-    rows: list[Row] = field(default_factory=list)
+    rows: list[SpineRow] = field(default_factory=list)
     left: float = 0
     right: float = 0
     height: float = 0
@@ -43,7 +43,7 @@ class Columns:
     With a ``ratio`` of width to height, many columns are higher, so that they are not wider than that.
     """
 
-    def __init__(self, rows: list[Row], bands: list[str], most: float, ratio: float = 0) -> None:
+    def __init__(self, rows: list[SpineRow], bands: list[str], most: float, ratio: float = 0) -> None:
         self.bands = [shorten(name, _NAME, SMALL) for name in bands]
         named = max([text_width(name, SMALL) for name in self.bands], default=0)
         noted = max([text_width(row.note, SMALL) for row in rows], default=0)
@@ -76,18 +76,18 @@ class Columns:
     def _column(self, canvas: Canvas, column: _Column, end: End, left: float, right: float) -> list[End]:
         ends, begin = [end], 0.0
         band: int | None = None
-        for row, after in zip(column.rows, [*column.rows[1:], Row(_NOTHING)], strict=True):
+        for row, after in zip(column.rows, [*column.rows[1:], SpineRow(_NOTHING)], strict=True):
             if row.band is not None and row.band != band:
                 begin = ends[0].y + _ABOVE
                 ends = [ends[0].to((ends[0].x, begin + _TOP))]
-                label = Label(left + 8, begin + 14, self.bands[row.band], SMALL, "dim", "start")
+                label = Lettering(left + 8, begin + 14, self.bands[row.band], SMALL, "dim", "start")
                 canvas.labels.append(label)
             band = row.band
             ends = row.laid.draw(canvas, ends[0])
             bottom = max([each.y for each in ends])
             if row.note:
                 side = right - (_SIDE if self.bands else 0)
-                canvas.labels.append(Label(side, bottom - 8, row.note, SMALL, "dim", "end"))
+                canvas.labels.append(Lettering(side, bottom - 8, row.note, SMALL, "dim", "end"))
             if band is not None and after.band != band:
                 low = bottom + _BOTTOM
                 canvas.behind.append(Rect(left, begin, right - left, low - begin, "band", 8))
@@ -105,15 +105,15 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[SpineRow], list[str]]:
     """The rows of a spine whose input has this shape, and the names of its bands.
 
     A shape is written where it changes, and ``tags`` are, by value, what is written where the model returns a value
     that it reads further. The last row has no shape: the output is below it.
     """
-    found: list[Row] = []
+    found: list[SpineRow] = []
     bands: list[str] = []
-    widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Block)], default=0)
+    widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Card)], default=0)
     for part in parts:
         inside = part.parts if isinstance(part, Band) else (part,)
         band = len(bands) if isinstance(part, Band) else None
@@ -122,8 +122,8 @@ def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[Row], 
             shown = _shape(each)
             note = shown if shown != shape and not (part is parts[-1] and each is inside[-1]) else ""
             out = [tags[name] for drawn in (boxes((each,)) if tags else ()) for name in drawn.nodes if name in tags]
-            laid: Laid = Blocked(each, widest) if isinstance(each, Block) else place(each)
-            found.append(Row(laid, band, "→ " + "; ".join(out) if out else note))
+            laid: Laid = Blocked(each, widest) if isinstance(each, Card) else place(each)
+            found.append(SpineRow(laid, band, "→ " + "; ".join(out) if out else note))
             shape = shown or shape
     return found, bands
 
@@ -134,7 +134,7 @@ def _shape(part: Part) -> str:
     return "" if isinstance(part, Band) else getattr(part, "shape", "")
 
 
-def _broken(rows: list[Row], most: float, ratio: float, beside: float) -> list[_Column]:
+def _broken(rows: list[SpineRow], most: float, ratio: float, beside: float) -> list[_Column]:
     total = sum([row.laid.height for row in rows]) + _BAND * len({row.band for row in rows if row.band is not None})
     width = max([row.laid.left + row.laid.right for row in rows], default=0) + beside + _GUTTER
     if ratio:

@@ -12,10 +12,10 @@ from archspec.display import counted
 from archspec.emit.figures.captions import MEANINGS, plain
 from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
-from archspec.emit.figures.parts import Band, Block, Box, Frame, Inset, Part, Parts, Picture
+from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture
 from archspec.emit.figures.units import closed, contracted, outermost, reads_one
 from archspec.graph.graph import INPUT, Graph, Node, Region
-from archspec.graph.series_parallel import Parallel, Series, Step, Tangle, decompose, series_parallel
+from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
 
 Depth = Literal["model", "stage", "block", "op"]
 
@@ -84,7 +84,7 @@ class _Contents:
         for number, stage in enumerate(self.stages if self.depth != "model" else ()):
             for node in self.graph.nodes[stage.first : stage.last]:
                 stages.setdefault(node.name, number)
-        ends = [part.name if isinstance(part, Step) else part.merge for part in series]
+        ends = [part.name if isinstance(part, Element) else part.merge for part in series]
         numbers = [stages.get(end) for end in ends]
         for number, run in groupby(zip(numbers, series, strict=True), lambda pair: pair[0]):
             yield None if number is None else self.stages[number], tuple([part for _, part in run])
@@ -92,7 +92,7 @@ class _Contents:
     def _text(self, node: Node) -> str:
         return plain(node.operation.caption(self.graph.input_shapes(node)))
 
-    def _unit(self, region: Region) -> Block | Box | Frame:
+    def _unit(self, region: Region) -> Card | Box | Frame:
         names = tuple([node.name for node in self.graph.nodes[region.first : region.last]])
         shape = shown(self.graph.shape(region.result))
         if self.depth == "model":
@@ -107,7 +107,7 @@ class _Contents:
             (box,) = Fusing(self.graph, self._text).parts(series_parallel(self.graph, region))
             return replace(box, nodes=names) if isinstance(box, Box) else kind.only
         text = ", ".join([kind.name, *kind.numbers([known.use])])
-        return Block(names, kind.letter, text, 1, kind.arc, shape)
+        return Card(names, kind.letter, text, 1, kind.arc, shape)
 
     def _name(self, stage: Region) -> str:
         """The scope of a stage, without what all scopes begin with; its number where it has no scope of its own."""
@@ -127,21 +127,21 @@ class _Contents:
     def _joined(self, parts: Parts) -> Parts:
         """Blocks of one kind that follow each other as one part."""
         found: list[Part] = []
-        run: list[Block] = []
+        run: list[Card] = []
         for part in parts:
-            if run and not (isinstance(part, Block) and self._alike(run[-1], part)):
+            if run and not (isinstance(part, Card) and self._alike(run[-1], part)):
                 found.append(self._run(run))
                 run = []
-            if isinstance(part, Block):
+            if isinstance(part, Card):
                 run.append(part)
             else:
                 found.append(part)
         return (*found, self._run(run)) if run else tuple(found)
 
-    def _use(self, block: Block) -> Known:
+    def _use(self, block: Card) -> Known:
         return self.known[block.nodes[0]]
 
-    def _alike(self, one: Block, other: Block) -> bool:
+    def _alike(self, one: Card, other: Card) -> bool:
         """Whether they are of one kind, have values of one size, and differ in widths at most."""
         if one.letter != other.letter:
             return False
@@ -150,7 +150,7 @@ class _Contents:
         same = first.kind.numbers([first.use], widths=False) == second.kind.numbers([second.use], widths=False)
         return same and shapes[0] == shapes[1]
 
-    def _run(self, run: list[Block]) -> Block:
+    def _run(self, run: list[Card]) -> Card:
         uses = [self._use(block) for block in run]
         text = ", ".join([uses[0].kind.name, *uses[0].kind.numbers([use.use for use in uses])])
         names = tuple([name for block in run for name in block.nodes])
@@ -173,7 +173,7 @@ def _ends(series: Series) -> set[str]:
     while work:
         parts, value = work.pop()
         for part in parts:
-            before, value = value, part.name if isinstance(part, Step) else part.merge
+            before, value = value, part.name if isinstance(part, Element) else part.merge
         if value:
             found.add(value)
         elif isinstance(part, Parallel):
@@ -190,7 +190,7 @@ def _description(graph: Graph, parts: Parts) -> str:
     said = [f"{graph.name}: {size}", f"input {shown(graph.input)}"]
     for part in parts[:_SAID]:
         inside = part.parts if isinstance(part, Band) else (part,)
-        texts = [_said(each) for each in inside[:_SAID] if isinstance(each, Block | Box)]
+        texts = [_said(each) for each in inside[:_SAID] if isinstance(each, Card | Box)]
         if texts:
             said.append((f"{part.label}: " if isinstance(part, Band) else "") + ", ".join(texts))
     said.append("output " + ", ".join(_outputs(graph).values()))
@@ -201,6 +201,6 @@ _SAID = 40
 """How many parts a description names."""
 
 
-def _said(part: Block | Box) -> str:
-    times = f"{part.count} times " if isinstance(part, Block) and part.count > 1 else ""
+def _said(part: Card | Box) -> str:
+    times = f"{part.count} times " if isinstance(part, Card) and part.count > 1 else ""
     return f"{times}{part.text}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from archspec.emit.figures.parts import Block, Box, Frame, Merge, Mesh, Part, Parts, Split
+from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split
 from archspec.graph.graph import Graph, Node
-from archspec.graph.series_parallel import Parallel, Series, Step, Tangle
+from archspec.graph.series_parallel import Element, Parallel, Series, Tangle
 from archspec.operations.shapes import show_shape
 
 _DEEPEST = 24
@@ -32,7 +32,7 @@ class Fusing:
 
     graph: Graph
     text: Callable[[Node], str]
-    units: Mapping[str, Block | Box | Frame] = field(default_factory=dict)
+    units: Mapping[str, Card | Box | Frame] = field(default_factory=dict)
     returned: frozenset[str] = frozenset()
     whole: bool = False
 
@@ -45,7 +45,7 @@ class Fusing:
         found: list[Part] = []
         steps: list[Node] = []
         for part in series:
-            if isinstance(part, Step):
+            if isinstance(part, Element):
                 if unit := self.units.get(part.name):
                     found += self._steps(steps, begins and not found, normed and not found)
                     found.append(unit)
@@ -158,21 +158,21 @@ class Fusing:
         return max(full, key=lambda index: (len(branches[index]), index), default=0)
 
     def _has_layer(self, series: Series) -> bool:
-        return any(isinstance(part, Step) and self._weighs(part.name) for part in series)
+        return any(isinstance(part, Element) and self._weighs(part.name) for part in series)
 
     def _weighs(self, name: str) -> bool:
         node = self.graph.by_name[name]
         return name in self.units or node.operation.weighted
 
-    def _merge(self, node: Node) -> Merge:
-        return Merge((node.name,), node.operation.symbol, self.text(node), shown(node.shape))
+    def _merge(self, node: Node) -> Junction:
+        return Junction((node.name,), node.operation.symbol, self.text(node), shown(node.shape))
 
     # -- plain graphs ------------------------------------------------------------------------------------------------
 
     def _mesh(self, part: Parallel | Tangle) -> Mesh:
         names = _names(part)
         order = {node.name: position for position, node in enumerate(self.graph.nodes) if node.name in names}
-        members: list[Box | Merge] = []
+        members: list[Box | Junction] = []
         place: dict[str, int] = {}
         wires: list[tuple[int, int]] = []
         reads = dict.fromkeys(order, 0)
@@ -185,7 +185,7 @@ class Fusing:
             unit = self.units.get(name)
             if unit:
                 inputs: tuple[str, ...] = (self._source(name),)
-                own: Box | Merge = _as_box(unit)
+                own: Box | Junction = _as_box(unit)
             else:
                 inputs = node.inputs
                 own = self._merge(node) if node.operation.arity == "many" else self._box([node], self.text(node))
@@ -208,20 +208,20 @@ class Fusing:
         return next(region.source for region in self.graph.regions if region.result == name)
 
 
-def _as_box(unit: Block | Box | Frame) -> Box:
+def _as_box(unit: Card | Box | Frame) -> Box:
     if isinstance(unit, Box):
         return unit
-    if isinstance(unit, Block):
+    if isinstance(unit, Card):
         return Box(unit.nodes, "block", f"{unit.letter}  {unit.text}", shape=unit.shape)
     return Box((), "block", unit.label, shape=unit.shape)
 
 
 def _names(part: Parallel | Tangle) -> set[str]:
     found: set[str] = set()
-    work: list[Step | Parallel | Tangle] = [part]
+    work: list[Element | Parallel | Tangle] = [part]
     while work:
         here = work.pop()
-        if isinstance(here, Step):
+        if isinstance(here, Element):
             found.add(here.name)
             continue
         found |= {here.merge} - {""}

@@ -15,7 +15,7 @@ from archspec.operations.captions import Caption
 
 
 @dataclass(eq=False)
-class Kind:
+class BlockKind:
     """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each.
 
     A dropout that some of them lack is a number too: its probability there is 0. ``captions`` are, for each use, those
@@ -103,7 +103,7 @@ def _may_lack(node: Node) -> bool:
 class Known:
     """The kind of one block, and which of its uses it is."""
 
-    kind: Kind
+    kind: BlockKind
     use: int
 
 
@@ -112,7 +112,7 @@ def kinds(graph: Graph, blocks: Sequence[Region]) -> dict[str, Known]:
 
     A block reads nothing from outside but its source.
     """
-    finding = _Finding(graph)
+    finding = _KindFinding(graph)
     found = {graph.nodes[block.first].name: finding.kind(block) for block in blocks}
     named = [kind for kind in dict.fromkeys(known.kind for known in found.values()) if kind.only is None]
     for number, kind in enumerate(named):
@@ -129,11 +129,11 @@ def _letter(number: int) -> str:
     return found
 
 
-class _Finding:
+class _KindFinding:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.exact: dict[Hashable, Known] = {}
-        self.kinds: dict[Hashable, Kind] = {}
+        self.kinds: dict[Hashable, BlockKind] = {}
         self.operations: dict[int, int] = {}
         """Numbers of equal operations by identity, because copies of a block share them."""
         self.equal: dict[Hashable, int] = {}
@@ -148,7 +148,7 @@ class _Finding:
             rough = (block.name, len(shape), tuple(map(template, captions)), reads)
             kind = self.kinds.get(rough)
             if kind is None:
-                kind = self.kinds[rough] = Kind(self.graph, block.name)
+                kind = self.kinds[rough] = BlockKind(self.graph, block.name)
             known = self.exact[key] = Known(kind, len(kind.uses))
             kind.uses.append(block)
             kind.captions.append(captions)

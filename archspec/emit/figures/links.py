@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from archspec.emit.figures.parts import Band, Block, Box, Frame, Merge, Mesh, Parts, Picture, Split
+from archspec.emit.figures.parts import Band, Box, Card, Frame, Junction, Mesh, Parts, Picture, Split
 
 
 class Vertex(NamedTuple):
@@ -26,20 +26,20 @@ class Edge(NamedTuple):
 
 
 @dataclass(slots=True)
-class Group:
+class Cluster:
     """A stage, a block, or the inside of a kind of block. The whole is a group without a label."""
 
     name: str
     label: str
-    members: list[Vertex | Group] = field(default_factory=list)
+    members: list[Vertex | Cluster] = field(default_factory=list)
 
-    def walk(self) -> Iterator[tuple[int, Vertex | Group | None]]:
+    def walk(self) -> Iterator[tuple[int, Vertex | Cluster | None]]:
         """All in it with the depth at which it lies; None where a group ends."""
-        work: list[tuple[int, Vertex | Group | None]] = [(0, member) for member in reversed(self.members)]
+        work: list[tuple[int, Vertex | Cluster | None]] = [(0, member) for member in reversed(self.members)]
         while work:
             depth, member = work.pop()
             yield depth, member
-            if isinstance(member, Group):
+            if isinstance(member, Cluster):
                 work.append((depth, None))
                 work += [(depth + 1, each) for each in reversed(member.members)]
 
@@ -48,7 +48,7 @@ class Group:
 class Links:
     """All vertices in their groups, and all edges."""
 
-    whole: Group
+    whole: Cluster
     edges: list[Edge] = field(default_factory=list)
     vertices: int = 0
     groups: int = 0
@@ -60,7 +60,7 @@ _Ends = list[tuple[str, str]]
 
 def links(picture: Picture) -> Links:
     """The vertices, groups and edges of a picture."""
-    drawing = _Linking(Links(Group("", "")))
+    drawing = _Linking(Links(Cluster("", "")))
     whole = drawing.found.whole
     start = drawing.vertex(whole, (picture.input,), "value")
     ends = drawing.series(picture.parts, [(start, "flow")], whole)
@@ -79,14 +79,14 @@ class _Linking:
     def __init__(self, found: Links) -> None:
         self.found = found
 
-    def vertex(self, group: Group, lines: tuple[str, ...], look: str) -> str:
+    def vertex(self, group: Cluster, lines: tuple[str, ...], look: str) -> str:
         name = f"n{self.found.vertices}"
         self.found.vertices += 1
         group.members.append(Vertex(name, tuple(filter(None, lines)), look))
         return name
 
-    def group(self, around: Group, label: str) -> Group:
-        found = Group(f"g{self.found.groups}", label)
+    def group(self, around: Cluster, label: str) -> Cluster:
+        found = Cluster(f"g{self.found.groups}", label)
         self.found.groups += 1
         around.members.append(found)
         return found
@@ -94,7 +94,7 @@ class _Linking:
     def edge(self, ends: _Ends, target: str) -> None:
         self.found.edges += [Edge(source, target, style) for source, style in ends]
 
-    def series(self, parts: Parts, ends: _Ends, group: Group) -> _Ends:
+    def series(self, parts: Parts, ends: _Ends, group: Cluster) -> _Ends:
         for part in parts:
             if isinstance(part, Band | Frame):
                 ends = self.series(part.parts, ends, self.group(group, part.label))
@@ -106,20 +106,20 @@ class _Linking:
                 ends = self._one(part, ends, group)
         return ends
 
-    def _one(self, part: Box | Block | Merge, ends: _Ends, group: Group) -> _Ends:
+    def _one(self, part: Box | Card | Junction, ends: _Ends, group: Cluster) -> _Ends:
         name = self._put(part, group)
         self.edge(ends, name)
         return [(name, ends[0][1] if ends and ends[0][1] == "gate" else "flow")]
 
-    def _put(self, part: Box | Block | Merge, group: Group) -> str:
+    def _put(self, part: Box | Card | Junction, group: Cluster) -> str:
         if isinstance(part, Box):
             return self.vertex(group, (part.above, part.text, part.below), part.look)
-        if isinstance(part, Merge):
+        if isinstance(part, Junction):
             return self.vertex(group, (part.sign or part.text,), "merge")
         times = f"  \N{MULTIPLICATION SIGN}{part.count}" if part.count > 1 else ""
         return self.vertex(group, (f"{part.letter}: {part.text}{times}",), "block")
 
-    def _split(self, part: Split, ends: _Ends, group: Group) -> _Ends:
+    def _split(self, part: Split, ends: _Ends, group: Cluster) -> _Ends:
         found: _Ends = []
         for index, branch in enumerate(part.branches):
             style = "gate" if index in part.gates else self._style(part, index)
@@ -137,7 +137,7 @@ class _Linking:
         sums = part.merge and part.merge.sign and part.main not in (None, index)
         return "projection" if sums and index in part.weighted else "flow"
 
-    def _mesh(self, part: Mesh, ends: _Ends, group: Group) -> _Ends:
+    def _mesh(self, part: Mesh, ends: _Ends, group: Cluster) -> _Ends:
         names = [self._put(member, group) for member in part.members]
         for source, target in part.wires:
             self.edge(ends if source < 0 else [(names[source], "flow")], names[target])

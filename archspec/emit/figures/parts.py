@@ -26,7 +26,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Card:
     """``count`` blocks in a row, of the kind with this letter, whose inside is drawn elsewhere."""
 
     nodes: tuple[str, ...]
@@ -38,7 +38,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class Junction:
     """Where the ways of a split meet: ``sign`` in a circle, or ``text`` in a bar."""
 
     nodes: tuple[str, ...]
@@ -56,7 +56,7 @@ class Split:
     """
 
     branches: tuple[Parts, ...]
-    merge: Merge | None
+    merge: Junction | None
     main: int | None
     gates: frozenset[int] = frozenset()
     weighted: frozenset[int] = frozenset()
@@ -69,7 +69,7 @@ class Mesh:
     ``ends`` are the members whose values go on.
     """
 
-    members: tuple[Box | Merge, ...]
+    members: tuple[Box | Junction, ...]
     wires: tuple[tuple[int, int], ...]
     ends: tuple[int, ...]
 
@@ -91,7 +91,7 @@ class Band:
     parts: Parts
 
 
-Part = Box | Block | Split | Mesh | Frame | Band
+Part = Box | Card | Split | Mesh | Frame | Band
 Parts = tuple[Part, ...]
 
 
@@ -123,11 +123,11 @@ class Picture:
     legend: tuple[str, ...]
 
 
-def boxes(parts: Parts) -> Iterator[Box | Block | Merge]:
+def boxes(parts: Parts) -> Iterator[Box | Card | Junction]:
     """Everything with a text of its own, in order."""
     work = list(reversed(parts))
     while work:
-        part: Part | Merge = work.pop()
+        part: Part | Junction = work.pop()
         if isinstance(part, Split):
             work += [part.merge] if part.merge else []  # type: ignore[list-item]
             work += [each for branch in reversed(part.branches) for each in reversed(branch)]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from archspec.emit.figures.metrics import shorten, text_width
-from archspec.emit.figures.parts import Box, Merge, Part, Parts, Split
-from archspec.emit.figures.shapes import Canvas, Disc, Label, Point, Rect
+from archspec.emit.figures.parts import Box, Junction, Part, Parts, Split
+from archspec.emit.figures.shapes import Canvas, Disc, Lettering, Point, Rect
 
 SIZE, SMALL = 11, 9
 GAP = 14
@@ -89,7 +89,7 @@ class Boxed:
         y += 5
         for text, size, color in self.lines:
             y += 12 if size == SMALL else 14
-            canvas.labels.append(Label(x, y - 3, text, size, color))
+            canvas.labels.append(Lettering(x, y - 3, text, size, color))
 
 
 class Stacked:
@@ -111,7 +111,7 @@ class Stacked:
 class Merging:
     """The merge of a split: a circle where at most one way comes from each side, else a bar over all of them."""
 
-    def __init__(self, merge: Merge, *, circle: bool) -> None:
+    def __init__(self, merge: Junction, *, circle: bool) -> None:
         self.merge = merge
         self.circle = circle and bool(merge.sign)
         self.text = shorten(merge.sign or merge.text, WIDEST, SIZE)
@@ -121,10 +121,10 @@ class Merging:
     def put(self, canvas: Canvas, x: float, y: float, left: float, right: float) -> None:
         if self.circle:
             canvas.front.append(Disc(x, y + _DISC, _DISC, self.merge.nodes))
-            canvas.labels.append(Label(x, y + _DISC + 4.5, self.text, 14))
+            canvas.labels.append(Lettering(x, y + _DISC + 4.5, self.text, 14))
             return
         canvas.front.append(Rect(left, y, right - left, _BAR, "merge", 9, self.merge.nodes))
-        canvas.labels.append(Label((left + right) / 2, y + 14, self.text, SIZE))
+        canvas.labels.append(Lettering((left + right) / 2, y + 14, self.text, SIZE))
 
     def draw(self, canvas: Canvas, x: float, y: float, ends: list[End]) -> End:
         """Draw it, and the lines of ``ends`` down to it."""

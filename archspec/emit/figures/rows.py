@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from archspec.emit.figures.mesh import Meshed
 from archspec.emit.figures.metrics import shorten, text_width
-from archspec.emit.figures.parts import Block, Box, Frame, Mesh, Part, Parts, Split
+from archspec.emit.figures.parts import Box, Card, Frame, Mesh, Part, Parts, Split
 from archspec.emit.figures.place import GAP, SIZE, SMALL, Boxed, End, Laid, Splitting, Stacked, ends_of, even, lay
-from archspec.emit.figures.shapes import Canvas, Label, Rect
+from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 
 _ARC = 14
 """From a block to the shortcut beside it."""
@@ -21,7 +21,7 @@ class Blocked:
     HEIGHT = 26
     FORK = 6
 
-    def __init__(self, block: Block, least: float = 110) -> None:
+    def __init__(self, block: Card, least: float = 110) -> None:
         self.block = block
         self.text = shorten(block.text, 200, SIZE)
         self.letter = text_width(block.letter, 12, bold=True) + 10 if block.letter else 0
@@ -43,11 +43,11 @@ class Blocked:
             canvas.front.append(Rect(left + away, top + away, self.width, self.HEIGHT, "card"))
         canvas.front.append(Rect(left, top, self.width, self.HEIGHT, "block", nodes=self.block.nodes))
         if self.letter:
-            canvas.labels.append(Label(left + 10, top + 17.5, self.block.letter, 12, "accent", "start", bold=True))
-        canvas.labels.append(Label(left + (self.width + self.letter) / 2, top + 17, self.text, SIZE))
+            canvas.labels.append(Lettering(left + 10, top + 17.5, self.block.letter, 12, "accent", "start", bold=True))
+        canvas.labels.append(Lettering(left + (self.width + self.letter) / 2, top + 17, self.text, SIZE))
         if self.several:
             side = left + self.width + self.cards + 5
-            canvas.labels.append(Label(side, bottom + self.cards - 2, self.count, 12, "accent", "start", bold=True))
+            canvas.labels.append(Lettering(side, bottom + self.cards - 2, self.count, 12, "accent", "start", bold=True))
         below = bottom + self.cards
         if not self.block.arc:
             return [End(((x, below),), end.style, self.block.nodes[-1])]
@@ -73,7 +73,7 @@ class Framed:
         x, y = end.x, end.y + 4
         height = self.height - 4
         canvas.behind.append(Rect(x - self.left, y, self.left + self.right, height, "frame"))
-        canvas.labels.append(Label(x + 8, y + 12, self.label, SMALL, "dim", "start"))
+        canvas.labels.append(Lettering(x + 8, y + 12, self.label, SMALL, "dim", "start"))
         ends = self.inside.draw(canvas, end.to((x, y + self.TOP)))
         return [each.to((each.x, y + height)) for each in ends]
 
@@ -82,7 +82,7 @@ def place(part: Part) -> Laid:
     """The measures of any part."""
     if isinstance(part, Box):
         return Boxed(part)
-    if isinstance(part, Block):
+    if isinstance(part, Card):
         return Blocked(part)
     if isinstance(part, Mesh):
         return Meshed(part)

@@ -32,7 +32,7 @@ class Disc(NamedTuple):
     nodes: tuple[str, ...] = ()
 
 
-class Line(NamedTuple):
+class Stroke(NamedTuple):
     """Straight pieces with round corners, and an arrowhead at the end. ``style``: flow, projection, gate."""
 
     points: tuple[Point, ...]
@@ -40,7 +40,7 @@ class Line(NamedTuple):
     arrow: bool = True
 
 
-class Label(NamedTuple):
+class Lettering(NamedTuple):
     """A text; ``y`` is its baseline. ``style``: ink, note, dim, accent."""
 
     x: float
@@ -59,7 +59,7 @@ class Label(NamedTuple):
         return (left, self.y - 0.74 * self.size, left + width, self.y + 0.22 * self.size)
 
 
-Shape = Rect | Disc | Line | Label
+Shape = Rect | Disc | Stroke | Lettering
 
 
 @dataclass(slots=True)
@@ -67,9 +67,9 @@ class Canvas:
     """The shapes so far: ``behind`` are drawn first."""
 
     behind: list[Rect] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Stroke] = field(default_factory=list)
     front: list[Rect | Disc] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
+    labels: list[Lettering] = field(default_factory=list)
 
     def line(self, points: list[Point], style: str, *, arrow: bool = True) -> None:
         """A line; points between others on the same straight piece are left out."""
@@ -81,4 +81,4 @@ class Canvas:
                 continue
             kept.append(point)
         if len(kept) > 1:
-            self.lines.append(Line(tuple(kept), style, arrow))
+            self.lines.append(Stroke(tuple(kept), style, arrow))

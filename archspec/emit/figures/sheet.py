@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from archspec.emit.figures.columns import Columns, Row, rows
+from archspec.emit.figures.columns import Columns, SpineRow, rows
 from archspec.emit.figures.metrics import shorten, text_width, wrapped
 from archspec.emit.figures.parts import Inset, Picture
 from archspec.emit.figures.place import SIZE, SMALL, End
 from archspec.emit.figures.rows import place
-from archspec.emit.figures.shapes import Canvas, Label, Line, Rect
+from archspec.emit.figures.shapes import Canvas, Lettering, Rect, Stroke
 
 MARGIN = 24
 HIGHEST = 1200
@@ -50,12 +50,12 @@ class _Panel:
 
 def sheet(picture: Picture) -> Sheet:
     """The figure laid out."""
-    drawn = _Sheet(picture)
+    drawn = _Drafting(picture)
     drawn.draw()
     return Sheet(round(drawn.right + MARGIN), round(drawn.bottom + MARGIN), drawn.canvas)
 
 
-class _Sheet:
+class _Drafting:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.canvas = Canvas()
@@ -66,10 +66,10 @@ class _Sheet:
         title, summary = wrapped(picture.title, 700, 17)[:3], wrapped(picture.summary, 560, 10)[:4]
         y = float(MARGIN)
         for line in title:
-            self._text(Label(MARGIN, y + 14, line, 17, "ink", "start", bold=True))
+            self._text(Lettering(MARGIN, y + 14, line, 17, "ink", "start", bold=True))
             y += 22
         for line in summary:
-            self._text(Label(MARGIN, y + 9, line, 10, "dim", "start"))
+            self._text(Lettering(MARGIN, y + 9, line, 10, "dim", "start"))
             y += 14
         top = y + 14
         room = HIGHEST - top - MARGIN - _LEGEND
@@ -77,7 +77,7 @@ class _Sheet:
         self._insets(right + MARGIN, top, room)
         self._legend()
 
-    def _text(self, label: Label) -> None:
+    def _text(self, label: Lettering) -> None:
         self.canvas.labels.append(label)
         _, _, right, bottom = label.extent
         self._reach(right, bottom)
@@ -94,7 +94,7 @@ class _Sheet:
         half = text_width(picture.input, SMALL) / 2
         x = MARGIN + max(0.0, half - spine.axis)
         axis = round(x + spine.axis)
-        self._text(Label(axis, top + 8, picture.input, SMALL, "dim"))
+        self._text(Lettering(axis, top + 8, picture.input, SMALL, "dim"))
         ends = spine.draw(self.canvas, axis - spine.axis, End(((axis, top + 14),), "flow"))
         self._reach(x + spine.width, top + 14 + spine.height)
         self._outputs(ends)
@@ -107,7 +107,7 @@ class _Sheet:
         rest = list(outputs.values())[::-1]
         texts = [shorten(name or (rest.pop() if rest else ""), 160, SMALL) for name in named]
         low = max([each.y for each in ends]) + 16
-        labels = [Label(end.x, low + 11, text, SMALL, "dim") for end, text in zip(ends, texts, strict=True)]
+        labels = [Lettering(end.x, low + 11, text, SMALL, "dim") for end, text in zip(ends, texts, strict=True)]
         pairs = sorted(zip(ends, labels, strict=True), key=lambda pair: pair[0].x)
         extents = [label.extent for _, label in pairs]
         if any(one[2] + 6 > other[0] for one, other in pairwise(extents)):
@@ -143,9 +143,9 @@ class _Sheet:
     def _panel(self, panel: _Panel, x: float, y: float, width: float) -> None:
         self.canvas.behind.append(Rect(x, y, width, panel.height, "inset", 8))
         self._reach(x + width, y + panel.height)
-        self._text(Label(x + _PADDING, y + 18, panel.inset.letter, 12, "accent", "start", bold=True))
+        self._text(Lettering(x + _PADDING, y + 18, panel.inset.letter, 12, "accent", "start", bold=True))
         after = x + _PADDING + text_width(panel.inset.letter, 12, bold=True) + 8
-        self._text(Label(after, y + 18, shorten(panel.inset.title, 320, SIZE), SIZE, "ink", "start"))
+        self._text(Lettering(after, y + 18, shorten(panel.inset.title, 320, SIZE), SIZE, "ink", "start"))
         left = round(x + (width - panel.inside.width) / 2)
         start = End(((left + panel.inside.axis, y + _TITLE),), "flow")
         for end in panel.inside.draw(self.canvas, left, start):
@@ -163,13 +163,13 @@ class _Sheet:
             if x > MARGIN and x + width > self.right:
                 x, y = float(MARGIN), y + 14
             if style:
-                self.canvas.lines.append(Line(((x, y - 3), (x + 20, y - 3)), style, arrow=False))
-            self._text(Label(x + (26 if style else 0), y, meaning, SMALL, "dim", "start"))
+                self.canvas.lines.append(Stroke(((x, y - 3), (x + 20, y - 3)), style, arrow=False))
+            self._text(Lettering(x + (26 if style else 0), y, meaning, SMALL, "dim", "start"))
             x += width + 18
 
 
 def _panel(inset: Inset, room: float) -> _Panel:
-    inside = Columns([Row(place(part)) for part in inset.parts], [], most=room - _TITLE - 40)
+    inside = Columns([SpineRow(place(part)) for part in inset.parts], [], most=room - _TITLE - 40)
     title = text_width(inset.letter, 12, bold=True) + 8 + text_width(shorten(inset.title, 320, SIZE), SIZE)
     width = max(inside.width, title, 90) + 2 * _PADDING
     return _Panel(inset, inside, round(width), _TITLE + inside.height + 22)

@@ -8,7 +8,7 @@ from html import escape
 
 from archspec.emit.figures.metrics import FONT
 from archspec.emit.figures.palette import AREAS, DASHED, FORBIDDEN, LINES, TEXTS
-from archspec.emit.figures.shapes import Disc, Label, Line, Point, Rect
+from archspec.emit.figures.shapes import Disc, Lettering, Point, Rect, Stroke
 from archspec.emit.figures.sheet import Sheet
 
 _CORNER = 6
@@ -77,7 +77,7 @@ def _disc(disc: Disc) -> str:
     )
 
 
-def _label(label: Label) -> str:
+def _label(label: Lettering) -> str:
     weight = ' font-weight="700"' if label.bold else ""
     anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
     return (
@@ -86,7 +86,7 @@ def _label(label: Label) -> str:
     )
 
 
-def _line(line: Line) -> Iterable[str]:
+def _line(line: Stroke) -> Iterable[str]:
     color, _, width = LINES[line.style]
     points = line.points
     if line.arrow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archspec.graph.graph import Graph, Region
-from archspec.graph.series_parallel import Reads
+from archspec.graph.reduction import Reads
 
 
 def outermost(regions: Sequence[Region]) -> list[Region]:
