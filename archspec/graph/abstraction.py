@@ -97,8 +97,10 @@ class _Definer:
         for name in sorted(names, key=lambda each: each not in SIZES[:2]):
             rows = [{**each.given, **each.values} for each in regions if each]
             if all(name in row for row in rows):
-                into = given if name in first.values or name in SIZES else let
-                into[safe(name)] = tuple([row[name] for row in rows])
+                into, free = given if name in first.values or name in SIZES else let, safe(name)
+                while free in given or free in let:
+                    free = f"{free}_"
+                into[free] = tuple([row[name] for row in rows])
         return given, let
 
     def definition(self) -> Definition:
@@ -114,7 +116,8 @@ class _Definer:
         for number, part in enumerate(group.parts):
             what, inputs, when = made[number], part.inputs, None
             if not all(presence[number]):
-                own = read[number].difference(*[names for other, names in read.items() if other != number])
+                others = [names for other, names in read.items() if presence[other] != presence[number]]
+                own = read[number].difference(*others)
                 beside, name = self._beside(number), self._flag(number)
                 when = condition(presence[number], fitting, own, beside=beside, name=name)
             if isinstance(what, Leaf):
