@@ -94,8 +94,8 @@ class _Definer:
             names = SIZES  # what all blocks have
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
+        rows = [{**each.given, **each.values} for each in regions if each]
         for name in sorted(names, key=lambda each: each not in SIZES[:2]):
-            rows = [{**each.given, **each.values} for each in regions if each]
             if all(name in row for row in rows):
                 into, free = given if name in first.values or name in SIZES else let, safe(name)
                 while free in given or free in let:
