@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from archspec.emit.drawing import draw
     from archspec.emit.figure import Figure
     from archspec.emit.graph_from_json import graph_from_json
+    from archspec.emit.source.levels import source
     from archspec.testing.confirming import confirm
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
@@ -81,6 +82,7 @@ __all__ = [
     "pair_keys",
     "save",
     "skip_paths",
+    "source",
     "verify",
     "write",
     "zoo",
@@ -101,6 +103,7 @@ _LATE = {
     "draw": "archspec.emit.drawing",
     "graph_from_json": "archspec.emit.graph_from_json",
     "skip_paths": "archspec.analysis.skip_paths",
+    "source": "archspec.emit.source.levels",
     "verify": "archspec.verification.against",
     "write": "archspec.writing",
     "zoo": "archspec.analysis.zoo",

@@ -13,9 +13,9 @@ from archspec import arguments
 from archspec.codes import CODES
 from archspec.excerpts import Refusal
 from archspec.hints import Hints
-from archspec.source import Label as Label  # a part of each diagnostic, and so importable from here too
-from archspec.source import Source as Source
-from archspec.source import Span as Span
+from archspec.spans import Label as Label  # a part of each diagnostic, and so importable from here too
+from archspec.spans import Source as Source
+from archspec.spans import Span as Span
 from archspec.vocabulary import find
 from archspec.wording import LONGEST, bounded, brief, first_of, tagged
 

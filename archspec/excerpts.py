@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archspec.diagnostics import Diagnostic
-    from archspec.source import Span
+    from archspec.spans import Span
 
 PACKAGE = Path(__file__).parent
 

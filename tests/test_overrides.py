@@ -28,6 +28,7 @@ COMPILE: dict[str, Callable[..., Any]] = {
     "check": lambda **how: archspec.check(SMALL, **how).graph.output[0],
     "build": lambda **how: archspec.build(SMALL, device="meta", **how).fc.out_features,
     "confirm": lambda **how: archspec.confirm(SMALL, **how).output[0],
+    "source": lambda **how: 7 if ", 7)" in archspec.source(SMALL, **how) else 0,
     "draw": lambda **how: 7 if ">fc, 7<" in archspec.draw(SMALL, **how).svg else 0,
     "diff": lambda **how: archspec.diff(SMALL, **how).after.output[0],
     "verify": lambda **how: (

@@ -133,6 +133,16 @@ PYTHON: Table = {
             "limits": LIMITS,
         },
     ),
+    archspec.source: (
+        {"spec": SPEC},
+        {
+            "spec": SPECS,
+            "level": (*NUMBERS, None, "lowest", "", b"readable", ["readable"], ODD),
+            "width": (*WHOLE, None, 0, 59, 201),
+            **READING,
+            "limits": LIMITS,
+        },
+    ),
     archspec.skip_paths: (
         {"dag": GRAPH.to_networkx()},
         {

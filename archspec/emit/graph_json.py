@@ -15,7 +15,7 @@ from archspec.display import plain
 from archspec.graph.graph import Graph, Node, Region
 from archspec.operations.base import arguments
 from archspec.operations.facts import applied
-from archspec.source import Source, Span
+from archspec.spans import Source, Span
 
 FORMAT = 1
 """The version of the format. A change that a reader of the old one would misread raises it."""

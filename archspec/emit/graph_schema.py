@@ -11,7 +11,7 @@ from archspec.language.schema import DIALECT, INITIALIZERS, NAME
 from archspec.language.schema_pieces import IDENTIFIER
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
-from archspec.source import SourceKind
+from archspec.spans import SourceKind
 
 Schema = dict[str, Any]
 

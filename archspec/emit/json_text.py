@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
-from archspec.source import LINE_BREAKS
+from archspec.spans import LINE_BREAKS
 
 DECODER = json.JSONDecoder()
 SPACE = re.compile(r"[ \t\n\r,:]*")

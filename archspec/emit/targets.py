@@ -15,6 +15,7 @@ DEPTH = Option(
     default="block",
     words=("model", "stage", "block", "op"),
 )
+WIDTH = Option("width", "The columns of a line of source.", "120", least=60, most=200)
 CAIRO = "cairo: `apt install libcairo2`, `brew install cairo`"
 TITLE = Option("title", "The text above a figure.", default="the network's name")
 
@@ -65,6 +66,17 @@ TARGETS: tuple[Target, ...] = (
         ),
         contents="an exported program with {kind}weights",
         use="`torch.export.load({file}).module()` runs it",
+    ),
+    Target(
+        "python",
+        ".py",
+        "Source that a person reads and owns: a class for each distinct block. It needs torch only.",
+        "archspec.emit.python:python_source",
+        text=True,
+        signed=True,
+        options=(WIDTH,),
+        contents="Python: the network as source",
+        use="{file} imports only torch, and its last class is the network",
     ),
     Target(
         "json",

@@ -94,13 +94,11 @@ class _Definer:
             names = SIZES  # what all blocks have
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
-        rows = [{**each.given, **each.values} for each in regions if each]
         for name in sorted(names, key=lambda each: each not in SIZES[:2]):
+            rows = [{**each.given, **each.values} for each in regions if each]
             if all(name in row for row in rows):
-                into, free = given if name in first.values or name in SIZES else let, safe(name)
-                while free in given or free in let:
-                    free = f"{free}_"
-                into[free] = tuple([row[name] for row in rows])
+                into = given if name in first.values or name in SIZES else let
+                into[safe(name)] = tuple([row[name] for row in rows])
         return given, let
 
     def definition(self) -> Definition:
@@ -116,8 +114,7 @@ class _Definer:
         for number, part in enumerate(group.parts):
             what, inputs, when = made[number], part.inputs, None
             if not all(presence[number]):
-                others = [names for other, names in read.items() if presence[other] != presence[number]]
-                own = read[number].difference(*others)
+                own = read[number].difference(*[names for other, names in read.items() if other != number])
                 beside, name = self._beside(number), self._flag(number)
                 when = condition(presence[number], fitting, own, beside=beside, name=name)
             if isinstance(what, Leaf):

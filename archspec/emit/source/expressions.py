@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archspec.emit.source.layout import SOFT, SPACE, Document, Group, IfBroken, Indent, Line, Solid, bracket, join
+from archspec.emit.source.layout import SOFT, SPACE, Document, Group, IfBroken, Indent, LineBreak, Solid, bracket, join
 from archspec.emit.source.literals import literal
 from archspec.emit.source.precedence import (
     ATOM,
@@ -89,8 +89,8 @@ class _Level:
     def line(self, flat: str = " ") -> Document:
         """Where the line may break if there are brackets around."""
         if self.inside:
-            return Line(flat)
-        return Line(flat, self.parentheses) if self.parentheses else flat
+            return LineBreak(flat)
+        return LineBreak(flat, self.parentheses) if self.parentheses else flat
 
     def group(self, inside: Document) -> Document:
         """A group, if there are brackets around."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class LineBreak:
     """A line break where the group around it breaks, or where ``group`` does; otherwise the text ``flat``."""
 
     flat: str = ""
@@ -60,9 +60,9 @@ class Solid:
     text: str
 
 
-Document: TypeAlias = str | tuple["Document", ...] | Line | Indent | IfBroken | Group | Expandable | Solid
+Document: TypeAlias = str | tuple["Document", ...] | LineBreak | Indent | IfBroken | Group | Expandable | Solid
 
-SOFT, SPACE = Line(), Line(" ")
+SOFT, SPACE = LineBreak(), LineBreak(" ")
 _STEP = 4
 
 
@@ -137,7 +137,7 @@ class _Printer:
             if isinstance(item, str):
                 texts.append(item)
                 self.column += len(item)
-            elif isinstance(item, Line):
+            elif isinstance(item, LineBreak):
                 if _breaks(mode, item.group, self.broken):
                     texts.append("\n" + " " * mode.indent)
                     self.column, self.measured = mode.indent, False
@@ -179,7 +179,7 @@ class _Printer:
                 column += len(item)
                 if column > self.width and not mode.any_line:
                     return False
-            elif isinstance(item, Line):
+            elif isinstance(item, LineBreak):
                 if not _breaks(mode, item.group, known):
                     column += len(item.flat)
                 elif mode.any_line:

@@ -20,21 +20,22 @@ SIGNS: dict[type, tuple[str, int]] = {
     ast.IsNot: ("is not", 5),
     ast.In: ("in", 5),
     ast.NotIn: ("not in", 5),
-    ast.Add: ("+", 6),
-    ast.Sub: ("-", 6),
-    ast.Mult: ("*", 7),
-    ast.Div: ("/", 7),
-    ast.FloorDiv: ("//", 7),
-    ast.Mod: ("%", 7),
-    ast.MatMult: ("@", 7),
-    ast.USub: ("-", 8),
-    ast.UAdd: ("+", 8),
-    ast.Invert: ("~", 8),
-    ast.Pow: ("**", 9),
+    ast.BitOr: ("|", 6),
+    ast.Add: ("+", 7),
+    ast.Sub: ("-", 7),
+    ast.Mult: ("*", 8),
+    ast.Div: ("/", 8),
+    ast.FloorDiv: ("//", 8),
+    ast.Mod: ("%", 8),
+    ast.MatMult: ("@", 8),
+    ast.USub: ("-", 9),
+    ast.UAdd: ("+", 9),
+    ast.Invert: ("~", 9),
+    ast.Pow: ("**", 10),
 }
 """How each operator is written, and how tightly it binds."""
 
-CONDITIONAL, BOOLEAN, COMPARISON, POWER, ATOM = 1, 3, 5, 9, 10
+CONDITIONAL, BOOLEAN, COMPARISON, POWER, ATOM = 1, 3, 5, 10, 11
 
 
 def binds_of(node: ast.expr) -> int:
@@ -117,7 +118,7 @@ def is_multiline(node: ast.expr) -> bool:
 
 def may_omit_parentheses(node: ast.expr) -> bool:
     """Whether an expression that does not fit may expand a bracket of its own rather than be put into parentheses."""
-    parts = _Parts(node)
+    parts = _Operands(node)
     if not parts.has_brackets or parts.count > 1:
         return False
     if parts.loosest == ATOM:  # a single attribute of a call
@@ -125,7 +126,7 @@ def may_omit_parentheses(node: ast.expr) -> bool:
     return any(each is not None and (each[1] or _is_bracket(each[0])) for each in (parts.first, parts.last))
 
 
-class _Parts:
+class _Operands:
     """What decides whether an expression needs parentheses to break: its loosest operators, and its brackets.
 
     ``first`` and ``last`` are the outermost operands, each with whether it is in parentheses.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut
 from archspec.display import counted
 from archspec.files import regular_file
-from archspec.source import SourceKind
+from archspec.spans import SourceKind
 
 # What YAML 1.2 may not hold, and U+0085, U+2028 and U+2029, which end a line in YAML 1.1 but not in YAML 1.2.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"

@@ -1,0 +1,53 @@
+"""Graph to source that a person reads and owns: one class for each distinct block, loops where the network repeats."""
+
+from __future__ import annotations
+
+import ast
+
+from archspec.emit.source.auxiliary import auxiliary, names_of_auxiliary
+from archspec.emit.source.classes import Classes
+from archspec.emit.source.code import laid_out
+from archspec.emit.source.header import docstring, provenance
+from archspec.graph.graph import Graph
+from archspec.graph.patterns import patterns
+
+IMPORTS = {
+    "math": "import math",
+    "OrderedDict": "from collections import OrderedDict",
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+}
+"""The names that a file may use, and the lines that import them, in order."""
+
+
+def python_source(graph: Graph, *, command: str = "", width: int = 120) -> str:
+    """The source of a network as a module of Python that imports only torch.
+
+    Args:
+        graph: the network.
+        command: the command that wrote the file, for a comment at its top.
+        width: the columns of a line.
+
+    Raises:
+        SpecError: E830, an operation that is not part of torch.
+
+    >>> import archspec
+    >>> python_source(archspec.compile("resnet18")).count("class ")
+    2
+    """
+    helpers = names_of_auxiliary()
+    classes = Classes(graph, patterns(graph), [*helpers, *IMPORTS, "Tensor", "nn"])
+    texts = ["\n".join(classes.lines(each)) for each in classes.written]
+    used = {node.id for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    copied = auxiliary(used & helpers, width)
+    used |= {node.id for text in copied for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    top = "\n".join([docstring(graph, width), "", provenance(graph, command, width)])
+    body = "\n\n\n".join([f"{top}\n\n{_imports(used)}", *copied, *texts])
+    return laid_out(f"{body}\n", width)
+
+
+def _imports(used: set[str]) -> str:
+    standard = [line for name, line in IMPORTS.items() if name in used and name in ("math", "OrderedDict")]
+    torch = [line for name, line in IMPORTS.items() if name in used and name in ("torch", "F")]
+    parts = [*standard, "", *torch] if standard else torch
+    return "\n".join([*parts, "from torch import Tensor, nn"])

@@ -1,0 +1,288 @@
+"""Definitions as classes: what ``__init__`` makes, and ``forward``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from archspec.emit.source.literals import identifier, literal
+from archspec.emit.source.registration import (
+    assigned,
+    attribute,
+    head,
+    indented,
+    index,
+    is_activation,
+    is_listed,
+    is_numbered,
+    items,
+    numbered,
+    renamed,
+    unused,
+    weight_attribute,
+)
+from archspec.emit.source.signatures import use
+from archspec.emit.source.starts import METHOD, statements
+from archspec.emit.source.straight import Forward, is_replaced
+from archspec.emit.source.terms import check, condition, made, substituted, written
+from archspec.graph.formulas import Expression, show
+from archspec.graph.graph import Graph
+from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, definitions, runs
+from archspec.graph.state import tensors_of
+
+_Names = Mapping[str, Expression]
+_FEWEST_STATEMENTS = 3
+"""The fewest members with names for which a sequence is filled by statements."""
+_LONGEST_CHOICE = 108
+"""The most characters of an assignment of a part or what takes its place; beyond, it is an `if` statement."""
+
+
+class Classes:
+    """The classes of a network, the inner ones first, as lines. ``taken`` are the names that they may not have."""
+
+    def __init__(self, graph: Graph, model: Definition, taken: Iterator[str] | Sequence[str]) -> None:
+        self.graph, self.model = graph, model
+        self.all = definitions(model)
+        self.names = self._class_names(set(taken))
+        self.references = self._references()
+        self.in_statements = {
+            id(part.what.definition)
+            for definition in self.all
+            if definition.kind != "sequential"
+            for part in definition.parts
+            if isinstance(part.what, Use) and part.when is None
+        }
+        """The definitions that are used by a class with statements of its own, where a list can be made first."""
+        self.written = [each for each in self.all if not self.is_inline(each)]
+
+    def _class_names(self, taken: set[str]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for definition in reversed(self.all):  # the model first, which keeps its name
+            name = identifier(definition.class_name, "Network")
+            name = unused(f"Block{name}" if len(name) == 1 else name, taken)
+            taken.add(name)
+            found[id(definition)] = name
+        return found
+
+    def _references(self) -> dict[int, int]:
+        """At how many places of the source each definition is used."""
+        found = {id(each): 0 for each in self.all}
+        for definition in self.all:
+            for item in items(definition):
+                part = item.part if isinstance(item, Repeat) else item
+                if isinstance(part.what, Use):
+                    found[id(part.what.definition)] += 1
+        return found
+
+    def name(self, definition: Definition) -> str:
+        return self.names[id(definition)]
+
+    def is_inline(self, definition: Definition) -> bool:
+        """Whether it is an ``nn.Sequential`` at the one place that uses it."""
+        if definition.kind != "sequential" or self.references[id(definition)] != 1:
+            return False
+        return not is_listed(definition) or id(definition) in self.in_statements
+
+    def lines(self, definition: Definition) -> list[str]:
+        """The class of a definition."""
+        if definition.kind == "sequential":
+            return self._sequential_class(definition)
+        setup, attributes = self._setup(definition)
+        start = statements(self.graph, self.written, self.name) if definition is self.model else []
+        method = f"{METHOD}_" if any(path.split(".")[0] == METHOD for path in attributes) else METHOD
+        forward = Forward(self.graph, definition, attributes)
+        kept = [f"self.{name} = {name}" for name in forward.kept]
+        kept += [f"self.{name} = {text}" for name, text in forward.flags.items()]
+        returns = "Tensor" if definition.outputs is None else "dict[str, Tensor]"
+        calls = [f"self.{method}()"] if start else []
+        draws = ["", f"    def {method}(self) -> None:", *indented(indented(start))] if start else []
+        body = [*kept, *setup, *calls]
+        init = [head(definition), *indented(["super().__init__()", *body])] if body else []
+        return [
+            f"class {self.name(definition)}(nn.Module):",
+            *indented(init),
+            *draws,
+            *([""] if init else []),
+            f"    def forward(self, x: Tensor) -> {returns}:",
+            *indented(indented(forward.lines)),
+        ]
+
+    def _sequential_class(self, definition: Definition) -> list[str]:
+        body: list[str]
+        if is_listed(definition):
+            body = [*self._list(definition, {}, "layers"), "super().__init__(*layers)"]
+        elif is_numbered(definition):
+            body = [f"super().__init__({', '.join(self._members(definition, {}))})"]
+        elif any(isinstance(item, Repeat) for item in runs(definition)):
+            body = [f"super().__init__({self._ordered(definition, {})})"]
+        else:
+            setup = [assigned(part.path, self._member(part, {})) for part in definition.parts]
+            body = ["super().__init__()", *setup]
+        return [
+            f"class {self.name(definition)}(nn.Sequential):",
+            f"    {head(definition)}",
+            *indented(indented(body)),
+        ]
+
+    def _setup(self, definition: Definition) -> tuple[list[str], dict[str, str]]:
+        """The statements that make the parts, and how each is written in ``forward``."""
+        lines: list[str] = []
+        attributes: dict[str, str] = {}
+        holders: set[str] = set()
+        names = renamed(definition, self._has_tensors)
+        activations: dict[str, str] = {}
+        for part in self._in_order(definition):
+            own = self._own_statements(part, definition)
+            if own:
+                attributes[part.path] = attribute(part.path)
+                lines += [*self._holders(part.path, holders), *own]
+                continue
+            for path, text in self._made(part, {}):
+                path = names.get(path, path)
+                lines += self._holders(path, holders)
+                is_weight = text.startswith("nn.Parameter(")
+                key = part.path if path == names.get(part.path) else path
+                attributes[key] = weight_attribute(path) if is_weight else attribute(path)
+                if text in activations:
+                    attributes[part.path] = activations[text]
+                    continue
+                if is_activation(part):
+                    activations[text] = attribute(path)
+                lines += self._chosen(part, path, text)
+        return lines, attributes
+
+    def _chosen(self, part: DefinedPart, path: str, text: str) -> list[str]:
+        """The statements that register a part, with what takes its place where it is absent."""
+        if part.when is None:
+            return [assigned(path, text)]
+        other = "nn.Identity()" if is_replaced(part) else "None"
+        line = assigned(path, f"{text} if {show(part.when)} else {other}")
+        if len(line) <= _LONGEST_CHOICE or not path.rpartition(".")[2].isidentifier():
+            return [line]
+        return [assigned(path, other), f"if {show(part.when)}:", f"    {assigned(path, text)}"]
+
+    def _own_statements(self, part: DefinedPart, owner: Definition) -> list[str]:
+        """The statements that fill a sequence in place, if that reads better than one expression; else none."""
+        if not isinstance(part.what, Use) or part.when is not None or not self.is_inline(part.what.definition):
+            return []
+        inner, given = part.what.definition, part.what.arguments
+        if is_listed(inner):
+            name = unused("layers", {parameter.name for parameter in owner.parameters})
+            return [*self._list(inner, given, name), assigned(part.path, f"nn.Sequential(*{name})")]
+        items = runs(inner)
+        if is_numbered(inner) or len(items) < _FEWEST_STATEMENTS or any(isinstance(item, Repeat) for item in items):
+            return []
+        made = [assigned(f"{part.path}.{each.path}", self._member(each, given)) for each in inner.parts]
+        return [assigned(part.path, "nn.Sequential()"), *made]
+
+    def _in_order(self, definition: Definition) -> list[DefinedPart]:
+        """The parts in the order in which they are registered, so that a scope comes with its first tensor."""
+        parts = list(definition.parts)
+        if any("." in part.path for part in parts):
+            parts.sort(key=lambda part: not self._has_tensors(part))
+        return parts
+
+    def _has_tensors(self, part: DefinedPart) -> bool:
+        if isinstance(part.what, Use):
+            return any(self._has_tensors(inner) for inner in part.what.definition.parts)
+        return bool(tensors_of(self.graph, [node for node in part.what.nodes if node is not None]))
+
+    def _holders(self, path: str, known: set[str]) -> list[str]:
+        """The modules that hold scopes which are not modules of the plan."""
+        lines = []
+        scopes = path.split(".")[:-1]
+        for length in range(1, len(scopes) + 1):
+            scope = ".".join(scopes[:length])
+            if scope not in known:
+                known.add(scope)
+                lines.append(assigned(scope, "nn.Module()"))
+        return lines
+
+    def _made(self, part: DefinedPart, names: _Names) -> Iterator[tuple[str, str]]:
+        """What a part registers: its module, or the weights of its function, each by its path."""
+        what = part.what
+        if isinstance(what, Leaf) and what.call.kind != "module":
+            check(what)
+            for key, shape in what.weights.items():
+                text = f"nn.Parameter({self._start(what, key, substituted(shape, names))})"
+                yield f"{part.path}.{key}" if key else part.path, text
+            return
+        yield part.path, self.expression(part, names)
+
+    def _start(self, leaf: Leaf, key: str, shape: Expression) -> str:
+        """A tensor that a function reads, at its start."""
+        nodes = [node for node in leaf.nodes if node is not None]
+        starts = {node.operation.weights(self.graph.input_shapes(node))[key].start(self.graph.init) for node in nodes}
+        (start,) = starts if len(starts) == 1 else (0.0,)
+        if start in (0.0, 1.0):
+            return f"torch.{'ones' if start else 'zeros'}({written(shape)[1:-1].removesuffix(',')})"
+        return f"torch.full({written(shape)}, {literal(start)})"
+
+    def expression(self, part: DefinedPart, names: _Names) -> str:
+        """What makes the module of a part."""
+        what = part.what
+        if isinstance(what, Leaf):
+            check(what)
+            return made(what, names)
+        given = {name: substituted(value, names) for name, value in what.arguments.items()}
+        if not self.is_inline(what.definition):
+            return use(what.definition, self.name(what.definition), given)
+        if is_numbered(what.definition):
+            return f"nn.Sequential({', '.join(self._members(what.definition, given))})"
+        return f"nn.Sequential({self._ordered(what.definition, given)})"
+
+    def _members(self, definition: Definition, names: _Names) -> Iterator[str]:
+        """The arguments of an ``nn.Sequential`` whose members are numbered."""
+        place = 0
+        for item in runs(definition):
+            path = item.paths[0] if isinstance(item, Repeat) else item.path
+            if not definition.positional:
+                yield from ["nn.Identity()"] * (int(path) - place)
+                place = int(path) + (item.count if isinstance(item, Repeat) else 1)
+            if isinstance(item, Repeat):
+                yield f"*[{self.expression(item.part, names)} for {index(item)} in range({item.count})]"
+            else:
+                yield self._member(item, names)
+
+    def _member(self, part: DefinedPart, names: _Names) -> str:
+        """A part of a sequence, with an ``nn.Identity`` in its place where it is absent."""
+        text = self.expression(part, names)
+        return text if part.when is None else f"{text} if {show(condition(part.when, names))} else nn.Identity()"
+
+    def _ordered(self, definition: Definition, names: _Names) -> str:
+        """The argument of an ``nn.Sequential`` whose members have names."""
+        groups: list[str] = []
+        for item in runs(definition):
+            if isinstance(item, Repeat):
+                pair = f"({numbered(item.paths)}, {self.expression(item.part, names)})"
+                groups.append(f"*[{pair} for i in range({item.count})]")
+            else:
+                groups.append(f"({literal(item.path)}, {self._member(item, names)})")
+        if len(groups) == 1 and groups[0].startswith("*["):
+            return f"OrderedDict({groups[0][1:]})"
+        return f"OrderedDict([{', '.join(groups)}])"
+
+    def _list(self, definition: Definition, names: _Names, name: str) -> list[str]:
+        """Statements that make a list of the members of a sequence, some of which are optional."""
+        lines: list[str] = []
+        plain: list[str] = []
+
+        def flush() -> None:
+            if not lines:
+                lines.append(f"{name}: list[nn.Module] = [{', '.join(plain)}]")
+            elif plain:
+                one = len(plain) == 1 and not plain[0].startswith("*")
+                lines.append(f"{name}.append({plain[0]})" if one else f"{name} += [{', '.join(plain)}]")
+            plain.clear()
+
+        for item in runs(definition):
+            if isinstance(item, Repeat):
+                plain.append(f"*[{self.expression(item.part, names)} for {index(item)} in range({item.count})]")
+            elif item.when is None:
+                plain.append(self.expression(item, names))
+            else:
+                flush()
+                lines += [f"if {show(condition(item.when, names))}:"]
+                lines += [f"    {name}.append({self.expression(item, names)})"]
+        if plain:
+            flush()
+        return lines

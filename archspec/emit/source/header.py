@@ -1,0 +1,66 @@
+"""The top of a file of source: what the network is, its stages as a table, and what wrote the file."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from archspec.emit.source.literals import literal
+from archspec.graph.graph import Graph, Region
+from archspec.operations.shapes import show_shape
+
+
+def docstring(graph: Graph, width: int, *more: str) -> str:
+    """The docstring of the module: name, summary, paper, the table of stages, and ``more`` paragraphs."""
+    values = graph.origin.document.value if graph.origin else {}
+    summary = _one_line(str(values.get("summary") or ""))
+    first = f"{_one_line(graph.name)}: {summary}" if summary else f"{_one_line(graph.name)}."
+    paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(str(values.get("paper") or "")), width)]
+    paragraphs += [_table(graph, width), *[_wrapped(each, width) for each in more]]
+    text = "\n\n".join([each for each in paragraphs if each])
+    return f'"""{_safe(text)}"""' if "\n" not in text else f'"""{_safe(text)}\n"""'
+
+
+def provenance(graph: Graph, command: str, width: int) -> str:
+    """The comment that says from which network the file was written, and how."""
+    told = f"Written by `{_one_line(command)}`." if command else "Written by archspec."
+    lines = textwrap.wrap(told, width - 2, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"# {line}" for line in [*lines, f"Network: {graph.fingerprint}"]])
+
+
+def _table(graph: Graph, width: int) -> str:
+    """The stages, with their blocks and the shapes that they give."""
+    if not graph.stages:
+        return ""
+    rows = [("input", "", show_shape(graph.input))]
+    shapes = [show_shape(graph.shape(stage.result)) for stage in graph.stages]
+    rows += [
+        (each.scope or "stage", _blocks(graph, each), shape) for each, shape in zip(graph.stages, shapes, strict=True)
+    ]
+    rows.append(("output", "", show_shape(graph.output)))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    lines = [f"    {scope:{widths[0]}}  {blocks:{widths[1]}}  {shape}" for scope, blocks, shape in rows]
+    return "\n".join([_one_line(line, keep=True)[:width] for line in lines])
+
+
+def _blocks(graph: Graph, stage: Region) -> str:
+    counts: dict[str, int] = {}
+    for block in graph.blocks(stage):
+        counts[block.name] = counts.get(block.name, 0) + 1
+    return ", ".join([f"{count} x {name}" for name, count in counts.items()])
+
+
+def _one_line(text: str, *, keep: bool = False) -> str:
+    """A text on one line, with characters that cannot be seen written as Python escapes them."""
+    shown = text if keep else " ".join(text.split())
+    return "".join([letter if letter.isprintable() else literal(letter)[1:-1] for letter in shown]).rstrip()
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
+
+
+def _safe(text: str) -> str:
+    """A text that stays inside a docstring, and that ruff leaves as it is."""
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return re.sub(r'"$', r'\\"', escaped)

@@ -1,0 +1,115 @@
+"""How the parts of a definition are registered: their names, numbers and places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain, count
+
+from archspec.emit.source.literals import literal
+from archspec.emit.source.signatures import signature
+from archspec.graph.formulas import Expression, show
+from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
+
+_MOST_FILLED = 2
+"""The most places of a sequence that an ``nn.Identity`` fills; beyond, the parts are given with their names."""
+
+
+def weight_attribute(path: str) -> str:
+    """How a parameter of a class is reached, whose name may be a number."""
+    scope, _, name = path.rpartition(".")
+    owner = attribute(scope) if scope else "self"
+    return f"{owner}.{name}" if name.isidentifier() else f"getattr({owner}, {literal(name)})"
+
+
+def is_activation(part: DefinedPart) -> bool:
+    """Whether it is an activation function, which all calls of a class share as torchvision's ``self.relu`` is."""
+    if isinstance(part.what, Use) or part.when is not None or "." in part.path:
+        return False
+    return all(node.operation.nonlinear for node in part.what.nodes if node is not None)
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """The name, or the name with a number if it is taken."""
+    numbered = (f"{name}{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
+
+
+def items(definition: Definition) -> Sequence[DefinedPart | Repeat]:
+    return runs(definition) if definition.kind == "sequential" else definition.parts
+
+
+def is_listed(definition: Definition) -> bool:
+    """Whether the keys of its parts depend on which of them are there."""
+    return definition.positional and any(part.when is not None for part in definition.parts)
+
+
+def is_numbered(definition: Definition) -> bool:
+    """Whether its parts have numbers for names, in order; where one is left out, an ``nn.Identity`` fills its place."""
+    if definition.positional:
+        return True
+    paths = [part.path for part in definition.parts]
+    if not all(path.isdecimal() and path == str(int(path)) for path in paths):
+        return False
+    numbers = [int(path) for path in paths]
+    return numbers == sorted(numbers) and numbers[-1] < len(numbers) + _MOST_FILLED
+
+
+def index(item: Repeat) -> str:
+    """The name of the index of a run, if its arguments read it."""
+    what = item.part.what
+    values: list[Expression] = list(what.arguments.values()) if isinstance(what, Use) else []
+    if isinstance(what, Leaf):
+        values = [*what.call.args, *what.call.kwargs.values()]
+    return "i" if any(re.search(r"\bi\b", show(value)) for value in values) else "_"
+
+
+def numbered(paths: Sequence[str]) -> str:
+    """The names of a run as a formatted string with the index: ``f"denselayer{i + 1}"``."""
+    match = re.fullmatch(r"(.*?)(\d+)", paths[0])
+    if match and list(paths) == [f"{match[1]}{int(match[2]) + offset}" for offset in range(len(paths))]:
+        prefix = match[1].replace("{", "{{").replace("}", "}}")
+        first = f"i + {match[2]}" if int(match[2]) else "i"
+        return f'f"{prefix}{{{first}}}"' if prefix else f"str({first})"
+    return f"{list(paths)!r}[i]"
+
+
+def attribute(path: str) -> str:
+    """How a part is reached in ``forward``."""
+    text = "self"
+    for name in path.split("."):
+        text = f"{text}.{name}" if name.isidentifier() else f"{text}.get_submodule({literal(name)})"
+    return text
+
+
+def assigned(path: str, text: str) -> str:
+    """The statement that registers a module or a parameter at a path."""
+    scope, _, name = path.rpartition(".")
+    owner = attribute(scope) if scope else "self"
+    if name.isidentifier():
+        return f"{owner}.{name} = {text}"
+    kind = "register_parameter" if text.startswith("nn.Parameter(") else "add_module"
+    return f"{owner}.{kind}({literal(name)}, {text})"
+
+
+def head(definition: Definition) -> str:
+    parameters = signature(definition)
+    return f"def __init__(self{', ' if parameters else ''}{parameters}) -> None:"
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]
+
+
+def renamed(definition: Definition, has_tensors: Callable[[DefinedPart], bool]) -> dict[str, str]:
+    """Other names for parts without tensors whose own are no names of Python."""
+    taken = {part.path.split(".")[0] for part in definition.parts}
+    found: dict[str, str] = {}
+    for part in definition.parts:
+        what = part.what
+        if isinstance(what, Use) or has_tensors(part) or all(name.isidentifier() for name in part.path.split(".")):
+            continue
+        node = next(node for node in what.nodes if node is not None)
+        found[part.path] = unused(node.operation.kind, taken)
+        taken.add(found[part.path])
+    return found

@@ -1,0 +1,222 @@
+"""The readable source: it gives the network that `build` gives, and ruff has nothing to change."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import init
+
+import archspec
+from archspec.emit.initialize import INITIALIZERS
+from archspec.emit.python import python_source
+from archspec.emit.source import starts
+from archspec.graph.graph import Graph
+from archspec.operations.base import TorchCall
+from archspec.operations.discovery import operations
+from archspec.operations.traits import Elementwise
+from archspec.testing import specs
+from tests.support.equivalence import spec
+from tests.support.paths import SPECS
+from tests.support.sources import assert_same_keys, assert_same_network, executed, network_class
+
+pytestmark = pytest.mark.usefixtures("freed")
+
+RUFF = Path(sys.executable).parent / "ruff"
+NAMES = sorted(path.stem for path in SPECS.glob("*.yaml"))
+SMALL = {
+    "resnet18": (32, 32),
+    "preact_resnet110_cifar": (16, 16),
+    "resnet56_cifar": (16, 16),
+    "densenet121": (32, 32),
+    "googlenet": (64, 64),
+    "mobilenet_v3_small": (32, 32),
+    "shufflenet_v2_x0_5": (32, 32),
+    "efficientnet_b0": (32, 32),
+    "regnet_y_400mf": (32, 32),
+    "squeezenet1_1": (32, 32),
+}
+
+
+def assert_clean(folder: Path, width: int) -> None:
+    """What a strict user of ruff would see: nothing."""
+    lint = [RUFF, "check", "--isolated", "--select", "E,F,I,UP,B", "--line-length", str(width), folder]
+    form = [RUFF, "format", "--isolated", "--check", "--diff", "--line-length", str(width), folder]
+    for command in (lint, form):
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        assert not done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_source_gives_the_same_network(name: str) -> None:
+    graph = archspec.compile(name)
+    assert_same_network(python_source(graph), graph, SMALL[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [88, 120])
+def test_every_spec_has_short_source_that_ruff_leaves_alone(width: int, tmp_path: Path) -> None:
+    lengths = {}
+    for name in NAMES:
+        graph = archspec.compile(name)
+        source = python_source(graph, command=f"archspec build {name} -o {name}.py", width=width)
+        assert_same_keys(source, graph)
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+        lengths[name] = source.count("\n")
+    assert_clean(tmp_path, width)
+    if width == 120:
+        assert lengths["resnet50"] <= 80
+        assert sorted(lengths.values())[len(lengths) // 2] <= 90
+
+
+def test_ruff_leaves_the_source_alone(tmp_path: Path) -> None:
+    for name in SMALL:
+        (tmp_path / f"{name}.py").write_text(archspec.source(name, width=88), encoding="utf-8")
+    assert_clean(tmp_path, 88)
+
+
+@given(specs())
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+def test_the_source_of_any_spec_gives_the_same_network(spec: str) -> None:
+    graph = archspec.compile(spec)
+    source = python_source(graph)
+    assert_same_keys(source, graph)
+    macs = archspec.analyze(graph, lengths=False).totals.costs.macs
+    if macs is not None and macs < 2_000_000:  # others take seconds
+        assert_same_network(source, graph)
+
+
+HOSTILE = [
+    '"""',
+    "\\",
+    '\\"""',
+    "a\nb",
+    '"',
+    "'''",
+    "\x00\x1b[31m",
+    "é {} %s",
+    '"""\nimport os\nos.abort()\n"""',
+    "# noqa",
+]
+
+
+@given(st.text(max_size=60) | st.sampled_from(HOSTILE))
+@example('ends with a quote"')
+@example("word " * 40)
+@settings(max_examples=60)
+def test_no_text_of_a_spec_becomes_code(text: str) -> None:
+    graph = archspec.compile(spec("input: [3, 8, 8]\nstages: []\nhead: [flatten, linear: {out: 2}]"))
+    assert graph.origin
+    values = {**graph.origin.document.value, "summary": text, "paper": text}
+    document = replace(graph.origin.document, value=values)
+    hostile = replace(graph, name=text, origin=replace(graph.origin, document=document))
+    plain = ast.parse(python_source(graph))
+    found = ast.parse(python_source(hostile, command=f"archspec build {text!r}"))
+    assert isinstance(found.body[0], ast.Expr)
+    assert [type(each) for each in found.body] == [type(each) for each in plain.body]
+    for tree in (plain, found):
+        tree.body[-1].name = "Net"  # type: ignore[attr-defined]
+        del tree.body[0]
+    assert ast.dump(found) == ast.dump(plain)
+
+
+@pytest.mark.parametrize("name", ["2plus1d", "None", "torch", "Tensor", "DropPath", "nn", "ünïcode", "class"])
+def test_a_name_that_python_cannot_have(name: str) -> None:
+    text = "input: [3, 8, 8]\nstages: []\nstem: [conv: {out: 4, kernel: 3}]\nhead: [flatten, linear: {out: 2}]"
+    graph = replace(archspec.compile(spec(text)), name=name)
+    source = python_source(graph)
+    assert_same_network(source, graph)
+
+
+def test_the_source_needs_only_torch() -> None:
+    used = {
+        name.split(".")[0]
+        for spec_name in SMALL
+        for node in ast.walk(ast.parse(archspec.source(spec_name)))
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+        + ([each.name for each in node.names] if isinstance(node, ast.Import) else [])
+    }
+    assert used <= {"torch", "math", "collections"}
+
+
+def test_equal_graphs_have_equal_source() -> None:
+    assert archspec.source("resnet50") == archspec.source(archspec.compile("resnet50"))
+    assert archspec.compile("resnet50").fingerprint in archspec.source("resnet50")
+
+
+@pytest.mark.parametrize("conv", INITIALIZERS)
+@pytest.mark.parametrize("bias", ["torch", "zero"])
+def test_every_word_of_init(conv: str, bias: str) -> None:
+    """With biases on some convolutions, and a residual whose last norm starts at zero."""
+    text = f"""
+input: [3, 8, 8]
+stem: [conv: {{out: 8, kernel: 3, bias: true}}, norm, act]
+stages: {{block: basic, count: [1, 2], channels: [8, 16], stride: [1, 2]}}
+head: [{{pool: {{type: avg, output: 1}}}}, flatten, {{linear: {{out: 4}}}}]
+init: {{conv: {conv}, linear: {conv}, bias: {bias}, zero_init_residual: true}}
+"""
+    graph = archspec.compile(spec(text))
+    assert_same_network(python_source(graph), graph)
+
+
+def test_the_initializers_are_those_of_build() -> None:
+    assert starts._DRAWN.keys() == INITIALIZERS.keys()
+    for word, statement in starts._DRAWN.items():
+        module = nn.Conv2d(4, 6, 3)
+        torch.manual_seed(0)
+        exec(statement, {"nn": nn, "module": module, "math": __import__("math"), "init": init})
+        drawn = module.weight.detach().clone()
+        expected = torch.empty_like(drawn)
+        INITIALIZERS[word](expected, torch.Generator().manual_seed(0))
+        assert torch.equal(drawn, expected)
+
+
+def test_several_outputs_are_a_dict() -> None:
+    text = """
+input: [3, 16, 16]
+stem: [conv: {out: 8, kernel: 3}]
+stages: {block: basic, count: [1, 1], channels: [8, 16], stride: [1, 2]}
+head: [{pool: {type: avg, output: 1}}, flatten, {linear: {out: 4}}]
+outputs: [layer1, layer2]
+"""
+    graph = archspec.compile(spec(text))
+    assert not graph.single
+    assert_same_network(python_source(graph), graph)
+
+
+@dataclass(frozen=True)
+class Foreign(Elementwise):
+    """An operation that is not part of torch."""
+
+    name = "foreign"
+    summary = "Foreign."
+
+    def torch(self, inputs: tuple[tuple[int, ...], ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "somewhere.else_")
+
+
+def test_an_operation_that_torch_lacks_is_refused() -> None:
+    graph = archspec.compile("resnet18")
+    node = graph.by_name["relu"]._replace(operation=Foreign())
+    foreign: Graph = replace(graph, nodes=tuple(node if each.name == "relu" else each for each in graph.nodes))
+    with pytest.raises(archspec.SpecError) as caught:
+        python_source(foreign)
+    (fault,) = caught.value.diagnostics
+    assert fault.code == "E830"
+    assert fault.span == node.span
+    assert "relu" in fault.message
+
+
+def test_a_network_made_by_hand_has_source() -> None:
+    graph = archspec.compile("resnet18")
+    alone = replace(graph, origin=None, nodes=tuple(node._replace(provenance=None) for node in graph.nodes))
+    assert issubclass(network_class(executed(python_source(alone))), nn.Module)
+    assert operations()

@@ -1,0 +1,83 @@
+"""Source that archspec writes, run and compared with what it builds."""
+
+from __future__ import annotations
+
+import types
+
+import torch
+from torch import Tensor, nn
+
+import archspec
+from archspec.graph.graph import Graph
+from archspec.graph.state import state
+
+
+def executed(source: str, name: str = "written") -> types.ModuleType:
+    """The module that a text is."""
+    module = types.ModuleType(name)
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    return module
+
+
+def network_class(module: types.ModuleType) -> type[nn.Module]:
+    """The last class, which is the network."""
+    classes = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+    assert issubclass(classes[-1], nn.Module)
+    return classes[-1]
+
+
+def keys(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
+    return [(key, tuple(tensor.shape)) for key, tensor in module.state_dict().items()]
+
+
+def assert_same_keys(source: str, graph: Graph) -> None:
+    """The state dict has the keys, the order and the shapes of the network. Nothing is allocated."""
+    with torch.device("meta"):
+        made = network_class(executed(source))()
+    assert keys(made) == [(key, tuple(tensor.shape)) for key, tensor in state(graph).items()]
+
+
+def assert_same_network(source: str, graph: Graph, size: tuple[int, ...] | None = None, batch: int = 2) -> None:
+    """Equal weights from equal seeds, then equal outputs, gradients and statistics, bit for bit.
+
+    Args:
+        source: the text.
+        graph: the network from which it was written.
+        size: the spatial size to run at; by default the network's.
+        batch: the number of examples.
+    """
+    torch.manual_seed(1)
+    made = network_class(executed(source))()
+    draw = getattr(made, "init_weights", None)
+    if draw is not None:
+        torch.manual_seed(1)
+        draw()
+    built = archspec.build(graph, seed=1)
+    _assert_equal(dict(made.state_dict()), dict(built.state_dict()))
+    shape = (batch, graph.input[0], *(size or graph.input[1:]))
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(2))
+    for mode in (True, False):
+        results = [_results(network.train(mode), images) for network in (made, built)]
+        _assert_equal(*results)
+
+
+def _results(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """What a network gives and learns: its outputs, the gradients of the input and the weights, and its buffers."""
+    network.zero_grad()
+    images = images.clone().requires_grad_()
+    torch.manual_seed(3)
+    output = network(images * 1)  # a network may write over what it is given
+    outputs = output if isinstance(output, dict) else {"output": output}
+    torch.manual_seed(4)
+    sum((each * torch.randn_like(each)).sum() for each in outputs.values()).backward()  # type: ignore[union-attr]
+    found = {f"output {label}": value.detach() for label, value in outputs.items()}
+    found |= {f"gradient of {name}": each.grad for name, each in network.named_parameters() if each.grad is not None}
+    if images.grad is not None:
+        found["gradient of the input"] = images.grad
+    return found | {f"buffer {name}": each.clone() for name, each in network.named_buffers()}
+
+
+def _assert_equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert list(first) == list(second)
+    different = [key for key in first if not torch.equal(first[key], second[key])]
+    assert not different, f"{len(different)} differ: {different[:3]}"
