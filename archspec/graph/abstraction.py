@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, role_of, s
 from archspec.graph.conditions import condition
 from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter, Use
 from archspec.graph.fitting import Fitting
-from archspec.graph.formulas import Class, Expression, Variable, names_in
+from archspec.graph.formulas import Class, Condition, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
 from archspec.graph.nesting import Call, Module, nest
 from archspec.graph.skeletons import Grouping, is_activation, plain
@@ -94,11 +94,13 @@ class _Definer:
             names = SIZES  # what all blocks have
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
+        rows = [{**each.given, **each.values} for each in regions if each]
         for name in sorted(names, key=lambda each: each not in SIZES[:2]):
-            rows = [{**each.given, **each.values} for each in regions if each]
             if all(name in row for row in rows):
-                into = given if name in first.values or name in SIZES else let
-                into[safe(name)] = tuple([row[name] for row in rows])
+                into, free = given if name in first.values or name in SIZES else let, safe(name)
+                while free in given or free in let:
+                    free = f"{free}_"
+                into[free] = tuple([row[name] for row in rows])
         return given, let
 
     def definition(self) -> Definition:
@@ -109,14 +111,10 @@ class _Definer:
             made[number] = self._what(number)  # those that are always there first: they tell the parameters best
         fitting.fill()
         self._name_activations(made)
-        read = {number: names_in_what(what) for number, what in made.items()}
+        conditions = self._conditions(made, presence)
         parts = []
         for number, part in enumerate(group.parts):
-            what, inputs, when = made[number], part.inputs, None
-            if not all(presence[number]):
-                own = read[number].difference(*[names for other, names in read.items() if other != number])
-                beside, name = self._beside(number), self._flag(number)
-                when = condition(presence[number], fitting, own, beside=beside, name=name)
+            what, inputs, when = made[number], part.inputs, conditions.get(presence[number])
             if isinstance(what, Leaf):
                 what, inputs = self._in_place(what, inputs)
             instead = "" if part.instead is None else self.paths[part.instead]
@@ -143,6 +141,21 @@ class _Definer:
             group.like.numbered and any(part.when is not None for part in parts),
             self.whole.blocks,
         )
+
+    def _conditions(
+        self, made: Mapping[int, Leaf | Use], presence: Sequence[tuple[bool, ...]]
+    ) -> dict[tuple[bool, ...], Condition]:
+        """When optional parts are there; one condition for those that are there together."""
+        found: dict[tuple[bool, ...], Condition] = {}
+        for there in [each for each in dict.fromkeys(presence) if not all(each)]:
+            together = [number for number, each in enumerate(presence) if each == there]
+            names, others = set[str](), set[str]()
+            for number, what in made.items():
+                (names if number in together else others).update(names_in_what(what))
+            beside = any(map(self._beside, together))
+            own = frozenset(names - others)
+            found[there] = condition(there, self.fitting, own, beside=beside, name=self._flag(together[0]))
+        return found
 
     def _name_activations(self, made: Mapping[int, Leaf | Use]) -> None:
         """Call activations whose class is a parameter ``act``, if their names follow from the class."""

@@ -39,15 +39,20 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
     plain = [each for each in fitting.known if all(isinstance(value, _PLAIN) for value in each.column)]
     known = sorted(plain, key=lambda each: each.name not in fitting.used)
     for each in known:
+        if all(isinstance(value, bool) for value in each.column) and each.column == present:
+            yield Variable(each.name)
+    shape = [*_of_widths(present, known, fitting.output), *_with_stride(present, known, fitting.output)]
+    shape.sort(key=lambda each: (isinstance(each, Joined), not names_in(each) <= fitting.used.keys()))
+    if beside:
+        yield from shape
+    for each in known:
         if each.name in own and not each.given:
             yield from _by_itself(present, each)
-    told = [found for each in known if each.given and each.role not in SMALL for found in _left_out(present, each)]
-    steps = [found for each in known if each.given and each.role == "stride" for found in _left_out(present, each)]
-    if not beside:
-        yield from (*told, *steps)
-    shape = list(_of_widths(present, known, fitting.output))
-    yield from sorted(shape, key=lambda each: not names_in(each) <= fitting.used.keys())
-    yield from (*_with_stride(present, known, fitting.output), *told, *steps)
+    varying = [each for each in known if each.given and (each.role not in SMALL or each.role == "stride")]
+    varying.sort(key=lambda each: each.role == "stride")
+    for each in varying:
+        yield from _left_out(present, each)
+    yield from shape
     for each in known:
         if each.name != "in_channels":
             yield from _alone(present, each)
@@ -63,16 +68,12 @@ def _by_itself(present: Presence, known: KnownColumn) -> Iterator[Condition]:
 
 
 def _left_out(present: Presence, known: KnownColumn) -> Iterator[Condition]:
-    """A value that leaves the part out: 0, 1, None or false."""
-    if all(isinstance(value, bool) for value in known.column):
-        if present == known.column:
-            yield Variable(known.name)
-        return
+    """A value that leaves the part out: 0, 1 or None."""
     there = {value for value, is_there in zip(known.column, present, strict=True) if is_there}
     elsewhere = {value for value, is_there in zip(known.column, present, strict=True) if not is_there}
     if elsewhere <= {0, 1, None} and len(elsewhere) == 1:
         yield from _alone(present, known)
-    elif there <= {0, 1} and len(there) == 1 and not there & elsewhere:
+    elif there <= {0, 1} and len(there) == 1 and not there & elsewhere and all(type(each) is int for each in there):
         yield Relation("==", Variable(known.name), next(iter(there)))
 
 
@@ -81,7 +82,7 @@ def _alone(present: Presence, known: KnownColumn) -> Iterator[Condition]:
     column, variable = known.column, Variable(known.name)
     there = {value for value, is_there in zip(column, present, strict=True) if is_there}
     elsewhere = {value for value, is_there in zip(column, present, strict=True) if not is_there}
-    if there & elsewhere:
+    if there & elsewhere or None in there or any(isinstance(value, bool) for value in column):
         return
     if elsewhere == {None}:
         yield Relation("is not", variable, None)

@@ -72,8 +72,7 @@ CONDITIONS = {
     "efficientnet_b0": {
         "ConvNormAct.2": "activation",
         "Block.0": "expand != 1",
-        "MBConv.drop_path": "drop_path > 0",
-        "MBConv.add": "in_channels == channels",
+        **dict.fromkeys(("MBConv.drop_path", "MBConv.add"), "in_channels == channels"),
     },
     "shufflenet_v2_x1_0": {
         "Unit.branch1.left": "stride == 1",
@@ -237,3 +236,45 @@ def test_a_block_with_three_optional_parts_is_one_definition() -> None:
         "bias": "False",
     }
     assert show(conv.call.args[1]) == "channels * groups"
+
+
+TOLD = """
+archspec: 1
+name: told
+input: [3, 32, 32]
+classes: 10
+blocks:
+  own:
+    params: {gate: false, squeeze: 0, twice: true}
+    residual:
+      - layer: {out: channels, kernel: 3, stride: stride}
+      - layer: {out: channels, kernel: 3, when: twice}
+      - multiply:
+          when: gate
+          skip: []
+          gate:
+            - pool: {type: avg, output: 1}
+            - conv: {out: squeeze, name: down}
+            - conv: {out: channels, name: up}
+stem: cifar
+stages:
+  block: own
+  count: [2, 2, 2]
+  channels: [16, 32, 64]
+  stride: [1, 2, 2]
+  gate: [false, true, true]
+  squeeze: [0, 5, 11]
+  twice: [true, true, false]
+head: classifier
+"""
+
+
+def test_parameters_of_the_spec_that_are_true_or_false_tell_what_is_there() -> None:
+    own = next(each for each in definitions(patterns(compiled(TOLD))) if each.name == "own")
+    conditions = {part.path: show(part.when) for part in own.parts if part.when is not None}
+    assert conditions == {
+        **dict.fromkeys(("relu", "conv2", "bn2"), "twice"),
+        **dict.fromkeys(("gate", "multiply"), "gate"),
+        "downsample": "in_channels != channels",
+    }
+    assert [each.name for each in own.parameters] == ["in_channels", "channels", "gate", "squeeze", "twice", "stride"]
