@@ -61,10 +61,11 @@ def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Grap
     >>> graph = archspec.graph_from_json(text)
     >>> graph.fingerprint == archspec.compile("resnet20_cifar").fingerprint
     True
-    >>> archspec.graph_from_json(text.replace('"shape": [16, 32, 32]', '"shape": [16, 32, 31]', 1))
-    Traceback (most recent call last):
-        ...
-    archspec.diagnostics.SpecError: <json>:18:266: error[E842]: `nodes[0].shape[2]` is 31, and the network has 32 there
+    >>> try:
+    ...     archspec.graph_from_json(text.replace('"shape": [16, 32, 32]', '"shape": [16, 32, 31]', 1))
+    ... except archspec.SpecError as error:
+    ...     print(error.diagnostics[0].message)
+    `nodes[0].shape[2]` is 31, and the network has 32 there
     """
     arguments.instance(text, "text", (str, Source), "the text of a graph in JSON, or a Source with it")
     source = text if isinstance(text, Source) else Source("<json>", str(text), "text")

@@ -6,7 +6,6 @@ the file as it is found in the model.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +13,7 @@ from typing import BinaryIO
 import numpy
 import onnx
 
-from archspec.emit.onnx_nodes import OPSET, Dynamic, inside, needed, without_weights
+from archspec.emit.onnx_nodes import OPSET, Dynamic, add_tensor, needed, without_weights
 from archspec.graph.graph import Graph
 
 LARGEST = 2_000_000_000
@@ -31,9 +30,8 @@ def write_onnx(
     *,
     dynamic: Dynamic = "batch",
     opset: int = OPSET,
-    largest: int = LARGEST,
 ) -> None:
-    """Write the file; weights of more than ``largest`` bytes go into a second one beside it, ``FILE.onnx.data``.
+    """Write the file; weights of more than :data:`LARGEST` bytes go into a second one beside it, ``FILE.onnx.data``.
 
     Args:
         graph: the compiled network.
@@ -41,20 +39,20 @@ def write_onnx(
         path: the file. The name of the other one is in it.
         dynamic: which dimensions of the input are free.
         opset: the version of ONNX's operators.
-        largest: the most bytes of weights inside the file.
 
     Raises:
         SpecError: E830, as :func:`to_onnx`.
         OSError: a file cannot be written.
     """
     model, weights = without_weights(graph, dynamic, opset), _floats(graph, tensors)
-    if sum(values.nbytes for _, values in weights) <= largest:
-        model.graph.initializer.extend(itertools.starmap(inside, weights))
+    if sum(values.nbytes for _, values in weights) <= LARGEST:
+        for key, values in weights:
+            add_tensor(model.graph, key, values)
     else:
         beside = path.with_name(f"{path.name}.data")
         with beside.open("wb") as stream:
             for key, values in weights:
-                model.graph.initializer.append(_outside(key, values, stream, beside.name))
+                _add_outside(model.graph, key, values, stream, beside.name)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -82,7 +80,8 @@ def to_onnx(
     ('Conv', 'conv1', ['input', 'conv1.weight'])
     """
     model = without_weights(graph, dynamic, opset)
-    model.graph.initializer.extend(itertools.starmap(inside, _floats(graph, tensors)))
+    for key, values in _floats(graph, tensors):
+        add_tensor(model.graph, key, values)
     return model
 
 
@@ -93,13 +92,12 @@ def _floats(graph: Graph, tensors: Mapping[str, numpy.ndarray]) -> list[tuple[st
     return [(key, tensors[key].astype("<f4", copy=False)) for key in needed(graph)]
 
 
-def _outside(name: str, values: numpy.ndarray, stream: BinaryIO, file: str) -> onnx.TensorProto:
-    """A tensor whose values are in another file."""
+def _add_outside(graph: onnx.GraphProto, name: str, values: numpy.ndarray, stream: BinaryIO, file: str) -> None:
+    """Put a tensor into a graph whose values are in another file."""
     start = -(-stream.tell() // PAGE) * PAGE
     stream.write(bytes(start - stream.tell()))
     stream.write(numpy.ascontiguousarray(values).reshape(-1).view(numpy.uint8).data)
-    tensor = onnx.TensorProto(name=name, dims=values.shape, data_type=onnx.TensorProto.FLOAT)
-    tensor.data_location = onnx.TensorProto.EXTERNAL
+    place = onnx.TensorProto.EXTERNAL
+    tensor = graph.initializer.add(name=name, dims=values.shape, data_type=onnx.TensorProto.FLOAT, data_location=place)
     for key, value in (("location", file), ("offset", start), ("length", values.nbytes)):
         tensor.external_data.add(key=key, value=str(value))
-    return tensor

@@ -35,10 +35,10 @@ def needed(graph: Graph) -> dict[str, Tensor]:
     }
 
 
-def inside(name: str, values: numpy.ndarray) -> onnx.TensorProto:
-    """A tensor with its values."""
+def add_tensor(graph: onnx.GraphProto, name: str, values: numpy.ndarray) -> None:
+    """Put a tensor with its values into a graph."""
     kind = onnx.TensorProto.INT64 if values.dtype == numpy.int64 else onnx.TensorProto.FLOAT
-    return onnx.TensorProto(name=name, dims=values.shape, data_type=kind, raw_data=values.tobytes())
+    graph.initializer.add(name=name, dims=values.shape, data_type=kind, raw_data=values.tobytes())
 
 
 def without_weights(graph: Graph, dynamic: Dynamic, opset: int) -> onnx.ModelProto:
@@ -58,15 +58,17 @@ def without_weights(graph: Graph, dynamic: Dynamic, opset: int) -> onnx.ModelPro
         graph.name,
         [writer.info(writer.names[INPUT], graph.input)],
         [writer.info(writer.labels[label], graph.shape(name)) for label, name in graph.outputs.items()],
-        [inside(name, writer.values_of(constant)) for constant, name in writer.constants.items()],
         value_info=writer.values,
     )
+    for constant, name in writer.constants.items():
+        add_tensor(made, name, writer.values_of(constant))
     version = onnx.helper.make_opsetid("", opset)
     model = onnx.helper.make_model(
         made,
         opset_imports=[version],
         ir_version=onnx.helper.find_min_ir_version_for([version]),
         producer_name="archspec",
+        doc_string=graph.origin.summary if graph.origin else "",
     )
     onnx.helper.set_model_props(model, metadata(graph))
     return model

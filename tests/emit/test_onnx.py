@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import archspec
 from archspec.emit.onnx import to_onnx
 from archspec.emit.onnx_nodes import Dynamic, needed
+from archspec.emit.targets import by_name
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
@@ -56,6 +57,7 @@ def compare(model: torch.nn.Module, exported: onnx.ModelProto, *shapes: tuple[in
         assert names == list(expected)
         for label, value in expected.items():
             assert results[label].shape == tuple(value.shape)
+            assert value.isfinite().all()
             apart = (value - torch.from_numpy(results[label])).abs().max()
             worst = max(worst, float(apart / value.abs().max().clamp_min(1e-30)))
     return worst
@@ -142,14 +144,33 @@ EVERYTHING = """
 """
 
 
-@pytest.mark.parametrize("opset", range(20, onnx.defs.onnx_opset_version() + 1))
+OPSETS = next(option for option in by_name()["onnx"].options if option.name == "opset")
+assert OPSETS.least is not None
+assert OPSETS.most is not None
+
+
+@pytest.mark.parametrize("opset", range(20, OPSETS.most + 1))
 def test_every_later_opset_is_valid(opset: int) -> None:
     graph = compiled(EVERYTHING)
     model, exported = pair(graph, opset=opset)
     onnx.checker.check_model(exported, full_check=True)
     assert exported.opset_import[0].version == opset
-    if opset <= 23:  # what this onnxruntime knows
-        assert compare(model, exported, (1, *graph.input), (3, *graph.input)) < 1e-5
+    assert compare(model, exported, (1, *graph.input), (3, *graph.input)) < 1e-5
+
+
+@pytest.mark.parametrize("opset", range(OPSETS.least, 20))
+def test_every_earlier_opset_is_valid_without_gelu(opset: int) -> None:
+    graph = compiled(EVERYTHING.replace("gelu", "mish"))
+    model, exported = pair(graph, opset=opset)
+    assert compare(model, exported, (1, *graph.input), (3, *graph.input)) < 1e-5
+
+
+def test_an_opset_that_the_installed_onnx_lacks_needs_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 19)
+    with pytest.raises(archspec.EnvironmentFault) as raised:
+        pair(compiled(EVERYTHING))
+    assert raised.value.diagnostic.code == "E809"
+    assert "ends at opset 19" in raised.value.diagnostic.message
 
 
 def test_an_operator_that_an_opset_lacks_is_refused_at_its_line() -> None:
@@ -182,6 +203,7 @@ def test_the_file_says_what_it_is() -> None:
     properties = {each.key: each.value for each in exported.metadata_props}
     assert exported.producer_name == "archspec"
     assert exported.graph.name == "resnet20_cifar"
+    assert exported.doc_string == graph.origin.summary
     assert properties.keys() == {"archspec", "name", "hash"}
     assert properties["hash"] == graph.fingerprint
     assert archspec.compile(properties["archspec"]).fingerprint == graph.fingerprint

@@ -141,12 +141,29 @@ CLASSES: dict[str, tuple[str, ...]] = {
         "tests.cli.test_files:test_a_place_that_cannot_be_written",
         "tests.cli.test_files:test_links_are_not_followed",
         f"{WEIGHTS}:test_what_is_read_is_not_written_over",
+        "tests.cli.test_every_target:test_an_output_that_cannot_be_written",
+    ),
+    "an output of no target, or an option of another": (
+        "tests.cli.test_choosing:test_what_chooses_no_target",
+        "tests.cli.test_every_target:test_an_option_of_another_target_is_refused_by_name",
+        "tests.cli.test_every_target:test_weights_for_a_target_without_any",
+    ),
+    "texts that would end what they stand in": (
+        "tests.cli.test_every_target:test_a_hostile_text_gives_a_safe_file",
+        "tests.cli.test_every_target:test_a_hostile_option_gives_a_safe_file",
+        "tests.cli.test_every_target:test_a_hostile_command_and_file",
+    ),
+    "a graph in JSON that cannot be": (
+        "tests.emit.test_graph_from_json:test_what_is_not_a_graph",
+        "tests.emit.test_graph_from_json:test_what_cannot_be",
+        "tests.emit.test_graph_from_json:test_a_mutated_graph_is_refused_or_is_a_graph",
     ),
     "a disk that is full": (
         f"{OUTPUTS}:test_a_disk_that_fills_up_in_the_middle",
         f"{OUTPUTS}:test_a_disk_that_fills_up_while_weights_are_saved",
         f"{OUTPUTS}:test_a_disk_that_is_full_while_a_file_is_made_safe",
         f"{OUTPUTS}:test_a_device_that_is_full",
+        "tests.cli.test_every_target:test_what_fails_at_the_end_leaves_the_old_file",
         f"{OUTPUTS}:test_output_without_a_buffer_is_the_same",
     ),
     "an end in the middle of a write": (
