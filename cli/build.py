@@ -156,7 +156,7 @@ def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any]
     if output:
         file = Path(output.file)
         names = {"spec": _spec(spec, reading), "file": repr(output.file), "stem": file.stem, "name": graph.name}
-        return f"Next: {output.target.use.format(**names)}."
+        return f"Next: {output.target.usage(output.file, names)}."
     if "weights" in how:
         arguments = "".join(f", {name}={value!r}" for name, value in how.items())
         return f"Next: `archspec.build({_spec(spec, reading)}{arguments})` gives the model with these weights."

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import keyword
+import re
+from pathlib import Path
 
 from archspec.emit.source.auxiliary import auxiliary, names_of_auxiliary
 from archspec.emit.source.classes import Classes
@@ -51,3 +54,19 @@ def _imports(used: set[str]) -> str:
     torch = [line for name, line in IMPORTS.items() if name in used and name in ("torch", "F")]
     parts = [*standard, "", *torch] if standard else torch
     return "\n".join([*parts, "from torch import Tensor, nn"])
+
+
+def how_to_import(file: str) -> str:
+    """How the network in a file of source is imported: its last class.
+
+    >>> import archspec
+    >>> archspec.write("resnet18", "net.py").files
+    ('net.py',)
+    >>> how_to_import("net.py")
+    '`from net import Resnet18` gives the class of the network'
+    """
+    path = Path(file)
+    name = re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)[-1]
+    if path.stem.isidentifier() and not keyword.iskeyword(path.stem):
+        return f"`from {path.stem} import {name}` gives the class of the network"
+    return f"`{name}` is the class of the network; a file that Python imports has a name such as `{name.lower()}.py`"

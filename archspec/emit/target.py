@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,8 +46,10 @@ class Target(Brief):
     ``function`` is the qualified name of what makes it. It takes what the target ``reads`` (the graph; then tensors or
     a model), for a target that is not ``text`` also the path to write, and the ``options`` by name. For ``text`` it
     returns the text. ``signed``: it also takes ``command``, the command line that asks for the file. ``extra`` is what
-    to install, and has ``packages``, which load the system's ``library``. ``use`` shows how the file is used, in
-    Python; ``{file}`` is its name.
+    to install, and has ``packages``, which load the system's ``library``. ``contents`` says what is in the
+    file, and ``use`` how it is used, or it is the qualified name of a function that says so of a file. In these,
+    ``{kind}`` is ``initialized `` or empty; ``{file}`` and ``{spec}`` are written as in Python; ``{stem}`` and ``{name}``
+    are the file's name without its suffix and the network's.
     """
 
     name: str
@@ -68,11 +71,13 @@ class Target(Brief):
         """Whether the file has weights: those that are named, or initial ones."""
         return self.reads != "graph"
 
+    def usage(self, file: str, names: Mapping[str, str]) -> str:
+        """How to use a file of the target."""
+        return str(_load(self.use)(file)) if re.fullmatch(r"[\w.]+:\w+", self.use) else self.use.format(**names)
+
     def load(self) -> Callable[..., Any]:
         """The function that makes it."""
-        module, _, name = self.function.partition(":")
-        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        return found
+        return _load(self.function)
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -85,3 +90,10 @@ class Target(Brief):
             "weights": self.takes_weights,
             "options": {option.name: option.doc for option in self.options},
         }
+
+
+def _load(name: str) -> Callable[..., Any]:
+    """What has this qualified name."""
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found

@@ -76,7 +76,7 @@ TARGETS: tuple[Target, ...] = (
         signed=True,
         options=(WIDTH,),
         contents="Python: the network as source",
-        use="{file} imports only torch, and its last class is the network",
+        use="archspec.emit.python:how_to_import",
     ),
     Target(
         "json",

@@ -12,10 +12,9 @@ from archspec.operations.shapes import show_shape
 
 def docstring(graph: Graph, width: int, *more: str) -> str:
     """The docstring of the module: name, summary, paper, the table of stages, and ``more`` paragraphs."""
-    values = graph.origin.document.value if graph.origin else {}
-    summary = _one_line(str(values.get("summary") or ""))
+    summary = _one_line(graph.summary)
     first = f"{_one_line(graph.name)}: {summary}" if summary else f"{_one_line(graph.name)}."
-    paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(str(values.get("paper") or "")), width)]
+    paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(graph.paper), width)]
     paragraphs += [_table(graph, width), *[_wrapped(each, width) for each in more]]
     text = "\n\n".join([each for each in paragraphs if each])
     return f'"""{_safe(text)}"""' if "\n" not in text else f'"""{_safe(text)}\n"""'
