@@ -48,8 +48,8 @@ class Target(Brief):
     returns the text. ``signed``: it also takes ``command``, the command line that asks for the file. ``extra`` is what
     to install, and has ``packages``, which load the system's ``library``. ``contents`` says what is in the
     file, and ``use`` how it is used, or it is the qualified name of a function that says so of a file. In these,
-    ``{kind}`` is ``initialized `` or empty; ``{file}`` and ``{spec}`` are written as in Python; ``{stem}`` and ``{name}``
-    are the file's name without its suffix and the network's.
+    ``{kind}`` is ``initialized `` or empty; ``{file}`` and ``{spec}`` are written as in Python; ``{stem}`` is the
+    file's name without its suffix, and ``{name}`` the network's.
     """
 
     name: str
