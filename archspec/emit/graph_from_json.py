@@ -140,6 +140,10 @@ class _Reader:
             key = f"{each['operation']} {each.get('arguments')}"
             if key not in operations:
                 operations[key] = self._operation(each, path)
+            several = len(each["inputs"]) > 1
+            if several != (operations[key].arity == "many"):
+                takes = "one value" if several else "several values"
+                raise self._fault([*path, "inputs"], f"`{each['operation']}` takes {takes}, got {len(each['inputs'])}")
             at = self._span(each.get("at"), [*path, "at"], files)
             cells = self._cells(each.get("cells", []), [*path, "cells"], files)
             provenance = Recorded(at or self.source.part(0, 1), cells)
@@ -162,10 +166,6 @@ class _Reader:
         given = node.get("arguments", {})
         self._refuse_errors(_validator(name).iter_errors(given), [*path, "arguments"])
         kind = operations()[name]
-        several = len(node["inputs"]) > 1
-        if several != (kind.arity == "many"):
-            message = f"`{name}` takes {'one value' if several else 'several values'}, got {len(node['inputs'])}"
-            raise SpecError([Diagnostic("E841", message, self._place([*path, "inputs"]))])
         return kind(**{key: _value(value) for key, value in given.items()})
 
     def _cells(self, cells: Iterable[Any], path: Path, files: list[Source]) -> tuple[TableCell, ...]:

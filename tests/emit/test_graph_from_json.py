@@ -115,6 +115,7 @@ def test_what_is_not_a_graph(text: str) -> None:
         (put("nodes", 1, "inputs", ["fc"]), "E841", "reads `fc`: it comes later"),
         (put("nodes", 0, "inputs", ["conv1"]), "E841", "reads `conv1`: it comes later"),
         (put("nodes", 0, "inputs", ["input", "input"]), "E841", "`conv` takes one value, got 2"),
+        (put("nodes", 5, "inputs", ["conv1", "conv1"]), "E841", "takes one value, got 2"),
         (put("outputs", {}), "E840", "`outputs`"),
         (put("outputs", {"output": "nowhere"}), "E841", "there is no node `nowhere`"),
         (put("outputs", {"a": "conv1", "b": "fc"}), "E841", "one value cannot be several outputs"),
