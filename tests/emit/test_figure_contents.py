@@ -5,19 +5,27 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from PIL import ImageFont, features
 
 import archspec
+from archspec.emit.dot import to_dot
 from archspec.emit.figure import Figure, figure
 from archspec.emit.figures.captions import plain
+from archspec.emit.figures.contents import Depth
 from archspec.emit.figures.kinds import BlockKind, kinds
+from archspec.emit.figures.metrics import text_width
 from archspec.emit.figures.shapes import Disc, Rect
-from archspec.graph.graph import Graph
+from archspec.emit.mermaid import to_mermaid
+from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.patterns import definitions, patterns
 from archspec.language.text.locate import zoo_names
+from archspec.operations.discovery import operations
 from archspec.testing import graphs
+from tests.support.figures import check_dot, check_mermaid
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -130,3 +138,107 @@ def test_nothing_is_asked_of_the_viewer() -> None:
 def test_what_a_depth_says(depth: str, says: str) -> None:
     drawn = archspec.draw("resnet50", depth=depth)
     assert f">{says}</text>" in drawn.svg
+
+
+def labels(drawn: Figure) -> set[str]:
+    return {element.text or "" for element in ET.fromstring(drawn.svg).iter(f"{SVG}text")}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("resnet50", {"bottleneck, C, /s", "1x1 conv, 4C, /s", "3x3 conv, C, /s", "bottleneck, 512, /2", "x5"}),
+        (
+            "efficientnet_b0",
+            {"mbconv, C, kxk, /s", "1x1 conv, 6N", "1x1 conv, N/4", "1x1 conv, C/4", "mbconv, 80, 3x3"},
+        ),
+        ("googlenet", {"1x1 conv, reduce3", "3x3 conv, three", "1x1 conv, project", "3x3 max pool"}),
+        ("shufflenet_v2_x1_0", {"channels C/2 to C", "channels 0 to C/2", "channel shuffle", "3x3 depthwise conv"}),
+        ("regnet_y_400mf", {"3x3 conv, C, g groups, /2"}),
+        ("squeezenet1_0", {"fire, 256\N{EN DASH}512", "1x1 conv, C/8"}),
+        ("resnet18_1d", {"conv 7, 64, /2", "max pool 3, /2", "12x5000"}),
+        ("r2plus1d_18", {"1x7x7 conv, 45, /1x2x2", "3x1x1 conv, C, /2x1x1", "1x3x3 conv"}),
+        ("vgg16", {"ReLU, dropout 0.5", "avg pool to 7x7", "fc, 4096"}),
+        ("preact_resnet50", {"BN, ReLU", "1x1 conv, 4C, /s"}),
+        ("resnet56_cifar", {"subsample, /2", "pad to C"}),
+    ],
+)
+def test_what_papers_write(name: str, says: set[str]) -> None:
+    known = {re.sub(rf"{TIMES}(?=[\dk])|(?<![\w ]){TIMES}", "x", text) for text in labels(archspec.draw(name))}
+    assert says - known == set()
+
+
+def test_shortcuts_are_thin_where_they_are_the_value_itself() -> None:
+    def styles(name: str) -> set[str]:
+        return {line.style for line in archspec.draw(name).sheet.canvas.lines}
+
+    assert styles("resnet50") == {"flow", "projection"}
+    assert styles("resnet56_cifar") == styles("plain34") == styles("densenet121") == {"flow"}
+    assert styles("efficientnet_b0") == {"flow", "gate"}
+    assert styles("regnet_y_400mf") == {"flow", "projection", "gate"}
+    gates = [shape for shape in archspec.draw("seresnet50").sheet.canvas.front if isinstance(shape, Rect)]
+    assert sum(shape.style == "gate" for shape in gates) == 6  # a pool and two layers in each of two kinds of blocks
+
+
+# -- blocks whose inside others read ---------------------------------------------------------------------------------
+
+
+def hand_made(*, scope: str = "block", name: str = "block", inside: str = "") -> Graph:
+    """Two layers in a block, and a sum of what the second and ``inside`` give."""
+    conv, add = operations()["conv"](out=8, kernel=3), operations()["add"]()
+    first, second = f"{scope}.one", f"{scope}.two"
+    nodes = (
+        Node("stem", conv, (INPUT,), (8, 4, 4)),
+        Node(first, conv, ("stem",), (8, 4, 4)),
+        Node(second, conv, (first,), (8, 4, 4)),
+        Node("sum", add, (second, inside or "stem"), (8, 4, 4)),
+    )
+    block = Region("block", scope, name, 1, 3, "stem", second)
+    return Graph("by_hand", (8, 4, 4), nodes, {"output": "sum"}, regions=(block,))
+
+
+def test_a_block_is_one_card_only_where_nobody_reads_inside() -> None:
+    closed, opened = figure(hand_made()), figure(hand_made(inside="block.one"))
+    assert "A" in labels(closed)
+    assert "A" not in labels(opened)
+    assert {*shown(opened)} == {"stem", "block.one", "block.two", "sum"}
+
+
+HOSTILE = "</text>\"'`; end\\N-->[x]\n%%{#quot;&amp;\x1b\ud800"
+
+
+@pytest.mark.parametrize("depth", ["model", "stage", "block", "op"])
+def test_hostile_names_stay_texts(depth: Depth) -> None:
+    graph = hand_made(scope=HOSTILE, name=HOSTILE)
+    root = ET.fromstring(figure(graph, depth=depth).svg)
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg", "title", "desc", "style", "rect", "circle", "path", "text"
+    }  # fmt: skip
+    check_dot(to_dot(graph, depth=depth))
+    check_mermaid(to_mermaid(graph, depth=depth))
+
+
+# -- widths ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "bold", "width"),
+    [  # from Adobe's metrics of Helvetica and Helvetica-Bold
+        ("A", False, 667), ("a", False, 556), ("i", False, 222), ("m", False, 833), ("W", False, 944),
+        (" ", False, 278), ("0", False, 556), ("@", False, 1015), ("fc, 10", False, 278 + 500 + 278 + 278 + 1112),
+        ("A", True, 722), ("a", True, 556), ("i", True, 278), ("m", True, 889), ("@", True, 975), ("n", True, 611),
+    ],
+)  # fmt: skip
+def test_widths_are_those_of_the_font(text: str, bold: bool, width: int) -> None:
+    assert text_width(text, 1000, bold=bold) == width
+
+
+FONT = Path("/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf")
+
+
+@pytest.mark.skipif(not FONT.exists(), reason="Liberation Sans is not installed")
+def test_widths_of_whole_texts_are_those_of_a_font() -> None:
+    font = ImageFont.truetype(FONT, 1000)
+    for text in labels(archspec.draw("mobilenet_v3_large")) | labels(archspec.draw("densenet121")):
+        measured = font.getlength(text, features=["-kern"] if features.check("raqm") else None)
+        assert text_width(text, 1000) == pytest.approx(measured, rel=0.02)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import struct
@@ -22,67 +21,10 @@ from archspec.emit.pdf import to_pdf
 from archspec.emit.png import to_png
 from archspec.graph.graph import Graph
 from archspec.testing import graphs
+from tests.support.figures import check_dot, check_mermaid
 
 HOSTILE = '</text><script>"\'`; end\\N --> x["y"]\n---\n%% {{}} #quot; &amp; \x00\x1b[31m\ud800 ${x}'
 """A title that ends every kind of quoting."""
-
-
-def tokens(text: str) -> list[str]:
-    """The tokens of DOT: quoted texts, words and signs. Fails at anything else."""
-    found, position = [], 0
-    pattern = re.compile(r'\s+|"(?:[^"\\\n]|\\.)*"|[A-Za-z_0-9.]+|->|[{}\[\];=,]')
-    while position < len(text):
-        match = pattern.match(text, position)
-        assert match, text[position : position + 40]
-        position = match.end()
-        if not match[0].isspace():
-            found.append(match[0])
-    return found
-
-
-def check_dot(text: str) -> None:
-    words = tokens(text)
-    assert words[0] == "digraph"
-    depth = 0
-    for number, word in enumerate(words[2:]):
-        depth += {"{": 1, "}": -1}.get(word, 0)
-        assert depth > 0 or number == len(words) - 3
-    vertices = set(re.findall(r"^ *(n\d+) \[label=", text, re.M))
-    ends = re.findall(r"^ *(n\d+) -> (n\d+)[; ]", text, re.M)
-    assert {end for edge in ends for end in edge} == vertices
-    assert len(re.findall(r"^ *n\d+ ", text, re.M)) == len(vertices) + len(ends)
-
-
-ENTITY = r"#\d+;"
-PLAIN = rf"(?:[^#&<>\"'`\\;{{}}\[\]|\n]|{ENTITY})*"
-TEXT = rf"{PLAIN}(?:<br/>{PLAIN})*"
-LINES = [
-    r"flowchart TB",
-    r" +accDescr: [^;#{}\n]*",
-    rf' +subgraph g\d+ \["{PLAIN}"\]',
-    r" +end",
-    rf' +n\d+\("{TEXT}"\)',
-    rf' +n\d+\(\("{TEXT}"\)\)',
-    r" +n\d+ (?:-->|==>|-\.->) n\d+",
-    r" +classDef \w+_box fill:(?:#\w{6}|none),stroke:(?:#\w{6}|none)(?:,color:#\w{6})?",
-    r" +class n\d+(?:,n\d+)* \w+_box",
-]
-
-
-def check_mermaid(text: str) -> None:
-    front, title, close, *lines = text.splitlines()
-    assert (front, close) == ("---", "---")
-    json.loads(title.removeprefix("title: "))
-    open_ = 0
-    for line in lines:
-        assert any(re.fullmatch(pattern, line) for pattern in LINES), line
-        open_ += line.strip().startswith("subgraph ")
-        open_ -= line.strip() == "end"
-        assert open_ >= 0
-    assert open_ == 0
-    vertices = set(re.findall(r"^ +(n\d+)\(", text, re.M))
-    ends = re.findall(r"^ +(n\d+) (?:-->|==>|-\.->) (n\d+)$", text, re.M)
-    assert {end for edge in ends for end in edge} == vertices
 
 
 @settings(max_examples=40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -128,6 +129,7 @@ def _faults_of_lines(drawn: Drawn) -> list[str]:
             pieces.append(Area(min(ax, bx) - 0.3, min(ay, by) - 0.3, max(ax, bx) + 0.3, max(ay, by) + 0.3, "line"))
     found += [f"{piece} crosses {box}" for piece, box in _crossing(pieces, drawn.boxes, by=0.6)]
     found += [f"{piece} crosses text {text}" for piece, text in _crossing(pieces, drawn.texts)]
+    found += _on_each_other(drawn)
     for points, arrow in drawn.lines:
         tip = points[-1]
         if arrow and not any(box.touches(tip) for box in drawn.boxes):
@@ -138,10 +140,30 @@ def _faults_of_lines(drawn: Drawn) -> list[str]:
     return found
 
 
+def _on_each_other(drawn: Drawn) -> list[str]:
+    """Pieces of two lines that lie on each other, unless one begins at the other or both end at one point."""
+    pieces: dict[tuple[str, float], list[tuple[float, float, int]]] = {}
+    for number, (points, _) in enumerate(drawn.lines):
+        for (ax, ay), (bx, by) in pairwise(points):
+            if ax == bx and ay != by:
+                pieces.setdefault(("x", ax), []).append((min(ay, by), max(ay, by), number))
+            elif ay == by and ax != bx:
+                pieces.setdefault(("y", ay), []).append((min(ax, bx), max(ax, bx), number))
+    found = []
+    for place, spans in pieces.items():
+        for (_, end, one), (begin, _, other) in pairwise(sorted(spans)):
+            lines = [drawn.lines[each][0] for each in (one, other)]
+            joined = lines[0][-1] == lines[1][-1] or any(_on(a[0], b) for a, b in (lines, lines[::-1]))
+            if one != other and end - begin > 1 and not joined:
+                found.append(f"{lines[0]} and {lines[1]} lie on each other at {place}")
+    return found
+
+
 def _on(point: Point, points: list[Point]) -> bool:
     x, y = point
     for (ax, ay), (bx, by) in pairwise(points):
-        if abs(ax - bx) < 0.3 and abs(x - ax) < 0.3 and min(ay, by) - 0.3 <= y <= max(ay, by) + 0.3:
+        across = min(ax, bx) - 0.3 <= x <= max(ax, bx) + 0.3 and min(ay, by) - 0.3 <= y <= max(ay, by) + 0.3
+        if across and (abs(ax - bx) < 0.3 or abs(ay - by) < 0.3):
             return True
     return False
 
@@ -167,3 +189,64 @@ def _crossing(some: list[Area], others: list[Area], by: float = 0.2) -> list[tup
                 found.append((area, each) if side == 0 else (each, area))
         open_.append((area, side))
     return found
+
+
+# -- the grammars of other formats -----------------------------------------------------------------------------------
+
+
+def tokens(text: str) -> list[str]:
+    """The tokens of DOT: quoted texts, words and signs. Fails at anything else."""
+    found, position = [], 0
+    pattern = re.compile(r'\s+|"(?:[^"\\\n]|\\.)*"|[A-Za-z_0-9.]+|->|[{}\[\];=,]')
+    while position < len(text):
+        match = pattern.match(text, position)
+        assert match, text[position : position + 40]
+        position = match.end()
+        if not match[0].isspace():
+            found.append(match[0])
+    return found
+
+
+def check_dot(text: str) -> None:
+    words = tokens(text)
+    assert words[0] == "digraph"
+    depth = 0
+    for number, word in enumerate(words[2:]):
+        depth += {"{": 1, "}": -1}.get(word, 0)
+        assert depth > 0 or number == len(words) - 3
+    vertices = set(re.findall(r"^ *(n\d+) \[label=", text, re.M))
+    ends = re.findall(r"^ *(n\d+) -> (n\d+)[; ]", text, re.M)
+    assert {end for edge in ends for end in edge} == vertices
+    assert len(re.findall(r"^ *n\d+ ", text, re.M)) == len(vertices) + len(ends)
+
+
+ENTITY = r"#\d+;"
+PLAIN = rf"(?:[^#&<>\"'`\\;{{}}\[\]|\n]|{ENTITY})*"
+TEXT = rf"{PLAIN}(?:<br/>{PLAIN})*"
+LINES = [
+    r"flowchart TB",
+    r" +accDescr: [^;#{}\n]*",
+    rf' +subgraph g\d+ \["{PLAIN}"\]',
+    r" +end",
+    rf' +n\d+\("{TEXT}"\)',
+    rf' +n\d+\(\("{TEXT}"\)\)',
+    r" +n\d+ (?:-->|==>|-\.->) n\d+",
+    r" +classDef \w+_box fill:(?:#\w{6}|none),stroke:(?:#\w{6}|none)(?:,color:#\w{6})?",
+    r" +class n\d+(?:,n\d+)* \w+_box",
+]
+
+
+def check_mermaid(text: str) -> None:
+    front, title, close, *lines = text.splitlines()
+    assert (front, close) == ("---", "---")
+    json.loads(title.removeprefix("title: "))
+    open_ = 0
+    for line in lines:
+        assert any(re.fullmatch(pattern, line) for pattern in LINES), line
+        open_ += line.strip().startswith("subgraph ")
+        open_ -= line.strip() == "end"
+        assert open_ >= 0
+    assert open_ == 0
+    vertices = set(re.findall(r"^ +(n\d+)\(", text, re.M))
+    ends = re.findall(r"^ +(n\d+) (?:-->|==>|-\.->) (n\d+)$", text, re.M)
+    assert {end for edge in ends for end in edge} == vertices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import groupby
 from typing import Literal
 
@@ -69,13 +70,14 @@ class _Contents:
     def parts(self) -> Parts:
         units = {unit.result: self._unit(unit) for unit in self.units}
         results = dict.fromkeys(self.graph.outputs.values())
-        fusing = Fusing(self.graph, self._text, units, frozenset(results), whole=self.depth == "op")
-        series = decompose(contracted(self.graph, self.units), INPUT, results)
+        reads = contracted(self.graph, self.units)
+        fusing = Fusing(self.graph, self._text, units, reads, frozenset(results), whole=self.depth == "op")
+        series = decompose(reads, INPUT, results)
         self.ends = _ends(series)
         found: list[Part] = []
         for stage, run in self._staged(series):
             parts = self._joined(fusing.parts(run, begins=not found))
-            found += [Band(self._name(stage), parts)] if stage is not None and parts else parts
+            found += [Band(self._names[id(stage)], parts)] if stage is not None and parts else parts
         return tuple(found)
 
     def _staged(self, series: Series) -> Iterator[tuple[Region | None, Series]]:
@@ -96,7 +98,7 @@ class _Contents:
         names = tuple([node.name for node in self.graph.nodes[region.first : region.last]])
         shape = shown(self.graph.shape(region.result))
         if self.depth == "model":
-            return Box(names, "stage", self._name(region), below=self._counts(region), shape=shape)
+            return Box(names, "stage", self._names[id(region)], below=self._counts(region), shape=shape)
         if self.depth == "op":
             label = f"{region.scope}  {region.name}" if region.scope else region.name
             inside = Fusing(self.graph, self._text, whole=True).parts(series_parallel(self.graph, region))
@@ -109,14 +111,17 @@ class _Contents:
         text = ", ".join([kind.name, *kind.numbers([known.use])])
         return Card(names, kind.letter, text, 1, kind.arc, shape)
 
-    def _name(self, stage: Region) -> str:
-        """The scope of a stage, without what all scopes begin with; its number where it has no scope of its own."""
-        if not stage.scope or Counter(each.scope for each in self.stages)[stage.scope] > 1:
-            return f"stage {self.stages.index(stage) + 1}"
-        scopes = [each.scope.rpartition(".") for each in self.stages]
-        if len({prefix for prefix, _, _ in scopes}) > 1 or any(name.isdecimal() for _, _, name in scopes):
-            return stage.scope
-        return stage.scope.rpartition(".")[2]
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """The name of each stage: its scope, without what all scopes begin with, or else its number."""
+        scopes = [stage.scope.rpartition(".") for stage in self.stages]
+        uses = Counter(scopes)
+        short = len({prefix for prefix, _, _ in scopes}) == 1 and not any(last.isdecimal() for _, _, last in scopes)
+        found = {}
+        for number, (stage, scope) in enumerate(zip(self.stages, scopes, strict=True), start=1):
+            own = stage.scope and uses[scope] == 1
+            found[id(stage)] = (scope[2] if short else stage.scope) if own else f"stage {number}"
+        return found
 
     def _counts(self, stage: Region) -> str:
         blocks = Counter(block.name for block in self.graph.blocks(stage))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split
 from archspec.graph.graph import Graph, Node
@@ -25,7 +26,8 @@ def shown(shape: tuple[int, ...]) -> str:
 class Fusing:
     """How series become parts.
 
-    ``text`` gives the caption of a node. ``units`` are values of whole blocks and stages, drawn as one part each.
+    ``text`` gives the caption of a node. ``units`` are values of whole blocks and stages, drawn as one part each,
+    and ``reads`` what these read.
     ``returned`` are values that the model returns: each ends a box. ``whole``: each operation has a box of its own,
     with its name.
     """
@@ -33,6 +35,7 @@ class Fusing:
     graph: Graph
     text: Callable[[Node], str]
     units: Mapping[str, Card | Box | Frame] = field(default_factory=dict)
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
     returned: frozenset[str] = frozenset()
     whole: bool = False
 
@@ -171,7 +174,7 @@ class Fusing:
 
     def _mesh(self, part: Parallel | Tangle) -> Mesh:
         names = _names(part)
-        order = {node.name: position for position, node in enumerate(self.graph.nodes) if node.name in names}
+        order = sorted(names, key=self._position.__getitem__)
         members: list[Box | Junction] = []
         place: dict[str, int] = {}
         wires: list[tuple[int, int]] = []
@@ -184,7 +187,7 @@ class Fusing:
             node = self.graph.by_name[name]
             unit = self.units.get(name)
             if unit:
-                inputs: tuple[str, ...] = (self._source(name),)
+                inputs = self.reads[name]
                 own: Box | Junction = _as_box(unit)
             else:
                 inputs = node.inputs
@@ -203,9 +206,9 @@ class Fusing:
         ends = tuple([index for index in range(len(members)) if index not in inside])
         return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends)
 
-    def _source(self, name: str) -> str:
-        """What a block reads whose value has this name."""
-        return next(region.source for region in self.graph.regions if region.result == name)
+    @cached_property
+    def _position(self) -> Mapping[str, int]:
+        return {node.name: position for position, node in enumerate(self.graph.nodes)}
 
 
 def _as_box(unit: Card | Box | Frame) -> Box:
