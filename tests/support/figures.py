@@ -141,7 +141,7 @@ def _faults_of_lines(drawn: Drawn) -> list[str]:
 
 
 def _on_each_other(drawn: Drawn) -> list[str]:
-    """Pieces of two lines that lie on each other, unless one begins at the other or both end at one point."""
+    """Pieces of two lines that lie on each other, unless both begin or both end at one point."""
     pieces: dict[tuple[str, float], list[tuple[float, float, int]]] = {}
     for number, (points, _) in enumerate(drawn.lines):
         for (ax, ay), (bx, by) in pairwise(points):
@@ -151,10 +151,11 @@ def _on_each_other(drawn: Drawn) -> list[str]:
                 pieces.setdefault(("y", ay), []).append((min(ax, bx), max(ax, bx), number))
     found = []
     for place, spans in pieces.items():
-        for (_, end, one), (begin, _, other) in pairwise(sorted(spans)):
+        for (_, first, one), (begin, second, other) in pairwise(sorted(spans)):
+            end = min(first, second)
             lines = [drawn.lines[each][0] for each in (one, other)]
-            joined = lines[0][-1] == lines[1][-1] or any(_on(a[0], b) for a, b in (lines, lines[::-1]))
-            if one != other and end - begin > 1 and not joined:
+            joined = lines[0][-1] == lines[1][-1] or lines[0][0] == lines[1][0]
+            if one != other and end - begin > 7 and not joined:  # a line that leaves another begins before the corner
                 found.append(f"{lines[0]} and {lines[1]} lie on each other at {place}")
     return found
 
@@ -197,7 +198,7 @@ def _crossing(some: list[Area], others: list[Area], by: float = 0.2) -> list[tup
 def tokens(text: str) -> list[str]:
     """The tokens of DOT: quoted texts, words and signs. Fails at anything else."""
     found, position = [], 0
-    pattern = re.compile(r'\s+|"(?:[^"\\\n]|\\.)*"|[A-Za-z_0-9.]+|->|[{}\[\];=,]')
+    pattern = re.compile(r'\s+|"(?:[^"\\\n]|\\["\\n])*"|[A-Za-z_0-9.]+|->|[{}\[\];=,]')
     while position < len(text):
         match = pattern.match(text, position)
         assert match, text[position : position + 40]

@@ -107,17 +107,19 @@ class _Drafting:
         rest = list(outputs.values())[::-1]
         texts = [shorten(name or (rest.pop() if rest else ""), 160, SMALL) for name in named]
         low = max([each.y for each in ends]) + 16
-        labels = [Lettering(end.x, low + 11, text, SMALL, "dim") for end, text in zip(ends, texts, strict=True)]
+        labels = [
+            _within(Lettering(end.x, low + 11, text, SMALL, "dim")) for end, text in zip(ends, texts, strict=True)
+        ]
         pairs = sorted(zip(ends, labels, strict=True), key=lambda pair: pair[0].x)
         extents = [label.extent for _, label in pairs]
         if any(one[2] + 6 > other[0] for one, other in pairwise(extents)):
             # Names begin at their arrows, those further to the left lie lower: no arrow crosses a name.
             last = len(pairs) - 1
-            begins = [label._replace(x=label.x - 4, y=label.y + 14 * (last - i)) for i, (_, label) in enumerate(pairs)]
-            pairs = [(end, label._replace(anchor="start")) for (end, _), label in zip(pairs, begins, strict=True)]
+            lower = [(end, label._replace(y=label.y + 14 * (last - i))) for i, (end, label) in enumerate(pairs)]
+            pairs = [(end, _within(label._replace(x=end.x - 4, anchor="start"))) for end, label in lower]
         for end, label in pairs:
             self.canvas.line([*end.points, (end.x, label.y - 11)], end.style)
-            self._text(label._replace(x=label.x + max(0.0, MARGIN - label.extent[0])))
+            self._text(label)
 
     # -- the insides of blocks ---------------------------------------------------------------------------------------
 
@@ -166,6 +168,11 @@ class _Drafting:
                 self.canvas.lines.append(Stroke(((x, y - 3), (x + 20, y - 3)), style, arrow=False))
             self._text(Lettering(x + (26 if style else 0), y, meaning, SMALL, "dim", "start"))
             x += width + 18
+
+
+def _within(label: Lettering) -> Lettering:
+    """A label moved to the right where it would reach into the margin."""
+    return label._replace(x=label.x + max(0.0, MARGIN - label.extent[0]))
 
 
 def _panel(inset: Inset, room: float) -> _Panel:
