@@ -88,6 +88,37 @@ def test_what_needs_no_torch_imports_nothing_heavy() -> None:
     assert (found.returncode, found.stderr) == (0, b"[]")
 
 
+def test_an_onnx_file_with_weights_from_safetensors_takes_no_torch(tmp_path: Path) -> None:
+    spec, weights, output = (str(tmp_path / name) for name in ("small.yaml", "w.safetensors", "small.onnx"))
+    Path(spec).write_text(SMALL)
+    assert process.archspec("build", spec, "-o", weights).returncode == 0
+    assert imported("build", spec, "--weights", weights, "-o", output) == (0, ["numpy", "safetensors"])
+    env = blocking(tmp_path, "torch")
+    assert process.archspec("build", spec, "--weights", weights, "-o", output, "--force", env=env).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "more", "help"),
+    [
+        ("torch", [], "[torch]"),  # for initial weights
+        ("torch", ["--weights", "w.pth"], "[torch]"),
+        ("onnx", ["--weights", "w.safetensors"], "[onnx]"),
+    ],
+)
+def test_an_onnx_file_without_what_it_takes_says_what_to_install(
+    missing: str, more: list[str], help: str, tmp_path: Path
+) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    for name in ("w.pth", "w.safetensors"):
+        (tmp_path / name).write_bytes(b"unread")
+    env = blocking(tmp_path, missing)
+    found = process.archspec("build", "small.yaml", *more, "-o", "small.onnx", env=env, cwd=tmp_path)
+    assert (found.returncode, found.stdout) == (3, b"")
+    assert found.stderr.startswith(b"error[E809]: ")
+    assert f"pip install 'archspec-compiler{help}'".encode() in found.stderr
+    assert not list(tmp_path.glob("*.onnx"))
+
+
 def test_everything_but_build_works_without_torch(tmp_path: Path) -> None:
     env = blocking(tmp_path, "torch", "numpy", "safetensors", "torchvision")
     for arguments in (
