@@ -220,3 +220,21 @@ def test_a_network_made_by_hand_has_source() -> None:
     alone = replace(graph, origin=None, nodes=tuple(node._replace(provenance=None) for node in graph.nodes))
     assert issubclass(network_class(executed(python_source(alone))), nn.Module)
     assert operations()
+
+
+def test_an_activation_that_some_blocks_lack_is_not_shared_with_one_that_all_have() -> None:
+    text = """
+        input: [3, 8, 8]
+        stem: [layer: {out: 8}]
+        blocks:
+          two:
+            params: {extra: false}
+            residual:
+              - layer: {out: channels, kernel: 3}
+              - layer: {out: channels}
+              - layer: {out: channels, kernel: 5, when: extra}
+              - layer: {out: channels}
+        stages: {block: two, count: 4, channels: 8, extra: index % 2 == 1}
+    """
+    graph = archspec.compile(spec(text))
+    assert_same_network(python_source(graph), graph, (8, 8))

@@ -142,11 +142,12 @@ class Classes:
                 is_weight = text.startswith("nn.Parameter(")
                 key = part.path if path == names.get(part.path) else path
                 attributes[key] = weight_attribute(path) if is_weight else attribute(path)
-                if text in activations:
-                    attributes[part.path] = activations[text]
+                same = f"{text} if {show(part.when)}" if part.when is not None else text
+                if same in activations:
+                    attributes[part.path] = activations[same]
                     continue
                 if is_activation(part):
-                    activations[text] = attribute(path)
+                    activations[same] = attribute(path)
                 lines += self._chosen(part, path, text)
         return lines, attributes
 

@@ -92,12 +92,15 @@ class Forward:
             given = ", ".join([each.text for each in inputs])
             text = Term(f"{self.attributes[part.path]}({given})", depth, weighted=weighted)
         else:
-            weights = [self.attributes[f"{part.path}.{key}" if key else part.path] for key in part.what.weights]
-            text = called(part.what, inputs, weights, self._own(part.what))
+            text = called(part.what, inputs, self._weights(part.path, part.what), self._own(part.what))
         if self._is_choice(part):
             chosen = f"{text.text} if {self._condition(part)} else {self.names[part.instead]}"
             return Term(chosen, DEEPEST, joined=True, weighted=weighted)
         return text
+
+    def _weights(self, path: str, leaf: Leaf) -> list[str]:
+        """The weights of a function, as attributes of the module."""
+        return [self.attributes[f"{path}.{key}" if key else path] for key in leaf.weights]
 
     def _is_choice(self, part: DefinedPart) -> bool:
         """Whether an optional part is chosen here, and not by an ``nn.Identity`` in its place."""
@@ -116,6 +119,8 @@ class Forward:
         when = part.when
         if _is_module(part):
             return f"{self.attributes[part.path]} is not None"
+        if isinstance(part.what, Leaf) and part.what.weights:
+            return f"{self._weights(part.path, part.what)[0]} is not None"
         plain = isinstance(when, Variable) or (
             isinstance(when, Relation) and when.operator == "is not" and isinstance(when.left, Variable)
         )
@@ -239,8 +244,10 @@ class Forward:
 
     def _call(self, part: DefinedPart) -> Call:
         """The operation of a part in the first use that has it."""
-        members = [(use, member) for use in self.definition.uses for member in use.members if isinstance(member, Call)]
-        return next(member for use, member in members if use.relative(member) == part.path)
+        assert isinstance(part.what, Leaf)
+        name = next(node.name for node in part.what.nodes if node is not None)
+        members = (member for use in self.definition.uses for member in use.members if isinstance(member, Call))
+        return next(member for member in members if member.node.name == name)
 
     def _free(self, name: str, index: int) -> str:
         """A name that no value has that is read later."""
