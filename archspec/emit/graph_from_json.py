@@ -140,10 +140,10 @@ class _Reader:
             key = f"{each['operation']} {each.get('arguments')}"
             if key not in operations:
                 operations[key] = self._operation(each, path)
-            several = len(each["inputs"]) > 1
-            if several != (operations[key].arity == "many"):
-                takes = "one value" if several else "several values"
-                raise self._fault([*path, "inputs"], f"`{each['operation']}` takes {takes}, got {len(each['inputs'])}")
+            if len(each["inputs"]) > 1 and operations[key].arity == "one":  # a merge may have one branch that is left
+                raise self._fault(
+                    [*path, "inputs"], f"`{each['operation']}` takes one value, got {len(each['inputs'])}"
+                )
             at = self._span(each.get("at"), [*path, "at"], files)
             cells = self._cells(each.get("cells", []), [*path, "cells"], files)
             provenance = Recorded(at or self.source.part(0, 1), cells)

@@ -84,9 +84,13 @@ class Exported:
 def folded(op: str, count: int) -> tuple[OnnxCall, ...]:
     """An operator of two values folded over ``count`` inputs from the left, as torch computes ``a + b + c``.
 
+    One input, the only branch that is left, stays as it is.
+
     >>> [call.inputs for call in folded("Add", 3)]
     [(Input(position=0), Input(position=1)), (Result(call=0), Input(position=2))]
     """
+    if count == 1:
+        return ()
     first = OnnxCall(op, (Input(0), Input(1)))
     return (first, *(OnnxCall(op, (Result(i - 2), Input(i))) for i in range(2, count)))
 

@@ -238,3 +238,30 @@ def test_an_activation_that_some_blocks_lack_is_not_shared_with_one_that_all_hav
     """
     graph = archspec.compile(spec(text))
     assert_same_network(python_source(graph), graph, (8, 8))
+
+
+OPTIONAL = {
+    "a weight": "- layer_scale: {initial: 0.5, when: extra}",
+    "a merge with another name in each use": """- act: {type: silu, when: extra}
+              - concat: [[], [conv: {out: channels}], {when: extra, steps: [conv: {out: 4}, multiply: [[], [conv: {out: 4}]]]}]
+              - conv: {out: channels}
+              - concat: [[], [conv: {out: channels}]]""",
+}
+
+
+@pytest.mark.parametrize("steps", OPTIONAL.values(), ids=OPTIONAL)
+def test_what_some_blocks_lack(steps: str) -> None:
+    text = f"""
+        input: [3, 8, 8]
+        stem: [layer: {{out: 8}}]
+        blocks:
+          some:
+            params: {{extra: false}}
+            residual:
+              - layer: {{out: channels, kernel: 3}}
+              {steps}
+              - layer: {{out: channels}}
+        stages: {{block: some, count: 4, channels: 8, extra: index % 2 == 1}}
+    """
+    graph = archspec.compile(spec(text))
+    assert_same_network(python_source(graph), graph, (8, 8))
