@@ -243,7 +243,7 @@ def test_an_activation_that_some_blocks_lack_is_not_shared_with_one_that_all_hav
 OPTIONAL = {
     "a weight": "- layer_scale: {initial: 0.5, when: extra}",
     "a merge with another name in each use": """- act: {type: silu, when: extra}
-              - concat: [[], [conv: {out: channels}], {when: extra, steps: [conv: {out: 4}, multiply: [[], [conv: {out: 4}]]]}]
+              - concat: [[], {when: extra, steps: [conv: {out: 4}, multiply: [[], [conv: {out: 4}]]]}]
               - conv: {out: channels}
               - concat: [[], [conv: {out: channels}]]""",
 }
