@@ -227,7 +227,7 @@ class _Joining:
         return group if all(_gives(group, key) for key in variants) else None
 
     def _have_names(self) -> bool:
-        """Give parts without keys names of their own; whether all others have one."""
+        """Give parts without keys names of their own; whether all others have one, which is no scope of others."""
         keys = [part.key for part in self.parts if part.key]
         taken = set(keys)
         for part in self.parts:
@@ -236,7 +236,8 @@ class _Joining:
                 while part.path in taken:
                     part.path, number = f"{path}_{number}", number + 1
                 taken.add(part.path)
-        return len(keys) == len(set(keys))
+        scopes = {key[:end] for key in keys for end, character in enumerate(key) if character == "."}
+        return len(keys) == len(set(keys)) and scopes.isdisjoint(keys)
 
     @staticmethod
     def _moved(slot: AlignedPart, numbers: dict[int, int]) -> AlignedPart:

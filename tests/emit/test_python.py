@@ -265,3 +265,59 @@ def test_what_some_blocks_lack(steps: str) -> None:
     """
     graph = archspec.compile(spec(text))
     assert_same_network(python_source(graph), graph, (8, 8))
+
+
+CONDITIONS = {
+    "a scope that is a sequence in some blocks only": """
+          - layer: {out: channels}
+          - sequence:
+              name: sub
+              steps: [norm, act, {se: {squeeze: size + 2}}, {channel_shuffle: {groups: 2, when: number < 3}}]
+          - layer: {out: channels, kernel: kernel, act: silu, when: index == 0}
+          - layer: {out: channels}""",
+    "a scope with a function in some blocks, and a sequence in others": """
+          - layer: {out: channels}
+          - sequence: {name: sub, steps: [act: {type: tanh}, channel_shuffle: {groups: 2}], when: extra}
+          - sequence: {name: sub, steps: [norm, conv: {out: channels}], when: not extra}
+          - layer: {out: channels}""",
+    "a condition with the name of a part": """
+          - layer: {out: channels, kernel: 3}
+          - sequence:
+              name: sub
+              steps:
+                - multiply:
+                    - []
+                    - {when: extra, steps: [conv: {out: channels, kernel: kernel}]}
+                    - {when: extra, steps: []}
+          - layer: {out: channels}""",
+    "a value in the place of an optional merge": """
+          - add:
+              - [layer: {out: channels, kernel: 3}]
+              - {when: extra, steps: []}
+          - act: {type: silu, when: size > 0}
+          - add:
+              - []
+              - {when: not extra, steps: [layer: {out: channels, kernel: kernel}]}
+          - layer: {out: channels}""",
+}
+
+
+@pytest.mark.parametrize("steps", CONDITIONS.values(), ids=CONDITIONS)
+def test_conditions_of_whole_blocks(steps: str) -> None:
+    text = f"""
+    input: [3, 8, 8]
+    stem: [layer: {{out: 8}}]
+    blocks:
+      some:
+        params: {{extra: false, size: 0, kernel: 3}}
+        steps:{steps}
+    stages:
+      block: some
+      count: [3, 2]
+      channels: 8
+      extra: [[true, false, true], false]
+      size: [[0, 2, 0], 2]
+      kernel: 3 - 2 * (index % 2)
+    """
+    graph = archspec.compile(spec(text))
+    assert_same_network(python_source(graph), graph, (8, 8))

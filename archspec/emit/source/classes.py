@@ -90,7 +90,7 @@ class Classes:
         start = statements(self.graph, self.written, self.name) if definition is self.model else []
         method = f"{METHOD}_" if any(path.split(".")[0] == METHOD for path in attributes) else METHOD
         forward = Forward(self.graph, definition, attributes)
-        kept = [f"self.{name} = {name}" for name in forward.kept]
+        kept = [f"self.{attribute} = {name}" for attribute, name in forward.kept.items()]
         kept += [f"self.{name} = {text}" for name, text in forward.flags.items()]
         returns = "Tensor" if definition.outputs is None else "dict[str, Tensor]"
         calls = [f"self.{method}()"] if start else []

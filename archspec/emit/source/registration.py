@@ -102,12 +102,15 @@ def indented(lines: Sequence[str]) -> list[str]:
 
 
 def renamed(definition: Definition, has_tensors: Callable[[DefinedPart], bool]) -> dict[str, str]:
-    """Other names for parts without tensors whose own are no names of Python."""
+    """Other names for parts without tensors whose own are no names of Python, or are in the scope of another part."""
+    paths = {part.path for part in definition.parts}
     taken = {part.path.split(".")[0] for part in definition.parts}
     found: dict[str, str] = {}
     for part in definition.parts:
         what = part.what
-        if isinstance(what, Use) or has_tensors(part) or all(name.isidentifier() for name in part.path.split(".")):
+        names = part.path.split(".")
+        inside = any(".".join(names[:length]) in paths for length in range(1, len(names)))
+        if isinstance(what, Use) or has_tensors(part) or (not inside and all(name.isidentifier() for name in names)):
             continue
         node = next(node for node in what.nodes if node is not None)
         found[part.path] = unused(node.operation.kind, taken)

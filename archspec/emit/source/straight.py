@@ -25,8 +25,8 @@ RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I"})
 class Forward:
     """The body of ``forward``, a line a statement.
 
-    ``kept`` are the parameters of the definition that it reads; ``flags`` has the conditions that it asks for, by the
-    attribute that holds each.
+    By the attribute that holds each, ``kept`` has the parameters of the definition that it reads, and ``flags`` the
+    conditions that it asks for.
     """
 
     def __init__(self, graph: Graph, definition: Definition, attributes: Mapping[str, str]) -> None:
@@ -35,7 +35,8 @@ class Forward:
         """How the module of a part is written, and a weight of a function: ``self.conv1``."""
         self.parts = definition.parts
         self.position = {part.path: index for index, part in enumerate(self.parts)}
-        self.kept: dict[str, None] = {}
+        self.registered = {path.split(".")[0] for path in [*attributes, *(part.path for part in self.parts)]}
+        self.kept: dict[str, str] = {}
         self.flags: dict[str, str] = {}
         self.lines: list[str] = []
         self.names: dict[str, str] = {"": "x"}
@@ -110,8 +111,16 @@ class Forward:
         """The parameters that a function reads, as attributes of the module."""
         values = [*leaf.call.args, *leaf.call.kwargs.values()]
         names = sorted(set().union(*[names_in(value) for value in values]))
-        self.kept |= dict.fromkeys(names)
-        return {name: Variable(f"self.{name}") for name in names}
+        return self._kept(names)
+
+    def _kept(self, names: list[str]) -> dict[str, Variable]:
+        """Parameters as attributes of the module. None has the name of a part."""
+        found = {}
+        for name in names:
+            attribute = f"{name}_" if name in self.registered else name
+            self.kept[attribute] = name
+            found[name] = Variable(f"self.{attribute}")
+        return found
 
     def _condition(self, part: DefinedPart) -> str:
         """A condition, kept as an attribute unless it is a parameter or whether one is there."""
@@ -126,8 +135,7 @@ class Forward:
         )
         if plain:
             names = sorted(names_in(when))
-            self.kept |= dict.fromkeys(names)
-            return show(condition(when, {name: Variable(f"self.{name}") for name in names}))
+            return show(condition(when, self._kept(names)))
         text = show(when)
         for name, known in self.flags.items():
             if known == text:
@@ -216,6 +224,8 @@ class Forward:
                 break
             path = merge.path
         else:
+            return "x" if self.definition.kind == "model" else "out"
+        if path not in merge.inputs:  # it takes the place of a merge that is optional
             return "x" if self.definition.kind == "model" else "out"
         call = self._call(merge)
         gates = [call.node.inputs[each] for each in call.node.operation.gates(self.graph.input_shapes(call.node))]
