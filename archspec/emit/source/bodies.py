@@ -1,0 +1,233 @@
+"""The two functions of a definition, as lines: one that computes its value, and one that makes its parameters."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archspec.emit.source.signatures import signature, use
+from archspec.emit.source.statements import Statement, counted, formula, joined, rendered, shown
+from archspec.emit.source.straight import Forward
+from archspec.emit.source.terms import Term, called, condition, substituted, written
+from archspec.graph.formulas import Condition, Expression, show
+from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
+
+if TYPE_CHECKING:
+    from archspec.emit.source.functions import Functions
+
+_Given = Mapping[str, Expression]
+_MOST_LINES = 4
+"""The most lines of a formula."""
+
+
+class Body(Forward):
+    """The functions of one definition."""
+
+    def __init__(self, functions: Functions, definition: Definition) -> None:
+        self.functions = functions
+        self.statements: list[Statement] = []
+        self.makers: list[tuple[str, str]] = []
+        """A condition or an empty text, and a statement."""
+        self.reads: dict[str, None] = {}
+        self.needs: dict[str, None] = {}
+        """The parameters that the two functions read."""
+        self.extra = False
+        super().__init__(functions.graph, definition, {})
+        made = " ".join([f"{when} {text}" for when, text in self.makers])
+        done = " ".join([f"{each.condition} {each.text} {each.loop}" for each in self.statements])
+        names = [parameter.name for parameter in definition.parameters]
+        self.reads = {name: None for name in names if re.search(rf"\b{name}\b", done)}
+        self.needs = {name: None for name in names if re.search(rf"\b{name}\b", made)}
+        self.trains = bool(re.search(r"\btraining\b", done))
+        self.weighs = bool(re.search(r"\bp\b", done))
+
+    @property
+    def name(self) -> str:
+        return self.functions.names[id(self.definition)]
+
+    def _free(self, name: str, index: int) -> str:
+        own = {parameter.name for parameter in self.definition.parameters}
+        return super()._free(f"{name}_out" if name in self.functions.taken | own else name, index)
+
+    def _write(self) -> None:
+        prefix = "" if self.definition.kind == "model" else "{name}"
+        place = 0
+        for index, part in enumerate(self.parts):
+            key = self._key(prefix, part, place)
+            name = self._name(part, index)
+            self._part(part, [self.names[path] for path in part.inputs], name, key, {})
+            if part.when is not None and self.definition.positional:
+                if part is not self.parts[-1]:
+                    self._count(part)
+            elif self.definition.positional:
+                place += 1
+            self.names[part.path] = name
+
+    def _count(self, part: DefinedPart) -> None:
+        """Count an optional part of a sequence, whose members are numbered without those that are absent."""
+        assert part.when is not None
+        start = "" if self.extra else "extra = 0"
+        if start:
+            self.statements.insert(0, Statement("extra", "0", plain=True))
+            self.makers.insert(0, ("", "extra = 0"))
+        self.extra = True
+        self.statements.append(Statement("", "extra += 1", condition=show(part.when)))
+        self.makers.append((show(part.when), "extra += 1"))
+
+    def _key(self, prefix: str, part: DefinedPart, place: int) -> str:
+        if not self.definition.positional:
+            return joined(prefix, part.path)
+        later = any(each.when is not None for each in self.parts[: self.position[part.path]])
+        if not later:
+            return joined(prefix, str(place))
+        return joined(prefix, f"{{extra + {place}}}" if place else "{extra}")
+
+    def _part(self, part: DefinedPart, inputs: list[str], name: str, key: str, given: _Given) -> None:
+        """Add the statements of a part: those that compute its value, and those that make its parameters."""
+        when = condition(part.when, given) if part.when is not None else None
+        what = part.what
+        if isinstance(what, Use) and id(what.definition) in self.functions.inline:
+            self._sequence(what, inputs[0], name, key, given)
+            return
+        if isinstance(what, Use):
+            computing, making, plain = self._use(what, inputs, key, given)
+        elif what.call.kind == "module":
+            text, making = self.functions.call(what, given, shown(key))
+            computing, plain = (
+                text.replace("{}", inputs[0], 1),
+                all(node.operation.nonlinear for node in what.nodes if node),
+            )
+        else:
+            weights = [f"p[{shown(f'{key}.{each}' if each else key)}]" for each in what.weights]
+            computing = called(_out_of_place(what), [Term(each) for each in inputs], weights, given).text
+            making, plain = "", False
+            for each, shape in what.weights.items():
+                node = next(node for node in what.nodes if node is not None)
+                start = node.operation.weights(self.graph.input_shapes(node))[each].start(self.graph.init)
+                size = written(substituted(shape, given))
+                making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
+        otherwise = self.names[part.instead] if when is not None else ""
+        self._add(name, computing, making, when, otherwise, plain=plain and len(inputs) == 1)
+
+    def _add(
+        self, name: str, computing: str, making: str, when: Condition | None, otherwise: str, *, plain: bool
+    ) -> None:
+        if making:
+            self.makers.append((show(when) if when is not None else "", making))
+        if when is None:
+            self.statements.append(Statement(name, computing, plain))
+        elif otherwise == name:
+            self.statements.append(Statement(name, computing, condition=show(when)))
+        else:
+            self.statements.append(Statement(name, f"{computing} if {show(when)} else {otherwise}"))
+
+    def _use(self, what: Use, inputs: list[str], key: str, given: _Given) -> tuple[str, str, bool]:
+        body = self.functions.bodies[id(what.definition)]
+        arguments = {name: substituted(value, given) for name, value in what.arguments.items()}
+        own = [*inputs, *(["p", shown(key)] if body.weighs else []), *(["training"] if body.trains else [])]
+        computing = f"{body.name}({', '.join([*own, *body.given(body.reads, arguments)])})"
+        making = f"new_{body.name}({', '.join(['p', shown(key), *body.given(body.needs, arguments)])})"
+        return computing, making if body.makers else "", False
+
+    def given(self, names: Mapping[str, None], arguments: _Given) -> list[str]:
+        """The arguments of one of the two functions, which takes the parameters with these names."""
+        text = self._named(use(self._with(names), "", {name: arguments[name] for name in names}))
+        return [text[1:-1]] if text != "()" else []
+
+    def _with(self, names: Mapping[str, None]) -> Definition:
+        return replace(
+            self.definition, parameters=tuple([each for each in self.definition.parameters if each.name in names])
+        )
+
+    def _named(self, text: str) -> str:
+        """A signature or a use with functions in place of classes."""
+        for name, function in self.functions.activations.items():
+            text = re.sub(rf"(?<![\w.]){re.escape(name)}\b", function, text)
+        return text.replace("type[nn.Module]", "Callable[[Tensor], Tensor]")
+
+    def _sequence(self, what: Use, source: str, name: str, key: str, given: _Given) -> None:
+        """The members of a sequence that is used at one place, each a statement."""
+        inner = {each: substituted(value, given) for each, value in what.arguments.items()}
+        value = source
+        for item in runs(what.definition):
+            part = item.part if isinstance(item, Repeat) else item
+            if not isinstance(item, Repeat):
+                self._part(part, [value], name, joined(key, item.path), inner)
+                value = name
+                continue
+            numbered = counted(item)
+            if numbered is None or value != name:
+                for number, path in enumerate(item.paths):
+                    self._part(part, [value], name, joined(key, path), {**inner, "i": number})
+                    value = name
+                continue
+            loop, path = numbered
+            before, made = len(self.statements), len(self.makers)
+            self._part(part, [value], name, joined(key, path), inner)
+            self.statements[before:] = [replace(each, loop=loop) for each in self.statements[before:]]
+            self.makers[made:] = [(f"{loop}:", text) if not when else (when, text) for when, text in self.makers[made:]]
+
+    def making(self) -> list[str]:
+        """The function that makes the parameters; empty if there are none."""
+        if not self.makers:
+            return []
+        parameters = self._named(signature(self._with(self.needs)))
+        head = f"def new_{self.name}(p: Params, name: str{', ' if parameters else ''}{parameters}) -> None:"
+        return [head, f'    """The parameters of `{self.name}`."""', *_indented(self.made())]
+
+    def made(self) -> list[str]:
+        """The statements that make the parameters."""
+        lines: list[str] = []
+        last = ""
+        for when, text in self.makers:
+            head = when if when.endswith(":") and when.startswith("for ") else f"if {when}:"
+            if not when:
+                lines.append(text)
+            else:
+                lines += [f"    {text}"] if head == last else [head, f"    {text}"]
+            last = head if when else ""
+        return lines
+
+    def computing(self) -> list[str]:
+        """The function that computes the value."""
+        own = ["x: Tensor", *(["p: Params", "name: str"] if self.weighs else [])]
+        if self.definition.kind == "model":
+            own = ["x: Tensor", "p: Params", "training: bool = False"]
+        elif self.trains:
+            own.append("training: bool")
+        parameters = self._named(signature(self._with(self.reads)))
+        returns = "Tensor" if self.definition.outputs is None else "dict[str, Tensor]"
+        name = "forward" if self.definition.kind == "model" else self.name
+        head = f"def {name}({', '.join([*own, *([parameters] if parameters else [])])}) -> {returns}:"
+        return [head, *self._docstring(), *_indented(self._computed())]
+
+    def _docstring(self) -> list[str]:
+        uses = len(self.definition.uses)
+        if self.definition.kind == "model":
+            return ['    """The network: logits of a batch of examples."""']
+        first = self.definition.uses[0].path
+        where = f"`{first}`" if uses == 1 else f"`{first}` and {uses - 1} more"
+        width = self.functions.width - 8
+        lines = textwrap.wrap(f"y = {formula(self.definition)}.", width, break_long_words=False)
+        if len(lines) > _MOST_LINES or max(map(len, lines)) > width:
+            return [f'    """The parts of {where}, in order."""']
+        return [f'    """{lines[0]}', *[f"    {each}" for each in lines[1:]], "", f"    {where}.", '    """']
+
+    def _computed(self) -> list[str]:
+        if self.definition.outputs is None:
+            return rendered(self.statements, self.names[self.definition.result])
+        items = [f"{label!r}: {self.names[path]}" for label, path in self.definition.outputs.items()]
+        return rendered(self.statements, f"{{{', '.join(items)}}}")
+
+
+def _out_of_place(leaf: Leaf) -> Leaf:
+    """A sum or a product that writes over nothing, as a formula does."""
+    name = {"add_": "operator.add", "mul_": "operator.mul"}.get(leaf.call.target)
+    return leaf if name is None else replace(leaf, call=replace(leaf.call, kind="function", target=name))
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]

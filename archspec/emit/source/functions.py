@@ -1,0 +1,160 @@
+"""The functions of a network: those of its definitions, the inner ones first, and those of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+
+from archspec.diagnostics import SpecError
+from archspec.emit.refusal import refusal
+from archspec.emit.source.bodies import Body
+from archspec.emit.source.renaming import renamed
+from archspec.emit.source.snippets import Snippet, function_of, snippets
+from archspec.emit.source.statements import snake
+from archspec.emit.source.terms import substituted, written
+from archspec.graph.formulas import Class, Expression
+from archspec.graph.graph import Graph, Node
+from archspec.graph.patterns import Definition, Leaf, Repeat, Use, definitions, runs
+
+_Given = Mapping[str, Expression]
+_OWN = ("x", "p", "name", "training")
+"""What a function takes beside the arguments of its module."""
+
+
+class Functions:
+    """The functions of a network, the inner ones first. ``used`` collects the functions of operations by name."""
+
+    def __init__(self, graph: Graph, model: Definition, taken: set[str], width: int) -> None:
+        taken |= {"p", "name", "training", "extra"}
+        self.graph, self.width = graph, width
+        self.model = model = renamed(model, taken | {snake(each.class_name) for each in definitions(model)})
+        self.used: dict[str, Snippet] = {}
+        self.all = definitions(model)
+        self.names: dict[int, str] = {}
+        for definition in self.all[:-1]:
+            self.names[id(definition)] = name = _free(snake(definition.class_name), taken)
+            taken.add(name)
+        self.taken = frozenset(taken)
+        counts: dict[int, int] = {}
+        optional: set[int] = set()
+        for definition in self.all:
+            for item in runs(definition):
+                part = item.part if isinstance(item, Repeat) else item
+                if isinstance(part.what, Use):
+                    counts[id(part.what.definition)] = counts.get(id(part.what.definition), 0) + 1
+                    optional |= {id(part.what.definition)} if part.when is not None else set()
+        self.inline = {
+            id(each)
+            for each in self.all
+            if each.kind == "sequential"
+            and counts.get(id(each)) == 1
+            and id(each) not in optional
+            and not each.positional
+        }
+        self.activations = self._activations()
+        self.bodies: dict[int, Body] = {}
+        for each in self.all:
+            if id(each) not in self.inline:
+                self.bodies[id(each)] = Body(self, each)
+
+    def _activations(self) -> dict[str, str]:
+        """The functions that compute what the classes among the arguments do, by how the classes are written."""
+        parts = [part.what for each in self.all for part in each.parts]
+        nodes = [node for leaf in parts if isinstance(leaf, Leaf) and leaf.target for node in leaf.nodes if node]
+        targets = {(node.operation.name, node.operation.torch(self.graph.input_shapes(node)).target) for node in nodes}
+        return {written(Class(target)): function_of(name, target) or target for name, target in sorted(targets)}
+
+    def lines(self) -> list[list[str]]:
+        """The functions as lines, the network's own last."""
+        found = []
+        for definition in self.all:
+            if id(definition) in self.inline:
+                continue
+            body = self.bodies[id(definition)]
+            found += [body.making(), body.computing()] if definition is not self.model else [body.computing()]
+        return [each for each in found if each]
+
+    def call(self, leaf: Leaf, given: _Given, key: str) -> tuple[str, str]:
+        """What computes an operation, with ``{}`` for its value, and the statement that makes its parameters."""
+        node = next(each for each in leaf.nodes if each is not None)
+        operation, call = node.operation, leaf.call
+        if leaf.target is not None:
+            return f"{written(substituted(leaf.target, given))}({{}})", ""
+        name = function_of(operation.name, call.target)
+        if name is None:
+            raise SpecError([refusal("Low-level source", node, f"no function is written out for `{call.target}`")])
+        values = {**dict(zip(call.takes, call.args, strict=True)), **call.kwargs}
+        values = {{"p": "rate"}.get(each, each): substituted(value, given) for each, value in values.items()}
+        values.pop("inplace", None)
+        if "." in name:
+            return f"{name}({', '.join(['{}', *_arguments(values, call.takes)])})", ""
+        known = snippets(operation.name)
+        applied, new = known[name], known.get(f"new_{name}")
+        self.used |= {name: applied} | ({new.name: new} if new else {})
+        defaults = {each: value for each, value in call.defaults.items() if each not in values}
+        unknown = values.keys() - {*applied.parameters, *(new.parameters if new else ())}
+        if unknown:
+            raise SpecError([refusal("Low-level source", node, f"`{name}` does not take `{min(unknown)}`")])
+        own = [
+            {"x": "{}", "p": "p", "name": key, "training": "training"}[each]
+            for each in applied.parameters
+            if each in _OWN
+        ]
+        computing = f"{name}({', '.join([*own, *_chosen(applied, {**defaults, **values})])})"
+        if new is None:
+            return computing, ""
+        start = self._start(leaf)
+        return (
+            computing,
+            f"{new.name}({', '.join(['p', key, *_chosen(new, {**defaults, **values, **start}, many=True)])})",
+        )
+
+    def _start(self, leaf: Leaf) -> dict[str, Expression]:
+        """The constant at which a weight starts, where it starts so in all uses."""
+        nodes = [node for node in leaf.nodes if node is not None]
+        found = {_start_of(self.graph, node) for node in nodes}
+        value = found.pop() if len(found) == 1 else None
+        return {} if value is None else {"weight": value}
+
+    def exceptions(self) -> dict[float, list[str]]:
+        """The keys of weights that start otherwise than in other uses of their definition, by where they start."""
+        found: dict[float, list[str]] = {}
+        for definition in self.all:
+            for part in definition.parts:
+                if (
+                    isinstance(part.what, Leaf)
+                    and part.what.call.kind == "module"
+                    and "weight" not in self._start(part.what)
+                ):
+                    for node in part.what.nodes:
+                        value = _start_of(self.graph, node) if node is not None else None
+                        if node is not None and value not in (None, 1.0):
+                            found.setdefault(value, []).append(f"{node.name}.weight")
+        return found
+
+
+def _start_of(graph: Graph, node: Node) -> float | None:
+    weight = node.operation.weights(graph.input_shapes(node)).get("weight")
+    start = weight.start(graph.init) if weight is not None else None
+    return start if isinstance(start, float) else None
+
+
+def _arguments(values: _Given, takes: Sequence[str]) -> list[str]:
+    return [written(value) if name in takes else f"{name}={written(value)}" for name, value in values.items()]
+
+
+def _chosen(function: Snippet, values: _Given, *, many: bool = False) -> list[str]:
+    """The arguments that differ from a function's defaults; ``many``: those without a default are by position."""
+    found = []
+    for name in function.parameters:
+        if name in values and name not in _OWN:
+            same = name in function.defaults and repr(function.defaults[name]) == repr(values[name])
+            by_position = name not in function.defaults and many
+            if not same:
+                found.append(written(values[name]) if by_position else f"{name}={written(values[name])}")
+    return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    others = (f"{name}{number}" for number in count(2))
+    return next(each for each in chain([name, f"{name}_layers"], others) if not {each, f"new_{each}"} & taken)

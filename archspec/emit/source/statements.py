@@ -1,0 +1,119 @@
+"""Statements of functions, and what they are made of: keys of parameters, loops, formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from archspec.emit.source.literals import identifier
+from archspec.graph.formulas import names_in
+from archspec.graph.patterns import Definition, Leaf, Repeat, Use
+
+_LONGEST = 100
+"""The most characters of a statement in which an activation is around a layer."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment, or with ``around`` a condition, under which it is done; ``plain``: it reads no parameters."""
+
+    name: str
+    text: str
+    plain: bool = False
+    condition: str = ""
+    loop: str = ""
+
+
+def rendered(statements: Sequence[Statement], result: str) -> list[str]:
+    """The statements as lines, and what returns ``result``."""
+    lines: list[str] = []
+    merged = _merged(statements)
+    last = ""
+    for each in merged:
+        head = f"{each.loop}:" if each.loop else f"if {each.condition}:" if each.condition else ""
+        text = f"{each.name} = {each.text}" if each.name else each.text
+        if head:
+            lines += [f"    {text}"] if head == last else [head, f"    {text}"]
+        else:
+            lines.append(text)
+        last = head
+    if merged and merged[-1].name == result and not (merged[-1].loop or merged[-1].condition):
+        return [*lines[:-1], f"return {merged[-1].text}"]
+    return [*lines, f"return {result}"]
+
+
+def _merged(statements: Sequence[Statement]) -> list[Statement]:
+    """The statements, with an activation function around the layer before it."""
+    found: list[Statement] = []
+    for index, each in enumerate(statements):
+        before = found[-1] if found else None
+        if before and each.plain and not (before.plain or before.loop or before.condition or " if " in before.text):
+            text = re.sub(rf"\({before.name}\)$", lambda _: f"({before.text})", each.text)  # noqa: B023, in this turn
+            ends = each.name == before.name or not _is_read(before.name, statements[index + 1 :])
+            if text != each.text and len(text) <= _LONGEST and ends and each.condition == "" == each.loop:
+                found[-1] = replace(each, text=text)
+                continue
+        found.append(each)
+    return found
+
+
+def _is_read(name: str, statements: Sequence[Statement]) -> bool:
+    """Whether a statement reads a value before one assigns it."""
+    for each in statements:
+        if re.search(rf"\b{name}\b", f"{each.text} {each.condition}"):
+            return True
+        if each.name == name and not (each.condition or each.loop):
+            return False
+    return False
+
+
+def formula(definition: Definition) -> str:
+    """What a definition computes, in the names of its parts."""
+    texts = {"": "x"}
+    for part in definition.parts:
+        inputs = [texts[path] for path in part.inputs]
+        what = part.what
+        name = part.path.rpartition(".")[2]
+        if name.isdecimal():
+            name = snake(what.definition.class_name) if isinstance(what, Use) else _kind(what)
+        if isinstance(what, Leaf) and len(inputs) > 1 and any(node.operation.sums for node in what.nodes if node):
+            text = " + ".join(inputs)
+        else:
+            text = f"{name}({', '.join(inputs)})"
+        texts[part.path] = text
+    return texts[definition.result]
+
+
+def _kind(leaf: Leaf) -> str:
+    return next(node.operation.name for node in leaf.nodes if node is not None)
+
+
+def counted(item: Repeat) -> tuple[str, str] | None:
+    """The head of a loop over the members of a run, and their path with the index; None if they have no numbers."""
+    match = re.fullmatch(r"(.*?)(\d+)", item.paths[0])
+    first = int(match[2]) if match else 0
+    if match is None or list(item.paths) != [f"{match[1]}{first + index}" for index in range(item.count)]:
+        return None
+    reads = isinstance(item.part.what, Use) and any("i" in names_in(each) for each in item.part.what.arguments.values())
+    if not reads:
+        return (
+            f"for i in range({first}, {first + item.count})" if first else f"for i in range({item.count})",
+            f"{match[1]}{{i}}",
+        )
+    return f"for i in range({item.count})", f"{match[1]}{{i + {first}}}" if first else f"{match[1]}{{i}}"
+
+
+def joined(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if prefix else path
+
+
+def shown(key: str) -> str:
+    if key == "{name}":
+        return "name"
+    return f'f"{key}"' if "{" in key else f'"{key}"'
+
+
+def snake(name: str) -> str:
+    """The name of a function for that of a class."""
+    return identifier(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower(), "block")
