@@ -79,6 +79,17 @@ TARGETS: tuple[Target, ...] = (
         use="archspec.emit.python:how_to_import",
     ),
     Target(
+        "lowlevel",
+        ".py",
+        "Source for study: tensors and functions alone, with the parameters in a dict.",
+        "archspec.emit.lowlevel:lowlevel_source",
+        text=True,
+        signed=True,
+        options=(WIDTH,),
+        contents="Python: the network from tensors and functions",
+        use="`python {file}` prints the loss before and after a step of SGD",
+    ),
+    Target(
         "json",
         ".json",
         "The graph as data, with shapes, costs, regions and the lines of the spec.",
