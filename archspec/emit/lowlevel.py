@@ -8,7 +8,7 @@ from archspec.emit.source.auxiliary import auxiliary, names_of_auxiliary
 from archspec.emit.source.code import laid_out
 from archspec.emit.source.functions import Functions
 from archspec.emit.source.header import docstring, provenance
-from archspec.emit.source.snippets import closure, of_rank, snippets
+from archspec.emit.source.snippets import closure, of_rank, snippets, wrapped
 from archspec.graph.graph import Graph
 from archspec.graph.patterns import patterns
 from archspec.operations.base import INIT
@@ -61,7 +61,9 @@ def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str
     draws = closure(re.findall(r"\w+", written), {name: each.text for name, each in snippets("draws").items()})
     ending = [training[name].text for name in _TRAINING if name != "loss_of"]
     ending.insert(1, _loss(graph, training["loss_of"].text))
-    body = "\n\n\n".join([*draws, *used, *copied, *own, *ending, _main(graph)])
+    copies = [wrapped(each, width) for each in (*draws, *used)]
+    ending = [wrapped(each, width) for each in ending]
+    body = "\n\n\n".join([*copies, *copied, *own, *ending, _main(graph)])
     top = "\n".join([docstring(graph, width, _TOLD), "", provenance(graph, command, width)])
     return laid_out(f"{top}\n\n{_imports(body)}\n\n{_aliases(body)}\n\n\n{body}\n", width)
 

@@ -7,18 +7,18 @@ from torch import Tensor
 
 
 def he_fan_out(shape: tuple[int, ...]) -> Tensor:
-    """Normal with deviation sqrt(2 / fan out): the gradient keeps its size through a layer and its ReLU.
+    """Normal, deviation sqrt(2 / fan out): the gradient keeps its size through ReLU.
 
-    fan out = outputs * kernel area. He et al. 2015 (arXiv:1502.01852), section 2.2, equation 14.
+    fan out = outputs * kernel area. He et al. 2015 (arXiv:1502.01852), equation 14.
     """
     fan_out = shape[0] * math.prod(shape[2:])
     return torch.randn(shape) * math.sqrt(2 / fan_out)
 
 
 def he_fan_in(shape: tuple[int, ...]) -> Tensor:
-    """Normal with deviation sqrt(2 / fan in): the signal keeps its size through a layer and its ReLU.
+    """Normal, deviation sqrt(2 / fan in): the signal keeps its size through ReLU.
 
-    fan in = inputs * kernel area. He et al. 2015 (arXiv:1502.01852), section 2.2, equation 10.
+    fan in = inputs * kernel area. He et al. 2015 (arXiv:1502.01852), equation 10.
     """
     fan_in = math.prod(shape[1:])
     return torch.randn(shape) * math.sqrt(2 / fan_in)

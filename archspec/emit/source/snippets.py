@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +61,22 @@ def of_rank(text: str, rank: int, drawn: Mapping[str, str]) -> str:
     """A text for values with ``rank`` sizes, with the initializers that a spec chose in place of ``draw_conv``."""
     text = re.sub(r"\b(F\.\w+_?)2d\b", rf"\g<1>{rank}d", re.sub(r"\bRANK\b", str(rank), text))
     return re.sub(r"\bdraw_\w+", lambda match: drawn[match[0]], text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """A function whose docstring has lines of at most ``width`` columns."""
+    lines = text.split("\n")
+    if max(map(len, lines)) <= width:
+        return text
+    (function,) = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
+    first = function.body[0]
+    told = [" ".join(each.split()) for each in (ast.get_docstring(function) or "").split("\n\n")]
+    paragraphs = [textwrap.wrap(each, width - 10, break_long_words=False, break_on_hyphens=False) for each in told]
+    shown = [line for paragraph in paragraphs for line in ["", *paragraph]][1:]
+    shown = [f'"""{shown[0]}', *shown[1:], '"""'] if len(shown) > 1 else [f'"""{shown[0]}"""']
+    indented = [f"    {line}" if line else "" for line in shown]
+    return "\n".join([*lines[: first.lineno - 1], *indented, *lines[first.end_lineno or 0 :]])
 
 
 def closure(wanted: Iterable[str], texts: Mapping[str, str]) -> list[str]:
