@@ -28,12 +28,13 @@ def source(
 ) -> str:
     """The network as Python that imports only torch, to read and to own; torch itself is not imported.
 
-    The module has a class for each block, and the keys, results and initial weights of :func:`archspec.build`.
+    ``readable`` has the keys, results and initial weights of :func:`archspec.build`, bit for bit.
     ``ruff check`` and ``ruff format`` leave it as it is. :func:`archspec.write` writes it as a file.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
-        level: ``readable`` has one class for each distinct block.
+        level: ``readable`` has one class for each distinct block; ``lowlevel`` is for study, from tensors and functions
+            alone, with the parameters in a dict.
         width: the columns of a line, from 60 to 200; ruff's own default is 88.
         overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
@@ -48,9 +49,8 @@ def source(
     >>> [line for line in text.splitlines() if line.startswith(("import", "from", "class"))]
     ['import torch', 'from torch import Tensor, nn', 'class Bottleneck(nn.Module):', 'class Resnet50(nn.Module):']
     """
-    known = {name: target for name, target in LEVELS.items() if target in by_name()}
-    arguments.word(level, "level", tuple(known))
+    arguments.word(level, "level", tuple(LEVELS))
     arguments.whole(width, "width", 60, 200)
     graph = compile(spec, overrides=overrides, allow_outside=allow_outside, limits=limits)
-    write: Any = by_name()[known[level]].load()
+    write: Any = by_name()[LEVELS[level]].load()
     return str(write(graph, width=width))

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
-PARTS = Path(__file__).parent.parent / "lowlevel_parts"
+PARTS = files("archspec.emit") / "lowlevel_parts"
 
 
 @dataclass(frozen=True)
