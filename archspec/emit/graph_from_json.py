@@ -55,9 +55,10 @@ def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Grap
             large.
         TypeError: an argument of the wrong type.
 
+    >>> from pathlib import Path
     >>> import archspec
     >>> written = archspec.write("resnet20_cifar", "resnet20.json")
-    >>> text = open("resnet20.json").read()
+    >>> text = Path("resnet20.json").read_text()
     >>> graph = archspec.graph_from_json(text)
     >>> graph.fingerprint == archspec.compile("resnet20_cifar").fingerprint
     True
