@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archspec.emit.source.signatures import signature, use
 from archspec.emit.source.statements import Statement, counted, formula, joined, rendered, shown
 from archspec.emit.source.straight import Forward
-from archspec.emit.source.terms import Piece, called, condition, substituted, written
+from archspec.emit.source.terms import SourceText, called, condition, substituted, written
 from archspec.graph.formulas import Condition, Expression, show
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
 
@@ -102,7 +102,7 @@ class Body(Forward):
             )
         else:
             weights = [f"p[{shown(f'{key}.{each}' if each else key)}]" for each in what.weights]
-            computing = called(_out_of_place(what), [Piece(each) for each in inputs], weights, given).text
+            computing = called(_out_of_place(what), [SourceText(each) for each in inputs], weights, given).text
             making, plain = "", False
             for each, shape in what.weights.items():
                 node = next(node for node in what.nodes if node is not None)

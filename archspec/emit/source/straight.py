@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import chain, count
 
 from archspec.emit.source.literals import identifier
-from archspec.emit.source.terms import Piece, called, condition, in_place
+from archspec.emit.source.terms import SourceText, called, condition, in_place
 from archspec.graph.formulas import Relation, Variable, names_in, show
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call
@@ -56,9 +56,9 @@ class Forward:
         return found
 
     def _write(self) -> None:
-        pending: tuple[str, Piece] | None = None
+        pending: tuple[str, SourceText] | None = None
         for index, part in enumerate(self.parts):
-            values = {path: Piece(self.names[path]) for path in part.inputs if path in self.names}
+            values = {path: SourceText(self.names[path]) for path in part.inputs if path in self.names}
             if pending:
                 values[pending[0]] = pending[1]
             last = index == len(self.parts) - 1 and self.definition.outputs is None
@@ -85,18 +85,18 @@ class Forward:
             items = [f"{label!r}: {self.names[path]}" for label, path in self.definition.outputs.items()]
             self.lines.append(f"return {{{', '.join(items)}}}")
 
-    def _text(self, part: DefinedPart, inputs: list[Piece]) -> Piece:
+    def _text(self, part: DefinedPart, inputs: list[SourceText]) -> SourceText:
         """The value of a part, with the choice of an optional one that is not a module."""
         depth = max(each.depth for each in inputs) + 1
         weighted = _is_weighted(part) or any(each.weighted for each in inputs)
         if isinstance(part.what, Use) or part.what.call.kind == "module":
             given = ", ".join([each.text for each in inputs])
-            text = Piece(f"{self.attributes[part.path]}({given})", depth, weighted=weighted)
+            text = SourceText(f"{self.attributes[part.path]}({given})", depth, weighted=weighted)
         else:
             text = called(part.what, inputs, self._weights(part.path, part.what), self._own(part.what))
         if self._is_choice(part):
             chosen = f"{text.text} if {self._condition(part)} else {self.names[part.instead]}"
-            return Piece(chosen, DEEPEST, joined=True, weighted=weighted)
+            return SourceText(chosen, DEEPEST, joined=True, weighted=weighted)
         return text
 
     def _weights(self, path: str, leaf: Leaf) -> list[str]:
@@ -146,7 +146,7 @@ class Forward:
         self.flags[name] = text
         return f"self.{name}"
 
-    def _statement(self, part: DefinedPart, index: int, values: Mapping[str, Piece], last: bool) -> list[str]:
+    def _statement(self, part: DefinedPart, index: int, values: Mapping[str, SourceText], last: bool) -> list[str]:
         """A part as an assignment that works in place, or an empty list."""
         if isinstance(part.what, Use):
             return []
@@ -168,7 +168,7 @@ class Forward:
         """Whether a later part than that at ``index`` reads a value that has this name."""
         return any(self.readers[path][-1:] > [index] for path, known in self.names.items() if known == name)
 
-    def _nests(self, part: DefinedPart, index: int, text: Piece) -> bool:
+    def _nests(self, part: DefinedPart, index: int, text: SourceText) -> bool:
         """Whether the value is written inside the call of its one reader, the next part."""
         if self.readers[part.path] != [index + 1] or index + 1 >= len(self.parts):
             return False
@@ -184,7 +184,7 @@ class Forward:
             isinstance(part.what, Use) and isinstance(reader.what, Use)
         )
 
-    def _nests_in_merge(self, part: DefinedPart, reader: DefinedPart, text: Piece) -> bool:
+    def _nests_in_merge(self, part: DefinedPart, reader: DefinedPart, text: SourceText) -> bool:
         """Whether a short call is written as an operand, as in ``out += self.downsample(x)``."""
         if text.depth > 1 or text.joined or self._is_choice(reader) or len(reader.inputs) > 2:
             return False

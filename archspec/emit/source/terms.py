@@ -23,7 +23,7 @@ _BY_POSITION = ("p", "kernel_size", "stride", "padding")
 
 
 @dataclass(frozen=True)
-class Piece:
+class SourceText:
     """An expression: its text, how deep its calls are nested, whether an operator joins it, and layers with weights."""
 
     text: str
@@ -109,7 +109,9 @@ def _may_be_by_position(name: str, value: Expression) -> bool:
     return name != "padding" or isinstance(value, Variable | Formula)
 
 
-def called(leaf: Leaf, inputs: Sequence[Piece], weights: Sequence[str], given: Mapping[str, Expression]) -> Piece:
+def called(
+    leaf: Leaf, inputs: Sequence[SourceText], weights: Sequence[str], given: Mapping[str, Expression]
+) -> SourceText:
     """A call of a function or a method on ``inputs``, then on the operation's own ``weights``."""
     call = leaf.call
     depth = max(each.depth for each in inputs) + 1
@@ -118,18 +120,20 @@ def called(leaf: Leaf, inputs: Sequence[Piece], weights: Sequence[str], given: M
     kwargs = [f"{name}={written(substituted(value, given))}" for name, value in call.kwargs.items()]
     operands = [*[each.operand for each in inputs], *weights]
     if call.target == "operator.getitem":
-        return Piece(f"{operands[0]}[{_index(args[0])}]", depth, weighted=weighted)
+        return SourceText(f"{operands[0]}[{_index(args[0])}]", depth, weighted=weighted)
     if call.target in _INFIX and not kwargs:
         text = f" {_INFIX[call.target]} ".join([*operands, *map(written, args)])
-        return Piece(text, depth, joined=True, weighted=weighted)
+        return SourceText(text, depth, joined=True, weighted=weighted)
     rest = [*map(written, args), *kwargs]
     if call.kind == "method":
         if not call.fold:
-            return Piece(f"{operands[0]}.{call.target}({', '.join([*operands[1:], *rest])})", depth, weighted=weighted)
+            return SourceText(
+                f"{operands[0]}.{call.target}({', '.join([*operands[1:], *rest])})", depth, weighted=weighted
+            )
         text = operands[0] + "".join([f".{call.target}({', '.join([each, *rest])})" for each in _plain(inputs[1:])])
-        return Piece(text, depth, weighted=weighted)
+        return SourceText(text, depth, weighted=weighted)
     given_inputs = [f"[{', '.join(_plain(inputs))}]"] if call.packed else _plain(inputs)
-    return Piece(f"{target(call.target)}({', '.join([*given_inputs, *weights, *rest])})", depth, weighted=weighted)
+    return SourceText(f"{target(call.target)}({', '.join([*given_inputs, *weights, *rest])})", depth, weighted=weighted)
 
 
 def in_place(call: TorchCall, inputs: Sequence[str]) -> str | None:
@@ -139,7 +143,7 @@ def in_place(call: TorchCall, inputs: Sequence[str]) -> str | None:
     return None
 
 
-def _plain(inputs: Sequence[Piece]) -> list[str]:
+def _plain(inputs: Sequence[SourceText]) -> list[str]:
     return [each.text for each in inputs]
 
 
