@@ -256,3 +256,23 @@ def test_every_file_belongs_to_an_operation() -> None:
         if name not in shared:
             assert name in operations()
             assert targets(name)
+
+
+def test_a_part_that_some_sequences_inside_a_block_lack() -> None:
+    text = """
+    input: [3, 8, 8]
+    stem: [layer: {out: 8}]
+    blocks:
+      some:
+        params: {extra: false}
+        residual:
+          - layer: {out: channels, kernel: 3}
+          - multiply:
+              - []
+              - - conv: {out: channels}
+                - sequence: {name: sub, steps: [{conv: {out: channels, when: extra}}, {dropout: {p: 0.1 * index}}]}
+          - layer: {out: channels}
+    stages: {block: some, count: 4, channels: 8, extra: index % 2 == 1}
+    """
+    graph = archspec.compile(spec(text))
+    assert_same_outputs(executed(lowlevel_source(graph)), graph, archspec.build(graph, seed=1))

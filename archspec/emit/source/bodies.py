@@ -109,7 +109,8 @@ class Body(Forward):
                 start = node.operation.weights(self.graph.input_shapes(node))[each].start(self.graph.init)
                 size = written(substituted(shape, given))
                 making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
-        otherwise = self.names[part.instead] if when is not None else ""
+        own = any(part is each for each in self.parts)  # in a sequence inside, the value before is what is left
+        otherwise = (self.names[part.instead] if own else inputs[0]) if when is not None else ""
         self._add(name, computing, making, when, otherwise, plain=plain and len(inputs) == 1)
 
     def _add(
