@@ -50,7 +50,8 @@ def _tolerance(ctx: click.Context, param: click.Parameter, value: float) -> floa
 @click.option(
     "--against",
     metavar="REFERENCE",
-    help="`torchvision:NAME`, `timm:NAME` or `module.path:factory`. Literal arguments can follow in parentheses. The "
+    help="`torchvision:NAME`, `timm:NAME`, `module.path:factory` or `FILE.py:factory`. Literal arguments can "
+    "follow in parentheses. The "
     "default is the `reference` of the spec.",
 )
 @click.option(

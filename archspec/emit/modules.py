@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
+from torch.nn import functional as F
 
 
 @functools.cache
@@ -203,4 +203,4 @@ class PointwiseLinear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x.movedim(1, -1), self.weight, self.bias).movedim(-1, 1)
+        return F.linear(x.movedim(1, -1), self.weight, self.bias).movedim(-1, 1)

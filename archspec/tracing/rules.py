@@ -22,6 +22,7 @@ from archspec.tracing import layers as l
 from archspec.tracing import rearranging as r
 from archspec.tracing import slicing as s
 from archspec.tracing.activations import unary
+from archspec.tracing.copies import original
 from archspec.tracing.form_builder import Rule
 
 _leaky_relu = unary("leaky_relu", negative_slope=0.01)
@@ -192,6 +193,7 @@ def module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
 def _module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
     for base in kind.__mro__:
         found = MODULES.get(base) or MODULES.get(qualified(base))
+        found = found or MODULES.get(original(base))
         if found is not None:
             return found
         if "forward" in vars(base):

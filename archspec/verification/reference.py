@@ -1,10 +1,12 @@
-"""Making the network of a reference: ``torchvision:NAME``, ``timm:NAME`` or ``module.path:factory(...)``."""
+"""Making the network of a reference: ``torchvision:NAME``, ``timm:NAME``, ``module:factory`` or ``FILE.py:factory``."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import re
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -19,7 +21,7 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, d
 from archspec.import_path import current_folder_first, current_folder_last, only_installed
 from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
-from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, meant, parse
+from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, is_file, meant, parse
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
@@ -67,6 +69,8 @@ def search_path(against: object, files: Iterable[str] = ()) -> AbstractContextMa
 
 
 def _of_library(against: str) -> bool:
+    if is_file(against.partition(":")[0]):
+        return False
     return re.split("[.:]", against, maxsplit=1)[0] in (*LIBRARIES, "torch")
 
 
@@ -80,7 +84,25 @@ def _factory(reference: Reference) -> Any:
         known = library.is_model(reference.name.partition(".")[0])
         names = [reference.name] if known else library.list_models()
         return _network_of(reference, names, partial(library.create_model, reference.name))
-    return _attribute(_module(reference), reference)
+    found = _file(reference) if is_file(reference.origin) else _module(reference)
+    return _attribute(found, reference)
+
+
+def _file(reference: Reference) -> ModuleType:
+    """The module that a file of Python is, which need not be where modules are looked up."""
+    path = Path(reference.origin)
+    name = f"{path.stem} from {path.parent}"  # no other module has this name
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with foreign(lambda error: fault("E903", f"`{cut(reference.origin)}` cannot be imported: {in_one_line(error)}")):
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            del sys.modules[name]
+    return module
 
 
 def _library(load: Callable[[], ModuleType]) -> ModuleType:

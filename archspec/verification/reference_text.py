@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, SpecError, cut, suggest
@@ -23,7 +24,7 @@ need, and few enough for Python's parser with any settings."""
 
 @dataclass(frozen=True)
 class Reference:
-    """A parsed reference: a library or module, a name in it, and the arguments of the factory with that name."""
+    """A parsed reference: a library, module or file, a name in it, and the arguments of the factory with that name."""
 
     origin: str
     name: str
@@ -44,8 +45,9 @@ def parse(text: str) -> Reference:
     name, bracket, _ = rest.partition("(")
     if len(text) > LONGEST:
         raise fault("E901", f"a reference may have at most {LONGEST:,} characters, but `{cut(text)}` has {len(text):,}")
-    if not colon or not _dotted(origin) or not (_dotted(name) or _is_timm_name(origin, name)):
-        help = "write `torchvision:NAME`, `timm:NAME` or `module.path:factory`, with arguments like `(classes=10)`"
+    if not colon or not (_dotted(origin) or is_file(origin)) or not (_dotted(name) or _is_timm_name(origin, name)):
+        names = "`torchvision:NAME`, `timm:NAME`, `module.path:factory` or `FILE.py:factory`"
+        help = f"write {names}, with arguments like `(classes=10)`"
         raise fault("E901", f"`{cut(text)}` is not a reference", hint=suggest(meant(text)), help=help)
     args, kwargs = _arguments(text, rest[len(name) :]) if bracket else ((), {})
     return Reference(origin, name, args, kwargs)
@@ -77,6 +79,14 @@ def meant(text: str) -> str:
     return (
         written if len(text) <= LONGEST and _dotted(origin) and (_dotted(name) or _is_timm_name(origin, name)) else ""
     )
+
+
+def is_file(origin: str) -> bool:
+    """Whether the origin of a reference is a file of Python that exists."""
+    try:
+        return origin.endswith(".py") and Path(origin).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _dotted(text: str) -> bool:

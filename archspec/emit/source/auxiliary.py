@@ -50,7 +50,7 @@ def _definitions() -> dict[str, str]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-            found[node.name] = text.replace("functional.", "F.")
+            found[node.name] = text
     return found
 
 

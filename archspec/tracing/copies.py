@@ -1,0 +1,61 @@
+"""Copies of archspec's own modules, as the source that archspec writes has them."""
+
+from __future__ import annotations
+import __future__
+
+import importlib
+import inspect
+from types import CodeType, FunctionType
+from typing import Any
+
+OWN = "archspec.emit.modules"
+"""Known here by name alone, as in the table of rules."""
+
+
+def original(kind: type) -> str:
+    """The qualified name of the module class that ``kind`` copies without a change; an empty text if it copies none.
+
+    A class with that name alone is not enough: its bases, its methods and the functions that these call have the same
+    code.
+    """
+    found = getattr(importlib.import_module(OWN), kind.__name__, None)
+    if not isinstance(found, type) or kind.__bases__ != found.__bases__:
+        return ""
+    methods, others = ({name: each for name, each in vars(one).items() if callable(each)} for one in (kind, found))
+    same = methods.keys() == others.keys() and all(_same(methods[name], others[name]) for name in methods)
+    return f"{OWN}.{kind.__name__}" if same else ""
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two functions have the same code, and the names in it mean the same."""
+    first, second = inspect.unwrap(first), inspect.unwrap(second)  # torch.fx wraps functions while it traces
+    if not isinstance(first, FunctionType) or not isinstance(second, FunctionType):
+        return first is second
+    if first.__defaults__ != second.__defaults__ or first.__kwdefaults__ != second.__kwdefaults__:
+        return False
+    if not _same_code(first.__code__, second.__code__, (first.__doc__, second.__doc__)):
+        return False
+    missing = object()
+    for name in first.__code__.co_names:
+        one, other = first.__globals__.get(name, missing), second.__globals__.get(name, missing)
+        if one is not other and not (callable(one) and callable(other) and _same(one, other)):
+            return False
+    return True
+
+
+def _same_code(first: CodeType, second: CodeType, docs: tuple[str | None, str | None]) -> bool:
+    parts = ("co_code", "co_names", "co_varnames", "co_freevars", "co_argcount", "co_kwonlyargcount")
+    if any(getattr(first, part) != getattr(second, part) for part in parts):
+        return False
+    # How a file reads annotations changes no code.
+    if (first.co_flags ^ second.co_flags) & ~__future__.annotations.compiler_flag:
+        return False
+    if len(first.co_consts) != len(second.co_consts):
+        return False
+    for one, other in zip(first.co_consts, second.co_consts, strict=True):
+        if isinstance(one, CodeType) and isinstance(other, CodeType):
+            if not _same_code(one, other, (None, None)):
+                return False
+        elif (one, other) != docs and (type(one) is not type(other) or one != other):
+            return False
+    return True

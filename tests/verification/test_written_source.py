@@ -1,0 +1,87 @@
+"""Source that archspec writes, as a reference of `verify`: it is proved, and a change by hand is found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.diagnostics import SpecError
+from archspec.emit import modules
+from archspec.tracing.copies import original
+from tests.support.sources import executed
+
+pytestmark = pytest.mark.usefixtures("freed")
+
+SMALL = {
+    "convnext_tiny": 32,
+    "densenet121": 32,
+    "efficientnet_b0": 32,
+    "googlenet": 32,
+    "mobilenet_v3_small": 32,
+    "resnet18": 32,
+    "shufflenet_v2_x0_5": 32,
+}
+
+
+def written(folder: Path, graph: archspec.Graph, change: tuple[str, str] | None = None) -> str:
+    """A file with the source of a network, as `--against` names its class."""
+    source = archspec.source(graph)
+    if change:
+        assert change[0] in source
+        source = source.replace(*change)
+    path = folder / "a file.py"
+    path.write_text(source, encoding="utf-8")
+    classes = re.findall(r"^class (\w+)", source, re.MULTILINE)
+    return f"{path}:{classes[-1]}"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_source_is_proved_on_every_level(name: str, tmp_path: Path) -> None:
+    graph = archspec.compile(name, overrides=[f"input=[3, {SMALL[name]}, {SMALL[name]}]"])
+    verdict = archspec.verify(graph, written(tmp_path, graph))
+    assert verdict.holds("keys", "graph", "outputs")
+    assert verdict.outputs
+    assert not any(gap.largest for gap in verdict.outputs.gaps.values())
+
+
+CHANGES = {
+    "another stride": ("stride=2", "stride=1"),
+    "no activation": ("self.relu(self.bn1(", "(self.bn1("),
+    "another epsilon": ("nn.BatchNorm2d(channels)", "nn.BatchNorm2d(channels, eps=0.1)"),
+    "no shortcut": ("        out += ", "        self.unused = "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_a_change_by_hand_is_found(change: tuple[str, str], tmp_path: Path) -> None:
+    graph = archspec.compile("resnet18", overrides=["input=[3, 32, 32]"])
+    verdict = archspec.verify(graph, written(tmp_path, graph, change))
+    assert not verdict.holds("graph", "outputs")
+
+
+def test_a_changed_copy_is_not_taken_for_the_original() -> None:
+    """A class with the name of one of archspec's, which drops twice as many examples."""
+    source = archspec.source("efficientnet_b0")
+    copy = vars(executed(source))["DropPath"]
+    assert original(copy) == "archspec.emit.modules.DropPath"
+    for change in (
+        ("1.0 - p", "1.0 - p / 2"),
+        ("self.p = p", "self.p = p / 2"),
+        ("class DropPath(nn.Module)", "class DropPath(nn.Identity)"),
+    ):
+        assert change[0] in source
+        assert original(vars(executed(source.replace(*change)))["DropPath"]) == ""
+    assert original(modules.DropPath) == "archspec.emit.modules.DropPath"
+
+
+@pytest.mark.parametrize("text", ["missing.py:Net", "net.py:Other", "net.py", "broken.py:Net"])
+def test_what_is_wrong_with_a_file_is_said(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text("from torch import nn\n\n\nclass Net(nn.Module): ...\n", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("import nothing_has_this_name\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        archspec.verify("resnet18", text)
+    assert caught.value.diagnostics[0].code in ("E901", "E902", "E903")
