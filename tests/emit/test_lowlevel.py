@@ -228,6 +228,30 @@ def test_names_that_the_file_has_a_use_for() -> None:
     assert_same_outputs(executed(lowlevel_source(graph)), graph, archspec.build(graph, seed=0))
 
 
+def test_a_condition_that_compares_activation_functions() -> None:
+    text = """
+    input: [3, 8, 8]
+    classes: 5
+    stem: [layer: {out: 8}]
+    blocks:
+      w:
+        params: {a: false, c: 3}
+        residual:
+          - layer: {out: channels, kernel: 3, stride: stride}
+          - act: {type: relu6}
+          - layer: {out: channels, kernel: c, when: not a}
+          - layer: {out: channels, kernel: c, act: hardswish}
+          - layer: {out: channels, kernel: 1}
+    stages: {block: w, count: [3, 2], channels: [8, 8], stride: 1, a: index == 1, c: [3, 1]}
+    head: classifier
+    activation_order: act-only-pre
+    """
+    graph = archspec.compile(spec(text))
+    source = lowlevel_source(graph)
+    assert "nn." not in source.replace("torch.nn.functional", "")
+    assert_same_outputs(executed(source), graph, archspec.build(graph, seed=0))
+
+
 @given(st.text(max_size=60) | st.sampled_from(HOSTILE))
 @settings(max_examples=30)
 def test_no_text_of_a_spec_becomes_code(text: str) -> None:

@@ -177,7 +177,7 @@ class Body(Forward):
             return []
         parameters = self._named(signature(self._with(self.needs)))
         head = f"def new_{self.name}(p: Params, name: str{', ' if parameters else ''}{parameters}) -> None:"
-        return [head, f'    """The parameters of `{self.name}`."""', *_indented(self.made())]
+        return [head, f'    """The parameters of `{self.name}`."""', *_indented(list(map(self._named, self.made())))]
 
     def made(self) -> list[str]:
         """The statements that make the parameters."""
@@ -203,7 +203,7 @@ class Body(Forward):
         returns = "Tensor" if self.definition.outputs is None else "dict[str, Tensor]"
         name = "forward" if self.definition.kind == "model" else self.name
         head = f"def {name}({', '.join([*own, *([parameters] if parameters else [])])}) -> {returns}:"
-        return [head, *self._docstring(), *_indented(self._computed())]
+        return [head, *self._docstring(), *_indented(list(map(self._named, self._computed())))]
 
     def _docstring(self) -> list[str]:
         uses = len(self.definition.uses)

@@ -41,7 +41,8 @@ class Functions:
             for item in runs(definition):
                 part = item.part if isinstance(item, Repeat) else item
                 if isinstance(part.what, Use):
-                    counts[id(part.what.definition)] = counts.get(id(part.what.definition), 0) + 1
+                    times = item.count if isinstance(item, Repeat) else 1
+                    counts[id(part.what.definition)] = counts.get(id(part.what.definition), 0) + times
                     optional |= {id(part.what.definition)} if part.when is not None else set()
         self.inline = {
             id(each)
