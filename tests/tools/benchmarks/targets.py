@@ -1,0 +1,106 @@
+"""What writing a network as source and as ONNX costs."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import archspec
+from archspec.emit.onnx import to_onnx
+from tests.support.sources import executed, network_class
+from tests.tools.benchmarks.compiler import COMMAND, process, torch_process
+from tests.tools.benchmarks.measure import Case, timed
+
+
+def cases() -> Iterator[Case]:
+    """Every ratio that a target has to reach."""
+    start = "a process that does `import torch`"
+    yield Case("source", "`archspec build resnet152 -o resnet152.py`, whole process", start, 0.2, source, torch_process)
+    yield Case(
+        "source-forward", "one forward pass of resnet50 from its source, batch 1", "the built model",
+        1.02, written_forward, built_forward, rounds=15,
+    )  # fmt: skip
+    yield Case(
+        "onnx",
+        "`archspec build resnet50 -o resnet50.onnx --weights FILE`, whole process",
+        start,
+        0.7,
+        onnx,
+        torch_process,
+    )
+    yield Case(
+        "onnx-export", "resnet50 to ONNX, in processor time", "`torch.onnx.export(dynamo=True)`", 0.1,
+        directly, by_torch, rounds=3,
+    )  # fmt: skip
+
+
+def source(number: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return process(COMMAND, "build", "resnet152", "-o", Path(folder, "resnet152.py"))
+
+
+@functools.cache
+def weights() -> Path:
+    path = Path(tempfile.mkdtemp(), "resnet50.safetensors")
+    archspec.save(built(), archspec.compile("resnet50"), path)
+    return path
+
+
+def onnx(number: int) -> float:
+    path = weights()
+    with tempfile.TemporaryDirectory() as folder:
+        return process(COMMAND, "build", "resnet50", "-o", Path(folder, "resnet50.onnx"), "--weights", path)
+
+
+@functools.cache
+def built() -> nn.Module:
+    return archspec.build("resnet50", seed=0).eval()
+
+
+@functools.cache
+def written() -> nn.Module:
+    made = network_class(executed(archspec.source("resnet50")))().eval()
+    made.load_state_dict(built().state_dict())
+    return made
+
+
+def written_forward(number: int) -> float:
+    return _forward(written())
+
+
+def built_forward(number: int) -> float:
+    return _forward(built())
+
+
+def _forward(model: nn.Module) -> float:
+    images = torch.zeros(1, 3, 224, 224)
+    with torch.no_grad():
+        return timed(lambda: model(images), time.process_time)
+
+
+def directly(number: int) -> float:
+    graph, state = archspec.compile("resnet50"), built().state_dict()
+    return timed(
+        lambda: to_onnx(graph, {key: each.numpy() for key, each in state.items()}).SerializeToString(),
+        time.process_time,
+    )
+
+
+def by_torch(number: int) -> float:
+    shapes = ({0: torch.export.Dim("batch")},)
+
+    def export() -> None:
+        program = torch.onnx.export(built(), (torch.zeros(2, 3, 224, 224),), dynamo=True, dynamic_shapes=shapes)
+        assert program
+        program.model_proto.SerializeToString()
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return timed(export, time.process_time)
