@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Literal, NamedTuple, overload
 
 from archspec.diagnostics import Span
+from archspec.display import counted
 from archspec.graph.builder import Builder
 from archspec.graph.graph import Node, Region
 from archspec.graph.names import NameScope
 from archspec.language.expressions.values import Value
+from archspec.wording import tagged
 
 NOTHING: Mapping[str, Value] = {}
 
@@ -64,7 +66,7 @@ class CopiedRegions(Sequence[Region]):
         return self._regions == (other._regions if isinstance(other, CopiedRegions) else other)
 
     def __repr__(self) -> str:
-        return repr(self._regions)
+        return tagged(self, counted(len(self), "region"))
 
     def __hash__(self) -> int:
         return hash(self._regions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 
 import click
@@ -25,10 +26,15 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _plain(says: str) -> str:
+    """The help of an option on one line; brackets after another pair would be a link to a page."""
+    return re.sub(r"\[(\d+)<=x<=(\d+)\]", r"(\1 to \2)", " ".join(says.split()))
+
+
 def _command(command: click.Command, context: click.Context) -> list[str]:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     records = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
-    options = [f"- `{names}`: {' '.join(says.split())}" for names, says in records if says]
+    options = [f"- `{names}`: {_plain(says)}" for names, says in records if says]
     return [f"## `{context.command_path}`", f"Usage: `{usage}`", *_text(command), "\n".join(options)]
 
 
