@@ -70,7 +70,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "python",
         ".py",
-        "Source that a person reads and owns: a class for each distinct block. It needs torch only.",
+        "Source code to read and edit: a class for each distinct block. It needs torch only.",
         "archspec.emit.python:python_source",
         text=True,
         signed=True,
@@ -101,7 +101,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "svg",
         ".svg",
-        "A figure of the architecture, light or dark as the viewer is set.",
+        "A figure of the architecture, light or dark, following the viewer's setting.",
         "archspec.emit.figure:to_svg",
         text=True,
         options=(DEPTH, TITLE),
