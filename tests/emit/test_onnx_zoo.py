@@ -32,7 +32,7 @@ FAMILIES = ["resnet18", "resnext50_32x4d", "shufflenet_v2_x0_5", "convnext_tiny"
 """Some that torch's exporter, which takes seconds for each, is quick with."""
 
 DEEPEST = "resnet1202_cifar"
-"""Rounding adds up over its 1,202 layers, to 9e-6 where it was measured: too near to the bound for other machines."""
+"""With weights that are drawn as the others' are, its values overflow in torch too."""
 
 MOST_RUN = 12_000_000
 """Parameters of the networks that are run here; larger ones of the same families take minutes to initialize."""
@@ -69,21 +69,9 @@ def test_every_network_of_the_zoo_is_valid(name: str) -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
-def settle(model: torch.nn.Module, x: torch.Tensor) -> None:
-    """Make the running statistics those of a batch, so that values stay finite however deep a network is."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        model.train()(x)
-    model.eval()
-
-
 def agrees(name: str) -> None:
     graph = small(name)
-    model, _ = pair(graph)
-    settle(model, torch.randn(4, *graph.input, generator=torch.Generator().manual_seed(0)))
-    exported = to_onnx(graph, {key: value.numpy() for key, value in model.state_dict().items()})
+    model, exported = pair(graph)
     assert compare(model, exported, (1, *graph.input), (3, *graph.input)) < 1e-5
 
 
