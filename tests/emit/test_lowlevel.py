@@ -37,6 +37,8 @@ STUDIED = {
     "densenet121": (3, 64, 64),
     "mobilenet_v2": (3, 64, 64),
 }
+LARGE = ("resnet18", "resnet50", "densenet121")
+"""Those that take several seconds."""
 CLOSE = 1e-5
 """The largest difference, relative to the largest value of a tensor."""
 BATCH = 4
@@ -97,7 +99,9 @@ def outputs(value: Tensor | dict[str, Tensor]) -> list[Tensor]:
     return list(value.values()) if isinstance(value, dict) else [value]
 
 
-@pytest.mark.parametrize("name", STUDIED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in STUDIED]
+)
 def test_five_steps_of_training_agree_with_torch(name: str) -> None:
     """SGD with momentum and weight decay in float64, as chaos in float32 makes any two orders of summing differ."""
     graph = archspec.compile(name, overrides=[f"input={list(STUDIED[name])}"])

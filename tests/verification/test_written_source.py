@@ -55,6 +55,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
 def test_a_change_by_hand_is_found(change: tuple[str, str], tmp_path: Path) -> None:
     graph = archspec.compile("resnet18", overrides=["input=[3, 32, 32]"])
