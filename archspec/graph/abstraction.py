@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ class Abstraction:
         self._enter(plan, None)
         grouping = Grouping(graph, plan)
         self.groups = grouping.group_of
+        self.optional = frozenset(_optional(grouping))
         self.made: dict[int, Definition] = {}
         self.roles: dict[tuple[int, str], Role | None] = {}
         """What the parameters of each definition are for."""
@@ -58,6 +59,14 @@ class Abstraction:
         return self.made[id(self.groups[module.path])]
 
 
+def _optional(grouping: Grouping) -> Iterator[int]:
+    """The groups of modules that some uses of a definition lack."""
+    for group in grouping.groups:
+        for members in group.members():
+            if None in members:
+                yield from (id(grouping.group_of[each.path]) for each in members if isinstance(each, Module))
+
+
 def _calls(module: Module) -> list[Call]:
     return [member for each in module.modules() for member in each.members if isinstance(member, Call)]
 
@@ -78,7 +87,7 @@ class _Definer:
         known = [KnownColumn(name, column, role_of(name), True) for name, column in given.items()]
         known.append(KnownColumn("in_features" if flat else "in_channels", source, "width", True))
         output = tuple([self.graph.shape(module.result)[0] for module in self.modules])
-        self.fitting = Fitting(known, let, output)
+        self.fitting = Fitting(known, let, output, optional=id(group) in whole.optional)
 
     def _named(self) -> tuple[dict[str, Column], dict[str, Column]]:
         """The values that the spec names: of parameters, and of ``let``; only where all uses have them."""

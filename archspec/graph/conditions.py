@@ -42,9 +42,9 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
         if all(isinstance(value, bool) for value in each.column) and each.column == present:
             yield Variable(each.name)
     shape = [*_of_widths(present, known, fitting.output), *_with_stride(present, known, fitting.output)]
-    shape.sort(key=lambda each: (isinstance(each, Joined), not names_in(each) <= fitting.used.keys()))
+    shape.sort(key=lambda each: (isinstance(each, Joined), not _is_used(each, fitting)))
     if beside:
-        yield from shape
+        yield from sorted(shape, key=lambda each: not (isinstance(each, Joined) and _is_used(each, fitting)))
     for each in known:
         if each.name in own and not each.given:
             yield from _by_itself(present, each)
@@ -56,6 +56,11 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
     for each in known:
         if each.name != "in_channels":
             yield from _alone(present, each)
+
+
+def _is_used(found: Condition, fitting: Fitting) -> bool:
+    """Whether the definition has all parameters of a condition anyway: the full test holds for more arguments then."""
+    return names_in(found) <= fitting.used.keys()
 
 
 def _by_itself(present: Presence, known: KnownColumn) -> Iterator[Condition]:

@@ -38,7 +38,7 @@ class Fitting:
 
     ``known`` are those that formulas may use, the preferred first; ``let`` are names for values that the spec computes.
     ``used`` has the names of those that a formula uses, in order; ``formulas`` are those found so far, with what they
-    give.
+    give. ``optional``: whether it is a part that other blocks lack, which then has the stride of its block.
     """
 
     known: list[KnownColumn]
@@ -46,6 +46,7 @@ class Fitting:
     output: Column
     used: dict[str, None] = field(default_factory=dict)
     formulas: list[tuple[Formula, Column]] = field(default_factory=list)
+    optional: bool = False
 
     def fit(self, column: Column, name: str, place: str = "", role: Role | None = None) -> Expression:
         """What gives a column: a constant, a formula, or a new parameter.
@@ -68,7 +69,8 @@ class Fitting:
         if not values:
             return None
         if all(map(same(values[0]), values)):
-            found = self._exact(column, role, self._of_definition(role), name) if ABSENT in column else ABSENT
+            of_block = ABSENT in column or (self.optional and role == "stride")
+            found = self._exact(column, role, self._of_definition(role), name) if of_block else ABSENT
             return values[0] if isinstance(found, Absent) else found
         given = [each for each in self.known if each.given]
         invented = [each for each in self.known if not each.given]
@@ -96,7 +98,8 @@ class Fitting:
 
     def _of_definition(self, role: Role) -> list[KnownColumn]:
         """What the spec gives of a role, if it varies: an optional part has the width or stride of its definition."""
-        return [each for each in self.known if each.given and each.role == role and each.varies]
+        of_block = self.optional and role == "stride"
+        return [each for each in self.known if each.given and each.role == role and (each.varies or of_block)]
 
     def _exact(self, column: Column, role: Role, among: list[KnownColumn], name: str) -> Expression | Absent:
         fits = [each for each in among if may_be(each, role) and equal(each.column, column)]

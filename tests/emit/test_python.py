@@ -94,6 +94,20 @@ def test_the_source_of_any_spec_gives_the_same_network(spec: str) -> None:
         assert_same_network(source, graph)
 
 
+@pytest.mark.parametrize(
+    ("name", "block", "given"),
+    [("resnet18", "Basic", {}), ("resnet50", "Bottleneck", {}), ("mobilenet_v2", "Inverted", {"expand": 6})],
+)
+@pytest.mark.parametrize("widths", [(16, 32), (16, 16), (64, 16)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_takes_numbers_that_the_network_does_not_use(
+    name: str, block: str, given: dict[str, int], widths: tuple[int, int], stride: int
+) -> None:
+    """As of a person who edits the file: a shortcut that changes the shape follows the block's stride and widths."""
+    made = getattr(executed(archspec.source(name)), block)(*widths, stride=stride, **given)
+    assert made(torch.randn(2, widths[0], 8, 8)).shape[2:] == (8 // stride, 8 // stride)
+
+
 HOSTILE = [
     '"""',
     "\\",

@@ -38,7 +38,7 @@ FURTHER = {
 }
 
 SIGNATURES = {
-    "resnet18": "Projection(in_channels, out_channels) Basic(in_channels, channels, stride)",
+    "resnet18": "Projection(in_channels, out_channels, stride) Basic(in_channels, channels, stride)",
     "resnet50": "Projection(in_channels, out_channels, stride) Bottleneck(in_channels, channels, stride)",
     "googlenet": "ConvNormAct(in_channels, out_channels, kernel_size, stride)"
     " Branch2(in_channels, hidden, out_channels) Branch4(in_channels, project)"
@@ -58,21 +58,24 @@ SIGNATURES = {
 }
 
 CONDITIONS = {
-    "resnet50": {"Bottleneck.downsample": "in_channels != 4 * channels"},
-    "resnet50d": {"AvgProjection.0": "stride != 1", "Bottleneck.downsample": "in_channels != 4 * channels"},
-    "preact_resnet50": {"Bottleneck.downsample": "in_channels != 4 * channels"},
-    "resnet18": {"Basic.downsample": "in_channels != channels"},
-    "mobilenet_v2": {"Conv.0": "expand != 1", "Inverted.1": "in_channels == channels"},
+    "resnet50": {"Bottleneck.downsample": "stride != 1 or in_channels != 4 * channels"},
+    "resnet50d": {
+        "AvgProjection.0": "stride != 1",
+        "Bottleneck.downsample": "stride != 1 or in_channels != 4 * channels",
+    },
+    "preact_resnet50": {"Bottleneck.downsample": "stride != 1 or in_channels != 4 * channels"},
+    "resnet18": {"Basic.downsample": "stride != 1 or in_channels != channels"},
+    "mobilenet_v2": {"Conv.0": "expand != 1", "Inverted.1": "stride == 1 and in_channels == channels"},
     "mobilenet_v3_large": {
         "ConvNormAct.2": "activation is not None",
         "Block.0": "in_channels != width",
         "Block.2": "squeeze > 0",
-        "Bneck.1": "in_channels == channels",
+        "Bneck.1": "stride == 1 and in_channels == channels",
     },
     "efficientnet_b0": {
         "ConvNormAct.2": "activation",
         "Block.0": "expand != 1",
-        **dict.fromkeys(("MBConv.drop_path", "MBConv.add"), "in_channels == channels"),
+        **dict.fromkeys(("MBConv.drop_path", "MBConv.add"), "stride == 1 and in_channels == channels"),
     },
     "shufflenet_v2_x1_0": {
         "Unit.branch1.left": "stride == 1",
@@ -222,7 +225,7 @@ def test_a_block_with_three_optional_parts_is_one_definition() -> None:
     ]
     assert {part.path: show(part.when) for part in block.parts if part.when is not None} == {
         "se": "se > 0",
-        "downsample": "in_channels != 4 * channels",
+        "downsample": "stride != 1 or in_channels != 4 * channels",
         "drop_path": "drop_path > 0",
     }
     conv = next(part.what for part in block.parts if part.path == "conv2")
@@ -275,6 +278,6 @@ def test_parameters_of_the_spec_that_are_true_or_false_tell_what_is_there() -> N
     assert conditions == {
         **dict.fromkeys(("relu", "conv2", "bn2"), "twice"),
         **dict.fromkeys(("gate", "multiply"), "gate"),
-        "downsample": "in_channels != channels",
+        "downsample": "stride != 1 or in_channels != channels",
     }
     assert [each.name for each in own.parameters] == ["in_channels", "channels", "gate", "squeeze", "twice", "stride"]
