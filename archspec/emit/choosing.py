@@ -34,7 +34,7 @@ def named(to: str) -> Target:
     """The target of this name.
 
     Raises:
-        SpecError: E831, there is none.
+        SpecError: E831, no target fits.
     """
     if to in by_name():
         return by_name()[to]

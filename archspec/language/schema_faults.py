@@ -32,6 +32,10 @@ _TYPES = {
 }
 
 
+GRAPH = "graph"
+"""What the JSON of a graph says in place of a version."""
+
+
 def validate(document: Document, *, library: bool = False, partial: bool = False, work: Work | None = None) -> Document:
     """The document, unchanged, if it follows the schema.
 
@@ -48,6 +52,9 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
     if "archspec" in document.value and version != LANGUAGE_VERSION:
         message = f"this archspec reads language version {LANGUAGE_VERSION}, not {cut(version)}"
         help = f"write `archspec: {LANGUAGE_VERSION}`"
+        if version == GRAPH:
+            message = "this is a graph that archspec wrote, not a spec"
+            help = "read it in Python with `archspec.graph_from_json`, or name the spec that it comes from"
         faults.record("E207", message, document.span(("archspec",)), help=help)
         faults.raise_errors()
     known = _validator(library).schema["properties"]

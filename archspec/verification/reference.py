@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line, suggest
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut, did_you_mean, in_one_line
 from archspec.import_path import current_folder_first, current_folder_last, only_installed
 from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
-from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, is_file, meant, parse
+from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, is_file, parse
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
@@ -125,17 +125,28 @@ def _network_of(reference: Reference, names: list[str], factory: Callable[..., A
     return factory
 
 
+def _missing(file: str) -> SpecError:
+    """That a file does not exist, with one of its folder whose name is like it."""
+    folder = Path(file).parent
+    known = [str(path) for path in folder.glob("*.py")] if "\0" not in file else []
+    hint = did_you_mean(str(Path(file)), known)
+    return SpecError([Diagnostic("E902", f"the file `{cut(file)}` does not exist", hint=hint, help="check its path")])
+
+
 def _module(reference: Reference) -> ModuleType:
     name = reference.origin
+    if name.endswith(".py") and not all(part.isidentifier() for part in name.split(".")):
+        raise _missing(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             help = f"install the package that provides `{cut(error.name)}`"
             raise fault("E903", f"`{cut(name)}` cannot be imported: {in_one_line(error)}", help=help) from None
+        if name.endswith(".py"):
+            raise _missing(name) from None
         found = [path.stem for path in Path().glob("*.py")]
-        file = meant(f"{name}:{reference.name}") if name.endswith(".py") else ""
-        hint = suggest(file) or did_you_mean(name, [*LIBRARIES, *found])
+        hint = did_you_mean(name, [*LIBRARIES, *found])
         message = f"the module `{cut(error.name)}` does not exist"
         help = "modules are looked up in the current folder, then among the installed packages"
         raise SpecError([Diagnostic("E902", message, hint=hint, help=help)]) from None

@@ -45,7 +45,11 @@ def parse(text: str) -> Reference:
     name, bracket, _ = rest.partition("(")
     if len(text) > LONGEST:
         raise fault("E901", f"a reference may have at most {LONGEST:,} characters, but `{cut(text)}` has {len(text):,}")
-    if not colon or not (_dotted(origin) or is_file(origin)) or not (_dotted(name) or _is_timm_name(origin, name)):
+    if (
+        not colon
+        or not (_dotted(origin) or origin.endswith(".py"))
+        or not (_dotted(name) or _is_timm_name(origin, name))
+    ):
         names = "`torchvision:NAME`, `timm:NAME`, `module.path:factory` or `FILE.py:factory`"
         help = f"write {names}, with arguments like `(classes=10)`"
         raise fault("E901", f"`{cut(text)}` is not a reference", hint=suggest(meant(text)), help=help)

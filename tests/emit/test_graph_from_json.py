@@ -239,3 +239,11 @@ def test_what_the_schema_refuses_the_reader_refuses() -> None:
         mutated(data, chance)
         if list(SCHEMA.iter_errors(data)):
             assert faults(json.dumps(data))
+
+
+def test_a_graph_is_not_a_spec() -> None:
+    with pytest.raises(archspec.SpecError, match="this is a graph") as caught:
+        archspec.load(to_json(archspec.compile("resnet20_cifar")))
+    (found,) = caught.value.diagnostics
+    assert found.code == "E207"
+    assert "graph_from_json" in found.help

@@ -86,3 +86,12 @@ def test_what_is_wrong_with_a_file_is_said(text: str, tmp_path: Path, monkeypatc
     with pytest.raises(SpecError) as caught:
         archspec.verify("resnet18", text)
     assert caught.value.diagnostics[0].code in ("E901", "E902", "E903")
+
+
+def test_a_file_that_does_not_exist_suggests_one_that_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text("", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        archspec.verify("resnet18", "nett.py:Net")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.hint) == ("E902", "did you mean `net.py`?")

@@ -146,7 +146,7 @@ class Merging:
 
 
 class Splitting:
-    """Ways beside each other. The main way goes straight on and the others are to its right; or all stand in a row."""
+    """Ways beside each other: the main way goes straight on with the others to its right, or all are in a row."""
 
     def __init__(self, split: Split, branches: list[Stacked], ends: list[int]) -> None:
         self.split, self.branches = split, branches

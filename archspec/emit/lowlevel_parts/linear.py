@@ -11,12 +11,15 @@ TARGETS = {"torch.nn.Linear": "linear", "archspec.emit.modules.PointwiseLinear":
 
 
 def linear(x: Tensor, p: Params, name: str) -> Tensor:
-    """y = x weight^T + bias."""
+    """y = x weight^T + bias. Rumelhart et al. 1986, equation 1."""
     return F.linear(x, p[f"{name}.weight"], p.get(f"{name}.bias"))
 
 
 def pointwise_linear(x: Tensor, p: Params, name: str) -> Tensor:
-    """y = x weight^T + bias over the channels at each position, which is a 1x1 convolution."""
+    """y = x weight^T + bias over the channels at each position: a 1x1 convolution.
+
+    Lin et al. 2013 (arXiv:1312.4400), section 3.
+    """
     return F.linear(x.movedim(1, -1), p[f"{name}.weight"], p.get(f"{name}.bias")).movedim(-1, 1)
 
 

@@ -172,7 +172,7 @@ class Body(Forward):
             self.makers[made:] = [(f"{loop}:", text) if not when else (when, text) for when, text in self.makers[made:]]
 
     def making(self) -> list[str]:
-        """The function that makes the parameters; empty if there are none."""
+        """The function that makes the parameters; no lines if it has no parameters to make."""
         if not self.makers:
             return []
         parameters = self._named(signature(self._with(self.needs)))

@@ -102,7 +102,7 @@ def indented(lines: Sequence[str]) -> list[str]:
 
 
 def renamed(definition: Definition, has_tensors: Callable[[DefinedPart], bool]) -> dict[str, str]:
-    """Other names for parts without tensors whose own are no names of Python, or are in the scope of another part."""
+    """Other names for parts without tensors that have a name Python does not allow, or a scope of another part."""
     paths = {part.path for part in definition.parts}
     taken = {part.path.split(".")[0] for part in definition.parts}
     found: dict[str, str] = {}

@@ -25,7 +25,7 @@ class Snippet:
 
 @cache
 def snippets(operation: str) -> Mapping[str, Snippet]:
-    """The functions in the file of an operation, by name; empty if there is no such file.
+    """The functions in the file of an operation, by name; no functions if the file does not exist.
 
     >>> snippets("conv")["new_conv"].parameters
     ('p', 'name', 'in_channels', 'out_channels', 'kernel_size', 'groups', 'bias')

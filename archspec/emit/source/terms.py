@@ -137,7 +137,7 @@ def called(
 
 
 def in_place(call: TorchCall, inputs: Sequence[str]) -> str | None:
-    """The statement that writes over the first input, as ``x += y``; None where there is none."""
+    """The statement that writes over the first input, as ``x += y``; None for an operation without such a statement."""
     if call.kind == "method" and call.target in _IN_PLACE and len(inputs) == 2 and not call.args and not call.kwargs:
         return f"{inputs[0]} {_IN_PLACE[call.target]} {inputs[1]}"
     return None
