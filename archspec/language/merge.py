@@ -50,12 +50,12 @@ CELLS = 4
 NEEDED = ("block", "count", "channels")
 """The columns of which a row that lacks them is shown."""
 
-OF_ITSELF = frozenset({"expect", "reference"})
+OF_ITSELF = frozenset({"summary", "paper", "notes", "expect", "reference"})
 """What a spec says of itself and of no other: not of those that extend it, nor of what an override makes of it."""
 
 
 def without_claims(document: Document) -> Document:
-    """The document without its expectations and its reference."""
+    """The document without what holds only for its own network."""
     if OF_ITSELF.isdisjoint(document.value):
         return document
     kept = {name: item for name, item in document.value.items() if name not in OF_ITSELF}

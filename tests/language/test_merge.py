@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,14 +88,30 @@ def test_what_nobody_gives_is_missing(text: str, code: str) -> None:
 
 
 def test_what_a_spec_says_of_itself_is_said_of_no_other(tmp_path: Path) -> None:
-    """Whoever extends it or changes it has another network, with other figures and another reference."""
-    claims = "expect: {params: 1}\nreference: torchvision:resnet18\n"
+    """Whoever extends it or changes it has another network, with other words, other figures and another reference."""
+    claims = "summary: Alpha.\npaper: Beta\nnotes: Gamma.\nexpect: {params: 1}\nreference: torchvision:resnet18\n"
     base = tmp_path / "base.yaml"
     base.write_text(f"archspec: 1\nname: base\nextends: resnet18\n{claims}")
     (tmp_path / "variant.yaml").write_text("archspec: 1\nname: variant\nextends: base\n")
     assert load(base).document.value["reference"] == "torchvision:resnet18"
     for spec in (load(tmp_path / "variant.yaml"), load(base, overrides=["classes=10"])):
-        assert not {"expect", "reference"} & set(spec.document.value)
+        assert not {"summary", "paper", "notes", "expect", "reference"} & set(spec.document.value)
+
+
+@pytest.mark.parametrize("target", ["net.py", "net.json", "net.svg", "net.onnx", "low.py", "net.safetensors"])
+def test_a_file_of_a_variant_does_not_describe_the_base(target: str, tmp_path: Path) -> None:
+    base = "summary: Alpha of thirty-two.\npaper: https://example.org/alpha\nnotes: Alphabetic.\n" + BASE
+    path = write(tmp_path, variant="extends: base\nstages: {channels: [4, 8]}\n", base=base)
+    to = "lowlevel" if target.startswith("low") else None
+
+    def written(path: Path, **more: Any) -> bytes:
+        archspec.write(path, tmp_path / target, to=to, force=True, **more)
+        return (tmp_path / target).read_bytes()
+
+    assert b"lpha" in written(tmp_path / "base.yaml")
+    assert b"lpha" not in written(path)
+    if target != "net.svg":  # which wraps words
+        assert b"Own words." in written(path, overrides={"summary": "Own words."})
 
 
 def test_null_removes_what_is_inherited(tmp_path: Path) -> None:
