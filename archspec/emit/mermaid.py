@@ -11,7 +11,7 @@ from archspec.emit.figures.palette import AREAS, FORBIDDEN
 from archspec.graph.graph import Graph
 
 _ARROWS = {"flow": "-->", "projection": "==>", "gate": "-.->"}
-_DESCRIBED = re.compile(r"[^\w ,.\N{MULTIPLICATION SIGN}-]+")
+_DESCRIBED = re.compile(r"[^\w ,.:/()\N{MULTIPLICATION SIGN}\N{EN DASH}-]+")
 """What a description cannot have: it ends where something has a meaning, and has no codes."""
 _ENTITIES = {character: f"#{ord(character)};" for character in "#&<>\"'`\\;{}[]|%*_~:@()$"}
 """Everything that has a meaning in Mermaid, Markdown or HTML, as the codes that Mermaid reads in texts."""
@@ -32,7 +32,8 @@ def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None
     contents = picture(graph, depth, title)
     found = links(contents)
     lines = ["---", f"title: {json.dumps(_plain(contents.title))}", "---", "flowchart TB"]
-    lines.append(f"  accDescr: {_DESCRIBED.sub(' ', contents.description)}")
+    described = _DESCRIBED.sub(" ", contents.description.replace(";", "."))
+    lines.append(f"  accDescr: {described}")
     looks: dict[str, list[str]] = {}
     for depth_of, member in found.whole.walk():
         indent = "  " * (depth_of + 1)

@@ -101,7 +101,8 @@ class _Contents:
             return Box(names, "stage", self._names[id(region)], below=self._counts(region), shape=shape)
         if self.depth == "op":
             label = f"{region.scope}  {region.name}" if region.scope else region.name
-            inside = Fusing(self.graph, self._text, whole=True).parts(series_parallel(self.graph, region))
+            fusing = Fusing(self.graph, self._text, whole=True, scope=region.scope)
+            inside = fusing.parts(series_parallel(self.graph, region))
             return Frame(label, inside, shape)
         known = self.known[names[0]]
         kind = known.kind

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from archspec.emit.figures.folding import alike, folded
 from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split
 from archspec.graph.graph import Graph, Node
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle
@@ -29,7 +30,7 @@ class Fusing:
     ``text`` gives the caption of a node. ``units`` are values of whole blocks and stages, drawn as one part each,
     and ``reads`` what these read.
     ``returned`` are values that the model returns: each ends a box. ``whole``: each operation has a box of its own,
-    with its name.
+    with its name, without the ``scope`` that is written around it.
     """
 
     graph: Graph
@@ -38,6 +39,7 @@ class Fusing:
     reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
     returned: frozenset[str] = frozenset()
     whole: bool = False
+    scope: str = ""
 
     def parts(self, series: Series, *, depth: int = 0, begins: bool = True, normed: bool = False) -> Parts:
         """The parts of a series.
@@ -68,8 +70,9 @@ class Fusing:
 
     def _steps(self, nodes: list[Node], begins: bool, normed: bool) -> Sequence[Part]:
         if self.whole:
-            return [self._box([node], self.text(node), below=node.name.rpartition(".")[2]) for node in nodes]
-        return self._fused(nodes, normed or self._pre(nodes, begins=begins))
+            around = f"{self.scope}." if self.scope else ""
+            return [self._box([node], self.text(node), below=node.name.removeprefix(around)) for node in nodes]
+        return self._fused(nodes, (normed and not self._closed(nodes)) or self._pre(nodes, begins=begins))
 
     def _fused(self, nodes: Sequence[Node], first: bool) -> list[Box]:
         """Boxes of layers, each with what is attached to it: what follows it, or what comes first where a norm does."""
@@ -129,6 +132,12 @@ class Fusing:
             lead.append(node)
         return False
 
+    @staticmethod
+    def _closed(nodes: Sequence[Node]) -> bool:
+        """Whether a series ends with a norm or an activation, which then belongs to the layer before it."""
+        drawn = [node.operation.look for node in nodes if node.operation.look not in ("view", "regularization")]
+        return bool(drawn) and drawn[-1] in ("norm", "act")
+
     def _box(self, nodes: Sequence[Node], text: str, *, below: str = "") -> Box:
         names = tuple([node.name for node in nodes])
         return Box(names, nodes[-1].operation.look, text, below=below, shape=shown(nodes[-1].shape))
@@ -150,6 +159,13 @@ class Fusing:
         main = self._main(node, branches, full, gates)
         for index in gates:
             branches[index] = _colored(branches[index])
+        if not gates and not self.whole:
+            groups = alike(branches)
+            if len(groups) < len(branches):
+                branches = [folded([branches[index] for index in group]) for group in groups]
+                weighted = frozenset([place for place, group in enumerate(groups) if group[0] in weighted])
+                full = [place for place, branch in enumerate(branches) if branch]
+                main = self._main(node, branches, full, gates)
         return Split(tuple(branches), self._merge(node), main, gates, weighted)
 
     @staticmethod

@@ -76,11 +76,12 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A block whose inside is drawn where it stands."""
+    """A block whose inside is drawn where it stands; or ``count`` equal ways of a split."""
 
     label: str
     parts: Parts
     shape: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ SIZE, SMALL = 11, 9
 GAP = 14
 """The length of an arrow."""
 WIDEST = 190
-_PADDING = 10
-_BESIDE = 14
+PADDING = 10
+BESIDE = 14
 """Between ways beside each other."""
-_LANE = 12
+LANE = 12
+FORK = 6
+"""From a part to the fork below it."""
 _DISC = 9
 _BAR = 20
 
@@ -71,7 +73,7 @@ class Boxed:
             if text
         ]
         widths = [text_width(text, size) for text, size, _ in self.lines]
-        self.width = even(max(widths, default=0) + 2 * _PADDING)
+        self.width = even(max(widths, default=0) + 2 * PADDING)
         self.left = self.right = self.width / 2
         self.inner = 10.0 + sum(12 if size == SMALL else 14 for _, size, _ in self.lines)
         self.height = GAP + self.inner
@@ -115,7 +117,7 @@ class Merging:
         self.merge = merge
         self.circle = circle and bool(merge.sign)
         self.text = shorten(merge.sign or merge.text, WIDEST, SIZE)
-        self.half = _DISC if self.circle else even(text_width(self.text, SIZE) + 2 * _PADDING) / 2
+        self.half = _DISC if self.circle else even(text_width(self.text, SIZE) + 2 * PADDING) / 2
         self.height = 2 * _DISC if self.circle else _BAR
 
     def put(self, canvas: Canvas, x: float, y: float, left: float, right: float) -> None:
@@ -137,8 +139,8 @@ class Merging:
                     side = _DISC if end.x > x else -_DISC
                     canvas.line([*end.points, (end.x, y + _DISC), (x + side, y + _DISC)], end.style)
         else:
-            left = min([x - self.half, *[end.x - _PADDING for end in ends]])
-            right = max([x + self.half, *[end.x + _PADDING for end in ends]])
+            left = min([x - self.half, *[end.x - PADDING for end in ends]])
+            right = max([x + self.half, *[end.x + PADDING for end in ends]])
             self.put(canvas, x, y, left, right)
             for end in ends:
                 canvas.line([*end.points, (end.x, y)], end.style)
@@ -162,7 +164,7 @@ class Splitting:
         half = self.merging.half if self.merging else 2
         self.left, self.right = max(self.left, half), max(self.right, half)
         self.inner = max([branch.height for branch in branches], default=0)
-        self.height = _FORK + self.inner + (GAP + self.merging.height if self.merging else 0)
+        self.height = FORK + self.inner + (GAP + self.merging.height if self.merging else 0)
 
     def _style(self, index: int) -> str:
         if index in self.split.gates:
@@ -175,10 +177,10 @@ class Splitting:
         """The axes of branches in a row around the middle; the nearest axis moves there, if it is close."""
         axes, x = [], 0.0
         for branch in self.branches:
-            left, right = (branch.left, branch.right) if branch.parts else (_LANE / 2, _LANE / 2)
+            left, right = (branch.left, branch.right) if branch.parts else (LANE / 2, LANE / 2)
             axes.append(x + left)
-            x += left + right + _BESIDE
-        width = x - _BESIDE
+            x += left + right + BESIDE
+        width = x - BESIDE
         near = min(axes, key=lambda axis: abs(axis - width / 2))
         middle = near if abs(near - width / 2) < _NEAR else round(width / 2)
         self.axes = [axis - middle for axis in axes]
@@ -193,18 +195,18 @@ class Splitting:
         for index in sorted(others, key=lambda index: not self.branches[index].parts):
             branch = self.branches[index]
             left, right = (branch.left, branch.right) if branch.parts else (2, 2)
-            self.axes[index] = x + _BESIDE + left
-            x += _BESIDE + left + right
+            self.axes[index] = x + BESIDE + left
+            x += BESIDE + left + right
         self.right = x
         self._bar()
 
     def _bar(self) -> None:
         if self.merging and not self.merging.circle:  # the bar reaches over the axes of all ways
-            self.left = max(self.left, _PADDING - min(self.axes))
-            self.right = max(self.right, _PADDING + max(self.axes))
+            self.left = max(self.left, PADDING - min(self.axes))
+            self.right = max(self.right, PADDING + max(self.axes))
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
-        x, top = end.x, end.y + _FORK
+        x, top = end.x, end.y + FORK
         if len(self.branches) > 1:
             canvas.line([*end.points, (x, top)], end.style, arrow=False)
             begin: tuple[Point, ...] = ((x, top),)
@@ -230,8 +232,6 @@ class Splitting:
         return round(max(0.0, self.inner - branch.height) / 2) if branch.parts else 0
 
 
-_FORK = 6
-"""From a part to the fork below it."""
 _NEAR = 12
 
 

@@ -7,6 +7,7 @@ from archspec.emit.figures.metrics import shorten, text_width
 from archspec.emit.figures.parts import Box, Card, Frame, Mesh, Part, Parts, Split
 from archspec.emit.figures.place import GAP, SIZE, SMALL, Boxed, End, Laid, Splitting, Stacked, ends_of, even, lay
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect
+from archspec.emit.figures.wrap import Wrapped, needs_rows
 
 _ARC = 14
 """From a block to the shortcut beside it."""
@@ -65,15 +66,16 @@ class Framed:
     def __init__(self, frame: Frame) -> None:
         self.inside = place_all(frame.parts)
         self.label = shorten(frame.label, max(140.0, self.inside.left + self.inside.right), SMALL)
+        self.size, self.style, self.bold = (12, "accent", True) if frame.count > 1 else (SMALL, "dim", False)
         self.left = self.inside.left + self.SIDE
-        self.right = max(self.inside.right, text_width(self.label, SMALL) + 8) + self.SIDE
+        self.right = max(self.inside.right, text_width(self.label, self.size, bold=self.bold) + 8) + self.SIDE
         self.height = self.TOP + self.inside.height + self.BOTTOM + 4
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         x, y = end.x, end.y + 4
         height = self.height - 4
         canvas.behind.append(Rect(x - self.left, y, self.left + self.right, height, "frame"))
-        canvas.labels.append(Lettering(x + 8, y + 12, self.label, SMALL, "dim", "start"))
+        canvas.labels.append(Lettering(x + 8, y + 13, self.label, self.size, self.style, "start", self.bold))
         ends = self.inside.draw(canvas, end.to((x, y + self.TOP)))
         return [each.to((each.x, y + height)) for each in ends]
 
@@ -89,7 +91,10 @@ def place(part: Part) -> Laid:
     if isinstance(part, Frame):
         return Framed(part)
     assert isinstance(part, Split), "bands only stand on the spine"
-    return Splitting(part, [lay(branch, place) for branch in part.branches], [ends_of(each) for each in part.branches])
+    branches = [lay(branch, place) for branch in part.branches]
+    if part.merge and needs_rows(part, branches):
+        return Wrapped(part, part.merge, branches)
+    return Splitting(part, branches, [ends_of(each) for each in part.branches])
 
 
 def place_all(parts: Parts) -> Stacked:
