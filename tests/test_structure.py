@@ -16,6 +16,7 @@ FILES = sorted([*ROOT.glob("archspec/**/*.py"), *ROOT.glob("cli/*.py"), ROOT / "
 ANY = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 TWO_THINGS = {
+    "Cell": "a cell of the stage table, and one of a grid of experiments: both are what their tables are made of",
     "DropPath": "the operation, and the torch module that it becomes",
 }
 """Class names that two files may have, and why."""

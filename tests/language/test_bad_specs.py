@@ -44,6 +44,8 @@ ELSEWHERE = {
     **dict.fromkeys(("E831", "E832"), "an output of the command line"),
     "E830": "an output of the command line: tests/emit/test_onnx.py",
     **dict.fromkeys(("E840", "E841", "E842"), "a graph in JSON, not a spec: tests/emit/test_graph_from_json.py"),
+    **dict.fromkeys([f"E{n}" for n in range(880, 885)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
+    **dict.fromkeys([f"W{n}" for n in range(880, 883)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
     **dict.fromkeys([f"W{n}" for n in range(820, 824)], "weights, not a spec: tests/weights"),
     **dict.fromkeys(("E920", "E921"), "a graph of networkx, not a spec: tests/analysis/test_skip_paths.py"),
     **dict.fromkeys([f"E9{n:02}" for n in range(1, 11)], "a reference, not a spec: tests/verification"),

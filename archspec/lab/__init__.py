@@ -1,0 +1,1 @@
+"""The lab: training networks, and experiments about them."""
