@@ -18,6 +18,7 @@ ANY = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(R
 TWO_THINGS = {
     "Cell": "a cell of the stage table, and one of a grid of experiments: both are what their tables are made of",
     "DropPath": "the operation, and the torch module that it becomes",
+    "Split": "where the ways of a figure part, and a part of a data set; both are the field's word",
 }
 """Class names that two files may have, and why."""
 

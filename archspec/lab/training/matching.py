@@ -1,0 +1,119 @@
+"""The network of a spec for some data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from archspec.diagnostics import Diagnostic, Mention, Source, SpecError, cut
+from archspec.display import counted
+from archspec.door import door
+from archspec.graph.graph import Graph
+from archspec.lab.data.split import Data
+from archspec.language.load import load
+from archspec.language.overrides import Overrides
+from archspec.language.spec import Spec
+from archspec.language.standalone import standalone
+from archspec.language.text.yaml_writer import to_yaml
+from archspec.operations.shapes import Shape, show_shape
+from archspec.passes.compiling import SpecLike, compile, readable
+from archspec.work import Limits
+
+SIZES = (8, 16, 32, 64, 96, 128, 224, 256, 299, 384, 512)
+"""The sizes of images that a help may suggest."""
+
+
+@door
+def for_data(
+    spec: SpecLike,
+    data: Data,
+    *,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+) -> Graph:
+    """The network of a spec with the input and the classes of some data.
+
+    Args:
+        spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
+        data: the data, as :func:`archspec.lab.data.load_data` gives it.
+        overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
+        limits: how large a network may become.
+
+    Raises:
+        SpecError: E864, the network cannot have such an input, for example because it shrinks to nothing; E863, it does
+            not give one number for each class; or the spec is refused.
+
+    >>> from archspec.lab.data import load_data
+    >>> from archspec.lab.training import for_data
+    >>> graph = for_data("resnet20_cifar", load_data("digits"), overrides={"params.width": 8})
+    >>> graph.input, graph.output, graph.stages[0].result, graph.shape("conv1")
+    ((1, 8, 8), (10,), 'layer1.2.relu2', (8, 8, 8))
+    """
+    settings, allow_outside = readable(spec, overrides, allow_outside)
+    limits, origin = Limits.of(limits), spec.origin if isinstance(spec, Graph) else spec
+    if isinstance(spec, Graph) and origin is None:
+        return _checked(spec, data)
+    text = _text(origin) if isinstance(origin, Spec) else origin
+
+    def at(input: Shape | None) -> Graph:
+        asked = [] if input is None else [f"input={list(input)}", f"classes={len(data.classes)}"]
+        sources = [*settings, *(Source("data", each, "override") for each in asked)]
+        return compile(load(text, overrides=sources, allow_outside=allow_outside, limits=limits), limits=limits)  # type: ignore[arg-type]  # a graph has an origin here
+
+    try:
+        found = at(data.input)
+    except SpecError as error:
+        at(None)  # the spec may be wrong by itself
+        raise SpecError([_does_not_fit(each, data, at) for each in error.diagnostics[:1]]) from None
+    return _checked(found, data)
+
+
+def _text(spec: Spec) -> Source:
+    """The text of a spec that is loaded already, as it would be written alone; imports are found from its folder."""
+    written = to_yaml(standalone(spec), comments=False)
+    return replace(spec.document.source, name=spec.name, text=written)
+
+
+def _checked(graph: Graph, data: Data) -> Graph:
+    """The graph, if it has the input and the classes of the data."""
+    if graph.input != data.input:
+        message = f"`{cut(graph.name)}` has the input {show_shape(graph.input)}, and `{data.name}` has images of "
+        raise SpecError(
+            [Diagnostic("E864", message + show_shape(data.input), help="compile the network for this input")]
+        )
+    if not graph.single or graph.output != (len(data.classes),):
+        gives = f"{counted(len(graph.outputs), 'output')}" if not graph.single else _numbers(graph.output)
+        message = f"`{cut(graph.name)}` gives {gives}, and `{data.name}` has {len(data.classes)} classes"
+        help = "end the head with `linear: {out: classes}`, and list no other `outputs`"
+        raise SpecError([Diagnostic("E863", message, graph.written_at("head"), help=help)])
+    return graph
+
+
+def _numbers(shape: Shape) -> str:
+    return counted(shape[0], "number") if len(shape) == 1 else f"an output of {show_shape(shape)}"
+
+
+def _does_not_fit(fault: Diagnostic, data: Data, at: Callable[[Shape | None], Graph]) -> Diagnostic:
+    """E864, from what the compiler said about the data's input; the help has a size that fits, if any does."""
+    channels, *sides = data.input
+    larger = [size for size in SIZES if size > max(sides)]
+    size = next((size for size in larger if _compiles(at, (channels, size, size))), None)
+    if size is None:
+        help, mentions = fault.help, fault.mentions
+    else:
+        resize = Mention("size", f"`load_data({data.name!r}, size={size})`", str(size))
+        help = f"resize the images with {resize.text}, or set fewer strides before this step; {fault.help}"
+        mentions = (resize, *fault.mentions)
+    span = next((label.span for label in fault.labels), fault.span)
+    message = f"the network does not fit the images of `{data.name}`, {show_shape(data.input)}: {fault.message}"
+    return Diagnostic("E864", message, span, fault.hint, notes=fault.notes, help=help, mentions=mentions)
+
+
+def _compiles(at: Callable[[Shape | None], Graph], input: Shape) -> bool:
+    try:
+        at(input)
+    except SpecError:
+        return False
+    return True

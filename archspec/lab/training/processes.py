@@ -1,0 +1,87 @@
+"""The processes of a training: one, or those that ``torchrun`` started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from archspec.wording import Brief
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Processes(Brief):
+    """This process is number ``rank`` of ``world``, and number ``local`` on its machine; all count from 0."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @classmethod
+    def started(cls) -> Processes:
+        """Those that ``torchrun`` named in the environment, whether or not they know each other yet."""
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+        found = [int(os.environ.get(name, default)) for name, default in zip(names, "010", strict=True)]
+        return cls(*found)
+
+    @classmethod
+    def joined(cls, device: torch.device) -> Processes:
+        """The same, after they know each other: over gloo on CPUs, and over NCCL on CUDA."""
+        if not distributed.is_available():
+            return cls()
+        if not distributed.is_initialized():
+            if cls.started().world == 1:
+                return cls()
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        local = cls.started().local
+        return cls(distributed.get_rank(), distributed.get_world_size(), local)
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.world > 1:
+            distributed.all_reduce(tensor)
+        return tensor
+
+    def everyones(self, value: Any) -> list[Any]:
+        """The value of every process, in the order of their ranks."""
+        found = [value] * self.world
+        if self.world > 1:
+            distributed.all_gather_object(found, value)
+        return found
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give every process the running statistics of the first, as its next step would."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, 0)
+
+    def wrapped(self, model: nn.Module, images: Tensor, labels: Tensor) -> nn.Module:
+        """The model with gradients that are means over all processes.
+
+        torch assigns the gradients to buckets anew after its first step, and sums of three or more processes round in
+        another way then. So a step that changes nothing comes first, and a training that resumes sums as one that does
+        not.
+        """
+        if self.world == 1:
+            return model
+        found = nn.parallel.DistributedDataParallel(model)
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        functional.cross_entropy(found(images), labels).backward()
+        model.load_state_dict(before)
+        model.zero_grad(set_to_none=True)
+        return found
+
+
+def leave() -> None:
+    """End the connection between the processes, if there is one."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
