@@ -13,6 +13,7 @@ from archspec.operations.shapes import show_shape
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
 from archspec.verification.match import Palette, forward, label, operands
 from archspec.verification.surroundings import Surroundings, alike
+from archspec.verification.whole_blocks import in_order, lacking
 
 WORDS = {
     "conv": "convolution",
@@ -61,7 +62,7 @@ class _Side:
     """One of the two forms, its colors, and its steps in words."""
 
     def __init__(self, form: CanonicalForm, palette: Palette) -> None:
-        self.steps, self.uses, self.colors = form.steps, form.uses(), forward(form, palette)
+        self.form, self.steps, self.uses, self.colors = form, form.steps, form.uses(), forward(form, palette)
         self.surroundings = Surroundings(form, palette)
 
     @cached_property
@@ -132,6 +133,8 @@ class _Search:
             message = f"{self.ours.the(number)} repeats {twin}, which the reference computes only once"
             return Divergence(step.place, message)
         other = self.counterpart(number)
+        if other is not None and (found := self.whole(step, self.theirs.steps[other])):
+            return found
         if other is None:
             return Divergence(step.place, f"{self.ours.the(number)} has no counterpart in the reference")
         reference = self.theirs.steps[other]
@@ -158,6 +161,20 @@ class _Search:
 
         best = max(self.left, key=closeness, default=None)
         return best if best is not None and any(closeness(best)[:4]) else None
+
+    def whole(self, step: CanonicalStep, reference: CanonicalStep) -> Divergence | None:
+        """That one of the networks lacks a block or several layers; None if neither does."""
+        mine, yours = in_order(self.ours.form), in_order(self.theirs.form)
+        if missing := lacking(yours, mine, reference, step):
+            inside = [each for each in mine if missing.parent and each.place.startswith(f"{missing.parent}.")]
+            before = (missing.before or step).place
+            message = f"before `{before}`, the reference has {missing}, which {missing.verb} missing here"
+            return Divergence(inside[-1].place if inside else step.place, message)
+        if extra := lacking(mine, yours, step, reference):
+            after = (extra.before or reference).place
+            message = f"{extra} {extra.verb} only here: the reference has its `{after}` at this place"
+            return Divergence(step.place, message)
+        return None
 
     def difference(self, number: int, other: int) -> str:
         """The difference between a step and its counterpart, in words."""
