@@ -100,7 +100,7 @@ class Act(Elementwise):
         return (OnnxCall(op, (X,), attributes),)
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Phrase(ACTIVATIONS[self.type]),)
+        return (Phrase("{}", "act", ACTIVATIONS[self.type]),)
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
         return self.type == "gelu" and len(inputs[0]) > 1

@@ -19,7 +19,7 @@ class Phrase(NamedTuple):
 
     text: str
     argument: str = ""
-    value: float | tuple[float | str, ...] = 0
+    value: float | str | tuple[float | str, ...] = 0
     usual: float | tuple[float, ...] | None = None
     without: str = ""
     between: str = "\N{MULTIPLICATION SIGN}"

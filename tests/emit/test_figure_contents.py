@@ -18,6 +18,7 @@ from archspec.emit.figures.captions import plain
 from archspec.emit.figures.contents import Depth
 from archspec.emit.figures.kinds import BlockKind, kinds
 from archspec.emit.figures.metrics import text_width
+from archspec.emit.figures.parts import Box, boxes
 from archspec.emit.figures.shapes import Disc, Rect
 from archspec.emit.mermaid import to_mermaid
 from archspec.graph.graph import INPUT, Graph, Node, Region
@@ -78,9 +79,74 @@ def test_symbols_are_the_numbers_of_every_use(name: str) -> None:
             for use, caption in enumerate(captions):
                 known = {**symbols.parameters, **symbols.used}
                 said = in_use(text, {each: int(numbers[use]) for each, numbers in known.items()}).split(", ")
+                said = [symbols.words[each][use] if each in symbols.words else each for each in said]
                 written = plain(caption).split(", ")
                 without = {piece.without for piece in caption}
                 assert {*said} - {*written} - USUAL - without == set(), (text, use)
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_names_in_the_inside_of_blocks_are_explained_below_it(name: str) -> None:
+    """Every word that is a parameter or differs has its values there, one for each block of the kind."""
+    graph = archspec.compile(name)
+    for kind in kinds_of(graph):
+        symbols, _ = kind.symbols, kind.parts
+        notes = dict(note.split(" = ") for note in kind.notes)
+        texts = [text for box in boxes(kind.parts) if isinstance(box, Box) for text in (box.above, box.text, box.below)]
+        words = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+        assert words & {*symbols.parameters, "act", "g", "d"} == set(notes)
+        for values in notes.values():
+            counts = [int(each.partition(f" {TIMES}")[2] or 1) for each in values.split(", ")]
+            assert sum(counts) == len(kind.order) >= len(kind.uses)
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("mobilenet_v3_large", {"width = 120 x2, 672, 960 x2", "act = ReLU, Hardswish", "width = 72, 200, 184 x2"}),
+        ("googlenet", {"reduce3 = 96, 128, 96, 112, 128, 144, 160 x2, 192", "five = 32, 96, 48, 64 x3, 128 x3"}),
+        ("inception_v3", {"width = 128, 160 x2, 192", "project = 32, 64 x2"}),
+        ("regnet_y_400mf", {"g = 13 x2, 26 x5, 55 x5"}),
+    ],
+)
+def test_values_as_papers_list_them(name: str, notes: set[str]) -> None:
+    drawn = labels(archspec.draw(name))
+    assert notes <= {text.replace(TIMES, "x") for text in drawn}
+    assert "name = values: in the order of the blocks" in drawn
+
+
+def test_mobilenet_has_a_letter_for_each_structure() -> None:
+    """Activations are values; a gate, a shortcut, or no expansion is another structure."""
+    assert {text for text in labels(archspec.draw("mobilenet_v3_large")) if len(text) == 1 and text.isalpha()} == {
+        *"ABCDE"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "cards"),
+    [
+        ("inception_v3", {"b, /2", "d, /2", "a", "e"}),
+        ("shufflenet_v2_x1_0", {"unit, 116, /2", "unit, 116"}),
+        ("r2plus1d_18", {"factored, 128, /2", "factored, 64"}),
+        ("mobilenet_v3_large", {"bneck, 24, /2", "bneck, 40, 5x5, /2", "bneck, 112, 3x3"}),
+        ("regnet_y_400mf", {"regnet, 48, /2", "regnet, 104"}),
+    ],
+)
+def test_a_block_says_that_it_halves_the_map(name: str, cards: set[str]) -> None:
+    assert cards <= {text.replace(TIMES, "x") for text in labels(archspec.draw(name))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", zoo_names())
+def test_strides_of_blocks_are_those_of_sizes(name: str) -> None:
+    """A card has a stride where the map that leaves is about as much smaller than the one that enters."""
+    graph = archspec.compile(name)
+    for kind in kinds_of(graph):
+        for use, region in enumerate(kind.uses):
+            before, after = graph.shape(region.source)[1:], graph.shape(region.result)[1:]
+            ratios = [round(one / other) for one, other in zip(before, after, strict=True)]
+            found = [piece[1:].split(TIMES) for piece in kind.numbers([use]) if piece.startswith("/")] or [["1"]]
+            assert ratios == [int(each) for each in found[0] * (len(ratios) if len(found[0]) == 1 else 1)]
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v3_large", "efficientnet_v2_s", "densenet121", "inception_v3"])

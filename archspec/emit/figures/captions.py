@@ -21,6 +21,8 @@ MEANINGS = {
     "d": "d: dilation",
 }
 
+NOTED = "name = values: in the order of the blocks"
+
 _MOST = 16
 """The largest factor between two widths that counts as a rule: larger ones may be a coincidence."""
 
@@ -54,13 +56,16 @@ class Symbols:
     """The symbols of the numbers that differ between the uses of a block.
 
     ``channels`` and ``enter`` are the widths of the block and of what enters it; ``parameters`` its own, by name.
-    ``used`` has what was asked for, with the number of each use.
+    ``used`` has the letters that were asked for, ``named`` the parameters and ``words`` the names of activations that
+    differ, each with the value of each use.
     """
 
     def __init__(self, channels: Numbers, enter: Numbers, parameters: Mapping[str, Numbers]) -> None:
         self.channels, self.enter = channels, enter
         self.parameters = {name: values for name, values in parameters.items() if len(set(values)) > 1}
         self.used: dict[str, Numbers] = {}
+        self.named: dict[str, Numbers] = {}
+        self.words: dict[str, tuple[str, ...]] = {}
 
     def text(self, captions: Sequence[Caption]) -> str:
         """The text of a box, from its caption in each use."""
@@ -74,6 +79,9 @@ class Symbols:
         first = pieces[0]
         if all(piece.value == first.value for piece in pieces):
             return "" if first.value == first.usual else _filled(first)
+        words = tuple([piece.value for piece in pieces if isinstance(piece.value, str)])
+        if len(words) == len(pieces):
+            return first.text.format(self._word(first.argument, words))
         values = [piece.value if isinstance(piece.value, tuple) else (piece.value,) for piece in pieces]
         if len({len(each) for each in values}) > 1:
             values = [each * max(map(len, values)) if len(each) == 1 else each for each in values]
@@ -105,7 +113,17 @@ class Symbols:
         )
 
     def _parameter(self, numbers: Numbers) -> str | None:
-        return next((name for name, values in self.parameters.items() if values == numbers and len(name) <= 10), None)
+        found = next((name for name, values in self.parameters.items() if values == numbers and len(name) <= 10), None)
+        if found:
+            self.named[found] = numbers
+        return found
+
+    def _word(self, argument: str, words: tuple[str, ...]) -> str:
+        """``act``; ``act2`` where other activations of the block differ in another way."""
+        known = next((name for name, values in self.words.items() if values == words), None)
+        name = known or (f"{argument}{len(self.words) + 1}" if self.words else argument)
+        self.words[name] = words
+        return name
 
     def _times(self, symbol: str, numbers: Numbers, of: Numbers, *, exact: bool = False) -> str | None:
         """``4C`` or ``C/4`` for numbers that are four times, or a fourth of, the symbol's."""

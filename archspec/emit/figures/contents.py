@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from archspec.display import counted
-from archspec.emit.figures.captions import MEANINGS, plain
+from archspec.emit.figures.captions import MEANINGS, NOTED, plain
 from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
 from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture
@@ -154,6 +154,7 @@ class _Contents:
         shapes = [self.graph.shape(block.nodes[-1])[1:] for block in (one, other)]
         first, second = self._use(one), self._use(other)
         same = first.kind.numbers([first.use], widths=False) == second.kind.numbers([second.use], widths=False)
+        same = same and first.kind.words(first.use) == second.kind.words(second.use)
         return same and shapes[0] == shapes[1]
 
     def _run(self, run: list[Card]) -> Card:
@@ -165,11 +166,12 @@ class _Contents:
     # -- beside it ---------------------------------------------------------------------------------------------------
 
     def insets(self) -> tuple[Inset, ...]:
-        return tuple([Inset(kind.letter, kind.title, kind.parts) for kind in self.kinds])
+        return tuple([Inset(kind.letter, kind.title, kind.parts, kind.notes) for kind in self.kinds])
 
     def legend(self) -> tuple[str, ...]:
         used = {symbol for kind in self.kinds for symbol in kind.symbols.used}
-        return tuple([meaning for symbol, meaning in MEANINGS.items() if symbol in used])
+        found = [meaning for symbol, meaning in MEANINGS.items() if symbol in used]
+        return (*found, *([NOTED] if any(kind.notes for kind in self.kinds) else []))
 
 
 def _ends(series: Series) -> set[str]:

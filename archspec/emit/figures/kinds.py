@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 
 from archspec.emit.figures.captions import Symbols, plain, template
 from archspec.emit.figures.fuse import Fusing
 from archspec.emit.figures.parts import Arc, Box, Parts, Split
+from archspec.emit.figures.strides import stride_of
 from archspec.graph.graph import Graph, Node, Region
 from archspec.graph.series_parallel import series_parallel
 from archspec.operations.captions import Caption
@@ -19,7 +21,7 @@ class BlockKind:
     """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each.
 
     A dropout that some of them lack is a number too: its probability there is 0. ``captions`` are, for each use, those
-    of the other nodes.
+    of the other nodes. ``order`` has the use of each block, in order.
     """
 
     graph: Graph
@@ -27,6 +29,7 @@ class BlockKind:
     letter: str = ""
     uses: list[Region] = field(default_factory=list)
     captions: list[list[Caption]] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -79,7 +82,29 @@ class BlockKind:
         _ = self.parts  # which asks for the symbols
         used = self.symbols.used
         signs = {"C": "C", "k": "k\N{MULTIPLICATION SIGN}k", "s": "/s"}
-        return ", ".join([self.name, *[sign for symbol, sign in signs.items() if symbol in used]])
+        found = [self.name, *[sign for symbol, sign in signs.items() if symbol in used]]
+        if "s" not in used and len(set(self.strides)) == 1:
+            found += filter(None, self.strides[:1])
+        return ", ".join(found)
+
+    @cached_property
+    def strides(self) -> tuple[str, ...]:
+        """``/2`` for each use that gives a map of half the size, whatever is inside; nothing where the size stays."""
+        return tuple([stride_of(self.graph, use) for use in self.uses])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the names in its inside are in each block of it, in order: ``width = 200, 184 x2``."""
+        _ = self.parts
+        symbols = self.symbols
+        letters = {name: numbers for name, numbers in symbols.used.items() if name not in _ON_CARDS}
+        found: dict[str, Sequence[object]] = {**symbols.named, **letters, **symbols.words}
+        return tuple([f"{name} = {_listed([values[use] for use in self.order])}" for name, values in found.items()])
+
+    def words(self, use: int) -> tuple[str, ...]:
+        """The names of the activations that differ, in one use of it."""
+        _ = self.parts
+        return tuple([values[use] for values in self.symbols.words.values()])
 
     def numbers(self, uses: Sequence[int], *, widths: bool = True) -> tuple[str, ...]:
         """What the symbols of the title are in these uses of it, which follow each other."""
@@ -92,7 +117,20 @@ class BlockKind:
             found.append("\N{MULTIPLICATION SIGN}".join([str(used["k"][uses[0]])] * 2))
         if "s" in used and used["s"][uses[0]] != 1:
             found.append(f"/{used['s'][uses[0]]}")
+        if "s" not in used:
+            found += filter(None, [self.strides[uses[0]]])
         return tuple(found)
+
+
+_ON_CARDS = ("C", "N", "k", "s")
+"""The letters whose numbers are written on the cards of blocks, or follow from them."""
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Values with commas; equal neighbors are written once, with their number."""
+    runs = [(value, len(list(run))) for value, run in groupby(values)]
+    times = "\N{MULTIPLICATION SIGN}"
+    return ", ".join([f"{value} {times}{count}" if count > 1 else str(value) for value, count in runs])
 
 
 def _may_lack(node: Node) -> bool:
@@ -114,6 +152,8 @@ def kinds(graph: Graph, blocks: Sequence[Region]) -> dict[str, Known]:
     """
     finding = _KindFinding(graph)
     found = {graph.nodes[block.first].name: finding.kind(block) for block in blocks}
+    for known in found.values():
+        known.kind.order.append(known.use)
     named = [kind for kind in dict.fromkeys(known.kind for known in found.values()) if kind.only is None]
     for number, kind in enumerate(named):
         kind.letter = _letter(number)

@@ -70,7 +70,7 @@ def links(picture: Picture) -> Links:
         drawing.edge([(source, style)], drawing.vertex(whole, (shown,), "value"))
     for inset in picture.insets:
         inside = drawing.group(whole, f"{inset.letter}: {inset.title}")
-        begin = drawing.vertex(inside, (inset.letter,), "value")
+        begin = drawing.vertex(inside, (inset.letter, *inset.notes), "value")
         drawing.series(inset.parts, [(begin, "flow")], inside)
     return drawing.found
 

@@ -98,11 +98,12 @@ Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Inset:
-    """The inside of the blocks of one kind."""
+    """The inside of the blocks of one kind. ``notes`` say what the names in it are in each block."""
 
     letter: str
     title: str
     parts: Parts
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from archspec.emit.figures.columns import Columns, SpineRow, rows
 from archspec.emit.figures.metrics import shorten, text_width, wrapped
@@ -21,8 +21,10 @@ _LEGEND = 40
 _PADDING = 12
 _TITLE = 26
 _BETWEEN = 14
-_NARROW = 0.7
-"""A panel is as wide as the others in its column, unless it needs less than this share of that."""
+_NOTE, _NOTES, _NOTED = 13, 3, 190
+"""The height of a line of notes, the most lines of one note, and how wide notes may make a panel."""
+_TRIED, _SPINE = 24, 350
+"""How many panels the first column may have, and about how wide what is beside them is."""
 _LEAST = 440
 """How high columns of insets may be beside a low spine."""
 
@@ -44,6 +46,7 @@ class _Panel:
 
     inset: Inset
     inside: Columns
+    notes: list[str]
     width: float
     height: float
 
@@ -125,20 +128,12 @@ class _Drafting:
 
     def _insets(self, x: float, top: float, room: float) -> None:
         panels = [_panel(inset, room) for inset in self.picture.insets]
-        most = min(room, max([self.bottom - top, _LEAST, *[panel.height for panel in panels]]))
-        stacks: list[list[_Panel]] = []
-        filled = 0.0
-        for panel in panels:
-            if not stacks or filled + panel.height > most:
-                stacks.append([])
-                filled = 0.0
-            stacks[-1].append(panel)
-            filled += panel.height + _BETWEEN
+        stacks = _stacked(panels, self.bottom - top, room)
         for stack in stacks:
             width = max(panel.width for panel in stack)
             y = top
             for panel in stack:
-                self._panel(panel, x, y, width if panel.width > _NARROW * width else panel.width)
+                self._panel(panel, x, y, width)
                 y += panel.height + _BETWEEN
             x += width + _BETWEEN
 
@@ -150,8 +145,11 @@ class _Drafting:
         self._text(Lettering(after, y + 18, shorten(panel.inset.title, 320, SIZE), SIZE, "ink", "start"))
         left = round(x + (width - panel.inside.width) / 2)
         start = End(((left + panel.inside.axis, y + _TITLE),), "flow")
+        low = y + _TITLE + panel.inside.height + 16
         for end in panel.inside.draw(self.canvas, left, start):
-            self.canvas.line([*end.points, (end.x, y + panel.height - 6)], end.style)
+            self.canvas.line([*end.points, (end.x, low)], end.style)
+        for number, note in enumerate(panel.notes, start=1):
+            self._text(Lettering(x + _PADDING, low + 4 + _NOTE * number, note, SMALL, "dim", "start"))
 
     # -- the legend --------------------------------------------------------------------------------------------------
 
@@ -175,8 +173,47 @@ def _within(label: Lettering) -> Lettering:
     return label._replace(x=label.x + max(0.0, MARGIN - label.extent[0]))
 
 
+def _stacked(panels: list[_Panel], beside: float, room: float) -> list[list[_Panel]]:
+    """The panels in columns beside something of a height, so that the whole takes little paper."""
+    tallest = max([panel.height for panel in panels], default=0)
+    lengths = accumulate([panel.height + _BETWEEN for panel in panels[:_TRIED]])
+    heights = {max(beside, _LEAST, tallest), *[length for length in lengths if tallest <= length <= room]}
+    tried = [_filled(panels, min(room, height)) for height in sorted(heights)]
+    return min(tried, key=lambda stacks: _area(stacks, beside))
+
+
+def _filled(panels: list[_Panel], most: float) -> list[list[_Panel]]:
+    stacks: list[list[_Panel]] = []
+    filled = 0.0
+    for panel in panels:
+        if not stacks or filled + panel.height > most:
+            stacks.append([])
+            filled = 0.0
+        stacks[-1].append(panel)
+        filled += panel.height + _BETWEEN
+    return stacks
+
+
+def _area(stacks: list[list[_Panel]], beside: float) -> float:
+    width = sum([max([panel.width for panel in stack]) + _BETWEEN for stack in stacks])
+    height = max([sum([panel.height + _BETWEEN for panel in stack]) for stack in stacks], default=0)
+    return (width + _SPINE) * max(height, beside)
+
+
 def _panel(inset: Inset, room: float) -> _Panel:
-    inside = Columns([SpineRow(place(part)) for part in inset.parts], [], most=room - _TITLE - 40)
     title = text_width(inset.letter, 12, bold=True) + 8 + text_width(shorten(inset.title, 320, SIZE), SIZE)
-    width = max(inside.width, title, 90) + 2 * _PADDING
-    return _Panel(inset, inside, round(width), _TITLE + inside.height + 22)
+    noted = min(_NOTED, max([text_width(note, SMALL) for note in inset.notes], default=0))
+    most = room - _TITLE - 40 - (_NOTE * len(inset.notes) + 8 if inset.notes else 0)
+    inside = Columns([SpineRow(place(part)) for part in inset.parts], [], most=most)
+    width = max(inside.width, title, noted, 90)
+    notes = [line for note in inset.notes for line in _lines(note, width)]
+    height = _TITLE + inside.height + 22 + (_NOTE * len(notes) + 6 if notes else 0)
+    return _Panel(inset, inside, notes, round(width + 2 * _PADDING), height)
+
+
+def _lines(note: str, width: float) -> list[str]:
+    """A note in a few lines, with its middle left out where it needs more."""
+    lines = wrapped(note, width, SMALL)
+    if len(lines) <= _NOTES:
+        return lines
+    return [*lines[: _NOTES - 1], shorten(" ".join(lines[_NOTES - 1 :]), width, SMALL)]

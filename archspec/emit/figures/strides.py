@@ -1,0 +1,31 @@
+"""How much smaller a block makes a map."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from archspec.graph.graph import Graph, Region
+from archspec.operations.effects import Everywhere
+
+_Steps = tuple[int | Fraction, ...] | None
+"""How far apart, in the map that enters, are two neighbors along each axis; None where the whole map is seen."""
+
+
+def stride_of(graph: Graph, region: Region) -> str:
+    """``/2`` where the result of a region has half the size of its source, ``/1x2x2`` where axes differ.
+
+    Nothing where the size stays, or where an operation has no rule.
+    """
+    axes = len(graph.shape(region.source)) - 1
+    steps: dict[str, _Steps] = {region.source: (1,) * axes}
+    for node in graph.nodes[region.first : region.last]:
+        before = next((found for name in node.inputs if (found := steps.get(name))), None)
+        reach = node.operation.reach(graph.input_shapes(node), node.shape) if before else None
+        if before is None or reach is None or isinstance(reach, Everywhere) or len(reach) != len(before):
+            steps[node.name] = None
+        else:
+            steps[node.name] = tuple([step * each.stride for step, each in zip(before, reach, strict=True)])
+    found = steps.get(region.result)
+    if not found or max(found) <= 1 or any(step.denominator > 1 for step in found):
+        return ""
+    return "/" + "\N{MULTIPLICATION SIGN}".join(map(str, found[:1] if len(set(found)) == 1 else found))
