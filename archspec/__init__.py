@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
     from archspec.analysis.diff import Difference, diff
     from archspec.analysis.report import Report, analyze
+    from archspec.analysis.residual_blocks import residual_blocks
     from archspec.analysis.skip_paths import skip_paths
     from archspec.analysis.zoo import zoo
     from archspec.emit.drawing import draw
     from archspec.emit.figure import Figure
     from archspec.emit.graph_from_json import graph_from_json
     from archspec.emit.source.levels import source
+    from archspec.graph.residual import ResidualBlock
     from archspec.testing.confirming import confirm
     from archspec.testing.harness import Outcome, check
     from archspec.verification.against import verify
@@ -63,6 +65,7 @@ __all__ = [
     "Limits",
     "Outcome",
     "Report",
+    "ResidualBlock",
     "Source",
     "Spec",
     "SpecError",
@@ -80,6 +83,7 @@ __all__ = [
     "graph_from_json",
     "load",
     "pair_keys",
+    "residual_blocks",
     "save",
     "skip_paths",
     "source",
@@ -94,6 +98,7 @@ _LATE = {
     "Figure": "archspec.emit.figure",
     "Outcome": "archspec.testing.harness",
     "Report": "archspec.analysis.report",
+    "ResidualBlock": "archspec.graph.residual",
     "Verdict": "archspec.verification.verdict",
     "WrittenFiles": "archspec.writing",
     "analyze": "archspec.analysis.report",
@@ -102,6 +107,7 @@ _LATE = {
     "diff": "archspec.analysis.diff",
     "draw": "archspec.emit.drawing",
     "graph_from_json": "archspec.emit.graph_from_json",
+    "residual_blocks": "archspec.analysis.residual_blocks",
     "skip_paths": "archspec.analysis.skip_paths",
     "source": "archspec.emit.source.levels",
     "verify": "archspec.verification.against",

@@ -30,6 +30,9 @@ COMPILE: dict[str, Callable[..., Any]] = {
     "confirm": lambda **how: archspec.confirm(SMALL, **how).output[0],
     "source": lambda **how: 7 if ", 7)" in archspec.source(SMALL, **how) else 0,
     "draw": lambda **how: 7 if ">fc, 7<" in archspec.draw(SMALL, **how).svg else 0,
+    "residual_blocks": lambda **how: (
+        archspec.compile(SMALL, **how).output[0] if archspec.residual_blocks(SMALL, **how) else 0
+    ),
     "diff": lambda **how: archspec.diff(SMALL, **how).after.output[0],
     "verify": lambda **how: (
         7 if archspec.verify(SMALL, lambda: archspec.build(SMALL, **how), levels=["graph"], **how).holds("graph") else 0

@@ -25,6 +25,8 @@ from archspec.verification.verdict import Verdict
 
 SPEC = "archspec: 1\nname: t\ninput: [3, 8, 8]\nclasses: 2\nstem: [conv: {out: 4}, norm]\nstages: []\n"
 GRAPH = archspec.compile(SPEC)
+RESIDUAL = archspec.compile("resnet20_cifar")
+BLOCKS, OTHER = archspec.residual_blocks(RESIDUAL), archspec.residual_blocks("preact_resnet164_cifar")[-1:]
 MODEL = archspec.build(SPEC, device="meta")
 TRAINED = passes.Trained(GRAPH, {key: torch.ones(tensor.shape) for key, tensor in state(GRAPH).items()})
 PATHS = archspec.analyze("resnet20_cifar").paths
@@ -156,6 +158,7 @@ PYTHON: Table = {
         {"before": SPEC, "after": SPEC},
         {"before": SPECS, "after": SPECS, **READING, "limits": LIMITS},
     ),
+    archspec.residual_blocks: ({"spec": SPEC}, {"spec": SPECS, **READING, "limits": LIMITS}),
     archspec.zoo: ({}, {"pattern": TEXTS}),
     archspec.check: (
         {"spec": SPEC},
@@ -260,6 +263,18 @@ PYTHON: Table = {
         {"spec": (*SPECS, SPEC, GRAPH), "limits": LIMITS},
     ),
     passes.prune: ({"graph": GRAPH}, {"graph": (*SPECS, SPEC)}),
+    passes.without_residual: (
+        {"graph": RESIDUAL, "blocks": ["layer1.0"]},
+        {"graph": (*SPECS, SPEC), "blocks": (*LISTS[1:], None, ["nowhere"], OTHER)},
+    ),
+    passes.reordered: (
+        {"graph": RESIDUAL, "order": {}},
+        {"graph": (*SPECS, SPEC), "order": (*LISTS, None, {1: 2}, {"layer1.0": 1}, {"layer1.0": "x"}, {"x": "x"})},
+    ),
+    passes.split_block: (
+        {"graph": RESIDUAL, "block": BLOCKS[0]},
+        {"graph": (*SPECS, SPEC), "block": (*TEXTS, "layer1.0", None, OTHER[0])},
+    ),
     passes.fold_norm: (
         {"network": TRAINED},
         {

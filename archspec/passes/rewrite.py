@@ -12,7 +12,7 @@ from archspec.graph.graph import Graph, Node, Region
 def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] | None = None) -> Graph:
     """The graph with only ``nodes``, whose names are among those of its own and in the same order.
 
-    A region without any of these nodes, or without its result, is removed too.
+    A region without any of these nodes, or whose result is not one of them, is removed too.
 
     Args:
         graph: the graph before.
@@ -20,7 +20,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         instead: for a value that is gone and still read, the value that is read in its place.
     """
     instead = instead or {}
-    left = {node.name for node in nodes}
+    left = {node.name: place for place, node in enumerate(nodes)}
     before = list(accumulate((node.name in left for node in graph.nodes), initial=0))
 
     def moved(regions: Sequence[Region]) -> tuple[Region, ...]:
@@ -28,7 +28,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         for region in regions:
             first, last = before[region.first], before[region.last]
             source, result = (instead.get(name, name) for name in (region.source, region.result))
-            if first < last and result in left:
+            if first <= left.get(result, -1) < last:
                 found.append(replace(region, first=first, last=last, source=source, result=result))
         return tuple(found)
 
@@ -39,4 +39,24 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         regions=moved(graph.regions),
         named=moved(graph.named),
         head_at=None if graph.head_at is None else before[graph.head_at],
+    )
+
+
+def with_inserted(graph: Graph, inserted: Mapping[str, Sequence[Node]]) -> Graph:
+    """The graph with more nodes: some before each node that ``inserted`` names, and in the same regions as it."""
+    nodes: list[Node] = []
+    places = [0]
+    for node in graph.nodes:
+        nodes += (*inserted.get(node.name, ()), node)
+        places.append(len(nodes))
+
+    def moved(regions: Sequence[Region]) -> tuple[Region, ...]:
+        return tuple([replace(region, first=places[region.first], last=places[region.last]) for region in regions])
+
+    return replace(
+        graph,
+        nodes=tuple(nodes),
+        regions=moved(graph.regions),
+        named=moved(graph.named),
+        head_at=None if graph.head_at is None else places[graph.head_at],
     )
