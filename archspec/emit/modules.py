@@ -118,23 +118,6 @@ def _failing_node(module: fx.GraphModule, error: Exception) -> fx.Node | None:
     return None
 
 
-def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
-    """In training, zero for each example with probability ``p`` and divided by ``1 - p`` otherwise; else ``x`` itself.
-
-    Draws as ``torchvision.ops.stochastic_depth(x, p, "row")`` does, so that equal seeds give equal results.
-    """
-    if not training or p == 0:
-        return x
-    survival = 1.0 - p
-    noise = torch.empty([x.shape[0]] + [1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(survival)
-    if survival > 0:
-        noise.div_(survival)
-    return x * noise
-
-
-fx.wrap("drop_path")  # its shape depends on the rank, which a symbolic trace does not know
-
-
 def scale_channels(x: Tensor, by: tuple[float, ...]) -> Tensor:
     """Multiply each channel by its own constant.
 
@@ -156,6 +139,8 @@ def shift_channels(x: Tensor, by: tuple[float, ...]) -> Tensor:
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): in training it drops whole examples of a residual branch.
 
+    Draws as ``torchvision.ops.stochastic_depth(x, p, "row")`` does, so that equal seeds give equal results.
+
     Args:
         p: the probability with which an example is dropped.
 
@@ -167,7 +152,11 @@ class DropPath(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        return drop_path(x, self.p, self.training)
+        if not self.training or self.p == 0:
+            return x
+        keep = 1 - self.p
+        mask = x.new_empty([x.shape[0]] + [1] * (x.ndim - 1)).bernoulli_(keep)
+        return x * (mask.div_(keep) if keep else mask)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

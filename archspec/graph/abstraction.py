@@ -15,6 +15,7 @@ from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Class, Condition, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
 from archspec.graph.nesting import Call, Module, nest
+from archspec.graph.rates import rates_of
 from archspec.graph.skeletons import Grouping, is_activation, plain
 
 SIZES = ("channels", "out_channels", "stride", "dilation")
@@ -26,7 +27,7 @@ class Abstraction:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.blocks = sum(region.kind == "block" for region in graph.regions)
+        self.rates = rates_of(graph)
         plan = nest(graph, fine=True)
         self.regions: dict[str, Region | None] = {}
         self._enter(plan, None)
@@ -148,7 +149,7 @@ class _Definer:
             tuple(self.modules),
             outputs,
             group.like.numbered and any(part.when is not None for part in parts),
-            self.whole.blocks,
+            self.whole.rates,
         )
 
     def _conditions(
@@ -198,7 +199,7 @@ class _Definer:
             name = member.region.name if member.region and member.region.kind != "layer" else member.path
         else:
             name = member.path if self.group.like.kind == "block" else member.node.operation.name
-            name = "activation" if is_activation(member) else name
+            name = "act" if is_activation(member) else name
         last = name.rpartition(".")[2]
         return safe(last) if last.isidentifier() else "extra"
 
@@ -224,7 +225,7 @@ class _Definer:
         target = None
         if is_activation(first):
             classes = tuple([Class(each.target) if each else ABSENT for each in plains])
-            found = self.fitting.fit(classes, "activation", path)
+            found = self.fitting.fit(classes, "act", path)
             target = found if isinstance(found, Variable) else None
         args = []
         for place in range(len(like.args)):

@@ -32,6 +32,9 @@ ROLES: Mapping[str, Role] = {
 }
 """Roles by the name of an argument, in torch or in a spec."""
 
+WORDS: Mapping[str, str] = {"kernel_size": "kernel"}
+"""What a parameter is called that is made for an argument of torch, where specs have another word for it."""
+
 SMALL: frozenset[Role] = frozenset({"size", "stride", "padding", "dilation"})
 """Roles that no width follows from."""
 

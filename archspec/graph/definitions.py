@@ -9,6 +9,7 @@ from typing import Literal
 from archspec.graph.formulas import Condition, Constant, Expression, Variable, show
 from archspec.graph.graph import Node
 from archspec.graph.nesting import Module
+from archspec.graph.rates import Rates
 from archspec.operations.base import TorchCall
 from archspec.wording import Brief
 
@@ -69,7 +70,7 @@ class Definition(Brief):
     in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose value it
     gives; ``outputs`` are those of a model with several outputs, by label. ``positional``: whether the parts of a
     sequence are numbered without those that are absent, so that a part's key is its position among those that are
-    there. Otherwise its key is its path. ``blocks`` is how many the whole network has.
+    there. Otherwise its key is its path. ``rates`` are those at which the whole network drops blocks.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -81,7 +82,7 @@ class Definition(Brief):
     uses: tuple[Module, ...]
     outputs: Mapping[str, str] | None = None
     positional: bool = False
-    blocks: int = 0
+    rates: Rates | None = None
 
     def __str__(self) -> str:
         """Its parts, a line each."""

@@ -17,6 +17,7 @@ from archspec.graph.columns import (
     ABSENT,
     SMALL,
     WIDTHS,
+    WORDS,
     Absent,
     Column,
     KnownColumn,
@@ -167,7 +168,7 @@ class Fitting:
         named = [each for each, other in self.let.items() if equal(other, column)]
         if role == "width" and not named:
             named = ["out_channels"] if equal(self.output, column) else ["hidden"] if name in WIDTHS else []
-        free = self._unique([*named, name], place)
+        free = self._unique([*named, WORDS.get(name, name)], place)
         self.known.append(KnownColumn(free, column, role, False, name, filler))
         return self.use(free)
 

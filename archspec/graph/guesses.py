@@ -87,7 +87,8 @@ def of_kernels(column: Column, known: list[KnownColumn]) -> Iterator[Formula]:
     for kernel in kernels:
         reach = Formula("-", Variable(kernel.name), 1)
         if _holds(column, lambda size: (size - 1) // 2, kernel.column):
-            yield Formula("//", reach, 2)
+            odd = all(size is ABSENT or size % 2 for size in kernel.column)
+            yield Formula("//", Variable(kernel.name) if odd else reach, 2)
         for dilation in dilations:
             if _holds(column, lambda step, size: step * (size - 1) // 2, dilation.column, kernel.column):
                 yield Formula("//", Formula("*", Variable(dilation.name), reach), 2)

@@ -16,13 +16,14 @@ def original(kind: type) -> str:
     """The qualified name of the module class that ``kind`` copies without a change; an empty text if it copies none.
 
     A class with that name alone is not enough: its bases, its methods and the functions that these call have the same
-    code.
+    code. A copy may leave out what only its ``repr`` needs.
     """
     found = getattr(importlib.import_module(OWN), kind.__name__, None)
     if not isinstance(found, type) or kind.__bases__ != found.__bases__:
         return ""
     methods, others = ({name: each for name, each in vars(one).items() if callable(each)} for one in (kind, found))
-    same = methods.keys() == others.keys() and all(_same(methods[name], others[name]) for name in methods)
+    shown = {"extra_repr"} - methods.keys()
+    same = methods.keys() == others.keys() - shown and all(_same(methods[name], others[name]) for name in methods)
     return f"{OWN}.{kind.__name__}" if same else ""
 
 

@@ -117,7 +117,6 @@ FUNCTIONS: Mapping[Any, Rule] = {
     F.channel_shuffle: r.channel_shuffle,
     "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,
     "timm.layers.drop.drop_path": act.drop_path,
-    "archspec.emit.modules.drop_path": act.drop_path,
     "archspec.emit.modules.scale_channels": a.by_channel("mul"),
     "archspec.emit.modules.shift_channels": a.by_channel("add"),
 }

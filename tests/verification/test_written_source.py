@@ -69,7 +69,7 @@ def test_a_changed_copy_is_not_taken_for_the_original() -> None:
     copy = vars(executed(source))["DropPath"]
     assert original(copy) == "archspec.emit.modules.DropPath"
     for change in (
-        ("1.0 - p", "1.0 - p / 2"),
+        ("1 - self.p", "1 - self.p / 2"),
         ("self.p = p", "self.p = p / 2"),
         ("class DropPath(nn.Module)", "class DropPath(nn.Identity)"),
     ):

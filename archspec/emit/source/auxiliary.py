@@ -23,7 +23,7 @@ def auxiliary(names: Iterable[str], width: int = 120) -> list[str]:
         width: the columns of a line of a docstring.
 
     >>> [text.splitlines()[0] for text in auxiliary(["DropPath"])]
-    ['def drop_path(x: Tensor, p: float, training: bool) -> Tensor:', 'class DropPath(nn.Module):']
+    ['class DropPath(nn.Module):']
     """
     known = _definitions()
     found: set[str] = set()
@@ -49,9 +49,16 @@ def _definitions() -> dict[str, str]:
     found = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-            found[node.name] = text
+            found[node.name] = "\n".join(lines[node.lineno - 1 : _end(node)])
     return found
+
+
+def _end(node: ast.ClassDef | ast.FunctionDef) -> int | None:
+    """The last line of a definition, without what only its ``repr`` needs, which is written last."""
+    last = node.body[-1]
+    if isinstance(last, ast.FunctionDef) and last.name == "extra_repr":
+        return node.body[-2].end_lineno
+    return node.end_lineno
 
 
 def _summarized(text: str, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from archspec.emit.source.literals import identifier, literal
@@ -20,6 +21,7 @@ from archspec.emit.source.registration import (
     unused,
     weight_attribute,
 )
+from archspec.emit.source.shortening import shortened
 from archspec.emit.source.signatures import use
 from archspec.emit.source.starts import METHOD, statements
 from archspec.emit.source.straight import Forward, is_replaced
@@ -95,7 +97,8 @@ class Classes:
         returns = "Tensor" if definition.outputs is None else "dict[str, Tensor]"
         calls = [f"self.{method}()"] if start else []
         draws = ["", f"    def {method}(self) -> None:", *indented(indented(start))] if start else []
-        body = [*kept, *setup, *calls]
+        values = {word for line in forward.lines for word in re.findall(r"\w+", line)}
+        body = [*shortened(definition, [*kept, *setup], values), *calls]
         init = [head(definition), *indented(["super().__init__()", *body])] if body else []
         return [
             f"class {self.name(definition)}(nn.Module):",
@@ -266,6 +269,7 @@ class Classes:
         """Statements that make a list of the members of a sequence, some of which are optional."""
         lines: list[str] = []
         plain: list[str] = []
+        last = ""
 
         def flush() -> None:
             if not lines:
@@ -282,8 +286,12 @@ class Classes:
                 plain.append(self.expression(item, names))
             else:
                 flush()
-                lines += [f"if {show(condition(item.when, names))}:"]
+                test = f"if {show(condition(item.when, names))}:"
+                lines += [] if test == last else [test]
                 lines += [f"    {name}.append({self.expression(item, names)})"]
+                last = test
+                continue
+            last = ""
         if plain:
             flush()
         return lines

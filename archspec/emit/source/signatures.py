@@ -11,6 +11,8 @@ from archspec.graph.patterns import Definition, Parameter
 _BY_POSITION = ("in_channels", "channels", "out_channels")
 """The parameters that are given by position, in this order."""
 _FEWEST_USES = 3
+_RATE = "drop_path"
+"""The parameter with the rate of a block's stochastic depth."""
 _NEUTRAL: tuple[Constant, ...] = (1, 0, 0.0, 3, False, True, None)
 """Values that a default may have; of a kernel it is 3."""
 _NEUTRAL_WORDS = ("stride", "dilation", "groups", "drop_path")
@@ -35,6 +37,9 @@ def use(definition: Definition, name: str, given: Mapping[str, Expression]) -> s
         value = given[parameter.name]
         if parameter.name in known and _same(known[parameter.name], value):
             continue
+        number = definition.rates.number(value) if definition.rates and parameter.name == _RATE else None
+        if definition.rates and number:
+            value = definition.rates.formula(number)
         by_position = parameter.name in _BY_POSITION or len(definition.parameters) == 1
         shown.append(written(value) if by_position else f"{parameter.name}={written(value)}")
     return f"{name}({', '.join(shown)})"
