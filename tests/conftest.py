@@ -36,9 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lasting() -> None:
-    """What is imported lasts, so that looking for garbage need not look there."""
+    """What is there before a file's tests lasts, so that looking for garbage need not look there.
+
+    Once for each file: what thousands of tests before it have left alive takes a second to look through.
+    """
     gc.collect()
     gc.freeze()
 
