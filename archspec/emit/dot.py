@@ -18,7 +18,7 @@ def to_dot(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
 
     >>> import archspec
     >>> print(to_dot(archspec.compile("resnet18"), depth="model").splitlines()[-2])
-      n8 -> n9;
+      n6 -> n7;
     """
     contents = picture(graph, depth, title)
     found = links(contents)

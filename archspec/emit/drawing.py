@@ -29,8 +29,8 @@ def draw(
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
-        depth: ``model`` draws whole stages, ``stage`` blocks, ``block`` blocks and the inside of each kind of them,
-            ``op`` every operation.
+        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` blocks, ``block`` blocks and the
+            inside of each kind of them, ``op`` every operation.
         title: above the figure; the network's name by default.
         overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.

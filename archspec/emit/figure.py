@@ -35,8 +35,8 @@ def figure(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
 
     Args:
         graph: the compiled network.
-        depth: ``model`` draws whole stages, ``stage`` blocks, ``block`` blocks and the inside of each kind of them,
-            ``op`` every operation.
+        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` blocks, ``block`` blocks and the
+            inside of each kind of them, ``op`` every operation.
         title: above the figure; the network's name by default.
 
     >>> import archspec

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from PIL import ImageFont, features
 
 import archspec
+from archspec.display import short
 from archspec.emit.dot import to_dot
 from archspec.emit.figure import Figure, figure
 from archspec.emit.figures.captions import plain
-from archspec.emit.figures.contents import Depth
+from archspec.emit.figures.contents import Depth, picture
 from archspec.emit.figures.kinds import BlockKind, kinds
 from archspec.emit.figures.metrics import text_width
 from archspec.emit.figures.parts import Box, boxes
@@ -25,6 +26,7 @@ from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.patterns import definitions, patterns
 from archspec.language.text.locate import zoo_names
 from archspec.operations.discovery import operations
+from archspec.operations.shapes import show_shape
 from archspec.testing import graphs
 from tests.support.figures import check_dot, check_mermaid
 
@@ -196,6 +198,36 @@ def test_nothing_is_asked_of_the_viewer() -> None:
     """No script, no link, no font, no variable: cairosvg and Inkscape draw it too."""
     text = archspec.draw("googlenet").svg
     assert not re.search(r"<script|href|url\(|var\(|@font-face|<foreignObject|<marker", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", zoo_names())
+def test_the_depth_of_stages_says_what_they_cost(name: str) -> None:
+    """The figures of its rows, and of the whole, are those of the report."""
+    graph = archspec.compile(name)
+    report = archspec.analyze(graph)
+    rows, whole = report.rows, report.totals.costs
+    contents = picture(graph, "model", None)
+    assert contents.total == f"{short(whole.params)} parameters, {short(whole.macs)} MACs"
+    found = [
+        (*box_cost, box.shape)
+        for box, box_cost in zip(boxes(contents.parts), contents.costs, strict=True)
+        if isinstance(box, Box)
+    ]
+    for row in rows:
+        shape = show_shape(row.output).replace("x", TIMES)
+        assert (short(row.costs.params), short(row.costs.macs), shape) in found
+    assert len(found) == len(rows)
+
+
+def test_the_depth_of_stages_in_words() -> None:
+    drawn = archspec.draw("resnet50", depth="model")
+    said = labels(drawn)
+    assert {"stem", "layer1", "head", f"7{TIMES}7 conv, 64, /2", f"6 {TIMES} bottleneck", "fc, 1000"} <= said
+    assert {"output", "parameters", "MACs", "25.6 M parameters, 4.09 G MACs", "7.10 M", "1.46 G"} <= said
+    assert f"layer3 (6 {TIMES} bottleneck)" in drawn.svg
+    widths = {shape.width for shape in drawn.sheet.canvas.front if isinstance(shape, Rect)}
+    assert len(widths) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from archspec.emit.figures.metrics import shorten, text_width
-from archspec.emit.figures.parts import Band, Card, Part, Parts, Split, boxes
-from archspec.emit.figures.place import SMALL, End, Laid
+from archspec.emit.figures.parts import Band, Box, Card, Part, Parts, Split, boxes
+from archspec.emit.figures.place import SMALL, Boxed, End, Laid
 from archspec.emit.figures.rows import Blocked, place
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 
@@ -15,6 +16,8 @@ _GUTTER = 24
 _ABOVE, _TOP, _BOTTOM = 8, 4, 10
 _BAND = _ABOVE + _TOP + _BOTTOM
 _SIDE = 10
+_APART = 18
+"""Between columns of notes."""
 _NAME = 96
 _FULL = 0.6
 """A column that is full to this share ends before a stage that would be torn."""
@@ -22,11 +25,11 @@ _FULL = 0.6
 
 @dataclass(slots=True)
 class SpineRow:
-    """A part, the number of the band that it lies in, and what is written at its right."""
+    """A part, the number of the band that it lies in, and what is written at its right, in columns."""
 
     laid: Laid
     band: int | None = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -43,12 +46,17 @@ class Columns:
     With a ``ratio`` of width to height, many columns are higher, so that they are not wider than that.
     """
 
-    def __init__(self, rows: list[SpineRow], bands: list[str], most: float, ratio: float = 0) -> None:
+    def __init__(
+        self, rows: list[SpineRow], bands: list[str], most: float, ratio: float = 0, headings: tuple[str, ...] = ()
+    ) -> None:
+        self.headings = headings
         self.bands = [shorten(name, _NAME, SMALL) for name in bands]
         named = max([text_width(name, SMALL) for name in self.bands], default=0)
-        noted = max([text_width(row.note, SMALL) for row in rows], default=0)
+        columns = zip_longest(*[row.notes for row in rows], headings, fillvalue="")
+        self.notes = [max([text_width(note, SMALL) for note in column]) for column in columns]
+        noted = sum(self.notes) + _APART * (len(self.notes) - 1) if self.notes else 0
         self.before = named + 2 * _SIDE if bands else 0
-        self.after = (noted + _SIDE if noted else 0) + (_SIDE if bands else 0)
+        self.after = (noted + (_APART if headings else _SIDE) if noted else 0) + (_SIDE if bands else 0)
         self.found = _broken(rows, most, ratio, self.before + self.after)
         widths = [round(self.before + each.left) + round(each.right + self.after) for each in self.found]
         self.width = sum(widths) + _GUTTER * (len(widths) - 1)
@@ -69,9 +77,19 @@ class Columns:
                 end, gutter = ends[0], x - _GUTTER / 2
                 end = end.to((end.x, end.y + 10), (gutter, end.y + 10), (gutter, top), (axis, top))
                 ends = [end.to((axis, top + 4))]
+            self._write(canvas, self.headings, right, top - 6)
             ends = self._column(canvas, column, ends[0], x, right)
             x = right + _GUTTER
         return ends
+
+    def _write(self, canvas: Canvas, notes: tuple[str, ...], right: float, y: float) -> None:
+        """Write notes in their columns, each of which ends at its right side."""
+        side = right - (_SIDE if self.bands else 0) - sum(self.notes) - _APART * (len(self.notes) - 1)
+        for note, width in zip(notes, self.notes, strict=False):
+            side += width
+            if note:
+                canvas.labels.append(Lettering(side, y, note, SMALL, "dim", "end"))
+            side += _APART
 
     def _column(self, canvas: Canvas, column: _Column, end: End, left: float, right: float) -> list[End]:
         ends, begin = [end], 0.0
@@ -85,9 +103,7 @@ class Columns:
             band = row.band
             ends = row.laid.draw(canvas, ends[0])
             bottom = max([each.y for each in ends])
-            if row.note:
-                side = right - (_SIDE if self.bands else 0)
-                canvas.labels.append(Lettering(side, bottom - 8, row.note, SMALL, "dim", "end"))
+            self._write(canvas, row.notes, right, bottom - row.laid.low + 3)
             if band is not None and after.band != band:
                 low = bottom + _BOTTOM
                 canvas.behind.append(Rect(left, begin, right - left, low - begin, "band", 8))
@@ -96,7 +112,7 @@ class Columns:
 
 
 class _Nothing:
-    left = right = height = 0.0
+    left = right = height = low = 0.0
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         return [end]
@@ -105,15 +121,19 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[SpineRow], list[str]]:
+def rows(
+    parts: Parts, shape: str, tags: Mapping[str, str], costs: tuple[tuple[str, ...], ...] = ()
+) -> tuple[list[SpineRow], list[str]]:
     """The rows of a spine whose input has this shape, and the names of its bands.
 
     A shape is written where it changes, and ``tags`` are, by value, what is written where the model returns a value
-    that it reads further. The last row has no shape: the output is below it.
+    that it reads further. The last row has no shape: the output is below it. With ``costs``, those of each part, every
+    row has its shape, and boxes are equally wide.
     """
     found: list[SpineRow] = []
     bands: list[str] = []
     widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Card)], default=0)
+    broad = max([Boxed(each).width for each in parts if isinstance(each, Box)], default=0) if costs else 0
     for part in parts:
         inside = part.parts if isinstance(part, Band) else (part,)
         band = len(bands) if isinstance(part, Band) else None
@@ -123,7 +143,10 @@ def rows(parts: Parts, shape: str, tags: Mapping[str, str]) -> tuple[list[SpineR
             note = shown if shown != shape and not (part is parts[-1] and each is inside[-1]) else ""
             out = [tags[name] for drawn in (boxes((each,)) if tags else ()) for name in drawn.nodes if name in tags]
             laid: Laid = Blocked(each, widest) if isinstance(each, Card) else place(each)
-            found.append(SpineRow(laid, band, "→ " + "; ".join(out) if out else note))
+            if costs and isinstance(each, Box):
+                laid = Boxed(each, broad)
+            note = "→ " + "; ".join(out) if out else shown if costs else note
+            found.append(SpineRow(laid, band, (note, *(costs[len(found)] if costs else ()))))
             shape = shown or shape
     return found, bands
 

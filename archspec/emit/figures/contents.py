@@ -13,6 +13,7 @@ from archspec.display import counted
 from archspec.emit.figures.captions import MEANINGS, NOTED, plain
 from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
+from archspec.emit.figures.overview import HEADINGS, costs, grouped
 from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture
 from archspec.emit.figures.units import closed, contracted, outermost, reads_one
 from archspec.graph.graph import INPUT, Graph, Node, Region
@@ -30,6 +31,7 @@ def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
     parts = drawn.parts()
     ends = drawn.ends
     outputs = _outputs(graph)
+    *each, (params, macs) = costs(graph, parts) if depth == "model" else [("", "")]
     return Picture(
         title=graph.name if title is None else title,
         summary=graph.summary,
@@ -40,6 +42,9 @@ def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
         tags={name: text for name, text in outputs.items() if name not in ends},
         insets=drawn.insets() if depth == "block" else (),
         legend=drawn.legend() if depth == "block" else (),
+        headings=HEADINGS if depth == "model" else (),
+        costs=tuple(each),
+        total=f"{params} parameters, {macs} MACs" if depth == "model" else "",
     )
 
 
@@ -78,7 +83,7 @@ class _Contents:
         for stage, run in self._staged(series):
             parts = self._joined(fusing.parts(run, begins=not found))
             found += [Band(self._names[id(stage)], parts)] if stage is not None and parts else parts
-        return tuple(found)
+        return grouped(tuple(found), results) if self.depth == "model" else tuple(found)
 
     def _staged(self, series: Series) -> Iterator[tuple[Region | None, Series]]:
         """The series in runs that lie in one stage, or in none."""
@@ -211,4 +216,5 @@ _SAID = 40
 
 def _said(part: Card | Box) -> str:
     times = f"{part.count} times " if isinstance(part, Card) and part.count > 1 else ""
-    return f"{times}{part.text}"
+    inside = [part.below, *part.lines] if isinstance(part, Box) and (part.lines or part.look == "stage") else []
+    return f"{times}{part.text}" + (f" ({', '.join(filter(None, inside))})" if any(inside) else "")

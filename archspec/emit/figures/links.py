@@ -113,7 +113,7 @@ class _Linking:
 
     def _put(self, part: Box | Card | Junction, group: Cluster) -> str:
         if isinstance(part, Box):
-            return self.vertex(group, (part.above, part.text, part.below), part.look)
+            return self.vertex(group, (part.above, part.text, part.below, *part.lines), part.look)
         if isinstance(part, Junction):
             return self.vertex(group, (part.sign or part.text,), "merge")
         times = f"  \N{MULTIPLICATION SIGN}{part.count}" if part.count > 1 else ""

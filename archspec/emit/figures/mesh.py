@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.emit.figures.parts import Box, Mesh
-from archspec.emit.figures.place import GAP, Boxed, End, Merging
+from archspec.emit.figures.place import GAP, LOW, Boxed, End, Merging
 from archspec.emit.figures.shapes import Canvas
 
 _APART = 10
@@ -36,6 +36,7 @@ class Meshed:
                 self.far.setdefault(source, []).append(len(mesh.members))
         self.lanes = self._lanes()
         self.right = self.widest + _APART * (max(self.lanes.values(), default=-1) + 2)
+        self.low = LOW
         self.height = _FORK + sum(GAP + self._inner(each) for each in self.members)
 
     @staticmethod

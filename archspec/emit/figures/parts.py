@@ -14,7 +14,8 @@ Arc = Literal["", "identity", "projection"]
 class Box:
     """One or several operations. ``above`` is what comes before the layer of ``text``, ``below`` what follows it.
 
-    ``look`` colors it: the look of its operation, or ``gate``, ``stage``. ``shape`` is that of its value.
+    ``look`` colors it: the look of its operation, or ``gate``, ``stage``. ``shape`` is that of its value. ``lines``
+    are the layers that a box of many has.
     """
 
     nodes: tuple[str, ...]
@@ -23,6 +24,7 @@ class Box:
     above: str = ""
     below: str = ""
     shape: str = ""
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class Picture:
     """All that a figure says.
 
     ``outputs`` are the values at its ends that the model returns, ``tags`` those that are read further; each with what
-    is written there.
+    is written there. ``costs`` are what is written at the right of each part behind its shape, below ``headings``;
+    ``total`` is a sentence about the whole.
     """
 
     title: str
@@ -123,6 +126,9 @@ class Picture:
     tags: Mapping[str, str]
     insets: tuple[Inset, ...]
     legend: tuple[str, ...]
+    headings: tuple[str, ...] = ()
+    costs: tuple[tuple[str, ...], ...] = ()
+    total: str = ""
 
 
 def boxes(parts: Parts) -> Iterator[Box | Card | Junction]:

@@ -23,6 +23,8 @@ BESIDE = 14
 LANE = 12
 FORK = 6
 """From a part to the fork below it."""
+LOW = 11.0
+"""Where a shape is written beside something that has no middle of its own, from its lower end."""
 _DISC = 9
 _BAR = 20
 
@@ -52,6 +54,8 @@ class Laid(Protocol):
     left: float
     right: float
     height: float
+    low: float
+    """From its lower end up to the middle of what gives its value."""
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         """Draw it below a line, on that line's axis."""
@@ -65,18 +69,20 @@ def even(width: float) -> float:
 class Boxed:
     """A box with one to three lines of text."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, least: float = 0) -> None:
         self.box = box
         self.lines = [
             (shorten(text, WIDEST, size), size, style)
             for text, size, style in ((box.above, SMALL, "note"), (box.text, SIZE, "ink"), (box.below, SMALL, "note"))
             if text
         ]
+        self.lines += [(shorten(text, WIDEST, SMALL), SMALL, "note") for text in box.lines]
         widths = [text_width(text, size) for text, size, _ in self.lines]
-        self.width = even(max(widths, default=0) + 2 * PADDING)
+        self.width = max(least, even(max(widths, default=0) + 2 * PADDING))
         self.left = self.right = self.width / 2
         self.inner = 10.0 + sum(12 if size == SMALL else 14 for _, size, _ in self.lines)
         self.height = GAP + self.inner
+        self.low = self.inner / 2
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         top = end.y + GAP
@@ -102,6 +108,7 @@ class Stacked:
         self.left = max([part.left for part in parts], default=2)
         self.right = max([part.right for part in parts], default=2)
         self.height = sum(part.height for part in parts)
+        self.low = parts[-1].low if parts else 0.0
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         ends = [end]
@@ -165,6 +172,7 @@ class Splitting:
         self.left, self.right = max(self.left, half), max(self.right, half)
         self.inner = max([branch.height for branch in branches], default=0)
         self.height = FORK + self.inner + (GAP + self.merging.height if self.merging else 0)
+        self.low = self.merging.height / 2 if self.merging else LOW
 
     def _style(self, index: int) -> str:
         if index in self.split.gates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archspec.emit.figures.mesh import Meshed
 from archspec.emit.figures.metrics import shorten, text_width
 from archspec.emit.figures.parts import Box, Card, Frame, Mesh, Part, Parts, Split
-from archspec.emit.figures.place import GAP, SIZE, SMALL, Boxed, End, Laid, Splitting, Stacked, ends_of, even, lay
+from archspec.emit.figures.place import GAP, LOW, SIZE, SMALL, Boxed, End, Laid, Splitting, Stacked, ends_of, even, lay
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 from archspec.emit.figures.wrap import Wrapped, needs_rows
 
@@ -33,6 +33,7 @@ class Blocked:
         self.left = self.width / 2 + (_ARC + 4 if block.arc else 0)
         counted = text_width(self.count, 12, bold=True) + _COUNT + _CARD if self.several else 0
         self.right = self.width / 2 + self.cards + counted
+        self.low = self.HEIGHT / 2 + self.cards + (10 if block.arc else 0)
         self.height: float = self.FORK + GAP + self.HEIGHT + self.cards + (10 if block.arc else 0)
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
@@ -70,6 +71,7 @@ class Framed:
         self.left = self.inside.left + self.SIDE
         self.right = max(self.inside.right, text_width(self.label, self.size, bold=self.bold) + 8) + self.SIDE
         self.height = self.TOP + self.inside.height + self.BOTTOM + 4
+        self.low = LOW
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         x, y = end.x, end.y + 4

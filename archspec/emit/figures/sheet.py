@@ -66,7 +66,11 @@ class _Drafting:
 
     def draw(self) -> None:
         picture = self.picture
-        title, summary = wrapped(picture.title, 700, 17)[:3], wrapped(picture.summary, 560, 10)[:4]
+        title, summary = (
+            wrapped(picture.title, 700, 17)[:3],
+            wrapped(picture.summary, 560 if picture.insets else 380, 10)[:4],
+        )
+        summary += filter(None, [picture.total])
         y = float(MARGIN)
         for line in title:
             self._text(Lettering(MARGIN, y + 14, line, 17, "ink", "start", bold=True))
@@ -93,7 +97,8 @@ class _Drafting:
     def _spine(self, top: float, room: float) -> float:
         """Draw it, and return how far it reaches to the right."""
         picture = self.picture
-        spine = Columns(*rows(picture.parts, picture.input, picture.tags), most=room - 40, ratio=_RATIO)
+        contents = rows(picture.parts, picture.input, picture.tags, picture.costs)
+        spine = Columns(*contents, most=room - 40, ratio=_RATIO, headings=picture.headings)
         half = text_width(picture.input, SMALL) / 2
         x = MARGIN + max(0.0, half - spine.axis)
         axis = round(x + spine.axis)

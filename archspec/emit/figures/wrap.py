@@ -42,6 +42,7 @@ class Wrapped:
         self.left = self.right = self.trunk + PADDING
         between = (FORK + _BELOW) * (len(self.rows) - 1)
         self.height = FORK + sum(self.heights) + between + GAP + self.merging.height
+        self.low = self.merging.height / 2
 
     @staticmethod
     def _row(branches: list[Stacked], gates: list[bool]) -> list[_Way]:
