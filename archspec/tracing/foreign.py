@@ -27,6 +27,8 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 """The settings of the process that a network may change: how to read each, and how to restore it."""
 
 OWN = Path(__file__).parents[1]
+TORCH = Path(torch.__file__).parent
+STANDARD = Path(traceback.__file__).parent / "importlib"
 
 
 @contextmanager
@@ -66,7 +68,29 @@ def _settings_kept() -> Iterator[None]:
 
 def raised_in(error: BaseException) -> str:
     """The user's file and line in which an exception was raised, as a sentence; empty if it was not in a file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames or not Path(frames[-1].filename).is_file() or Path(frames[-1].filename).is_relative_to(OWN):
-        return ""
-    return f"the exception was raised in {cut(Path(frames[-1].filename).name)}, line {frames[-1].lineno}"
+    place = line_of(error)
+    return place and f"the exception was raised in {place}"
+
+
+def line_of(error: BaseException) -> str:
+    """The file and line of the last call of the user's own code before an exception; empty if there is none.
+
+    Where an exception is raised in torch, the line of the user's that called it says more.
+    """
+    files = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    called = [
+        (path, line)
+        for path, line in files
+        if path.is_file() and not any(path.is_relative_to(folder) for folder in (OWN, TORCH, STANDARD))
+    ]
+    return f"{cut(called[-1][0].name)}, line {called[-1][1]}" if called else ""
+
+
+def defined_at(module: object, file: str) -> str:
+    """The file and line where the class of a module says what it computes, or how it is made, if it is in ``file``."""
+    own = vars(type(module))
+    for name in ("forward", "__init__"):
+        code = getattr(own.get(name), "__code__", None)
+        if code is not None and Path(code.co_filename).resolve() == Path(file).resolve():
+            return f"{cut(Path(code.co_filename).name)}, line {code.co_firstlineno}"
+    return ""

@@ -6,14 +6,14 @@ import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 
 from archspec.diagnostics import in_one_line
 from archspec.tracing.canonical_form import Slot
-from archspec.tracing.foreign import foreign
+from archspec.tracing.foreign import foreign, line_of
 from archspec.tracing.tracer import Run, Tracer, weightless
 
 
@@ -91,7 +91,11 @@ def _ran(module: nn.Module, graph: fx.Graph, example: Tensor, specialized: bool 
 
 
 def _refused(what: str) -> Callable[[BaseException], Untraceable]:
-    return lambda error: Untraceable(f"{what}: {in_one_line(error)}")
+    def refuse(error: BaseException) -> Untraceable:
+        place = line_of(error)
+        return Untraceable(f"{what}: {in_one_line(error)}{place and f' ({place})'}")
+
+    return refuse
 
 
 def _flat(module: fx.GraphModule) -> bool:
@@ -116,7 +120,14 @@ def _traced(module: nn.Module, example: Tensor) -> tuple[fx.Graph, bool]:
     return graph, tracer.specialized
 
 
-def executed(module: nn.Module, example: Tensor) -> list[Slot]:
+class Executed(NamedTuple):
+    """The parameters and buffers that a network used, in the order of execution, and whether it ran to its end."""
+
+    slots: list[Slot]
+    runs: bool
+
+
+def executed(module: nn.Module, example: Tensor) -> Executed:
     """Run a network, and list the parameters and buffers of each module when its ``forward`` first returns.
 
     The network runs on the meta device or, if it fails there, on zeros. If it fails on zeros too, the list ends there.
@@ -126,10 +137,11 @@ def executed(module: nn.Module, example: Tensor) -> list[Slot]:
         example: an input on the meta device, (N, C, *spatial).
 
     >>> network = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2, bias=False))
-    >>> [(slot.key, slot.shape) for slot in executed(network, torch.empty(1, 8, device="meta"))]
+    >>> [(slot.key, slot.shape) for slot in executed(network, torch.empty(1, 8, device="meta")).slots]
     [('0.weight', (4, 8)), ('0.bias', (4,)), ('2.weight', (2, 4))]
     """
     found: dict[str, Slot] = {}
+    runs = False
 
     def listen(path: str, part: nn.Module) -> torch.utils.hooks.RemovableHandle:
         own = {**part._parameters, **part._buffers}
@@ -151,10 +163,11 @@ def executed(module: nn.Module, example: Tensor) -> list[Slot]:
             if not _runs_on_meta(module, example):
                 found.clear()
                 _run_on_zeros(module, example)
+            runs = True
     finally:
         for handle in handles:
             handle.remove()
-    return list(found.values())
+    return Executed(list(found.values()), runs)
 
 
 def _runs_on_meta(module: nn.Module, example: Tensor) -> bool:

@@ -44,12 +44,13 @@ class Divergence:
     """The first place where two networks differ.
 
     ``place`` is the node of the spec's network. ``message`` is a sentence. ``arguments`` are the ones that differ, by
-    their names in a spec.
+    their names in a spec. ``there`` is the step of the reference.
     """
 
     place: str
     message: str
     arguments: tuple[str, ...] = ()
+    there: str = ""
 
 
 def find_divergence(ours: CanonicalForm, theirs: CanonicalForm) -> Divergence:
@@ -139,7 +140,7 @@ class _Search:
             return Divergence(step.place, f"{self.ours.the(number)} has no counterpart in the reference")
         reference = self.theirs.steps[other]
         arguments = tuple(_arguments(step, reference)) if step.operation == reference.operation else ()
-        return Divergence(step.place, self.difference(number, other), arguments)
+        return Divergence(step.place, self.difference(number, other), arguments, reference.place)
 
     def counterpart(self, number: int) -> int | None:
         """The unpaired step of the reference that is closest: it reads the same, or is the same, at the same place."""
@@ -169,11 +170,11 @@ class _Search:
             inside = [each for each in mine if missing.parent and each.place.startswith(f"{missing.parent}.")]
             before = (missing.before or step).place
             message = f"before `{before}`, the reference has {missing}, which {missing.verb} missing here"
-            return Divergence(inside[-1].place if inside else step.place, message)
+            return Divergence(inside[-1].place if inside else step.place, message, there=reference.place)
         if extra := lacking(mine, yours, step, reference):
             after = (extra.before or reference).place
             message = f"{extra} {extra.verb} only here: the reference has its `{after}` at this place"
-            return Divergence(step.place, message)
+            return Divergence(step.place, message, there=reference.place)
         return None
 
     def difference(self, number: int, other: int) -> str:

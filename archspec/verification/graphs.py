@@ -8,11 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from archspec.diagnostics import Diagnostic, Label
+from archspec.diagnostics import Diagnostic, Label, cut
 from archspec.graph.blame import fault_at
 from archspec.graph.graph import INPUT, Graph
 from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
+from archspec.tracing.foreign import defined_at
 from archspec.tracing.trace import Trace, Untraceable, executed, rerun, trace
 from archspec.verification.divergence import Divergence, find_divergence
 from archspec.verification.keys import tensors_of
@@ -30,9 +31,12 @@ A form contains the sizes of one batch, so two networks are the same only if the
 
 
 def compare_graphs(
-    graph: Graph, ours: nn.Module, reference: nn.Module, batch: int
+    graph: Graph, ours: nn.Module, reference: nn.Module, batch: int, file: str = ""
 ) -> tuple[Graphs, Mapping[str, str], str]:
-    """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so."""
+    """The comparison of the graphs, our keys to the reference's, and why training cannot be compared, if so.
+
+    ``file`` is the file of Python that the reference is in, if it was given by one.
+    """
     sample = torch.empty((batch, *graph.input), device="meta")
     like = torch.empty_like(sample, dtype=sample_weight(reference).dtype)
     known, theirs_known = frozenset(ours.state_dict()), frozenset(tensors_of(reference))
@@ -42,13 +46,14 @@ def compare_graphs(
         other = trace(reference, like)
         theirs = canonicalize(other, theirs_known)
     except Untraceable as error:
-        pairs = pair_by_order(form, executed(reference, like))
-        reason = f"the reference {error}"
-        return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs)), pairs, ""
+        slots, runs = executed(reference, like)
+        pairs, reason = pair_by_order(form, slots), f"the reference {error}"
+        return Graphs(False, len(form.steps), untraceable=reason, by_order=bool(pairs), runs=runs), pairs, ""
     matched = match(form, theirs)
     sizes = len(form.steps), len(theirs.steps)
     if matched is None:
-        found = _difference(graph, find_divergence(form, theirs))
+        divergence = find_divergence(form, theirs)
+        found = _at_class(_difference(graph, divergence), reference, divergence.there, file)
         pairs = pair_where_graphs_differ(form, theirs)
         return Graphs(False, *sizes, difference=found, by_order=bool(pairs)), pairs, ""
     pairs = dict(key_pairs(form, theirs, matched))
@@ -80,6 +85,24 @@ def _apart_for_other_batches(
         if match(form, other) is None:
             return size, find_divergence(form, other)
     return None
+
+
+def _at_class(difference: Diagnostic, reference: nn.Module, place: str, file: str) -> Diagnostic:
+    """The difference with the line of the file where the class around a step of the reference is written."""
+    scope = place
+    while file and place:
+        scope = scope.rpartition(".")[0]
+        try:
+            part = reference.get_submodule(scope)
+        except AttributeError:  # the place of a step that is not a module's
+            part = reference
+        if line := defined_at(part, file):
+            kind = f"`{cut(type(part).__name__)}`, which is written at {line}"
+            note = f"there, `{scope}` is {kind}" if scope else f"there, it is in {kind}"
+            return replace(difference, notes=(*difference.notes, note))
+        if not scope:
+            break
+    return difference
 
 
 def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:

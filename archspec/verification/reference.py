@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from archspec.import_path import current_folder_first, current_folder_last, only
 from archspec.tracing.foreign import foreign, raised_in
 from archspec.verification import importing
 from archspec.verification.reference_text import AS_NAMED, LIBRARIES, Reference, fault, is_file, parse
+from archspec.wording import listed
 
 
 def make(against: str | nn.Module | Callable[[], Any], seed: int = 0) -> tuple[nn.Module, str]:
@@ -68,8 +70,14 @@ def search_path(against: object, files: Iterable[str] = ()) -> AbstractContextMa
     return only_installed(files) if _of_library(against) else current_folder_last()
 
 
+def file_of(against: str) -> str:
+    """The file of Python that a reference names; empty if it names a module."""
+    file = against.partition(":")[0]
+    return file if is_file(file) else ""
+
+
 def _of_library(against: str) -> bool:
-    if is_file(against.partition(":")[0]):
+    if file_of(against):
         return False
     return re.split("[.:]", against, maxsplit=1)[0] in (*LIBRARIES, "torch")
 
@@ -96,7 +104,12 @@ def _file(reference: Reference) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    with foreign(lambda error: fault("E903", f"`{cut(reference.origin)}` cannot be imported: {in_one_line(error)}")):
+
+    def refuse(error: BaseException) -> SpecError:
+        message = f"`{cut(reference.origin)}` cannot be imported: {in_one_line(error)}"
+        return fault("E903", message, help=raised_in(error))
+
+    with foreign(refuse):
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
@@ -167,16 +180,41 @@ def _attribute(module: ModuleType, reference: Reference) -> Any:
     if not callable(found):
         kind = cut(type(found).__name__)
         raise fault(
-            "E905", f"`{cut(reference.name)}` has type {kind}; it must be a network or a callable that makes one"
+            "E905",
+            f"`{cut(reference.name)}` has type {kind}; it must be a network or a callable that makes one",
+            help=NETWORK,
         )
     return found
 
 
+NETWORK = (
+    "a reference is a class of `torch.nn.Module` or a function that returns one, "
+    "with arguments like `(classes=10)` where it needs some"
+)
+
+
+def _not_given(factory: Callable[..., Any], reference: Reference) -> list[str]:
+    """The arguments that a factory needs and a reference does not give."""
+    with contextlib.suppress(Exception):  # a callable without a signature, or one that is wrong otherwise
+        signature = inspect.signature(factory)
+        given = signature.bind_partial(*reference.args, **reference.kwargs).arguments
+        plain = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [
+            f"`{cut(each.name)}`"
+            for each in signature.parameters.values()
+            if each.default is each.empty and each.kind not in plain and each.name not in given
+        ]
+    return []
+
+
 def _called(factory: Callable[..., Any], reference: Reference, seed: int) -> nn.Module:
     name = cut(f"{reference.origin}:{reference.name}".lstrip(":"))
+    if needed := _not_given(factory, reference):
+        message = f"`{name}` needs {listed(needed)}, which the reference does not give"
+        raise fault("E904", message, help=NETWORK)
     with foreign(lambda error: fault("E904", f"`{name}` raises {in_one_line(error)}", help=raised_in(error))):
         torch.manual_seed(seed)
         made = factory(*reference.args, **reference.kwargs)
     if not isinstance(made, nn.Module):
-        raise fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module")
+        raise fault("E905", f"`{name}` returns {cut(type(made).__name__)} instead of a torch.nn.Module", help=NETWORK)
     return made

@@ -83,8 +83,8 @@ class Graphs(Brief):
     """Whether the graphs are isomorphic.
 
     ``steps`` and ``reference_steps`` count the operations, and ``difference`` says where the graphs differ.
-    ``untraceable`` says why the reference could not be traced. ``by_order``: because of either, weights were paired in
-    the order of execution.
+    ``untraceable`` says why the reference could not be traced. ``runs`` says whether it runs at all.
+    ``by_order``: because of either, weights were paired in the order of execution.
     """
 
     held: bool
@@ -93,6 +93,7 @@ class Graphs(Brief):
     difference: Diagnostic | None = None
     untraceable: str = ""
     by_order: bool = False
+    runs: bool = True
 
     def __str__(self) -> str:
         """A line: how many steps there are."""

@@ -18,7 +18,7 @@ from archspec.verification.graphs import compare_graphs
 from archspec.verification.keys import Unusable, compare_keys, with_crossed
 from archspec.verification.outputs import compare_outputs
 from archspec.verification.own_reference import own_reference
-from archspec.verification.reference import make, search_path
+from archspec.verification.reference import file_of, make, search_path
 from archspec.verification.results import FACTOR, Outputs
 from archspec.verification.verdict import LEVELS, Graphs, Keys, Level, Verdict
 
@@ -79,7 +79,7 @@ def _compared(
     keys = compare_keys(graph, reference)
     ours = emit(graph, flat=True)
     step("tracing and matching the graphs")
-    graphs, pairs, random = compare_graphs(graph, ours, reference, max(batch, 2))
+    graphs, pairs, random = compare_graphs(graph, ours, reference, max(batch, 2), file_of(name))
     if graphs.held or (graphs.by_order and graphs.untraceable):
         keys = with_crossed(keys, pairs)
     elif keys.same:
@@ -175,7 +175,7 @@ def _diagnostics(
 def _untraced(graphs: Graphs, pairs: Mapping[str, str]) -> Diagnostic:
     """E907, with the levels that can still be compared."""
     help = f"{KEYS.text} compares only the state dicts"
-    if pairs:
+    if pairs and graphs.runs:
         how = "in the order of execution" if graphs.by_order else "by their keys"
         help = f"the weights are paired {how}, so {OUTPUTS.text} can compare what both compute; {help}"
     return Diagnostic("E907", graphs.untraceable, help=help, mentions=(KEYS, OUTPUTS))
