@@ -22,6 +22,7 @@ OPTIONS = {
     "map": "`archspec build --map`",
     "map_of_build": "`--map FILE.json`",
     "option": "`--{}`",
+    "over": "`--over {}`",
     "overrides": "`--set {}`",
     "prefix": "`--prefix {}`",
     "tolerance": "`--tolerance X`",

@@ -1,1 +1,27 @@
-"""The lab: training networks, and experiments about them."""
+"""The lab: training networks, and experiments about them.
+
+Each experiment is a function here, with the name that ``archspec lab`` has for it. Nothing is imported before it is
+asked for.
+
+    >>> import archspec.lab
+    >>> archspec.lab.__all__
+    ['ablate', 'degradation']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.lab.experiments.ablate import ablate
+    from archspec.lab.experiments.degradation import degradation
+
+__all__ = ["ablate", "degradation"]
+
+
+def __getattr__(name: str) -> Any:
+    """An experiment, imported when it is asked for: it imports torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.experiments.{name}"), name)

@@ -1,0 +1,1 @@
+"""The experiments, one a file. ``experiments.py`` is the table of them."""

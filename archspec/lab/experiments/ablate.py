@@ -1,0 +1,137 @@
+"""Ablation: a grid of any keys of a spec and of its training, compared seed by seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from archspec.diagnostics import Diagnostic
+from archspec.door import door
+from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.data import Data
+from archspec.lab.experiments.ablate_views import comparison, plots
+from archspec.lab.experiments.conducting import Plan, circumstances, conduct
+from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.over import axes, grid, no_grid, texts_of
+from archspec.lab.experiments.presets import PRESETS, PresetGrid
+from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
+from archspec.lab.experiments.trained import TRAINED
+from archspec.lab.experiments.variants import cells_of, variant
+from archspec.lab.experiments.views import SMALL, curves, networks, resolution
+from archspec.lab.results.results import LostRun, Results
+from archspec.language.overrides import Overrides, settings_of
+from archspec.passes.compiling import SpecLike
+from archspec.work import Limits
+
+QUESTION = "Which of these choices matters, and by how much? Each network is compared with another, seed by seed."
+LOOK = "Each small mark is a seed, each large one the mean. A difference counts if it is larger than the seeds' spread."
+
+
+@door
+def ablate(
+    spec: SpecLike | None = None,
+    *,
+    over: Mapping[str, Sequence[Any]] | Iterable[str] = (),
+    preset: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    seeds: int = 5,
+    jobs: int = 1,
+    data: str = "digits",
+    trainer: Mapping[str, Any] | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[GridProgress], None] | None = None,
+    remark: Callable[[Diagnostic], None] | None = None,
+) -> Results:
+    """Train every network of a grid of choices, and compare each with the one that has an axis's first value.
+
+    Args:
+        spec: the spec whose keys are set; by default ``resnet56_cifar`` with 8, 16 and 32 channels.
+        over: the keys with their values: a mapping such as ``{"shortcut": ["zero-pad", "none"], "lr": [0.02, 0.1]}``,
+            or texts as on the command line, ``KEY=V1,V2``. A key of :class:`archspec.lab.training.Settings` sets the
+            training, any other the spec.
+        preset: a grid of the literature with its claims, in place of ``over``: ``shortcuts``, ``norm`` or ``orders``.
+        folder: where to write; without it, nothing is written.
+        seeds: how many runs each network has, from seed 0 on.
+        jobs: how many runs are computed at a time; 0 computes all in this process.
+        data: what to train on, as in :func:`archspec.lab.data.load_data`.
+        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
+        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
+        address: of the engine's cluster, if it takes one.
+        overrides: values to set in the spec of every network, as in :func:`archspec.load`.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
+        limits: how large a network may become.
+        progress: called as runs end.
+        remark: called with what is to be said about runs that failed.
+
+    Returns:
+        The results. The table ``networks`` has sizes, accuracies and losses, ``comparison`` the paired differences.
+
+    Raises:
+        SpecError: E891, ``over`` gives no grid; a spec is refused, and a note says in which network; or the data or the
+            engine is refused.
+        EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
+        TypeError, ValueError: a value that an argument does not take.
+
+    >>> from archspec.lab.experiments.ablate import ablate
+    >>> grid = {"shortcut": ["zero-pad", "none"], "lr": [0.01, 0.1]}
+    >>> small = {"seeds": 1, "data": "synthetic", "trainer": {"epochs": 1}, "jobs": 0}
+    >>> ablate(over=grid, overrides=["stages.count=1"], **small).table("networks").column("lr")
+    ('0.01', '0.1', '0.01', '0.1')
+    """
+    texts = texts_of(over)
+    options = {"over": texts, "preset": preset}
+    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
+    inquiry = Inquiry("ablate", spec, options, seeds, data, trainer or {}, **how)
+    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+
+
+def plan(inquiry: Inquiry, data: Data) -> Plan:
+    """A cell for each network of the grid and each seed."""
+    preset = PRESETS[inquiry.options["preset"]] if inquiry.options["preset"] else None
+    if preset and inquiry.options["over"]:
+        raise no_grid("a preset has a grid of its own, and `over` gives another", inquiry.options["over"][0])
+    found = axes(preset.over if preset else inquiry.options["over"])
+    asked = _with_preset(inquiry, preset) if preset else inquiry
+    variants = [
+        variant(asked, data, point.label, point.overrides, keys=point.keys, **point.settings) for point in grid(found)
+    ]
+
+    def summarize(outcomes: Sequence[CellOutcome]) -> Results:
+        runs = runs_of(variants, outcomes, asked.seeds)
+        lost = lost_runs(variants, outcomes, asked.seeds)
+        results = _results(asked, data, runs, lost, preset)
+        return dataclasses.replace(
+            results, circumstances=dataclasses.replace(results.circumstances, command=inquiry.command)
+        )
+
+    return Plan(cells_of(variants, data, asked.seeds, TRAINED), summarize)
+
+
+def _with_preset(inquiry: Inquiry, preset: PresetGrid) -> Inquiry:
+    """What is asked, with what the preset sets below it."""
+    overrides = (*preset.overrides, *settings_of(inquiry.overrides))
+    return dataclasses.replace(inquiry, overrides=overrides, trainer={**preset.trainer, **inquiry.trainer})
+
+
+def _results(
+    inquiry: Inquiry, data: Data, runs: Sequence[Runs], lost: tuple[LostRun, ...], preset: PresetGrid | None
+) -> Results:
+    images, classes = len(data.test), len(data.classes)
+    return Results(
+        "ablate",
+        preset.title if preset else "Ablation",
+        preset.question if preset else QUESTION,
+        circumstances(inquiry, data),
+        tuple([each.variant.described() for each in runs]),
+        (networks(runs), comparison(runs, images), curves(runs)),
+        tuple(preset.claims(runs, images, classes)) if preset else (),
+        plots(runs, classes, preset.look if preset else LOOK),
+        (*(preset.remarks if preset else ()), resolution(runs, images), SMALL),
+        lost,
+    )

@@ -1,0 +1,202 @@
+"""The degradation problem: plain networks against residual ones at several depths (He et al. 2015, figures 1 and 6)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archspec.diagnostics import Diagnostic
+from archspec.door import door
+from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.data import Data
+from archspec.lab.experiments.conducting import Plan, circumstances, conduct
+from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
+from archspec.lab.experiments.trained import TRAINED
+from archspec.lab.experiments.variants import Variant, cells_of, variant
+from archspec.lab.experiments.views import SMALL, curves, networks, resolution
+from archspec.lab.results.claim import LiteratureClaim, sampling
+from archspec.lab.results.plot import Curve, Plot, PlotPanel
+from archspec.lab.results.results import LostRun, Results
+from archspec.language.overrides import Overrides
+from archspec.passes.compiling import SpecLike
+from archspec.work import Limits
+
+QUESTION = (
+    "Does a deeper network fit its training images better? A plain network of 56 layers contains every network of 20 "
+    "layers, yet training finds a worse one. With shortcuts, it does not."
+)
+HE = "He et al. 2015"
+KINDS = ("plain", "residual")
+
+
+@door
+def degradation(
+    spec: SpecLike | None = None,
+    *,
+    plain: Sequence[int] = (3, 9),
+    residual: Sequence[int] = (3, 9, 18),
+    folder: str | os.PathLike[str] | None = None,
+    seeds: int = 3,
+    jobs: int = 1,
+    data: str = "digits",
+    trainer: Mapping[str, Any] | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[GridProgress], None] | None = None,
+    remark: Callable[[Diagnostic], None] | None = None,
+) -> Results:
+    """Train plain and residual networks of several depths, and compare them.
+
+    Args:
+        spec: a spec with residual blocks; by default ``resnet56_cifar`` with 8, 16 and 32 channels. Its
+            ``stages.count`` and, for the plain networks, ``shortcut`` are set.
+        plain: the blocks of each stage of the plain networks: 3 and 9 are 20 and 56 layers of ``resnet56_cifar``.
+        residual: the same of the residual networks.
+        folder: where to write; without it, nothing is written.
+        seeds: how many runs each network has, from seed 0 on.
+        jobs: how many runs are computed at a time; 0 computes all in this process.
+        data: what to train on, as in :func:`archspec.lab.data.load_data`.
+        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
+        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
+        address: of the engine's cluster, if it takes one.
+        overrides: values to set in the spec, as in :func:`archspec.load`.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
+        limits: how large a network may become.
+        progress: called as runs end.
+        remark: called with what is to be said about runs that failed.
+
+    Returns:
+        The results. The table ``networks`` has the final accuracies and losses, ``curves`` those of every epoch.
+
+    Raises:
+        SpecError: the spec, the data or the engine is refused.
+        EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
+        TypeError, ValueError: a value that an argument does not take.
+
+    >>> from archspec.lab.experiments.degradation import degradation
+    >>> found = degradation(plain=[1], residual=[1], seeds=1, data="synthetic", trainer={"epochs": 1}, jobs=0)
+    >>> found.table("networks").column("network")
+    ('plain 8', 'residual 8')
+    """
+    options = {"plain": plain, "residual": residual}
+    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
+    inquiry = Inquiry("degradation", spec, options, seeds, data, trainer or {}, **how)
+    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+
+
+def plan(inquiry: Inquiry, data: Data) -> Plan:
+    """A cell for each network and seed."""
+    variants = [
+        _variant(inquiry, data, kind, count) for kind in ("plain", "residual") for count in inquiry.options[kind]
+    ]
+
+    def summarize(outcomes: Sequence[CellOutcome]) -> Results:
+        runs = runs_of(variants, outcomes, inquiry.seeds)
+        return _results(inquiry, data, runs, lost_runs(variants, outcomes, inquiry.seeds))
+
+    return Plan(cells_of(variants, data, inquiry.seeds, TRAINED), summarize)
+
+
+def _variant(inquiry: Inquiry, data: Data, kind: str, count: int) -> Variant:
+    keys = [f"stages.count={count}", *(["shortcut=none"] if kind == "plain" else [])]
+    found = variant(inquiry, data, f"{kind} with {count} blocks a stage", keys, keys={"kind": kind})
+    return replace(found, label=f"{kind} {found.layers}")
+
+
+def _results(inquiry: Inquiry, data: Data, runs: Sequence[Runs], lost: tuple[LostRun, ...]) -> Results:
+    images = len(data.test)
+    return Results(
+        "degradation",
+        "Degradation: plain and residual networks by depth",
+        QUESTION,
+        circumstances(inquiry, data),
+        tuple([each.variant.described() for each in runs]),
+        (networks(runs), curves(runs)),
+        tuple(_claims(runs, images)),
+        (_by_epoch(runs, len(data.classes)), _by_depth(runs, len(data.classes))),
+        (resolution(runs, images), SMALL),
+        lost,
+    )
+
+
+def _claims(runs: Sequence[Runs], images: int) -> Iterator[LiteratureClaim]:
+    plain, residual = (sorted((r for r in runs if r.variant.keys["kind"] == kind), key=_layers) for kind in KINDS)
+    if len(plain) > 1:
+        shallow, deep = plain[0], plain[-1]
+        yield LiteratureClaim(
+            f"A plain network of {_layers(deep)} layers fits its training images worse than one of {_layers(shallow)}",
+            f"{HE}, figure 1",
+            f"training accuracy of {shallow.variant.label} minus {deep.variant.label}",
+            shallow.train_accuracy.minus(deep.train_accuracy),
+        )
+    pairs = [(p, r) for p in plain for r in residual if _layers(p) == _layers(r)]
+    if pairs:
+        one, other = pairs[-1]
+        yield LiteratureClaim(
+            f"With shortcuts, the network of {_layers(other)} layers fits its training images better than without",
+            f"{HE}, figure 6",
+            f"training accuracy of {other.variant.label} minus {one.variant.label}",
+            other.train_accuracy.minus(one.train_accuracy),
+        )
+    for deep in residual[1:]:
+        shallow = residual[0]
+        yield LiteratureClaim(
+            f"A residual network of {_layers(deep)} layers has a higher test accuracy than one of {_layers(shallow)}",
+            f"{HE}, table 6",
+            f"test accuracy of {deep.variant.label} minus {shallow.variant.label}",
+            deep.test_accuracy.minus(shallow.test_accuracy),
+            sampling(deep.test_accuracy, shallow.test_accuracy, images=images),
+        )
+
+
+def _layers(runs: Runs) -> int:
+    return runs.variant.layers
+
+
+def _by_epoch(runs: Sequence[Runs], classes: int) -> Plot:
+    depths = sorted({_layers(each) for each in runs})
+    panels = []
+    for name, title in (("accuracy", "Training"), ("test_accuracy", "Test")):
+        shown = [
+            Curve(
+                each.variant.label,
+                tuple(range(1, each.variant.settings.epochs + 1)),
+                tuple([each.epoch(number, name) for number in range(each.variant.settings.epochs)]),
+                color=depths.index(_layers(each)),
+                dashed=each.variant.keys["kind"] == "plain",
+            )
+            for each in runs
+        ]
+        chance = (1 / classes, "chance")
+        panels.append(PlotPanel(title, "epoch", "accuracy", tuple(shown), bottom=0, top=1.03, level=chance))
+    look = (
+        "The dashed curves are plain networks, the solid ones residual. A plain network that is deeper stays below a "
+        "shallower one, in training too, so this is not overfitting. Residual networks of every depth reach the top."
+    )
+    return Plot("curves", "Accuracy by epoch (band: all seeds)", tuple(panels), look)
+
+
+def _by_depth(runs: Sequence[Runs], classes: int) -> Plot:
+    shown = []
+    for color, kind in enumerate(KINDS):
+        own = sorted((each for each in runs if each.variant.keys["kind"] == kind), key=_layers)
+        if own:
+            x, y = tuple(map(_layers, own)), tuple([each.train_accuracy for each in own])
+            shown.append(Curve(kind, x, y, 1 - color, dashed=kind == "plain"))
+    panel = PlotPanel(
+        "After the last epoch",
+        "layers",
+        "training accuracy",
+        tuple(shown),
+        bottom=0,
+        top=1.03,
+        level=(1 / classes, "chance"),
+    )
+    look = "The plain curve falls with depth; the residual one does not."
+    return Plot("depth", "Training accuracy by depth (band: all seeds)", (panel,), look)

@@ -1,0 +1,71 @@
+"""The table of experiments: what each asks, and what it can be asked for. Nothing else names an experiment.
+
+An experiment is one function in one file, which is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from archspec.lab.experiments.experiment import Experiment
+from archspec.lab.experiments.option import ExperimentOption
+
+QUICK = {"seeds": 2, "trainer": {"epochs": 1}}
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
+        "degradation",
+        "Plain networks against residual ones at several depths: the degradation problem.",
+        "archspec.lab.experiments.degradation:degradation",
+        "degradation -o degradation --jobs 2",
+        minutes=2,
+        options=(
+            ExperimentOption("plain", "Blocks a stage of the plain networks.", (3, 9), "wholes", least=1, most=1000),
+            ExperimentOption(
+                "residual", "Blocks a stage of the residual networks.", (3, 9, 18), "wholes", least=1, most=1000
+            ),
+        ),
+        smallest={**QUICK, "plain": (1, 2), "residual": (1, 2)},
+    ),
+    Experiment(
+        "ablate",
+        "A grid of keys of the spec and of the trainer: which choice matters, and by how much.",
+        "archspec.lab.experiments.ablate:ablate",
+        "ablate --over shortcut=zero-pad,projection --over lr=0.02,0.05 -o shortcuts",
+        seeds=5,
+        minutes=5,
+        options=(
+            ExperimentOption(
+                "over",
+                "A key of the spec or a setting of the training, and its values. You can repeat this option.",
+                (),
+                "texts",
+            ),
+            ExperimentOption(
+                "preset",
+                "A grid of the literature with its claims, in place of `--over`.",
+                None,
+                "word",
+                words=("shortcuts", "norm", "orders"),
+            ),
+        ),
+        smallest={**QUICK, "over": ("shortcut=zero-pad,none",), "overrides": ["stages.count=1"]},
+    ),
+)
+
+
+def by_name() -> dict[str, Experiment]:
+    """Every experiment by its name.
+
+    >>> list(by_name())[:2]
+    ['degradation', 'ablate']
+    """
+    return {experiment.name: experiment for experiment in EXPERIMENTS}
+
+
+def options() -> dict[str, ExperimentOption]:
+    """Every option of an experiment by its name; those of one name differ in their default alone."""
+    return {option.name: option for experiment in reversed(EXPERIMENTS) for option in experiment.options}
+
+
+def takers(option: str) -> list[Experiment]:
+    """The experiments that take an option."""
+    return [each for each in EXPERIMENTS if any(own.name == option for own in each.options)]

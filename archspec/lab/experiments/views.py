@@ -1,0 +1,60 @@
+"""What several experiments show of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archspec.lab.experiments.runs import Runs
+from archspec.lab.results.claim import sampling
+from archspec.lab.results.table import ResultTable, TableColumn, TableValue
+
+SMALL = (
+    "The networks are narrow, the images small and the training short. What a network of this depth reaches on "
+    "ImageNet or CIFAR-10 after hours of training, this does not show."
+)
+
+
+def networks(runs: Sequence[Runs]) -> ResultTable:
+    """A row for each network: its keys, its size, and how it does after the last epoch."""
+    keys = [*runs[0].variant.keys]
+    columns = (
+        TableColumn("network", "network"),
+        *(TableColumn(key, key) for key in keys),
+        TableColumn("parameters", "parameters"),
+        TableColumn("macs", "MACs"),
+        TableColumn("train_accuracy", "training accuracy"),
+        TableColumn("test_accuracy", "test accuracy"),
+        TableColumn("loss", "training loss, last epoch"),
+        TableColumn("diverged", "diverged"),
+    )
+    return ResultTable("networks", "After the last epoch", columns, tuple([_row(each, keys) for each in runs]))
+
+
+def _row(runs: Runs, keys: Sequence[str]) -> tuple[TableValue, ...]:
+    net = runs.variant.described()
+    own = [runs.variant.keys[key] for key in keys]
+    lost = f"{runs.diverged} of {len(runs.records)}"
+    return (net.label, *own, net.parameters, net.macs, runs.train_accuracy, runs.test_accuracy, runs.loss, lost)
+
+
+def curves(runs: Sequence[Runs]) -> ResultTable:
+    """A row for each network and epoch."""
+    names = ("loss", "accuracy", "test_loss", "test_accuracy")
+    columns = [TableColumn(name, name.replace("_", " ")) for name in ("network", "epoch", *names)]
+    rows: list[tuple[TableValue, ...]] = [
+        (each.variant.label, number + 1, *(each.epoch(number, name) for name in names))
+        for each in runs
+        for number in range(each.variant.settings.epochs)
+    ]
+    return ResultTable("curves", "By epoch", tuple(columns), tuple(rows), brief=False)
+
+
+def resolution(runs: Sequence[Runs], images: int) -> str:
+    """What the number of test images lets one see."""
+    known = [each.test_accuracy for each in runs if each.test_accuracy.n]
+    best = max(known, key=lambda number: number.mean or 0.0, default=None)
+    error = sampling(best, images=images) if best else 0.0
+    return (
+        f"With {images:,} test images, the sampling error of the best accuracy is {100 * error:.1f} points. A "
+        "difference of that size cannot be told from chance, whatever the number of seeds."
+    )

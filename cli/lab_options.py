@@ -1,0 +1,134 @@
+"""The options of ``archspec lab``: those of every experiment, and those that the table of experiments adds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import click
+
+from archspec.diagnostics import cut, did_you_mean
+from archspec.lab.experiments.experiment import Experiment
+from archspec.lab.experiments.experiments import options, takers
+from archspec.lab.experiments.option import ExperimentOption
+from archspec.language.text.scalars import NotFinite, read_scalar
+from archspec.wording import listed
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BOUNDS = click.IntRange(1, 1000)
+
+
+def common(function: F) -> F:
+    """What every experiment takes. The command gets it as a mapping, ``common``, of what is given."""
+
+    @click.option(
+        "--seeds",
+        type=BOUNDS,
+        metavar="N",
+        help="Runs of each network, from seed 0 on. [default: 5 for `ablate`, else 3]",
+    )
+    @click.option("--jobs", type=BOUNDS, metavar="N", help="How many runs are computed at a time. [default: 1]")
+    @click.option(
+        "--data",
+        metavar="NAME",
+        help="The images to train on: `digits`, `mnist5k`, `cifar10:FOLDER`, "
+        "`cifar100:FOLDER`, `folder:PATH` or `synthetic`. [default: digits]",
+    )
+    @click.option(
+        "--trainer",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a setting of the training, such as `epochs=20`. You can repeat this option.",
+    )
+    @click.option(
+        "--engine", metavar="NAME", help="What computes the runs: `local`, `ray` or `slurm`. [default: local]"
+    )
+    @click.option("--address", metavar="ADDRESS", help="The cluster of the engine, if it takes one.")
+    @functools.wraps(function)
+    def command(*, trainer: tuple[str, ...], **others: Any) -> Any:
+        names = ("seeds", "jobs", "data", "engine", "address")
+        given = {name: value for name in names if (value := others.pop(name)) is not None}
+        if trainer:
+            given["trainer"] = _settings(trainer)
+        return function(common=given, **others)
+
+    return cast(F, command)
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of the training that are given."""
+    found = dict(map(_setting, texts))
+    from archspec.lab.training import Settings  # it imports torch
+
+    for name in found:
+        if name not in Settings.__dataclass_fields__:
+            names = tuple(Settings.__dataclass_fields__)
+            hint = did_you_mean(name, names) or f"the settings are {', '.join(names)}"
+            raise click.UsageError(f"training has no setting `{cut(name)}`; {hint}")
+    try:
+        Settings(**found)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"`--trainer`: {error}") from None
+    return found
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting of the training from ``KEY=VALUE``; several numbers have commas between them."""
+    key, equals, value = text.partition("=")
+    if not equals or not key or not value:
+        raise click.UsageError(f"`--trainer {cut(text)}` sets nothing; write `--trainer KEY=VALUE`")
+    try:
+        parts = [read_scalar(part.strip()) for part in value.strip("[]").split(",")]
+    except NotFinite as error:
+        raise click.UsageError(f"`--trainer {cut(text)}`: {error}") from None
+    return key, parts[0] if len(parts) == 1 and value[:1] != "[" else tuple(parts)
+
+
+def own(function: F) -> F:
+    """The options of the table. The command gets a mapping, ``own``, from their names to the texts that are given."""
+    known = options()
+
+    @functools.wraps(function)
+    def command(**others: Any) -> Any:
+        given = {name: others.pop(name) for name in known}
+        return function(own={name: value for name, value in given.items() if value not in (None, (), False)}, **others)
+
+    for option in reversed([*known.values()]):
+        command = _option(option)(command)
+    return cast(F, command)
+
+
+def _option(option: ExperimentOption) -> Callable[[F], F]:
+    """An option of some experiments, as the command has it."""
+    own = [(each, o) for each in takers(option.name) for o in each.options if o.name == option.name]
+    text = " ".join(
+        f"For `{each.name}`: {o.doc}" + (f" [default: {o.shown}]" if o.shown and o.takes != "flag" else "")
+        for each, o in own
+    )
+    name = f"--{option.name.replace('_', '-')}"
+    if option.takes == "flag":
+        return click.option(name, option.name, is_flag=True, help=text)
+    metavar = {"word": "|".join(option.words), "text": "TEXT", "texts": "KEY=V1,V2", "whole": "N", "number": "X"}
+    return click.option(
+        name, option.name, multiple=option.takes == "texts", metavar=metavar.get(option.takes, "N,N"), help=text
+    )
+
+
+def chosen(experiment: Experiment, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the options that are given, for an experiment.
+
+    Raises:
+        click.UsageError: it does not take one of them, or not such a value.
+    """
+    known, found = {option.name: option for option in experiment.options}, {}
+    for name, value in given.items():
+        if name not in known:
+            others = listed([f"`{each.name}`" for each in takers(name)])
+            raise click.UsageError(f"`{experiment.name}` does not take `--{name}`, which is for {others}")
+        try:
+            found[name] = known[name].read(value) if isinstance(value, str) else known[name].check(value)
+        except (TypeError, ValueError) as error:
+            raise click.UsageError(str(error)) from None
+    return found
