@@ -220,6 +220,16 @@ def test_the_depth_of_stages_says_what_they_cost(name: str) -> None:
     assert len(found) == len(rows)
 
 
+def test_thick_and_red_lines_and_letters_are_explained_at_every_depth() -> None:
+    depths: tuple[Depth, ...] = ("stage", "block", "op")
+    for depth in depths:
+        assert "shortcut with weights" in labels(archspec.draw("seresnet50", depth=depth))
+        assert ("gate" in labels(archspec.draw("seresnet50", depth=depth))) == (depth != "stage")
+    assert "blocks with one letter differ in numbers and activations at most" in labels(
+        archspec.draw("plain34", depth="stage")
+    )
+
+
 def test_the_depth_of_stages_in_words() -> None:
     drawn = archspec.draw("resnet50", depth="model")
     said = labels(drawn)

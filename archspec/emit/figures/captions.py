@@ -21,6 +21,7 @@ MEANINGS = {
     "d": "d: dilation",
 }
 
+LETTERED = "blocks with one letter differ in numbers and activations at most"
 NOTED = "name = values: in the order of the blocks"
 
 _MOST = 16

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from archspec.display import counted
-from archspec.emit.figures.captions import MEANINGS, NOTED, plain
+from archspec.emit.figures.captions import LETTERED, MEANINGS, NOTED, plain
 from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
 from archspec.emit.figures.overview import HEADINGS, costs, grouped
@@ -41,7 +41,7 @@ def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
         outputs={name: text for name, text in outputs.items() if name in ends},
         tags={name: text for name, text in outputs.items() if name not in ends},
         insets=drawn.insets() if depth == "block" else (),
-        legend=drawn.legend() if depth == "block" else (),
+        legend=drawn.legend(),
         headings=HEADINGS if depth == "model" else (),
         costs=tuple(each),
         total=f"{params} parameters, {macs} MACs" if depth == "model" else "",
@@ -174,6 +174,8 @@ class _Contents:
         return tuple([Inset(kind.letter, kind.title, kind.parts, kind.notes) for kind in self.kinds])
 
     def legend(self) -> tuple[str, ...]:
+        if self.depth != "block":
+            return (LETTERED,) if self.kinds else ()
         used = {symbol for kind in self.kinds for symbol in kind.symbols.used}
         found = [meaning for symbol, meaning in MEANINGS.items() if symbol in used]
         return (*found, *([NOTED] if any(kind.notes for kind in self.kinds) else []))

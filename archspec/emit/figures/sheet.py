@@ -160,7 +160,7 @@ class _Drafting:
 
     def _legend(self) -> None:
         styles = {line.style for line in self.canvas.lines}
-        entries = [(style, meaning) for style, meaning in _STYLES.items() if style in styles and self.picture.insets]
+        entries = [(style, meaning) for style, meaning in _STYLES.items() if style in styles]
         entries += [("", meaning) for meaning in self.picture.legend]
         x, y = float(MARGIN), self.bottom + 22
         for style, meaning in entries:
