@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archspec.analysis.diff import Difference, diff
     from archspec.analysis.report import Report, analyze
     from archspec.analysis.residual_blocks import residual_blocks
+    from archspec.analysis.signal import SignalReport, signal
     from archspec.analysis.skip_paths import skip_paths
     from archspec.analysis.zoo import zoo
     from archspec.emit.drawing import draw
@@ -66,6 +67,7 @@ __all__ = [
     "Outcome",
     "Report",
     "ResidualBlock",
+    "SignalReport",
     "Source",
     "Spec",
     "SpecError",
@@ -85,6 +87,7 @@ __all__ = [
     "pair_keys",
     "residual_blocks",
     "save",
+    "signal",
     "skip_paths",
     "source",
     "verify",
@@ -99,6 +102,7 @@ _LATE = {
     "Outcome": "archspec.testing.harness",
     "Report": "archspec.analysis.report",
     "ResidualBlock": "archspec.graph.residual",
+    "SignalReport": "archspec.analysis.signal",
     "Verdict": "archspec.verification.verdict",
     "WrittenFiles": "archspec.writing",
     "analyze": "archspec.analysis.report",
@@ -108,6 +112,7 @@ _LATE = {
     "draw": "archspec.emit.drawing",
     "graph_from_json": "archspec.emit.graph_from_json",
     "residual_blocks": "archspec.analysis.residual_blocks",
+    "signal": "archspec.analysis.signal",
     "skip_paths": "archspec.analysis.skip_paths",
     "source": "archspec.emit.source.levels",
     "verify": "archspec.verification.against",

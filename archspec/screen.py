@@ -109,7 +109,15 @@ class Bars(NamedTuple):
     last: int
 
 
-TextBlock = str | TextTable | Listing | Bars
+class Spark(NamedTuple):
+    """A line with a bar for each value, as high as the value is between the lowest and the highest."""
+
+    before: str
+    values: Sequence[float]
+    after: str
+
+
+TextBlock = str | TextTable | Listing | Bars | Spark
 
 
 def as_text(blocks: Iterable[TextBlock]) -> str:
@@ -126,6 +134,8 @@ def lines(blocks: Iterable[TextBlock], screen: Screen) -> Iterator[str]:
             yield from _table(block, screen)
         elif isinstance(block, Listing):
             yield from _listing(block, screen)
+        elif isinstance(block, Spark):
+            yield _spark(block, screen)
         else:
             yield _bars(block, screen)
 
@@ -249,11 +259,25 @@ def _stacked(row: Sequence[str], names: Sequence[str], room: int) -> Iterator[st
 # -- histograms --------------------------------------------------------------------------------------------------------
 
 
+def _spark(block: Spark, screen: Screen) -> str:
+    room = screen.width - len(block.before) - len(block.after) if screen.person else MAX_BARS
+    size = -(-len(block.values) // max(8, min(MAX_BARS, room)))
+    parts = [block.values[start : start + size] for start in range(0, len(block.values), size)]
+    means = [sum(part) / len(part) for part in parts]
+    low, high = min(means), max(means)
+    scale = 8 / (high - low) if high > low else 0.0
+    drawn = "".join([_ramp(screen)[min(int(scale * (mean - low)), 7)] for mean in means])
+    return f"{screen.safe(block.before)}{drawn}{screen.safe(block.after)}"
+
+
+def _ramp(screen: Screen) -> str:
+    return BARS if screen.safe(BARS) == BARS else PLAIN_BARS
+
+
 def _bars(block: Bars, screen: Screen) -> str:
     ends = (f"  {block.first} ", f" {block.last}")
     width = min(MAX_BARS, screen.width - sum(map(len, ends))) if screen.person else MAX_BARS
-    bars = BARS if screen.safe(BARS) == BARS else PLAIN_BARS
-    return _histogram(block.counts, width, bars).join(ends)
+    return _histogram(block.counts, width, _ramp(screen)).join(ends)
 
 
 def _histogram(counts: Sequence[int], width: int, bars: str) -> str:

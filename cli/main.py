@@ -30,6 +30,7 @@ USAGE, ENVIRONMENT, DEFECT, INTERRUPTED = 2, 3, 70, 130
 COMMANDS = {
     "check": "Check that specs are valid and meet what they expect. Does not need torch.",
     "analyze": "Show what a network costs, and count the paths through it. Does not need torch.",
+    "signal": "Predict activations and gradients at initialization. Does not need torch.",
     "build": "Build a network and compare every shape with torch's, or write it as code, weights, ONNX and others.",
     "draw": "Draw a network as a paper prints it: SVG, PNG, PDF, Graphviz or Mermaid. Does not need torch.",
     "test": "Test what specs expect, and that torch builds and runs what they describe.",

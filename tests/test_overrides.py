@@ -25,6 +25,7 @@ COMPILE: dict[str, Callable[..., Any]] = {
     "load": lambda **how: archspec.load(SMALL, **how).classes,
     "compile": lambda **how: archspec.compile(SMALL, **how).output[0],
     "analyze": lambda **how: archspec.analyze(SMALL, **how).output[0],
+    "signal": lambda **how: archspec.signal(SMALL, **how).output[0],
     "check": lambda **how: archspec.check(SMALL, **how).graph.output[0],
     "build": lambda **how: archspec.build(SMALL, device="meta", **how).fc.out_features,
     "confirm": lambda **how: archspec.confirm(SMALL, **how).output[0],

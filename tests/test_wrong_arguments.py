@@ -125,6 +125,7 @@ PYTHON: Table = {
             "limits": LIMITS,
         },
     ),
+    archspec.signal: ({"spec": SPEC}, {"spec": SPECS, "input": INPUTS, **READING, "limits": LIMITS}),
     archspec.draw: (
         {"spec": SPEC},
         {

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout, Saved
+from archspec.operations.functions import FUNCTIONS
+from archspec.operations.mixtures import before, behind
 from archspec.operations.onnx import Floats, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, lies_both_ways
+from archspec.operations.signal import Gradient, Signal, Usage, joined, regrouped
 from archspec.operations.traits import Elementwise
 
 ACTIVATIONS = {
@@ -113,3 +116,16 @@ class Act(Elementwise):
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return None if self.type in ("sigmoid", "hardsigmoid", "softplus") else 0
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        function, kinks = FUNCTIONS[self.type]
+        return joined([behind(function, kinks, law) for law in values[0]])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        function, kinks = FUNCTIONS[self.type]
+        after = tuple([behind(function, kinks, law) for law in values[0]])
+        arrived = regrouped(result, back, after)
+        pairs = zip(values[0], arrived, strict=True)
+        return (tuple([before(function, kinks, law, each) for law, each in pairs]),)

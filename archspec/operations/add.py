@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall
 from archspec.operations.onnx import OnnxCall, folded
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.signal import Gradient, Law, Signal, Usage, aligned, joined, profile_of, regrouped
 from archspec.operations.traits import Merge
 
 
@@ -41,3 +42,40 @@ class Add(Merge):
 
     def may_write_in_place(self) -> bool:
         return True
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return joined([_sum(laws) for laws in aligned(values)])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        """Each input's is that of the output; its pieces go to the input that gave them."""
+        ranges = aligned(values)
+        sums = tuple([_sum(laws) for laws in ranges])
+        arrived = regrouped(result, back, sums)
+        found = []
+        for i, value in enumerate(values):
+            own = tuple([laws[i] for laws in ranges])
+            known = [each if _shaped(laws) == i else each.plain for laws, each in zip(ranges, arrived, strict=True)]
+            found.append(regrouped(own, tuple(known), value))
+        return tuple(found)
+
+
+def _sum(laws: tuple[Law, ...]) -> Law:
+    """The law of a sum of independent values: all but one of them count as Gaussian."""
+    kept = laws[_shaped(laws)]
+    mean, within = sum([law.mean for law in laws]), sum([law.within for law in laws])
+    between = sum([law.between for law in laws])
+    shift, more = mean - kept.mean, within + between - kept.variance
+    pieces = tuple([(weight, m + shift, v + more) for weight, m, v in kept.pieces])
+    return Law(laws[0].channels, mean, within, between, pieces, profile_of(laws))
+
+
+def _shaped(laws: tuple[Law, ...]) -> int:
+    """The position of the law that is the least Gaussian, by its third cumulant."""
+    found, largest = 0, -1.0
+    for i, law in enumerate(laws):
+        third = abs(sum([w * (m - law.mean) * ((m - law.mean) * (m - law.mean) + 3 * v) for w, m, v in law.pieces]))
+        if third > largest:
+            found, largest = i, third
+    return found

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.captions import Captioned
-from archspec.operations.effects import Alias, Bytes, Everywhere, Layout, Reach, Reads, Saved, Strides
+from archspec.operations.effects import Alias, Bytes, Layout, Reads, Saved, Strides
 from archspec.operations.onnx import Exported
 from archspec.operations.shapes import Shape
+from archspec.operations.signaled import Signaled
 
 Kind = Literal["integer", "number", "boolean", "word", "size", "numbers"]
 """What an argument takes.
@@ -130,7 +131,7 @@ def argument(
 
 
 @dataclass(frozen=True)
-class Operation(Captioned, Exported):
+class Operation(Captioned, Exported, Signaled):
     """The base of every operation. A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs."""
 
     name: ClassVar[str]
@@ -230,10 +231,6 @@ class Operation(Captioned, Exported):
     def view_strides(self, inputs: tuple[Shape, ...], strides: Strides) -> Strides | None:
         """The strides of its output where that is its first input or a view of it; None where torch has to copy."""
         return strides
-
-    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        """What one output position reads, for each spatial axis; None without a rule."""
-        return None
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         """The torch module or function. ``in_place``: nobody else reads the input, so it may be written over."""

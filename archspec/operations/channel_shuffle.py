@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.onnx import Integers, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, groups_fault, spatial_rank
+from archspec.operations.signal import Gradient, Signal, Usage, mixed, uniform
 from archspec.operations.traits import Rearranging
 
 
@@ -36,3 +37,11 @@ class ChannelShuffle(Rearranging):
             OnnxCall("Shape"),
             OnnxCall("Reshape", (Result(1), Result(2))),
         )
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return (mixed(values[0]),)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        return (uniform(values[0], back[0].energy, back[0].shared, back[0].profile),) if len(values[0]) > 1 else (back,)

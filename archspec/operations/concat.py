@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import Input, OnnxCall
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.signal import Gradient, Signal, Usage, joined, regrouped
 from archspec.operations.traits import Rearranging
 
 
@@ -36,3 +38,12 @@ class Concat(Rearranging):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return (OnnxCall("Concat", tuple([Input(i) for i in range(len(inputs))]), {"axis": 1}),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return joined([law for value in values for law in value])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        starts = itertools.accumulate([shape[0] for shape in usage.inputs], initial=0)
+        return tuple([regrouped(result, back, value, start) for value, start in zip(values, starts, strict=False)])

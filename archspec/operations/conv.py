@@ -11,6 +11,7 @@ from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_
 from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import OnnxCall, Operand, State, X
+from archspec.operations.profiles import reached, root, seen
 from archspec.operations.shapes import (
     Shape,
     Size,
@@ -20,6 +21,19 @@ from archspec.operations.shapes import (
     per_axis,
     show_shape,
     spatial_rank,
+)
+from archspec.operations.signal import (
+    Back,
+    Gradient,
+    Law,
+    Signal,
+    Usage,
+    averaged,
+    bias_variance,
+    joined,
+    mixed,
+    regrouped,
+    weight_variance,
 )
 from archspec.operations.windows import Windowed, Windows
 
@@ -136,6 +150,42 @@ class Conv(Windowed):
         if padding is None:
             padding = tuple([d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True)])
         return Windows(kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        weight, bias = self._spread(usage)
+        windows, channels = self.windows(usage.inputs[0]), usage.inputs[0][0]
+        taps = weight * (channels // self.groups) * math.prod(windows.kernel)
+        found = []
+        for law in values[0] if self.groups == channels else (mixed(values[0]),):
+            gain, level, profile = seen(law.profile, usage.inputs[0][1:], usage.output[1:], windows)
+            power, common = taps * gain * law.power, taps * level * law.level
+            between = min(common / root(profile) ** 2 if common else 0.0, power)
+            out = self.out * law.channels // channels
+            found.append(Law(out, 0.0, power - between, between + bias, (), profile))
+        return joined(found)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        weight, _ = self._spread(usage)
+        windows, (before, after) = self.windows(usage.inputs[0]), usage.positions
+        taps = weight * (self.out // self.groups) * math.prod(windows.kernel)
+        found = []
+        for each in back if self.groups == usage.inputs[0][0] else (averaged(result, back),):
+            gain, profile = reached(each.profile, usage.inputs[0][1:], usage.output[1:], windows)
+            shared = each.shared * gain * min(after / before, 1.0)
+            found.append(Back(taps * gain * each.energy, taps * shared, (), profile))
+        if len(found) == 1:
+            return (tuple(found) * len(values[0]),)
+        source = tuple([law._replace(channels=law.channels * usage.inputs[0][0] // self.out) for law in result])
+        return (regrouped(source, tuple(found), values[0]),)
+
+    def _spread(self, usage: Usage) -> tuple[float, float]:
+        """The variances of the elements of the new weight and bias."""
+        weights = self.weights(usage.inputs)
+        bias = weights.get("bias")
+        spread = bias_variance(bias.fan_in, bias.start(usage.init)) if bias else 0.0
+        return weight_variance(weights["weight"].shape, weights["weight"].start(usage.init)), spread
 
 
 def _axes(size: Size) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from archspec.operations.base import TorchCall
 from archspec.operations.effects import EVERYWHERE, Alias, Everywhere, Layout, Reach, Strides, merged
 from archspec.operations.onnx import NotInOnnx, OnnxCall, X
 from archspec.operations.shapes import Shape
+from archspec.operations.signal import Gradient, Signal, Usage
 from archspec.operations.traits import View
 
 
@@ -43,3 +44,13 @@ class Flatten(View):
         if not fixed and len(inputs[0]) > 1 and math.prod(inputs[0][1:]) > 1:
             raise NotInOnnx("how many features it gives depends on the size of the input")
         return (OnnxCall("Flatten", (X,), {"axis": 1}),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        before, _ = usage.positions
+        return tuple([law._replace(channels=law.channels * before, profile=()) for law in values[0]])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        before, _ = usage.positions
+        return (back if before == 1 else tuple([each._replace(shared=0.0) for each in back]),)

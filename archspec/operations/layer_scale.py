@@ -8,6 +8,7 @@ from archspec.operations.base import TorchCall, Weight, argument
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.onnx import OnnxCall, State, X
 from archspec.operations.shapes import Shape
+from archspec.operations.signal import Gradient, Signal, Usage, affine
 from archspec.operations.traits import Elementwise
 
 
@@ -39,3 +40,11 @@ class LayerScale(Elementwise):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return (OnnxCall("Mul", (X, State(""))),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return tuple([affine(law, self.initial) for law in values[0]])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        return (tuple([each.scaled(self.initial**2) for each in back]),)

@@ -10,6 +10,17 @@ from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
+from archspec.operations.signal import (
+    Gradient,
+    Law,
+    Signal,
+    Usage,
+    averaged,
+    bias_variance,
+    mixed,
+    uniform,
+    weight_variance,
+)
 from archspec.operations.traits import Local
 
 
@@ -79,3 +90,23 @@ class Linear(Local):
 
     def with_bias(self) -> Linear:
         return replace(self, bias=True)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        weight, bias = self._spread(usage)
+        law, features = mixed(values[0]), usage.inputs[0][0]
+        within, level = weight * features * law.within, weight * features * law.level
+        return (Law(self.out, 0.0, within, level + bias, (), law.profile),)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        weight, _ = self._spread(usage)
+        whole = averaged(result, back)
+        return (uniform(values[0], weight * self.out * whole.energy, weight * self.out * whole.shared, whole.profile),)
+
+    def _spread(self, usage: Usage) -> tuple[float, float]:
+        """The variances of the elements of the new weight and bias."""
+        weights = self.weights(usage.inputs)
+        bias = weights.get("bias")
+        spread = bias_variance(bias.fan_in, bias.start(usage.init)) if bias else 0.0
+        return weight_variance(weights["weight"].shape, weights["weight"].start(usage.init)), spread

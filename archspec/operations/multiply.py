@@ -9,6 +9,7 @@ from archspec.operations.base import TorchCall
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall, folded
 from archspec.operations.shapes import Shape, merge_fault
+from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, aligned, joined, regrouped
 from archspec.operations.traits import Merge
 
 
@@ -63,6 +64,48 @@ class Multiply(Merge):
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return min(set(range(len(inputs))) - self.gates(inputs))
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return joined([self._product(usage, laws) for laws in aligned(values)])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        ranges = aligned(values)
+        products = tuple([self._product(usage, laws) for laws in ranges])
+        arrived = regrouped(result, back, products)
+        found = []
+        for i, value in enumerate(values):
+            own = tuple([laws[i] for laws in ranges])
+            each = [self._factor(usage, laws, i, arriving) for laws, arriving in zip(ranges, arrived, strict=True)]
+            found.append(regrouped(own, tuple(each), value))
+        return tuple(found)
+
+    def _product(self, usage: Usage, laws: tuple[Law, ...]) -> Law:
+        """The law of a product of independent values; its pieces are those of the largest."""
+        mean, power, level = (math.prod([getattr(law, name) for law in laws]) for name in ("mean", "power", "level"))
+        main = min(set(range(len(laws))) - self.gates(usage.inputs))
+        others = [law for i, law in enumerate(laws) if i != main]
+        by, square = math.prod([law.mean for law in others]), math.prod([law.power for law in others])
+        pieces = tuple([(w, m * by, v * square + m * m * (square - by * by)) for w, m, v in laws[main].pieces])
+        return Law(laws[0].channels, mean, power - level, max(level - mean * mean, 0.0), pieces, laws[main].profile)
+
+    def _factor(self, usage: Usage, laws: tuple[Law, ...], i: int, back: Back) -> Back:
+        """The gradient with respect to one factor; that of a gate is a sum over the positions that it scales."""
+        energy, shared = back[:2]
+        small = usage.inputs[i] != usage.output
+        for j, law in enumerate(laws):
+            if j == i:
+                continue
+            energy *= law.power
+            shared *= law.level if small or usage.inputs[j] == usage.output else law.power
+        positions = usage.positions[1]
+        if small:
+            energy = shared = positions * energy + positions * (positions - 1) * shared
+        scale = energy / back.energy if back.energy else 0.0
+        known = laws[i].pieces and not small and i not in self.gates(usage.inputs)
+        pieces = tuple([scale * piece for piece in back.pieces]) if known else ()
+        return Back(energy, shared, pieces, () if small else back.profile)
 
 
 def _positions(shape: Shape) -> int:

@@ -21,7 +21,9 @@ from archspec.operations.onnx import (
     channels_first,
     channels_last,
 )
+from archspec.operations.profiles import centered, root
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank, unsplit
+from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, mixed, regrouped
 from archspec.operations.traits import Local
 
 KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
@@ -225,3 +227,66 @@ class Norm(Local):
 
     def zero_initialized(self) -> Operation:
         return replace(self, zero_init=True) if self.affine else self
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        if self.type == "batch":
+            return joined([self._normalized(usage, law, law, 0.0) for law in values[0]])
+        whole = mixed(values[0])
+        left = 1 - 1 / self._members(usage)[0]  # of the variance between the means of channels
+        return joined(
+            [self._normalized(usage, law, law if self.type == "instance" else whole, left) for law in values[0]]
+        )
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        whole = mixed(values[0])
+        scales = [self._scale(usage, whole if self.type in ("group", "layer") else law) for law in values[0]]
+        arrived = regrouped(result, back, values[0])
+        if self.type != "batch":
+            arrived = tuple([self._projected(usage, each) for each in arrived])
+        return (tuple([each.scaled(scale * scale) for scale, each in zip(scales, arrived, strict=True)]),)
+
+    def _members(self, usage: Usage) -> tuple[int, int]:
+        """How many channels and positions of one example are normalized together; of a batch norm, those of many."""
+        channels, positions = usage.inputs[0][0], usage.positions[0]
+        return {
+            "group": (channels // self._groups(channels), positions),
+            "layer": (channels, 1),
+            "instance": (1, positions),
+        }[self.type]
+
+    def _scale(self, usage: Usage, law: Law) -> float:
+        """What it multiplies deviations by, at the start."""
+        if self.affine and self.zero_init:
+            return 0.0
+        apart = (1 - root(law.profile) ** 2) * law.level  # means differ from position to position
+        variance = law.within + apart
+        if self.type != "batch":
+            channels, positions = self._members(usage)
+            variance = variance * (1 - 1 / (channels * positions)) + law.between * (1 - 1 / channels)
+        if self.type == "layer":
+            variance = law.variance
+        return 1 / math.sqrt(variance + self.eps) if variance + self.eps > 0 else 0.0
+
+    def _normalized(self, usage: Usage, law: Law, whole: Law, left: float) -> Law:
+        """A law, of which the share ``left`` of the variance between channels stays."""
+        scale, removed = self._scale(usage, whole), law.between * (1 - left)
+        apart = (1 - root(law.profile) ** 2) * law.level if self.type != "layer" else 0.0
+        pieces = tuple([(weight, m, v - removed + apart) for weight, m, v in law.pieces])
+        if any(v < 0 for _, _, v in pieces):
+            pieces = ()
+        profile = () if self.type == "layer" else centered(law.profile, law.level / law.power if law.power else 0.0)
+        moved = law._replace(between=law.between - removed, within=law.within + apart, pieces=pieces, profile=profile)
+        return affine(moved, scale, -scale * whole.mean)
+
+    def _projected(self, usage: Usage, back: Back) -> Back:
+        """A gradient less its projections on a constant and on the normalized values, over what is normalized."""
+        channels, positions = self._members(usage)
+        energy, shared = back[:2]
+        constant = (shared + (energy - shared) / positions) / channels
+        others = energy / (channels * positions)
+        left = max(energy - constant - others, 0.0)
+        factor = left / energy if energy else 0.0
+        shared_left = max(shared - constant, 0.0) if channels == 1 else shared * factor
+        return Back(left, shared_left, tuple([factor * piece for piece in back.pieces]), back.profile)

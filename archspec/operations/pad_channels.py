@@ -9,6 +9,7 @@ from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import Integers, OnnxCall, X
 from archspec.operations.shapes import Shape, ShapeFault
+from archspec.operations.signal import Gradient, Law, Signal, Usage, joined, regrouped
 from archspec.operations.traits import Rearranging
 
 
@@ -53,3 +54,15 @@ class PadChannels(Rearranging):
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         return (Phrase("pad to {}", "out", self.out, without="pad channels"),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        added = self.out - usage.inputs[0][0]
+        before = added // 2 if self.at == "both" else 0
+        zeros = (Law(before, 0.0, 0.0), *values[0], Law(added - before, 0.0, 0.0))
+        return joined([law for law in zeros if law.channels])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        before = (self.out - usage.inputs[0][0]) // 2 if self.at == "both" else 0
+        return (regrouped(result, back, values[0], before),)

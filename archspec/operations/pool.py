@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from archspec.operations.base import TorchCall, argument, arguments, module_call
+from archspec.operations.base import Operation, TorchCall, argument, arguments, module_call
 from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
+from archspec.operations.mixtures import before_largest, largest
 from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
+from archspec.operations.profiles import inside, root
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
+from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, regrouped
 from archspec.operations.windows import Windowed, Windows, share
 
 
@@ -86,6 +89,10 @@ class Pool(Windowed):
         if self._is_global(rank):
             return EVERYWHERE
         return tuple([share(size, parts) for size, parts in zip(inputs[0][1:], output[1:], strict=True)])
+
+    def spread(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[float, ...]:
+        # The windows of adaptive pools have no kernel of their own.
+        return Operation.spread(self, inputs, output) if self.output is not None else super().spread(inputs, output)
 
     def _is_global(self, rank: int) -> bool:
         return self.output is not None and set(per_axis(self.output, rank, "output")) == {1}
@@ -202,3 +209,51 @@ class Pool(Windowed):
                     help="`output` sets the windows itself",
                     assumed=shape,
                 )
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        size, share = self._size(usage)
+        if self.type == "max":
+            return joined([largest(law, size * share) for law in values[0]])
+        if size == 1:
+            return values[0]
+        scale = share if self.output is None and self.count_padding else 1.0
+        found = []
+        for law in values[0]:
+            level = law.level * root(law.profile) ** 2
+            mean = law.mean * root(law.profile)
+            within = (law.power - level) / (size * share)
+            found.append(affine(Law(law.channels, mean, within, level - mean * mean), scale))
+        return tuple(found)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        size, share = self._size(usage)
+        before, after = usage.positions
+        if self.type == "max":
+            laws = tuple([largest(law, size * share) for law in values[0]])
+            arrived = regrouped(result, back, laws)
+            pairs = zip(values[0], arrived, strict=True)
+            return (tuple([before_largest(law, size * share, each, after / before) for law, each in pairs]),)
+        if size == 1:
+            return (back,)
+        counted = size if self.output is None and self.count_padding else size * share
+        return (tuple([self._averaged(each, counted, size * share, before, after) for each in back]),)
+
+    def _size(self, usage: Usage) -> tuple[float, float]:
+        """How many elements a window has, and the mean share of them that is not in the padding."""
+        if self.output is not None:
+            windows = [share(*each).extent for each in zip(usage.inputs[0][1:], usage.output[1:], strict=True)]
+            return math.prod(windows), 1.0
+        sliding = self.windows(usage.inputs[0])
+        axes = zip(usage.inputs[0][1:], usage.output[1:], *sliding, strict=True)
+        return math.prod(sliding.kernel), math.prod([inside(*axis)[0] for axis in axes])
+
+    @staticmethod
+    def _averaged(back: Back, divisor: float, size: float, before: int, after: int) -> Back:
+        """The gradient of an average of ``size`` elements, as a sum divided by ``divisor``."""
+        windows = size * after / before
+        energy = windows * (back.energy + max(windows - 1, 0.0) * back.shared) / divisor**2
+        total = after * (back.energy + (after - 1) * back.shared) * (size / divisor) ** 2
+        shared = (total - before * energy) / (before * (before - 1)) if before > 1 else energy
+        return Back(energy, shared)

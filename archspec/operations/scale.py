@@ -10,6 +10,7 @@ from archspec.operations.base import Doubt, TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Layout
 from archspec.operations.onnx import OnnxCall, X, per_channel
 from archspec.operations.shapes import Numbers, Shape, by_channel, differ
+from archspec.operations.signal import Gradient, Law, Signal, Usage, affine, cut, joined, regrouped
 from archspec.operations.traits import Elementwise
 
 
@@ -50,3 +51,22 @@ class Scale(Elementwise):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return (OnnxCall("Mul", (X, per_channel(by_channel(self.by, inputs[0], "by"), len(inputs[0])))),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return joined([affine(law, by) for law, by in _each(values[0], self.by)])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        pairs = _each(values[0], self.by)
+        scaled = tuple([affine(law, by) for law, by in pairs])
+        arrived = regrouped(result, back, scaled)
+        found = tuple([each.scaled(by * by) for (_, by), each in zip(pairs, arrived, strict=True)])
+        return (regrouped(scaled, found, values[0]),)
+
+
+def _each(signal: Signal, by: Numbers) -> list[tuple[Law, float]]:
+    """Laws, each with its number: one for each channel, if the channels have numbers of their own."""
+    if not isinstance(by, tuple):
+        return [(law, by) for law in signal]
+    return [(cut(signal, i, i + 1)[0], each) for i, each in enumerate(by)]

@@ -9,6 +9,7 @@ from archspec.operations.base import TorchCall, argument
 from archspec.operations.effects import NOTHING, Bytes, Layout
 from archspec.operations.onnx import OnnxCall, X, per_channel
 from archspec.operations.shapes import Numbers, Shape, by_channel, differ
+from archspec.operations.signal import Gradient, Signal, Usage, affine, cut, joined, regrouped
 from archspec.operations.traits import Elementwise
 
 
@@ -48,3 +49,13 @@ class Shift(Elementwise):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return (OnnxCall("Add", (X, per_channel(by_channel(self.by, inputs[0], "by"), len(inputs[0])))),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        if not isinstance(self.by, tuple):
+            return tuple([affine(law, 1.0, self.by) for law in values[0]])
+        return joined([affine(cut(values[0], i, i + 1)[0], 1.0, by) for i, by in enumerate(self.by)])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        return (regrouped(result, back, values[0]),)

@@ -9,6 +9,7 @@ from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout
 from archspec.operations.onnx import OnnxCall, sliced
 from archspec.operations.shapes import Shape, ShapeFault
+from archspec.operations.signal import Gradient, Signal, Usage, cut, regrouped
 from archspec.operations.traits import View
 
 
@@ -52,3 +53,11 @@ class Slice(View):
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         stop = inputs[0][0] if self.stop is None else self.stop
         return (Phrase("channels {}", "start", (self.start, stop), without="some channels", between=" to "),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return cut(values[0], self.start, self.start + usage.output[0])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        return (regrouped(result, back, values[0], -self.start),)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.captions import Caption, Phrase, strided
 from archspec.operations.effects import Everywhere, Reach, Strides
 from archspec.operations.onnx import LAST, Integers, OnnxCall, X
+from archspec.operations.profiles import reached, seen
 from archspec.operations.shapes import Shape, Size, collapse, per_axis, spatial_rank
+from archspec.operations.signal import Gradient, Signal, Usage, affine
 from archspec.operations.traits import View
+from archspec.operations.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,25 @@ class Subsample(View):
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         return (Phrase("subsample"), strided(collapse(per_axis(self.stride, len(inputs[0]) - 1, "stride"))))
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        found = []
+        for law in values[0]:
+            gain, _, profile = seen(law.profile, usage.inputs[0][1:], usage.output[1:], self._windows(usage))
+            found.append(affine(law, math.sqrt(gain))._replace(profile=profile))
+        return tuple(found)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        before, after = usage.positions
+        found = []
+        for each in back:
+            gain, profile = reached(each.profile, usage.inputs[0][1:], usage.output[1:], self._windows(usage))
+            scaled = each.scaled(gain)
+            found.append(scaled._replace(shared=scaled.shared * after / before, profile=profile))
+        return (tuple(found),)
+
+    def _windows(self, usage: Usage) -> Windows:
+        rank = len(usage.output) - 1
+        return Windows((1,) * rank, per_axis(self.stride, rank, "stride"), (0,) * rank, (1,) * rank)

@@ -7,6 +7,7 @@ import math
 from archspec.operations.base import Operation
 from archspec.operations.effects import HERE, NOTHING, Alias, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.shapes import Shape, lies_both_ways
+from archspec.operations.signal import Gradient, Law, Signal, Usage
 
 
 class Lean(Operation):
@@ -74,6 +75,36 @@ class Dropping(Local):
 
     def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
         return "" if training and self.p else "itself"
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        return tuple([_thinned(law, 1 - self.p) for law in values[0]]) if self.p else values[0]
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        kept = 1 - self.p
+        if not self.p or not kept:
+            return (tuple([each.scaled(kept) for each in back]),)
+        # Of the pieces of the output, the first are the zeros.
+        return (
+            tuple(
+                [
+                    each.scaled(1 / kept)._replace(
+                        pieces=tuple([piece / kept for piece in each.pieces[1:]] if law.pieces else ())
+                    )
+                    for law, each in zip(values[0], back, strict=True)
+                ]
+            ),
+        )
+
+
+def _thinned(law: Law, kept: float) -> Law:
+    """The law of elements that are zero unless they are kept, and divided by ``kept`` then."""
+    if not kept:
+        return Law(law.channels, 0.0, 0.0)
+    within = law.power / kept - law.level
+    pieces = [(weight * kept, m / kept, v / (kept * kept)) for weight, m, v in law.mixture]
+    return Law(law.channels, law.mean, within, law.between, ((1 - kept, 0.0, 0.0), *pieces), law.profile)
 
 
 class KeepsFormat(Operation):

@@ -70,6 +70,12 @@ class Windowed(Lean, KeepsFormat):
             [Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes]
         )
 
+    def spread(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[float, ...]:
+        if isinstance(self.reach(inputs, output), Everywhere):
+            return super().spread(inputs, output)
+        windows = self.windows(inputs[0])
+        return tuple([d * d * (k * k - 1) / 12 for k, d in zip(windows.kernel, windows.dilation, strict=True)])
+
 
 def share(size: int, parts: int) -> Reach:
     """How adaptive pooling divides ``size`` positions into ``parts`` windows, which overlap if these do not divide it.
