@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -191,6 +192,36 @@ def test_the_initializers_are_those_of_build() -> None:
         expected = torch.empty_like(drawn)
         INITIALIZERS[word](expected, torch.Generator().manual_seed(0))
         assert torch.equal(drawn, expected)
+
+
+NESTED = """
+input: [3, 8, 8]
+stem: [layer: {out: 8, kernel: 3}]
+blocks:
+  nested:
+    residual:
+      - layer: {out: channels, kernel: 3}
+      - add:
+          - []
+          - - layer: {out: channels, kernel: 3}
+            - layer: {out: channels, kernel: 3, act: none}
+      - act
+      - layer: {out: channels, kernel: 3}
+stages: {block: nested, count: [2, 3, 2], channels: 8, drop_path: 0.3 * number / blocks}
+head: [{pool: {type: avg, output: 1, name: head.pool}}, flatten, {linear: {out: 4, name: head.1}}]
+"""
+
+
+def test_values_scopes_and_rates_are_written_as_a_person_writes_them() -> None:
+    graph = archspec.compile(spec(NESTED))
+    source = python_source(graph)
+    assert_same_network(source, graph)
+    assigned = set(re.findall(r"^        (\w+) \+?= ", source, re.MULTILINE))
+    assert "inner" in assigned
+    assert not [name for name in assigned if re.search(r"\d", name)]
+    assert 'self.head["1"] = nn.Linear(8, 4)' in source
+    assert "get_submodule" not in source
+    assert "Nested(0.3 * (i + 2) / 7) for i in range(3)" in source
 
 
 def test_several_outputs_are_a_dict() -> None:

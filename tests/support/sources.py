@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import types
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +61,17 @@ def assert_same_network(source: str, graph: Graph, size: tuple[int, ...] | None 
     for mode in (True, False):
         results = [_results(network.train(mode), images) for network in (made, built)]
         _assert_equal(*results)
+
+
+def assert_proved(source: str, graph: Graph) -> None:
+    """`archspec verify` finds the file equal on every level, and its outputs without a difference."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a file.py")
+        path.write_text(source, encoding="utf-8")
+        verdict = archspec.verify(graph, f"{path}:{network_class(executed(source)).__name__}")
+    assert verdict.holds("keys", "graph", "outputs")
+    assert verdict.outputs
+    assert not any(gap.largest for gap in verdict.outputs.gaps.values())
 
 
 def _results(network: nn.Module, images: Tensor) -> dict[str, Tensor]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from archspec.emit.source.literals import identifier, literal
 from archspec.emit.source.registration import (
     assigned,
     attribute,
     head,
+    holders,
     indented,
     index,
     is_activation,
@@ -18,13 +19,14 @@ from archspec.emit.source.registration import (
     items,
     numbered,
     renamed,
+    scopes_of_numbers,
     unused,
     weight_attribute,
 )
 from archspec.emit.source.shortening import shortened
 from archspec.emit.source.signatures import use
 from archspec.emit.source.starts import METHOD, statements
-from archspec.emit.source.straight import Forward, is_replaced
+from archspec.emit.source.straight import Forward, is_module, is_replaced
 from archspec.emit.source.terms import check, condition, made, substituted, written
 from archspec.graph.formulas import Expression, show
 from archspec.graph.graph import Graph
@@ -98,7 +100,8 @@ class Classes:
         calls = [f"self.{method}()"] if start else []
         draws = ["", f"    def {method}(self) -> None:", *indented(indented(start))] if start else []
         values = {word for line in forward.lines for word in re.findall(r"\w+", line)}
-        body = [*shortened(definition, [*kept, *setup], values), *calls]
+        body, computed = shortened(definition, [*kept, *setup], forward.lines, values)
+        body += calls
         init = [head(definition), *indented(["super().__init__()", *body])] if body else []
         return [
             f"class {self.name(definition)}(nn.Module):",
@@ -106,7 +109,7 @@ class Classes:
             *draws,
             *([""] if init else []),
             f"    def forward(self, x: Tensor) -> {returns}:",
-            *indented(indented(forward.lines)),
+            *indented(indented(computed)),
         ]
 
     def _sequential_class(self, definition: Definition) -> list[str]:
@@ -130,39 +133,40 @@ class Classes:
         """The statements that make the parts, and how each is written in ``forward``."""
         lines: list[str] = []
         attributes: dict[str, str] = {}
-        holders: set[str] = set()
+        held: set[str] = set()
         names = renamed(definition, self._has_tensors)
+        dicts = scopes_of_numbers(self._registered(definition, names))
         activations: dict[str, str] = {}
         for part in self._in_order(definition):
             own = self._own_statements(part, definition)
             if own:
-                attributes[part.path] = attribute(part.path)
-                lines += [*self._holders(part.path, holders), *own]
+                attributes[part.path] = attribute(part.path, dicts)
+                lines += [*holders(part.path, held, dicts), *own]
                 continue
             for path, text in self._made(part, {}):
                 path = names.get(path, path)
-                lines += self._holders(path, holders)
+                lines += holders(path, held, dicts)
                 is_weight = text.startswith("nn.Parameter(")
                 key = part.path if path == names.get(part.path) else path
-                attributes[key] = weight_attribute(path) if is_weight else attribute(path)
+                attributes[key] = weight_attribute(path, dicts) if is_weight else attribute(path, dicts)
                 same = f"{text} if {show(part.when)}" if part.when is not None else text
                 if same in activations:
                     attributes[part.path] = activations[same]
                     continue
                 if is_activation(part):
-                    activations[same] = attribute(path)
-                lines += self._chosen(part, path, text)
+                    activations[same] = attribute(path, dicts)
+                lines += self._chosen(part, path, text, dicts)
         return lines, attributes
 
-    def _chosen(self, part: DefinedPart, path: str, text: str) -> list[str]:
+    def _chosen(self, part: DefinedPart, path: str, text: str, dicts: Collection[str]) -> list[str]:
         """The statements that register a part, with what takes its place where it is absent."""
         if part.when is None:
-            return [assigned(path, text)]
+            return [assigned(path, text, dicts)]
         other = "nn.Identity()" if is_replaced(part) else "None"
-        line = assigned(path, f"{text} if {show(part.when)} else {other}")
+        line = assigned(path, f"{text} if {show(part.when)} else {other}", dicts)
         if len(line) <= _LONGEST_CHOICE or not path.rpartition(".")[2].isidentifier():
             return [line]
-        return [assigned(path, other), f"if {show(part.when)}:", f"    {assigned(path, text)}"]
+        return [assigned(path, other, dicts), f"if {show(part.when)}:", f"    {assigned(path, text, dicts)}"]
 
     def _own_statements(self, part: DefinedPart, owner: Definition) -> list[str]:
         """The statements that fill a sequence in place, if that reads better than one expression; else none."""
@@ -185,21 +189,18 @@ class Classes:
             parts.sort(key=lambda part: not self._has_tensors(part))
         return parts
 
+    def _registered(self, definition: Definition, names: Mapping[str, str]) -> list[str]:
+        """The paths of the modules and weights that a class registers."""
+        paths = [names.get(part.path, part.path) for part in definition.parts if is_module(part)]
+        for part in definition.parts:
+            if isinstance(part.what, Leaf) and not is_module(part):
+                paths += [f"{part.path}.{key}" if key else part.path for key in part.what.weights]
+        return paths
+
     def _has_tensors(self, part: DefinedPart) -> bool:
         if isinstance(part.what, Use):
             return any(self._has_tensors(inner) for inner in part.what.definition.parts)
         return bool(tensors_of(self.graph, [node for node in part.what.nodes if node is not None]))
-
-    def _holders(self, path: str, known: set[str]) -> list[str]:
-        """The modules that hold scopes which are not modules of the plan."""
-        lines = []
-        scopes = path.split(".")[:-1]
-        for length in range(1, len(scopes) + 1):
-            scope = ".".join(scopes[:length])
-            if scope not in known:
-                known.add(scope)
-                lines.append(assigned(scope, "nn.Module()"))
-        return lines
 
     def _made(self, part: DefinedPart, names: _Names) -> Iterator[tuple[str, str]]:
         """What a part registers: its module, or the weights of its function, each by its path."""

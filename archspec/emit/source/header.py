@@ -31,15 +31,26 @@ def _table(graph: Graph, width: int) -> str:
     """The stages, with their blocks and the shapes that they give."""
     if not graph.stages:
         return ""
-    rows = [("input", "", show_shape(graph.input))]
-    shapes = [show_shape(graph.shape(stage.result)) for stage in graph.stages]
+    first, last = graph.stages[0], graph.stages[-1]
+    start, end = show_shape(graph.input), show_shape(graph.output)
+    rows = [("stem", f"from {start}", show_shape(graph.shape(first.source))) if first.first else ("input", "", start)]
     rows += [
-        (each.scope or "stage", _blocks(graph, each), shape) for each, shape in zip(graph.stages, shapes, strict=True)
+        (_scopes(graph, each), _blocks(graph, each), show_shape(graph.shape(each.result))) for each in graph.stages
     ]
-    rows.append(("output", "", show_shape(graph.output)))
+    rows.append(("head" if last.last < len(graph.nodes) else "output", "", end))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     lines = [f"    {scope:{widths[0]}}  {blocks:{widths[1]}}  {shape}" for scope, blocks, shape in rows]
     return "\n".join([_one_line(line, keep=True)[:width] for line in lines])
+
+
+def _scopes(graph: Graph, stage: Region) -> str:
+    """The scope of a stage, or what its first and last block have where stages have no scope of their own."""
+    blocks = [block.scope for block in graph.blocks(stage)]
+    if len({*blocks}) < len(blocks) or blocks == [stage.scope]:  # their layers are numbered in one scope
+        blocks = [graph.nodes[stage.first].name, graph.nodes[stage.last - 1].name]
+    if not blocks or [each.scope for each in graph.stages].count(stage.scope) == 1:
+        return stage.scope or "stage"
+    return blocks[0] if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1].rpartition('.')[2]}"
 
 
 def _blocks(graph: Graph, stage: Region) -> str:

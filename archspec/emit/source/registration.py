@@ -15,10 +15,10 @@ _MOST_FILLED = 2
 """The most places of a sequence that an ``nn.Identity`` fills; beyond, the parts are given with their names."""
 
 
-def weight_attribute(path: str) -> str:
+def weight_attribute(path: str, dicts: Collection[str] = ()) -> str:
     """How a parameter of a class is reached, whose name may be a number."""
     scope, _, name = path.rpartition(".")
-    owner = attribute(scope) if scope else "self"
+    owner = attribute(scope, dicts) if scope else "self"
     return f"{owner}.{name}" if name.isidentifier() else f"getattr({owner}, {literal(name)})"
 
 
@@ -74,22 +74,52 @@ def numbered(paths: Sequence[str]) -> str:
     return f"{list(paths)!r}[i]"
 
 
-def attribute(path: str) -> str:
-    """How a part is reached in ``forward``."""
+def attribute(path: str, dicts: Collection[str] = ()) -> str:
+    """How a part is reached in ``forward``. ``dicts`` are the scopes that are an ``nn.ModuleDict``."""
     text = "self"
-    for name in path.split("."):
-        text = f"{text}.{name}" if name.isidentifier() else f"{text}.get_submodule({literal(name)})"
+    names = path.split(".")
+    for place, name in enumerate(names):
+        if name.isidentifier():
+            text += f".{name}"
+        elif ".".join(names[:place]) in dicts:
+            text += f"[{literal(name)}]"
+        else:
+            text += f".get_submodule({literal(name)})"
     return text
 
 
-def assigned(path: str, text: str) -> str:
+def assigned(path: str, text: str, dicts: Collection[str] = ()) -> str:
     """The statement that registers a module or a parameter at a path."""
     scope, _, name = path.rpartition(".")
-    owner = attribute(scope) if scope else "self"
+    owner = attribute(scope, dicts) if scope else "self"
     if name.isidentifier():
         return f"{owner}.{name} = {text}"
+    if scope in dicts and not text.startswith("nn.Parameter("):
+        return f"{owner}[{literal(name)}] = {text}"
     kind = "register_parameter" if text.startswith("nn.Parameter(") else "add_module"
     return f"{owner}.{kind}({literal(name)}, {text})"
+
+
+def scopes_of_numbers(paths: Collection[str]) -> set[str]:
+    """The scopes that hold modules with numbers for names, and are no modules of the plan themselves."""
+    children: dict[str, set[str]] = {}
+    for path in paths:
+        names = path.split(".")
+        for length in range(1, len(names)):
+            children.setdefault(".".join(names[:length]), set()).add(names[length])
+    return {scope for scope, names in children.items() if scope not in paths and all(map(str.isdecimal, names))}
+
+
+def holders(path: str, known: set[str], dicts: Collection[str]) -> list[str]:
+    """What makes the modules that hold scopes which are not modules of the plan, where ``known`` lacks them."""
+    lines = []
+    scopes = path.split(".")[:-1]
+    for length in range(1, len(scopes) + 1):
+        scope = ".".join(scopes[:length])
+        if scope not in known:
+            known.add(scope)
+            lines.append(assigned(scope, "nn.ModuleDict()" if scope in dicts else "nn.Module()", dicts))
+    return lines
 
 
 def head(definition: Definition) -> str:
@@ -103,6 +133,7 @@ def indented(lines: Sequence[str]) -> list[str]:
 
 def renamed(definition: Definition, has_tensors: Callable[[DefinedPart], bool]) -> dict[str, str]:
     """Other names for parts without tensors that have a name Python does not allow, or a scope of another part."""
+    numbers = {part.path.rpartition(".")[0] for part in definition.parts if part.path.rpartition(".")[2].isdecimal()}
     paths = {part.path for part in definition.parts}
     taken = {part.path.split(".")[0] for part in definition.parts}
     found: dict[str, str] = {}
@@ -110,9 +141,11 @@ def renamed(definition: Definition, has_tensors: Callable[[DefinedPart], bool]) 
         what = part.what
         names = part.path.split(".")
         inside = any(".".join(names[:length]) in paths for length in range(1, len(names)))
-        if isinstance(what, Use) or has_tensors(part) or (not inside and all(name.isidentifier() for name in names)):
+        beside = len(names) > 1 and ".".join(names[:-1]) in numbers
+        fits = not inside and not beside and all(name.isidentifier() for name in names)
+        if isinstance(what, Use) or has_tensors(part) or fits:
             continue
         node = next(node for node in what.nodes if node is not None)
-        found[part.path] = unused(node.operation.kind, taken)
+        found[part.path] = unused(names[-1] if names[-1].isidentifier() else node.operation.kind, taken)
         taken.add(found[part.path])
     return found

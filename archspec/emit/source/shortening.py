@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypeGuard
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 from archspec.graph.formulas import Constant, Expression, Formula, Variable, evaluate, names_in
 from archspec.graph.patterns import Definition
@@ -19,24 +20,41 @@ _OPERATORS: Mapping[type[ast.operator], Literal["+", "-", "*", "//"]] = {
 }
 
 
-def shortened(definition: Definition, lines: Sequence[str], taken: set[str]) -> list[str]:
-    """The statements of ``__init__``, with names for formulas that they repeat.
+def shortened(
+    definition: Definition, made: Sequence[str], forward: Sequence[str], taken: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """The statements of ``__init__`` and of ``forward``, with names for formulas that they repeat.
 
     Args:
-        definition: what they make.
-        lines: the statements.
+        definition: what they make and compute.
+        made: the statements of ``__init__``.
+        forward: those of ``forward``, which read parameters as attributes.
         taken: names that a formula cannot have.
     """
-    found = list(lines)
+    made, forward = list(made), list(forward)
     for name, column in _named(definition).items():
-        text = "\n".join(found)
-        places = [each for each in ast.walk(ast.parse(text)) if _gives(each, definition, column)]
-        if len(places) < FEWEST or name in taken or _mentions(text, name):
+        inside, outside = _places(made, definition, column), _places(forward, definition, column)
+        known = re.search(rf"\b{name}\b", " ".join(made)) or name in taken
+        if known or not inside or len(inside) + len(outside) < FEWEST:
             continue
-        for each in sorted(places, key=lambda each: (each.lineno, each.col_offset), reverse=True):
-            line = found[each.lineno - 1]
-            found[each.lineno - 1] = f"{line[: each.col_offset]}{name}{line[each.end_col_offset :]}"
-        found.insert(0, f"{name} = {ast.unparse(places[0])}")
+        formula = ast.unparse(inside[0])
+        made, forward = _replaced(made, inside, name), _replaced(forward, outside, f"self.{name}")
+        made = [f"{name} = {formula}", *([f"self.{name} = {name}"] if outside else []), *made]
+    unread = [each.name for each in definition.parameters if f"self.{each.name}" not in " ".join(forward)]
+    return [line for line in made if line not in [f"self.{name} = {name}" for name in unread]], forward
+
+
+def _places(lines: Sequence[str], definition: Definition, column: Sequence[Constant]) -> list[ast.BinOp]:
+    """Where statements have a formula that gives these values."""
+    found = ast.walk(ast.parse("\n".join(lines)))
+    return [each for each in found if isinstance(each, ast.BinOp) and _gives(each, definition, column)]
+
+
+def _replaced(lines: Sequence[str], places: Sequence[ast.BinOp], text: str) -> list[str]:
+    found = list(lines)
+    for each in sorted(places, key=lambda each: (each.lineno, each.col_offset), reverse=True):
+        line = found[each.lineno - 1]
+        found[each.lineno - 1] = f"{line[: each.col_offset]}{text}{line[each.end_col_offset :]}"
     return found
 
 
@@ -48,9 +66,9 @@ def _named(definition: Definition) -> dict[str, list[Constant]]:
     return {name: [row[name] for row in rows] for name in names}
 
 
-def _gives(node: ast.AST, definition: Definition, column: Sequence[Constant]) -> TypeGuard[ast.BinOp]:
+def _gives(node: ast.BinOp, definition: Definition, column: Sequence[Constant]) -> bool:
     """Whether it is a formula of the parameters that gives these values."""
-    formula = _formula(node) if isinstance(node, ast.BinOp) else None
+    formula = _formula(node)
     columns = {parameter.name: parameter.values for parameter in definition.parameters}
     if formula is None or not names_in(formula) <= columns.keys():
         return False
@@ -59,16 +77,14 @@ def _gives(node: ast.AST, definition: Definition, column: Sequence[Constant]) ->
 
 
 def _formula(node: ast.AST) -> Expression:
-    """Arithmetic of names and whole numbers; None for any other expression."""
+    """Arithmetic of names, also as attributes, and whole numbers; None for any other expression."""
     if isinstance(node, ast.Name):
         return Variable(node.id)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return Variable(node.attr)
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return node.value
     if not isinstance(node, ast.BinOp) or type(node.op) not in _OPERATORS:
         return None
     left, right = _formula(node.left), _formula(node.right)
     return None if left is None or right is None else Formula(_OPERATORS[type(node.op)], left, right)
-
-
-def _mentions(text: str, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(ast.parse(text)))
