@@ -111,6 +111,7 @@ CODES: dict[str, str] = {
     "E890": "folder has something else",
     "E891": "no grid",
     "E892": "spec is not one text",
+    "E893": "too few residual blocks",
     "E901": "invalid reference",
     "E902": "reference not found",
     "E903": "reference cannot be imported",

@@ -5,7 +5,7 @@ asked for.
 
     >>> import archspec.lab
     >>> archspec.lab.__all__
-    ['ablate', 'degradation']
+    ['ablate', 'degradation', 'stochastic']
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archspec.lab.experiments.ablate import ablate
     from archspec.lab.experiments.degradation import degradation
+    from archspec.lab.experiments.stochastic import stochastic
 
-__all__ = ["ablate", "degradation"]
+__all__ = ["ablate", "degradation", "stochastic"]
 
 
 def __getattr__(name: str) -> Any:

@@ -49,14 +49,40 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         ),
         smallest={**QUICK, "over": ("shortcut=zero-pad,none",), "overrides": ["stages.count=1"]},
     ),
+    Experiment(
+        "stochastic",
+        "Random depth in training, and the accuracy of sub-networks by depth: the ensemble view.",
+        "archspec.lab.experiments.stochastic:stochastic",
+        "stochastic -o stochastic --jobs 2",
+        minutes=3,
+        options=(
+            ExperimentOption(
+                "drop",
+                "Probability that training drops the last block; it rises linearly from the first.",
+                0.5,
+                "number",
+                most=0.99,
+            ),
+            ExperimentOption(
+                "deleted",
+                "How many blocks are deleted at once, after training.",
+                (1, 3, 5, 8, 12, 16),
+                "wholes",
+                least=1,
+                most=1000,
+            ),
+            ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+        ),
+        smallest={**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]},
+    ),
 )
 
 
 def by_name() -> dict[str, Experiment]:
     """Every experiment by its name.
 
-    >>> list(by_name())[:2]
-    ['degradation', 'ablate']
+    >>> list(by_name())[:3]
+    ['degradation', 'ablate', 'stochastic']
     """
     return {experiment.name: experiment for experiment in EXPERIMENTS}
 
