@@ -16,7 +16,7 @@ _BELOW = 10
 """From the line that gathers one row to the line that leads to the next."""
 
 
-class _Way(NamedTuple):
+class _InRow(NamedTuple):
     """A way, its axis from the axis of the whole, and whether it is a gate."""
 
     branch: Stacked
@@ -45,12 +45,12 @@ class Wrapped:
         self.low = self.merging.height / 2
 
     @staticmethod
-    def _row(branches: list[Stacked], gates: list[bool]) -> list[_Way]:
+    def _row(branches: list[Stacked], gates: list[bool]) -> list[_InRow]:
         half = round((sum(map(_width, branches)) - BESIDE) / 2)
         x, found = -float(half), []
         for branch, gate in zip(branches, gates, strict=True):
             left = max(branch.left, LANE / 2)
-            found.append(_Way(branch, x + left, gate))
+            found.append(_InRow(branch, x + left, gate))
             x += _width(branch)
         return found
 
@@ -83,7 +83,7 @@ class Wrapped:
         return [merged._replace(style=end.style)]
 
     @staticmethod
-    def _ways(canvas: Canvas, row: list[_Way], end: End, y: float, lead: tuple[Point, ...]) -> list[End]:
+    def _ways(canvas: Canvas, row: list[_InRow], end: End, y: float, lead: tuple[Point, ...]) -> list[End]:
         """Draw a row below the line at ``y``, to which ``lead`` leads: from above, or along the line at the left."""
         ends: list[End] = []
         above = lead[-1][0] == end.x
