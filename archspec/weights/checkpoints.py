@@ -53,13 +53,17 @@ def choose(found: Mapping[Any, Any], expected: Collection[str], entry: str | Non
 
 
 def unwrap(
-    state: Mapping[Any, Any], expected: Collection[str], published: Published = NOTHING
+    state: Mapping[Any, Any],
+    expected: Collection[str],
+    published: Published = NOTHING,
+    mapped: Collection[str] = (),
 ) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
     """A state dict without the prefixes that wrappers of the model added to all of its keys; and these prefixes.
 
     The prefixes ``module.`` and ``_orig_mod.`` are removed. Another prefix, such as the ``model.`` of a Lightning
     module, is removed only if the keys are then the expected ones, beside those that ``published`` skips. So is the
-    counter ``n_averaged`` of an ``AveragedModel``.
+    counter ``n_averaged`` of an ``AveragedModel``. Keys that a map spells with the prefix, ``mapped``, keep it, so that a
+    map may name some keys as the file has them.
 
     >>> unwrap({"module.fc.bias": 0}, ["fc.bias"])
     ({'fc.bias': 0}, ('module.',))
@@ -72,10 +76,10 @@ def unwrap(
         state = average
         wrappers.append("n_averaged")
     for _ in range(MOST_PREFIXES):
-        prefix = _prefix(state, expected, published)
+        prefix = _prefix(state, [key for key in expected if key not in mapped] or expected, published)
         if not prefix:
             break
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
+        state = {key if key in mapped else key.removeprefix(prefix): value for key, value in state.items()}
         wrappers.append(prefix)
     return state, tuple(wrappers)
 

@@ -63,7 +63,8 @@ def fit(
         _check_map(key_map, graph, wanted, transfer)
     names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
     published = _published(graph, key_map)
-    selected = select(found, names.values(), selection, published)
+    mapped = frozenset(key_map.keys.values()) if key_map else frozenset()
+    selected = select(found, names.values(), selection, published, mapped)
     values = {key: selected.state[name] for key, name in names.items() if name in selected.state}
     match = Match(graph.name, wanted, names, selected.state, values, frozenset(key_map.keys) if key_map else None)
     others = reshaped(match)

@@ -64,7 +64,11 @@ def scope(name: str) -> str:
 
 
 def select(
-    found: Mapping[Any, Any], expected: Collection[str], selection: Selection, published: Published = NOTHING
+    found: Mapping[Any, Any],
+    expected: Collection[str],
+    selection: Selection,
+    published: Published = NOTHING,
+    mapped: Collection[str] = (),
 ) -> Selected:
     """The state dict of a network in a checkpoint.
 
@@ -75,6 +79,7 @@ def select(
             are removed in any case.
         published: scopes of the weights to skip, and other names of parts of keys. A key that is expected is neither
             skipped nor renamed.
+        mapped: those of the expected keys that a key map names.
 
     Raises:
         SpecError: E823, the checkpoint contains several state dicts; E825, it does not have the entry; E826, no key is
@@ -92,7 +97,7 @@ def select(
         state = _renamed(state, rename)
         wrappers += removed
     wanted = frozenset(expected)
-    state, removed = unwrap(state, wanted, published)
+    state, removed = unwrap(state, wanted, published, mapped)
     state, skipped = _as_published(state, wanted, published)
     return Selected(state, wrappers + removed, outside, skipped)
 

@@ -107,3 +107,31 @@ def test_a_file_that_names_the_head_only(tmp_path: Path) -> None:
     for map in (path, {"fc.weight": "linear.weight", "fc.bias": "linear.bias"}):
         model = archspec.build("resnet18", weights=state, map=map)
         assert all(torch.equal(value, reference.state_dict()[key]) for key, value in model.state_dict().items())
+
+
+def published(name: str = "linear") -> dict[str, Any]:
+    """A checkpoint as people publish networks for CIFAR: a wrapped model whose last layer has another name."""
+    keys = {key: f"module.{key.replace('fc.', f'{name}.')}" for key in STATE}
+    old = {keys[key]: value for key, value in STATE.items() if not key.endswith("num_batches_tracked")}
+    return {"state_dict": old, "best_prec1": 93.5}
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_published_checkpoint_needs_only_the_keys_that_differ(prefix: str, tmp_path: Path) -> None:
+    """The map spells them with or without the prefix that the wrapper added, which the file has."""
+    torch.save(published(), tmp_path / "resnet.th")
+    map = {"fc.weight": f"{prefix}linear.weight", "fc.bias": f"{prefix}linear.bias"}
+    with pytest.warns(UserWarning, match=r"wrappers around the weights were removed: `state_dict`, `module\.`"):
+        model = archspec.build(SMALL, weights=tmp_path / "resnet.th", map=map)
+    assert all(torch.equal(value, STATE[key]) for key, value in model.state_dict().items() if "tracked" not in key)
+
+
+def test_a_map_of_every_key_with_the_prefix_needs_no_unwrapping() -> None:
+    build({f"module.{key}": value for key, value in STATE.items()}, {key: f"module.{key}" for key in STATE})
+
+
+def test_a_map_may_name_one_key_in_a_scope_called_module() -> None:
+    """Not every key of the weights is in it, so that it is no wrapper."""
+    weights = {f"module.{key}" if key == "fc.bias" else key: value for key, value in STATE.items()}
+    found = build(weights, {"fc.bias": "module.fc.bias"})
+    assert torch.equal(found["fc.bias"], STATE["fc.bias"])
