@@ -35,6 +35,7 @@ COMMANDS = {
     "draw": "Draw a network as a paper prints it: SVG, PNG, PDF, Graphviz or Mermaid. Does not need torch.",
     "test": "Test what specs expect, and that torch builds and runs what they describe.",
     "verify": "Compare a network with a reference: keys, graph and outputs.",
+    "train": "Train a network on labeled images, and save its weights.",
     "lab": "Run an experiment on networks: degradation, ablations, random depth. Trains, and needs the extra `lab`.",
     "diff": "Show the differences between two specs: keys, stages, costs and weights.",
     "list": "List specs, blocks, shortcuts, fragments, operations, namings and targets.",

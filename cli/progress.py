@@ -59,6 +59,46 @@ def _drawn(steps: int) -> Iterator[Step]:
         yield step
 
 
+class Counting:
+    """A bar of steps that are counted elsewhere. This one shows nothing: it is that of a pipe."""
+
+    def at(self, done: int, of: int, text: str) -> None:
+        """Show that ``done`` steps of some are done, with a few words."""
+
+    def aside(self) -> contextlib.AbstractContextManager[None]:
+        """Take the bar away while the body prints lines."""
+        return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def counting(wanted: bool = True) -> Iterator[Counting]:
+    """A bar for work that counts its own steps; for a person, and if it is wanted."""
+    terminal = Terminal.of(sys.stderr)
+    if not terminal.person or not wanted:
+        yield Counting()
+        return
+    from rich.progress import BarColumn, Progress, TextColumn  # only for a person
+
+    columns = (BarColumn(20), TextColumn("{task.description}", markup=False))
+    bar = Progress(
+        *columns, console=terminal.console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    task = bar.add_task("")
+
+    class Shown(Counting):
+        def at(self, done: int, of: int, text: str) -> None:
+            bar.update(task, completed=done, total=of, description=terminal.safe(text))
+
+        @contextlib.contextmanager
+        def aside(self) -> Iterator[None]:
+            bar.stop()
+            yield
+            bar.start()
+
+    with bar:
+        yield Shown()
+
+
 def leave_lost_folder() -> None:
     """Leave a working directory that no longer exists: the MKL of some torch builds ends the process there."""
     try:

@@ -25,6 +25,7 @@ OPTIONS = {
     "over": "`--over {}`",
     "overrides": "`--set {}`",
     "prefix": "`--prefix {}`",
+    "size": "`--size {}`",
     "tolerance": "`--tolerance X`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
     "graph": "`archspec show SPEC --graph`",

@@ -62,8 +62,8 @@ def unwrap(
 
     The prefixes ``module.`` and ``_orig_mod.`` are removed. Another prefix, such as the ``model.`` of a Lightning
     module, is removed only if the keys are then the expected ones, beside those that ``published`` skips. So is the
-    counter ``n_averaged`` of an ``AveragedModel``. Keys that a map spells with the prefix, ``mapped``, keep it, so that a
-    map may name some keys as the file has them.
+    counter ``n_averaged`` of an ``AveragedModel``. Keys that a map spells with the prefix, ``mapped``, keep it: a map
+    may name some keys as the file has them.
 
     >>> unwrap({"module.fc.bias": 0}, ["fc.bias"])
     ({'fc.bias': 0}, ('module.',))

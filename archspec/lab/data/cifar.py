@@ -66,9 +66,7 @@ def _folder(layout: Layout, given: Path) -> Path:
     except (OSError, ValueError):
         found = None
     if found is None:
-        raise missing(
-            f"the data `{layout.name}` is not in the folder `{cut(given)}`, which does not exist", _fetch(layout)
-        )
+        raise missing(f"the folder `{cut(given)}`, for the data `{layout.name}`, does not exist", _fetch(layout))
     return found
 
 

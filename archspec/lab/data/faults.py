@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, Mention, SpecError, cut
 
 
 def missing(message: str, help: str) -> SpecError:
@@ -12,12 +12,12 @@ def missing(message: str, help: str) -> SpecError:
 
 def damaged(file: object, reason: str, help: str) -> SpecError:
     """E862: a file of the data is not what it should be."""
-    return SpecError([Diagnostic("E862", f"`{cut(file)}` {reason}", help=help)])
+    return SpecError([Diagnostic("E862", f"`{cut(file, 200)}` {reason}", help=help)])
 
 
-def unusable(message: str, help: str) -> SpecError:
+def unusable(message: str, help: str, *mentions: Mention) -> SpecError:
     """E868: the images or classes do not make a data set."""
-    return SpecError([Diagnostic("E868", message, help=help)])
+    return SpecError([Diagnostic("E868", message, help=help, mentions=mentions)])
 
 
 def no_package(data: str, package: str, install: str) -> EnvironmentFault:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from archspec.diagnostics import cut
+from archspec.diagnostics import Mention, cut
 from archspec.display import counted
 from archspec.lab.data.faults import damaged, missing, no_package, unusable
 from archspec.lab.data.unsplit import Asked, Labeled, Unsplit
@@ -23,6 +23,8 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 LAYOUT = "put the images into `PATH/CLASS/`; or into `PATH/train/CLASS/` and `PATH/test/CLASS/`, with equal classes"
 MAX_VALUES = 2**31
 """Values of all images together: 8 GiB as float32."""
+
+SIZE = Mention("size", "`size=64`", "64")
 
 GRAY = ("1", "L", "LA")
 """The modes of Pillow for images of one channel."""
@@ -112,12 +114,10 @@ def _stacked(parts: list[list[np.ndarray]], files: list[dict[str, list[Path]]]) 
         if array.shape[1:] != whole[0].shape[1:]:
             sizes = [f"{each.shape[2]}x{each.shape[1]}" for each in (whole[0], array)]
             message = f"`{cut(names[0])}` has {sizes[0]} pixels and `{cut(file)}` has {sizes[1]}"
-            raise unusable(message, "choose one size for all, such as `--size 64`, in Python `size=64`")
+            raise unusable(message, f"choose one size for all: {SIZE.text}", SIZE)
     channels = max(len(array) for array in whole)
     if sum(channels * array[0].size for array in whole) > MAX_VALUES:
-        raise unusable(
-            "the images do not fit in 8 GiB", "choose a smaller size, such as `--size 64`, in Python `size=64`"
-        )
+        raise unusable("the images do not fit in 8 GiB", f"choose a smaller size: {SIZE.text}", SIZE)
     return [
         torch.from_numpy(np.stack([array.repeat(channels // len(array), axis=0) for array in part])) for part in parts
     ]

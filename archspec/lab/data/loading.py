@@ -73,8 +73,9 @@ def _prepared(name: str, raw: Unsplit, asked: Asked) -> Data:
     images, others = (_resized(_scaled(each.images), asked.size) for each in (train, test))
     dimensions = (0, 2, 3)
     mean, deviation = images.mean(dimensions, keepdim=True), images.std(dimensions, keepdim=True)
-    if not deviation.isfinite().all() or not (deviation > 0).all():
-        raise unusable(f"the images of `{name}` are all the same in a channel", "use images that differ")
+    if not (varies := deviation > 0).any():
+        raise unusable(f"all images of `{name}` are the same", "use images that differ")
+    deviation = deviation.where(varies, 1.0)
     splits = (Split((images - mean) / deviation, train.labels), Split((others - mean) / deviation, test.labels))
     fingerprint = _fingerprint((train, test), raw.classes, asked.size)
     return Data(name, *splits, raw.classes, fingerprint, raw.augment)

@@ -104,8 +104,8 @@ def _does_not_fit(fault: Diagnostic, data: Data, at: Callable[[Shape | None], Gr
         help, mentions = fault.help, fault.mentions
     else:
         resize = Mention("size", f"`load_data({data.name!r}, size={size})`", str(size))
-        help = f"resize the images with {resize.text}, or set fewer strides before this step; {fault.help}"
-        mentions = (resize, *fault.mentions)
+        help = f"resize the images with {resize.text}, or set fewer strides before this step"
+        mentions = (resize,)
     span = next((label.span for label in fault.labels), fault.span)
     message = f"the network does not fit the images of `{data.name}`, {show_shape(data.input)}: {fault.message}"
     return Diagnostic("E864", message, span, fault.hint, notes=fault.notes, help=help, mentions=mentions)

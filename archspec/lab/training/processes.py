@@ -10,7 +10,11 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from archspec.diagnostics import Diagnostic, SpecError, in_one_line
 from archspec.wording import Brief
+
+NAMES = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+"""What ``torchrun`` sets in the environment, and what holds without it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,9 +28,10 @@ class Processes(Brief):
     @classmethod
     def started(cls) -> Processes:
         """Those that ``torchrun`` named in the environment, whether or not they know each other yet."""
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-        found = [int(os.environ.get(name, default)) for name, default in zip(names, "010", strict=True)]
-        return cls(*found)
+        try:
+            return cls(*(int(os.environ.get(name, default)) for name, default in NAMES.items()))
+        except ValueError as error:
+            raise _apart(in_one_line(error)) from None
 
     @classmethod
     def joined(cls, device: torch.device) -> Processes:
@@ -36,7 +41,10 @@ class Processes(Brief):
         if not distributed.is_initialized():
             if cls.started().world == 1:
                 return cls()
-            distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+            try:
+                distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+            except (ValueError, RuntimeError) as error:
+                raise _apart(in_one_line(error)) from None
         local = cls.started().local
         return cls(distributed.get_rank(), distributed.get_world_size(), local)
 
@@ -79,6 +87,12 @@ class Processes(Brief):
         model.load_state_dict(before)
         model.zero_grad(set_to_none=True)
         return found
+
+
+def _apart(reason: str) -> SpecError:
+    message = f"the processes that the environment names cannot connect: {reason}"
+    help = "start them with `torchrun`, or remove RANK and WORLD_SIZE from the environment"
+    return SpecError([Diagnostic("E869", message, help=help)])
 
 
 def leave() -> None:

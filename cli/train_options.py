@@ -1,0 +1,100 @@
+"""The options of ``archspec train`` that say how to train."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from archspec.lab.training import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIMIZERS = ("sgd", "adamw")
+SCHEDULES = ("one-cycle", "steps", "constant")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class Trainer(NamedTuple):
+    """How to train, as options say it: the keys of :class:`archspec.lab.training.Settings`, and the device."""
+
+    keys: dict[str, Any]
+    device: str
+
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            click.UsageError: a value is out of range.
+        """
+        from archspec.lab.training import Settings  # it imports torch
+
+        try:
+            return Settings(**self.keys)
+        except ValueError as error:
+            name, _, reason = str(error).removeprefix("`").partition("`")
+            raise click.UsageError(f"`--{name.replace('_', '-')}`{reason}") from None
+
+
+def trainer(function: F) -> F:
+    """The options of the trainer. The command gets them together, as a :class:`Trainer`."""
+
+    @click.option("--epochs", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="The epochs.")
+    @click.option(
+        "--batch",
+        type=click.IntRange(1),
+        default=64,
+        show_default=True,
+        metavar="N",
+        help="Images in a step, of all processes together.",
+    )
+    @click.option("--lr", type=float, default=0.05, show_default=True, metavar="X", help="The largest learning rate.")
+    @click.option(
+        "--optimizer",
+        type=options.Word("optimizer", OPTIMIZERS),
+        default="sgd",
+        show_default=True,
+        help="SGD with momentum 0.9, or AdamW.",
+    )
+    @click.option(
+        "--schedule",
+        type=options.Word("schedule", SCHEDULES),
+        default="one-cycle",
+        show_default=True,
+        help="The learning rate rises and falls, or is divided by 10 after 1/2 and 3/4 of the epochs, or stays.",
+    )
+    @click.option(
+        "--warmup",
+        type=float,
+        default=0.0,
+        metavar="EPOCHS",
+        help="Let the rate of `steps` and `constant` rise over these epochs.",
+    )
+    @click.option("--weight-decay", type=float, default=1e-4, show_default=True, metavar="X", help="The weight decay.")
+    @click.option("--no-decay-norms", is_flag=True, help="Leave norms and biases out of the weight decay.")
+    @click.option(
+        "--precision",
+        type=options.Word("precision", PRECISIONS),
+        default="float32",
+        show_default=True,
+        help="Compute in mixed precision, where the device can.",
+    )
+    @click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        help="Where to train: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes an accelerator if there is one.",
+    )
+    @functools.wraps(function)
+    def command(*, no_decay_norms: bool, device: str, **others: Any) -> Any:
+        names = ("epochs", "batch", "lr", "optimizer", "schedule", "warmup", "weight_decay", "precision")
+        keys = {**{name: others.pop(name) for name in names}, "decay_norms": not no_decay_norms}
+        return function(trainer=Trainer(keys, device), **others)
+
+    return cast(F, command)

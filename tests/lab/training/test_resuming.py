@@ -1,0 +1,47 @@
+"""A training that is killed, and started again, ends with the same weights: of one process and of two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.paths import ROOT
+
+
+def endings(folder: Path, world: int, norm: str, *steps: int) -> list[str]:
+    words = [sys.executable, "-m", "tests.lab.training.killing", str(folder), str(world), norm, *map(str, steps)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(words, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr[-2000:]
+    return found.stdout.split()
+
+
+def test_one_process_is_killed_at_any_step(tmp_path: Path) -> None:
+    """Of 14 steps: at the first, after a checkpoint within an epoch, around the end of one, at the last."""
+    found = endings(tmp_path, 1, "batch", 1, 4, 7, 8, 14)
+    assert len(found) == 6
+    assert len(set(found)) == 1
+
+
+def test_two_processes_are_killed_and_equal_one_process(tmp_path: Path) -> None:
+    """With group norm, because a process takes the statistics of batch norm over its own part of a batch."""
+    found = endings(tmp_path, 2, "group", 9)
+    assert len(found) == 2
+    assert len(set(found)) == 1
+    endings(tmp_path, 1, "group")
+    one, two = (torch.load(tmp_path / f"{world}-None.pt", weights_only=True) for world in (1, 2))
+    for key, value in one.items():
+        assert torch.allclose(value, two[key], rtol=1e-4, atol=1e-5), key  # the gradients are summed in another order
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("world", "norm"), [(1, "batch"), (2, "batch"), (3, "group")])
+def test_processes_are_killed_at_every_step(world: int, norm: str, tmp_path: Path) -> None:
+    """Three sum in an order that torch chooses; it is the same after a resumption."""
+    steps = range(1, 15) if world == 1 else range(2, 15, 4)
+    assert len(set(endings(tmp_path, world, norm, *steps))) == 1
