@@ -108,9 +108,9 @@ def command(
 
     \b
     Examples:
-      archspec train resnet20_cifar --set params.width=8 -o digits.safetensors
-      archspec train resnet56_cifar --data cifar10 --epochs 180 --batch 128 --schedule steps -o cifar.safetensors
-      archspec train resnet18 --data folder:pets --size 64 --weights resnet18.pth --transfer --lr 0.01
+      archspec train resnet20_cifar --set params.width=4 --epochs 2 -o digits.safetensors
+      archspec train resnet20_cifar --set params.width=4 --epochs 2 --checkpoint digits.checkpoint --resume
+      archspec train resnet50 --data synthetic --epochs 1 --lr 0.01 --weights resnet50.pth --transfer
     """
     files = Files(output, force, checkpoint, resume)
     _check(files)

@@ -48,6 +48,9 @@ NOT_RUN = {
     "python3 -m venv .venv && . .venv/bin/activate": "makes an environment and downloads packages",
     'eval "$(archspec completion bash)"': "changes the reader's shell; test_the_completion_script runs what is inside",
     "spec.yaml ─ read ─▶ Document ─ resolve ─▶ Spec ─ lower ─▶ Graph ─┬─ emit ────▶ fx.GraphModule": "a picture",
+    "curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz": "downloads CIFAR-10",
+    "torchrun --nproc-per-node 2 -m archspec train resnet20_cifar -o digits.safetensors": "starts processes",
+    "#!/bin/bash": "a job of SLURM",
     "equal outputs     yes  max |d| = 2.67e-05 in eval mode, 5.07e-07 in training,": "needs timm",
 }
 
