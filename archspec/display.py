@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+SCALARS = frozenset({str, int, float, bool, type(None)})
+
 
 def plain(thing: object, *names: str) -> dict[str, Any]:
     """These attributes as JSON has them: sequences as lists, mappings as objects.
@@ -17,6 +19,8 @@ def plain(thing: object, *names: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in SCALARS:  # most values are, and asking whether they are mappings takes long
+        return value
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -73,9 +73,10 @@ def _depth(value: Any) -> int:
     while level and depth <= MAX_DEPTH:
         inside: list[Any] = []
         for each in level:
-            if isinstance(each, dict):
+            kind = type(each)
+            if kind is dict:
                 inside += each.values()
-            elif isinstance(each, list):
+            elif kind is list:
                 inside += each
         level, depth = inside, depth + 1
     return depth

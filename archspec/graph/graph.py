@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -88,7 +88,7 @@ class Region(Brief):
     given: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Graph:
     """A network: it can be analyzed, built, saved, compared and verified, wherever it comes from.
 
@@ -101,6 +101,9 @@ class Graph:
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
     that have a scope, each after those inside it. ``summary`` and ``paper`` are those of the spec, for people.
+
+    Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
+    does not count: ``origin``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
 
     A small graph can be made by hand:
 
@@ -126,11 +129,25 @@ class Graph:
     head_at: int | None = None
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
-    work: Mapping[str, int] = field(default_factory=dict, compare=False)
-    trimmed: frozenset[str] = field(default=frozenset(), compare=False)
+    work: Mapping[str, int] = field(default_factory=dict)
+    trimmed: frozenset[str] = frozenset()
     named: Sequence[Region] = ()
     summary: str = ""
     paper: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if isinstance(other, Graph) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it has mappings; `fingerprint` is a hash of the network
+
+    def _compared(self) -> tuple[object, ...]:
+        """What equal graphs agree in, the order of the outputs included."""
+        regions = [replace(region, span=None) for region in (*self.regions, *self.named)]
+        return (
+            *(self.name, self.summary, self.paper, self.input, self.single, self.stem, self.head, self.head_at),
+            *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
+            *(regions, len(self.regions)),
+        )
 
     def __str__(self) -> str:
         """A line a node: name, operation, inputs, shape, and the line of the spec, as ``archspec show --graph``."""

@@ -33,6 +33,7 @@ SOME = (
 
 def compare(graph: Graph, back: Graph) -> None:
     """Every field that two equal graphs share, as the docstring of `graph_from_json` says."""
+    assert back == graph
     assert back.fingerprint == graph.fingerprint
     for name in ("name", "summary", "paper", "input", "single", "stem", "head", "head_at", "trimmed"):
         assert getattr(back, name) == getattr(graph, name), name
@@ -63,6 +64,30 @@ def test_no_field_of_a_graph_is_forgotten() -> None:
     assert {field.name for field in dataclasses.fields(Graph)} - left_out <= data.keys()
     assert {field.name for field in dataclasses.fields(Region)} - {"span"} <= data["regions"][0].keys()
     assert {*Node._fields} - {"provenance"} <= data["nodes"][0].keys()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"summary": "Other."},
+        {"nodes": lambda graph: (*graph.nodes[:-1], graph.nodes[-1]._replace(name="other"))},
+        {"nodes": lambda graph: (*graph.nodes[:-1], graph.nodes[-1]._replace(operation=graph.nodes[0].operation))},
+        {"regions": lambda graph: graph.regions[:-1]},
+        {"regions": lambda graph: (*graph.regions[:-1], dataclasses.replace(graph.regions[-1], values={"a": 1}))},
+        {"init": {"conv": "xavier"}},
+        {"outputs": {"other": "fc"}},
+    ],
+    ids=str,
+)
+def test_graphs_that_differ_are_not_equal(change: dict[str, Any]) -> None:
+    graph = archspec.compile("resnet20_cifar")
+    ((name, value),) = change.items()
+    other = dataclasses.replace(graph, **{name: value(graph) if callable(value) else value})
+    assert other != graph
+    assert graph == dataclasses.replace(
+        graph, origin=None, nodes=tuple([node._replace(provenance=None) for node in graph.nodes])
+    )
 
 
 @settings(max_examples=25)
