@@ -142,7 +142,7 @@ def _pattern(text: str) -> Accepts:
     return lambda value: type(value) is not str or search(value) is not None
 
 
-def _length(kind: type, least: int, most: int | None) -> Accepts:
+def _length(kind: Any, least: int, most: int | None) -> Accepts:
     def fits(value: Any) -> bool:
         return type(value) is not kind or (least <= len(value) and (most is None or len(value) <= most))
 
