@@ -75,7 +75,8 @@ def test_every_spec_has_short_source_that_ruff_leaves_alone(width: int, tmp_path
     assert_clean(tmp_path, width)
     if width == 120:
         assert lengths["resnet50"] <= 80
-        assert sorted(lengths.values())[len(lengths) // 2] <= 90
+        assert sorted(lengths.values())[len(lengths) // 2] <= 85
+        assert sorted(lengths.values())[-2] <= 160  # Inception-v3 has five distinct blocks
 
 
 def test_ruff_leaves_the_source_alone(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ def docstring(graph: Graph, width: int, *more: str) -> str:
     summary = _one_line(graph.summary)
     first = f"{_one_line(graph.name)}: {summary}" if summary else f"{_one_line(graph.name)}."
     paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(graph.paper), width)]
-    paragraphs += [_table(graph, width), *[_wrapped(each, width) for each in more]]
+    table = _table(graph, width)
+    if not paragraphs[1] and not more:
+        table = textwrap.dedent(table)  # as `ruff format` would, where all lines but the first are indented
+    paragraphs += [table, *[_wrapped(each, width) for each in more]]
     text = "\n\n".join([each for each in paragraphs if each])
     return f'"""{_safe(text)}"""' if "\n" not in text else f'"""{_safe(text)}\n"""'
 

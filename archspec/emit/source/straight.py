@@ -38,6 +38,8 @@ class Forward(ValueNames):
         self.names: dict[str, str] = {"": "x"}
         self.outputs = definition.outputs or {"": definition.result}
         self.readers = self._readers()
+        self.nested: dict[str, SourceText] = {}
+        """The values that are written in the list of the part that joins them."""
         self.shared = {path for path, readers in self.readers.items() if len(readers) > 1}
         self._write()
 
@@ -55,6 +57,7 @@ class Forward(ValueNames):
         pending: tuple[str, SourceText] | None = None
         for index, part in enumerate(self.parts):
             values = {path: SourceText(self.names[path]) for path in part.inputs if path in self.names}
+            values |= {path: self.nested[path] for path in part.inputs if path in self.nested}
             if pending:
                 values[pending[0]] = pending[1]
             if part.path in self.names:
@@ -74,6 +77,9 @@ class Forward(ValueNames):
             text = self._text(part, [values[path] for path in part.inputs])
             if self._nests(part, index, text):
                 pending = (part.path, text)
+                continue
+            if pending is None and self._is_operand(part, index, text):
+                self.nested[part.path] = text
                 continue
             pending = None
             if last and part.path == self.definition.result:
@@ -211,6 +217,16 @@ class Forward(ValueNames):
         return not (text.weighted and is_weighted(reader)) or (
             isinstance(part.what, Use) and isinstance(reader.what, Use)
         )
+
+    def _is_operand(self, part: DefinedPart, index: int, text: SourceText) -> bool:
+        """Whether a call is written in the list that a later part joins, as its last operands are, which run last."""
+        if len(self.readers[part.path]) != 1 or self.readers[part.path][0] >= len(self.parts):
+            return False
+        at = self.readers[part.path][0]
+        reader, left = self.parts[at], [each.path for each in self.parts[index:at]]
+        packed = isinstance(reader.what, Leaf) and reader.what.call.packed and not self._is_choice(reader)
+        plain = part.when is None and text.depth == 1 and len(text.text) * len(left) <= LONGEST
+        return packed and plain and left == list(reader.inputs[-len(left) :])
 
     def _nests_in_merge(self, part: DefinedPart, reader: DefinedPart, text: SourceText) -> bool:
         """Whether a short call is written as an operand, as in ``out += self.downsample(x)``."""

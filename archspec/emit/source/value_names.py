@@ -43,6 +43,9 @@ class ValueNames:
             role = self._role(start, self.position[start.path])
             is_nested = role == "out" and self._free(role, index) != role
             return self._free("residual" if is_nested and self.definition.kind == "block" else role, index)
+        if part.inputs[0] not in self.names and len(part.inputs) > 1 and self.definition.kind == "block":
+            first = self.parts[self.position[part.inputs[0]]]
+            return self._free(self._branch(first, first.path), index)
         for path in part.inputs:
             name = self.names.get(path, self._source(path))
             if not self._is_live(name, index):
