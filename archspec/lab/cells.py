@@ -98,7 +98,7 @@ def run_cells(
     folder: str | PathLike[str],
     *,
     engine: str = "local",
-    jobs: int = 1,
+    jobs: int | None = None,
     address: str | None = None,
     experiment: str | None = None,
     progress: Callable[[GridProgress], None] | None = None,
@@ -114,7 +114,8 @@ def run_cells(
         cells: the cells; equal ones are worked on once.
         folder: the folder of the experiment; it is made if its parent exists.
         engine: ``local``, ``ray`` or ``slurm``; see ``archspec.lab.engines.table``.
-        jobs: how many cells run at a time. 0 works in this process, one after the other, for a debugger.
+        jobs: how many cells run at a time; by default one with ``local``, and as many as the cluster has processors for
+            with others. 0 works in this process, one after the other, for a debugger.
         address: of the engine's cluster, if it takes one.
         experiment: the name of what the folder belongs to; by default the module of the first cell's function.
         progress: called at the start, and after each cell.
@@ -136,7 +137,7 @@ def run_cells(
     """
     cells = arguments.several(cells, "cells", "a list of Cells", Cell)
     place = Path(arguments.path(folder, "folder", "the path of a folder"))
-    settings = EngineSettings(arguments.whole(jobs, "jobs", 0), address, place / "engine")
+    settings = EngineSettings(jobs, address, place / "engine")
     chosen = engine_named(engine)
     chosen.check(settings)
     if not cells:

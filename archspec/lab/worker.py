@@ -57,7 +57,7 @@ def work(task: Task, threads: int | None = None) -> Answer:
     except (SpecError, EnvironmentFault) as refusal:
         diagnostics = refusal.diagnostics if isinstance(refusal, SpecError) else (refusal.diagnostic,)
         failure, final = str(next(iter(diagnostics), "refused")), False
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         raise CellFailed(_told(error)) from None
     return Answer(result, failure, final, where, time.perf_counter() - begun)
 

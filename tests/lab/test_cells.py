@@ -7,10 +7,9 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.lab import cell_files
-from archspec.lab.cells import Cell, CellOutcome, GridProgress, run_cells
+from archspec.lab.cells import Cell, GridProgress, run_cells
 from tests.lab import works
-from tests.support.paths import ROOT
+from tests.lab.grids import alive, begun, cells, one, results, start, until
 
 DATA = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -31,40 +30,10 @@ DATA = st.recursive(
 )
 
 
-def cells(work: str, count: int, **more: Any) -> list[Cell]:
-    return [Cell(f"{works.HERE}:{work}", {"number": number, **more}) for number in range(count)]
-
-
-def one(work: str, **more: Any) -> list[Cell]:
-    return cells(work, 1, **more)
-
-
-def results(outcomes: tuple[CellOutcome, ...]) -> list[Any]:
-    return [outcome.result for outcome in outcomes]
-
-
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Where cells say that they began; lines are their processes."""
     return tmp_path / "log"
-
-
-def begun(log: Path) -> int:
-    return len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class TestAKey:
@@ -333,18 +302,6 @@ class TestEnding:
         assert 10 <= begun(log) <= 18  # of each run that is killed, two were under way, and two not yet written
 
 
-def start(folder: Path, work: str, log: Path, count: int = 1, **more: Any) -> subprocess.Popen[bytes]:
-    """A run in a process group of its own. It has no `if __name__ == "__main__"`: the engine does not need it."""
-    script, more = log.with_suffix(".py"), {"log": str(log), **more}
-    script.write_text(
-        "from archspec.lab.cells import Cell, run_cells\n"
-        f"grid = [Cell('{works.HERE}:{work}', {{'number': n, **{more}}}) for n in range({count})]\n"
-        f"run_cells(grid, {str(folder)!r}, jobs=2)\n"
-    )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, env=env, process_group=0)
-
-
 @contextlib.contextmanager
 def blocked(package: str) -> Iterator[None]:
     """As where a package is not installed."""
@@ -359,7 +316,7 @@ class TestEngines:
         with pytest.raises(SpecError, match="E883") as raised:
             run_cells(cells("square", 1), tmp_path / "out", engine=name)
         (found,) = raised.value.diagnostics
-        assert (found.hint, found.help) == (hint, "the engines are local")
+        assert (found.hint, found.help) == (hint, "the engines are local, ray, slurm")
         assert not (tmp_path / "out").exists()
 
     def test_an_address_of_an_engine_without_one(self, tmp_path: Path) -> None:
@@ -367,12 +324,12 @@ class TestEngines:
             run_cells(cells("square", 1), tmp_path / "out", address="127.0.0.1:6379")
         assert not (tmp_path / "out").exists()
 
-    @pytest.mark.parametrize("jobs", [-1, 1.5, True, "2", None])
+    @pytest.mark.parametrize("jobs", [-1, 1.5, True, "2"])
     def test_wrong_numbers_of_jobs(self, jobs: Any, tmp_path: Path) -> None:
         with pytest.raises((TypeError, ValueError), match="`jobs` takes a whole number of at least 0"):
             run_cells(cells("square", 1), tmp_path / "out", jobs=jobs)
 
-    @pytest.mark.parametrize(("engine", "package"), [("local", "joblib")])
+    @pytest.mark.parametrize(("engine", "package"), [("local", "joblib"), ("ray", "ray"), ("slurm", "submitit")])
     def test_a_missing_package(self, engine: str, package: str, tmp_path: Path) -> None:
         extra = "lab" if engine == "local" else engine
         with blocked(package), pytest.raises(EnvironmentFault, match="E809") as raised:

@@ -64,9 +64,12 @@ class CellFailed(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EngineSettings(Brief):
-    """How many tasks run at a time, the address of a cluster, and a folder for the engine's own files."""
+    """How many tasks run at a time, the address of a cluster, and a folder for the engine's own files.
 
-    jobs: int
+    Without ``jobs``, as many run as the engine has room for.
+    """
+
+    jobs: int | None
     address: str | None
     folder: Path
 
@@ -99,7 +102,8 @@ class Engine(Brief):
         """Refuse settings that the engine does not take."""
         if settings.address is not None and not self.address:
             raise unstarted(self.name, "it takes no address", "leave it out, or choose an engine that takes one")
-        arguments.whole(settings.jobs, "jobs", self.least)
+        if settings.jobs is not None:
+            arguments.whole(settings.jobs, "jobs", self.least)
 
 
 def failed(reason: str) -> Answer:

@@ -21,12 +21,12 @@ from archspec.lab.worker import one_thread, perform, work
 
 
 def run(tasks: Sequence[Task], settings: EngineSettings) -> Generator[Done, None, None]:
-    """Work the tasks in ``settings.jobs`` processes; 0 works in this one."""
+    """Work the tasks in ``settings.jobs`` processes, by default one; 0 works in this process."""
     if settings.jobs == 0:
         yield from _here(tasks)
         return
     pools = _Pools()
-    slots = ThreadPoolExecutor(min(settings.jobs, len(tasks)), initializer=_block_interrupts)
+    slots = ThreadPoolExecutor(min(settings.jobs or 1, len(tasks)), initializer=_block_interrupts)
     try:
         for future in as_completed([slots.submit(pools.attempt, task) for task in tasks]):
             yield future.result()
@@ -64,6 +64,8 @@ class _Pools:
                 self._own.pool = None
             except CellFailed as error:
                 reason = str(error)
+            except SystemExit:
+                reason = "its function ended the process"
             if self._ended:
                 break
         return Done(task.key, failed(reason), ATTEMPTS)

@@ -18,6 +18,22 @@ ENGINES: tuple[Engine, ...] = (
         packages=("joblib",),
         least=0,
     ),
+    Engine(
+        "ray",
+        "Ray: a cluster on this machine that it starts, or the one at --address.",
+        "archspec.lab.engines.ray:run",
+        extra="ray",
+        packages=("ray",),
+        address="HOST:PORT of a Ray cluster, or `auto` for the one on this machine",
+    ),
+    Engine(
+        "slurm",
+        "SLURM: an array of jobs, through submitit.",
+        "archspec.lab.engines.slurm:run",
+        extra="slurm",
+        packages=("submitit",),
+        address="`local` to try it without SLURM, in processes of this machine",
+    ),
 )
 
 
