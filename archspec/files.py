@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
+import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -157,11 +158,11 @@ class _NothingToWrite(Exception):
     """The temporary file goes, and the target stays as it is."""
 
 
-def unwritable(target: str | os.PathLike[str], reason: object) -> EnvironmentFault:
+def unwritable(target: str | os.PathLike[str], reason: object, help: str = "write to another path") -> EnvironmentFault:
     """The fault of an output that cannot be written, for a reason given by the system or in words."""
     told = reason.strerror.lower() if isinstance(reason, OSError) and reason.strerror else str(reason)
     text = told or type(reason).__name__.lower()
-    message, help = f"`{cut(target)}` cannot be written: {cut(text, 200)}", "write to another path"
+    message = f"`{cut(target)}` cannot be written: {cut(text, 200)}"
     return EnvironmentFault(Diagnostic("E806", message, help=help))
 
 
@@ -171,7 +172,8 @@ def _check(target: Path, force: bool = False, inputs: Iterable[str] = (), weight
         status = target.lstat()
     except FileNotFoundError:
         if not target.parent.is_dir():
-            raise unwritable(target, f"the folder `{cut(target.parent)}` does not exist") from None
+            help = f"make it with `mkdir -p {shlex.quote(str(target.parent))}`, or write to a folder that exists"
+            raise unwritable(target, f"the folder `{cut(target.parent)}` does not exist", cut(help, 300)) from None
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask

@@ -13,7 +13,7 @@ import click
 
 import archspec
 from archspec import writing
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import Diagnostic, Mention, SpecError
 from archspec.emit.choosing import refuse_weights
 from archspec.files import refuse_target
 from archspec.graph.graph import Graph
@@ -68,7 +68,7 @@ def command(
       archspec build resnet50 --weights clip.pth --entry state_dict --prefix visual.trunk.
     """
     how = {**loading.how, **({} if seed is None else {"seed": seed})}
-    _check(output, [*how, *(["flat"] if flat else [])], form)
+    _check(output, [*how], form, flat=flat)
     confirms = not output or writing.needs_torch(output.target, how)
     with progress(steps=3 + (2 if output or loading.how else 0)) as step:
         step("compiling")
@@ -99,10 +99,14 @@ def command(
     return 0
 
 
-def _check(output: Output | None, given: list[str], form: str) -> None:
+def _check(output: Output | None, given: list[str], form: str, *, flat: bool) -> None:
     """Refuse what has no effect on the output."""
     if output:
         refuse_weights(output.target, given)
+    if output and flat:
+        mention = Mention("option", "`flat`", "flat")
+        message = f"`{output.target.name}` does not take `flat`, which only changes a model in memory"
+        raise SpecError([Diagnostic("E832", message, help=f"leave out {mention.text}", mentions=(mention,))])
     if output and output.is_stdout and form == "json":
         raise click.UsageError("`-o -` and `--format json` both write to standard output; leave out one of them")
 

@@ -178,17 +178,26 @@ class Reading(NamedTuple):
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """One of a few words. For any other word, the error names the nearest one, or all of them."""
+    """One of a few words. For any other word, the error names the nearest one, or all of them.
 
-    def __init__(self, name: str, words: Iterable[str]) -> None:
-        self.name = name
+    ``option`` is the option that takes the words, where its name is no word for what they are.
+    """
+
+    def __init__(self, name: str, words: Iterable[str], option: str = "") -> None:
+        self.name, self.option = name, option
         self.words = tuple(words)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value in self.words:
             return value
-        hint = did_you_mean(str(value), self.words) or f"the {self.name}s are {', '.join(self.words)}"
-        raise click.UsageError(f"there is no {self.name} `{cut(value)}`; {hint}", ctx)
+        near, words = did_you_mean(str(value), self.words), ", ".join(self.words)
+        if self.option:
+            raise click.UsageError(
+                f"`{self.option}` takes one of {words}, not `{cut(value)}`{near and f'; {near}'}", ctx
+            )
+        raise click.UsageError(
+            f"there is no {self.name} `{cut(value)}`; {near or f'the {self.name}s are {words}'}", ctx
+        )
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "|".join(self.words)

@@ -58,7 +58,7 @@ def output(function: F) -> F:
 
 def option_of(option: Option) -> Callable[[F], F]:
     """An option of some targets, as the command has it."""
-    kind: Any = Word(option.name, option.words) if option.words else None
+    kind: Any = Word(option.name, option.words, f"--{option.name}") if option.words else None
     if option.least is not None:
         kind = click.IntRange(min=option.least, max=option.most)
     takers = listed([f"`{target.name}`" for target in targets.takers(option.name)])

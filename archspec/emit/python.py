@@ -66,7 +66,8 @@ def how_to_import(file: str) -> str:
     '`from net import Resnet18` gives the class of the network'
     """
     path = Path(file)
+    folder = "" if path.parent == Path() else f"in the folder `{path.parent}`, "
     name = re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)[-1]
     if path.stem.isidentifier() and not keyword.iskeyword(path.stem):
-        return f"`from {path.stem} import {name}` gives the class of the network"
+        return f"{folder}`from {path.stem} import {name}` gives the class of the network"
     return f"`{name}` is the class of the network; a file that Python imports has a name such as `{name.lower()}.py`"

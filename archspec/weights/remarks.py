@@ -7,6 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from archspec.diagnostics import Diagnostic
 
+DTYPE = "; choose one with `dtype=` of `archspec.build`: {}"
+"""What a caller of ``archspec.build`` can do about a cast."""
+
+
+def as_written(message: str) -> str:
+    """The message of a remark where a file is written, which always has float32.
+
+    >>> as_written("1 tensor was converted" + DTYPE.format("torch.float64 or torch.float32"))
+    '1 tensor was converted; a file always has torch.float32'
+    """
+    head, advice, _ = message.partition(DTYPE.format(""))
+    return f"{head}; a file always has torch.float32" if advice else message
+
 
 def value_remarks(
     casts: Iterable[tuple[str, str]], broken: Sequence[str], *, asked: bool = False
@@ -28,7 +41,7 @@ def value_remarks(
         if "float" in before and "float" in after:
             if asked:
                 continue
-            advice = f"; choose one with `dtype=` of `archspec.build`: torch.{before} or torch.{after}"
+            advice = DTYPE.format(f"torch.{before} or torch.{after}")
         else:
             advice = ""
         tensors, were = f"{count} tensor{'' if count == 1 else 's'}", "was" if count == 1 else "were"

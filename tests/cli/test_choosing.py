@@ -105,3 +105,24 @@ def test_an_option_of_a_target_needs_an_output(words: list[str], small: Path, ru
     found = run("build", "small.yaml", *words)
     assert (found.status, found.out) == (2, "")
     assert f"`{words[0]}` needs an output; name it with `-o FILE`" in found.err
+
+
+def test_a_wrong_word_of_an_option_is_refused_by_the_option(tmp_path: Path, run: Run) -> None:
+    found = run("build", "resnet20_cifar", "-o", str(tmp_path / "x.onnx"), "--dynamic", "batc")
+    assert found.status == 2
+    assert "`--dynamic` takes one of none, batch, size, not `batc`; did you mean `batch`?" in found.err
+
+
+def test_the_folder_of_a_module_is_told(tmp_path: Path, run: Run) -> None:
+    """Python looks a module up in the current folder, and that one need not be a package."""
+    (tmp_path / "a b").mkdir()
+    found = run("build", "resnet20_cifar", "-o", str(tmp_path / "a b" / "x.py"))
+    assert f"Next: in the folder `{tmp_path / 'a b'}`, `from x import Resnet20Cifar`" in found.out
+
+
+def test_a_cast_is_not_advised_where_there_is_no_choice(tmp_path: Path) -> None:
+    state = archspec.build("resnet20_cifar").state_dict()
+    weights = {key: value.double() if value.is_floating_point() else value for key, value in state.items()}
+    with pytest.warns(UserWarning, match="a file always has torch.float32") as found:
+        archspec.write("resnet20_cifar", tmp_path / "x.safetensors", weights=weights)
+    assert not any("dtype=" in str(each.message) for each in found)

@@ -125,6 +125,7 @@ def test_an_output_that_cannot_be_written(
     assert (found.status, found.out) == (3, "")
     assert found.err.startswith(f"error[{code}]: ")
     assert said in found.err
+    assert kind != "missing folder" or "make it with `mkdir -p missing`" in found.err
     assert small.read_bytes() == before
     assert kind != "exists" or file.read_bytes() == OLD
     assert not leftovers()
@@ -199,6 +200,15 @@ def test_weights_for_a_target_without_any(words: list[str], target: Target, smal
     found = build(run, target, *words)
     assert (found.status, found.out) == (2, "")
     assert f"error[E832]: `{target.name}` does not take `{words[0][2:]}`" in found.err
+
+
+@EVERY
+def test_flat_changes_no_file(target: Target, small: Path, run: Run) -> None:
+    found = build(run, target, "--flat")
+    assert (found.status, found.out) == (2, "")
+    assert f"error[E832]: `{target.name}` does not take `flat`" in found.err
+    assert "leave out `--flat`" in found.err
+    assert [path.name for path in Path().iterdir()] == ["small.yaml"]
 
 
 @EVERY
