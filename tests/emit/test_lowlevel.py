@@ -278,6 +278,24 @@ def test_an_operation_that_is_not_written_out_is_refused_at_its_line(monkeypatch
     assert fault.span is not None
 
 
+def test_a_formula_names_functions_that_the_code_has() -> None:
+    source = lowlevel_source(archspec.compile("resnet18"))
+    assert "y = relu(bn2(conv2(relu(bn1(conv1(x))))) + downsample(x))." in source
+
+
+def test_every_operation_that_is_not_written_out_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("act", "dropout"):
+        call = TorchCall("module", f"torch.nn.Without{name}")
+        monkeypatch.setattr(operations()[name], "torch", lambda *_, call=call, **__: call)
+    stem = "stem: [conv: {out: 4, kernel: 3}, act, dropout: {p: 0.1}, act]"
+    graph = archspec.compile(spec(f"input: [3, 8, 8]\nstages: []\n{stem}\nhead: []"))
+    with pytest.raises(SpecError) as caught:
+        lowlevel_source(graph)
+    told = [(each.code, each.span and each.span.column) for each in caught.value.diagnostics]
+    columns = [stem.index(", act") + 3, stem.index("dropout") + 1, stem.rindex("act") + 1]
+    assert told == [("E830", column) for column in columns]
+
+
 def test_every_file_belongs_to_an_operation() -> None:
     shared = {"__init__", "draws", "training"}
     for name in [path.name.removesuffix(".py") for path in PARTS.iterdir() if path.name.endswith(".py")]:

@@ -39,7 +39,7 @@ def new_conv(
     groups: int = 1,
     bias: bool = True,
 ) -> None:
-    """The weight, out x in / groups x kernel, and the bias of a convolution."""
+    """The weight, out x in / groups x kernel, as draw_conv draws it, and the bias, as draw_bias does."""
     kernel = (kernel_size,) * RANK if isinstance(kernel_size, int) else kernel_size
     p[f"{name}.weight"] = draw_conv((out_channels, in_channels // groups, *kernel))
     if bias:

@@ -24,14 +24,14 @@ def pointwise_linear(x: Tensor, p: Params, name: str) -> Tensor:
 
 
 def new_linear(p: Params, name: str, in_features: int, out_features: int, bias: bool = True) -> None:
-    """The weight, out x in, and the bias of a linear layer."""
+    """The weight, out x in, as draw_linear draws it, and the bias of a linear layer, as draw_bias does."""
     p[f"{name}.weight"] = draw_linear((out_features, in_features))
     if bias:
         p[f"{name}.bias"] = draw_bias(out_features, in_features)
 
 
 def new_pointwise_linear(p: Params, name: str, in_features: int, out_features: int, bias: bool = True) -> None:
-    """The weight, out x in, and the bias of a linear layer at each position."""
+    """The weight, out x in, as draw_linear draws it, and the bias, as draw_bias does, for each position."""
     p[f"{name}.weight"] = draw_linear((out_features, in_features))
     if bias:
         p[f"{name}.bias"] = draw_bias(out_features, in_features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
-from archspec.diagnostics import SpecError
+from archspec.diagnostics import Diagnostic, Span, SpecError
 from archspec.emit.refusal import refusal
 from archspec.emit.source.bodies import Body
 from archspec.emit.source.renaming import renamed
@@ -54,9 +54,12 @@ class Functions:
         }
         self.activations = self._activations()
         self.bodies: dict[int, Body] = {}
+        self.faults: dict[tuple[Span | None, str], Diagnostic] = {}
         for each in self.all:
             if id(each) not in self.inline:
                 self.bodies[id(each)] = Body(self, each)
+        if self.faults:
+            raise SpecError([*self.faults.values()])
 
     def _activations(self) -> dict[str, str]:
         """The functions that compute what the classes among the arguments do, by how the classes are written."""
@@ -83,7 +86,8 @@ class Functions:
             return f"{written(substituted(leaf.target, given))}({{}})", ""
         name = function_of(operation.name, call.target)
         if name is None:
-            raise SpecError([refusal("Low-level source", node, f"no function is written out for `{call.target}`")])
+            self._refuse(leaf, f"no function is written out for `{call.target}`")
+            return "{}", ""
         values = {**dict(zip(call.takes, call.args, strict=True)), **call.kwargs}
         values = {{"p": "rate"}.get(each, each): substituted(value, given) for each, value in values.items()}
         values.pop("inplace", None)
@@ -95,7 +99,7 @@ class Functions:
         defaults = {each: value for each, value in call.defaults.items() if each not in values}
         unknown = values.keys() - {*applied.parameters, *(new.parameters if new else ())}
         if unknown:
-            raise SpecError([refusal("Low-level source", node, f"`{name}` does not take `{min(unknown)}`")])
+            self._refuse(leaf, f"`{name}` does not take `{min(unknown)}`")
         own = [
             {"x": "{}", "p": "p", "name": key, "training": "training"}[each]
             for each in applied.parameters
@@ -109,6 +113,12 @@ class Functions:
             computing,
             f"{new.name}({', '.join(['p', key, *_chosen(new, {**defaults, **values, **start}, many=True)])})",
         )
+
+    def _refuse(self, leaf: Leaf, reason: str) -> None:
+        """Note what is not written out, once for each line of the spec that asks for it."""
+        for node in leaf.nodes:
+            if node is not None:
+                self.faults.setdefault((node.span, reason), refusal("Low-level source", node, reason))
 
     def _start(self, leaf: Leaf) -> dict[str, Expression]:
         """The constant at which a weight starts, where it starts so in all uses."""

@@ -71,12 +71,15 @@ def _is_read(name: str, statements: Sequence[Statement]) -> bool:
 def formula(definition: Definition) -> str:
     """What a definition computes, in the names of its parts."""
     texts = {"": "x"}
+    ends = {part.path.rpartition(".")[2] for part in definition.parts}
     for part in definition.parts:
         inputs = [texts[path] for path in part.inputs]
         what = part.what
         name = part.path.rpartition(".")[2]
         if name.isdecimal():
             name = snake(what.definition.class_name) if isinstance(what, Use) else _kind(what)
+        if isinstance(what, Leaf) and not what.weights and name.rstrip("0123456789") in ends:
+            name = name.rstrip("0123456789")  # `relu2` is the second of one function
         if isinstance(what, Leaf) and len(inputs) > 1 and any(node.operation.sums for node in what.nodes if node):
             text = " + ".join(inputs)
         else:
