@@ -193,7 +193,7 @@ def _check(target: Path, force: bool = False, inputs: Iterable[str] = (), weight
 
 
 def _exists(target: Path) -> EnvironmentFault:
-    message, help = f"`{cut(target)}` exists already", f"pass {FORCE.text} to replace it"
+    message, help = f"`{cut(target)}` already exists", f"pass {FORCE.text} to replace it"
     return EnvironmentFault(Diagnostic("E805", message, help=help, mentions=(FORCE,)))
 
 

@@ -49,16 +49,15 @@ def command(
     flat: bool,
     form: str,
 ) -> int:
-    """Build a network, and compare every inferred shape with torch's, or write it with -o.
+    """Build a network and compare every inferred shape with torch's, or write it with -o.
 
-    The command compiles the spec and compares the network with what the spec expects. The output shows the stages with
-    their shapes and parameters. Torch then computes every shape on its meta device, but not for a target that needs no
-    torch, such as `.py`, `.json` or `.svg`: then torch is not imported.
+    The command compiles the spec, compares the network with what the spec expects, and shows its stages with their
+    shapes and costs. Torch computes every shape on its meta device, unless -o names a file that does not need torch,
+    such as `.py`, `.json` or `.svg`.
 
-    -o writes the network: source code, weights, an ONNX file, a figure. `archspec list targets` has the targets with
-    their suffixes and options. With --weights, every key of the file must fit. --transfer loads the weights that fit,
-    sums or repeats the filters that read the input for another number of channels, and lists the weights that were
-    initialized.
+    -o writes the network as source code, weights, ONNX, data or a figure. `archspec list targets` lists the targets
+    with their suffixes and options. With --weights, every key of the file must fit. --transfer loads the weights that
+    fit, adapts the filters that read the input to its number of channels, and lists the weights that it initializes.
 
     \b
     Examples:
@@ -100,7 +99,7 @@ def command(
 
 
 def _check(output: Output | None, given: list[str], form: str, *, flat: bool) -> None:
-    """Refuse what has no effect on the output."""
+    """Refuse options that have no effect on the output."""
     if output:
         refuse_weights(output.target, given)
     if output and flat:
@@ -112,7 +111,7 @@ def _check(output: Output | None, given: list[str], form: str, *, flat: bool) ->
 
 
 def _refuse_early(output: Output, graph: Graph, loading: Loading, force: bool) -> None:
-    """Refuse what would only fail after long work: a file that cannot be written, a package that is missing."""
+    """Refuse early what would fail only after long work: a file that cannot be written, or a missing package."""
     if not output.is_stdout:
         refuse_target(Path(output.file), force=force, inputs=graph.files, weights=loading.files)
     with writing.installed(output.target, graph.files):
@@ -129,7 +128,7 @@ def _make(
     flat: bool,
     made_by: str | None,
 ) -> Product:
-    """Write the output; or without any, build the model if there are weights to check."""
+    """Write the output; without one, build the model if there are weights to check."""
     if output and output.is_stdout:
         return Product(text=writing.text(graph, output.target, output.options, made_by or ""))
     if output:
@@ -145,7 +144,7 @@ def _make(
 
 
 def _of_this_command(remark: Diagnostic) -> Diagnostic:
-    """A remark on weights, with a help for the command line where its own is for Python."""
+    """A remark on weights, with help for the command line in place of help for Python."""
     if remark.code != "W821" or "dtype=" not in remark.message:
         return remark
     help = "the command always makes torch.float32; `dtype` is an argument of `archspec.build` in Python"
@@ -156,10 +155,10 @@ def _of_this_command(remark: Diagnostic) -> Diagnostic:
 
 
 def _next(graph: Graph, spec: str, reading: options.Reading, how: dict[str, Any], output: Output | None) -> str:
-    """The next step: how to use what was written, or the command that writes it."""
+    """The next step: how to use the file, or the command that writes one."""
     if output:
-        file = Path(output.file)
-        names = {"spec": _spec(spec, reading), "file": repr(output.file), "stem": file.stem, "name": graph.name}
+        path = output.file if output.file[:1] != "-" else f"./{output.file}"  # a dash begins an option
+        names = {"spec": _spec(spec, reading), "file": repr(output.file), "path": shlex.quote(path)}
         return f"Next: {output.target.usage(output.file, names)}."
     if "weights" in how:
         arguments = "".join(f", {name}={value!r}" for name, value in how.items())

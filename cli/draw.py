@@ -27,20 +27,20 @@ FIGURES = [target.name for target in targets.takers(targets.DEPTH.name)]
     "file",
     type=click.Path(readable=False, allow_dash=True),
     metavar="FILE",
-    help="Write the figure to this file: `.svg`, `.png`, `.pdf`, `.dot` or `.mmd`. `-` is standard output, for SVG. "
-    "[default: the network's name, with `.svg`, in the current folder]",
+    help="Write the figure to this file: `.svg`, `.png`, `.pdf`, `.dot` or `.mmd`. `-` writes SVG to standard output. "
+    "[default: NAME.svg in the current folder, with the network's name]",
 )
 @option_of(targets.DEPTH)
 @option_of(targets.TITLE)
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 def command(
     spec: str, reading: options.Reading, file: str | None, depth: str | None, title: str | None, force: bool
 ) -> int:
     """Draw a network as a paper prints it. Does not need torch.
 
-    The figure has one spine, with stages as bands, and the inside of each kind of block beside it. A thin shortcut is
-    the value itself, a thick one has weights, and gates are red. SVG has light and dark colors in one file; the viewer
-    chooses.
+    The figure has one spine, with stages as bands, and the inside of each kind of block beside it. A thin line is an
+    identity shortcut, a thick line a shortcut with weights, and gates are red. An SVG file has both light and dark
+    colors, and follows the viewer's setting.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def _target(file: str) -> Target:
     target = choosing.choose(file)
     if target.name not in FIGURES:
         suffixes = [targets.by_name()[name].suffix for name in FIGURES]
-        help = f"`archspec build SPEC -o {cut(file)}` writes it; figures are {', '.join(suffixes)}"
+        help = f"`archspec build SPEC -o {cut(file)}` writes it; the suffixes of figures are {', '.join(suffixes)}"
         message = f"`{cut(file)}` is not a figure: `{target.suffix}` is for the target `{target.name}`"
         raise SpecError([Diagnostic("E831", message, Source("path", cut(file, 200), "argument").part(), help=help)])
     return target

@@ -1,4 +1,4 @@
-"""The options of ``archspec build`` that say what to write, where, and how: made from the table of targets."""
+"""The options of ``archspec build`` that say what to write, where and how, made from the table of targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STDOUT = "-"
 
 
 class Output(NamedTuple):
-    """What to write: the file, ``-`` for standard output; its target; and the target's options that are set."""
+    """What to write: the file, or ``-`` for standard output; its target; and the options of the target that are set."""
 
     file: str
     target: Target
@@ -33,19 +33,9 @@ class Output(NamedTuple):
 
 
 def output(function: F) -> F:
-    """``-o``, ``--to`` and the options of the targets. The command gets an :class:`Output`, or None."""
+    """Add ``-o``, ``--to`` and the targets' options. The command gets an :class:`Output`; without ``-o``, None."""
     known = targets.options()
 
-    @click.option(
-        "-o",
-        "--output",
-        "file",
-        type=click.Path(readable=False, allow_dash=True),  # for completion; `replacing` checks it
-        metavar="FILE",
-        help="Write the network to this file. Its suffix says how; `archspec list targets` has them all. `-` is "
-        "standard output, for a target that is text.",
-    )
-    @click.option("--to", metavar="TARGET", help="The target, if the suffix does not say which: `python`, `onnx`, ...")
     @functools.wraps(function)
     def command(*, file: str | None, to: str | None, **others: Any) -> Any:
         given = {name: others.pop(name) for name in known}
@@ -53,11 +43,25 @@ def output(function: F) -> F:
 
     for option in reversed([*known.values()]):
         command = option_of(option)(command)
-    return cast(F, command)
+    target = click.option(
+        "--to",
+        metavar="TARGET",
+        help="The target, if several share the suffix, or for standard output: `lowlevel`, ...",
+    )
+    path = click.option(
+        "-o",
+        "--output",
+        "file",
+        type=click.Path(readable=False, allow_dash=True),  # for completion; `replacing` checks it
+        metavar="FILE",
+        help="Write the network to this file. Its suffix chooses the target; `archspec list targets` lists them. `-` "
+        "is standard output, for text formats.",
+    )
+    return cast(F, path(target(command)))
 
 
 def option_of(option: Option) -> Callable[[F], F]:
-    """An option of some targets, as the command has it."""
+    """The command line's form of an option of a target."""
     kind: Any = Word(option.name, option.words, f"--{option.name}") if option.words else None
     if option.least is not None:
         kind = click.IntRange(min=option.least, max=option.most)
@@ -79,14 +83,14 @@ def _output(file: str | None, to: str | None, given: dict[str, Any]) -> Output |
 
 
 def _of_stdout(to: str | None) -> Target:
-    """The target that standard output gets."""
+    """The target to write to standard output."""
     texts, place = [target.name for target in targets.TARGETS if target.text], Source("path", STDOUT, "argument").part()
     if to is None:
         help = f"name the target with {choosing.TO.text}: {', '.join(texts)}"
-        message = "standard output has no suffix, which says what to write"
+        message = "standard output has no suffix to say what to write"
         raise SpecError([Diagnostic("E831", message, place, help=help, mentions=(choosing.TO,))])
     target = choosing.named(to)
     if not target.text:
-        help = f"name a file such as `model{target.suffix}`; the targets that are text are {', '.join(texts)}"
-        raise SpecError([Diagnostic("E831", f"`{to}` is not text, and needs a file", place, help=help)])
+        help = f"name a file such as `model{target.suffix}`; the text formats are {', '.join(texts)}"
+        raise SpecError([Diagnostic("E831", f"`{to}` is not a text format and needs a file", place, help=help)])
     return target

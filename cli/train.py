@@ -150,7 +150,7 @@ def _check(files: Files) -> None:
         raise click.UsageError("`--resume` needs a file to continue from; name it with `--checkpoint FILE`")
     if files.checkpoint and files.checkpoint.exists() and not files.resume:
         help = "add --resume to continue from it, or name another file"
-        raise EnvironmentFault(Diagnostic("E805", f"`{cut(files.checkpoint)}` exists already", help=help))
+        raise EnvironmentFault(Diagnostic("E805", f"`{cut(files.checkpoint)}` already exists", help=help))
 
 
 def _prepare(

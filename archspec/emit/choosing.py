@@ -1,4 +1,4 @@
-"""Which target a caller means, and whether it takes what the caller asks of it."""
+"""Which target a caller means, and whether it takes the options and weights that the caller gives."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MEANT = {
     ".yaml": (".json",),
     ".yml": (".json",),
 }
-"""Suffixes of files that archspec does not write, with those of what may be meant."""
+"""Suffixes that archspec does not write, each with the suffixes that the author may have meant."""
 
 
 def named(to: str) -> Target:
     """The target of this name.
 
     Raises:
-        SpecError: E831, no target fits.
+        SpecError: E831, no target has this name.
     """
     if to in by_name():
         return by_name()[to]
@@ -45,7 +45,7 @@ def named(to: str) -> Target:
 
 
 def choose(path: str, to: str | None = None) -> Target:
-    """The target of a file: the one that is named, or the one that the suffix of its path chooses.
+    """The target of a file: the named one, or the one that the suffix of the path chooses.
 
     Raises:
         SpecError: E831, no target has the suffix or the name, or the two disagree.
@@ -74,11 +74,9 @@ def _unknown(path: str, suffix: str) -> Diagnostic:
     known, place = suffixes(), _place("path", path)
     every = f"the suffixes are {', '.join(known)}"
     if not suffix:
-        only = PurePath(path).name  # such as `.onnx`, which names a hidden file
+        only = PurePath(path).name  # such as `.onnx`, the name of a hidden file
         help = f"name a file such as `{cut(_with_suffix(path, only if only in known else next(iter(known))))}`"
-        return Diagnostic(
-            "E831", f"`{cut(path)}` has no suffix, which says what to write", place, help=f"{help}; {every}"
-        )
+        return Diagnostic("E831", f"`{cut(path)}` has no suffix to say what to write", place, help=f"{help}; {every}")
     message = f"archspec does not write `{cut(suffix)}` files"
     meant = [each for each in MEANT.get(suffix.lower(), ()) if each in known]
     meant = meant or list(filter(None, [nearest(suffix.lower(), known)]))
@@ -89,7 +87,7 @@ def _unknown(path: str, suffix: str) -> Diagnostic:
 
 
 def _with_suffix(path: str, suffix: str) -> str:
-    """A path with another suffix; where it has no name, the file is called ``model``."""
+    """A path with another suffix; if it has no name, the file is called ``model``."""
     pure = PurePath(path)
     return str(pure.with_suffix(suffix)) if pure.name.strip(".") and pure.name[:1] != "." else f"model{suffix}"
 
@@ -98,9 +96,9 @@ def check_options(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that are set; those that are None are not.
 
     Raises:
-        SpecError: E832, the target does not take one of them, and others do.
+        SpecError: E832, the target does not take one of them, but another target does.
         TypeError: no target takes one of them, or a value is of the wrong type.
-        ValueError: a value is not possible.
+        ValueError: an option does not take its value.
     """
     known, own = options(), {option.name: option for option in target.options}
     for name in given:
@@ -121,7 +119,7 @@ def check_options(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_weights(target: Target, given: Iterable[str]) -> None:
-    """Refuse the arguments about weights that are given for a target without any.
+    """Refuse arguments about weights for a target that has no weights.
 
     Raises:
         SpecError: E832.

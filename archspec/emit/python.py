@@ -1,4 +1,4 @@
-"""Graph to source that a person reads and owns: one class for each distinct block, loops where the network repeats."""
+"""Graph to source for people to read and edit: a class for each distinct block, and loops where the network repeats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def python_source(graph: Graph, *, command: str = "", width: int = 120) -> str:
     Args:
         graph: the network.
         command: the command that wrote the file, for a comment at its top.
-        width: the columns of a line.
+        width: the maximum length of a line.
 
     Raises:
         SpecError: E830, an operation that is not part of torch.
@@ -57,17 +57,17 @@ def _imports(used: set[str]) -> str:
 
 
 def how_to_import(file: str) -> str:
-    """How the network in a file of source is imported: its last class.
+    """How to import the network in a file of source: the last class in it.
 
     >>> import archspec
     >>> archspec.write("resnet18", "net.py").files
     ('net.py',)
     >>> how_to_import("net.py")
-    '`from net import Resnet18` gives the class of the network'
+    '`from net import Resnet18` imports the network'
     """
     path = Path(file)
     folder = "" if path.parent == Path() else f"in the folder `{path.parent}`, "
     name = re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)[-1]
     if path.stem.isidentifier() and not keyword.iskeyword(path.stem):
-        return f"{folder}`from {path.stem} import {name}` gives the class of the network"
-    return f"`{name}` is the class of the network; a file that Python imports has a name such as `{name.lower()}.py`"
+        return f"{folder}`from {path.stem} import {name}` imports the network"
+    return f"to import the class `{name}`, give the file a name that Python can import, such as `{name.lower()}.py`"

@@ -1,4 +1,4 @@
-"""What a target is: a kind of file that a network can be written as, and the options that it takes."""
+"""A target: a kind of file that a network can be written as, and the options that it takes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Reads = Literal["graph", "tensors", "model"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Option(Brief):
-    """A choice that some targets offer: one of ``words``, a whole number from ``least`` to ``most``, or else a text.
+    """A choice that some targets offer: one of ``words``, an integer from ``least`` to ``most``, or a text.
 
-    ``default`` is what a target does without it, in words.
+    ``default`` describes the behavior without the option.
     """
 
     name: str
@@ -43,13 +43,16 @@ class Option(Brief):
 class Target(Brief):
     """A kind of file.
 
-    ``function`` is the qualified name of what makes it. It takes what the target ``reads`` (the graph; then tensors or
-    a model), for a target that is not ``text`` also the path to write, and the ``options`` by name. For ``text`` it
-    returns the text. ``signed``: it also takes ``command``, the command line that asks for the file. ``extra`` is what
-    to install, and has ``packages``, which load the system's ``library``. ``contents`` says what is in the
-    file, and ``use`` how it is used, or it is the qualified name of a function that says so of a file. In these,
-    ``{kind}`` is ``initialized `` or empty; ``{file}`` and ``{spec}`` are written as in Python; ``{stem}`` is the
-    file's name without its suffix, and ``{name}`` the network's.
+    ``function`` is the qualified name of the function that makes it. The function takes what the target ``reads`` (the
+    graph, then the tensors or the model if it needs them), the ``options`` by name, and for a target of tensors or of a
+    model also the path to write to. A target made from the graph alone returns text if it is ``text``, and bytes if
+    not. If it is ``signed``, the function also takes ``command``, the command line that asks for the file.
+
+    ``extra`` is the extra to install. It contains ``packages``, which load the system's ``library``.
+
+    ``contents`` says what is in the file. ``use`` says how to use the file, or is the qualified name of a function that
+    takes the file and says so. In both, ``{kind}`` is ``initialized `` or empty, ``{file}`` and ``{spec}`` are Python
+    expressions, and ``{path}`` is the file as a word of a shell.
     """
 
     name: str
@@ -68,7 +71,7 @@ class Target(Brief):
 
     @property
     def takes_weights(self) -> bool:
-        """Whether the file has weights: those that are named, or initial ones."""
+        """Whether the file has weights, given or initial."""
         return self.reads != "graph"
 
     def usage(self, file: str, names: Mapping[str, str]) -> str:
@@ -76,7 +79,7 @@ class Target(Brief):
         return str(_load(self.use)(file)) if re.fullmatch(r"[\w.]+:\w+", self.use) else self.use.format(**names)
 
     def load(self) -> Callable[..., Any]:
-        """The function that makes it."""
+        """The function that makes the file."""
         return _load(self.function)
 
     def as_data(self) -> dict[str, Any]:
@@ -93,7 +96,7 @@ class Target(Brief):
 
 
 def _load(name: str) -> Callable[..., Any]:
-    """What has this qualified name."""
+    """The object with this qualified name."""
     module, _, attribute = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found

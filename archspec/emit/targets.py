@@ -1,6 +1,6 @@
-"""The table of targets: what a network can be written as, in which files, and what each target needs.
+"""The table of targets: the kinds of file that a network can be written as, and what each one needs.
 
-A target is one function in one file, which is imported only when it is asked for. Nothing else names a target.
+A target is one function in one file, which is imported only when it is needed. Nothing else names a target.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from archspec.emit.target import Option, Target
 
 DEPTH = Option(
     "depth",
-    "How much a figure shows: stages, blocks, also what is inside them, or every operation.",
+    "How much a figure shows: stages; their blocks; also the inside of each kind of block; or every operation.",
     default="block",
     words=("model", "stage", "block", "op"),
 )
-WIDTH = Option("width", "The columns of a line of source.", "120", least=60, most=200)
+WIDTH = Option("width", "The maximum length of a line of source.", "120", least=60, most=200)
 CAIRO = "cairo: `apt install libcairo2`, `brew install cairo`"
 TITLE = Option("title", "The text above a figure.", default="the network's name")
 
 DYNAMIC = Option(
     "dynamic",
-    "Which dimensions of the input may vary: none, the batch, or the batch and the sizes.",
+    "Which dimensions of the input may vary: none, the batch, or the batch and the spatial sizes.",
     "batch",
     words=("none", "batch", "size"),
 )
@@ -30,7 +30,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "safetensors",
         ".safetensors",
-        "Weights by the keys of the state dict, with the spec in the metadata.",
+        "Weights under the keys of the state dict, with the spec in the metadata.",
         "archspec.weights.saving:write_weights",
         reads="model",
         extra="torch",
@@ -41,14 +41,14 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "onnx",
         ".onnx",
-        "ONNX for inference, with the weights by their keys and a node for each scope.",
+        "ONNX for inference. Weights keep their keys, and nodes are named after their scopes.",
         "archspec.emit.onnx:write_onnx",
         reads="tensors",
         extra="onnx",
         packages=("onnx",),
         options=(
             DYNAMIC,
-            Option("opset", "The version of ONNX's operators.", "20", least=18, most=28),
+            Option("opset", "The version of the ONNX operator set.", "20", least=18, most=28),
         ),
         contents="ONNX with {kind}weights",
         use="`onnxruntime.InferenceSession({file})` runs it",
@@ -56,7 +56,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "pt2",
         ".pt2",
-        "An exported program of torch with its weights, for one mode.",
+        "A program exported by `torch.export`, with its weights, for one mode.",
         "archspec.emit.pt2:write_pt2",
         reads="model",
         extra="torch",
@@ -70,43 +70,43 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "python",
         ".py",
-        "Source code to read and edit: a class for each distinct block. It needs torch only.",
+        "Source code to read and edit, with a class for each distinct block. It needs only torch.",
         "archspec.emit.python:python_source",
         text=True,
         signed=True,
         options=(WIDTH,),
-        contents="Python: the network as source",
+        contents="Python source",
         use="archspec.emit.python:how_to_import",
     ),
     Target(
         "lowlevel",
         ".py",
-        "Source for study: tensors and functions alone, with the parameters in a dict.",
+        "Source code for study: only tensors and functions, with the parameters in a dict.",
         "archspec.emit.lowlevel:lowlevel_source",
         text=True,
         signed=True,
         options=(WIDTH,),
-        contents="Python: the network from tensors and functions",
-        use="`python {file}` prints the loss before and after a step of SGD",
+        contents="Python source with only tensors and functions",
+        use="`python {path}` prints the loss before and after a step of SGD",
     ),
     Target(
         "json",
         ".json",
-        "The graph as data, with shapes, costs, regions and the lines of the spec.",
+        "The graph as data, with shapes, costs, regions and places in the spec.",
         "archspec.emit.graph_json:to_json",
         text=True,
-        contents="JSON: the graph with its shapes and costs",
-        use="`archspec.graph_from_json(open({file}).read())` gives the graph again",
+        contents="JSON, the graph with its shapes and costs",
+        use="`archspec.graph_from_json(open({file}).read())` reads the graph back",
     ),
     Target(
         "svg",
         ".svg",
-        "A figure of the architecture, light or dark, following the viewer's setting.",
+        "A figure of the architecture. Its colors, light or dark, follow the viewer's setting.",
         "archspec.emit.figure:to_svg",
         text=True,
         options=(DEPTH, TITLE),
-        contents="SVG: a figure of the architecture",
-        use="a browser, a README or a notebook shows {file}",
+        contents="SVG, a figure of the architecture",
+        use="open `{path}` in a browser, or put it in a README or a notebook",
     ),
     Target(
         "png",
@@ -117,20 +117,20 @@ TARGETS: tuple[Target, ...] = (
         packages=("cairosvg",),
         library=CAIRO,
         options=(DEPTH, TITLE),
-        contents="PNG: a figure of the architecture",
-        use="an image viewer or a document shows {file}",
+        contents="PNG, a figure of the architecture",
+        use="open `{path}` in an image viewer, or put it in a document",
     ),
     Target(
         "pdf",
         ".pdf",
-        "The figure as a page with vectors and text.",
+        "The figure as a page of vector graphics and text.",
         "archspec.emit.pdf:to_pdf",
         extra="figure",
         packages=("cairosvg",),
         library=CAIRO,
         options=(DEPTH, TITLE),
-        contents="PDF: a figure of the architecture",
-        use="a viewer or a document shows {file}",
+        contents="PDF, a figure of the architecture",
+        use="open `{path}` in a PDF viewer, or put it in a document",
     ),
     Target(
         "dot",
@@ -139,8 +139,8 @@ TARGETS: tuple[Target, ...] = (
         "archspec.emit.dot:to_dot",
         text=True,
         options=(DEPTH, TITLE),
-        contents="DOT: a graph of the architecture",
-        use="`dot -Tsvg {file}` draws it",
+        contents="DOT, a graph of the architecture",
+        use="`dot -Tsvg {path}` draws it",
     ),
     Target(
         "mermaid",
@@ -149,11 +149,11 @@ TARGETS: tuple[Target, ...] = (
         "archspec.emit.mermaid:to_mermaid",
         text=True,
         options=(DEPTH, TITLE),
-        contents="Mermaid: a flowchart of the architecture",
-        use="put the text of {file} into a Markdown block of the language `mermaid`",
+        contents="Mermaid, a flowchart of the architecture",
+        use="paste the text of `{path}` into a `mermaid` code block in Markdown",
     ),
 )
-"""Every target. The first with a suffix is the one that the suffix chooses; the others are named."""
+"""Every target. The first with a suffix is the one that the suffix chooses; the others need their name."""
 
 
 def by_name() -> Mapping[str, Target]:

@@ -54,7 +54,7 @@ def test_a_suffix_chooses_the_first_target_that_has_it(target: object) -> None:
         ("net.jpg", None, "`net.png`"),
         ("net.xyz", None, "the suffixes are .safetensors"),
         ("net.", None, "has no suffix"),
-        ("net", None, "`net` has no suffix, which says what to write"),
+        ("net", None, "`net` has no suffix to say what to write"),
         (".onnx", None, "name a file such as `model.onnx`"),
         ("", None, "has no suffix"),
         ("a/..", None, "has no suffix"),
@@ -67,7 +67,7 @@ def test_a_suffix_chooses_the_first_target_that_has_it(target: object) -> None:
         ("net.mmd", ".mmd", "did you mean `mermaid`?"),
         ("net.onnx", "tensorflow", "the targets are safetensors"),
         ("-", None, "name the target with `--to`: "),
-        ("-", "onnx", "`onnx` is not text, and needs a file"),
+        ("-", "onnx", "`onnx` is not a text format and needs a file"),
         ("-", "onx", "did you mean `onnx`?"),
     ],
 )

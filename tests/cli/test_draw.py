@@ -47,7 +47,7 @@ def test_a_file_that_exists_stays(here: Path, run: Run) -> None:
     ("arguments", "status", "says"),
     [
         (["-o", "a.jpg"], 2, "did you mean `.png`?"),
-        (["-o", "a.json"], 2, "`archspec build SPEC -o a.json` writes it; figures are .svg"),
+        (["-o", "a.json"], 2, "`archspec build SPEC -o a.json` writes it; the suffixes of figures are .svg"),
         (["-o", "a"], 2, "has no suffix"),
         (["--depth", "blocks"], 2, "did you mean `block`?"),
         (["-o", "nowhere/a.svg"], 3, "the folder `nowhere` does not exist"),

@@ -9,6 +9,7 @@ import ast
 import json
 import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -229,7 +230,7 @@ def test_standard_output_is_for_texts(target: Target, small: Path, run: Run) -> 
     found = build(run, target, file="-")
     if not target.text:
         assert (found.status, found.out) == (2, "")
-        assert f"error[E831]: `{target.name}` is not text, and needs a file" in found.err
+        assert f"error[E831]: `{target.name}` is not a text format and needs a file" in found.err
         return
     assert (found.status, found.err) == (0, "")
     archspec.write(small, output(target), to=target.name)
@@ -335,3 +336,18 @@ def _mermaid(text: str) -> None:
 
 
 CHECKS = {".py": _python, ".json": json.loads, ".svg": _svg, ".dot": _dot, ".mmd": _mermaid}
+
+
+# -- the next step -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stem", ["net", "a b", "it's $HOME", "-net", "--help"])
+def test_the_next_command_reads_the_file(stem: str, small: Path, run: Run) -> None:
+    """A shell that runs the command passes the file, and only it, to a program that reads no option from it."""
+    found = run("build", "small.yaml", "--to", "lowlevel", "-o", f"{stem}.py")
+    command = found.out.splitlines()[-1].removeprefix("Next: `").partition("` ")[0]
+    assert ("'" in command) == (stem in ("a b", "it's $HOME"))
+    told = subprocess.run(
+        ["sh", "-c", command.replace("python", sys.executable, 1)], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith("step 0: loss ")

@@ -177,7 +177,7 @@ def together(last: Callable[[], object], *, force: bool = False) -> None:
 
 def test_if_the_first_of_them_exists_none_is_written(here: Path) -> None:
     second = Path("net.onnx.data")
-    with pytest.raises(EnvironmentFault, match=r"`net\.onnx\.data` exists already"):
+    with pytest.raises(EnvironmentFault, match=r"`net\.onnx\.data` already exists"):
         together(lambda: second.write_bytes(OLD))
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == {second.name: OLD}
 
