@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from tests.tools.benchmarks import analysis, compiler, forward, targets, zoo
+from tests.tools.benchmarks import analysis, compiler, forward, targets, training, zoo
 from tests.tools.benchmarks.measure import Result, measure
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="how many measurements of each side, instead of each case's own")
     parser.add_argument("--list", action="store_true", help="list the cases, measure nothing")
     options = parser.parse_args()
-    known = [*compiler.cases(), *forward.cases(), *analysis.cases(), *zoo.cases(), *targets.cases()]
+    known = [*compiler.cases(), *forward.cases(), *analysis.cases(), *zoo.cases(), *targets.cases(), *training.cases()]
     cases = [case for case in known if not options.name or case.name in options.name]
     if options.list or not cases:
         print("\n".join(f"{case.name:<18} {case.work}" for case in known))

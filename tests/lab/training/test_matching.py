@@ -1,0 +1,118 @@
+"""The network of a spec for some data: its input and classes, and what is said if it cannot have them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.diagnostics import Diagnostic, SpecError
+from archspec.emit.metadata import metadata
+from archspec.lab.data import load_data
+from archspec.lab.training import for_data
+
+LARGE = ("resnet1202_cifar", "preact_resnet1001_cifar")
+
+DIGITS, COLORED = load_data("digits"), load_data("synthetic")
+HEAD = """
+archspec: 1
+name: mine
+input: [3, 16, 16]
+classes: 5
+stem: [conv: {out: 8}]
+stages: []
+head: HEAD
+"""
+
+
+def refused(spec: archspec.SpecLike) -> Diagnostic:
+    with pytest.raises(SpecError) as error:
+        for_data(spec, DIGITS)
+    return error.value.diagnostics[0]
+
+
+def test_a_spec_however_it_is_given() -> None:
+    spec = archspec.load("resnet20_cifar", overrides={"params.width": 4})
+    graphs = [
+        for_data(given, DIGITS) for given in (spec, archspec.compile(spec), archspec.compile(spec, input=(3, 16, 16)))
+    ]
+    graphs.append(for_data("resnet20_cifar", DIGITS, overrides=["params.width=4"]))
+    assert {graph.input for graph in graphs} == {(1, 8, 8)}
+    assert {graph.output for graph in graphs} == {(10,)}
+    assert len({graph.fingerprint for graph in graphs}) == 1
+
+
+def test_the_spec_that_is_saved_is_that_of_the_data() -> None:
+    """A file of weights has the spec; it compiles to the network whose weights they are."""
+    graph = for_data(archspec.load("resnet20_cifar"), DIGITS)
+    assert archspec.compile(metadata(graph)["archspec"]).fingerprint == graph.fingerprint
+
+
+def test_a_spec_that_imports_a_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "parts.yaml").write_text("archspec: 1\nfragments:\n  cifar:\n    steps: [conv: {out: 4}]\n")
+    (tmp_path / "mine.yaml").write_text(
+        HEAD.replace("HEAD", "classifier").replace("name: mine", "name: mine\nimport: parts.yaml")
+    )
+    spec = archspec.load(tmp_path / "mine.yaml")
+    assert for_data(spec, DIGITS).input == (1, 8, 8)
+    assert for_data(tmp_path / "mine.yaml", DIGITS).fingerprint == for_data(spec, DIGITS).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("spec", "step", "size"),
+    [("vgg11", "features.15", 32), ("densenet121", "features.transition2.pool", 32), ("inception_v3", "maxpool", 96)],
+)
+def test_a_network_that_shrinks_to_nothing(spec: str, step: str, size: int) -> None:
+    """The fault has the place of the step, and the help the first size that fits."""
+    found = refused(spec)
+    assert found.code == "E864"
+    assert found.span is not None
+    assert found.span.source.name == f"{spec}.yaml"
+    assert f"in {step}" in found.notes
+    assert f"`load_data('digits', size={size})`" in found.help
+    assert for_data(spec, load_data("digits", size=size)).output == (10,)
+
+
+def test_the_networks_for_cifar_fit_the_digits_and_are_narrow_with_one_setting() -> None:
+    names = [each.name for each in archspec.zoo() if each.name.endswith("_cifar")]
+    assert len(names) > 15
+    for name in names:
+        if name in LARGE or name.startswith("densenet"):  # of which `params.growth` is the width
+            continue
+        graph = for_data(name, DIGITS, overrides={"params.width": 8})
+        assert graph.by_name["conv1"].shape[0] == 8, name
+        assert graph.shape(graph.stages[-1].result)[1] >= 2, name
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "[pool: {type: avg, output: 1}, flatten, linear: {out: 5}]",
+        "[conv: {out: classes}]",
+        "[flatten, linear: {out: classes + 1}]",
+    ],
+)
+def test_a_head_that_does_not_give_a_number_for_each_class(head: str) -> None:
+    found = refused(HEAD.replace("HEAD", head))
+    assert found.code == "E863"
+    assert found.span is not None
+    assert found.span.line == 8
+    assert "`digits` has 10 classes" in found.message
+
+
+def test_a_network_with_several_outputs() -> None:
+    found = refused(archspec.load("resnet20_cifar", overrides={"outputs": ["layer1", "layer3"]}))
+    assert (found.code, "gives 2 outputs" in found.message) == ("E863", True)
+
+
+def test_a_graph_without_a_spec_is_for_its_own_input() -> None:
+    graph = replace(for_data("resnet20_cifar", DIGITS), origin=None)
+    assert for_data(graph, DIGITS) is graph
+    with pytest.raises(SpecError, match="E864"):
+        for_data(graph, COLORED)
+
+
+def test_a_fault_of_the_spec_stays_what_it_is() -> None:
+    assert refused(HEAD.replace("HEAD", "[flaten]")).code == "E302"
