@@ -178,10 +178,7 @@ class Reading(NamedTuple):
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """One of a few words. For any other word, the error names the nearest one, or all of them.
-
-    ``option`` is the option that takes the words, where its name is no word for what they are.
-    """
+    """One of a few words, of an ``option`` or of a kind of things. An error names the nearest, or all of them."""
 
     def __init__(self, name: str, words: Iterable[str], option: str = "") -> None:
         self.name, self.option = name, option
@@ -191,13 +188,9 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         if value in self.words:
             return value
         near, words = did_you_mean(str(value), self.words), ", ".join(self.words)
-        if self.option:
-            raise click.UsageError(
-                f"`{self.option}` takes one of {words}, not `{cut(value)}`{near and f'; {near}'}", ctx
-            )
-        raise click.UsageError(
-            f"there is no {self.name} `{cut(value)}`; {near or f'the {self.name}s are {words}'}", ctx
-        )
+        told = f"`{self.option}` takes one of {words}, not" if self.option else f"there is no {self.name}"
+        more = near or ("" if self.option else f"the {self.name}s are {words}")
+        raise click.UsageError(f"{told} `{cut(value)}`{more and f'; {more}'}", ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "|".join(self.words)
