@@ -68,7 +68,8 @@ def _sum(laws: tuple[Law, ...]) -> Law:
     between = sum([law.between for law in laws])
     shift, more = mean - kept.mean, within + between - kept.variance
     pieces = tuple([(weight, m + shift, v + more) for weight, m, v in kept.pieces])
-    return Law(laws[0].channels, mean, within, between, pieces, profile_of(laws))
+    fixed = sum([law.fixed for law in laws])
+    return Law(kept.channels, mean, within, between, pieces, profile_of(laws), fixed)
 
 
 def _shaped(laws: tuple[Law, ...]) -> int:

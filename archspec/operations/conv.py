@@ -160,8 +160,9 @@ class Conv(Windowed):
             gain, level, profile = seen(law.profile, usage.inputs[0][1:], usage.output[1:], windows)
             power, common = taps * gain * law.power, taps * level * law.level
             between = min(common / root(profile) ** 2 if common else 0.0, power)
+            fixed = taps * gain * (law.level + law.fixed) - common
             out = self.out * law.channels // channels
-            found.append(Law(out, 0.0, power - between, between + bias, (), profile))
+            found.append(Law(out, 0.0, power - between, between + bias, (), profile, fixed))
         return joined(found)
 
     def gradient(

@@ -95,7 +95,8 @@ class Linear(Local):
         weight, bias = self._spread(usage)
         law, features = mixed(values[0]), usage.inputs[0][0]
         within, level = weight * features * law.within, weight * features * law.level
-        return (Law(self.out, 0.0, within, level + bias, (), law.profile),)
+        fixed = weight * features * law.fixed
+        return (Law(self.out, 0.0, within, level + bias, (), law.profile, fixed),)
 
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient

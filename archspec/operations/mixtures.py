@@ -134,7 +134,10 @@ def behind(function: Function, kinks: tuple[float, ...], law: Law) -> Law:
     found = passed(function, kinks, law.mixture)
     between = of_channels(function, kinks, law)
     within = max(found.power - found.mean * found.mean - between, 0.0)
-    return Law(law.channels, found.mean, within, between, found.pieces, law.profile)
+    linear = found.slope * found.slope
+    share = law.fixed / law.within if law.within else 0.0
+    fixed = max(linear * law.fixed + (within - linear * law.within) * share * share, 0.0)
+    return Law(law.channels, found.mean, within, between, found.pieces, law.profile, fixed)
 
 
 def before(function: Function, kinks: tuple[float, ...], law: Law, back: Back) -> Back:
@@ -160,7 +163,8 @@ def largest(law: Law, count: float) -> Law:
     mean = sum([w * m for w, m, _ in pieces])
     within = sum([w * (m * m + v) for w, m, v in pieces]) - mean * mean
     pieces = [(w, m, v + law.between) for w, m, v in pieces]
-    return Law(law.channels, mean, within, law.between, tuple(pieces))
+    fixed = law.fixed * within / law.within if law.within else 0.0
+    return Law(law.channels, mean, within, law.between, tuple(pieces), (), fixed)
 
 
 def before_largest(law: Law, count: float, back: Back, windows: float) -> Back:

@@ -21,7 +21,7 @@ from archspec.operations.onnx import (
     channels_first,
     channels_last,
 )
-from archspec.operations.profiles import centered, root
+from archspec.operations.profiles import centered
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank, unsplit
 from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, mixed, regrouped
 from archspec.operations.traits import Local
@@ -245,7 +245,14 @@ class Norm(Local):
         arrived = regrouped(result, back, values[0])
         if self.type != "batch":
             arrived = tuple([self._projected(usage, each) for each in arrived])
-        return (tuple([each.scaled(scale * scale) for scale, each in zip(scales, arrived, strict=True)]),)
+        sides = 2 * max(len(usage.output) - 1, 1)
+        found = []
+        for law, scale, each in zip(values[0], scales, arrived, strict=True):
+            # What padding alone gives a channel has a dimension for each side of the map, so that channels differ in
+            # their variance, with a relative variance of 2 / sides; the mean of the inverses is larger by as much.
+            share = law.fixed / law.variance if law.variance and self.type == "batch" else 0.0
+            found.append(each.scaled(scale * scale * (1 + 2 / sides * share * share)))
+        return (tuple(found),)
 
     def _members(self, usage: Usage) -> tuple[int, int]:
         """How many channels and positions of one example are normalized together; of a batch norm, those of many."""
@@ -260,7 +267,7 @@ class Norm(Local):
         """What it multiplies deviations by, at the start."""
         if self.affine and self.zero_init:
             return 0.0
-        apart = (1 - root(law.profile) ** 2) * law.level  # means differ from position to position
+        apart = (1 - law.root**2) * law.level  # means differ from position to position
         variance = law.within + apart
         if self.type != "batch":
             channels, positions = self._members(usage)
@@ -272,7 +279,7 @@ class Norm(Local):
     def _normalized(self, usage: Usage, law: Law, whole: Law, left: float) -> Law:
         """A law, of which the share ``left`` of the variance between channels stays."""
         scale, removed = self._scale(usage, whole), law.between * (1 - left)
-        apart = (1 - root(law.profile) ** 2) * law.level if self.type != "layer" else 0.0
+        apart = (1 - law.root**2) * law.level if self.type != "layer" else 0.0
         pieces = tuple([(weight, m, v - removed + apart) for weight, m, v in law.pieces])
         if any(v < 0 for _, _, v in pieces):
             pieces = ()

@@ -11,7 +11,7 @@ from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.mixtures import before_largest, largest
 from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
-from archspec.operations.profiles import inside, root
+from archspec.operations.profiles import inside
 from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
 from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, regrouped
 from archspec.operations.windows import Windowed, Windows, share
@@ -219,8 +219,8 @@ class Pool(Windowed):
         scale = share if self.output is None and self.count_padding else 1.0
         found = []
         for law in values[0]:
-            level = law.level * root(law.profile) ** 2
-            mean = law.mean * root(law.profile)
+            level = law.level * law.root**2
+            mean = law.mean * law.root
             within = (law.power - level) / (size * share)
             found.append(affine(Law(law.channels, mean, within, level - mean * mean), scale))
         return tuple(found)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from archspec.operations.profiles import Profile, blended
+from archspec.operations.profiles import Profile, blended, root
 from archspec.operations.shapes import Shape
 
 Piece = tuple[float, float, float]
@@ -23,6 +23,7 @@ class Law(NamedTuple):
     ``within`` is the variance of one channel's elements over examples and positions, and ``between`` the variance of
     the means of channels. ``pieces`` are the Gaussians whose mixture all elements together are; empty: one Gaussian.
     All are those at a position of mean energy: elsewhere, elements are larger or smaller by the root of ``profile``.
+    ``fixed`` is the part of ``within`` that is the same in all examples: what only the position decides.
     """
 
     channels: int
@@ -31,6 +32,12 @@ class Law(NamedTuple):
     between: float = 0.0
     pieces: tuple[Piece, ...] = ()
     profile: Profile = ()
+    fixed: float = 0.0
+
+    @property
+    def root(self) -> float:
+        """The mean root of the energy over all positions."""
+        return root(self.profile)
 
     @property
     def variance(self) -> float:
@@ -107,7 +114,8 @@ def mixed(signal: Signal) -> Law:
     mean = sum([law.channels * law.mean for law in signal]) / channels
     within = sum([law.channels * law.within for law in signal]) / channels
     level = sum([law.channels * law.level for law in signal]) / channels
-    return Law(channels, mean, within, max(level - mean * mean, 0.0), (), profile_of(signal))
+    fixed = sum([law.channels * law.fixed for law in signal]) / channels
+    return Law(channels, mean, within, max(level - mean * mean, 0.0), (), profile_of(signal), fixed)
 
 
 def profile_of(laws: Sequence[Law]) -> Profile:
@@ -123,10 +131,10 @@ def profile_of(laws: Sequence[Law]) -> Profile:
 
 def affine(law: Law, scale: float, shift: float = 0.0) -> Law:
     """The law of ``scale * x + shift``."""
-    channels, mean, within, between, pieces, profile = law
+    channels, mean, within, between, pieces, profile, fixed = law
     square = scale * scale
     moved = tuple([(weight, scale * m + shift, square * v) for weight, m, v in pieces])
-    return Law(channels, scale * mean + shift, square * within, square * between, moved, profile)
+    return Law(channels, scale * mean + shift, square * within, square * between, moved, profile, square * fixed)
 
 
 def joined(laws: Iterable[Law]) -> Signal:

@@ -104,7 +104,7 @@ def _thinned(law: Law, kept: float) -> Law:
         return Law(law.channels, 0.0, 0.0)
     within = law.power / kept - law.level
     pieces = [(weight * kept, m / kept, v / (kept * kept)) for weight, m, v in law.mixture]
-    return Law(law.channels, law.mean, within, law.between, ((1 - kept, 0.0, 0.0), *pieces), law.profile)
+    return Law(law.channels, law.mean, within, law.between, ((1 - kept, 0.0, 0.0), *pieces), *law[5:])
 
 
 class KeepsFormat(Operation):
