@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.receptive_field import receptive_field
 from archspec.analysis.signal_text import signal_text
-from archspec.analysis.signal_walk import Backward, Signals, backward, forward
+from archspec.analysis.signal_walk import Arrived, Backward, Signals, backward, forward
 from archspec.display import plain
 from archspec.door import door
+from archspec.graph.graph import INPUT, Graph
+from archspec.graph.residual import ResidualBlock, ancestors, find_residual_blocks
 from archspec.graph.storage import SOURCE
 from archspec.language.overrides import Overrides
 from archspec.operations.shapes import Shape, Size, collapse
@@ -21,6 +23,9 @@ from archspec.passes.compiling import SpecLike, compile
 from archspec.screen import as_text
 from archspec.wording import Brief
 from archspec.work import Limits
+
+FLUCTUATION = 2.0
+"""What the fluctuation counts in the score."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,7 +69,10 @@ class PathLengths(Brief):
 class SignalReport(Brief):
     """What is predicted of a network at initialization.
 
-    ``gradient_span`` are the decades from the smallest to the largest norm of the gradient at a block.
+    ``gradient_span`` are the decades from the smallest to the largest norm of the gradient at a block, and
+    ``activation_span`` those from the smallest to the largest deviation of the activations. ``fluctuation`` says how
+    much a network of finite width differs from the prediction, by chance: the sum, over the layers of all blocks, of
+    one over the channels, times the square of the residual's share of the gradient (Hanin and Nica 2018).
     ``receptive_field`` is the theoretical one, to compare. ``unavailable`` names the operations without a rule; if
     there are any, the figures are None and ``blocks`` is empty.
 
@@ -77,11 +85,24 @@ class SignalReport(Brief):
     name: str
     output: Shape
     blocks: tuple[BlockSignal, ...]
-    gradient_span: float | None
-    effective_receptive_field: EffectiveField | None
-    path_length: PathLengths | None
+    gradient_span: float | None = None
+    activation_span: float | None = None
+    fluctuation: float | None = None
+    effective_receptive_field: EffectiveField | None = None
+    path_length: PathLengths | None = None
     receptive_field: Size | None = None
     unavailable: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """How hard the network is to train: decades of gradient and activations, and twice the fluctuation.
+
+        A larger score predicts a larger loss after a short training at one rate. It says nothing of what a network can
+        learn, of generalization, nor of two networks whose scores are close.
+        """
+        if self.gradient_span is None or self.activation_span is None or self.fluctuation is None:
+            return None
+        return self.gradient_span + self.activation_span + FLUCTUATION * self.fluctuation
 
     def __str__(self) -> str:
         """The figures with a bar for each block, as ``archspec signal`` prints them."""
@@ -93,10 +114,11 @@ class SignalReport(Brief):
         return {
             "name": self.name,
             "blocks": [plain(each, *BlockSignal.__dataclass_fields__) for each in self.blocks],
-            "gradient_span": self.gradient_span,
+            **plain(self, "gradient_span", "activation_span", "fluctuation"),
             "effective_receptive_field": field and plain(field, "deviation", "size"),
             "receptive_field": plain(self, "receptive_field")["receptive_field"],
             "path_length": lengths and plain(lengths, "mean", "counts"),
+            "score": self.score,
             "unavailable": list(self.unavailable),
         }
 
@@ -142,73 +164,79 @@ def predict(network: IndexedGraph) -> SignalReport:
     graph = network.graph
     ahead = forward(network)
     if ahead.unavailable:
-        return SignalReport(graph.name, graph.output, (), None, None, None, unavailable=ahead.unavailable)
+        return SignalReport(graph.name, graph.output, (), unavailable=ahead.unavailable)
     output = list(network.outputs.values())[-1]
-    places = {node.name: position for position, node in enumerate(graph.nodes)}
+    places = {INPUT: SOURCE, **{node.name: position for position, node in enumerate(graph.nodes)}}
     field = receptive_field(network, output)
-    found = _blocks(network, places)
-    merges = {block.merge: frozenset([0]) for block in found if block.merge is not None}
-    behind = backward(network, ahead, output, places[field.scope] if field else -2, merges)
-    blocks = _signals(found, network, ahead, behind)
+    residuals = [block for block in find_residual_blocks(graph) if block.merge]
+    merges = {
+        places[block.merge]: frozenset([graph.by_name[block.merge].inputs.index(block.shortcut)]) for block in residuals
+    }
+    behind = backward(network, ahead, output, places[field.scope] if field else None, merges)
+    shares = {block.merge: _share(behind.arrived[places[block.fork]]) for block in residuals}
+    blocks = _blocks(network, ahead, behind, places, {block.scope: shares[block.merge] for block in residuals})
     norms = [block.gradient_norm for block in blocks if block.gradient_norm > 0]
+    variances = [block.activation_variance for block in blocks if block.activation_variance > 0]
     return SignalReport(
         name=graph.name,
         output=graph.output,
         blocks=blocks,
-        gradient_span=math.log10(max(norms) / min(norms)) if norms else None,
+        gradient_span=_decades(norms),
+        activation_span=_decades(variances) / 2,
+        fluctuation=_fluctuation(graph, residuals, shares),
         effective_receptive_field=_field(behind),
-        path_length=_lengths([block.residual_share for block in blocks if block.residual_share is not None]),
+        path_length=_lengths(list(shares.values())),
         receptive_field=field.size if field else None,
     )
 
 
-class _Watched(NamedTuple):
-    scope: str
-    source: int
-    result: int
-    merge: int | None
+def _share(arrived: Arrived | None) -> float:
+    """The part of the gradient's energy that came through a residual."""
+    return arrived.residual / arrived.energy if arrived and arrived.energy else 0.0
 
 
-def _blocks(network: IndexedGraph, places: dict[str, int]) -> list[_Watched]:
-    """The blocks in order; of a network without any, its convolution and linear layers."""
-    graph, found = network.graph, []
-    for region in graph.regions:
-        if region.kind != "block" or region.result not in places:
-            continue
-        merge = None
-        if region.shortcut:
-            inside = range(region.last - 1, region.first - 1, -1)
-            ways = (at for at in inside if len(graph.nodes[at].inputs) > 1)
-            merge = next(
-                (at for at in ways if not graph.nodes[at].operation.gates(graph.input_shapes(graph.nodes[at]))), None
-            )
-        found.append(_Watched(region.scope, places.get(region.source, SOURCE), places[region.result], merge))
-    if found:
-        return found
-    layers = [at for at, node in enumerate(graph.nodes) if node.operation.weighted]
-    return [_Watched(graph.nodes[at].name, SOURCE, at, None) for at in layers]
+def _decades(values: Sequence[float]) -> float:
+    return math.log10(max(values) / min(values)) if values else 0.0
 
 
-def _merges(network: IndexedGraph, at: int) -> bool:
-    return len(network.sources[at]) > 1 and not network.facts[at].gates
-
-
-def _signals(
-    blocks: Sequence[_Watched], network: IndexedGraph, ahead: Signals, behind: Backward
+def _blocks(
+    network: IndexedGraph,
+    ahead: Signals,
+    behind: Backward,
+    places: Mapping[str, int],
+    shares: Mapping[str, float],
 ) -> tuple[BlockSignal, ...]:
-    """What is predicted for each block."""
-    energies = []
-    for block in blocks:
-        arrived = behind.arrived[block.result]
-        energies.append(arrived.energy if arrived else 0.0)
+    """What is predicted for each block; of a network without any, for its convolution and linear layers."""
+    results = [(region.scope, places[region.result]) for region in network.graph.regions if region.kind == "block"]
+    layers = [(node.name, position) for position, node in enumerate(network.nodes) if node.operation.weighted]
+    watched = [(scope, at) for scope, at in results or layers if behind.arrived[at]]
+    energies = [arrived.energy for _, at in watched if (arrived := behind.arrived[at])]
     last = next((energy for energy in reversed(energies) if energy), 1.0)
-    found = []
-    for block, energy in zip(blocks, energies, strict=True):
-        came = behind.arrived[block.source]
-        share = came.residual / came.energy if block.merge is not None and came and came.energy else None
-        variance = mixed(ahead.signals[block.result]).variance
-        found.append(BlockSignal(block.scope, variance, math.sqrt(energy / last), share))
-    return tuple(found)
+    return tuple(
+        [
+            BlockSignal(scope, mixed(ahead.signals[at]).variance, math.sqrt(energy / last), shares.get(scope))
+            for (scope, at), energy in zip(watched, energies, strict=True)
+        ]
+    )
+
+
+def _fluctuation(graph: Graph, residuals: Sequence[ResidualBlock], shares: Mapping[str, float]) -> float:
+    """The sum of one over the channels of the layers in blocks, each with the square of its residual's share."""
+    factors = [1.0] * len(graph.nodes)
+    places = {node.name: position for position, node in enumerate(graph.nodes)}
+    for block in residuals:
+        inside = graph.nodes[places.get(block.source, -1) + 1 : places[block.merge] + 1]
+        for node in ancestors(inside, block.residuals, {block.fork}):
+            factors[places[node.name]] *= shares[block.merge] ** 2
+        for node in ancestors(inside, {block.shortcut}, {block.fork}):
+            factors[places[node.name]] = 0.0
+    found = 0.0
+    for region in graph.regions:
+        if region.kind == "block":
+            for position in range(region.first, region.last):
+                if graph.nodes[position].operation.weighted:
+                    found += factors[position] / graph.nodes[position].shape[0]
+    return found
 
 
 def _field(behind: Backward) -> EffectiveField | None:

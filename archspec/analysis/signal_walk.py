@@ -83,7 +83,7 @@ class Backward(NamedTuple):
 
 
 def backward(
-    network: IndexedGraph, ahead: Signals, output: int, seen_from: int, merges: Mapping[int, frozenset[int]]
+    network: IndexedGraph, ahead: Signals, output: int, seen_from: int | None, merges: Mapping[int, frozenset[int]]
 ) -> Backward:
     """The gradient of a loss whose gradient at ``output`` is noise.
 
@@ -91,7 +91,7 @@ def backward(
         network: the graph.
         ahead: its signals, all of which are known.
         output: the position of the last node.
-        seen_from: the position of the map whose effective receptive field is asked for.
+        seen_from: the position of the map whose effective receptive field is asked for, if any.
         merges: for each node that merges a shortcut with a residual, which of its inputs are shortcuts.
     """
     gradients: list[Gradient | None] = [None] * (len(network.nodes) + 1)
