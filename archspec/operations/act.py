@@ -125,7 +125,8 @@ class Act(Elementwise):
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
         function, kinks = FUNCTIONS[self.type]
-        after = tuple([behind(function, kinks, law) for law in values[0]])
-        arrived = regrouped(result, back, after)
+        arrived = back
+        if len(result) < len(values[0]):
+            arrived = regrouped(result, back, tuple([behind(function, kinks, law) for law in values[0]]))
         pairs = zip(values[0], arrived, strict=True)
         return (tuple([before(function, kinks, law, each) for law, each in pairs]),)

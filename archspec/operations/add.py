@@ -51,12 +51,14 @@ class Add(Merge):
     ) -> tuple[Gradient, ...]:
         """Each input's is that of the output; its pieces go to the input that gave them."""
         ranges = aligned(values)
-        sums = tuple([_sum(laws) for laws in ranges])
-        arrived = regrouped(result, back, sums)
+        arrived = back
+        if len(result) < len(ranges):
+            arrived = regrouped(result, back, tuple([_sum(laws) for laws in ranges]))
+        shaped = [_shaped(laws) for laws in ranges]
         found = []
         for i, value in enumerate(values):
             own = tuple([laws[i] for laws in ranges])
-            known = [each if _shaped(laws) == i else each.plain for laws, each in zip(ranges, arrived, strict=True)]
+            known = [each if kept == i else each.plain for kept, each in zip(shaped, arrived, strict=True)]
             found.append(regrouped(own, tuple(known), value))
         return tuple(found)
 

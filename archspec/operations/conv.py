@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -152,9 +153,8 @@ class Conv(Windowed):
         return Windows(kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation)
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
-        weight, bias = self._spread(usage)
-        windows, channels = self.windows(usage.inputs[0]), usage.inputs[0][0]
-        taps = weight * (channels // self.groups) * math.prod(windows.kernel)
+        windows, taps, _, bias = _taps(self, usage.inputs[0], *_words(usage))
+        channels = usage.inputs[0][0]
         found = []
         for law in values[0] if self.groups == channels else (mixed(values[0]),):
             gain, level, profile = seen(law.profile, usage.inputs[0][1:], usage.output[1:], windows)
@@ -168,9 +168,8 @@ class Conv(Windowed):
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        weight, _ = self._spread(usage)
-        windows, (before, after) = self.windows(usage.inputs[0]), usage.positions
-        taps = weight * (self.out // self.groups) * math.prod(windows.kernel)
+        windows, _, taps, _ = _taps(self, usage.inputs[0], *_words(usage))
+        before, after = usage.positions
         found = []
         for each in back if self.groups == usage.inputs[0][0] else (averaged(result, back),):
             gain, profile = reached(each.profile, usage.inputs[0][1:], usage.output[1:], windows)
@@ -181,14 +180,22 @@ class Conv(Windowed):
         source = tuple([law._replace(channels=law.channels * usage.inputs[0][0] // self.out) for law in result])
         return (regrouped(source, tuple(found), values[0]),)
 
-    def _spread(self, usage: Usage) -> tuple[float, float]:
-        """The variances of the elements of the new weight and bias."""
-        weights = self.weights(usage.inputs)
-        bias = weights.get("bias")
-        spread = bias_variance(bias.fan_in, bias.start(usage.init)) if bias else 0.0
-        return weight_variance(weights["weight"].shape, weights["weight"].start(usage.init)), spread
-
 
 def _axes(size: Size) -> tuple[int, ...]:
     """A size for each of three axes, if it is one number; otherwise as it is."""
     return size if isinstance(size, tuple) else (size,) * 3
+
+
+def _words(usage: Usage) -> tuple[object, object]:
+    return usage.init.get("conv"), usage.init.get("bias")
+
+
+@functools.lru_cache(4096)
+def _taps(conv: Conv, shape: Shape, weight: object, bias: object) -> tuple[Windows, float, float, float]:
+    """The windows, the variance of a sum over a window and over the outputs that read an input, and of the bias."""
+    init = {name: word for name, word in (("conv", weight), ("bias", bias)) if word is not None}
+    windows, weights = conv.windows(shape), conv.weights((shape,))
+    each = weight_variance(weights["weight"].shape, weights["weight"].start(init)) * math.prod(windows.kernel)
+    start = weights.get("bias")
+    spread = bias_variance(start.fan_in, start.start(init)) if start else 0.0
+    return windows, each * (shape[0] // conv.groups), each * (conv.out // conv.groups), spread

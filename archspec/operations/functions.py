@@ -19,6 +19,10 @@ def _piecewise(*parts: tuple[float, float, float]) -> Function:
     return function
 
 
+def _relu(x: float) -> tuple[float, float]:
+    return (x, 1.0) if x >= 0 else (0.0, 0.0)
+
+
 def _exponential(alpha: float, scale: float) -> Function:
     def function(x: float) -> tuple[float, float]:
         return (scale * x, scale) if x > 0 else (scale * alpha * math.expm1(x), scale * alpha * math.exp(x))
@@ -65,7 +69,7 @@ def _hardswish(x: float) -> tuple[float, float]:
 _BELOW = -math.inf
 
 FUNCTIONS: Mapping[str, tuple[Function, tuple[float, ...]]] = {
-    "relu": (_piecewise((_BELOW, 0.0, 0.0), (0.0, 1.0, 0.0)), (0.0,)),
+    "relu": (_relu, (0.0,)),
     "relu6": (_piecewise((_BELOW, 0.0, 0.0), (0.0, 1.0, 0.0), (6.0, 0.0, 6.0)), (0.0, 6.0)),
     "leaky_relu": (_piecewise((_BELOW, 0.01, 0.0), (0.0, 1.0, 0.0)), (0.0,)),
     "elu": (_exponential(1.0, 1.0), (0.0,)),

@@ -13,6 +13,7 @@ from archspec.operations.signal import Back, Law, Piece
 
 _SQRT2, _SQRT2PI = math.sqrt(2), math.sqrt(2 * math.pi)
 _EDGES = (-2.6, -1.7, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.6, 4.0)
+_BENDS = (0.6, 1.3, 2.4)
 _RANKS = (-1.5, -0.8, -0.3, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2)
 _CHANNELS = ((-2.856970, 0.011257), (-1.355626, 0.222076), (0.0, 0.533333), (1.355626, 0.222076), (2.856970, 0.011257))
 """Gauss and Hermite's five points and weights, for the means of channels."""
@@ -88,7 +89,7 @@ class Passed(NamedTuple):
 @functools.lru_cache(4096)
 def passed(function: Function, kinks: tuple[float, ...], mixture: tuple[Piece, ...]) -> Passed:
     """A mixture behind ``function``, whose slope jumps at ``kinks``."""
-    bins = binned(mixture, _edges(mixture, kinks))
+    bins = binned(mixture, _edges(function, mixture, kinks))
     pieces, squares, kept = [], [], []
     mean = power = slope = 0.0
     for place, (weight, middle, variance) in enumerate(zip(*bins[:3], strict=True)):
@@ -107,10 +108,13 @@ def passed(function: Function, kinks: tuple[float, ...], mixture: tuple[Piece, .
     return Passed(mean, power, tuple(pieces), slope, tuple(slopes))
 
 
-def _edges(mixture: Sequence[Piece], kinks: Sequence[float]) -> list[float]:
-    """Where a mixture is cut: finely around its mean, and where the function has kinks."""
+def _edges(function: Function, mixture: Sequence[Piece], kinks: Sequence[float]) -> list[float]:
+    """Where a mixture is cut: where the function has kinks, and finely where it is not flat."""
     mean = sum([weight * m for weight, m, _ in mixture])
     power = sum([weight * (m * m + v) for weight, m, v in mixture])
+    if len(kinks) == 1 and not function(kinks[0] - 1)[1] and power:  # a ReLU: all below is one number
+        deviation = math.sqrt(power)
+        return [kinks[0], *[kinks[0] + deviation * each for each in _BENDS]]
     deviation = math.sqrt(max(power - mean * mean, 0.0))
     return sorted({*kinks, *[mean + deviation * each for each in _EDGES]})
 
@@ -129,9 +133,17 @@ def of_channels(function: Function, kinks: tuple[float, ...], law: Law) -> float
     return max(power - mean * mean, 0.0)
 
 
+def _rounded(mixture: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """One Gaussian with five digits: that behind a norm is the same in every block, but for the norm's ``eps``."""
+    if len(mixture) > 1:
+        return mixture
+    ((weight, mean, variance),) = mixture
+    return ((weight, float(f"{mean:.5g}"), float(f"{variance:.5g}")),)
+
+
 def behind(function: Function, kinks: tuple[float, ...], law: Law) -> Law:
     """The law of an activation function's output."""
-    found = passed(function, kinks, law.mixture)
+    found = passed(function, kinks, _rounded(law.mixture))
     between = of_channels(function, kinks, law)
     within = max(found.power - found.mean * found.mean - between, 0.0)
     linear = found.slope * found.slope
@@ -143,7 +155,7 @@ def behind(function: Function, kinks: tuple[float, ...], law: Law) -> Law:
 def before(function: Function, kinks: tuple[float, ...], law: Law, back: Back) -> Back:
     """The gradient with respect to an activation function's input of this law, given that of its output."""
     mixture = law.mixture
-    found = passed(function, kinks, mixture)
+    found = passed(function, kinks, _rounded(mixture))
     if back.pieces:
         pieces = tuple([sum(map(mul, row, back.pieces)) for row in found.slopes])
     else:

@@ -24,6 +24,10 @@ LONGEST = 64
 """Along an axis of more positions, the energy counts as the same everywhere: borders matter little there."""
 
 
+CLOSE = 0.01
+"""Profiles count as equal whose energies at the border differ by less."""
+
+
 class Seen(NamedTuple):
     """What windows see of a profile: ``gain`` is the mean energy of a window's element, relative to that of the map.
 
@@ -38,9 +42,13 @@ class Seen(NamedTuple):
 def seen(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], windows: Windows) -> Seen:
     """What ``count`` windows see of a map of this size."""
     gain = level = 1.0
-    axes = []
-    for i, (length, number, *window) in enumerate(zip(size, count, *windows, strict=True)):
-        each, square, axis = _seen(profile[i] if profile else (), length, number, *window)
+    axes, last = [], ()
+    each = square = 1.0
+    axis: Axis = ()
+    for i, window in enumerate(zip(size, count, *windows, strict=True)):
+        if not i or window != last or (profile and profile[i] is not profile[0]):
+            each, square, axis = _seen(profile[i] if profile else (), *window)
+        last = window
         gain, level = gain * each, level * square
         axes.append(axis)
     return Seen(gain, level, tuple(axes) if any(axes) else ())
@@ -53,9 +61,13 @@ def reached(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], win
     its energy, divided by the size of a window.
     """
     gain = 1.0
-    axes = []
-    for i, (length, number, *window) in enumerate(zip(size, count, *windows, strict=True)):
-        each, axis = _reached(profile[i] if profile else (), length, number, *window)
+    axes, last = [], ()
+    each = 1.0
+    axis: Axis = ()
+    for i, window in enumerate(zip(size, count, *windows, strict=True)):
+        if not i or window != last or (profile and profile[i] is not profile[0]):
+            each, axis = _reached(profile[i] if profile else (), *window)
+        last = window
         gain *= each
         axes.append(axis)
     return gain, tuple(axes) if any(axes) else ()
@@ -68,12 +80,16 @@ def root(profile: Profile) -> float:
 
 def blended(first: Profile, other: Profile, share: float) -> Profile:
     """A mean of two profiles, in which the first has this share."""
-    if first == other or share >= 1:
+    if first is other or share >= 1:
         return first
     if share <= 0:
         return other
-    axes = zip(first or ((),) * len(other), other or ((),) * len(first), strict=True)
-    return tuple([_blended(a, b, share) for a, b in axes])
+    if first and other and all(a and b and abs(a[0] - b[0]) < CLOSE for a, b in zip(first, other, strict=True)):
+        return first if share >= 0.5 else other
+    first, other = first or ((),) * len(other), other or ((),) * len(first)
+    if len(set(map(id, first))) == len(set(map(id, other))) == 1:  # the axes are alike
+        return (_blended(first[0], other[0], share),) * len(first)
+    return tuple([_blended(a, b, share) for a, b in zip(first, other, strict=True)])
 
 
 def centered(profile: Profile, level: float) -> Profile:
@@ -84,8 +100,11 @@ def centered(profile: Profile, level: float) -> Profile:
     if not level or not any(profile):
         return profile
     whole = root(profile) ** 2
-    axes = []
+    axes: list[Axis] = []
     for axis in profile:
+        if axes and axis is profile[0]:
+            axes.append(axes[0])
+            continue
         own = _root(axis)
         others = whole / (own * own)
         axes.append(_centered(axis, own, level * others) if axis else ())

@@ -6,6 +6,7 @@ positions, in the limit of many channels (Poole et al. 2016, Schoenholz et al. 2
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -83,7 +84,7 @@ class Back(NamedTuple):
     @property
     def plain(self) -> Back:
         """The gradient, of which all pieces have the same energy."""
-        return self._replace(pieces=()) if self.pieces else self
+        return Back(self.energy, self.shared, (), self.profile) if self.pieces else self
 
 
 Gradient = tuple[Back, ...]
@@ -110,6 +111,11 @@ def mixed(signal: Signal) -> Law:
     """The law of all channels together."""
     if len(signal) == 1:
         return signal[0]
+    return _mixed(signal)
+
+
+@functools.lru_cache(64)
+def _mixed(signal: Signal) -> Law:
     channels = sum([law.channels for law in signal])
     mean = sum([law.channels * law.mean for law in signal]) / channels
     within = sum([law.channels * law.within for law in signal]) / channels
@@ -257,16 +263,15 @@ def weight_variance(shape: Shape, word: str | float) -> float:
     """
     kernel = math.prod(shape[2:])
     fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
-    if isinstance(word, float):
-        return 0.0
-    return {
-        "he-fan-out": 2 / fan_out,
-        "he-fan-in": 2 / fan_in,
-        "xavier": 2 / (fan_in + fan_out),
-        "normal": 0.01**2,
-        "truncated-normal": 0.02**2,
-        "torch": 1 / (3 * fan_in),
-    }[word]
+    if word == "he-fan-out":
+        return 2 / fan_out
+    if word == "he-fan-in":
+        return 2 / fan_in
+    if word == "xavier":
+        return 2 / (fan_in + fan_out)
+    if word == "torch":
+        return 1 / (3 * fan_in)
+    return {"normal": 0.01**2, "truncated-normal": 0.02**2}.get(str(word), 0.0)
 
 
 def bias_variance(fan_in: int, word: str | float) -> float:
