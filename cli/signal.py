@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 import archspec
 from archspec.analysis.signal import SignalReport
 from archspec.analysis.signal_text import COLUMNS, signal_rows, signal_text
-from archspec.diagnostics import Diagnostic
+from archspec.diagnostics import Diagnostic, Source, SpecError, cut
+from archspec.emit import choosing
+from archspec.emit.target import Target
+from archspec.files import replacing
+from archspec.writing import installed
 
 from . import options
 from .attempt import attempt, refusal, status_of
 from .render import show
-from .streams import put, put_json
+from .streams import put, put_json, say
 from .tables import put_blocks
+
+FIGURES = ("svg", "png")
 
 
 @click.command("signal", cls=options.SpecCommand)
@@ -25,41 +32,81 @@ from .tables import put_blocks
 @options.input
 @options.reading
 @options.form("text", "json", "csv")
-def command(specs: tuple[str, ...], reading: options.Reading, form: str, input: tuple[int, ...] | None) -> int:
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(readable=False),
+    metavar="FILE",
+    help="Also draw all networks in one figure: `.svg`, or `.png` with the extra `figure`.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def command(
+    specs: tuple[str, ...],
+    reading: options.Reading,
+    form: str,
+    input: tuple[int, ...] | None,
+    file: str | None,
+    force: bool,
+) -> int:
     """Predict activations and gradients at initialization. Does not need torch.
 
     The prediction has the variance of the activations and the norm of the gradient at every block, the decades that the
-    gradient spans, the effective receptive field, and the lengths of the paths that the gradient takes.
+    gradient spans, the effective receptive field, the lengths of the paths that the gradient takes, and a score: the
+    larger it is, the harder the network is to train.
 
     \b
     Examples:
       archspec signal resnet56_cifar plain56_cifar
       archspec signal resnet110_cifar --set activation_order=pre
-      archspec signal resnet50 --format json
+      archspec signal plain56_cifar resnet56_cifar -o gradients.svg
     """
+    target = _target(file) if file else None
+    reports, data = [], []
     faults: list[Diagnostic] = []
-    reports: list[SignalReport] = []
-    data: list[dict[str, Any]] = []
     for reference in options.references(specs):
 
-        def work(reference: str = reference) -> SignalReport:
-            return archspec.signal(reading.load(reference), input=input, limits=reading.limits)
+        def work(reference: str = reference) -> tuple[SignalReport, frozenset[str]]:
+            graph = archspec.compile(reading.load(reference), input=input, limits=reading.limits)
+            return archspec.signal(graph), graph.files
 
-        report, found = attempt(reference, work)
+        made, found = attempt(reference, work)
         faults += found
-        reports += [report] if report else []
-        data.append({"spec": reference, **report.as_data()} if report else refusal(found, reference))
+        reports += [made] if made else []
+        data.append({"spec": reference, **made[0].as_data()} if made else refusal(found, reference))
+    if form != "json":
+        show(faults)
+    found_reports = [report for report, _ in reports]
+    if file and target and found_reports:
+        _draw(found_reports, file, target, frozenset().union(*[files for _, files in reports]), force)
     if form == "json":
         put_json(data[0] if len(data) == 1 else data)
-        return status_of(faults)
-    show(faults)
-    if form == "csv":
+    elif form == "csv":
         stream = io.StringIO()
-        rows = [row for report in reports for row in signal_rows(report)]
+        rows = [row for report in found_reports for row in signal_rows(report)]
         csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *rows])
         put(stream.getvalue(), end="")
-        return status_of(faults)
-    for number, report in enumerate(reports):
-        put("\n" if number else "", end="")
-        put_blocks(signal_text(report))
+    else:
+        for number, report in enumerate(found_reports):
+            put("\n" if number else "", end="")
+            put_blocks(signal_text(report))
     return status_of(faults)
+
+
+def _target(file: str) -> Target:
+    """The target of a figure's file."""
+    target = choosing.choose(file)
+    if target.name not in FIGURES:
+        message = f"`{cut(file)}` is not a figure that `archspec signal` draws"
+        help = "write a file whose name ends in `.svg` or `.png`"
+        raise SpecError([Diagnostic("E831", message, Source("path", cut(file, 200), "argument").part(), help=help)])
+    return target
+
+
+def _draw(reports: Sequence[SignalReport], file: str, target: Target, files: frozenset[str], force: bool) -> None:
+    """Write the figure."""
+    from archspec.emit.signal_figure import signal_png, signal_svg  # only for a figure
+
+    with installed(target, files), replacing(Path(file), force=force, inputs=files) as staged:
+        staged.write_bytes(signal_svg(reports).encode() if target.name == "svg" else signal_png(reports))
+    say(f"Saved {file}")

@@ -23,6 +23,9 @@ def signal_text(report: SignalReport) -> Iterator[TextBlock]:
         yield f"{report.name}: unavailable: there is no rule for the signal in {', '.join(report.unavailable)}"
         return
     blocks = report.blocks
+    if not blocks:
+        yield f"{report.name}: it has no block and no layer"
+        return
     yield f"{report.name}: {counted(len(blocks), 'block')}, predicted at initialization"
     variances = [each.activation_variance for each in blocks]
     yield Spark("activation variance  ", _logs(variances), f"  {variances[0]:.3g} to {variances[-1]:.3g}")
@@ -38,6 +41,10 @@ def signal_text(report: SignalReport) -> Iterator[TextBlock]:
         last = max([length for length, count in enumerate(counts) if count > 5e-4], default=0)
         after = f"  mean {mean:.1f} of {counted(len(counts) - 1, 'residual')}"
         yield Spark("gradient by length   ", counts[: last + 1], after)
+    yield (
+        f"score                {report.score:.2f}: {report.gradient_span:.2f} decades of gradient, "
+        f"{report.activation_span:.2f} of activations, twice a fluctuation of {report.fluctuation:.2f}"
+    )
 
 
 def _logs(values: Sequence[float]) -> list[float]:

@@ -72,6 +72,8 @@ EXPECT = {
     "layers": "How many convolutions and linear layers are on the longest path, or bounds.",
     "skip_paths": "How many skip paths there are: a number, a power such as 2^16, or bounds.",
     "receptive_field": "The receptive field of the last map, in pixels along each axis, or bounds.",
+    "gradient_span": "The decades that the gradient's norm spans at initialization, as predicted, or bounds.",
+    "effective_receptive_field": "Four deviations of the gradient's place in the input, in pixels, or bounds.",
     "output": "The shape of the output for one example, channels first.",
     "stages": "What must be true of single stages, by their scopes.",
 }

@@ -30,7 +30,10 @@ SCOPES = (
     *("layer", "fragment", "before", "after", "step"),
 )
 INITIALIZERS = ("he-fan-out", "he-fan-in", "xavier", "normal", "truncated-normal", "torch")
-EXPECTATIONS = ("params", "macs", "activations", "layers", "skip_paths", "receptive_field")
+EXPECTATIONS = (
+    *("params", "macs", "activations", "layers", "skip_paths", "receptive_field"),
+    *("gradient_span", "effective_receptive_field"),
+)
 SILENCED_CODE: Schema = {"type": "string", "enum": [*SILENCED]}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Source, Span, SpecError
@@ -20,7 +21,7 @@ class Edit(NamedTuple):
     path: Path
     span: Span
     text: str
-    value: int | Shape
+    value: int | Fraction | Shape
 
 
 MAX_READINGS = 100
@@ -100,12 +101,12 @@ def _says(text: str, before: str, edits: Sequence[Edit]) -> bool:
     return hold and bool(_without(new, paths) == _without(old, paths))
 
 
-def holds(value: Any, measured: int | Shape) -> bool:
+def holds(value: Any, measured: int | Fraction | Shape) -> bool:
     """Whether what is written under ``expect`` allows what was measured."""
     if isinstance(measured, tuple):
         return isinstance(value, list) and tuple(value) == measured
     try:
-        return read_expectation(value).holds(measured)
+        return read_expectation(value, real=isinstance(measured, Fraction)).holds(measured)
     except BadExpectation:
         return False
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import math
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.analysis.indexed import index_graph
-from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Parts, weighted_layers
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, advise, cut, suggest
 from archspec.graph.graph import Graph
 from archspec.hints import Hints
 from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
-from archspec.testing.figures import BadExpectation, Expectation, read_expectation, read_figure
+from archspec.testing.figures import (
+    REAL,
+    BadExpectation,
+    Expectation,
+    compared,
+    excess,
+    of_signal,
+    read_expectation,
+    read_figure,
+    shown_figure,
+)
 from archspec.vocabulary import find
 from archspec.wording import Brief, brief, first_of
+
+if TYPE_CHECKING:
+    from archspec.analysis.signal import SignalReport
 
 __all__ = [
     "NAMES",
@@ -42,8 +54,14 @@ NAMES = {
     "layers": "layers",
     "skip_paths": "skip paths",
     "receptive_field": "pixels of receptive field",
+    "gradient_span": "decades of gradient",
+    "effective_receptive_field": "pixels of effective receptive field",
 }
 """The figures that a spec can expect, and their names in messages."""
+
+
+TWICE = Fraction("0.01")
+"""How far from twice a figure a claim may be that counts FLOPs, as a share of the figure: they are often rounded."""
 
 
 def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> list[Diagnostic]:
@@ -97,7 +115,7 @@ class Compared(NamedTuple):
     """A claim, what was measured (None where it was not), and the fault, if it does not hold."""
 
     claim: Claim
-    measured: int | Shape | None
+    measured: int | Fraction | Shape | None
     fault: Diagnostic | None
 
     def __repr__(self) -> str:
@@ -150,15 +168,13 @@ def _budget(source: Source) -> Claim:
         help = f"{help}; {entry.say}" if entry and entry.say else help
         raise SpecError([Diagnostic("E703", message, spans["key"], found.hint, help=help)])
     try:
-        number, half = read_figure(figure)
+        number, half = read_figure(figure, real=key in REAL)
     except BadExpectation as error:
         raise SpecError([Diagnostic("E703", str(error), spans["figure"], help="as in `params<=26M`")]) from None
-    expectation = {
-        "<=": Expectation(None, number, f"at most {figure}"),
-        ">=": Expectation(number, None, f"at least {figure}"),
-        "<": Expectation(None, number, f"less than {figure}", strict=True),
-        ">": Expectation(number, None, f"more than {figure}", strict=True),
-    }.get(sign, Expectation(number - half, number + half, figure))
+    if sign in ("=", "=="):
+        expectation = Expectation(number - half, number + half, figure)
+    else:
+        expectation = compared(sign, number, figure)
     return Claim(stage or "", key, expectation, spans["figure"], spans["key"], spans.get("stage", spans["key"]))
 
 
@@ -174,7 +190,7 @@ class Measures:
         self.parts = Parts(self.network, [True] * len(graph.nodes))
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
         self.output = list(self.network.outputs.values())[-1]
-        self.known: dict[tuple[str, str], int | Shape | None] = {}
+        self.known: dict[tuple[str, str], int | Fraction | Shape | None] = {}
         self.hints = Hints()
 
     def compare(self, claim: Claim) -> Compared:
@@ -190,7 +206,11 @@ class Measures:
         if isinstance(measured, tuple):
             return Compared(claim, measured, self._compare_output(claim, measured))
         try:
-            expectation = claim.value if isinstance(claim.value, Expectation) else read_expectation(claim.value)
+            expectation = (
+                claim.value
+                if isinstance(claim.value, Expectation)
+                else read_expectation(claim.value, real=claim.key in REAL)
+            )
         except BadExpectation as error:
             return Compared(claim, measured, Diagnostic("E703", str(error), claim.span))
         if measured is None:
@@ -217,7 +237,7 @@ class Measures:
         help = f"an output has no batch: write `output: {list(output)}`" if batched else ""
         return Diagnostic("E701", message, claim.span, help=help)
 
-    def measure(self, stage: str, key: str) -> int | Shape | None:
+    def measure(self, stage: str, key: str) -> int | Fraction | Shape | None:
         """The figure of the network or of one of its stages; None where it cannot be had."""
         if key == "output":
             inside = self.network.inside(stage) if stage else []
@@ -234,10 +254,18 @@ class Measures:
             from archspec.analysis.paths import count_paths  # few specs expect this, and all pay for imports
 
             return count_paths(self.network, self.output, lengths=False).skip_paths
+        if key in REAL:
+            return of_signal(self._signal, key)
         from archspec.analysis.receptive_field import receptive_field  # likewise
 
         field = receptive_field(self.network, self.output)
         return max((field.size,) if isinstance(field.size, int) else field.size) if field else None
+
+    @functools.cached_property
+    def _signal(self) -> SignalReport:
+        from archspec.analysis.signal import predict  # likewise
+
+        return predict(self.network)
 
     def _unmeasured(self, claim: Claim) -> Diagnostic:
         of = f" of the stage `{claim.stage}`" if claim.stage else ""
@@ -247,13 +275,18 @@ class Measures:
         if rule and (not claim.stage or claim.key == "macs"):
             silent = self.network.without_rule(rule)
             help = f"there is no rule for it in {first_of(silent)}" if silent else "the network has no feature map"
+        if claim.key in REAL and not claim.stage:
+            silent = self._signal.unavailable
+            help = (
+                f"there is no rule for the signal in {first_of(silent)}" if silent else "the network has no feature map"
+            )
         return Diagnostic("E702", message, claim.key_span, help=help)
 
-    def _failed(self, claim: Claim, found: int, expectation: Expectation) -> Diagnostic:
+    def _failed(self, claim: Claim, found: int | Fraction, expectation: Expectation) -> Diagnostic:
         where = network = self._network(claim)
         if claim.stage:
             where = f"`{claim.stage}`" if network == "the network" else f"`{claim.stage}` of {network}"
-        message = f"{where} has {shown(found)} {NAMES[claim.key]}, expected {expectation.text}"
+        message = f"{where} has {shown_figure(found)} {NAMES[claim.key]}, expected {expectation.text}"
         over = expectation.high is not None and found >= expectation.high
         bound = (expectation.high if over else expectation.low) or Fraction(0)
         help = ""
@@ -263,18 +296,4 @@ class Measures:
             help = (
                 "this is twice the figure: FLOPs count a multiply-add as two operations, MACs as one" if twice else ""
             )
-        return Diagnostic("E701", message, claim.span, _excess(found, bound), help=help)
-
-
-TWICE = Fraction("0.01")
-"""How far from twice a figure a claim may be that counts FLOPs, as a share of the figure: they are often rounded."""
-
-
-def _excess(found: int, bound: Fraction) -> str:
-    """By how much a figure is beyond a bound: ``5,557,032 too many, 27.8%``."""
-    beyond = abs(found - bound)
-    if not beyond or beyond >= 10**15:  # as large as that, only counts of paths are, whose powers say it all
-        return ""
-    amount = f"{shown(math.ceil(beyond))} too {'many' if found > bound else 'few'}"
-    share = float(beyond / bound) if bound else 0.0
-    return f"{amount}, {share:.1%}" if 0.0005 <= share < 10 else amount
+        return Diagnostic("E701", message, claim.span, excess(found, bound), help=help)

@@ -21,7 +21,7 @@ from archspec.language.text.yaml_writer import Raw, flow
 from archspec.operations.shapes import Shape
 from archspec.testing.edits import Edit, Writing, between, holds, just_before
 from archspec.testing.expectations import Compared, Measures, claims_of
-from archspec.testing.figures import UNITS
+from archspec.testing.figures import UNITS, is_bound
 
 ADDED = ("params", "macs", "output")
 """The expectations that are written into a spec without any."""
@@ -76,7 +76,7 @@ def update(graph: Graph) -> Update:
 def edit_of(compared: Compared) -> Edit | None:
     """The edit that makes an expectation hold. None for a bound, and for a number that cannot be written."""
     claim, measured, _ = compared
-    if measured is None or not claim.path or isinstance(claim.value, dict):
+    if measured is None or not claim.path or is_bound(claim.value):
         return None
     old = between(claim.span)
     new = _list(old, measured) if isinstance(measured, tuple) else figure(old, measured)
@@ -92,7 +92,7 @@ def _changes(measures: Measures, document: Document, left: dict[str, str]) -> It
         edit = edit_of(compared)
         if edit:
             yield edit
-        elif isinstance(claim.value, dict):
+        elif is_bound(claim.value):
             left[claim.name] = "a bound is a decision: change it by hand"
         elif compared.measured is None:
             left[claim.name] = "it cannot be measured"
@@ -140,7 +140,7 @@ _POWER = re.compile(r"2\^[0-9]+")
 _ROUNDED = re.compile(r"[0-9][0-9_,]*(?:\.([0-9]+))?(\s*)([kKMGBT])")
 
 
-def figure(old: str, measured: int) -> str:
+def figure(old: str, measured: int | Fraction) -> str:
     """A measured figure in the form of ``old``, the value in the text. Empty if the figure cannot be written.
 
     A rounded figure keeps its unit and last place, or its number of digits if nothing would remain. A power of two
@@ -148,6 +148,8 @@ def figure(old: str, measured: int) -> str:
     """
     quote = old[0] if old[:1] in ("'", '"') else ""
     inner = old.strip(quote) if quote else old
+    if isinstance(measured, Fraction):
+        return f"{quote}{float(measured):g}{quote}"
     if measured.bit_length() > MAX_BITS:
         inner = "2^"
     if inner.startswith("2^") and measured & (measured - 1) == 0 and measured:

@@ -137,6 +137,12 @@ def test_what_holds(expect: str) -> None:
         ("{layers: {min: 20}}", "E701", 18, "2 too few, 10.0%"),
         ("{skip_paths: 2^9}", "E701", 22, "256 too few, 50.0%"),
         ("{receptive_field: 427}", "E701", 27, "8 too many, 1.9%"),
+        ("{gradient_span: <=0.1}", "E701", 25, "0.51 too large"),
+        ("{effective_receptive_field: 5.5}", "E701", 37, "165.02 too large"),
+        ("{params: <=11M}", "E701", 18, "689,512 too many, 6.3%"),
+        ("{gradient_span: 1k}", "E701", 25, "499.39 too small"),
+        ("{gradient_span: <=steep}", "E703", 25, ""),
+        ("{stages: {layer2: {gradient_span: 1}}}", "E702", 28, ""),
         ("{output: [10]}", "E701", 18, ""),
         ("{stages: {layer1: {output: [64, 28, 28]}}}", "E701", 36, ""),
         ("{stages: {layer2: {params: 1}}}", "E701", 36, "525,567 too many"),
@@ -224,6 +230,8 @@ def budgets(*texts: str) -> list[Diagnostic]:
         *("macs<=1.82G", "macs==1.8G", "macs=1_814_073_344", "layers==18", "skip_paths==2^8", "skip_paths<=2^999999"),
         *(
             "receptive_field<436",
+            "gradient_span<=1.5",
+            "effective_receptive_field>100",
             " params <= 12 M ",
             "layer1.params<=147968",
             "layer4.macs<1G",
@@ -283,8 +291,8 @@ def test_a_budget_is_told_in_its_own_words_and_with_the_spec() -> None:
 def test_what_is_no_budget_is_told_what_would_be() -> None:
     assert [found.help for found in budgets("params!=3", "flops<8G", "params<=10MB")] == [
         "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`",
-        "the figures are `params`, `macs`, `activations`, `layers`, `skip_paths`, `receptive_field`; FLOPs are twice "
-        "the MACs",
+        "the figures are `params`, `macs`, `activations`, `layers`, `skip_paths`, `receptive_field`, "
+        "`gradient_span`, `effective_receptive_field`; FLOPs are twice the MACs",
         "as in `params<=26M`",
     ]
 
