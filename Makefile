@@ -13,6 +13,8 @@ PYTEST_ARGS ?=
 WORKERS ?= auto
 # Passed on to the proofs of the zoo, as in: make prove PROVE_ARGS='resnet50 alexnet', or PROVE_ARGS=--write
 PROVE_ARGS ?=
+# Passed on to the check of predicted signals.
+SIGNAL_ARGS ?=
 # Passed on to the fuzzing and to the mutants.
 FUZZ_ARGS ?=
 MUTANTS_ARGS ?=
@@ -31,7 +33,7 @@ SOURCES := pyproject.toml constraints.txt
 .NOTPARALLEL:
 # A step that failed has not been done.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow prove lint format fuzz mutants coverage bench docs wheel-check clean
+.PHONY: help demo test test-slow prove signal-check lint format fuzz mutants coverage bench docs wheel-check clean
 
 help: ## list these targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -53,6 +55,9 @@ test-slow: $(VENV)/.dev ## run the slow tests: networks of the zoo against their
 prove: $(VENV)/.dev ## verify every spec against the library that has it, and compare docs/zoo.md (PROVE_ARGS=resnet50: one)
 	@echo '==> python -m tests.zoo'
 	@$(BIN)/python -m tests.zoo $(PROVE_ARGS)
+
+signal-check: $(VENV)/.dev ## predicted signals beside what torch measures; half an hour (SIGNAL_ARGS='--seeds 1 --depths 20' is quick)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.tools.signal_check $(SIGNAL_ARGS)
 
 lint: $(VENV)/.dev ## check style, format, types, and who imports whom
 	@echo '==> ruff check'
