@@ -56,7 +56,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "pt2",
         ".pt2",
-        "A program exported by `torch.export`, with its weights, for one mode.",
+        "A program exported by torch.export, with its weights, for one mode.",
         "archspec.emit.pt2:write_pt2",
         reads="model",
         extra="torch",
