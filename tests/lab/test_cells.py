@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.lab import cell_files
 from archspec.lab.cells import Cell, GridProgress, run_cells
+from archspec.lab.engines.engine import Task
+from archspec.lab.worker import work
 from tests.lab import works
 from tests.lab.grids import alive, begun, cells, one, results, start, until
 
@@ -156,6 +158,12 @@ class TestFailures:
         (found,) = run_cells(one("refuses", log=str(log)), tmp_path / "out", remark=said.append)
         assert (found.failure or "").startswith("error[E801]: the spec `resnet5O` does not exist")
         assert (found.final, begun(log)) == (False, 1)
+
+    def test_another_version_of_archspec_on_another_machine(self) -> None:
+        answer = work(Task("key", f"{works.HERE}:square", {"number": 1}, "0.0.7"))
+        assert "error[E882]: archspec is 0.1.0 on " in (answer.failure or "")
+        assert "and 0.0.7 where the run began" in (answer.failure or "")
+        assert not answer.final
 
     def test_a_function_that_does_not_exist_is_a_failure(self, tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="no attribute 'squares'"):

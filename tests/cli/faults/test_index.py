@@ -33,6 +33,25 @@ CLASSES: dict[str, tuple[str, ...]] = {
         "tests.cli.faults.test_many:test_the_first_faults_have_hints",
         "tests.cli.faults.test_many:test_an_excerpt_of_a_very_long_line_shows_its_middle",
     ),
+    # grids of cells
+    "cells whose files are damaged": (
+        "tests.lab.test_cells:TestTheFolder.test_a_damaged_file_is_set_aside_told_and_worked_on_again",
+        "tests.lab.test_cells:TestTheFolder.test_a_folder_of_another_version",
+    ),
+    "cells that fail": (
+        "tests.lab.test_cells:TestFailures.test_a_number_that_is_not_finite_is_an_outcome_and_kept",
+        "tests.lab.test_cells:TestFailures.test_what_is_not_plain_data_is_a_failure_that_is_told",
+        "tests.lab.test_cells:TestFailures.test_a_process_that_dies_is_replaced_and_takes_no_other_cell_along",
+    ),
+    "runs of a grid that end early": (
+        "tests.lab.test_cells:TestEnding.test_killed_twice_and_resumed_it_gives_the_same",
+        "tests.lab.test_cells:TestEnding.test_ctrl_c_ends_the_processes_too_and_keeps_what_is_done",
+        "tests.lab.test_cells:TestTheFolder.test_a_full_disk_keeps_the_cells_that_are_done",
+    ),
+    "clusters that do not answer": (
+        "tests.lab.test_engines:test_something_else_than_ray_answers",
+        "tests.lab.test_engines:test_what_is_no_address_of_ray",
+    ),
     # code that a spec would like to run
     "names that would become Python": (
         f"{HOSTILE}:test_no_name_of_a_spec_reaches_a_model_unchecked",

@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from tests.tools.benchmarks import analysis, compiler, forward, targets, training, zoo
+from tests.tools.benchmarks import analysis, cells, compiler, forward, targets, training, zoo
 from tests.tools.benchmarks.measure import Result, measure
 
 
@@ -18,7 +18,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="how many measurements of each side, instead of each case's own")
     parser.add_argument("--list", action="store_true", help="list the cases, measure nothing")
     options = parser.parse_args()
-    known = [*compiler.cases(), *forward.cases(), *analysis.cases(), *zoo.cases(), *targets.cases(), *training.cases()]
+    modules = (compiler, forward, analysis, zoo, targets, training, cells)
+    known = [case for module in modules for case in module.cases()]
     cases = [case for case in known if not options.name or case.name in options.name]
     if options.list or not cases:
         print("\n".join(f"{case.name:<18} {case.work}" for case in known))
