@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 
 
-class Files(NamedTuple):
+class TrainingFiles(NamedTuple):
     """The files of a training: the weights to write, whether to replace them, the checkpoint, and whether to resume."""
 
     output: Path | None
@@ -112,7 +112,7 @@ def command(
       archspec train resnet20_cifar --set params.width=4 --epochs 2 --checkpoint digits.checkpoint --resume
       archspec train resnet50 --data synthetic --epochs 1 --lr 0.01 --weights resnet50.pth --transfer
     """
-    files = Files(output, force, checkpoint, resume)
+    files = TrainingFiles(output, force, checkpoint, resume)
     _check(files)
     leave_lost_folder()
     with torch_needed():
@@ -142,7 +142,7 @@ def command(
     return 0
 
 
-def _check(files: Files) -> None:
+def _check(files: TrainingFiles) -> None:
     """Refuse files that the command cannot write, before the work."""
     if files.output and files.output.suffix != SUFFIX:
         raise click.UsageError(f"`-o` takes the name of a {SUFFIX} file, not `{cut(files.output)}`")
@@ -159,7 +159,7 @@ def _prepare(
     size: int | None,
     reading: options.Reading,
     loading: Loading,
-    files: Files,
+    files: TrainingFiles,
     how: dict[str, Any],
 ) -> Subject:
     """The data, the network for it, and its model."""

@@ -51,9 +51,8 @@ def fit(
         stored: whether to read a file of safetensors without torch, as :func:`read` does.
 
     Raises:
-        SpecError: E807, the weights lack keys, have extra keys or have values that do not fit, one diagnostic for each;
-            E821, the network lacks keys of the map; E822, the map gives one tensor to two keys; E824, nothing fits; see
-            :func:`read`, :func:`read_map` and :func:`select` for others.
+        SpecError: E807, a key is missing or extra, or its value does not fit; E821, the network lacks keys of the map;
+            E822, the map gives one tensor to two keys; E824, nothing fits; those of ``read``, ``read_map``, ``select``.
         EnvironmentFault: E809, safetensors is not installed.
         TypeError: ``weights`` is neither a path nor a mapping.
     """

@@ -40,20 +40,20 @@ FURTHER = {
 SIGNATURES = {
     "resnet18": "Projection(in_channels, out_channels, stride) Basic(in_channels, channels, stride)",
     "resnet50": "Projection(in_channels, out_channels, stride) Bottleneck(in_channels, channels, stride)",
-    "googlenet": "ConvNormAct(in_channels, out_channels, kernel_size, stride)"
+    "googlenet": "ConvNormAct(in_channels, out_channels, kernel, stride)"
     " Branch2(in_channels, hidden, out_channels) Branch4(in_channels, project)"
     " Inception(in_channels, one, reduce3, three, reduce5, five, project)",
     "densenet121": "Dense(in_channels) Transition(in_channels)",
-    "mobilenet_v2": "ConvNormAct(in_channels, out_channels, kernel_size, stride, groups)"
+    "mobilenet_v2": "ConvNormAct(in_channels, out_channels, kernel, stride, groups)"
     " Conv(in_channels, channels, expand, stride) Inverted(in_channels, channels, expand, stride)",
-    "mobilenet_v3_large": "ConvNormAct(in_channels, out_channels, kernel_size, stride, groups, activation)"
-    " SqueezeExcite(in_channels, squeeze) Block(in_channels, channels, width, kernel, stride, activation, squeeze)"
-    " Bneck(in_channels, channels, width, kernel, stride, activation, squeeze)",
-    "efficientnet_b0": "ConvNormAct(in_channels, out_channels, kernel_size, stride, groups, activation)"
+    "mobilenet_v3_large": "ConvNormAct(in_channels, out_channels, kernel, stride, groups, act)"
+    " SqueezeExcite(in_channels, squeeze) Block(in_channels, channels, width, kernel, stride, act, squeeze)"
+    " Bneck(in_channels, channels, width, kernel, stride, act, squeeze)",
+    "efficientnet_b0": "ConvNormAct(in_channels, out_channels, kernel, stride, groups, act)"
     " SqueezeExcite(in_channels, squeeze) Block(in_channels, channels, expand, kernel, stride)"
     " MBConv(in_channels, channels, expand, kernel, stride, drop_path)",
     "convnext_tiny": "Block(channels) ConvNeXt(channels, drop_path) Downsample(in_channels)",
-    "inception_v3": "ConvNormAct(in_channels, out_channels, kernel_size, stride, padding) BlockA(in_channels, project)"
+    "inception_v3": "ConvNormAct(in_channels, out_channels, kernel, stride, padding) BlockA(in_channels, project)"
     " BlockC(width) BlockE(in_channels)",
 }
 
@@ -67,13 +67,13 @@ CONDITIONS = {
     "resnet18": {"Basic.downsample": "stride != 1 or in_channels != channels"},
     "mobilenet_v2": {"Conv.0": "expand != 1", "Inverted.1": "stride == 1 and in_channels == channels"},
     "mobilenet_v3_large": {
-        "ConvNormAct.2": "activation is not None",
+        "ConvNormAct.2": "act is not None",
         "Block.0": "in_channels != width",
         "Block.2": "squeeze > 0",
         "Bneck.1": "stride == 1 and in_channels == channels",
     },
     "efficientnet_b0": {
-        "ConvNormAct.2": "activation",
+        "ConvNormAct.2": "act",
         "Block.0": "expand != 1",
         **dict.fromkeys(("MBConv.drop_path", "MBConv.add"), "stride == 1 and in_channels == channels"),
     },
@@ -86,9 +86,9 @@ CONDITIONS = {
 
 LOOPS = {
     "densenet121": ["64 + 32 * i", "128 + 32 * i", "256 + 32 * i", "512 + 32 * i"],
-    "convnext_tiny": ["0.1 * i / 17", "0.1 * (3 + i) / 17", "0.1 * (6 + i) / 17", "0.1 * (15 + i) / 17"],
-    # 1, 2, 2, 3 and 3 blocks are before the stage of four, whose first block has no shortcut
-    "efficientnet_b0": ["0.2 * (12 + i) / 16"],
+    "convnext_tiny": ["0.1 * i / 17", "0.1 * (i + 3) / 17", "0.1 * (i + 6) / 17", "0.1 * (i + 15) / 17"],
+    # the first block of a stage has no shortcut; 5, 8 and 11 blocks are before the stages of three, three and four
+    "efficientnet_b0": ["0.2 * (i + 6) / 16", "0.2 * (i + 9) / 16", "0.2 * (i + 12) / 16"],
 }
 
 
@@ -193,7 +193,7 @@ def test_activations_that_differ_are_a_parameter(naming: str) -> None:
     """Also where their names follow from their kinds, because no key of the state dict has these."""
     plain = next(each for each in definitions(patterns(compiled(ACTIVATIONS + naming))) if each.name == "plain")
     values = {each.name: [show(value) for value in each.values] for each in plain.parameters}
-    assert values["activation"] == ["nn.ReLU", "nn.SiLU", "PointwiseGELU"]
+    assert values["act"] == ["nn.ReLU", "nn.SiLU", "PointwiseGELU"]
 
 
 MANY = """
