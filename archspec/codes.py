@@ -103,6 +103,7 @@ CODES: dict[str, str] = {
     "E870": "block cannot be removed",
     "E871": "blocks cannot change places",
     "E872": "block cannot be split",
+    "E873": "no blocks to delete",
     "E880": "another run in the folder",
     "E881": "folder of another experiment",
     "E882": "cells of another version",

@@ -75,6 +75,46 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         ),
         smallest={**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]},
     ),
+    Experiment(
+        "lesion",
+        "A trained network without each of its blocks, without random sets of them, and in other orders.",
+        "archspec.lab.experiments.lesion:lesion",
+        "lesion -o lesion --jobs 2",
+        minutes=3,
+        options=(
+            ExperimentOption("weights", "A file of weights, in place of training the network.", None, "text"),
+            ExperimentOption("map", "The key map of the weights.", None, "text"),
+            ExperimentOption("sets", "1 deletes every block, 2 also every pair of blocks.", 1, "whole", 1, 2),
+            ExperimentOption(
+                "deleted",
+                "How many blocks are deleted at once, after training.",
+                (1, 3, 5, 8, 12, 16),
+                "wholes",
+                least=1,
+                most=1000,
+            ),
+            ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+        ),
+        smallest={**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]},
+    ),
+    Experiment(
+        "gradients",
+        "Gradients and activations at every block, measured and predicted, and the gradient by path length.",
+        "archspec.lab.experiments.gradients:gradients",
+        "gradients -o gradients --jobs 2",
+        specs="several",
+        minutes=4,
+        options=(
+            ExperimentOption(
+                "steps", "After how many steps of the training gradients are measured.", (20,), "wholes", least=1
+            ),
+            ExperimentOption("images", "Images that the gradient is that of.", 128, "whole", least=2),
+            ExperimentOption(
+                "path_images", "Images whose gradient is taken apart by path length.", 8, "whole", least=1
+            ),
+        ),
+        smallest={**QUICK, "images": 32, "path_images": 2, "overrides": ["stages.count=1"]},
+    ),
 )
 
 

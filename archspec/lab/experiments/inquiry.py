@@ -44,7 +44,7 @@ class Inquiry(Brief):
     """What is asked of an experiment: all that decides its numbers.
 
     ``options`` are those of the experiment by name, and ``trainer`` those settings of the training that are not the
-    usual ones.
+    usual ones. ``specs`` are those of an experiment that takes several.
     """
 
     experiment: str
@@ -56,6 +56,7 @@ class Inquiry(Brief):
     overrides: Overrides = ()
     allow_outside: bool = False
     limits: Limits | None = None
+    specs: tuple[SpecLike, ...] = ()
 
     def __post_init__(self) -> None:
         arguments.whole(self.seeds, "seeds", 1, MAX_SEEDS)
@@ -85,6 +86,7 @@ class Inquiry(Brief):
         """The command line that asks for the same numbers."""
         experiment = by_name()[self.experiment]
         words = ["archspec", "lab", self.experiment, *_spec(self.spec)]
+        words += [word for spec in self.specs for word in _spec(spec)]
         for option in experiment.options:
             words += option.words_of(self.options.get(option.name, option.default))
         words += ["--seeds", str(self.seeds), "--data", self.data]

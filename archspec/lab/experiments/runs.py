@@ -35,8 +35,8 @@ class Runs(Brief):
 
     @property
     def loss(self) -> Number:
-        """The training loss of the last epoch: the mean over its steps."""
-        return self.number(lambda record: record["epochs"][-1]["loss"])
+        """The training loss of the last epoch: the mean over its steps; None if weights were loaded."""
+        return self.number(lambda record: record["epochs"][-1]["loss"] if record["epochs"] else None)
 
     def epoch(self, number: int, name: str) -> Number:
         """A number of an epoch, which counts from 0, also of a run that diverged later."""

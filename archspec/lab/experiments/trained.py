@@ -55,7 +55,7 @@ def train_network(inputs: Mapping[str, Any]) -> TrainedNetwork:
         train(model, data, Settings(**inputs["settings"]), seed=seed, progress=keep)
     except Diverged as error:
         lost = error
-    record: dict[str, Any] = {"epochs": [_epoch(epoch) for epoch in epochs], "train": None, "test": None}
+    record: dict[str, Any] = {"epochs": [epoch_record(epoch) for epoch in epochs], "train": None, "test": None}
     record["diverged"] = {"step": lost.step, "epoch": lost.epoch} if lost else None
     if lost:
         return TrainedNetwork(graph, data, None, record)
@@ -66,6 +66,6 @@ def train_network(inputs: Mapping[str, Any]) -> TrainedNetwork:
     return TrainedNetwork(graph, data, model, record)
 
 
-def _epoch(epoch: Epoch) -> dict[str, float]:
+def epoch_record(epoch: Epoch) -> dict[str, float]:
     """An epoch without its time, which differs from run to run."""
     return {name: getattr(epoch, name) for name in ("loss", "accuracy", "test_loss", "test_accuracy")}

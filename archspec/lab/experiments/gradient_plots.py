@@ -1,0 +1,85 @@
+"""The figures of ``gradients``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from archspec.lab.experiments.gradient_tables import (
+    at_block,
+    blocks,
+    by_length,
+    decades,
+    longest,
+    mean_length,
+    predicted,
+    steps,
+)
+from archspec.lab.experiments.runs import Runs
+from archspec.lab.results.number import Number
+from archspec.lab.results.plot import Curve, Plot, PlotPanel
+
+
+def plots(runs: Sequence[Runs]) -> Iterator[Plot]:
+    """Norms and activations along the blocks, and the gradient by path length."""
+    yield _norms(runs)
+    yield _activations(runs)
+    deepest = max(runs, key=lambda each: mean_length(each, "start", "paths").mean or 0.0)
+    if longest(deepest):
+        yield _lengths(deepest)
+
+
+def _depths(count: int) -> tuple[float, ...]:
+    """Where the blocks are between the input, 0, and the output, 1."""
+    return tuple([(number + 1) / count for number in range(count)])
+
+
+def _norms(runs: Sequence[Runs]) -> Plot:
+    start, end = list[Curve](), list[Curve]()
+    for color, each in enumerate(runs):
+        count = len(blocks(each))
+        for place, curves in ((0, start), (len(steps(each)) - 1, end)):
+            found = tuple([decades(each, place, number) for number in range(count)])
+            curves.append(Curve(each.variant.label, _depths(count), found, color))
+        guess = [block.gradient_norm for block in predicted(each).blocks]
+        if guess and min(guess) > 0:
+            heights = tuple([math.log10(norm) for norm in guess])
+            start.append(Curve(f"{each.variant.label}, predicted", _depths(len(guess)), heights, color, dashed=True))
+    x, y = "depth of the block", "gradient norm over the last block's, log10"
+    panels = (PlotPanel("At initialization", x, y, tuple(start)), PlotPanel("Trained", x, y, tuple(end)))
+    look = (
+        "Without shortcuts the gradient grows towards the input by orders of magnitude, because of the norms; with "
+        "them it grows far less. The dashed lines are computed from the graph alone."
+    )
+    return Plot("gradient_norm", "The gradient at every block", panels, look)
+
+
+def _activations(runs: Sequence[Runs]) -> Plot:
+    panels = []
+    for title, place in (("At initialization", 0), ("Trained", -1)):
+        curves = []
+        for color, each in enumerate(runs):
+            count = len(blocks(each))
+            found = tuple([at_block(each, place, number, "variance") for number in range(count)])
+            curves.append(Curve(each.variant.label, _depths(count), found, color))
+        panels.append(PlotPanel(title, "depth of the block", "variance of activations", tuple(curves), log_y=True))
+    look = "Each residual adds variance, so that it rises along a stage; a plain network's norms keep it the same."
+    return Plot("activations", "Activations at every block", tuple(panels), look)
+
+
+def _lengths(runs: Runs) -> Plot:
+    places = tuple(range(longest(runs) + 1))
+    panels = []
+    for name, title in (("sampled", "Single paths times their number"), ("exact", "|G_k|"), ("signed", "Signed share")):
+        curves = []
+        for color, (place, label) in enumerate((("start", "at initialization"), ("end", "trained"))):
+            found = [by_length(runs, place, name, length) for length in places]
+            total = sum([each.mean or 0.0 for each in found]) or 1.0
+            shares = [Number.of([None if v is None else v / total for v in each.values]) for each in found]
+            curves.append(Curve(label, places, tuple(found if name == "signed" else shares), color, dashed=color == 1))
+        panels.append(PlotPanel(title, "residual branches taken", "share of the gradient", tuple(curves)))
+    look = (
+        f"Most paths through {runs.variant.label} take about half of the {longest(runs)} residual branches. The "
+        "gradient comes through far shorter ones."
+    )
+    return Plot("path_lengths", f"The gradient by path length, {runs.variant.label}", tuple(panels), look)

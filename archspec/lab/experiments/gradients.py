@@ -1,0 +1,152 @@
+"""Gradients and activations at every block, at initialization and while networks are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archspec.diagnostics import Diagnostic
+from archspec.door import door
+from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.data import Data
+from archspec.lab.experiments.conducting import Plan, circumstances, conduct
+from archspec.lab.experiments.gradient_cell import GRADIENTS
+from archspec.lab.experiments.gradient_claims import claims
+from archspec.lab.experiments.gradient_plots import plots
+from archspec.lab.experiments.gradient_tables import tables
+from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.runs import lost_runs, runs_of
+from archspec.lab.experiments.variants import Variant, cells_of, variant
+from archspec.lab.experiments.views import SMALL, networks
+from archspec.lab.results.results import Results
+from archspec.language.overrides import Overrides
+from archspec.passes.compiling import SpecLike, checked
+from archspec.work import Limits
+
+QUESTION = (
+    "How does the gradient come from the loss to the first block, at initialization and in training? What of it comes "
+    "through the shortcuts, and through how many residual branches?"
+)
+OWN: Mapping[str, tuple[str, ...]] = {
+    "plain 56": ("shortcut=none",),
+    "residual 56": (),
+    "pre-activation 56": ("activation_order=pre",),
+    "residual 110": ("stages.count=18",),
+}
+"""The networks without a spec, as overrides of ``resnet56_cifar``."""
+
+NOTES = (
+    "The norms of gradients are those of a batch in training mode. Those of a network without norms would shrink.",
+    "Paths decompose the gradient at the activations of one forward pass, not the function. In a post-activation "
+    "network, an activation follows each sum, and belongs to all paths; the derivation of the paper is that of the "
+    "pre-activation form.",
+    "|G_k| is the norm of the sum of all paths of a length. Paths cancel each other, so it is much smaller than the "
+    "norm of a single path times their number, which the paper reports.",
+)
+
+
+@door
+def gradients(
+    specs: Sequence[SpecLike] | SpecLike | None = None,
+    *,
+    steps: Sequence[int] = (20,),
+    images: int = 128,
+    path_images: int = 8,
+    folder: str | os.PathLike[str] | None = None,
+    seeds: int = 3,
+    jobs: int = 1,
+    data: str = "digits",
+    trainer: Mapping[str, Any] | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[GridProgress], None] | None = None,
+    remark: Callable[[Diagnostic], None] | None = None,
+) -> Results:
+    """Measure gradients and activations at every block, and compare them with what the graph alone predicts.
+
+    Args:
+        specs: a spec or several; by default a plain network of 56 layers, residual ones of 56 and 110, and one of 56 in
+            pre-activation.
+        steps: after how many steps of the training the blocks are measured, besides the beginning and the end.
+        images: how many training images the gradient is that of.
+        path_images: how many of them have their gradient decomposed by path length.
+        folder: where to write; without it, nothing is written.
+        seeds: how many runs each network has, from seed 0 on.
+        jobs: how many runs are computed at a time; 0 computes all in this process.
+        data: what to train on, as in :func:`archspec.lab.data.load_data`.
+        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
+        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
+        address: of the engine's cluster, if it takes one.
+        overrides: values to set in the spec of every network, as in :func:`archspec.load`.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
+        limits: how large a network may become.
+        progress: called as runs end.
+        remark: called with what is to be said about runs that failed.
+
+    Returns:
+        The results. The table ``blocks`` has the gradient and the activations of every block at every measured step,
+        ``summary`` the ratio of first and last block, ``shares`` what comes through shortcuts, and ``lengths`` the
+        gradient by path length.
+
+    Raises:
+        SpecError: a spec, the data or the engine is refused.
+        EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
+        TypeError, ValueError: a value that an argument does not take.
+
+    >>> from archspec.lab.experiments.gradients import gradients
+    >>> small = {"overrides": ["stages.count=1"], "trainer": {"epochs": 1}, "seeds": 1, "jobs": 0}
+    >>> gradients(["plain20_cifar"], images=32, **small).table("summary").column("step")
+    (0, 20, 21)
+    """
+    options = {"steps": steps, "images": images, "path_images": path_images}
+    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
+    inquiry = Inquiry("gradients", None, options, seeds, data, trainer or {}, **how, specs=_several(specs))
+    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+
+
+def _several(specs: Sequence[SpecLike] | SpecLike | None) -> tuple[SpecLike, ...]:
+    given: object = specs
+    if given is None:
+        return ()
+    if isinstance(given, list | tuple):
+        return tuple([checked(each, "specs") for each in given])
+    return (checked(specs, "specs"),)  # type: ignore[arg-type]  # a Graph is one spec
+
+
+def plan(inquiry: Inquiry, data: Data) -> Plan:
+    """A cell for each network and each seed."""
+    variants = _variants(inquiry, data)
+    more = {name: list(value) if name == "steps" else value for name, value in inquiry.options.items()}
+
+    def summarize(outcomes: Sequence[CellOutcome]) -> Results:
+        runs = runs_of(variants, outcomes, inquiry.seeds)
+        return Results(
+            "gradients",
+            "Gradients at every block",
+            QUESTION,
+            circumstances(inquiry, data),
+            tuple([each.variant.described() for each in runs]),
+            (*tables(runs), networks(runs)),
+            tuple(claims(runs)),
+            tuple(plots(runs)),
+            (*NOTES, SMALL),
+            lost_runs(variants, outcomes, inquiry.seeds),
+        )
+
+    return Plan(cells_of(variants, data, inquiry.seeds, GRADIENTS, **more), summarize)
+
+
+def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:
+    if not inquiry.specs:
+        return [variant(inquiry, data, label, [*overrides]) for label, overrides in OWN.items()]
+    found: dict[str, Variant] = {}
+    for number, spec in enumerate(inquiry.specs, start=1):
+        own = variant(dataclasses.replace(inquiry, spec=spec), data, f"spec {number}", [])
+        label = own.graph.name if own.graph.name not in found else f"{own.graph.name} ({number})"
+        found[label] = dataclasses.replace(own, label=label)
+    return list(found.values())

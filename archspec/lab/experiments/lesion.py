@@ -1,0 +1,157 @@
+"""Lesions: what a trained network does without some of its blocks, or with its blocks in another order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, SpecError
+from archspec.door import door
+from archspec.graph.residual import find_residual_blocks
+from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.data import Data
+from archspec.lab.experiments.conducting import Plan, circumstances, conduct
+from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.lesion_views import claims, plots, tables
+from archspec.lab.experiments.lesioned import LESIONED, weights_hash
+from archspec.lab.experiments.runs import lost_runs, runs_of
+from archspec.lab.experiments.variants import Variant, cells_of, variant
+from archspec.lab.experiments.views import SMALL, curves, networks, resolution
+from archspec.lab.results.results import Results
+from archspec.language.overrides import Overrides
+from archspec.passes.compiling import SpecLike
+from archspec.weights.building import build
+from archspec.work import Limits
+
+QUESTION = (
+    "What does a trained network lose with one of its blocks? In a plain network each layer needs the one before it. "
+    "If a residual network is a collection of paths, most of them are left."
+)
+USUAL = (1, 3, 5, 8, 12, 16)
+
+
+@door
+def lesion(
+    spec: SpecLike | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    map: str | os.PathLike[str] | None = None,
+    sets: int = 1,
+    deleted: Sequence[int] = USUAL,
+    draws: int = 8,
+    folder: str | os.PathLike[str] | None = None,
+    seeds: int = 3,
+    jobs: int = 1,
+    data: str = "digits",
+    trainer: Mapping[str, Any] | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    allow_outside: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[GridProgress], None] | None = None,
+    remark: Callable[[Diagnostic], None] | None = None,
+) -> Results:
+    """Delete each block of a trained network, random sets of blocks, and exchange blocks (Veit et al. 2016, section 4).
+
+    Args:
+        spec: a spec; by default ``resnet56_cifar`` with 8, 16 and 32 channels, and a plain network of 20 layers.
+        weights: a file of weights; without it, the network is trained, and a plain one beside it.
+        map: the key map of the weights, a file.
+        sets: 1 deletes every block, 2 also every pair of blocks.
+        deleted: how many of the blocks that keep their shape are deleted at once, at random.
+        draws: how many random sets of each size are deleted, and how often blocks are exchanged.
+        folder: where to write; without it, nothing is written.
+        seeds: how many runs each network has, from seed 0 on.
+        jobs: how many runs are computed at a time; 0 computes all in this process.
+        data: what to train on, as in :func:`archspec.lab.data.load_data`.
+        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
+        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
+        address: of the engine's cluster, if it takes one.
+        overrides: values to set in the spec, as in :func:`archspec.load`.
+        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
+        limits: how large a network may become.
+        progress: called as runs end.
+        remark: called with what is to be said about runs that failed.
+
+    Returns:
+        The results. The table ``blocks`` has the accuracy without each block, ``medians`` a summary.
+
+    Raises:
+        SpecError: the network has no blocks (E873); the spec, the weights, the data or the engine is refused.
+        EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
+        TypeError, ValueError: a value that an argument does not take.
+
+    >>> from archspec.lab.experiments.lesion import lesion
+    >>> small = {"overrides": ["stages.count=1"], "trainer": {"epochs": 1}, "seeds": 1, "jobs": 0}
+    >>> lesion(deleted=[1], draws=1, **small).table("blocks").column("block")[:3]
+    ('layer1.0', 'layer2.0', 'layer3.0')
+    """
+    options = {"weights": _file(weights), "map": _file(map), "sets": sets, "deleted": deleted, "draws": draws}
+    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
+    inquiry = Inquiry("lesion", spec, options, seeds, data, trainer or {}, **how)
+    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+
+
+def _file(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
+
+
+def plan(inquiry: Inquiry, data: Data) -> Plan:
+    """A cell for each network and each seed."""
+    options = inquiry.options
+    own = variant(inquiry, data, "residual" if inquiry.spec is None else "spec", [])
+    if not find_residual_blocks(own.graph):
+        message = f"`{own.graph.name}` has no blocks that could be deleted"
+        help = "write the network with stages of blocks"
+        raise SpecError([Diagnostic("E873", message, own.graph.written_at("stages"), help=help)])
+    more: dict[str, Any] = {name: list(options[name]) if name == "deleted" else options[name] for name in _NAMES}
+    variants, remarks = [own], list[str]()
+    if options["weights"]:
+        build(own.graph, weights=options["weights"], map=options["map"], device="meta")  # refused before any work
+        hashes = [weights_hash(options[name]) for name in ("weights", "map") if options[name]]
+        more |= {"weights": options["weights"], "map": options["map"], "hashes": hashes}
+        remarks.append("The weights are those of one file, so that seeds differ only in the sets that are drawn.")
+    elif plain := _plain(inquiry, data, own):
+        variants.append(plain)
+    else:
+        remarks.append("The network has no shortcuts that could be taken away, so there is no plain one beside it.")
+
+    def summarize(outcomes: Sequence[CellOutcome]) -> Results:
+        runs = runs_of(variants, outcomes, inquiry.seeds)
+        images, classes = len(data.test), len(data.classes)
+        trained = [] if options["weights"] else [curves(runs)]
+        return Results(
+            "lesion",
+            "Lesions",
+            QUESTION,
+            circumstances(inquiry, data),
+            tuple([each.variant.described() for each in runs]),
+            (networks(runs), *tables(runs, classes), *trained),
+            tuple(claims(runs, images, classes)),
+            tuple(plots(runs, classes)),
+            (*remarks, resolution(runs, images), *([] if options["weights"] else [SMALL])),
+            lost_runs(variants, outcomes, inquiry.seeds),
+        )
+
+    return Plan(cells_of(variants, data, inquiry.seeds, LESIONED, **more), summarize)
+
+
+_NAMES = ("sets", "deleted", "draws")
+
+
+def _plain(inquiry: Inquiry, data: Data, own: Variant) -> Variant | None:
+    """The network without shortcuts, of 20 layers if no spec is given; None if the spec cannot be without them."""
+    depth = ["stages.count=3"] if inquiry.spec is None and not _sets(inquiry, "stages.count") else []
+    try:
+        plain = variant(inquiry, data, "plain", [*depth, "shortcut=none"])
+    except SpecError:  # a block that fixes its shortcut, for example
+        return None
+    return None if plain.graph.fingerprint == own.graph.fingerprint else plain
+
+
+def _sets(inquiry: Inquiry, key: str) -> bool:
+    """Whether an override sets a key."""
+    texts = [each if isinstance(each, str) else each.text for each in inquiry.overrides]
+    return any(text.partition("=")[0].strip() == key for text in texts)

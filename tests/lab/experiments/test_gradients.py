@@ -1,0 +1,78 @@
+"""``gradients``: its numbers against torch, and what it says of them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+import archspec
+from archspec.lab.data import load_data
+from archspec.lab.experiments.gradients import gradients
+from archspec.lab.seeding import seeded
+from archspec.lab.training import for_data
+
+NARROW = ["stages.channels=[4,8,8]", "stem={use: cifar, width: 4}", "stages.count=2"]
+SMALL: dict[str, Any] = {"overrides": NARROW, "trainer": {"epochs": 1}, "seeds": 2, "jobs": 0}
+
+
+@functools.cache
+def found() -> Any:
+    specs = ["plain20_cifar", "resnet20_cifar"]
+    return gradients(specs, steps=[5], images=32, path_images=2, **SMALL)
+
+
+def test_the_tables_have_every_step_and_block() -> None:
+    results = found()
+    summary = results.table("summary")
+    assert summary.column("step") == (0, 5, 21) * 2
+    assert [each is None for each in summary.column("predicted")] == [False, True, True] * 2
+    assert len(results.table("blocks").rows) == 2 * 3 * 6
+    assert results.table("path_means").column("network") == ("resnet20_cifar",) * 2
+    assert results.table("lengths").column("length") == (*range(7), *range(7))
+    assert [plot.name for plot in results.plots] == ["gradient_norm", "activations", "path_lengths"]
+    assert "gradients plain20_cifar resnet20_cifar --steps 5" in results.circumstances.command
+
+
+def test_the_prediction_is_that_of_the_graph() -> None:
+    graph = for_data("plain20_cifar", load_data("digits"), overrides=NARROW)
+    blocks = archspec.signal(graph).blocks
+    guess = found().table("summary").column("predicted")[0]
+    assert guess == pytest.approx(math.log10(blocks[0].gradient_norm / blocks[-1].gradient_norm))
+
+
+def test_the_sum_of_all_paths_is_the_gradient() -> None:
+    signed = found().table("lengths").column("signed")
+    for rows in (signed[:7], signed[7:]):
+        for seed in range(2):
+            assert sum(each.values[seed] for each in rows) == pytest.approx(1, abs=1e-9)
+    assert all(float(error) < 1e-12 for error in found().table("path_means").column("error"))
+
+
+def test_a_gradient_is_that_of_torch() -> None:
+    """At initialization, at the last block, whose gradient needs only the head."""
+    data = load_data("digits")
+    graph = for_data("plain20_cifar", data, overrides=NARROW)
+    generator = torch.Generator().manual_seed(seeded(0, "gradients"))
+    chosen = torch.randperm(len(data.train), generator=generator)[:32]
+    model = archspec.build(graph, seed=0).train()
+    kept: list[torch.Tensor] = []
+    model.layer3.register_forward_hook(lambda module, given, result: kept.append(result))
+    loss = functional.cross_entropy(model(data.train.images[chosen]), data.train.labels[chosen])
+    (gradient,) = torch.autograd.grad(loss, kept[0])
+    rows = found().table("blocks")
+    last = next(index for index, name in enumerate(rows.column("block")) if name == "layer3.1")
+    assert rows.column("gradient_norm")[last].values[0] == pytest.approx(gradient.norm().item(), rel=1e-4)
+    assert rows.column("variance")[last].values[0] == pytest.approx(kept[0].var(correction=0).item(), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_the_signs_of_the_literature() -> None:
+    """At 56 layers, untrained but for one epoch: grown gradients and shattering without shortcuts, short paths with."""
+    results = gradients(trainer={"epochs": 1}, seeds=2, jobs=2, path_images=2)
+    verdicts = {claim.statement.partition(" (")[0][:45]: claim.effect.mean for claim in results.claims}
+    assert min(value for key, value in verdicts.items() if "Backward" not in key and "Training" not in key) > 0

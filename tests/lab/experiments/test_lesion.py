@@ -1,0 +1,86 @@
+"""``lesion``: its numbers against networks that are built one by one, and what it says of them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec import SpecError
+from archspec.diagnostics import EnvironmentFault
+from archspec.lab.data import load_data
+from archspec.lab.experiments.lesion import lesion
+from archspec.lab.experiments.lesioned import kendall_tau, movable
+from archspec.lab.results.number import Number
+from archspec.lab.training import evaluate, for_data
+from archspec.passes import without_residual
+
+NARROW = ["stages.channels=[4,8,8]", "stem={use: cifar, width: 4}", "stages.count=2"]
+SMALL: dict[str, Any] = {"overrides": NARROW, "trainer": {"epochs": 1}, "seeds": 2, "jobs": 0, "deleted": [1, 2]}
+
+
+@functools.cache
+def found() -> Any:
+    return lesion("resnet20_cifar", draws=2, sets=2, **SMALL)
+
+
+def test_the_tables_have_every_block_and_pair() -> None:
+    results = found()
+    blocks = [block.scope for block in archspec.residual_blocks("resnet20_cifar", overrides={"stages.count": 2})]
+    assert results.table("blocks").column("block") == (*blocks, *blocks)
+    assert results.table("blocks").column("downsamples") == ("no", "no", "yes", "no", "yes", "no") * 2
+    assert len(results.table("pairs").rows) == 2 * 15
+    assert results.table("medians").column("network") == ("spec", "plain")
+    assert [claim.statement for claim in results.claims][3] == "Only blocks that downsample hurt when they are deleted"
+    assert [len(plot.panels) for plot in results.plots] == [2, 2]
+    assert "--sets 2" in results.circumstances.command
+    assert all(isinstance(each, Number) and each.n == 2 for each in results.table("blocks").column("accuracy"))
+
+
+def test_pairs_lose_as_many_points_as_their_networks_do(tmp_path: Path) -> None:
+    """With a file of weights nothing is trained, and each number is that of a network built by hand."""
+    data = load_data("digits")
+    graph = for_data("resnet20_cifar", data, overrides=NARROW)
+    model = archspec.build(graph, seed=1)
+    file = tmp_path / "w.safetensors"
+    archspec.save(model, graph, file)
+    results = lesion("resnet20_cifar", weights=file, draws=1, sets=2, **{**SMALL, "seeds": 1, "trainer": {}})
+    assert results.table("networks").column("network") == ("spec",)
+    state = model.state_dict()
+
+    def without(*scopes: str) -> float:
+        return evaluate(archspec.build(without_residual(graph, scopes), weights=state), data.test).accuracy
+
+    for row in json.loads(json.dumps(results.as_data()))["tables"]:
+        if row["name"] == "blocks":
+            for each in row["rows"]:
+                assert each["accuracy"]["mean"] == pytest.approx(without(each["block"]), abs=1e-9)
+        if row["name"] == "pairs":
+            for each in row["rows"][:4]:
+                assert each["accuracy"]["mean"] == pytest.approx(without(each["first"], each["second"]), abs=1e-9)
+    assert any("weights are those of one file" in each for each in results.remarks)
+
+
+def test_what_cannot_be_lesioned_is_said(tmp_path: Path) -> None:
+    flat = (
+        "archspec: 1\nname: flat\ninput: [1, 8, 8]\nclasses: 10\nstem: [conv: {out: 4}]\nstages: []\nhead: classifier\n"
+    )
+    with pytest.raises(SpecError, match="E873"):
+        lesion(flat, **{**SMALL, "overrides": []})
+    with pytest.raises((SpecError, EnvironmentFault), match="E801"):
+        lesion("resnet20_cifar", weights=tmp_path / "none.pt", **SMALL)
+    results = lesion("densenet_bc_100_12_cifar", draws=1, **{**SMALL, "overrides": ["stages.count=1"], "seeds": 1})
+    assert results.table("medians").column("network") == ("spec",)
+    assert any("no plain one" in each for each in results.remarks)
+
+
+def test_blocks_that_can_change_places() -> None:
+    graph = archspec.compile("resnet20_cifar")
+    assert movable(graph)[:2] == [["layer1.0", "layer1.1", "layer1.2"], ["layer2.1", "layer2.2"]]
+    assert movable(archspec.compile("densenet_bc_100_12_cifar")) == []
+    assert movable(archspec.compile("alexnet")) == []
+    assert kendall_tau([[1, 0, 2], [0, 1]]) == (3 - 1) / 4
