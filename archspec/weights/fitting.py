@@ -60,10 +60,9 @@ def fit(
     wanted = state(graph)
     if key_map := None if map is None else read_map(map):
         _check_map(key_map, graph, wanted, transfer)
-    names = names_in_weights(key_map or KeyMap({}), graph.name, wanted)
-    published = _published(graph, key_map)
-    mapped = frozenset(key_map.keys.values()) if key_map else frozenset()
-    selected = select(found, names.values(), selection, published, mapped)
+    named = key_map or KeyMap({})
+    names, published = names_in_weights(named, graph.name, wanted), _published(graph, key_map)
+    selected = select(found, names.values(), selection, published, frozenset(named.keys.values()))
     values = {key: selected.state[name] for key, name in names.items() if name in selected.state}
     match = Match(graph.name, wanted, names, selected.state, values, frozenset(key_map.keys) if key_map else None)
     others = reshaped(match)

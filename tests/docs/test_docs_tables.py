@@ -18,6 +18,7 @@ from archspec.codes import CODES
 from archspec.diagnostics import MAX_FOUND
 from archspec.emit.figures.contents import DEPTHS
 from archspec.emit.targets import DEPTH, TARGETS
+from archspec.lab.data.sources import SOURCES
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
@@ -368,6 +369,8 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     assert [row[:4] for row in rows] == [
         [each.suffix, each.name, each.summary, extra] for each, extra in zip(TARGETS, extras, strict=True)
     ]
+    data = [re.findall(r"`(\w+)", word)[0] for word in firsts(tables("docs/training.md")["Data"])]
+    assert data == list(SOURCES)
     figures = tables("docs/figures.md")
     assert [word.strip("`") for word in firsts(figures["How much is drawn"])] == list(DEPTHS)
     suffixes = [target.suffix for target in TARGETS if DEPTH in target.options]
@@ -391,6 +394,7 @@ def test_every_table_is_checked() -> None:
         "docs/testing.md": {"What is tested"},
         "docs/security.md": {"Promises"},
         "docs/targets.md": {"Targets"},
+        "docs/training.md": {"Data"},
         "docs/figures.md": {"How much is drawn", "Files"},
     }
     assert found == {page: checked.get(page, set()) for page in found}
