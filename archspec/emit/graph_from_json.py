@@ -1,4 +1,4 @@
-"""A graph from its JSON. Nothing in the text is trusted: all that follows from the network is computed and compared."""
+"""A graph from its JSON. The text is not trusted: everything that follows from the network is computed and compared."""
 
 from __future__ import annotations
 
@@ -40,19 +40,20 @@ def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Grap
 
     It is equal to the graph that was written: name, summary, paper, hash, input, nodes with their operations,
     arguments, inputs and shapes, outputs, initialization, regions, and for each node the place in the spec and the
-    cells of the stage table. ``==`` says so, and written again it gives the same text. It has no ``origin``: places
-    have the name of their file, and not its text. It has no warnings either, since these are about the spec.
+    cells of the stage table. ``==`` compares all of these, and the graph gives the same text if it is written again. It
+    has no ``origin``: places have the name of a file, but not its text. It has no warnings either, because they are
+    about the spec.
 
-    What can be left out, because it follows from the rest, is computed: shapes, costs and the hash. If they are in the
-    text, they must be right.
+    Shapes, costs and the hash follow from the rest, so the text may leave them out. If they are in the text, they must
+    be right.
 
     Args:
         text: the JSON, or a :class:`archspec.Source` with the name of its file.
         limits: how large the network may be, and how many steps reading it may take.
 
     Raises:
-        SpecError: E840, the text is not JSON, or not a graph; E841, the graph does not hold together; E842, a shape, a
-            cost or the hash does not fit; E5, an operation does not fit what it reads; E601, E602 or E603, it is too
+        SpecError: E840, the text is not JSON, or not a graph; E841, the graph is invalid; E842, a shape, a cost or
+            the hash does not match; E5, an operation does not accept what it reads; E601, E602 or E603, it is too
             large.
         TypeError: an argument of the wrong type.
 
@@ -67,7 +68,7 @@ def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Grap
     ...     archspec.graph_from_json(text.replace('"shape": [16, 32, 32]', '"shape": [16, 32, 31]', 1))
     ... except archspec.SpecError as error:
     ...     print(error.diagnostics[0].message)
-    `nodes[0].shape[2]` is 31, and the network has 32 there
+    `nodes[0].shape[2]` is 31, but the network has 32 there
     """
     arguments.instance(text, "text", (str, Source), "the text of a graph in JSON, or a Source with it")
     source = text if isinstance(text, Source) else Source("<json>", str(text), "text")
@@ -113,9 +114,9 @@ class _Reader:
         return graph
 
     def _checked(self) -> Any:
-        """The values of the text, which follow the schema."""
+        """The values of the text, after they are checked against the schema."""
         if len(self.source.text) > MAX_TEXT:
-            message = f"a graph in JSON has at most {MAX_TEXT:,} characters, this has {len(self.source.text):,}"
+            message = f"a graph in JSON must have at most {MAX_TEXT:,} characters, got {len(self.source.text):,}"
             raise SpecError([Diagnostic("E840", message)])
         data = parse(self.source)
         if not isinstance(data, dict) or data.get("archspec") != "graph":
@@ -154,7 +155,7 @@ class _Reader:
             key = f"{each['operation']} {each.get('arguments')}"
             if key not in operations:
                 operations[key] = self._operation(each, path)
-            if len(each["inputs"]) > 1 and operations[key].arity == "one":  # a merge may have one branch that is left
+            if len(each["inputs"]) > 1 and operations[key].arity == "one":  # a merge may have only one branch left
                 raise self._fault(
                     [*path, "inputs"], f"`{each['operation']}` takes one value, got {len(each['inputs'])}"
                 )
@@ -172,7 +173,7 @@ class _Reader:
         return tuple(builder.nodes)
 
     def _operation(self, node: Mapping[str, Any], path: Path) -> Operation:
-        """The operation of a node, whose arguments follow the schema of the operation."""
+        """The operation of a node, after its arguments are checked against the schema of the operation."""
         name = node["operation"]
         if name not in operations():
             at, hint = self._place([*path, "operation"]), did_you_mean(name, operations())
@@ -189,7 +190,7 @@ class _Reader:
         for number, (stage, column, at) in enumerate(cells):
             span = self._span(at, [*path, number, 2], files)
             if span is None:
-                raise self._fault([*path, number, 2], "a cell has a place")
+                raise self._fault([*path, number, 2], "a cell must have a place")
             found.append(TableCell(stage, column, span))
         return tuple(found)
 
@@ -204,7 +205,7 @@ class _Reader:
         if number >= len(files):
             raise self._fault([*path, 0], f"there are only {len(files)} files")
         if min(line, column) < 1 or (line, column) > (last, after):
-            raise self._fault(path, "lines and columns count from 1, and the end does not come before the start")
+            raise self._fault(path, "lines and columns count from 1, and the end must not come before the start")
         return Span(files[number], line, column, last, after)
 
     # -- faults --------------------------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ def _value(value: Any) -> Any:
 
 
 def _differences(given: Any, right: Any, path: Path) -> Iterator[Fault]:
-    """Where values that were given differ from what the network has there."""
+    """Where given values differ from those of the network."""
     if isinstance(given, dict) and isinstance(right, dict):
         for key in given:
             if given[key] != right.get(key):
@@ -257,7 +258,7 @@ def _differences(given: Any, right: Any, path: Path) -> Iterator[Fault]:
                 yield from _differences(one, other, [*path, number])
     else:
         told = shown(right).strip("`") if right is not None else "nothing"
-        yield path, f"{within(path)} is {shown(given).strip('`')}, and the network has {told} there", ""
+        yield path, f"{within(path)} is {shown(given).strip('`')}, but the network has {told} there", ""
 
 
 ITEMS = {"nodes": "node", "regions": "region", "named": "region"}
@@ -279,7 +280,7 @@ def _accepts(part: str) -> Accepts:
 @functools.cache
 def _validator(part: str) -> Any:
     """The validator of a graph, or of a part of it."""
-    from jsonschema import validators  # slow to import; only a graph that is read needs it
+    from jsonschema import validators  # slow to import, and needed only to read a graph
 
     draft = validators.Draft202012Validator
     whole = draft.TYPE_CHECKER.redefine("integer", lambda checker, value: type(value) is int)  # and not 8.0

@@ -1,6 +1,7 @@
 """A graph as JSON: the network with its shapes, costs, regions and places. ``graph_from_json.py`` reads it back.
 
-``graph_schema.py`` has the schema. Nodes and regions have a line each, so that two files can be compared line by line.
+``graph_schema.py`` has the schema. Each node and each region has its own line, so that two files can
+be compared line by line.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from archspec.operations.facts import applied
 from archspec.spans import Source, Span
 
 FORMAT = 1
-"""The version of the format. A change that a reader of the old one would misread raises it."""
+"""The version of the format. It rises with a change that a reader of the old format would misread."""
 
 COSTS = ("params", "buffers", "macs", "activations", "elementwise")
-"""What is told of each node, and of the network; as a report counts it (docs/analysis.md)."""
+"""The costs of each node and of the network, counted as in a report (docs/analysis.md)."""
 
 
 def to_json(graph: Graph) -> str:
-    """A network as a JSON text in ASCII: the same text for equal networks, and after it was read back.
+    """A network as JSON text in ASCII. Equal networks, and a network that is read back, give the same text.
 
     >>> import archspec
     >>> text = to_json(archspec.compile("resnet20_cifar"))
@@ -36,7 +37,7 @@ def to_json(graph: Graph) -> str:
 
 
 def to_data(graph: Graph) -> dict[str, Any]:
-    """A network as plain data, as the JSON has it."""
+    """A network as the plain data of its JSON."""
     files = _Files(graph)
     totals = measure_totals(graph)
     nodes = [_node(graph, node, files) for node in graph.nodes]
@@ -79,11 +80,11 @@ def _plain(value: Any) -> Any:
 
 
 class _Files:
-    """The files that places are in, by number; a place names its file by that."""
+    """The files that places are in, by number. A place has the number of its file."""
 
     def __init__(self, graph: Graph) -> None:
         own = graph.origin.document.source if graph.origin else None
-        self.folder = os.path.dirname(own.name) if own and own.kind == "file" else ""  # noqa: PTH120  # it is a text
+        self.folder = os.path.dirname(own.name) if own and own.kind == "file" else ""  # noqa: PTH120  # a string, not a path
         self.numbers: dict[tuple[str, str], int] = {}
 
     def place(self, span: Span | None) -> list[int] | None:
@@ -94,11 +95,11 @@ class _Files:
         return [self.numbers.setdefault(key, len(self.numbers)), *span[1:]]
 
     def _name(self, source: Source) -> str:
-        """The name of a file from the folder of the spec, wherever that is on this machine."""
+        """The name of a file relative to the folder of the spec, without the path to that folder."""
         if source.kind != "file":
             return source.name
         name = source.name.removeprefix(f"{self.folder}{os.sep}") if self.folder else source.name
-        return os.path.basename(name) if os.path.isabs(name) else name  # noqa: PTH117, PTH119  # it is a text
+        return os.path.basename(name) if os.path.isabs(name) else name  # noqa: PTH117, PTH119  # a string, not a path
 
     def as_data(self) -> list[dict[str, str]]:
         return [{"name": name, "kind": kind} for name, kind in self.numbers]

@@ -1,4 +1,4 @@
-"""What must hold of a graph beside its schema: names, what reads what, outputs and regions."""
+"""The rules for a graph beyond its schema: names, what reads what, outputs and regions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_nodes(nodes: list[Mapping[str, Any]]) -> Iterator[Fault]:
         if why := why_not(name):
             yield [*path, "name"], why, ""
         elif name in taken:
-            yield [*path, "name"], f"`nodes[{names[name]}]` has the name `{cut(name)}` too", ""
+            yield [*path, "name"], f"`nodes[{names[name]}]` also has the name `{cut(name)}`", ""
         elif name in scopes:
             yield [*path, "name"], f"`{cut(name)}` is the scope of other nodes, so no node can have its name", ""
         for position, source in enumerate(node["inputs"]):
@@ -55,7 +55,11 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     if not data["outputs"]:
         yield ["outputs"], "the network returns nothing", ""
     if data.get("single", True) and len(data["outputs"]) > 1:
-        yield ["single"] if "single" in data else ["outputs"], "one value cannot be several outputs", ""
+        yield (
+            ["single"] if "single" in data else ["outputs"],
+            "a network with several outputs cannot return a single value",
+            "",
+        )
     if (data.get("head_at") or 0) > last:
         yield ["head_at"], f"there are only {last} nodes", ""
     for key in ("regions", "named"):
@@ -85,7 +89,7 @@ def _of_region(
 
 
 def _of_stages(data: Mapping[str, Any]) -> Iterator[Fault]:
-    """Stages are in order, none over another."""
+    """Stages must be in order and must not overlap."""
     end = 0
     for number, region in enumerate(data.get("regions", [])):
         if region["kind"] != "stage":

@@ -1,4 +1,4 @@
-"""The JSON Schema (2020-12) of a graph in JSON. The arguments of operations are those that the operations declare."""
+"""The JSON Schema (2020-12) of a graph in JSON. The arguments of operations come from their declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 KINDS = get_args(get_type_hints(Region)["kind"])
 
 PART = r"(?:[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,9})"
-"""A part of a name in a model, between the dots, as :data:`archspec.language.terms.NAME_PART` has it."""
+"""A part of a name in a model, between the dots; see :data:`archspec.language.terms.NAME_PART`."""
 
 PATH: Schema = {"type": "string", "pattern": rf"^{PART}(?:\.{PART})*$(?!\n)", "maxLength": 2000}
 CALLED: Schema = {"type": "string", "pattern": r"^(?:[A-Za-z_][A-Za-z0-9_-]*)?$(?!\n)", "maxLength": 200}
@@ -26,7 +26,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 TEXT: Schema = {"type": "string"}
 SCALAR: Schema = {"type": ["number", "boolean", "string", "null"]}
 SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 4}
-DERIVED = "Derived: a reader computes it again and refuses another value; it may be left out."
+DERIVED = "Derived: a reader recomputes it and refuses any other value; it may be left out."
 
 
 def graph_schema() -> Schema:
@@ -43,16 +43,16 @@ def graph_schema() -> Schema:
 
 
 def _rule(name: str) -> Schema:
-    """That a node of an operation has the arguments of that operation."""
+    """The rule that a node of an operation has the arguments of that operation."""
     own = {"$ref": f"#/$defs/arguments of {name}"}
     return {"if": {"properties": {"operation": {"const": name}}}, "then": {"properties": {"arguments": own}}}
 
 
 def reading_schema() -> Schema:
-    """The same without what ties a node's arguments to its operation, which takes long to check for each node."""
+    """The schema without the rules that tie arguments to operations, which are slow to check for each node."""
     words = {"enum": [*INITIALIZERS]}
     properties: Schema = {
-        "archspec": {"const": "graph", "description": "What the file is."},
+        "archspec": {"const": "graph", "description": "The kind of file."},
         "format": {"const": FORMAT, "description": "The version of the format."},
         "name": {**TEXT, "pattern": NAME, "maxLength": 100, "description": "The name of the network."},
         "summary": {**TEXT, "description": "One sentence for people."},
@@ -74,7 +74,7 @@ def reading_schema() -> Schema:
                     "zero_init_residual": {"type": "boolean"},
                 }
             ),
-            "description": "How weights start, where it is not the default.",
+            "description": "How weights are initialized, where it is not the default.",
         },
         "stem": {**CALLED, "description": "The fragment that the stem calls, or empty."},
         "head": {**CALLED, "description": "The fragment that the head calls, or empty."},
@@ -95,7 +95,7 @@ def reading_schema() -> Schema:
             "description": "The operations, each after those whose values it reads.",
         },
         "regions": {**_regions(), "description": "The stages and blocks, a stage before its blocks."},
-        "named": {**_regions(), "description": "Fragments, shortcuts, layers, and what stands around blocks."},
+        "named": {**_regions(), "description": "Fragments, shortcuts, layers, and the parts before and after blocks."},
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]
     return {**_object(properties, required), "$defs": _definitions()}
@@ -105,15 +105,18 @@ def _definitions() -> Schema:
     node: Schema = {
         "name": {**PATH, "description": "Its name: the prefix of its keys in the state dict."},
         "scope": {**TEXT, "description": f"The name without its last part. {DERIVED}"},
-        "operation": {**TEXT, "description": "What it computes; `archspec list operations` has the words."},
-        "arguments": {"type": "object", "description": "The operation's arguments; others have their default."},
+        "operation": {**TEXT, "description": "What it computes; `archspec list operations` lists the operations."},
+        "arguments": {
+            "type": "object",
+            "description": "The operation's arguments; an argument that is left out has its default.",
+        },
         "inputs": {
             "type": "array",
             "items": TEXT,
             "minItems": 1,
             "description": "The nodes that it reads, or `input`.",
         },
-        "shape": {**SHAPE, "description": f"Its output's, channels first, without the batch. {DERIVED}"},
+        "shape": {**SHAPE, "description": f"The shape of its output, channels first, without the batch. {DERIVED}"},
         **{
             name: {**cost, "description": f"{text} {DERIVED}"}
             for (name, cost), text in zip(_costs().items(), TOLD, strict=True)
@@ -138,7 +141,7 @@ def _definitions() -> Schema:
         "result": {**TEXT, "description": "The node whose value it gives."},
         "first": {**COUNT, "description": "The position of its first node."},
         "last": {**COUNT, "description": "The position after its last node."},
-        "shortcut": {"type": "boolean", "description": "Whether a shortcut is merged with what the block computes."},
+        "shortcut": {"type": "boolean", "description": "Whether the block merges a shortcut with its residual."},
         "values": _values("The values of its parameters."),
         "given": _values("The values of the other names that it sees."),
         "at": {"$ref": "#/$defs/place"},
@@ -153,16 +156,16 @@ def _definitions() -> Schema:
 
 
 TOLD = (
-    "The elements of its parameters.",
-    "The elements of its buffers.",
+    "The number of elements of its parameters.",
+    "The number of elements of its buffers.",
     "Multiply-adds for one example.",
-    "Its output's elements, if it is a convolution, a linear layer or a pool.",
+    "The number of elements of its output, if it is a convolution, a linear layer or a pool.",
     "Arithmetic on single elements.",
 )
 
 
 def _costs() -> Schema:
-    """The costs; those that an operation may have no rule for may be null."""
+    """The costs; a cost is null if an operation has no rule for it."""
     return {name: {"type": ["integer", "null"], "minimum": 0} for name in COSTS}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value of a JSON document, in words, from an error of its schema."""
+"""Messages about values of a JSON document, from the errors of its schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOUNDS = {
 
 
 def diagnostics(source: Source, error: ValidationError, below: Sequence[str | int] = ()) -> Iterator[Diagnostic]:
-    """E840 for each fault of an error; ``below`` is the path of what was checked."""
+    """E840 for each fault of an error; ``below`` is the path of the checked value."""
     path = [*below, *error.absolute_path]
     known, value = error.schema.get("properties", {}), error.instance
     if error.validator == "additionalProperties":
@@ -47,7 +47,7 @@ def diagnostics(source: Source, error: ValidationError, below: Sequence[str | in
 
 
 def within(path: Sequence[str | int]) -> str:
-    """The name of a value: ``nodes[3].shape``; of the whole, ``the graph``.
+    """The name of a value, such as ``nodes[3].shape``; ``the graph`` for the root.
 
     >>> within(["nodes", 3, "shape"])
     '`nodes[3].shape`'

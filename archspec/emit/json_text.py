@@ -1,4 +1,4 @@
-"""JSON text as plain values, and the place of a value in the text. Nothing is read twice where nothing is at fault."""
+"""JSON text as plain values, and the place of a value in the text. Only a fault makes it read the text twice."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_DEPTH = 20
 
 
 class _Refused(Exception):
-    """What the parser's hooks refuse."""
+    """Raised by the parser's hooks."""
 
 
 def parse(source: Source) -> Any:
     """The values of a JSON text.
 
     Raises:
-        SpecError: E840, it is not JSON, has a key twice or a number that is not finite, or is nested too deeply.
+        SpecError: E840, the text is not JSON, repeats a key, has a number that is not finite, or is nested too deeply.
     """
     try:
         found = json.loads(source.text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
@@ -57,7 +57,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Refused(f"`{text}` is not a number that JSON has")
+    raise _Refused(f"`{text}` is not a JSON number")
 
 
 def _float(text: str) -> float:
@@ -83,7 +83,7 @@ def _depth(value: Any) -> int:
 
 
 def place(source: Source, path: Sequence[str | int], *, key: bool = False) -> Span:
-    """The place of the value at a path, or of its key; of the part of the path that exists, if it does not."""
+    """The place of the value at a path, or of its key. If it does not exist, the place of the last part that does."""
     text, index = source.text, _skip(source.text, 0)
     start = index
     for number, step in enumerate(path):
@@ -98,7 +98,7 @@ def place(source: Source, path: Sequence[str | int], *, key: bool = False) -> Sp
 
 
 def _inside(text: str, index: int, step: str | int) -> tuple[int, int] | None:
-    """Where an entry of the object or list at ``index`` begins, and where its value does."""
+    """Where an entry of the object or list at ``index`` begins, and where its value begins."""
     is_object = text[index] == "{"
     if not is_object and text[index] != "[":
         return None

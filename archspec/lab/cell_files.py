@@ -128,7 +128,9 @@ class CellFiles:
             found = json.loads(about.read_text(encoding="utf-8"))
         except FileNotFoundError:
             if any(self.folder.glob("*.json")):
-                raise _other("E882", folder, "has cells, and nothing that says what they belong to") from None
+                raise _other(
+                    "E882", folder, f"has cells, but no `cells/{ABOUT}` to say which run they belong to"
+                ) from None
             self._put(about, json.dumps(mine, indent=1) + "\n")
             return
         except (OSError, ValueError, RecursionError):
@@ -138,7 +140,7 @@ class CellFiles:
         if found["experiment"] != experiment:
             raise _other("E881", folder, f"has the cells of `{cut(found['experiment'])}`, not of `{cut(experiment)}`")
         if found["archspec"] != mine["archspec"]:
-            versions = f"{cut(found['archspec'])}, and this is {mine['archspec']}"
+            versions = f"{cut(found['archspec'])}, but this is archspec {mine['archspec']}"
             raise _other("E882", folder, f"has the cells of archspec {versions}")
 
     def _remove_unfinished(self) -> None:

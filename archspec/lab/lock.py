@@ -56,5 +56,5 @@ def locked(path: Path, folder: Path) -> Iterator[None]:
 def _held(stream: BinaryIO, folder: Path) -> EnvironmentFault:
     stream.seek(0)
     holder = stream.read(200).decode(errors="replace").strip()
-    message = f"another run works in the folder `{cut(folder)}`{f' ({cut(holder)})' if holder else ''}"
+    message = f"another run is using the folder `{cut(folder)}`{f' ({cut(holder)})' if holder else ''}"
     return EnvironmentFault(Diagnostic("E880", message, help="wait for its end, or name another folder"))

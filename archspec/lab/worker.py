@@ -43,7 +43,7 @@ def work(task: Task, threads: int | None = None) -> Answer:
     result, failure, final = None, None, True
     try:
         if (here := archspec_version()) != task.archspec:
-            message = f"archspec is {here} on {where}, and {task.archspec} where the run began"
+            message = f"{where} has archspec {here}, but the run was started with archspec {task.archspec}"
             raise EnvironmentFault(Diagnostic("E882", message))
         function = _load(task.work)
         if threads and (torch := sys.modules.get("torch")):

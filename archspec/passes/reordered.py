@@ -76,7 +76,7 @@ def _faults(graph: Graph, place: Region, block: Region) -> list[Diagnostic]:
     firsts = place.first, block.first
     foreign = foreign_reads(graph, block) or _read_inside(graph, block)
     if not any(stage.first <= min(firsts) and max(firsts) < stage.last for stage in graph.stages):
-        reason = "they are not in one stage"
+        reason = "they are not in the same stage"
     elif before != after:
         reason = "one turns {} into {}, the other {} into {}".format(*map(show_shape, before + after))
     elif foreign:
@@ -84,7 +84,7 @@ def _faults(graph: Graph, place: Region, block: Region) -> list[Diagnostic]:
     else:
         return []
     message = f"`{cut(block.scope)}` cannot run at the place of `{cut(place.scope)}`: {reason}"
-    return [Diagnostic("E871", message, block.span, help="exchange blocks of one stage that keep the shape")]
+    return [Diagnostic("E871", message, block.span, help="exchange blocks of the same stage that keep the shape")]
 
 
 def _read_inside(graph: Graph, region: Region) -> list[str]:

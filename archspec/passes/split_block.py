@@ -52,7 +52,7 @@ def split_block(graph: Graph, block: ResidualBlock) -> SplitBlock:
     arguments.instance(block, "block", ResidualBlock, "one of `archspec.residual_blocks`")
     if block.kind == "none":
         message = f"`{cut(block.scope)}` cannot be split into a shortcut and a residual: {block.reason}"
-        advice = "split a block that adds its input to what it computes, or joins both"
+        advice = "choose a block that adds its input to its result, or concatenates the two"
         raise SpecError([Diagnostic("E872", message, block.span, help=advice)])
     region = next((each for each in graph.regions if each.kind == "block" and each.scope == block.scope), None)
     merge = graph.by_name.get(block.merge)

@@ -121,8 +121,8 @@ class _Removal:
         before, after = self.graph.shape(block.source), self.graph.shape(block.result)
         steps = _resizing(before, after)
         if steps is None:
-            message = f"`{cut(block.scope)}` cannot be removed: {block.reason}, and no subsampling makes "
-            message += f"{show_shape(after)} of {show_shape(before)}"
+            message = f"`{cut(block.scope)}` cannot be removed: {block.reason}, and no subsampling turns "
+            message += f"{show_shape(before)} into {show_shape(after)}"
             advice = "give the block a shortcut, or leave it in"
             self.faults.append(Diagnostic("E870", message, block.span, help=advice))
             return

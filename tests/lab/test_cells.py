@@ -249,11 +249,14 @@ class TestTheFolder:
     @pytest.mark.parametrize(
         ("about", "message"),
         [
-            ('{"format": 1, "archspec": "0.0.7", "experiment": "tests.lab.works"}', "archspec 0.0.7, and this is"),
+            (
+                '{"format": 1, "archspec": "0.0.7", "experiment": "tests.lab.works"}',
+                "archspec 0.0.7, but this is archspec",
+            ),
             ('{"format": 2, "archspec": "0.1.0", "experiment": "tests.lab.works"}', "format of another version"),
             ("[]", "format of another version"),
             ("{", "damaged `cells/about.json`"),
-            (None, "nothing that says what they belong to"),
+            (None, "to say which run they belong to"),
         ],
     )
     def test_a_folder_of_another_version(self, about: str | None, message: str, tmp_path: Path) -> None:

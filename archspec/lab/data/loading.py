@@ -50,14 +50,14 @@ def load_data(name: str, *, size: int | None = None, seed: int = 0) -> Data:
     word, colon, place = arguments.text(name, "name").partition(":")
     source = SOURCES.get(word)
     if source is None:
-        help = f"the data are {', '.join(SOURCES)}"
+        help = f"the data sets are {', '.join(SOURCES)}"
         raise SpecError(
-            [Diagnostic("E860", f"there is no data `{cut(word)}`", hint=did_you_mean(word, SOURCES), help=help)]
+            [Diagnostic("E860", f"there is no data set `{cut(word)}`", hint=did_you_mean(word, SOURCES), help=help)]
         )
     if (source.place == "never" and colon) or (source.place == "must" and not place):
         wrong = "takes no folder" if colon and source.place == "never" else "needs a folder"
         help = f"write `{word}`" if source.place == "never" else f"write `{word}:PATH`, with the path of a folder"
-        raise SpecError([Diagnostic("E860", f"the data `{word}` {wrong}", help=help)])
+        raise SpecError([Diagnostic("E860", f"the data set `{word}` {wrong}", help=help)])
     module, _, function = source.read.partition(":")
     read: Callable[[Asked], Unsplit] = getattr(importlib.import_module(module), function)
     return _prepared(word, read(asked._replace(place=place)), asked)

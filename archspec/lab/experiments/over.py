@@ -81,7 +81,7 @@ def axes(texts: Sequence[str]) -> tuple[GridAxis, ...]:
     found = tuple([_axis(text) for text in texts])
     for axis, text in zip(found, texts, strict=True):
         if sum(each.key == axis.key for each in found) > 1:
-            raise no_grid(f"the key `{cut(axis.key)}` comes twice", text)
+            raise no_grid(f"the key `{cut(axis.key)}` is given twice", text)
     size = 1
     for axis in found:
         size *= len(axis.values)
@@ -97,7 +97,7 @@ def _axis(text: str) -> GridAxis:
         raise no_grid(f"`{cut(text)}` does not give a key and its values", text)
     for value in values:
         if values.count(value) > 1:
-            raise no_grid(f"the value `{cut(value)}` comes twice", text)
+            raise no_grid(f"the value `{cut(value)}` is given twice", text)
     axis = GridAxis(key, values, key in Settings.__dataclass_fields__)
     for value in values if axis.trained else ():
         try:
@@ -158,5 +158,5 @@ def grid(found: Sequence[GridAxis]) -> list[GridPoint]:
 def no_grid(message: str, text: str) -> SpecError:
     """E891: some texts do not give a grid."""
     place = Source("over", cut(text, 200), "argument").part()
-    help = f"write {FORM.text}: a key of the spec or a setting of the training, and values with commas between them"
+    help = f"write {FORM.text}: a key of the spec or a setting of the training, and its values, separated by commas"
     return SpecError([Diagnostic("E891", message, place, help=help, mentions=(FORM,))])

@@ -125,7 +125,7 @@ def _deleted(inquiry: Inquiry, own: Variant) -> tuple[int, ...]:
         asked = tuple([number for number in asked if number <= blocks])
     if not asked or asked[-1] > blocks:
         most = asked[-1] if asked else 1
-        message = f"`{own.graph.name}` has {blocks} residual blocks that keep their shape, and {most} are to be deleted"
+        message = f"`{own.graph.name}` has {blocks} residual blocks that keep their shape, but {most} are to be deleted"
         help = "delete fewer" if blocks else "take a network whose blocks have shortcuts"
         raise SpecError([Diagnostic("E893", message, own.graph.written_at("stages"), help=help)])
     return asked

@@ -113,7 +113,7 @@ def resolved(spec: Spec) -> str:
     value = {key: item for key, item in standalone(spec).value.items() if key not in LEFT_OUT}
     if "import" in value:
         message = f"`{cut(spec.name)}` imports definitions whose names are taken, so it cannot be sent as one text"
-        help = "give the imported definitions names of their own"
+        help = "give the imported definitions other names"
         raise SpecError([Diagnostic("E892", message, spec.document.span(("import",)), help=help)])
     return write(value).text
 

@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise unwritable(folder, error) from None
     if names and CELLS not in names:
-        raise _occupied(folder, f"it has `{cut(names[0])}`, and no runs of an experiment")
+        raise _occupied(folder, f"it contains `{cut(names[0])}`, but no runs of an experiment")
 
 
 def _occupied(folder: Path, why: str) -> EnvironmentFault:

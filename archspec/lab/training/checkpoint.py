@@ -76,12 +76,12 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> dict[str, Any] | None
 
 def unreadable(path: Path, reason: str) -> SpecError:
     """E866, for a reason."""
-    message = f"`{cut(path)}` cannot be read as a checkpoint of a training: {reason}"
+    message = f"`{cut(path)}` cannot be read as a training checkpoint: {reason}"
     return SpecError([Diagnostic("E866", message, help=AGAIN)])
 
 
 def _foreign(path: Path, differences: list[str]) -> SpecError:
-    message = f"the checkpoint `{cut(path)}` is of another training"
+    message = f"the checkpoint `{cut(path)}` belongs to another training run"
     help = f"train with the same network, data and settings; or {AGAIN}"
     return SpecError([Diagnostic.listing("E867", message, differences, "; ", help=help)])
 

@@ -79,13 +79,13 @@ def _text(spec: Spec) -> Source:
 def _checked(graph: Graph, data: Data) -> Graph:
     """The graph, if it has the input and the classes of the data."""
     if graph.input != data.input:
-        message = f"`{cut(graph.name)}` has the input {show_shape(graph.input)}, and `{data.name}` has images of "
+        message = f"`{cut(graph.name)}` has the input {show_shape(graph.input)}, but `{data.name}` has images of "
         raise SpecError(
             [Diagnostic("E864", message + show_shape(data.input), help="compile the network for this input")]
         )
     if not graph.single or graph.output != (len(data.classes),):
         gives = f"{counted(len(graph.outputs), 'output')}" if not graph.single else _numbers(graph.output)
-        message = f"`{cut(graph.name)}` gives {gives}, and `{data.name}` has {len(data.classes)} classes"
+        message = f"`{cut(graph.name)}` gives {gives}, but `{data.name}` has {len(data.classes)} classes"
         help = "end the head with `linear: {out: classes}`, and list no other `outputs`"
         raise SpecError([Diagnostic("E863", message, graph.written_at("head"), help=help)])
     return graph
