@@ -13,14 +13,14 @@ def _piecewise(*parts: tuple[float, float, float]) -> Function:
     """Linear from each edge on: (edge, slope, value at zero)."""
 
     def function(x: float) -> tuple[float, float]:
-        slope, at_zero = next((slope, at_zero) for edge, slope, at_zero in reversed(parts) if x >= edge)
+        slope, at_zero = next((slope, at_zero) for edge, slope, at_zero in reversed(parts) if x > edge)
         return slope * x + at_zero, slope
 
     return function
 
 
 def _relu(x: float) -> tuple[float, float]:
-    return (x, 1.0) if x >= 0 else (0.0, 0.0)
+    return (x, 1.0) if x > 0 else (0.0, 0.0)  # as torch's slope at 0, where rectified values are
 
 
 def _exponential(alpha: float, scale: float) -> Function:

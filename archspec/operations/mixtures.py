@@ -13,7 +13,9 @@ from archspec.operations.signal import Back, Law, Piece
 
 _SQRT2, _SQRT2PI = math.sqrt(2), math.sqrt(2 * math.pi)
 _EDGES = (-2.6, -1.7, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.6, 4.0)
-_BENDS = (0.6, 1.3, 2.4)
+_CURVED = (-3.0, -1.5, -0.6, 0.6, 1.5, 3.0)
+"""Where smooth functions such as tanh change their slope."""
+_BENDS = (0.3, 0.7, 1.2, 1.8, 2.6, 3.6)
 _RANKS = (-1.5, -0.8, -0.3, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2)
 _CHANNELS = ((-2.856970, 0.011257), (-1.355626, 0.222076), (0.0, 0.533333), (1.355626, 0.222076), (2.856970, 0.011257))
 """Gauss and Hermite's five points and weights, for the means of channels."""
@@ -116,7 +118,7 @@ def _edges(function: Function, mixture: Sequence[Piece], kinks: Sequence[float])
         deviation = math.sqrt(power)
         return [kinks[0], *[kinks[0] + deviation * each for each in _BENDS]]
     deviation = math.sqrt(max(power - mean * mean, 0.0))
-    return sorted({*kinks, *[mean + deviation * each for each in _EDGES]})
+    return sorted({*kinks, *_CURVED, *[mean + deviation * each for each in _EDGES]})
 
 
 def of_channels(function: Function, kinks: tuple[float, ...], law: Law) -> float:

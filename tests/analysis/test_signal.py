@@ -1,32 +1,25 @@
-"""The signal at initialization, compared with live torch: gradients, activations, and what every spec gives."""
+"""The signal at initialization, compared with live torch, and what every spec gives."""
 
 from __future__ import annotations
 
 import math
+import sys
+from dataclasses import dataclass
+from types import FrameType
 
 import pytest
-import torch
+from hypothesis import given, settings
 
 import archspec
+from archspec.graph.graph import INPUT, Graph, Node
 from archspec.language.text.locate import zoo_names
+from archspec.operations.base import Operation
+from archspec.operations.shapes import Shape
+from archspec.testing import specs
+from tests.tools.signal_check import measure
 
 SMALL = ["stages.count=3", "input=[3, 16, 16]"]
 SEEDS = 3
-
-
-def measured(spec: archspec.Spec, seed: int) -> list[tuple[float, float]]:
-    """Of each block, the variance of its output and the norm of the gradient there, for images of noise."""
-    graph = archspec.compile(spec)
-    model = archspec.build(graph, seed=seed).train()
-    torch.manual_seed(seed)
-    found: list[torch.Tensor] = []
-    for region in graph.regions:
-        if region.kind == "block":
-            module = model.get_submodule(region.scope)
-            module.register_forward_hook(lambda _module, _inputs, output: found.append(output) or output.retain_grad())
-    logits = model(torch.randn(16, *graph.input))
-    torch.nn.functional.cross_entropy(logits, torch.randint(0, logits.shape[1], (16,))).backward()
-    return [(value.var().item(), value.grad.norm().item()) for value in found if value.grad is not None]
 
 
 @pytest.mark.parametrize("shortcut", ["none", "zero-pad", "projection", "projection-all"])
@@ -36,11 +29,11 @@ def test_gradients_and_activations_are_those_that_torch_computes(shortcut: str, 
         return
     spec = archspec.load("resnet20_cifar", overrides=[*SMALL, f"shortcut={shortcut}", f"activation_order={order}"])
     report = archspec.signal(spec)
-    runs = [measured(spec, seed) for seed in range(SEEDS)]
+    runs = [measure.gradients(spec, seed, 16) for seed in range(SEEDS)]
     for number, block in enumerate(report.blocks):
-        norms = [math.log(run[number][1] / run[-1][1]) for run in runs]
+        norms = [math.log(run.norms[number] / run.norms[-1]) for run in runs]
         assert block.gradient_norm == pytest.approx(math.exp(sum(norms) / SEEDS), rel=0.35), block.scope
-        variances = [run[number][0] for run in runs]
+        variances = [run.variances[number] for run in runs]
         assert block.activation_variance == pytest.approx(sum(variances) / SEEDS, rel=0.35), block.scope
 
 
@@ -51,3 +44,106 @@ def test_every_spec_of_the_zoo_has_a_signal(name: str) -> None:
     assert not report.unavailable
     assert report.blocks
     assert all(math.isfinite(block.gradient_norm) and block.activation_variance > 0 for block in report.blocks)
+
+
+@pytest.mark.parametrize("settings_", [["shortcut=none"], ["activation_order=pre"], ["shortcut=projection-all"]])
+def test_the_effective_field_is_where_the_gradient_is(settings_: list[str]) -> None:
+    spec = archspec.load("resnet20_cifar", overrides=["stages.count=2", "input=[3, 80, 80]", *settings_])
+    field = archspec.signal(spec).effective_receptive_field
+    assert field is not None
+    found = sum(measure.field(spec, seed, 4) for seed in range(SEEDS)) / SEEDS
+    assert field.deviation == pytest.approx(found, rel=0.15)
+    assert field.size == 4 * field.deviation
+
+
+@pytest.mark.parametrize("order", ["post", "pre", "act-before-add"])
+def test_the_gradient_takes_paths_of_the_predicted_length(order: str) -> None:
+    spec = archspec.load("resnet20_cifar", overrides=[*SMALL, f"activation_order={order}"])
+    lengths = archspec.signal(spec).path_length
+    assert lengths is not None
+    found = sum(measure.mean_length(spec, seed, 8) for seed in range(SEEDS)) / SEEDS
+    assert lengths.mean == pytest.approx(found, rel=0.15)
+    assert sum(lengths.counts) == pytest.approx(1)
+    assert sum(k * share for k, share in enumerate(lengths.counts)) == pytest.approx(lengths.mean)
+
+
+@pytest.mark.parametrize("norm", ["batch", "none", "layer", "instance", "{type: group, groups: 4}"])
+def test_any_norm_is_predicted(norm: str) -> None:
+    spec = archspec.load("resnet20_cifar", overrides=["stages.count=2", "input=[3, 16, 16]", f"norm={norm}"])
+    report = archspec.signal(spec)
+    runs = [measure.gradients(spec, seed, 16).norms for seed in range(SEEDS)]
+    found = sum(math.log(norms[0] / norms[-1]) for norms in runs) / SEEDS
+    assert report.blocks[0].gradient_norm == pytest.approx(math.exp(found), rel=0.35)
+
+
+@pytest.mark.parametrize("init", ["{conv: he-fan-in}", "{conv: xavier}", "{zero_init_residual: true}", "{conv: torch}"])
+def test_any_initialization_is_predicted(init: str) -> None:
+    spec = archspec.load("resnet20_cifar", overrides=["stages.count=2", "input=[3, 16, 16]", f"init={init}"])
+    report = archspec.signal(spec)
+    runs = [measure.gradients(spec, seed, 16) for seed in range(SEEDS)]
+    for number, block in enumerate(report.blocks):
+        found = sum(math.log(run.norms[number] / run.norms[-1]) for run in runs) / SEEDS
+        assert block.gradient_norm == pytest.approx(math.exp(found), rel=0.35)
+        variance = sum(run.variances[number] for run in runs) / SEEDS
+        assert block.activation_variance == pytest.approx(variance, rel=0.35)
+
+
+def test_a_residual_that_starts_at_zero_takes_no_gradient() -> None:
+    report = archspec.signal("resnet20_cifar", overrides=["init.zero_init_residual=true"])
+    assert [block.residual_share for block in report.blocks] == [0.0] * 9
+    assert report.path_length is not None
+    assert report.path_length.counts[0] == 1
+
+
+@dataclass(frozen=True)
+class Unknown(Operation):
+    name = "unknown"
+    summary = "Has no rule for the signal."
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return inputs[0]
+
+
+def test_an_operation_without_a_rule_is_named() -> None:
+    nodes = (Node("a", Unknown(), (INPUT,), (3, 8, 8)), Node("b", Unknown(), ("a",), (3, 8, 8)))
+    report = archspec.signal(Graph("tiny", (3, 8, 8), nodes, {"output": "b"}))
+    assert report.unavailable == ("unknown",)
+    assert (report.blocks, report.gradient_span, report.score, report.path_length) == ((), None, None, None)
+    assert report.as_data()["unavailable"] == ["unknown"]
+    assert "no rule for the signal in unknown" in str(report)
+
+
+def calls(count: int) -> int:
+    """How many Python functions a prediction for so many blocks calls."""
+    graph = archspec.compile("resnet20_cifar", overrides=[f"stages.count={count}"])
+    found = 0
+
+    def counted(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal found
+        found += event == "call"
+
+    sys.setprofile(counted)
+    try:
+        archspec.signal(graph)
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_the_cost_is_linear_in_the_nodes() -> None:
+    calls(10)
+    assert calls(80) < 2.3 * calls(40)
+
+
+@settings(max_examples=15)
+@given(specs())
+def test_any_spec_has_finite_figures(spec: archspec.Spec) -> None:
+    report = archspec.signal(spec)
+    assert not report.unavailable
+    for block in report.blocks:
+        assert math.isfinite(block.activation_variance)
+        assert math.isfinite(block.gradient_norm)
+        assert block.residual_share is None or 0 <= block.residual_share <= 1
+    assert report.score is not None
+    assert math.isfinite(report.score)
+    assert str(report).startswith(report.name)

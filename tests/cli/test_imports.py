@@ -52,6 +52,7 @@ def imported(*arguments: str) -> tuple[int, list[str]]:
         ["check", "resnet50", "--expect", "skip_paths==2^16"],
         ["analyze", "resnet50", "--frozen", "layer1"],
         ["analyze", "resnet18", "resnet50", "--format", "json"],
+        ["signal", "resnet18", "--format", "json"],
         ["diff", "resnet50", "resnext50_32x4d"],
         ["draw", "resnet50", "-o", "-"],
         ["show", "resnext50_32x4d"],
