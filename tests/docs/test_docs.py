@@ -53,7 +53,7 @@ NOT_RUN = {
     "#!/bin/bash": "a job of SLURM",
     "archspec lab degradation -o degradation --jobs 8": "takes minutes",
     "pip install 'archspec-compiler[ray]'": "takes minutes; tests/lab/test_engines.py starts clusters",
-    "ray start --head --port 6379                          # on the first machine": "as the one before",
+    "export RAY_AUTH_MODE=token                            # on each machine": "as the one before",
     "pip install 'archspec-compiler[slurm]'": "needs SLURM; tests/lab/test_engines.py runs submitit",
     "torchrun --nproc-per-node 8 -m archspec train resnet110_cifar --data cifar10:cifar -o r110.safetensors": "hours",
     "equal outputs     yes  max |d| = 2.67e-05 in eval mode, 5.07e-07 in training,": "needs timm",

@@ -110,7 +110,7 @@ def _cluster(settings: EngineSettings) -> Iterator[None]:
                 ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError, RayError) as error:
             ray.shutdown()
-            help = "look at the address, and at `ray status` on the cluster" if settings.address else "run it again"
+            help = "look at `ray status` on the cluster; if it checks tokens, set RAY_AUTH_MODE=token here"
             raise unstarted("ray", in_one_line(error), help) from None
         try:
             yield
@@ -135,17 +135,19 @@ def _silent() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unchanged() -> Iterator[None]:
-    """Start Ray without statistics of its use over the network, and without its handler of SIGTERM in this process."""
-    name = "RAY_USAGE_STATS_ENABLED"
-    before, handler = os.environ.get(name), signal.getsignal(signal.SIGTERM)
-    os.environ[name] = "0"
+    """Start Ray without statistics of its use over the network, and undo what it changes in this process.
+
+    It sets the environment to check tokens, which a new cluster does by default, and handles SIGTERM.
+    """
+    before = {name: os.environ.get(name) for name in ("RAY_USAGE_STATS_ENABLED", "RAY_AUTH_MODE")}
+    handler = signal.getsignal(signal.SIGTERM)
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
         if threading.current_thread() is threading.main_thread() and handler is not None:
             signal.signal(signal.SIGTERM, handler)
 
@@ -155,7 +157,7 @@ def _check_answer(address: str) -> None:
     if address == "auto":
         return
     try:
-        parts = urlsplit(address if "://" in address else f"//{address}")
+        parts = urlsplit(f"//{address}")
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
