@@ -1,4 +1,4 @@
-"""Writing a network as a file of a target: whole or not at all, and over nothing that it was read from."""
+"""Writing a network to a file: completely or not at all, and never over a file that it was read from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WrittenFiles(Brief):
-    """What :func:`write` wrote: the target's name, the files, and their size together in bytes.
+    """What :func:`write` wrote: the target's name, the files, and their total size in bytes.
 
     ``weights`` says which weights were loaded; None if the file has none, or initial ones.
 
@@ -47,10 +47,10 @@ class WrittenFiles(Brief):
 
 
 def needs_torch(target: Target, how: Mapping[str, Any]) -> bool:
-    """Whether writing the target takes torch, with these arguments of :func:`archspec.build` about weights."""
+    """Whether writing the target needs torch, given the arguments about weights (see :func:`archspec.build`)."""
     if target.reads != "tensors":
         return target.reads == "model"
-    from archspec.weights.arrays import needs_torch as needed  # the compiler does without what it imports
+    from archspec.weights.arrays import needs_torch as needed  # it imports what the compiler does not need
 
     return needed(how.get("weights"), transfer=bool(how.get("transfer")))
 
@@ -74,30 +74,31 @@ def write(
     limits: Limits | None = None,
     **options: Any,
 ) -> WrittenFiles:
-    """Write a network to a file of a target: source code, weights, an ONNX file, a figure, and others.
+    """Write a network to a file as source code, weights, ONNX, a figure or another target.
 
-    ``archspec list targets`` has the targets, with their options. The file is written whole or not at all: an error or
-    an interrupt leaves what was there before. Shapes are not compared with torch's; :func:`archspec.confirm` does that.
+    ``archspec list targets`` lists the targets with their options. The file is written completely or not at all: an
+    error or an interrupt leaves what was there before. Shapes are not compared with torch's; :func:`archspec.confirm`
+    does that.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
         path: the file, whose suffix chooses the target. Files of the spec and of the weights are never replaced.
-        to: the name of the target, where several have the suffix.
-        force: whether to replace a file that exists.
+        to: the name of the target, if several share the suffix.
+        force: whether to replace an existing file.
         weights: weights to write, as :func:`archspec.build` takes them; without them, the file has initial weights.
-        map: likewise; this and what follows, up to ``seed``, is only for a target that has weights.
+        map: likewise; the arguments from ``weights`` to ``seed`` are only for a target that has weights.
         entry: likewise.
         prefix: likewise.
         rename: likewise.
         transfer: likewise.
-        seed: for the initial weights.
+        seed: the seed for the initial weights.
         overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.
-        options: the target's own options.
+        options: the target's options.
 
     Raises:
-        SpecError: the spec is refused, or the weights are; E831, no target has the suffix or the name; E832, the target
+        SpecError: the spec or the weights are refused; E831, no target has the suffix or the name; E832, the target
             does not take one of these arguments.
         EnvironmentFault: E805, the file exists; E806, it cannot be written; E809, a package is missing.
         TypeError, ValueError: a value that an argument or an option does not take.
@@ -135,10 +136,10 @@ def write_graph(
         graph: the network.
         path: the file.
         to: the name of the target; without it, the suffix of the path chooses.
-        force: whether to replace a file that exists.
-        how: what :func:`archspec.build` takes about weights: these and how they are read, or a ``seed``.
+        force: whether to replace an existing file.
+        how: the arguments of :func:`archspec.build` about weights, or a ``seed``.
         options: the options of the target by name; those that are None are not set.
-        command: the command line that asks for the file, for a target that tells it.
+        command: the command line that asks for the file, for a target that records it.
         step: called with a few words when a step begins.
     """
     file, force = arguments.path(path, "path", "the path of a file"), arguments.flag(force, "force")
@@ -171,7 +172,7 @@ def write_graph(
 
 
 def text(graph: Graph, target: Target, options: Mapping[str, Any], command: str = "") -> str:
-    """The text of a target that is one, for standard output. The options are those of :func:`write_graph`."""
+    """The text of a target whose file is text, for standard output. The options are those of :func:`write_graph`."""
     chosen = check_options(target, options)
     with installed(target, graph.files):
         return str(target.load()(graph, **chosen, **({"command": command} if target.signed else {})))
@@ -179,7 +180,7 @@ def text(graph: Graph, target: Target, options: Mapping[str, Any], command: str 
 
 @contextlib.contextmanager
 def installed(target: Target, files: Iterable[str]) -> Iterator[None]:
-    """Import what a target needs, and leave the folders of the spec out of where Python looks until the body ends.
+    """Import what a target needs, and keep the spec's folders out of Python's search path until the body ends.
 
     Raises:
         EnvironmentFault: E809, a package is missing.

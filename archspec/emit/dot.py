@@ -14,7 +14,7 @@ def to_dot(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
     Args:
         graph: the compiled network.
         depth: what is drawn, as in :func:`archspec.emit.figure.figure`.
-        title: above the graph; the network's name by default.
+        title: the text above the graph; the network's name by default.
 
     >>> import archspec
     >>> print(to_dot(archspec.compile("resnet18"), depth="model").splitlines()[-2])
@@ -54,7 +54,7 @@ def _attributes(vertex: Vertex) -> str:
 
 
 def _quoted(*lines: str) -> str:
-    r"""Lines as one string of DOT, in which nothing but the breaks between them has a meaning.
+    r"""Lines as one string of DOT, in which only the breaks between lines have a meaning.
 
     >>> print(_quoted('a "b"', r"c\N"))
     "a \"b\"\nc\\N"

@@ -21,17 +21,17 @@ def draw(
     allow_outside: bool = False,
     limits: Limits | None = None,
 ) -> Figure:
-    """The figure of a network, as a paper prints it; torch is not imported. A notebook shows it.
+    """The figure of a network, as a paper would print it. It does not import torch, and a notebook shows it.
 
-    Stages are bands on one spine, and blocks of one kind have a letter, under which their inside is drawn beside the
-    spine. A thin shortcut is the value itself, and a thick one has weights. :func:`archspec.write` writes it as
-    ``.svg``, ``.png``, ``.pdf``, ``.dot`` or ``.mmd``, with the same options.
+    Stages are bands on one spine. Each kind of block has a letter, and its inside is drawn once, beside the spine. A
+    thin line is an identity shortcut, and a thick line is a shortcut with weights. :func:`archspec.write` writes the
+    figure as ``.svg``, ``.png``, ``.pdf``, ``.dot`` or ``.mmd``, with the same options.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
-        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` blocks, ``block`` blocks and the
-            inside of each kind of them, ``op`` every operation.
-        title: above the figure; the network's name by default.
+        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` draws blocks, ``block`` also draws
+            the inside of each kind of block, and ``op`` draws every operation.
+        title: the text above the figure; the network's name by default.
         overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.

@@ -1,4 +1,4 @@
-"""Figures: the architecture as a paper prints it. Without torch, and without a library that lays out graphs."""
+"""Figures: the architecture as a paper would print it, without torch and without a library for graph layout."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def figure(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
 
     Args:
         graph: the compiled network.
-        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` blocks, ``block`` blocks and the
-            inside of each kind of them, ``op`` every operation.
-        title: above the figure; the network's name by default.
+        depth: ``model`` draws whole stages with their parameters and MACs, ``stage`` draws blocks, ``block`` also draws
+            the inside of each kind of block, and ``op`` draws every operation.
+        title: the text above the figure; the network's name by default.
 
     >>> import archspec
     >>> drawn = figure(archspec.compile("resnet18"))

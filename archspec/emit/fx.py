@@ -1,7 +1,7 @@
 """Graph to ``torch.fx.GraphModule``: nodes made directly, modules on the meta device, nested as the plan says.
 
-What becomes a module is decided in :mod:`archspec.graph.nesting`: a sequence becomes an ``nn.Sequential``, a block a
-GraphModule of its own.
+:mod:`archspec.graph.nesting` decides what becomes a module: a sequence becomes an ``nn.Sequential``, and a block a
+GraphModule.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
 
 
 _Parts = dict[str, nn.Module | nn.Parameter]
-"""What a GraphModule holds, by path, in the order of the state dict."""
+"""The modules and parameters of a GraphModule by path, in the order of the state dict."""
 
 
 def _module(graph: Graph, member: Call | Module) -> nn.Module:
@@ -52,7 +52,7 @@ def _module(graph: Graph, member: Call | Module) -> nn.Module:
 
 
 def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
-    """A GraphModule of its own, with names relative to the module's path."""
+    """A GraphModule with names relative to the module's path."""
     made: fx.Graph = fx.Graph()
     parts: _Parts = {}
     source = module.inputs[0]
@@ -83,7 +83,7 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
 def _order(network: nn.Module, parts: _Parts) -> None:
     """Put every scope at the place of its first tensor, as :func:`archspec.graph.state.state` does.
 
-    torch puts it at the place of its first module, which may have no tensors: an activation, or a block of them.
+    torch puts it at the place of its first module, which may have no tensors, such as an activation function.
     """
     first: dict[str, int] = {}
     for position, path in sorted(enumerate(parts), key=lambda item: not _has_tensors(parts[item[1]])):
@@ -103,7 +103,7 @@ def _has_tensors(part: nn.Module | nn.Parameter) -> bool:
 
 
 def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: str, inputs: list[fx.Node]) -> fx.Node:
-    """The fx node of an operation that is a function or a method, or the last where it is folded over its inputs."""
+    """The fx node of an operation that is a function or a method; the last one if it is folded over its inputs."""
     name, operation, shape, span = call.node.name, call.node.operation, call.node.shape, call.node.span
     if not call.torch.fold:
         for key, weight in operation.weights(graph.input_shapes(call.node)).items():
@@ -121,7 +121,7 @@ def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: s
 def _describe(
     node: fx.Node, scope: str, operation: Operation | str, shape: Shape | Mapping[str, Shape], span: Span | None
 ) -> fx.Node:
-    """Write into the meta of ``node`` which part of the spec it comes from. Inputs and outputs have a word instead."""
+    """Write the origin in the spec to the meta of ``node``. For inputs and outputs, ``operation`` is a word."""
     node.meta.update(scope=scope, operation=operation, shape=shape, span=str(span or ""))
     return node
 
@@ -135,7 +135,7 @@ def _called(made: fx.Graph, call: TorchCall, inputs: list[fx.Node], target: str)
 
 
 def _root(parts: _Parts) -> nn.Module | _Parts:
-    """What a GraphModule takes its modules from: a tree where paths are dotted, since it would reorder those."""
+    """The root that a GraphModule takes its modules from: a tree if paths have dots, because it would reorder those."""
     if not any("." in path for path in parts):
         return parts
     root = nn.Module()

@@ -1,4 +1,4 @@
-"""The storage of a model's weights, and how they start, by the words that a spec's ``init`` may say."""
+"""The storage and the initial values of a model's weights, by the words of ``init`` in a spec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Initializer = Callable[[Tensor, Generator | None], Tensor]
 
 INITIALIZERS: Mapping[str, Initializer] = MappingProxyType(
     {
-        # He et al. 2015: the variance keeps its size in the backward pass, or in the forward pass.
+        # He et al. 2015: keeps the variance constant in the backward pass, or in the forward pass.
         "he-fan-out": lambda t, g: torch_init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu", generator=g),
         "he-fan-in": lambda t, g: torch_init.kaiming_normal_(t, mode="fan_in", nonlinearity="relu", generator=g),
         # Glorot and Bengio 2010, the uniform form.
@@ -57,7 +57,7 @@ def materialize(
 
 
 def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
-    """The module that holds a node's weight, and the attribute; a weight with an empty name has the node's own name."""
+    """The module with a node's weight, and the attribute; a weight with an empty name has the node's name."""
     path = f"{node.name}.{weight}" if weight else node.name
     parent, _, attribute = path.rpartition(".")
     return module.get_submodule(parent), attribute
@@ -68,13 +68,13 @@ def initialize(tensor: Tensor, weight: Weight, init: Mapping[str, object], gener
 
     Args:
         tensor: a parameter of the weight's shape, written in place.
-        weight: says what it is: the weight of a convolution, a bias, a scale that starts at a constant.
-        init: the spec's ``init``: a word for ``conv``, for ``linear`` and for ``bias``. Where it is silent, the first
-            word of :data:`archspec.operations.base.INIT` holds.
+        weight: what the tensor is: the weight of a convolution, a bias, or a scale that starts at a constant.
+        init: the spec's ``init``: a word for ``conv``, for ``linear`` and for ``bias``. For a kind that it leaves out,
+            the first word of :data:`archspec.operations.base.INIT` applies.
         generator: where random numbers come from; by default torch's global generator.
 
     Raises:
-        ValueError: a word that no initializer has.
+        ValueError: no initializer has this name.
     """
     start = weight.start(init)
     with torch.no_grad():

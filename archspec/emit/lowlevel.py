@@ -1,4 +1,4 @@
-"""Graph to source from tensors and functions alone, to study: every parameter is an entry of a dict."""
+"""Graph to source for study, with only tensors and functions: every parameter is an entry of a dict."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DRAWS = {
 }
 _BIASES = {"torch": "uniform_bias", "zero": "zero_bias"}
 _TRAINING = ("trainable", "loss_of", "sgd_step")
-_TOLD = "Tensors and functions alone: every parameter is an entry of a dict, under its key in the network's state dict."
+_TOLD = "Only tensors and functions: a dict has every parameter under its key in the network's state dict."
 
 
 def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str:
@@ -32,10 +32,10 @@ def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str
     Args:
         graph: the network.
         command: the command that wrote the file, for a comment at its top.
-        width: the columns of a line.
+        width: the maximum length of a line.
 
     Raises:
-        SpecError: E830, an operation is a module of torch that no function is written out for.
+        SpecError: E830, no function is written for the torch module of an operation.
 
     >>> import archspec
     >>> text = lowlevel_source(archspec.compile("resnet18"))
@@ -93,20 +93,20 @@ def _new_params(functions: Functions) -> str:
     lines = ["torch.manual_seed(seed)", "p: Params = {}", *made, "return p"]
     head = [
         "def new_params(seed: int = 0) -> Params:",
-        '    """All parameters by their keys, as the spec starts them."""',
+        '    """All parameters by their keys, with initial values."""',
     ]
     return "\n".join([*head, *[f"    {line}" for line in lines]])
 
 
 def _loss(graph: Graph, text: str) -> str:
-    """The function of the loss; where the network does not classify, the mean square of what it gives."""
+    """The loss function; if the network does not classify, the mean square of its outputs."""
     if graph.single and len(graph.output) == 1:
         return text
     values = "[y]" if graph.single else "y.values()"
     return "\n".join(
         [
             "def loss_of(x: Tensor, target: Tensor, p: Params) -> Tensor:",
-            '    """loss = the mean square of what the network gives in training: put your own here, with `target`."""',
+            '    """loss = the mean square of the outputs in training: put your own here, with `target`."""',
             "    y = forward(x, p, training=True)",
             f"    return sum([each.square().mean() for each in {values}], torch.zeros(()))",
         ]

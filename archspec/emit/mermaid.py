@@ -12,9 +12,9 @@ from archspec.graph.graph import Graph
 
 _ARROWS = {"flow": "-->", "projection": "==>", "gate": "-.->"}
 _DESCRIBED = re.compile(r"[^\w ,.:/()\N{MULTIPLICATION SIGN}\N{EN DASH}-]+")
-"""What a description cannot have: it ends where something has a meaning, and has no codes."""
+"""Characters that a description cannot have: they have a meaning that would end it, and it has no entity codes."""
 _ENTITIES = {character: f"#{ord(character)};" for character in "#&<>\"'`\\;{}[]|%*_~:@()$"}
-"""Everything that has a meaning in Mermaid, Markdown or HTML, as the codes that Mermaid reads in texts."""
+"""Characters with a meaning in Mermaid, Markdown or HTML, with the entity codes that Mermaid reads in texts."""
 
 
 def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None) -> str:
@@ -23,7 +23,7 @@ def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None
     Args:
         graph: the compiled network.
         depth: what is drawn, as in :func:`archspec.emit.figure.figure`.
-        title: above the chart; the network's name by default.
+        title: the text above the chart; the network's name by default.
 
     >>> import archspec
     >>> print(to_mermaid(archspec.compile("resnet18"), depth="model").splitlines()[3])
@@ -48,7 +48,7 @@ def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None
     for look, names in looks.items():
         fill, stroke = ("none", "none") if look == "value" else AREAS[look][:2]
         color = "" if look == "value" else ",color:#1a1a1a"
-        name = f"{look}_box"  # the bare word may have a meaning
+        name = f"{look}_box"  # the bare word may be a keyword
         lines += [f"  classDef {name} fill:{fill},stroke:{stroke}{color}", f"  class {','.join(names)} {name}"]
     return "\n".join([*lines, ""])
 
@@ -65,7 +65,7 @@ def _plain(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in which nothing has a meaning.
+    """A text without characters that have a meaning.
 
     >>> _text('layer1 "x"')
     'layer1 #34;x#34;'

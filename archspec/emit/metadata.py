@@ -1,4 +1,4 @@
-"""What a file of a target says of the network in it."""
+"""What a written file says about the network in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archspec.language.text.yaml_writer import to_yaml
 
 
 def metadata(graph: Graph) -> dict[str, str]:
-    """The network's name and hash, and its spec, which stands alone; without a spec, the first two.
+    """The network's name and hash, and its spec, which needs no other file; only name and hash if it has no spec.
 
     >>> import archspec
     >>> sorted(metadata(archspec.compile("resnet18")))

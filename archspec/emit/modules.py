@@ -1,4 +1,4 @@
-"""The modules that torch lacks, and making those that a :class:`~archspec.operations.base.TorchCall` names."""
+"""The modules that torch lacks, and how those that a :class:`~archspec.operations.base.TorchCall` names are made."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make(
 
     Args:
         module: the class.
-        args, kwargs: what it is made with.
+        args, kwargs: its arguments.
         has_weights: whether it may have weights or buffers, and so takes a ``device``.
     """
     if not has_weights:
@@ -56,7 +56,7 @@ def make(
 
 @functools.cache
 def _without_values(module: type[nn.Module]) -> type[nn.Module]:
-    """A module class that skips its initial values: half of the time of making a convolution goes into them."""
+    """A module class that skips its initial values, which take half of the time to make a convolution."""
     return type(module.__name__, (module,), {"reset_parameters": lambda self: None})
 
 
@@ -86,7 +86,7 @@ class Network(fx.GraphModule):
 
 
 DESCRIPTION = ("scope", "operation", "shape", "span")
-"""What each node of a :class:`Network` says in its ``meta``."""
+"""The keys in the ``meta`` of each node of a :class:`Network`."""
 
 
 def _unpickled(

@@ -1,7 +1,7 @@
-"""Graph to ONNX, for inference: nodes written directly from what each operation says of itself, without torch.
+"""Graph to ONNX, for inference. Each operation declares its ONNX form, so torch is not needed.
 
-Weights keep the names and values of the state dict, and a node has the name of its scope, so that a layer is found in
-the file as it is found in the model.
+Weights keep the names and values of the state dict, and nodes have the names of their scopes, so a layer has the same
+name in the file as in the model.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from archspec.emit.onnx_nodes import OPSET, Dynamic, add_tensor, needed, without
 from archspec.graph.graph import Graph
 
 LARGEST = 2_000_000_000
-"""The most bytes of weights inside the file. protobuf refuses a message of 2 GiB, and the nodes need a part of them."""
+"""The most bytes of weights inside the file. protobuf refuses a message of 2 GiB, and the nodes need some of that."""
 
 PAGE = 4096
-"""Where a tensor may begin in a file of its own, so that a runtime can map it into memory."""
+"""The alignment of tensors in the second file, so that a runtime can map them into memory."""
 
 
 def write_onnx(
@@ -36,9 +36,9 @@ def write_onnx(
     Args:
         graph: the compiled network.
         tensors: the weights and buffers, as :func:`to_onnx` takes them.
-        path: the file. The name of the other one is in it.
+        path: the file, which contains the name of the second file.
         dynamic: which dimensions of the input are free.
-        opset: the version of ONNX's operators.
+        opset: the version of the ONNX operator set.
 
     Raises:
         SpecError: E830, as :func:`to_onnx`.
@@ -59,14 +59,14 @@ def write_onnx(
 def to_onnx(
     graph: Graph, tensors: Mapping[str, numpy.ndarray], *, dynamic: Dynamic = "batch", opset: int = OPSET
 ) -> onnx.ModelProto:
-    """The model as ONNX has it, in eval mode, with its weights inside.
+    """The model in ONNX, in eval mode, with its weights inside.
 
     Args:
         graph: the compiled network.
         tensors: the weights and buffers by the keys of the state dict; they are written as float32. The counters of
             batches may be left out.
         dynamic: which dimensions of the input are free.
-        opset: the version of ONNX's operators, from 18 on.
+        opset: the version of the ONNX operator set, at least 18.
 
     Raises:
         SpecError: E830, ONNX cannot express an operation, or not in this opset; one diagnostic for each.
@@ -93,7 +93,7 @@ def _floats(graph: Graph, tensors: Mapping[str, numpy.ndarray]) -> list[tuple[st
 
 
 def _add_outside(graph: onnx.GraphProto, name: str, values: numpy.ndarray, stream: BinaryIO, file: str) -> None:
-    """Put a tensor into a graph whose values are in another file."""
+    """Add a tensor to a graph, and write its values to another file."""
     start = -(-stream.tell() // PAGE) * PAGE
     stream.write(bytes(start - stream.tell()))
     stream.write(numpy.ascontiguousarray(values).reshape(-1).view(numpy.uint8).data)

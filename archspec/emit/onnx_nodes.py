@@ -36,7 +36,7 @@ def needed(graph: Graph) -> dict[str, Tensor]:
 
 
 def add_tensor(graph: onnx.GraphProto, name: str, values: numpy.ndarray) -> None:
-    """Put a tensor with its values into a graph."""
+    """Add a tensor with its values to a graph."""
     kind = onnx.TensorProto.INT64 if values.dtype == numpy.int64 else onnx.TensorProto.FLOAT
     graph.initializer.add(name=name, dims=values.shape, data_type=kind, raw_data=values.tobytes())
 
@@ -45,7 +45,7 @@ def without_weights(graph: Graph, dynamic: Dynamic, opset: int) -> onnx.ModelPro
     """The model with its constants; see :func:`archspec.emit.onnx.to_onnx`."""
     newest = onnx.defs.onnx_opset_version()
     if opset > newest:
-        message = f"opset {opset} needs a newer onnx: {onnx.__version__}, which is installed, ends at opset {newest}"
+        message = f"opset {opset} needs a newer onnx: the installed version, {onnx.__version__}, ends at opset {newest}"
         raise EnvironmentFault(Diagnostic("E809", message, help="pip install --upgrade onnx"))
     writer = _Writer(graph, dynamic, opset)
     for node in graph.nodes:
@@ -95,19 +95,19 @@ class _Writer:
 
     def __post_init__(self) -> None:
         weights = needed(self.graph)
-        # A weight keeps its name; the scale of a layer scale has its node's, which may be that of an output too.
+        # A weight keeps its name. The weight of a layer scale has its node's name, which an output may have too.
         self.labels = {label: f"{label}:output" if label in weights else label for label in self.graph.outputs}
         self.returned = {name: self.labels[label] for label, name in [*self.graph.outputs.items()][::-1]}
         self.taken = {*weights, *self.labels.values()}
         self.names[INPUT] = self._free(INPUT)
 
     def _free(self, name: str) -> str:
-        """A name for a value: the node's, unless a weight or an output has it. No name of a node has a colon."""
+        """A name for a value: the node's, unless a weight or an output has that name. Names of nodes have no colons."""
         return f"{name}:value" if name in self.taken else name
 
     def node(self, node: Node) -> None:
         """The nodes of an operation."""
-        self.names[node.name] = self.names[node.inputs[0]]  # as it stays where nothing happens to the value
+        self.names[node.name] = self.names[node.inputs[0]]  # it stays if the operation does nothing in eval mode
         calls = self._calls(node)
         if not calls:
             return
@@ -122,13 +122,13 @@ class _Writer:
             self.values.append(self.info(result, node.shape))
 
     def _calls(self, node: Node) -> tuple[OnnxCall, ...]:
-        """What an operation is in ONNX; nothing where it cannot be expressed."""
+        """The ONNX form of an operation; empty if ONNX cannot express it."""
         after_fault = any(name in self.refused for name in node.inputs)
         try:
             calls = node.operation.onnx(self.graph.input_shapes(node), fixed=self.dynamic != "size")
         except NotInOnnx as reason:
             calls = ()
-            if not after_fault:  # otherwise what it lacks may only follow
+            if not after_fault:  # after a fault, this one may only result from it
                 self._refuse(node, reason)
             after_fault = True
         if after_fault:
@@ -141,7 +141,7 @@ class _Writer:
         return calls
 
     def _refuse(self, node: Node, reason: NotInOnnx) -> None:
-        """Note a fault, of the nodes that one line made only once."""
+        """Note a fault; if one line of the spec made several nodes, only once."""
         fault = refusal("ONNX", node, str(reason))
         if node.span is None or (node.span, str(reason)) not in self.said:
             self.faults.append(fault)
@@ -164,7 +164,9 @@ class _Writer:
             case Result(call):
                 return results[call]
             case Integers() | Floats():
-                return self.constants.setdefault(operand, f"constant:{len(self.constants) + 1}")  # equal ones are one
+                return self.constants.setdefault(
+                    operand, f"constant:{len(self.constants) + 1}"
+                )  # equal constants are shared
 
     def values_of(self, constant: Integers | Floats) -> numpy.ndarray:
         """A constant in numpy."""
@@ -178,7 +180,7 @@ class _Writer:
         self.nodes.append(onnx.helper.make_node(call.op, inputs, [result], name=name, **call.attributes))
 
     def outputs(self) -> None:
-        """A node for each output that no node gives under its label: one value with two labels, or the input."""
+        """Add a node for each output whose label no node has: a second label of a value, or the input."""
         for label, name in self.graph.outputs.items():
             if self.names[name] != self.labels[label]:
                 self._call(OnnxCall("Identity"), [self.names[name]], self.labels[label], f"output:{label}")
@@ -196,7 +198,7 @@ class _Writer:
 
 
 def _names(scope: str, calls: tuple[OnnxCall, ...]) -> Iterator[str]:
-    """The names of the nodes of an operation: its own if they are one, otherwise also the operator's, and a number.
+    """The names of the nodes of an operation: its own for a single node, else also with the operator and a number.
 
     >>> list(_names("fc", (OnnxCall("Transpose"), OnnxCall("MatMul"), OnnxCall("Transpose"))))
     ['fc:Transpose', 'fc:MatMul', 'fc:Transpose2']

@@ -1,4 +1,4 @@
-"""A network with its weights as an exported program of torch (``.pt2``), which runs without archspec."""
+"""A network with its weights as a program exported by torch (``.pt2``), which runs without archspec."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def export(graph: Graph, model: nn.Module, *, mode: Mode = "eval", dynamic: Dyna
     Args:
         graph: the network.
         model: its model, with weights. The program shares them.
-        mode: in which mode the program is. It cannot change: norms and dropout of the other mode are not in it.
-        dynamic: which dimensions of the input are free: none, the batch, or the batch and the sizes.
+        mode: the mode of the program. It cannot change, because norms and dropout differ between the modes.
+        dynamic: which dimensions of the input are free: none, the batch, or the batch and the spatial sizes.
 
     Raises:
         SpecError: E830, torch cannot export the network, or not with a free size.
@@ -59,24 +59,24 @@ def export(graph: Graph, model: nn.Module, *, mode: Mode = "eval", dynamic: Dyna
     free: dict[int, Any] = {} if dynamic == "none" else {0: Dim("batch", min=1)}
     if dynamic == "size":
         free |= dict.fromkeys(range(2, len(graph.input) + 1), Dim.DYNAMIC)
-    example = torch.zeros(2, *graph.input)  # torch takes a batch of 1 for a fixed size
+    example = torch.zeros(2, *graph.input)  # torch would treat a batch of 1 as fixed
     model.train(mode == "training")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about torch's own plans
             program = torch.export.export(model, (example,), dynamic_shapes=(free,), strict=False)
-    except Exception as error:  # torch reports what it cannot trace in many ways
+    except Exception as error:  # torch raises many kinds of errors for what it cannot trace
         message = f"torch cannot export this network: {in_one_line(error)}"
         raise SpecError([Diagnostic("E830", message, graph.written_at("name"))]) from None
     for node in program.graph.nodes:
-        for key in ("stack_trace", "from_node"):  # they have paths of this machine, and addresses in memory
+        for key in ("stack_trace", "from_node"):  # they contain paths on this machine and memory addresses
             node.meta.pop(key, None)
     program.example_inputs = None
     return program
 
 
 def tied_to_size(graph: Graph) -> Node | None:
-    """The first node that does not fit another size of the input, or would have other weights; None if all fit."""
+    """The first node that does not accept another input size, or would need other weights; None if all accept it."""
     shapes = {INPUT: (graph.input[0], *[2 * size for size in graph.input[1:]])}
     for node in graph.nodes:
         inputs = tuple([shapes[name] for name in node.inputs])

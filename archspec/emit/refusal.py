@@ -10,9 +10,9 @@ def refusal(target: str, node: Node, reason: str, help: str = "") -> Diagnostic:
     """E830, at the line of the spec that asked for the node.
 
     Args:
-        target: what cannot express it, as a message begins: ``ONNX``.
+        target: the format, as the message names it, such as ``ONNX``.
         node: the node.
-        reason: why, as a message ends.
+        reason: why the target cannot express the node.
         help: what to do.
 
     >>> import archspec

@@ -1,1 +1,1 @@
-"""Figures of networks: what is drawn, where it lies, and the SVG. No library lays them out."""
+"""Figures of networks: what is drawn, its layout, and the SVG, without a layout library."""

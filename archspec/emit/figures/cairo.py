@@ -1,4 +1,4 @@
-"""Figures as PNG and PDF, which cairosvg makes of the SVG."""
+"""Figures as PNG and PDF, which cairosvg makes from the SVG."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from archspec.emit.figures.sheet import Sheet
 
 _SCALE = 2.0
-"""Pixels of a PNG for each pixel of the figure, so that screens of a high density show it sharp."""
+"""Pixels of a PNG for each pixel of the figure, so that it is sharp on high-density screens."""
 _LONGEST, _MOST = 30_000, 100e6
 """The longest side of a PNG (cairo takes 32,767), and its most pixels, each of which takes four bytes."""
 
 
 def png(text: str, sheet: Sheet) -> bytes:
-    """The bytes of a PNG: twice the size of the figure, less where it would be very large."""
+    """The bytes of a PNG: twice the size of the figure, less if that would be very large."""
     import cairosvg  # only the extra `figure` has it
 
     scale = min(_SCALE, _LONGEST / max(sheet.width, sheet.height), math.sqrt(_MOST / (sheet.width * sheet.height)))
@@ -23,7 +23,7 @@ def png(text: str, sheet: Sheet) -> bytes:
 
 
 def pdf(text: str) -> bytes:
-    """The bytes of a PDF: vectors, and text that can be selected. It has the same date each time."""
+    """The bytes of a PDF: vectors, and text that can be selected. Its date is constant."""
     import cairosvg  # likewise
 
     made: bytes = cairosvg.svg2pdf(bytestring=text.encode())

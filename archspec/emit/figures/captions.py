@@ -1,4 +1,4 @@
-"""The texts of boxes: those of one use, and those of several uses of a block, with a symbol where they differ."""
+"""The texts of boxes, for one use of a block or for several, with a symbol where the uses differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Numbers = tuple[float, ...]
 """One number for each use of a block."""
 
 LETTERS = {"kernel": "k", "stride": "s", "groups": "g", "dilation": "d"}
-"""The symbols of papers for arguments that differ between the uses of a block."""
+"""The symbols that papers use for arguments that differ between the uses of a block."""
 
 MEANINGS = {
     "C": "C: the number after the name of a block",
@@ -38,7 +38,7 @@ def plain(caption: Caption) -> str:
 
 
 def template(caption: Caption) -> tuple[tuple[str, str], ...]:
-    """The caption without its numbers: boxes of two uses with equal ones are the same box."""
+    """The caption without its numbers: uses with equal results share a box."""
     return tuple([(piece.text, piece.argument) for piece in caption])
 
 
@@ -56,9 +56,9 @@ def _number(value: float | str) -> str:
 class Symbols:
     """The symbols of the numbers that differ between the uses of a block.
 
-    ``channels`` and ``enter`` are the widths of the block and of what enters it; ``parameters`` its own, by name.
-    ``used`` has the letters that were asked for, ``named`` the parameters and ``words`` the names of activations that
-    differ, each with the value of each use.
+    ``channels`` and ``enter`` are the widths of the block and of its input; ``parameters`` are its parameters by name.
+    ``used`` has the letters, ``named`` the parameters, and ``words`` the names of differing activations that captions
+    asked for, each with its value in each use.
     """
 
     def __init__(self, channels: Numbers, enter: Numbers, parameters: Mapping[str, Numbers]) -> None:
@@ -97,7 +97,7 @@ class Symbols:
         return first.text.format(first.between.join(shown))
 
     def _name(self, argument: str, values: tuple[float | str, ...]) -> str | None:
-        """The symbol of numbers that belong to the uses; the number itself if it is always the same."""
+        """The symbol of a number that differs between the uses; the number itself if it does not differ."""
         if len(set(values)) == 1:
             return _number(values[0])
         numbers = tuple([value for value in values if isinstance(value, int)])
@@ -120,14 +120,14 @@ class Symbols:
         return found
 
     def _word(self, argument: str, words: tuple[str, ...]) -> str:
-        """``act``; ``act2`` where other activations of the block differ in another way."""
+        """``act``; ``act2`` if other activations of the block have other values."""
         known = next((name for name, values in self.words.items() if values == words), None)
         name = known or (f"{argument}{len(self.words) + 1}" if self.words else argument)
         self.words[name] = words
         return name
 
     def _times(self, symbol: str, numbers: Numbers, of: Numbers, *, exact: bool = False) -> str | None:
-        """``4C`` or ``C/4`` for numbers that are four times, or a fourth of, the symbol's."""
+        """``4C`` or ``C/4`` for numbers that are four times or a quarter of the symbol's."""
         number, base = int(numbers[0]), int(of[0])
         if exact and numbers != of:
             return None

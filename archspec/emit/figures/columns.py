@@ -1,4 +1,4 @@
-"""Parts below each other in columns, with bands around stages and shapes at the right."""
+"""Parts stacked in columns, with bands around stages and shapes at the right."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _ABOVE, _TOP, _BOTTOM = 8, 4, 10
 _BAND = _ABOVE + _TOP + _BOTTOM
 _SIDE = 10
 _APART = 18
-"""Between columns of notes."""
+"""The space between columns of notes."""
 _NAME = 96
 _FULL = 0.6
-"""A column that is full to this share ends before a stage that would be torn."""
+"""A column that is filled to this fraction ends before a stage that would be split."""
 
 
 @dataclass(slots=True)
 class SpineRow:
-    """A part, the number of the band that it lies in, and what is written at its right, in columns."""
+    """A part, the number of the band that it is in, and the notes at its right, in columns."""
 
     laid: Laid
     band: int | None = None
@@ -41,9 +41,9 @@ class _Column:
 
 
 class Columns:
-    """A series in columns of at most a height, each about as high as the others. A part that is higher has its own.
+    """A series in columns of about equal height, up to a limit. A part that is higher has its own column.
 
-    With a ``ratio`` of width to height, many columns are higher, so that they are not wider than that.
+    With a ``ratio`` of width to height, many columns become higher, so that the whole is not wider than that.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Columns:
         self.notes = [max([text_width(note, SMALL) for note in column]) for column in columns]
         noted = sum(self.notes) + _APART * (len(self.notes) - 1) if self.notes else 0
         self.before = named + 2 * _SIDE if bands else 0
-        # A viewer's font may be wider than the table of widths says, and then the note must not cross a frame.
+        # A viewer's font may be wider than the table of widths says, but a note must not cross a frame.
         away = _APART if headings or any(isinstance(row.laid, Framed) for row in rows) else _SIDE
         self.after = (noted + away if noted else 0) + (_SIDE if bands else 0)
         self.found = _broken(rows, most, ratio, self.before + self.after)
@@ -66,11 +66,11 @@ class Columns:
 
     @property
     def axis(self) -> float:
-        """From its left side to the axis of its first column."""
+        """The distance from its left side to the axis of its first column."""
         return round(self.before + self.found[0].left) if self.found else 0
 
     def draw(self, canvas: Canvas, x: float, end: End) -> list[End]:
-        """Draw it with its left side at ``x`` and below the end, which lies on its axis."""
+        """Draw it with its left side at ``x``, below the end, which is on its axis."""
         top, ends = end.y, [end]
         for number, column in enumerate(self.found):
             axis = x + round(self.before + column.left)
@@ -126,11 +126,11 @@ _NOTHING = _Nothing()
 def rows(
     parts: Parts, shape: str, tags: Mapping[str, str], costs: tuple[tuple[str, ...], ...] = ()
 ) -> tuple[list[SpineRow], list[str]]:
-    """The rows of a spine whose input has this shape, and the names of its bands.
+    """The rows of a spine with this input shape, and the names of its bands.
 
-    A shape is written where it changes, and ``tags`` are, by value, what is written where the model returns a value
-    that it reads further. The last row has no shape: the output is below it. With ``costs``, those of each part, every
-    row has its shape, and boxes are equally wide.
+    A shape is written where it changes. ``tags`` are the notes, by value, for values that the model returns and also
+    reads. The last row has no shape, because the output is below it. With ``costs``, one for each part, every row has
+    its shape, and boxes have equal widths.
     """
     found: list[SpineRow] = []
     bands: list[str] = []

@@ -1,4 +1,4 @@
-"""From a graph to what a figure of it says."""
+"""From a graph to the contents of its figure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, de
 Depth = Literal["model", "stage", "block", "op"]
 
 DEPTHS: tuple[Depth, ...] = ("model", "stage", "block", "op")
-"""Whole stages; blocks; blocks and the inside of each kind of them; every operation."""
+"""Whole stages; blocks; also the inside of each kind of block; every operation."""
 
 
 def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
-    """What a figure of this depth says."""
+    """The contents of a figure of this depth."""
     drawn = _Contents(graph, depth)
     parts = drawn.parts()
     ends = drawn.ends
@@ -49,7 +49,7 @@ def picture(graph: Graph, depth: Depth, title: str | None) -> Picture:
 
 
 def _outputs(graph: Graph) -> dict[str, str]:
-    """What is written at each value that the model returns: its labels, and its shape."""
+    """The note for each value that the model returns: its labels and its shape."""
     labels: dict[str, list[str]] = {}
     for label, name in graph.outputs.items():
         labels.setdefault(name, []).append(label)
@@ -86,7 +86,7 @@ class _Contents:
         return grouped(tuple(found), results) if self.depth == "model" else tuple(found)
 
     def _staged(self, series: Series) -> Iterator[tuple[Region | None, Series]]:
-        """The series in runs that lie in one stage, or in none."""
+        """The series in runs, each inside one stage or outside all stages."""
         stages: dict[str, int] = {}
         for number, stage in enumerate(self.stages if self.depth != "model" else ()):
             for node in self.graph.nodes[stage.first : stage.last]:
@@ -119,7 +119,7 @@ class _Contents:
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        """The name of each stage: its scope, without what all scopes begin with, or else its number."""
+        """The name of each stage: its scope without the prefix that all scopes share, or its number."""
         scopes = [stage.scope.rpartition(".") for stage in self.stages]
         uses = Counter(scopes)
         short = len({prefix for prefix, _, _ in scopes}) == 1 and not any(last.isdecimal() for _, _, last in scopes)
@@ -153,7 +153,7 @@ class _Contents:
         return self.known[block.nodes[0]]
 
     def _alike(self, one: Card, other: Card) -> bool:
-        """Whether they are of one kind, have values of one size, and differ in widths at most."""
+        """Whether they are of one kind, have values of equal size, and differ only in widths."""
         if one.letter != other.letter:
             return False
         shapes = [self.graph.shape(block.nodes[-1])[1:] for block in (one, other)]
@@ -199,7 +199,7 @@ def _ends(series: Series) -> set[str]:
 
 
 def _description(graph: Graph, parts: Parts) -> str:
-    """The figure in words, for those who hear it."""
+    """The figure in words, for screen readers."""
     blocks = sum(region.kind == "block" for region in graph.regions)
     size = counted(len(graph.nodes), "operation") + (f" in {counted(blocks, 'block')}" if blocks else "")
     said = [f"{graph.name}: {size}", f"input {shown(graph.input)}"]
@@ -213,7 +213,7 @@ def _description(graph: Graph, parts: Parts) -> str:
 
 
 _SAID = 40
-"""How many parts a description names."""
+"""The most parts that a description names."""
 
 
 def _said(part: Card | Box) -> str:

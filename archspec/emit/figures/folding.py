@@ -1,4 +1,4 @@
-"""Many equal ways beside each other as one, with their number."""
+"""Many equal parallel branches as one, with their number."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split
 
 _FEWEST = 4
-"""How many equal ways are drawn as one: a reader counts three at a glance."""
+"""The fewest equal branches that are drawn as one: a reader counts three at a glance."""
 
 
 def alike(branches: Sequence[Parts]) -> list[list[int]]:
-    """The positions of ways that are drawn as one, in order of their first: equal ones, where there are many."""
+    """The positions of branches that are drawn as one, in the order of the first of each."""
     if len(branches) < _FEWEST:
         return [[index] for index in range(len(branches))]
     equal: dict[Hashable, list[int]] = {}
@@ -24,7 +24,7 @@ def alike(branches: Sequence[Parts]) -> list[list[int]]:
 
 
 def folded(branches: Sequence[Parts]) -> Parts:
-    """Equal ways as one frame with their number; one way as it is."""
+    """Equal branches as one frame with their number; a single branch unchanged."""
     first, *others = branches
     if not others:
         return first
@@ -33,7 +33,7 @@ def folded(branches: Sequence[Parts]) -> Parts:
 
 
 def _look(part: Part | Junction | Parts) -> Hashable:
-    """All that is drawn of a part, which is all of it but the names of its operations."""
+    """Everything that is drawn of a part: all but the names of its operations."""
     if isinstance(part, tuple):
         return tuple(map(_look, part))
     if isinstance(part, Split):
@@ -43,7 +43,7 @@ def _look(part: Part | Junction | Parts) -> Hashable:
         return (tuple(map(_look, part.members)), part.wires, part.ends)
     if isinstance(part, Box | Card | Junction):
         return replace(part, nodes=())
-    return (part.label, _look(part.parts))  # a frame: bands only stand on the spine
+    return (part.label, _look(part.parts))  # a frame: bands are only on the spine
 
 
 def _joined(parts: Sequence[Part]) -> Part:

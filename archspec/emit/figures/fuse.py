@@ -1,4 +1,4 @@
-"""From a series to what is drawn: a layer with its norm and activation in one box, splits with their main way."""
+"""From a series to the parts to draw: a layer with its norm and activation in one box, splits with a main branch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archspec.graph.series_parallel import Element, Parallel, Series, Tangle
 from archspec.operations.shapes import show_shape
 
 _DEEPEST = 24
-"""How many splits lie in each other before the rest is drawn as a plain graph."""
+"""How deep splits may be nested before the rest is drawn as a plain graph."""
 
 _LAYERS = ("conv", "linear")
 
@@ -29,8 +29,8 @@ class Fusing:
 
     ``text`` gives the caption of a node. ``units`` are values of whole blocks and stages, drawn as one part each,
     and ``reads`` what these read.
-    ``returned`` are values that the model returns: each ends a box. ``whole``: each operation has a box of its own,
-    with its name, without the ``scope`` that is written around it.
+    ``returned`` are values that the model returns: each ends a box. ``whole``: each operation has its own box with its
+    name, without the ``scope`` that is written around it.
     """
 
     graph: Graph
@@ -44,8 +44,8 @@ class Fusing:
     def parts(self, series: Series, *, depth: int = 0, begins: bool = True, normed: bool = False) -> Parts:
         """The parts of a series.
 
-        ``begins``: nothing but the input of the drawing comes before it. ``normed``: a norm or an activation that
-        belongs to all of its branches does.
+        ``begins``: only the input of the drawing comes before it. ``normed``: a norm or an activation that belongs to
+        all of its branches comes before it.
         """
         found: list[Part] = []
         steps: list[Node] = []
@@ -75,7 +75,7 @@ class Fusing:
         return self._fused(nodes, (normed and not self._closed(nodes)) or self._pre(nodes, begins=begins))
 
     def _fused(self, nodes: Sequence[Node], first: bool) -> list[Box]:
-        """Boxes of layers, each with what is attached to it: what follows it, or what comes first where a norm does."""
+        """Boxes of layers, each with the operations that follow it, or those before it if norms come first."""
         found: list[Box] = []
         waiting: list[Node] = []
         for node in nodes:
@@ -106,11 +106,11 @@ class Fusing:
         return found
 
     def _open(self, box: Box) -> bool:
-        """Whether what follows a box may go into it."""
+        """Whether an operation that follows a box may join it."""
         return box.nodes[-1] not in self.returned
 
     def _left(self, found: list[Box], waiting: list[Node]) -> list[Box]:
-        """A box of their own for operations that no layer takes."""
+        """A separate box for operations that join no layer."""
         box = self._box(waiting, ", ".join(map(self.text, waiting)))
         looks = [node.operation.look for node in waiting]
         return [replace(box, look="norm" if "norm" in looks else looks[0])]
@@ -253,7 +253,7 @@ def _names(part: Parallel | Tangle) -> set[str]:
 
 
 def _colored(parts: Parts) -> Parts:
-    """The parts of a gate in its color."""
+    """The parts of a gate in the color of gates."""
     found: list[Part] = []
     for part in parts:
         if isinstance(part, Box):

@@ -1,4 +1,4 @@
-"""Blocks of one kind: equal but for numbers. Each kind has a letter, under which its inside is drawn once."""
+"""Blocks of one kind differ only in numbers. Each kind has a letter, and its inside is drawn once, with that letter."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from archspec.operations.captions import Caption
 
 @dataclass(eq=False)
 class BlockKind:
-    """Blocks of one kind. ``uses`` are those of them that differ in numbers, one of each.
+    """Blocks of one kind. ``uses`` has one block for each set of numbers.
 
-    A dropout that some of them lack is a number too: its probability there is 0. ``captions`` are, for each use, those
-    of the other nodes. ``order`` has the use of each block, in order.
+    A dropout that some blocks lack is a number too: its probability there is 0. ``captions`` are those of the other
+    nodes, for each use. ``order`` has the use of each block, in order.
     """
 
     graph: Graph
@@ -40,14 +40,14 @@ class BlockKind:
         return Symbols(widths, tuple([shape(use.source)[0] for use in uses]), parameters)
 
     def _numbers(self, name: str) -> tuple[int, ...]:
-        """The value of a parameter in each use; nothing where it is not always a positive whole number."""
+        """The value of a parameter in each use; empty if it is not always a positive integer."""
         values = [use.values.get(name, use.given.get(name)) for use in self.uses]
         numbers = tuple([value for value in values if isinstance(value, int) and value > 0])
         return numbers if len(numbers) == len(values) else ()
 
     @cached_property
     def parts(self) -> Parts:
-        """Its inside."""
+        """The parts inside the block."""
         whole = max(self.uses, key=lambda use: use.last - use.first)
         kept = [node.name for node in self.graph.nodes[whole.first : whole.last] if not _may_lack(node)]
         place = {name: n for n, name in enumerate(kept)}
@@ -72,14 +72,14 @@ class BlockKind:
 
     @property
     def only(self) -> Box | None:
-        """Its one box, where there is nothing else to draw inside."""
+        """Its only box, if there is nothing else to draw inside."""
         part = self.parts[0] if len(self.parts) == 1 else None
         return part if isinstance(part, Box) else None
 
     @property
     def title(self) -> str:
-        """Its name and the symbols of what differs: ``bottleneck, C, /s``."""
-        _ = self.parts  # which asks for the symbols
+        """Its name and the symbols of the numbers that differ: ``bottleneck, C, /s``."""
+        _ = self.parts  # this asks for the symbols
         used = self.symbols.used
         signs = {"C": "C", "k": "k\N{MULTIPLICATION SIGN}k", "s": "/s"}
         found = [self.name, *[sign for symbol, sign in signs.items() if symbol in used]]
@@ -89,12 +89,12 @@ class BlockKind:
 
     @cached_property
     def strides(self) -> tuple[str, ...]:
-        """``/2`` for each use that gives a map of half the size, whatever is inside; nothing where the size stays."""
+        """``/2`` for each use that halves the size of the map, whatever is inside; empty if it keeps the size."""
         return tuple([stride_of(self.graph, use) for use in self.uses])
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the names in its inside are in each block of it, in order: ``width = 200, 184 x2``."""
+        """The values, in each of its blocks in order, of the names in its inside: ``width = 200, 184 x2``."""
         _ = self.parts
         symbols = self.symbols
         letters = {name: numbers for name, numbers in symbols.used.items() if name not in _ON_CARDS}
@@ -102,12 +102,12 @@ class BlockKind:
         return tuple([f"{name} = {_listed([values[use] for use in self.order])}" for name, values in found.items()])
 
     def words(self, use: int) -> tuple[str, ...]:
-        """The names of the activations that differ, in one use of it."""
+        """The names of the activations that differ, in one use."""
         _ = self.parts
         return tuple([values[use] for values in self.symbols.words.values()])
 
     def numbers(self, uses: Sequence[int], *, widths: bool = True) -> tuple[str, ...]:
-        """What the symbols of the title are in these uses of it, which follow each other."""
+        """The values of the symbols of the title in these consecutive uses."""
         _ = self.parts
         used, found = self.symbols.used, []
         if widths and "C" in used:
@@ -123,7 +123,7 @@ class BlockKind:
 
 
 _ON_CARDS = ("C", "N", "k", "s")
-"""The letters whose numbers are written on the cards of blocks, or follow from them."""
+"""The letters whose numbers the cards of blocks show, or that follow from those."""
 
 
 def _listed(values: Sequence[object]) -> str:
@@ -139,7 +139,7 @@ def _may_lack(node: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The kind of one block, and which of its uses it is."""
+    """The kind of one block, and the position of its use."""
 
     kind: BlockKind
     use: int
@@ -148,7 +148,7 @@ class Known:
 def kinds(graph: Graph, blocks: Sequence[Region]) -> dict[str, Known]:
     """The kind of each of these blocks, by the name of its first node; letters in order of appearance.
 
-    A block reads nothing from outside but its source.
+    A block reads nothing from outside except its source.
     """
     finding = _KindFinding(graph)
     found = {graph.nodes[block.first].name: finding.kind(block) for block in blocks}
@@ -195,7 +195,7 @@ class _KindFinding:
         return known
 
     def _rough(self, block: Region) -> tuple[list[Caption], tuple[tuple[int, ...], ...]]:
-        """The captions of the nodes that no use lacks, and what each reads of them by position."""
+        """The captions of the nodes that all uses have, and which of them each node reads, by position."""
         place = {block.source: -1}
         captions: list[Caption] = []
         reads: list[tuple[int, ...]] = []
@@ -210,7 +210,7 @@ class _KindFinding:
         return captions, (*reads, (place[block.result],))
 
     def _wiring(self, block: Region) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """Each node's operation, and what it reads by position."""
+        """Each node's operation, and the positions of the nodes that it reads."""
         place = {block.source: -1}
         found: list[tuple[int, tuple[int, ...]]] = []
         numbers = self.operations

@@ -1,4 +1,4 @@
-"""A picture as vertices, edges and groups, for formats that another program lays out."""
+"""A picture as vertices, edges and groups, for formats whose layout another program makes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cluster:
     members: list[Vertex | Cluster] = field(default_factory=list)
 
     def walk(self) -> Iterator[tuple[int, Vertex | Cluster | None]]:
-        """All in it with the depth at which it lies; None where a group ends."""
+        """All members with their depth; None at the end of a group."""
         work: list[tuple[int, Vertex | Cluster | None]] = [(0, member) for member in reversed(self.members)]
         while work:
             depth, member = work.pop()
@@ -55,7 +55,7 @@ class Links:
 
 
 _Ends = list[tuple[str, str]]
-"""Vertices that lead to what comes next, and the style of the line."""
+"""Vertices that lead to the next part, and the style of the line."""
 
 
 def links(picture: Picture) -> Links:

@@ -1,4 +1,4 @@
-"""A plain graph, where parts are neither a series nor parallel: members below each other, and wires beside them."""
+"""A plain graph, for what does not divide into series and parallel parts: stacked members with wires beside them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from archspec.emit.figures.place import GAP, LOW, Boxed, End, Merging
 from archspec.emit.figures.shapes import Canvas
 
 _APART = 10
-"""Between lanes, and between the widest member and the first lane."""
+"""The space between lanes, and between the widest member and the first lane."""
 _FORK = 6
 
 
 class Meshed:
-    """Members on one axis in topological order. A value that others than the next member read has a lane to the right.
+    """Members on one axis in topological order. A value that is read by others than the next member has a lane.
 
-    Readers of one value share its lane, and values that are not read at the same height share a lane.
+    The readers of a value share its lane, and values whose lines do not overlap in height may share a lane.
     """
 
     def __init__(self, mesh: Mesh) -> None:
@@ -25,7 +25,7 @@ class Meshed:
         self.far: dict[int, list[int]] = {}
         """The members that read a value through its lane."""
         self.next: set[int] = set()
-        """The members that the one above leads to."""
+        """The members that read the member above."""
         for source, target in mesh.wires:
             if target == source + 1:
                 self.next.add(target)
@@ -85,5 +85,5 @@ class Meshed:
                     continue
                 low = tops[target] + 6
                 canvas.line([*begin, (lane, low), (leaves[target][0], low)], end.style)
-                begin = [(lane, low - 6)]  # the lane down to there is drawn
+                begin = [(lane, low - 6)]  # the lane is drawn down to there
         return ends

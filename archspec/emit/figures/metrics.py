@@ -1,4 +1,4 @@
-"""The widths of texts, from a table of the metrics that Helvetica, Arial and Liberation Sans share."""
+"""The widths of texts, from the metrics that Helvetica, Arial and Liberation Sans share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REGULAR = {
     1000: "—…→",
     1015: "@",
 }
-"""Thousandths of the size. The other letters and the digits have 556."""
+"""Widths in thousandths of the size. The other letters and the digits have 556."""
 
 _BOLD = {
     238: "'",
@@ -56,7 +56,7 @@ _OTHERS = (556, 611)
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """The width of a text in pixels, where a size of 1 is a pixel. An unknown character counts as wide as any other.
+    """The width of a text in pixels, for a font size in pixels. An unknown character counts as wide as any other.
 
     >>> text_width("conv", 10), text_width("conv", 10, bold=True) > text_width("conv", 10)
     (21.12, True)
@@ -72,7 +72,7 @@ def _unknown(character: str, other: int) -> int:
 
 
 def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """The text, with its middle left out where it is too wide.
+    """The text, with its middle left out if it is too wide.
 
     >>> shorten("a_block_with_a_very_long_name", 80, 10), shorten("conv", 80, 10)
     ('a_bloc…g_name', 'conv')

@@ -1,4 +1,4 @@
-"""The figure of whole stages: what is around them in one box, and what each part costs."""
+"""The figure of whole stages: one box for the layers around them, and the costs of each part."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from archspec.graph.scopes import BETWEEN, HEAD, STEM
 from archspec.operations.facts import Facts
 
 HEADINGS = ("output", "parameters", "MACs")
-"""What is written at the right of each part."""
+"""The notes at the right of each part."""
 
 _LINES = 8
-"""How many layers a box lists."""
+"""The most layers that a box lists."""
 
 
 def grouped(parts: Parts, returned: Collection[str]) -> Parts:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Colors(NamedTuple):
-    """Of areas and of their outlines, or of lines, in light and in dark mode."""
+    """The colors of areas and their outlines, or of lines, in light and in dark mode."""
 
     fill: str
     stroke: str

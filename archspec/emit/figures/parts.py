@@ -1,4 +1,4 @@
-"""What a figure draws, before anything has a place: boxes, splits, runs of blocks, frames."""
+"""What a figure draws, before the layout: boxes, splits, runs of blocks, frames."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Arc = Literal["", "identity", "projection"]
-"""The shortcut beside a block: thin where it is the value itself, thick where it has weights."""
+"""The shortcut beside a block: thin if it is the identity, thick if it has weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One or several operations. ``above`` is what comes before the layer of ``text``, ``below`` what follows it.
+    """One or several operations. ``above`` comes before the layer of ``text``, and ``below`` follows it.
 
     ``look`` colors it: the look of its operation, or ``gate``, ``stage``. ``shape`` is that of its value. ``lines``
-    are the layers that a box of many has.
+    are the layers in a box of many layers.
     """
 
     nodes: tuple[str, ...]
@@ -41,7 +41,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """Where the ways of a split meet: ``sign`` in a circle, or ``text`` in a bar."""
+    """Where the branches of a split meet: ``sign`` in a circle, or ``text`` in a bar."""
 
     nodes: tuple[str, ...]
     sign: str
@@ -51,10 +51,10 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Ways beside each other. ``main`` is the one that goes straight on; None where all of them stand side by side.
+    """Parallel branches. ``main`` is the one that goes straight on; None if all are side by side.
 
-    An empty branch is the value itself. ``gates`` are the branches that scale another. ``merge`` is None where the ways
-    end with what is around them.
+    An empty branch is the value itself. ``gates`` are the branches that scale another. ``merge`` is None if the
+    branches end with the part around them.
     """
 
     branches: tuple[Parts, ...]
@@ -66,9 +66,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """A plain graph: members in topological order, and wires between them by position; -1 is what enters.
+    """A plain graph: members in topological order, and wires between them by position; -1 is the input.
 
-    ``ends`` are the members whose values go on.
+    ``ends`` are the members whose values later parts read.
     """
 
     members: tuple[Box | Junction, ...]
@@ -78,7 +78,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A block whose inside is drawn where it stands; or ``count`` equal ways of a split."""
+    """A block whose inside is drawn in place, or ``count`` equal branches of a split."""
 
     label: str
     parts: Parts
@@ -88,7 +88,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A stage, around the parts of it."""
+    """A stage around its parts."""
 
     label: str
     parts: Parts
@@ -100,7 +100,7 @@ Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Inset:
-    """The inside of the blocks of one kind. ``notes`` say what the names in it are in each block."""
+    """The inside of the blocks of one kind. ``notes`` give the values of the names in it for each block."""
 
     letter: str
     title: str
@@ -110,11 +110,11 @@ class Inset:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that a figure says.
+    """All contents of a figure.
 
-    ``outputs`` are the values at its ends that the model returns, ``tags`` those that are read further; each with what
-    is written there. ``costs`` are what is written at the right of each part behind its shape, below ``headings``;
-    ``total`` is a sentence about the whole.
+    ``outputs`` are the values at its ends that the model returns, and ``tags`` returned values that are also read; each
+    has its note. ``costs`` are written at the right of each part after its shape, below ``headings``; ``total`` is a
+    sentence about the network.
     """
 
     title: str
@@ -132,7 +132,7 @@ class Picture:
 
 
 def boxes(parts: Parts) -> Iterator[Box | Card | Junction]:
-    """Everything with a text of its own, in order."""
+    """Every part with a text, in order."""
     work = list(reversed(parts))
     while work:
         part: Part | Junction = work.pop()

@@ -1,7 +1,7 @@
-"""Where the parts of a series lie: one below the other, with splits to the right of their main way or side by side.
+"""The layout of a series: parts are stacked, with branches to the right of their main branch or side by side.
 
-Every part has a measure, from its axis: how far it reaches to the left and to the right, and its height. It then draws
-itself below the ends of the lines that come from above, and returns the ends of its own.
+Every part has measures: how far it reaches from its axis to the left and to the right, and its height. It then draws
+itself below the ends of the lines from above, and returns the ends of its own lines.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ GAP = 14
 WIDEST = 190
 PADDING = 10
 BESIDE = 14
-"""Between ways beside each other."""
+"""The space between parallel branches."""
 LANE = 12
 FORK = 6
-"""From a part to the fork below it."""
+"""The distance from a part to the fork below it."""
 LOW = 11.0
-"""Where a shape is written beside something that has no middle of its own, from its lower end."""
+"""The height, from the lower end, of a shape beside a part without a middle."""
 _DISC = 9
 _BAR = 20
 
 
 class End(NamedTuple):
-    """A line that is not drawn yet, because what it leads to is below. ``value`` is the node whose value it carries."""
+    """A line that is not drawn yet, because its end is below. ``value`` is the node whose value it carries."""
 
     points: tuple[Point, ...]
     style: str
@@ -55,14 +55,14 @@ class Laid(Protocol):
     right: float
     height: float
     low: float
-    """From its lower end up to the middle of what gives its value."""
+    """The distance from its lower end up to the middle of the part that gives its value."""
 
     def draw(self, canvas: Canvas, end: End) -> list[End]:
         """Draw it below a line, on that line's axis."""
 
 
 def even(width: float) -> float:
-    """The next even number of pixels, so that centers are whole."""
+    """The next even number of pixels, so that centers are integers."""
     return float(-(-width // 2) * 2)
 
 
@@ -118,7 +118,7 @@ class Stacked:
 
 
 class Merging:
-    """The merge of a split: a circle where at most one way comes from each side, else a bar over all of them."""
+    """The merge of a split: a circle if at most one branch comes from each side, else a bar over all of them."""
 
     def __init__(self, merge: Junction, *, circle: bool) -> None:
         self.merge = merge
@@ -155,7 +155,7 @@ class Merging:
 
 
 class Splitting:
-    """Ways beside each other: the main way goes straight on with the others to its right, or all are in a row."""
+    """Parallel branches: the main branch goes straight on with the others to its right, or all are in a row."""
 
     def __init__(self, split: Split, branches: list[Stacked], ends: list[int]) -> None:
         self.split, self.branches = split, branches
@@ -209,7 +209,7 @@ class Splitting:
         self._bar()
 
     def _bar(self) -> None:
-        if self.merging and not self.merging.circle:  # the bar reaches over the axes of all ways
+        if self.merging and not self.merging.circle:  # the bar reaches over the axes of all branches
             self.left = max(self.left, PADDING - min(self.axes))
             self.right = max(self.right, PADDING + max(self.axes))
 
@@ -236,7 +236,7 @@ class Splitting:
         return [last._replace(style=end.style)]
 
     def _lower(self, branch: Stacked) -> float:
-        """How far below the fork a way begins, so that it lies beside the middle of the main way."""
+        """How far below the fork a branch begins, so that it is beside the middle of the main branch."""
         return round(max(0.0, self.inner - branch.height) / 2) if branch.parts else 0
 
 

@@ -1,4 +1,4 @@
-"""The measures of any part: blocks as cards, frames, and those of a series."""
+"""The measures of any part: blocks as cards, frames, and series."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 from archspec.emit.figures.wrap import Wrapped, needs_rows
 
 _ARC = 14
-"""From a block to the shortcut beside it."""
+"""The distance from a block to the shortcut beside it."""
 _CARD = 3
-"""How far each card of a stack lies behind the one before."""
+"""The offset of each card of a stack from the card before."""
 _COUNT = 9
 
 

@@ -1,4 +1,4 @@
-"""What has a place in a figure. Lengths are in pixels, from the upper left corner."""
+"""The shapes of a figure, with their places. Lengths are in pixels, from the upper left corner."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Disc(NamedTuple):
 
 
 class Stroke(NamedTuple):
-    """Straight pieces with round corners, and an arrowhead at the end. ``style``: flow, projection, gate."""
+    """Straight segments with round corners, and an arrowhead at the end. ``style``: flow, projection, gate."""
 
     points: tuple[Point, ...]
     style: str
@@ -72,7 +72,7 @@ class Canvas:
     labels: list[Lettering] = field(default_factory=list)
 
     def line(self, points: list[Point], style: str, *, arrow: bool = True) -> None:
-        """A line; points between others on the same straight piece are left out."""
+        """A line; points inside a straight segment are left out."""
         kept = points[:1]
         for point, after in zip(points[1:], [*points[2:], None], strict=True):
             if point == kept[-1]:

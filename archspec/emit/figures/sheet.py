@@ -24,16 +24,16 @@ _BETWEEN = 14
 _NOTE, _NOTES, _NOTED = 13, 3, 190
 """The height of a line of notes, the most lines of one note, and how wide notes may make a panel."""
 _TRIED, _SPINE = 24, 350
-"""How many panels the first column may have, and about how wide what is beside them is."""
+"""The most panels in the first column, and the approximate width of the part beside them."""
 _LEAST = 440
-"""How high columns of insets may be beside a low spine."""
+"""The most height of columns of insets beside a low spine."""
 
 _STYLES = {"projection": "shortcut with weights", "gate": "gate"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A figure with a place for everything."""
+    """A figure with its layout."""
 
     width: float
     height: float
@@ -121,7 +121,7 @@ class _Drafting:
         pairs = sorted(zip(ends, labels, strict=True), key=lambda pair: pair[0].x)
         extents = [label.extent for _, label in pairs]
         if any(one[2] + 6 > other[0] for one, other in pairwise(extents)):
-            # Names begin at their arrows, those further to the left lie lower: no arrow crosses a name.
+            # Names begin at their arrows, and names further to the left are lower, so no arrow crosses a name.
             last = len(pairs) - 1
             lower = [(end, label._replace(y=label.y + 14 * (last - i))) for i, (end, label) in enumerate(pairs)]
             pairs = [(end, _within(label._replace(x=end.x - 4, anchor="start"))) for end, label in lower]
@@ -174,12 +174,12 @@ class _Drafting:
 
 
 def _within(label: Lettering) -> Lettering:
-    """A label moved to the right where it would reach into the margin."""
+    """A label, moved to the right if it would reach into the margin."""
     return label._replace(x=label.x + max(0.0, MARGIN - label.extent[0]))
 
 
 def _stacked(panels: list[_Panel], beside: float, room: float) -> list[list[_Panel]]:
-    """The panels in columns beside something of a height, so that the whole takes little paper."""
+    """The panels in columns beside a part of this height, so that the figure takes little space."""
     tallest = max([panel.height for panel in panels], default=0)
     lengths = accumulate([panel.height + _BETWEEN for panel in panels[:_TRIED]])
     heights = {max(beside, _LEAST, tallest), *[length for length in lengths if tallest <= length <= room]}
@@ -217,7 +217,7 @@ def _panel(inset: Inset, room: float) -> _Panel:
 
 
 def _lines(note: str, width: float) -> list[str]:
-    """A note in a few lines, with its middle left out where it needs more."""
+    """A note in a few lines, with its middle left out if it needs more."""
     lines = wrapped(note, width, SMALL)
     if len(lines) <= _NOTES:
         return lines

@@ -1,4 +1,4 @@
-"""How much smaller a block makes a map."""
+"""By how much a block shrinks the map."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from archspec.graph.graph import Graph, Region
 from archspec.operations.effects import Everywhere
 
 _Steps = tuple[int | Fraction, ...] | None
-"""How far apart, in the map that enters, are two neighbors along each axis; None where the whole map is seen."""
+"""The distance in the input map between two neighbors, along each axis; None if they see the whole map."""
 
 
 def stride_of(graph: Graph, region: Region) -> str:
-    """``/2`` where the result of a region has half the size of its source, ``/1x2x2`` where axes differ.
+    """``/2`` where the result of a region has half the size of its source, ``/1x2x2`` if axes differ.
 
-    Nothing where the size stays, or where an operation has no rule.
+    Empty if the size stays, or if an operation has no rule.
     """
     axes = len(graph.shape(region.source)) - 1
     steps: dict[str, _Steps] = {region.source: (1,) * axes}

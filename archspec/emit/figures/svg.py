@@ -40,7 +40,7 @@ def svg(sheet: Sheet, title: str, description: str) -> str:
 
 
 def _dark() -> str:
-    """The rules of the style sheet; they hold inside figures only, because a page may have several."""
+    """The rules of the style sheet; they apply only inside figures, because a page may have several."""
     rules = [
         *[(f"a-{name}", f"fill:{c.dark_fill};stroke:{c.dark_stroke}") for name, c in AREAS.items()],
         *[(f"l-{name}", f"stroke:{dark}") for name, (_, dark, _) in LINES.items()],
@@ -98,7 +98,7 @@ def _line(line: Stroke) -> Iterable[str]:
 
 
 def _path(points: tuple[Point, ...]) -> str:
-    """Straight pieces, with round corners between them."""
+    """Straight segments, with round corners between them."""
     found = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
     for before, here, after in zip(points, points[1:], points[2:], strict=False):
         radius = min(_CORNER, math.dist(before, here) / 2, math.dist(here, after) / 2)

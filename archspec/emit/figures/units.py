@@ -9,7 +9,7 @@ from archspec.graph.reduction import Reads
 
 
 def outermost(regions: Sequence[Region]) -> list[Region]:
-    """The regions that lie in no other of them, in order of their nodes."""
+    """The regions that are inside no other region, in order of their nodes."""
     found: list[Region] = []
     for region in sorted(regions, key=lambda each: (each.first, -each.last)):
         if region.first < region.last and (not found or region.first >= found[-1].last):
@@ -18,7 +18,7 @@ def outermost(regions: Sequence[Region]) -> list[Region]:
 
 
 def closed(graph: Graph, regions: Sequence[Region]) -> list[Region]:
-    """The regions of which nobody outside reads anything but the result. Each reads one value from outside itself."""
+    """The regions that read one value from outside, and of which only the result is read outside."""
     units = list(regions)
     while True:
         hidden: dict[str, int] = {}
@@ -34,7 +34,7 @@ def closed(graph: Graph, regions: Sequence[Region]) -> list[Region]:
 
 
 def contracted(graph: Graph, units: Sequence[Region]) -> Reads:
-    """What each value reads, where a region is its result alone."""
+    """What each value reads, with each region reduced to its result."""
     nodes = graph.nodes
     reads: dict[str, tuple[str, ...]] = {}
     position = 0
@@ -47,7 +47,7 @@ def contracted(graph: Graph, units: Sequence[Region]) -> Reads:
 
 
 def reads_one(graph: Graph, region: Region) -> bool:
-    """Whether its nodes read nothing but its source and each other, and give its result."""
+    """Whether its nodes read only its source and each other, and give its result."""
     inside = {region.source}
     for node in graph.nodes[region.first : region.last]:
         if not inside.issuperset(node.inputs):

@@ -1,4 +1,4 @@
-"""Ways beside each other in several rows, where one row would be wider than a page."""
+"""Parallel branches in several rows, if one row would be wider than a page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from archspec.emit.figures.place import BESIDE, FORK, GAP, LANE, PADDING, End, M
 from archspec.emit.figures.shapes import Canvas, Point
 
 WIDEST_ROW = 1100
-"""How wide ways beside each other are before they go on in a row below. A single way may be wider."""
+"""The most width of parallel branches in one row. A single branch may be wider."""
 _BELOW = 10
-"""From the line that gathers one row to the line that leads to the next."""
+"""The distance from the line that gathers one row to the line that leads to the next."""
 
 
 class _InRow(NamedTuple):
-    """A way, its axis from the axis of the whole, and whether it is a gate."""
+    """A branch, the distance of its axis from the common axis, and whether it is a gate."""
 
     branch: Stacked
     axis: float
@@ -25,12 +25,12 @@ class _InRow(NamedTuple):
 
 
 def needs_rows(split: Split, branches: list[Stacked]) -> bool:
-    """Whether these ways are wider than a row. Ways that do not meet again stay beside each other."""
+    """Whether these branches are wider than a row. Branches that do not merge stay in one row."""
     return split.main is None and split.merge is not None and sum(map(_width, branches)) - BESIDE > WIDEST_ROW
 
 
 class Wrapped:
-    """Rows of ways. A line at the left leads to each row, and one at the right leads from each row to the merge."""
+    """Rows of branches. A line at the left leads to each row, and one at the right leads from each row to the merge."""
 
     def __init__(self, split: Split, merge: Junction, branches: list[Stacked]) -> None:
         gates = [index in split.gates for index in range(len(branches))]
@@ -106,5 +106,5 @@ def _rows(branches: list[Stacked]) -> list[slice]:
 
 
 def _width(branch: Stacked) -> float:
-    """The width of a way and of the space after it."""
+    """The width of a branch and of the space after it."""
     return max(branch.left, LANE / 2) + max(branch.right, LANE / 2) + BESIDE
