@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from archspec.diagnostics import cut, did_you_mean
+from archspec.lab.engines.table import ENGINES
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import options, takers
 from archspec.lab.experiments.option import ExperimentOption
@@ -17,6 +18,7 @@ from archspec.wording import listed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_ENGINES = ", ".join(f"`{each.name}`" for each in ENGINES)
 BOUNDS = click.IntRange(1, 1000)
 
 
@@ -29,7 +31,12 @@ def common(function: F) -> F:
         metavar="N",
         help="Runs of each network, from seed 0 on. [default: 5 for `ablate`, else 3]",
     )
-    @click.option("--jobs", type=BOUNDS, metavar="N", help="How many runs are computed at a time. [default: 1]")
+    @click.option(
+        "--jobs",
+        type=BOUNDS,
+        metavar="N",
+        help="How many runs are computed at a time. [default: 1; on a cluster, one for each processor]",
+    )
     @click.option(
         "--data",
         metavar="NAME",
@@ -42,9 +49,7 @@ def common(function: F) -> F:
         metavar="KEY=VALUE",
         help="Change a setting of the training, such as `epochs=20`. You can repeat this option.",
     )
-    @click.option(
-        "--engine", metavar="NAME", help="What computes the runs: `local`, `ray` or `slurm`. [default: local]"
-    )
+    @click.option("--engine", metavar="NAME", help=f"What computes the runs: {_ENGINES}. [default: local]")
     @click.option("--address", metavar="ADDRESS", help="The cluster of the engine, if it takes one.")
     @functools.wraps(function)
     def command(*, trainer: tuple[str, ...], **others: Any) -> Any:

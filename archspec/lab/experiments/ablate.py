@@ -37,7 +37,7 @@ def ablate(
     preset: str | None = None,
     folder: str | os.PathLike[str] | None = None,
     seeds: int = 5,
-    jobs: int = 1,
+    jobs: int | None = None,
     data: str = "digits",
     trainer: Mapping[str, Any] | None = None,
     engine: str = "local",
@@ -58,7 +58,7 @@ def ablate(
         preset: a grid of the literature with its claims, in place of ``over``: ``shortcuts``, ``norm`` or ``orders``.
         folder: where to write; without it, nothing is written.
         seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs are computed at a time; 0 computes all in this process.
+        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
         data: what to train on, as in :func:`archspec.lab.data.load_data`.
         trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
         engine: what computes the runs: ``local``, ``ray`` or ``slurm``.

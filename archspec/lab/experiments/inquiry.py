@@ -32,7 +32,7 @@ class Manner(Brief):
     """
 
     folder: str | os.PathLike[str] | None = None
-    jobs: int = 1
+    jobs: int | None = None
     engine: str = "local"
     address: str | None = None
     progress: Callable[[GridProgress], None] | None = None

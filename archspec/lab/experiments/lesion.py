@@ -42,7 +42,7 @@ def lesion(
     draws: int = 8,
     folder: str | os.PathLike[str] | None = None,
     seeds: int = 3,
-    jobs: int = 1,
+    jobs: int | None = None,
     data: str = "digits",
     trainer: Mapping[str, Any] | None = None,
     engine: str = "local",
@@ -64,7 +64,7 @@ def lesion(
         draws: how many random sets of each size are deleted, and how often blocks are exchanged.
         folder: where to write; without it, nothing is written.
         seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs are computed at a time; 0 computes all in this process.
+        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
         data: what to train on, as in :func:`archspec.lab.data.load_data`.
         trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
         engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
