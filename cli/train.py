@@ -109,7 +109,7 @@ def command(
     \b
     Examples:
       archspec train resnet20_cifar --set params.width=4 --epochs 2 -o digits.safetensors
-      archspec train resnet20_cifar --set params.width=4 --epochs 2 --checkpoint digits.checkpoint --resume
+      archspec train resnet20_cifar --epochs 1 --checkpoint last.checkpoint --resume
       archspec train resnet50 --data synthetic --epochs 1 --lr 0.01 --weights resnet50.pth --transfer
     """
     files = TrainingFiles(output, force, checkpoint, resume)

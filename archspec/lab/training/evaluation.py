@@ -62,7 +62,8 @@ def sums(model: nn.Module, split: Split, rank: int = 0, world: int = 1) -> Tenso
             given, wanted = (each[start : start + BATCH].to(device) for each in (images, labels))
             output = model(given)
             loss = functional.cross_entropy(output, wanted, reduction="sum")
-            found += torch.stack([loss.double(), (output.argmax(1) == wanted).sum().double()]).cpu()
+            right = (output.argmax(1) == wanted).sum()
+            found += torch.stack([loss.float(), right.float()]).cpu().double()  # not every device has float64
     finally:
         model.train(was_training)
     return found

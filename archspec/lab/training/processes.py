@@ -53,11 +53,13 @@ class Processes(Brief):
         """Whether this process writes the files."""
         return self.rank == 0
 
-    def total(self, tensor: Tensor) -> Tensor:
-        """The sum over all processes."""
-        if self.world > 1:
-            distributed.all_reduce(tensor)
-        return tensor
+    def total(self, tensor: Tensor, device: torch.device) -> Tensor:
+        """The sum of a tensor on the CPU over all processes, which send it from their devices."""
+        if self.world == 1:
+            return tensor
+        sent = tensor.to(device)
+        distributed.all_reduce(sent)
+        return sent.cpu()
 
     def everyones(self, value: Any) -> list[Any]:
         """The value of every process, in the order of their ranks."""

@@ -127,7 +127,7 @@ class Training:
         Raises:
             Diverged: one of them is not finite.
         """
-        found = self.processes.total(torch.stack(self.pending).double()).tolist()
+        found = self.processes.total(torch.stack(self.pending).cpu().double(), self.device).tolist()
         first = self.step - len(self.pending) + 1
         self.pending = []
         for number, (loss, right) in enumerate(found, first):
@@ -140,7 +140,7 @@ class Training:
         """Test, and close the epoch."""
         self.processes.share_buffers(self.bare)
         part = sums(self.bare, self.data.test, self.processes.rank, self.processes.world)
-        loss, right = self.processes.total(part.to(self.device)).tolist()
+        loss, right = self.processes.total(part, self.device).tolist()
         number, seconds = len(self.data.test), time.perf_counter() - begun
         mean, share = self._means(self.per_epoch)
         self.epochs.append(Epoch(mean, share, loss / number, right / number, seconds))

@@ -40,8 +40,8 @@ def test_two_processes_are_killed_and_equal_one_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("world", "norm"), [(1, "batch"), (2, "batch"), (3, "group")])
+@pytest.mark.parametrize(("world", "norm"), [(1, "batch"), (2, "batch"), (4, "group")])
 def test_processes_are_killed_at_every_step(world: int, norm: str, tmp_path: Path) -> None:
-    """Three sum in an order that torch chooses; it is the same after a resumption."""
+    """Four sum in an order that torch chooses; it is the same after a resumption."""
     steps = range(1, 15) if world == 1 else range(2, 15, 4)
     assert len(set(endings(tmp_path, world, norm, *steps))) == 1
