@@ -5,7 +5,7 @@ asked for.
 
     >>> import archspec.lab
     >>> archspec.lab.__all__
-    ['ablate', 'degradation', 'stochastic']
+    ['ablate', 'degradation', 'gradients', 'lesion', 'stochastic']
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archspec.lab.experiments.ablate import ablate
     from archspec.lab.experiments.degradation import degradation
+    from archspec.lab.experiments.gradients import gradients
+    from archspec.lab.experiments.lesion import lesion
     from archspec.lab.experiments.stochastic import stochastic
 
-__all__ = ["ablate", "degradation", "stochastic"]
+__all__ = ["ablate", "degradation", "gradients", "lesion", "stochastic"]
 
 
 def __getattr__(name: str) -> Any:

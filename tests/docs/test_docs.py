@@ -52,6 +52,8 @@ NOT_RUN = {
     "torchrun --nproc-per-node 2 -m archspec train resnet20_cifar -o digits.safetensors": "starts processes",
     "#!/bin/bash": "a job of SLURM",
     "archspec lab degradation -o degradation --jobs 8": "takes minutes",
+    "archspec lab lesion -o lesion --jobs 2": "takes minutes",
+    "archspec lab gradients -o gradients --jobs 2": "takes minutes",
     "pip install 'archspec-compiler[ray]'": "takes minutes; tests/lab/test_engines.py starts clusters",
     "export RAY_AUTH_MODE=token                            # on each machine": "as the one before",
     "pip install 'archspec-compiler[slurm]'": "needs SLURM; tests/lab/test_engines.py runs submitit",

@@ -84,6 +84,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         options=(
             ExperimentOption("weights", "A file of weights, in place of training the network.", None, "text"),
             ExperimentOption("map", "The key map of the weights.", None, "text"),
+            ExperimentOption("train", "Train the network, as without weights.", False, "flag"),
             ExperimentOption("sets", "1 deletes every block, 2 also every pair of blocks.", 1, "whole", 1, 2),
             ExperimentOption(
                 "deleted",

@@ -37,6 +37,7 @@ def lesion(
     *,
     weights: str | os.PathLike[str] | None = None,
     map: str | os.PathLike[str] | None = None,
+    train: bool = False,
     sets: int = 1,
     deleted: Sequence[int] = USUAL,
     draws: int = 8,
@@ -57,8 +58,9 @@ def lesion(
 
     Args:
         spec: a spec; by default ``resnet56_cifar`` with 8, 16 and 32 channels, and a plain network of 20 layers.
-        weights: a file of weights; without it, the network is trained, and a plain one beside it.
+        weights: a file of weights, in place of training the network and a plain one beside it.
         map: the key map of the weights, a file.
+        train: says that the network is trained, as it is without ``weights``.
         sets: 1 deletes every block, 2 also every pair of blocks.
         deleted: how many of the blocks that keep their shape are deleted at once, at random.
         draws: how many random sets of each size are deleted, and how often blocks are exchanged.
@@ -75,27 +77,31 @@ def lesion(
         progress: called as runs end.
         remark: called with what is to be said about runs that failed.
 
-    Returns:
-        The results. The table ``blocks`` has the accuracy without each block, ``medians`` a summary.
+    Returns the results; the table ``blocks`` has the accuracy without each block, ``medians`` a summary.
 
     Raises:
         SpecError: the network has no blocks (E873); the spec, the weights, the data or the engine is refused.
-        EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
-        TypeError, ValueError: a value that an argument does not take.
+        EnvironmentFault, TypeError, ValueError: the folder cannot be used, a package is missing, or a value is wrong.
 
-    >>> from archspec.lab.experiments.lesion import lesion
+    >>> from archspec.lab import lesion
     >>> small = {"overrides": ["stages.count=1"], "trainer": {"epochs": 1}, "seeds": 1, "jobs": 0}
     >>> lesion(deleted=[1], draws=1, **small).table("blocks").column("block")[:3]
     ('layer1.0', 'layer2.0', 'layer3.0')
     """
-    options = {"weights": _file(weights), "map": _file(map), "sets": sets, "deleted": deleted, "draws": draws}
+    options = {**_source(weights, map, train), "sets": sets, "deleted": deleted, "draws": draws}
     how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
     inquiry = Inquiry("lesion", spec, options, seeds, data, trainer or {}, **how)
     return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
 
 
-def _file(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+def _source(
+    weights: str | os.PathLike[str] | None, map: str | os.PathLike[str] | None, train: bool
+) -> dict[str, str | bool | None]:
+    """Where the weights come from, as options."""
+    if weights is not None and train:
+        raise ValueError("`weights` are of a network that is trained already; leave out `train`, or the weights")
+    files = {name: None if given is None else os.fspath(given) for name, given in (("weights", weights), ("map", map))}
+    return {**files, "train": train}
 
 
 def plan(inquiry: Inquiry, data: Data) -> Plan:
