@@ -15,7 +15,7 @@ from archspec.language.text.reader import read
 from archspec.testing.expectations import check_expectations
 from tests.support.paths import ROOT
 
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 
 
 @dataclass(frozen=True)
