@@ -19,6 +19,7 @@ from archspec.diagnostics import MAX_FOUND
 from archspec.emit.figures.contents import DEPTHS
 from archspec.emit.targets import DEPTH, TARGETS
 from archspec.lab.data.sources import SOURCES
+from archspec.lab.engines.table import ENGINES
 from archspec.language.definitions import conventions, library
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import MAX_STEPS
@@ -371,6 +372,9 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     ]
     data = [re.findall(r"^\w+", word)[0] for word in firsts(tables("docs/training.md")["Data"])]
     assert list(dict.fromkeys(data)) == list(SOURCES)
+    assert [words(row[0])[0] for row in tables("docs/lab_clusters.md")["Engines"]] == [
+        engine.name for engine in ENGINES
+    ]
     figures = tables("docs/figures.md")
     assert [word.strip("`") for word in firsts(figures["How much is drawn"])] == list(DEPTHS)
     suffixes = [target.suffix for target in TARGETS if DEPTH in target.options]
@@ -381,7 +385,7 @@ MEASURED = ("docs/benchmarks.md", "docs/reliability.md")
 
 
 def test_every_table_is_checked() -> None:
-    """Figures of measurements are left to whoever measures them; tests/zoo, test_security.py and test_learn.py check theirs."""
+    """Whoever measures checks the figures; tests/zoo, test_security.py and test_learn.py check their pages."""
     found = {page: set(tables(page)) for page in PAGES if page not in MEASURED and not page.startswith("docs/learn/")}
     checked = {
         "docs/coming_from.md": {*tables("docs/coming_from.md")},  # by tests/test_vocabulary.py
@@ -395,6 +399,7 @@ def test_every_table_is_checked() -> None:
         "docs/security.md": {"Promises"},
         "docs/targets.md": {"Targets"},
         "docs/training.md": {"Data"},
+        "docs/lab_clusters.md": {"Engines"},
         "docs/figures.md": {"How much is drawn", "Files"},
     }
     assert found == {page: checked.get(page, set()) for page in found}
