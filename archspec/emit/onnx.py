@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy
 import onnx
 
+from archspec.emit.onnx_file import octets, write_model
 from archspec.emit.onnx_nodes import OPSET, Dynamic, add_tensor, needed, without_weights
 from archspec.graph.graph import Graph
 
@@ -45,15 +46,14 @@ def write_onnx(
         OSError: a file cannot be written.
     """
     model, weights = without_weights(graph, dynamic, opset), _floats(graph, tensors)
-    if sum(values.nbytes for _, values in weights) <= LARGEST:
-        for key, values in weights:
-            add_tensor(model.graph, key, values)
-    else:
+    if sum(values.nbytes for _, values in weights) > LARGEST:
         beside = path.with_name(f"{path.name}.data")
         with beside.open("wb") as stream:
             for key, values in weights:
                 _add_outside(model.graph, key, values, stream, beside.name)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+        weights = []
+    with path.open("wb") as stream:
+        write_model(model, weights, stream)
 
 
 def to_onnx(
@@ -96,7 +96,7 @@ def _add_outside(graph: onnx.GraphProto, name: str, values: numpy.ndarray, strea
     """Add a tensor to a graph, and write its values to another file."""
     start = -(-stream.tell() // PAGE) * PAGE
     stream.write(bytes(start - stream.tell()))
-    stream.write(numpy.ascontiguousarray(values).reshape(-1).view(numpy.uint8).data)
+    stream.write(octets(values))
     place = onnx.TensorProto.EXTERNAL
     tensor = graph.initializer.add(name=name, dims=values.shape, data_type=onnx.TensorProto.FLOAT, data_location=place)
     for key, value in (("location", file), ("offset", start), ("length", values.nbytes)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 
 import archspec
 from archspec.emit import onnx as target
+from archspec.emit.onnx_file import write_model
+from archspec.emit.onnx_nodes import add_tensor, needed
 from tests.support.equivalence import scramble, spec
 
 SMALL = spec("""
@@ -76,6 +79,30 @@ def test_half_precision_is_converted_and_reported(trained: torch.nn.Module, here
         archspec.write(SMALL, "net.onnx", weights="half.pth")
     kinds = {each.data_type for each in onnx.load("net.onnx").graph.initializer if not each.name.startswith("constant")}
     assert kinds == {onnx.TensorProto.FLOAT}
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar", "convnext_tiny", "googlenet"])
+def test_the_file_has_the_bytes_that_protobuf_gives(name: str, here: Path) -> None:
+    """Among their weights are scalars and arrays that are not contiguous."""
+    graph = archspec.compile(name)
+    tensors = {
+        key: numpy.asfortranarray(numpy.random.default_rng(0).normal(size=tensor.shape))
+        for key, tensor in needed(graph).items()
+    }
+    target.write_onnx(graph, tensors, here / "net.onnx")
+    assert (here / "net.onnx").read_bytes() == target.to_onnx(graph, tensors).SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (127,), (128,), (70, 70, 70), (2, 3)])
+def test_an_initializer_of_any_size_is_as_protobuf_writes_it(shape: tuple[int, ...]) -> None:
+    model = onnx.ModelProto(ir_version=9, producer_name="p", graph=onnx.GraphProto(name="é", doc_string="after"))
+    model.opset_import.add(domain="", version=20)
+    add_tensor(model.graph, "constant", numpy.arange(3))
+    file, values = io.BytesIO(), numpy.arange(numpy.prod(shape), dtype="<f4").reshape(shape)
+    write_model(model, [("w", values), ("v", values[:0] if shape else values)], file)
+    add_tensor(model.graph, "w", values)
+    add_tensor(model.graph, "v", values[:0] if shape else values)
+    assert file.getvalue() == model.SerializeToString(deterministic=True)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import archspec
-from archspec.emit.onnx import to_onnx
+from archspec.emit.onnx import write_onnx
 from tests.support.sources import executed, network_class
 from tests.tools.benchmarks.compiler import COMMAND, process, torch_process
 from tests.tools.benchmarks.measure import Case, timed
@@ -36,10 +36,11 @@ def cases() -> Iterator[Case]:
         onnx,
         torch_process,
     )
-    yield Case(
-        "onnx-export", "resnet50 to ONNX, in processor time", "`torch.onnx.export(dynamo=True)`", 0.1,
-        directly, by_torch, rounds=3,
-    )  # fmt: skip
+    for case, name in (("onnx-export", "resnet50"), ("onnx-export-large", "vgg11_bn")):
+        yield Case(
+            case, f"{name} to a file of ONNX, in processor time", "`torch.onnx.export(dynamo=True)` and `save`", 0.1,
+            functools.partial(directly, name), functools.partial(by_torch, name), rounds=3,
+        )  # fmt: skip
 
 
 def source(number: int) -> float:
@@ -61,8 +62,8 @@ def onnx(number: int) -> float:
 
 
 @functools.cache
-def built() -> nn.Module:
-    return archspec.build("resnet50", seed=0).eval()
+def built(name: str = "resnet50") -> nn.Module:
+    return archspec.build(name, seed=0).eval()
 
 
 @functools.cache
@@ -86,21 +87,24 @@ def _forward(model: nn.Module) -> float:
         return timed(lambda: model(images), time.process_time)
 
 
-def directly(number: int) -> float:
-    graph, state = archspec.compile("resnet50"), built().state_dict()
-    return timed(
-        lambda: to_onnx(graph, {key: each.numpy() for key, each in state.items()}).SerializeToString(),
-        time.process_time,
-    )
+def directly(name: str, number: int) -> float:
+    graph = archspec.compile(name)
+    state = {key: each.numpy() for key, each in built(name).state_dict().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        return timed(lambda: write_onnx(graph, state, Path(folder, "net.onnx")), time.process_time)
 
 
-def by_torch(number: int) -> float:
-    shapes = ({0: torch.export.Dim("batch")},)
+def by_torch(name: str, number: int) -> float:
+    model, shapes = built(name), ({0: torch.export.Dim("batch")},)
 
-    def export() -> None:
-        program = torch.onnx.export(built(), (torch.zeros(2, 3, 224, 224),), dynamo=True, dynamic_shapes=shapes)
+    def export(path: Path) -> None:
+        program = torch.onnx.export(model, (torch.zeros(2, 3, 224, 224),), dynamo=True, dynamic_shapes=shapes)
         assert program
-        program.model_proto.SerializeToString()
+        program.save(path, external_data=False)
 
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return timed(export, time.process_time)
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        return timed(lambda: export(Path(folder, "net.onnx")), time.process_time)
