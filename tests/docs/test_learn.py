@@ -49,7 +49,7 @@ def test_the_layers_of_five_networks() -> None:
         stages = [graph.blocks(stage) for stage in graph.stages]
         assert [len(blocks) for blocks in stages] == [int(count) for count in counts.split(", ")]
         assert {each.name for blocks in stages for each in blocks} == {block}
-        assert calculated(layers) == archspec.analyze(graph).layers == int(network.partition("-")[2])
+        assert calculated(layers) == archspec.analyze(graph).totals.layers == int(network.partition("-")[2])
 
 
 def test_the_activation_orders() -> None:
