@@ -1,4 +1,4 @@
-"""Groups of modules to definitions: what is common stays, and each number that differs becomes an expression."""
+"""Groups of modules to definitions: common values stay, and each number that differs becomes an expression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archspec.graph.rates import rates_of
 from archspec.graph.skeletons import Grouping, is_activation, plain
 
 SIZES = ("channels", "out_channels", "stride", "dilation")
-"""What the stage table gives, or what a shortcut is given, the widths first."""
+"""The parameters that the stage table gives, or that a shortcut is given, widths first."""
 
 
 class Abstraction:
@@ -36,9 +36,9 @@ class Abstraction:
         self.optional = frozenset(_optional(grouping))
         self.made: dict[int, Definition] = {}
         self.roles: dict[tuple[int, str], Role | None] = {}
-        """What the parameters of each definition are for."""
+        """The roles of the parameters of each definition."""
         self.number: dict[str, int] = {}
-        """Of each module, which use of its definition it is."""
+        """The position of each module among the uses of its definition."""
         self.class_names = ClassNames({call.torch.target for call in _calls(plan) if call.torch.kind == "module"})
         for group in grouping.groups:
             self.number.update({module.path: number for number, (module, _) in enumerate(group.uses)})
@@ -61,7 +61,7 @@ class Abstraction:
 
 
 def _optional(grouping: Grouping) -> Iterator[int]:
-    """The groups of modules that some uses of a definition lack."""
+    """The groups of modules that are absent from some uses of a definition."""
     for group in grouping.groups:
         for members in group.members():
             if None in members:
@@ -73,7 +73,7 @@ def _calls(module: Module) -> list[Call]:
 
 
 class _Definer:
-    """One definition while it is made."""
+    """One definition under construction."""
 
     def __init__(self, whole: Abstraction, group: ModuleGroup) -> None:
         self.whole, self.graph, self.group = whole, whole.graph, group
@@ -91,7 +91,7 @@ class _Definer:
         self.fitting = Fitting(known, let, output, optional=id(group) in whole.optional)
 
     def _named(self) -> tuple[dict[str, Column], dict[str, Column]]:
-        """The values that the spec names: of parameters, and of ``let``; only where all uses have them."""
+        """The values that the spec names, as parameters and in ``let``, if all uses have them."""
         regions = [self.whole.regions[module.path] for module in self.modules]
         first = regions[0]
         if first is None or any(module.region and module.region.kind == "layer" for module in self.modules):
@@ -101,7 +101,7 @@ class _Definer:
             return {}, {}
         names = (*first.values, *first.given)
         if any(each is None or (each.kind, each.name) != (first.kind, first.name) for each in regions):
-            names = SIZES  # what all blocks have
+            names = SIZES  # all blocks have these
         given: dict[str, Column] = {}
         let: dict[str, Column] = {}
         rows = [{**each.given, **each.values} for each in regions if each]
@@ -118,7 +118,7 @@ class _Definer:
         presence = [tuple([member is not None for member in members]) for members in self.members]
         made: dict[int, Leaf | Use] = {}
         for number in sorted(range(len(group.parts)), key=lambda each: not all(presence[each])):
-            made[number] = self._what(number)  # those that are always there first: they tell the parameters best
+            made[number] = self._what(number)  # parts that are always present first: they determine the parameters best
         fitting.fill()
         self._name_activations(made)
         conditions = self._conditions(made, presence)
@@ -155,7 +155,7 @@ class _Definer:
     def _conditions(
         self, made: Mapping[int, Leaf | Use], presence: Sequence[tuple[bool, ...]]
     ) -> dict[tuple[bool, ...], Condition]:
-        """When optional parts are there; one condition for those that are there together."""
+        """The conditions of optional parts; parts that are present together share one."""
         found: dict[tuple[bool, ...], Condition] = {}
         for there in [each for each in dict.fromkeys(presence) if not all(each)]:
             together = [number for number, each in enumerate(presence) if each == there]
@@ -180,7 +180,7 @@ class _Definer:
                 self.paths[number] = path
 
     def _parameters(self) -> tuple[Parameter, ...]:
-        """Those that are used: what it reads first, then those of the spec, then those that were invented."""
+        """The used parameters: the width of the input, then those of the spec, then the invented ones."""
         used = [each for each in self.fitting.known if each.name in self.fitting.used]
         used.sort(key=lambda each: (each.name not in ("in_channels", "in_features"), not each.given))
         return tuple([Parameter(each.name, each.column) for each in used])
@@ -193,7 +193,7 @@ class _Definer:
         return len(member.inputs) > 1
 
     def _flag(self, number: int) -> str:
-        """The name of a parameter that says whether a part is there."""
+        """The name of a parameter that says whether a part is present."""
         member = next(member for member in self.members[number] if member is not None)
         if isinstance(member, Module):
             name = member.region.name if member.region and member.region.kind != "layer" else member.path
@@ -255,7 +255,7 @@ class _Definer:
         return shapes
 
     def _in_place(self, leaf: Leaf, inputs: tuple[int, ...]) -> tuple[Leaf, tuple[int, ...]]:
-        """The same in place where all uses may be."""
+        """The same, in place if all uses may be."""
         over = {self.graph.in_place.get(node.name) for node in leaf.nodes if node}
         if None in over or len(over) > 1:
             return leaf, inputs

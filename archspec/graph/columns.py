@@ -1,4 +1,4 @@
-"""Numbers of all uses of a definition, in columns: a value for each use."""
+"""The numbers of a definition in columns: a value for each use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Column = tuple[Any, ...]
 """A value for each use: a Constant, or ABSENT."""
 
 Role = Literal["width", "size", "stride", "padding", "dilation", "groups", "other"]
-"""What a number is for. A ``size`` is that of a kernel."""
+"""The purpose of a number. A ``size`` is the size of a kernel."""
 
 ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("in_channels", "out_channels", "in_features", "out_features"), "width"),
@@ -33,18 +33,18 @@ ROLES: Mapping[str, Role] = {
 """Roles by the name of an argument, in torch or in a spec."""
 
 WORDS: Mapping[str, str] = {"kernel_size": "kernel"}
-"""What a parameter is called that is made for an argument of torch, where specs have another word for it."""
+"""The names of parameters for arguments of torch that have another name in specs."""
 
 SMALL: frozenset[Role] = frozenset({"size", "stride", "padding", "dilation"})
-"""Roles that no width follows from."""
+"""Roles from which no width follows."""
 
 
 UNSAFE = frozenset({"self", "x", "i", "torch", "nn", "F", "in_channels", "in_features"})
-"""Names that a parameter of the spec does not have in a definition, beside those of Python."""
+"""Names that parameters of the spec cannot have in a definition, in addition to those of Python."""
 
 
 def safe(name: str) -> str:
-    """The name of a parameter of the spec in a definition.
+    """The name that a parameter of the spec has in a definition.
 
     >>> safe("growth"), safe("lambda"), safe("x")
     ('growth', 'lambda_', 'x_')
@@ -53,15 +53,15 @@ def safe(name: str) -> str:
 
 
 def role_of(name: str) -> Role | None:
-    """The role of a number by its name; None where the name does not tell."""
+    """The role of a number by its name; None if the name does not determine it."""
     return ROLES.get(name)
 
 
 @dataclass(slots=True)
 class KnownColumn:
-    """A parameter, or what may become one: ``given`` by the spec, or invented for an ``argument``.
+    """A parameter or a candidate for one: ``given`` by the spec, or invented for an ``argument``.
 
-    An invented one has any value in a use that lacks its part: that of another number, else ``filler``.
+    In a use that lacks its part, an invented parameter may have any value: that of another number, or ``filler``.
     """
 
     name: str
@@ -73,7 +73,7 @@ class KnownColumn:
 
     @property
     def varies(self) -> bool:
-        """Whether it has different values."""
+        """Whether its values differ."""
         return any(value != self.column[0] for value in self.column)
 
 
@@ -95,7 +95,7 @@ def same(first: Any) -> Callable[[Any], bool]:
 
 
 def equal(known: Column, column: Column) -> bool:
-    """Whether a parameter has the values of a column wherever that has one."""
+    """Whether a parameter has the value of a column wherever the column has one."""
     return all(
         value is ABSENT or value is other or same(value)(other) for value, other in zip(column, known, strict=True)
     )

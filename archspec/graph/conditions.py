@@ -1,4 +1,4 @@
-"""When an optional part is there, told by the parameters of its definition."""
+"""The condition under which an optional part is present, expressed by the parameters of its definition."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PLAIN = (bool, int, float, str, Class, type(None))
 
 
 def condition(present: Presence, fitting: Fitting, own: frozenset[str], *, beside: bool, name: str) -> Condition:
-    """What is true where a part is there.
+    """A condition that is true exactly where a part is present.
 
     Args:
-        present: where it is.
-        fitting: the parameters; a new one is the last resort.
+        present: the uses in which it is present.
+        fitting: the parameters; a new parameter is the last resort.
         own: the names of parameters that only this part reads.
-        beside: whether it is a shortcut or a merge, which depends on whether the shape changes.
-        name: for a new parameter, which is true or false.
+        beside: whether the part is a shortcut or a merge, which depends on whether the shape changes.
+        name: the name for a new parameter, which is true or false.
     """
     for found in _candidates(present, fitting, own, beside):
         for each in sorted(names_in(found)):
@@ -35,7 +35,7 @@ def condition(present: Presence, fitting: Fitting, own: frozenset[str], *, besid
 
 
 def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside: bool) -> Iterator[Condition]:
-    """Conditions that hold, the preferred first. Those that need no further parameter go before others of the kind."""
+    """Conditions that hold, preferred ones first. In each kind, those that need no other parameter come first."""
     plain = [each for each in fitting.known if all(isinstance(value, _PLAIN) for value in each.column)]
     known = sorted(plain, key=lambda each: each.name not in fitting.used)
     for each in known:
@@ -59,7 +59,7 @@ def _candidates(present: Presence, fitting: Fitting, own: frozenset[str], beside
 
 
 def _is_used(found: Condition, fitting: Fitting) -> bool:
-    """Whether the definition has all parameters of a condition anyway: the full test holds for more arguments then."""
+    """Whether a condition needs no new parameter. The full test is then preferred: it holds for more arguments."""
     return names_in(found) <= fitting.used.keys()
 
 
@@ -113,7 +113,7 @@ def _of_widths(present: Presence, known: list[KnownColumn], output: Column) -> I
 
 
 def _with_stride(present: Presence, known: list[KnownColumn], output: Column) -> Iterator[Condition]:
-    """The usual test for a projection: ``stride != 1 or in_channels != 4 * channels``; or its contrary."""
+    """The usual test for a projection: ``stride != 1 or in_channels != 4 * channels``; or its negation."""
     source = next((each for each in known if each.name == "in_channels"), None)
     if source is None:
         return
@@ -129,7 +129,7 @@ def _with_stride(present: Presence, known: list[KnownColumn], output: Column) ->
 
 
 def _multiples(known: list[KnownColumn], output: Column) -> Iterator[tuple[KnownColumn, int, Column]]:
-    """Widths, and multiples of widths that are the output's."""
+    """Widths, and multiples of widths that equal the output's width."""
     for factor in MULTIPLES:
         for each in known:
             if each.name == "in_channels" or each.role not in (None, "width") or not _numbers(each):

@@ -16,7 +16,7 @@ from archspec.wording import Brief
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Parameter(Brief):
-    """A parameter of a definition: ``values`` are those of the uses, in the order of the network."""
+    """A parameter of a definition. ``values`` has its value in each use, in the order of the network."""
 
     name: str
     values: tuple[Constant, ...]
@@ -24,11 +24,11 @@ class Parameter(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Leaf(Brief):
-    """An operation: ``call`` has expressions in place of what differs between the uses of the definition.
+    """An operation. ``call`` has expressions for the arguments that differ between the uses of the definition.
 
-    ``target`` is the parameter that holds the class where the classes differ, as those of activations may. ``weights``
-    are the shapes of the parameters that a function or a method reads, by name. ``nodes`` has the node of each use,
-    None where the part is absent. It works in place only where all of them may.
+    ``target`` is the parameter with the class, if the classes differ, as those of activations may. ``weights`` has the
+    shapes of the parameters that a function or a method reads, by name. ``nodes`` has the node of each use, None where
+    the part is absent. It works in place only if all nodes may.
     """
 
     call: TorchCall
@@ -49,10 +49,10 @@ class Use(Brief):
 class DefinedPart(Brief):
     """A part of a definition.
 
-    ``path`` is relative to the definition. An operation without weights and buffers is in no key of the state dict; its
-    path is that of one use, and others may have another. ``inputs`` are the paths of the parts whose values it reads;
-    an empty path is the definition's input. An optional part is there where ``when`` is true; where it is not, the
-    value of ``instead``, most often its input, takes the place of its own.
+    ``path`` is relative to the definition. An operation without weights and buffers has no keys in the state
+    dict; its path is that of one use, and may differ in other uses. ``inputs`` are the paths of the parts whose values
+    it reads; an empty path is the definition's input. An optional part is present if ``when`` is true; if not, the
+    value of ``instead``, usually the part's input, replaces its value.
     """
 
     path: str
@@ -64,13 +64,13 @@ class DefinedPart(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Definition(Brief):
-    """What all of ``uses``, modules of the plan in the order of the network, have in common.
+    """The common form of ``uses``, modules of the plan in the order of the network.
 
-    ``name`` is that of the block, fragment or shortcut in the spec, empty for any other scope; ``class_name`` is unique
-    in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose value it
-    gives; ``outputs`` are those of a model with several outputs, by label. ``positional``: whether the parts of a
-    sequence are numbered without those that are absent, so that a part's key is its position among those that are
-    there. Otherwise its key is its path. ``rates`` are those at which the whole network drops blocks.
+    ``name`` is the name of the block, fragment or shortcut in the spec, empty for any other scope; ``class_name`` is
+    unique in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose
+    value it gives; ``outputs`` has those paths by label for a model with several outputs. If a sequence is
+    ``positional``, its present parts are numbered, and the key of a part is its number; if not, its key is its path.
+    ``rates`` are the drop rates of the blocks of the network.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -85,7 +85,7 @@ class Definition(Brief):
     rates: Rates | None = None
 
     def __str__(self) -> str:
-        """Its parts, a line each."""
+        """Its parts, one per line."""
         heading = f"{self.class_name}({', '.join([each.name for each in self.parameters])})"
         lines = [f"{heading}: {self.kind}, {len(self.uses)} uses"]
         before = ""

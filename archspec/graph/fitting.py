@@ -1,8 +1,8 @@
-"""Numbers that differ between the uses of a definition, told by its parameters.
+"""Numbers that differ between the uses of a definition, expressed by its parameters.
 
-Where the values of a column differ, it is a parameter that the spec names, or the smallest formula of parameters that
-holds in all uses. What is left becomes a parameter of its own. A formula that a few values fit by chance is worse than
-a parameter, so that few values allow few formulas.
+If the values of a column differ, the column is a parameter that the spec names, or the smallest formula of parameters
+that holds in all uses, or else a new parameter. A formula that fits by chance is worse than a new parameter, so few
+formulas are tried for a column with few values.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from archspec.graph.guesses import column_of, of_kernels, of_widths
 
 @dataclass(slots=True)
 class Fitting:
-    """The parameters of one definition while they are found.
+    """The parameters of one definition under construction.
 
-    ``known`` are those that formulas may use, the preferred first; ``let`` are names for values that the spec computes.
-    ``used`` has the names of those that a formula uses, in order; ``formulas`` are those found so far, with what they
-    give. ``optional``: whether it is a part that other blocks lack, which then has the stride of its block.
+    ``known`` are the parameters that formulas may use, preferred ones first; ``let`` are the names of values that the
+    spec computes. ``used`` has the names that formulas use, in order; ``formulas`` are those found so far, with their
+    values. ``optional``: whether some blocks lack the definition; if so, it has the stride of its block.
     """
 
     known: list[KnownColumn]
@@ -50,13 +50,13 @@ class Fitting:
     optional: bool = False
 
     def fit(self, column: Column, name: str, place: str = "", role: Role | None = None) -> Expression:
-        """What gives a column: a constant, a formula, or a new parameter.
+        """The expression of a column: a constant, a formula, or a new parameter.
 
         Args:
             column: the values.
-            name: of the argument.
+            name: the name of the argument.
             place: the path of the part, for the name of a new parameter.
-            role: of the argument, if its name does not tell it.
+            role: the role of the argument, if it does not follow from the name.
         """
         role = role or role_of(name) or "other"
         found = self.find(column, role, name)
@@ -65,7 +65,7 @@ class Fitting:
         return self._invent(column, name, role, place) if isinstance(found, Absent) else found
 
     def find(self, column: Column, role: Role, name: str = "") -> Expression | Absent:
-        """The same without a new parameter; ABSENT where there is no formula."""
+        """The same without a new parameter; ABSENT if there is no formula."""
         values = [value for value in column if value is not ABSENT]
         if not values:
             return None
@@ -87,18 +87,18 @@ class Fitting:
         return found
 
     def use(self, name: str) -> Variable:
-        """The variable of a parameter, which is used from now on."""
+        """The variable of a parameter, which is now used."""
         self.used.setdefault(name)
         return Variable(name)
 
     def flag(self, present: tuple[bool, ...], name: str) -> Variable:
-        """A parameter that is true where a part is there."""
+        """A new parameter that is true where a part is present."""
         free = self._unique([name], "")
         self.known.append(KnownColumn(free, present, "other", False))
         return self.use(free)
 
     def _of_definition(self, role: Role) -> list[KnownColumn]:
-        """What the spec gives of a role, if it varies: an optional part has the width or stride of its definition."""
+        """The varying parameters of a role in the spec: an optional part has the width or stride of its definition."""
         of_block = self.optional and role == "stride"
         return [each for each in self.known if each.given and each.role == role and (each.varies or of_block)]
 
@@ -151,7 +151,7 @@ class Fitting:
         return formula
 
     def _shared(self, column: Column, argument: str) -> Expression | Absent:
-        """A parameter for the same argument of another part, if both agree where both parts are there."""
+        """A parameter for the same argument of another part, if both agree wherever both parts are present."""
         for known in self.known:
             if known.argument != argument or ABSENT not in known.column:
                 continue
@@ -173,7 +173,7 @@ class Fitting:
         return self.use(free)
 
     def fill(self) -> None:
-        """Give the parameters their values in uses that lack what they are for."""
+        """Give parameters a value in uses that lack the part that needs them."""
         for known in self.known:
             if ABSENT in known.column:
                 known.column = tuple([known.filler if value is ABSENT else value for value in known.column])

@@ -1,4 +1,4 @@
-"""Numbers that differ between the uses of a definition, as a person writes them: names, formulas and conditions."""
+"""Numbers that differ between the uses of a definition, as a person would write them: names, formulas, conditions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A class as the value of a parameter, by its qualified name: ``torch.nn.ReLU``."""
+    """A class as the value of a parameter, by its qualified name, such as ``torch.nn.ReLU``."""
 
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """Arithmetic with two operands. ``[]`` takes the item of a tuple, for a run whose values have no formula."""
+    """Arithmetic with two operands. ``[]`` takes an item of a tuple, for a run whose values have no formula."""
 
     operator: Literal["+", "-", "*", "/", "//", "[]"]
     left: Expression
@@ -49,10 +49,10 @@ class Joined:
 
 
 Constant: TypeAlias = int | float | str | bool | Class | slice | tuple["Expression", ...] | None
-"""The items of a tuple or a slice are expressions; those of an evaluated one are values."""
+"""The items of a tuple or a slice are expressions; after evaluation, they are values."""
 Expression: TypeAlias = Variable | Formula | Constant
 Condition: TypeAlias = Variable | Relation | Joined
-"""A name alone is a parameter that is true or false."""
+"""A variable alone is a parameter that is true or false."""
 
 _APPLY: Mapping[str, Callable[..., Constant]] = {
     "+": operator.add,

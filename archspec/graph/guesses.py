@@ -9,10 +9,10 @@ from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, equal
 from archspec.graph.formulas import Formula, Variable, evaluate
 
 FACTORS = (2, 3, 4, 6, 8)
-"""The factors that a person expects between widths; others need more than two values to be believed."""
+"""The factors that a person expects between widths; other factors need more than two values."""
 MOST_FACTOR = 64
 MOST_BASES = 16
-"""The most parameters of which pairs are tried."""
+"""The most parameters whose pairs are tried."""
 
 
 def _holds(column: Column, gives: Callable[..., int | None], *columns: Column) -> bool:
@@ -25,7 +25,7 @@ def _all(column: Column, value: int) -> Column:
 
 
 def column_of(formula: Formula, columns: Mapping[str, Column]) -> Column:
-    """What a formula gives in each use; ABSENT where it divides by zero, because a part is absent."""
+    """The value of a formula in each use; ABSENT where it divides by zero because a part is absent."""
     found: list[Any] = []
     for row in zip(*columns.values(), strict=True):
         try:
@@ -44,7 +44,7 @@ def of_widths(column: Column, bases: list[KnownColumn], role: Role) -> Iterator[
             varying = (
                 each for each in bases if each.given and each is not known and equal(each.column, _all(column, factor))
             )
-            for other in varying:  # of an optional part: the factor is constant only where that is
+            for other in varying:  # in an optional part, a constant factor may be a parameter that varies elsewhere
                 yield Formula(sign, Variable(known.name), Variable(other.name))
             base = Variable(known.name)
             yield Formula(sign, factor, base) if sign == "*" else Formula(sign, base, factor)
@@ -59,7 +59,7 @@ def of_widths(column: Column, bases: list[KnownColumn], role: Role) -> Iterator[
 
 
 def _factor(column: Column, known: KnownColumn) -> tuple[Literal["*", "//", ""], int]:
-    """Whether a column is a multiple of a parameter or a part of it, and by which factor; no sign if it is neither."""
+    """Whether a column is a multiple or a fraction of a parameter, and the factor; the sign is empty if neither."""
     at = next(place for place, value in enumerate(column) if value is not ABSENT)
     base, target = known.column[at], column[at]
     if base <= 0 or target <= 0 or base == target:
@@ -81,7 +81,7 @@ _OF_TWO: Mapping[Literal["+", "*", "//", "-"], Callable[[int, int], int | None]]
 
 
 def of_kernels(column: Column, known: list[KnownColumn]) -> Iterator[Formula]:
-    """The padding that keeps the size, by the kernel and the dilation."""
+    """The padding that keeps the size, as a formula of the kernel size and the dilation."""
     kernels = [each for each in known if each.role == "size"]
     dilations = [each for each in known if each.role == "dilation"]
     for kernel in kernels:

@@ -1,7 +1,7 @@
-"""What repeats in a network: its modules as few definitions with parameters, as a person writes classes.
+"""What repeats in a network: its modules as a few definitions with parameters, as a person would write classes.
 
 Modules of the plan (:mod:`archspec.graph.nesting`) that differ only in numbers are uses of one definition. Each number
-that differs is a parameter, or a formula of parameters. A part that some of them lack is optional.
+that differs is a parameter, or a formula of parameters. A part that some uses lack is optional.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["DefinedPart", "Definition", "Leaf", "Parameter", "Repeat", "Use", "d
 
 
 def patterns(graph: Graph) -> Definition:
-    """The definition of the whole model; the others are reached through its parts.
+    """The definition of the model. Its parts lead to the other definitions.
 
         >>> import archspec
         >>> model = patterns(archspec.compile("resnet18"))

@@ -1,4 +1,4 @@
-"""Drop rates that grow with the number of the block, written as the spec computes them: ``0.2 * 3 / 16``."""
+"""Drop rates that grow with the number of the block, written as the spec computes them, such as ``0.2 * 3 / 16``."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from archspec.operations.traits import Dropping
 from archspec.wording import Brief
 
 FEWEST = 4
-"""The fewest rates, with zero, of which a progression is believed."""
+"""The fewest rates, with zero, that count as a progression."""
 MOST_STEPS = 2048
 DIGITS = 4
-"""The decimals of the rate that they grow to."""
+"""The decimals of the largest rate."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rates(Brief):
-    """All rates are ``largest * number / steps``, with whole numbers, to the last bit."""
+    """Every rate is exactly ``largest * number / steps``, with an integer ``number``."""
 
     largest: float
     steps: int
 
     def number(self, value: object) -> int | None:
-        """The number of the block whose rate it is, to the last bit; None for any other value."""
+        """The number of the block with exactly this rate; None for any other value."""
         if type(value) is not float:
             return None
         number = round(value * self.steps / self.largest)
@@ -42,7 +42,7 @@ class Rates(Brief):
 
 
 def rates_of(graph: Graph) -> Rates | None:
-    """What the rates of a network's stochastic depth have in common; None if they are not multiples of one rate.
+    """The formula of the stochastic depth rates of a network; None if they are not multiples of one rate.
 
     >>> import archspec
     >>> rates_of(archspec.compile("efficientnet_b0"))

@@ -9,9 +9,9 @@ Reads = Mapping[str, Sequence[str]]
 """What each node reads, by name, in topological order."""
 
 END = ""
-"""The name of what reads the results, so that several of them have one end."""
+"""The name of a reader of all results, so that several results have one end."""
 
-# What is joined refers to its parts, because texts or lists of them would be copied at every step.
+# A joined way refers to its parts, because lists of them would be copied at every step.
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ Ways = dict[str, dict[str, Link]]
 
 
 def reduced(reads: Reads, source: str, results: Iterable[str]) -> Link | None:
-    """All ways from ``source`` to ``results`` as one; None without any."""
+    """All ways from ``source`` to ``results`` as one way; None if there are none."""
     ways, order = _needed(reads, source, results)
     if not ways:
         return None
@@ -104,7 +104,7 @@ def _side_by_side(old: Link | None, new: Link) -> Link:
 
 
 def _reduce(ways: Ways, order: Sequence[str]) -> None:
-    """Join in series and in parallel until nothing can be joined. What is joined goes out of ``ways``."""
+    """Join in series and in parallel until nothing can be joined. Joined ways are removed from ``ways``."""
     readers: dict[str, dict[str, None]] = {}
     for name in order:
         for each in ways[name]:
@@ -123,11 +123,11 @@ def _reduce(ways: Ways, order: Sequence[str]) -> None:
 
 
 _NESTED = 30
-"""How many tangles may lie in each other before all is one: each is walked once for every tangle around it."""
+"""How deep tangles may be nested: a tangle is walked once for every tangle around it."""
 
 
 def _left(ways: Ways, order: list[str], source: str, end: str, nested: int) -> Link:
-    """What is left between two values, cut at the values that every way passes; ``order`` has all but the source."""
+    """The remaining ways between two values, cut at the values that all ways pass; ``order`` leaves out the source."""
     if len(order) == 1 and len(ways[end]) == 1:
         return ways[end][source]
     found: Link | None = None
@@ -160,7 +160,7 @@ def _with_cuts(ways: Ways, order: list[str], source: str) -> Iterable[str | None
 
 
 def _between(ways: Ways, piece: list[str], source: str, end: str, nested: int) -> Link:
-    """What lies between two values that no value cuts: ways beside each other, or a tangle."""
+    """The ways between two values that no value separates: parallel ways, or a tangle."""
     inside = piece[:-1]
     if not inside:
         return ways[end][source]

@@ -1,4 +1,4 @@
-"""Parts of a sequence that repeat, as loops are written over them."""
+"""Parts of a sequence that repeat, as a loop would have them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archspec.wording import Brief
 INDEX = Variable("i")
 """The index in a run, from 0."""
 FEWEST = 3
-"""The fewest parts that progress: two numbers always do."""
+"""The fewest parts of a progression: two numbers always form one."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -32,10 +32,10 @@ class Repeat(Brief):
 
 
 def runs(definition: Definition) -> tuple[DefinedPart | Repeat, ...]:
-    """The parts of a sequence, with neighbors that are equal, or at least three that progress, as one.
+    """The parts of a sequence. Neighbors that are equal, or at least three that progress, are combined.
 
-    Whole numbers progress by a constant step, and rates at which blocks are dropped as ``0.1 * (i + 6) / 17``, of which
-    two are a run. Any other number is an item of a tuple. A definition that is not a sequence has no runs.
+    Integers progress by a constant step, and drop rates as ``0.1 * (i + 6) / 17``, of which two are enough. Any other
+    number becomes an item of a tuple. A definition that is not a sequence has no runs.
 
     >>> import archspec
     >>> from archspec.graph.patterns import definitions, patterns
@@ -53,7 +53,7 @@ def runs(definition: Definition) -> tuple[DefinedPart | Repeat, ...]:
 
 
 def _definition(part: DefinedPart) -> int:
-    """A number that neighbors share which may be a run: the definition that they use."""
+    """A number that is equal for neighbors that may form a run: the identity of the definition that they use."""
     return id(part.what.definition) if isinstance(part.what, Use) and part.when is None else id(part)
 
 
@@ -93,7 +93,7 @@ def _is_rate(value: Expression, rates: Rates) -> bool:
 def _steps(
     one: dict[str, Expression], other: dict[str, Expression], rates: Rates | None
 ) -> dict[str, int | None] | None:
-    """By how much the arguments change: None for a number that is not whole; no steps where others change."""
+    """The step of each argument that changes, None if it is not an integer. No dict if one is not a number."""
     found: dict[str, int | None] = {}
     for name, before in one.items():
         after = other[name]
@@ -107,7 +107,7 @@ def _steps(
 
 
 def _step(before: Expression, after: Expression, rates: Rates | None) -> Any:
-    """By how much a value changes; None: it is not whole; ABSENT: it is not a number."""
+    """By how much a value changes; None if it is not an integer, ABSENT if it is not a number."""
     if type(before) is int and type(after) is int:
         return after - before
     numbers = (rates.number(before), rates.number(after)) if rates else (None, None)

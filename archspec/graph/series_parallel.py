@@ -1,8 +1,8 @@
-"""The tree of series and parallels of a network, or of a part of it. It needs no torch.
+"""The tree of series and parallel parts of a network, or of a part of it. It does not need torch.
 
-Two rules, applied until neither applies, find it (Valdes, Tarjan and Lawler 1982, The recognition of series parallel
-digraphs): a value with one way in and one way out joins them in series, and two ways between the same two values are
-parallel. What is left does not decompose; :class:`Tangle` has it.
+Two rules find the tree, and are repeated until neither applies (Valdes, Tarjan and Lawler 1982, The recognition of
+series parallel digraphs): a value with one way in and one way out joins the two in series, and two ways between the
+same two values are parallel. What remains does not decompose, and becomes a :class:`Tangle`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from archspec.wording import Brief
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Element(Brief):
-    """A node that reads what the part before it gives, and nothing else."""
+    """A node that reads only the value of the part before it."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Parallel(Brief):
-    """Several ways from one value to the node ``merge``, in the order in which it reads them.
+    """Several branches from one value to the node ``merge``, in the order in which it reads them.
 
-    An empty branch is the value itself. ``merge`` is empty where the ways end in what ends the branch around them: at
-    the same merge, or in several outputs.
+    An empty branch is the value itself. ``merge`` is empty if the branches end where the branch around them ends: at
+    its merge, or in several outputs.
     """
 
     branches: tuple[Series, ...]
@@ -36,7 +36,7 @@ class Parallel(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Way(Brief):
-    """What lies between two values of a tangle: ``source`` and ``target`` are their names."""
+    """The parts between two values of a tangle, whose names are ``source`` and ``target``."""
 
     source: str
     target: str
@@ -45,9 +45,9 @@ class Way(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tangle(Brief):
-    """A part that is neither a series nor parallel, as a graph of ways in topological order of their targets.
+    """A part that does not divide into series and parallel parts: a graph of ways, in topological order of targets.
 
-    ``merge`` is the node in which it ends, and the target of the last ways; it is empty as in :class:`Parallel`.
+    ``merge`` is the node in which it ends, the target of the last ways. It may be empty, as in :class:`Parallel`.
     """
 
     ways: tuple[Way, ...]
@@ -60,7 +60,7 @@ Series = tuple[Part, ...]
 
 
 def series_parallel(graph: Graph, region: Region | None = None) -> Series:
-    """The tree of a network, or of one of its stages and blocks.
+    """The tree of a network, or of one of its stages or blocks.
 
     Args:
         graph: the network.
@@ -81,7 +81,7 @@ def series_parallel(graph: Graph, region: Region | None = None) -> Series:
 def decompose(reads: Reads, source: str, results: Iterable[str]) -> Series:
     """The tree of the ways from ``source`` to ``results``, in time linear in nodes and edges.
 
-    A result that another result reads does not count. Nodes that no result needs, and reads of anything other than
+    A result that another result reads is ignored. Nodes that no result needs, and reads of anything other than
     ``source`` and the nodes of ``reads``, are left out.
 
     >>> decompose({"a": ["x"], "b": ["x"], "c": ["a", "b"]}, "x", ["c"])
@@ -125,7 +125,7 @@ def _closed(sheet: _TreeWriting) -> Series:
 
 
 def _written(link: Link) -> Series:
-    """The tree of a way. It walks without recursion, because branches lie in branches as deep as an author likes."""
+    """The tree of a way. It does not recurse, because branches can be nested to any depth."""
     top = _TreeWriting()
     work: list[tuple[Link, str, _TreeWriting]] = [(link, END, top)]
     opened: list[tuple[_TreeWriting, int]] = []

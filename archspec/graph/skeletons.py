@@ -1,8 +1,8 @@
 """Modules of a plan grouped by structure, with the numbers taken out: each group will be one definition.
 
-A skeleton is what a module is without its numbers: its parts, their operations and how they are wired. Modules with
-equal skeletons are a group. Groups of one block, fragment or place become one where the parts that only some of them
-have can be left out; ``alignment.py`` finds that.
+A skeleton is a module without its numbers: its parts, their operations and their wiring. Modules with equal skeletons
+form a group. Groups of one block, fragment or place are merged if the parts that only some of them have can be
+optional; ``alignment.py`` finds that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from archspec.graph.nesting import Call, Module
 from archspec.operations.base import Operation, TorchCall
 
 Family = tuple[object, ...]
-"""What modules have in common that may become one definition although they differ in parts."""
+"""The common key of modules that may become one definition although their parts differ."""
 
 LEAVES: Family = ("leaves",)
 """The family of all sequences of operations, wherever they are."""
@@ -52,12 +52,12 @@ class Grouping:
             group.uses.sort(key=lambda use: order[use[0].path])
 
     def _group(self, modules: list[Module], *, alone: bool, anywhere: bool, named: bool) -> None:
-        """ModuleGroup the modules of a family.
+        """Group the modules of a family.
 
         Args:
-            alone: a stage, or the model, which is like no other.
-            anywhere: they are in different places, so that they may differ in one part only.
-            named: they are a block, a fragment or a shortcut, which may be like one of another name.
+            alone: the module is a stage or the model, which joins no group.
+            anywhere: the modules are in different places, so they may differ in only one part.
+            named: the modules are of a block, a fragment or a shortcut, which may equal one with another name.
         """
         places: dict[Skeleton, list[Module]] = {}
         for module in modules:
@@ -86,7 +86,7 @@ class Grouping:
             self.group_of.update(dict.fromkeys([module.path for module in several], group))
 
     def _joined(self, group: ModuleGroup) -> ModuleGroup:
-        """The group, or one of another name that differs in one part only, and that has taken its modules."""
+        """The group, or a group of another name that differs in one part only and has taken over its modules."""
         for other in self.named if len(self.named) <= MOST_GROUPS else ():
             one = merge(other, group, anywhere=True, most=1)
             if one:
@@ -127,7 +127,7 @@ class Grouping:
         return Skeleton(module.kind, tuple(pieces), values[module.result], numbered)
 
     def _kind(self, member: Call) -> object:
-        """What an operation is without its numbers. All activations are alike: their class may be a parameter."""
+        """An operation without its numbers. All activation functions are alike: their class may be a parameter."""
         if is_activation(member):
             return "activation"
         torch = plain(self.graph, member)
@@ -159,14 +159,14 @@ def _without(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _written(member: Call | Module) -> object:
-    """Where a member is written, to tell steps of one kind apart."""
+    """Where the spec asks for a member, to tell steps of one kind apart."""
     if isinstance(member, Call):
         return member.node.provenance.step if member.node.provenance else None
     return member.region.span if member.region else None
 
 
 def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:
-    """The modules by family, each family after those of the modules inside its own."""
+    """The modules by family, each family after the families of the modules inside it."""
     modules: dict[Family, list[Module]] = {}
     inside: dict[Family, dict[Family, None]] = {}
 
@@ -195,7 +195,7 @@ def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:
 
 
 def _family(module: Module, around: Family) -> Family:
-    """The family of a module, by that of the module around it."""
+    """The family of a module, from that of the module around it."""
     region = module.region
     if module.kind == "model" or (region and region.kind == "stage"):
         return ("own", module.path)

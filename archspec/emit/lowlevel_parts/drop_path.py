@@ -7,7 +7,7 @@ TARGETS = {"archspec.emit.modules.DropPath": "drop_path"}
 
 
 def drop_path(x: Tensor, training: bool, rate: float) -> Tensor:
-    """In training, a whole example is zero with probability rate and x / (1 - rate) otherwise; else x.
+    """In training, 0 for a whole example with probability rate, else x / (1 - rate); in eval mode, x.
 
     Huang et al. 2016 (arXiv:1603.09382), section 3.
     """

@@ -7,7 +7,7 @@ TARGETS = {"torch.nn.Dropout": "dropout"}
 
 
 def dropout(x: Tensor, training: bool, rate: float) -> Tensor:
-    """In training, zero with probability rate and x / (1 - rate) otherwise; else x.
+    """In training, 0 with probability rate, else x / (1 - rate); in eval mode, x.
 
     Srivastava et al. 2014, section 4.
     """

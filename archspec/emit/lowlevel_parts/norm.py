@@ -23,7 +23,7 @@ def batch_norm(x: Tensor, p: Params, name: str, training: bool, momentum: float 
     In training, mean and var are those of the batch: mean = sum(x) / m and var = sum((x - mean)^2) / m over all m
     values of the channel. The running statistics follow them, the variance without bias:
     running = (1 - momentum) * running + momentum * batch, with var * m / (m - 1).
-    Otherwise the running statistics take their place. Ioffe and Szegedy 2015 (arXiv:1502.03167), algorithms 1 and 2.
+    In eval mode, they are the running statistics. Ioffe and Szegedy 2015 (arXiv:1502.03167), algorithms 1 and 2.
     """
     others = [0, *range(2, x.dim())]  # the batch and the positions
     if training:
