@@ -161,8 +161,9 @@ class TestFailures:
 
     def test_another_version_of_archspec_on_another_machine(self) -> None:
         answer = work(Task("key", f"{works.HERE}:square", {"number": 1}, "0.0.7"))
-        assert "error[E882]: archspec is 0.1.0 on " in (answer.failure or "")
-        assert "and 0.0.7 where the run began" in (answer.failure or "")
+        told = answer.failure or ""
+        assert told.startswith("error[E882]: ")
+        assert all(word in told for word in (answer.where, "archspec 0.1.0", "archspec 0.0.7"))
         assert not answer.final
 
     def test_a_function_that_does_not_exist_is_a_failure(self, tmp_path: Path) -> None:
