@@ -1,4 +1,4 @@
-"""What torch lacks, copied from :mod:`archspec.emit.modules` into files that import only torch.
+"""Modules and functions that torch lacks, copied from :mod:`archspec.emit.modules` into files that import only torch.
 
 The text of that file is parsed and not imported, because it imports torch.
 """
@@ -16,11 +16,11 @@ _FILE = Path(__file__).parent.parent / "modules.py"
 
 
 def auxiliary(names: Iterable[str], width: int = 120) -> list[str]:
-    """The definitions of these names and of what they use, in the order of the file, with docstrings of a sentence.
+    """The definitions of these names and of the names that they use, in the order of the file, with short docstrings.
 
     Args:
         names: classes and functions of that file.
-        width: the columns of a line of a docstring.
+        width: the maximum length of a line of a docstring.
 
     >>> [text.splitlines()[0] for text in auxiliary(["DropPath"])]
     ['class DropPath(nn.Module):']

@@ -109,7 +109,7 @@ class Body(Forward):
                 start = node.operation.weights(self.graph.input_shapes(node))[each].start(self.graph.init)
                 size = written(substituted(shape, given))
                 making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
-        own = any(part is each for each in self.parts)  # in a sequence inside, the value before is what is left
+        own = any(part is each for each in self.parts)  # in a nested sequence, the value before remains
         otherwise = (self.names[part.instead] if own else inputs[0]) if when is not None else ""
         self._add(name, computing, making, when, otherwise, plain=plain and len(inputs) == 1)
 
@@ -144,7 +144,7 @@ class Body(Forward):
         )
 
     def _named(self, text: str) -> str:
-        """A signature or a use with functions in place of classes."""
+        """A signature or a use, with functions in place of classes."""
         for name, function in self.functions.activations.items():
             text = re.sub(rf"(?<![\w.]){re.escape(name)}\b", function, text)
         return text.replace("type[nn.Module]", "Callable[[Tensor], Tensor]")
@@ -225,7 +225,7 @@ class Body(Forward):
 
 
 def _out_of_place(leaf: Leaf) -> Leaf:
-    """A sum or a product that writes over nothing, as a formula does."""
+    """A sum or a product that overwrites nothing, as in a formula."""
     name = {"add_": "operator.add", "mul_": "operator.mul"}.get(leaf.call.target)
     return leaf if name is None else replace(leaf, call=replace(leaf.call, kind="function", target=name))
 

@@ -1,4 +1,4 @@
-"""Definitions as classes: what ``__init__`` makes, and ``forward``."""
+"""Definitions as classes, with ``__init__`` and ``forward``."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _Names = Mapping[str, Expression]
 _FEWEST_STATEMENTS = 3
 """The fewest members with names for which a sequence is filled by statements."""
 _LONGEST_CHOICE = 108
-"""The most characters of an assignment of a part or what takes its place; beyond, it is an `if` statement."""
+"""The most characters of a conditional assignment of an optional part; a longer one becomes an `if` statement."""
 
 
 class Classes:
-    """The classes of a network, the inner ones first, as lines. ``taken`` are the names that they may not have."""
+    """The classes of a network as lines, inner ones first. ``taken`` are names that they cannot have."""
 
     def __init__(self, graph: Graph, model: Definition, taken: Iterator[str] | Sequence[str]) -> None:
         self.graph, self.model = graph, model
@@ -55,7 +55,7 @@ class Classes:
             for part in definition.parts
             if isinstance(part.what, Use) and part.when is None
         }
-        """The definitions that are used by a class with statements of its own, where a list can be made first."""
+        """The definitions that are used by a class with its own statements, where a list can be made first."""
         self.written = [each for each in self.all if not self.is_inline(each)]
 
     def _class_names(self, taken: set[str]) -> dict[int, str]:
@@ -68,7 +68,7 @@ class Classes:
         return found
 
     def _references(self) -> dict[int, int]:
-        """At how many places of the source each definition is used."""
+        """The number of places in the source that use each definition."""
         found = {id(each): 0 for each in self.all}
         for definition in self.all:
             for item in items(definition):
@@ -130,7 +130,7 @@ class Classes:
         ]
 
     def _setup(self, definition: Definition) -> tuple[list[str], dict[str, str]]:
-        """The statements that make the parts, and how each is written in ``forward``."""
+        """The statements that make the parts, and the text of each part in ``forward``."""
         lines: list[str] = []
         attributes: dict[str, str] = {}
         held: set[str] = set()
@@ -159,7 +159,7 @@ class Classes:
         return lines, attributes
 
     def _chosen(self, part: DefinedPart, path: str, text: str, dicts: Collection[str]) -> list[str]:
-        """The statements that register a part, with what takes its place where it is absent."""
+        """The statements that register a part, with a replacement where it is absent."""
         if part.when is None:
             return [assigned(path, text, dicts)]
         other = "nn.Identity()" if is_replaced(part) else "None"
@@ -203,7 +203,7 @@ class Classes:
         return bool(tensors_of(self.graph, [node for node in part.what.nodes if node is not None]))
 
     def _made(self, part: DefinedPart, names: _Names) -> Iterator[tuple[str, str]]:
-        """What a part registers: its module, or the weights of its function, each by its path."""
+        """The module that a part registers, or the weights of its function, each by its path."""
         what = part.what
         if isinstance(what, Leaf) and what.call.kind != "module":
             check(what)
@@ -223,7 +223,7 @@ class Classes:
         return f"torch.full({written(shape)}, {literal(start)})"
 
     def expression(self, part: DefinedPart, names: _Names) -> str:
-        """What makes the module of a part."""
+        """The expression that makes the module of a part."""
         what = part.what
         if isinstance(what, Leaf):
             check(what)

@@ -1,4 +1,4 @@
-"""A file of Python laid out as ``ruff format`` does, with statements that are written without care for their length."""
+"""The layout of a Python file, as ``ruff format`` would make it, from statements of any length."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archspec.emit.source.precedence import SIGNS
 
 
 def laid_out(source: str, width: int = 120) -> str:
-    """A file whose statements are broken into lines of at most ``width`` columns where they can be.
+    """A file whose statements are broken into lines of at most ``width`` characters where possible.
 
-    Blank lines, docstrings and comments stay as they are, and so do headers with a comment, ``elif``, and statements
-    that no writer needs. A comment must be on a line of its own, or at the end of a statement. Parentheses that Python
-    does not need are removed.
+    Blank lines, docstrings and comments stay as they are, and so do headers with a comment, ``elif``, and kinds of
+    statements that the source does not use. A comment must be on a separate line or at the end of a statement.
+    Parentheses that Python does not need are removed.
 
     Args:
-        source: Python with the indentation of four columns.
-        width: the columns of a line.
+        source: Python with an indentation of four spaces.
+        width: the maximum length of a line.
 
     >>> print(laid_out("total = first_term(x) + second_term(x)", 24), end="")
     total = first_term(

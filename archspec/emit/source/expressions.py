@@ -29,7 +29,7 @@ from archspec.emit.source.precedence import (
 def last_expression(node: ast.expr) -> Document:
     """An expression that a statement ends with, such as the value of an assignment.
 
-    Where it does not fit, it is put into parentheses, unless a bracket of its own can expand instead.
+    If it does not fit, it is put into parentheses, unless one of its own brackets can expand instead.
     """
     if is_solid(node):
         return Solid(solid(node))
@@ -166,7 +166,7 @@ def _pair(key: ast.expr | None, value: ast.expr) -> Document:
 
 
 def _listed(items: Sequence[Document]) -> Document:
-    """Items of a bracket; a comma follows the last of several where each has its own line."""
+    """Items of a bracket; if each of several items has its own line, a comma follows the last."""
     return (join((",", SPACE), items), IfBroken(",") if len(items) > 1 else "")
 
 
@@ -202,7 +202,7 @@ def _chain(node: ast.expr, level: _Level, *, fluent: bool) -> Document:
         case ast.Subscript():
             return (_chain(node.value, level, fluent=fluent), level.bracket("[", _index(node.slice), "]"))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return f"({literal(node.value)})"  # `2.real` would be a number with a name behind it
+        return f"({literal(node.value)})"  # `2.real` would be a number followed by a name
     return _operand(node, ATOM, level)
 
 

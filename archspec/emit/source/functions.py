@@ -18,7 +18,7 @@ from archspec.graph.patterns import Definition, Leaf, Repeat, Use, definitions, 
 
 _Given = Mapping[str, Expression]
 _OWN = ("x", "p", "name", "training")
-"""What a function takes beside the arguments of its module."""
+"""The parameters of a function in addition to the arguments of its module."""
 
 
 class Functions:
@@ -79,7 +79,7 @@ class Functions:
         return [each for each in found if each]
 
     def call(self, leaf: Leaf, given: _Given, key: str) -> tuple[str, str]:
-        """What computes an operation, with ``{}`` for its value, and the statement that makes its parameters."""
+        """The call that computes an operation, with ``{}`` for its value, and the statement for its parameters."""
         node = next(each for each in leaf.nodes if each is not None)
         operation, call = node.operation, leaf.call
         if leaf.target is not None:
@@ -121,14 +121,14 @@ class Functions:
                 self.faults.setdefault((node.span, reason), refusal("Low-level source", node, reason))
 
     def _start(self, leaf: Leaf) -> dict[str, Expression]:
-        """The constant at which a weight starts, where it starts so in all uses."""
+        """The constant initial value of a weight, if it is the same in all uses."""
         nodes = [node for node in leaf.nodes if node is not None]
         found = {_start_of(self.graph, node) for node in nodes}
         value = found.pop() if len(found) == 1 else None
         return {} if value is None else {"weight": value}
 
     def exceptions(self) -> dict[float, list[str]]:
-        """The keys of weights that start otherwise than in other uses of their definition, by where they start."""
+        """The keys of weights whose initial value differs from other uses of their definition, by that value."""
         found: dict[float, list[str]] = {}
         for definition in self.all:
             for part in definition.parts:
@@ -155,7 +155,7 @@ def _arguments(values: _Given, takes: Sequence[str]) -> list[str]:
 
 
 def _chosen(function: Snippet, values: _Given, *, many: bool = False) -> list[str]:
-    """The arguments that differ from a function's defaults; ``many``: those without a default are by position."""
+    """The arguments that differ from a function's defaults. ``many``: those without a default are given by position."""
     found = []
     for name in function.parameters:
         if name in values and name not in _OWN:

@@ -1,4 +1,4 @@
-"""The top of a file of source: what the network is, its stages as a table, and what wrote the file."""
+"""The top of a source file: a summary of the network, its stages as a table, and the command that wrote the file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def docstring(graph: Graph, width: int, *more: str) -> str:
     paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(graph.paper), width)]
     table = _table(graph, width)
     if not paragraphs[1] and not more:
-        table = textwrap.dedent(table)  # as `ruff format` would, where all lines but the first are indented
+        table = textwrap.dedent(table)  # as `ruff format` would if all lines but the first are indented
     paragraphs += [table, *[_wrapped(each, width) for each in more]]
     text = "\n\n".join([each for each in paragraphs if each])
     return f'"""{_safe(text)}"""' if "\n" not in text else f'"""{_safe(text)}\n"""'
 
 
 def provenance(graph: Graph, command: str, width: int) -> str:
-    """The comment that says from which network the file was written, and how."""
+    """The comment with the network that the file was written from, and the command."""
     told = f"Written by `{_one_line(command)}`." if command else "Written by archspec."
     lines = textwrap.wrap(told, width - 2, break_long_words=False, break_on_hyphens=False)
     return "\n".join([f"# {line}" for line in [*lines, f"Network: {graph.fingerprint}"]])
@@ -47,7 +47,7 @@ def _table(graph: Graph, width: int) -> str:
 
 
 def _scopes(graph: Graph, stage: Region) -> str:
-    """The scope of a stage, or what its first and last block have where stages have no scope of their own."""
+    """The scope of a stage, or those of its first and last block if the stage has no scope."""
     blocks = [block.scope for block in graph.blocks(stage)]
     if len({*blocks}) < len(blocks) or blocks == [stage.scope]:  # their layers are numbered in one scope
         blocks = [graph.nodes[stage.first].name, graph.nodes[stage.last - 1].name]
@@ -74,6 +74,6 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _safe(text: str) -> str:
-    """A text that stays inside a docstring, and that ruff leaves as it is."""
+    """A text that cannot end a docstring, and that ruff leaves as it is."""
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return re.sub(r'"$', r'\\"', escaped)

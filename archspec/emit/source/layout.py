@@ -1,7 +1,7 @@
 """The printer: documents, which say where a line may break, laid out within a number of columns.
 
-The algebra is that of Wadler, "A prettier printer" (2003), with what ``ruff format`` adds to it: a group may depend on
-whether another one broke (optional parentheses), and a bracket may expand inside a line that otherwise fits.
+The algebra is that of Wadler, "A prettier printer" (2003), with two additions of ``ruff format``: a group may depend on
+whether another group broke (optional parentheses), and a bracket may expand inside a line that otherwise fits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineBreak:
-    """A line break where the group around it breaks, or where ``group`` does; otherwise the text ``flat``."""
+    """A line break if the group around it breaks, or if ``group`` does; if not, the text ``flat``."""
 
     flat: str = ""
     group: Group | None = None
@@ -21,7 +21,7 @@ class LineBreak:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Indent:
-    """Its lines are indented; if a ``group`` is given, only where that breaks."""
+    """Its lines are indented; if a ``group`` is given, only if that breaks."""
 
     inside: Document
     group: Group | None = None
@@ -29,7 +29,7 @@ class Indent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IfBroken:
-    """A text that is written only where the group around it breaks."""
+    """A text that is written only if the group around it breaks."""
 
     text: str
 
@@ -38,7 +38,7 @@ class IfBroken:
 class Group:
     """Its lines break together, and only if it does not fit on the rest of the line.
 
-    ``only_in``: it is a group only where that one breaks.
+    ``only_in``: it is a group only if that group breaks.
     """
 
     inside: Document = ""
@@ -79,7 +79,7 @@ def join(separator: Document, items: Iterable[Document]) -> Document:
 
 
 def bracket(left: str, inside: Document, right: str, within: Group | None = None) -> Document:
-    """A bracket whose inside is indented on lines of its own where it does not fit.
+    """A bracket whose inside is indented on separate lines if it does not fit.
 
     ``within`` are the optional parentheses around the expression, if it has any: the bracket expands rather than they.
 
@@ -98,7 +98,7 @@ def render(document: Document, width: int, indent: int = 0) -> str:
 
     Args:
         document: what to print.
-        width: the columns of a line; a line is longer only where nothing in it may break.
+        width: the maximum length of a line; a line is longer only if nothing in it may break.
         indent: the column at which the document starts, and to which its lines are indented. The text of the first line
             is without it.
 

@@ -26,16 +26,16 @@ def source(
     allow_outside: bool = False,
     limits: Limits | None = None,
 ) -> str:
-    """The network as Python that imports only torch, to read and to own; torch itself is not imported.
+    """The network as Python source to read and change. The source imports only torch; this function does not import it.
 
-    ``readable`` has the keys, results and initial weights of :func:`archspec.build`, bit for bit.
+    The level ``readable`` has the keys, results and initial weights of :func:`archspec.build`, bit for bit.
     ``ruff check`` and ``ruff format`` leave it as it is. :func:`archspec.write` writes it as a file.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.
-        level: ``readable`` has one class for each distinct block; ``lowlevel`` is for study, from tensors and functions
-            alone, with the parameters in a dict.
-        width: the columns of a line, from 60 to 200; ruff's own default is 88.
+        level: ``readable`` has one class for each distinct block; ``lowlevel`` is for study, with only tensors and
+            functions, and the parameters in a dict.
+        width: the maximum length of a line, from 60 to 200; ruff's own default is 88.
         overrides: values to set in the spec, as in :func:`archspec.load`; only for a spec that is not loaded yet.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder; not for a loaded spec.
         limits: how large a network may become.

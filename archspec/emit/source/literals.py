@@ -1,4 +1,4 @@
-"""Values as Python text: no text of a spec can end a string early, or become code."""
+"""Values as Python text. No text from a spec can end a string early or become code."""
 
 from __future__ import annotations
 

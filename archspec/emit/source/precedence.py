@@ -51,7 +51,7 @@ def binds_of(node: ast.expr) -> int:
 
 
 def is_simple(node: ast.expr) -> bool:
-    """Whether a slice of it is written without spaces."""
+    """Whether it is written without spaces in a slice."""
     if isinstance(node, ast.UnaryOp):
         return not isinstance(node.op, ast.Not) and is_simple(node.operand)
     return isinstance(node, ast.Name | ast.Constant)
@@ -87,7 +87,7 @@ def is_fluent(node: ast.expr) -> bool:
 
 
 def is_solid(node: ast.expr) -> bool:
-    """Whether it has no place to break: a name, a constant, an attribute of one."""
+    """Whether it cannot break: a name, a constant, or an attribute of one."""
     if isinstance(node, ast.UnaryOp):
         node = node.operand
     if isinstance(node, ast.Constant):
@@ -117,7 +117,7 @@ def is_multiline(node: ast.expr) -> bool:
 
 
 def may_omit_parentheses(node: ast.expr) -> bool:
-    """Whether an expression that does not fit may expand a bracket of its own rather than be put into parentheses."""
+    """Whether an expression that does not fit may expand one of its own brackets and needs no parentheses."""
     parts = _Operands(node)
     if not parts.has_brackets or parts.count > 1:
         return False
@@ -127,7 +127,7 @@ def may_omit_parentheses(node: ast.expr) -> bool:
 
 
 class _Operands:
-    """What decides whether an expression needs parentheses to break: its loosest operators, and its brackets.
+    """The loosest operators and the brackets of an expression, which decide whether it needs parentheses to break.
 
     ``first`` and ``last`` are the outermost operands, each with whether it is in parentheses.
     """

@@ -12,11 +12,11 @@ from archspec.graph.formulas import Expression, show
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
 
 _MOST_FILLED = 2
-"""The most places of a sequence that an ``nn.Identity`` fills; beyond, the parts are given with their names."""
+"""The most places of a sequence that an ``nn.Identity`` fills; with more, the parts are given by name."""
 
 
 def weight_attribute(path: str, dicts: Collection[str] = ()) -> str:
-    """How a parameter of a class is reached, whose name may be a number."""
+    """The text that reads a parameter of a class, whose name may be a number."""
     scope, _, name = path.rpartition(".")
     owner = attribute(scope, dicts) if scope else "self"
     return f"{owner}.{name}" if name.isidentifier() else f"getattr({owner}, {literal(name)})"
@@ -40,7 +40,7 @@ def items(definition: Definition) -> Sequence[DefinedPart | Repeat]:
 
 
 def is_listed(definition: Definition) -> bool:
-    """Whether the keys of its parts depend on which of them are there."""
+    """Whether the keys of its parts depend on which parts are present."""
     return definition.positional and any(part.when is not None for part in definition.parts)
 
 
@@ -75,7 +75,7 @@ def numbered(paths: Sequence[str]) -> str:
 
 
 def attribute(path: str, dicts: Collection[str] = ()) -> str:
-    """How a part is reached in ``forward``. ``dicts`` are the scopes that are an ``nn.ModuleDict``."""
+    """The text that reads a part in ``forward``. ``dicts`` are the scopes that are an ``nn.ModuleDict``."""
     text = "self"
     names = path.split(".")
     for place, name in enumerate(names):
@@ -101,7 +101,7 @@ def assigned(path: str, text: str, dicts: Collection[str] = ()) -> str:
 
 
 def scopes_of_numbers(paths: Collection[str]) -> set[str]:
-    """The scopes that hold modules with numbers for names, and are no modules of the plan themselves."""
+    """The scopes that contain modules with numbers as names, but are not modules of the plan."""
     children: dict[str, set[str]] = {}
     for path in paths:
         names = path.split(".")
@@ -111,7 +111,7 @@ def scopes_of_numbers(paths: Collection[str]) -> set[str]:
 
 
 def holders(path: str, known: set[str], dicts: Collection[str]) -> list[str]:
-    """What makes the modules that hold scopes which are not modules of the plan, where ``known`` lacks them."""
+    """The statements that make modules for scopes that are not modules of the plan and are not ``known``."""
     lines = []
     scopes = path.split(".")[:-1]
     for length in range(1, len(scopes) + 1):

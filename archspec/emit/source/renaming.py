@@ -1,4 +1,4 @@
-"""Parameters of definitions with other names, where a target has its own use for a name."""
+"""Other names for parameters of definitions, if a target uses their name for something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archspec.graph.patterns import DefinedPart, Definition, Leaf, Use, definiti
 
 
 def renamed(model: Definition, taken: Collection[str]) -> Definition:
-    """A model in which no parameter of a definition has a name in ``taken``; its own names get an underscore.
+    """A model in which no parameter of a definition has a name in ``taken``; such names get an underscore.
 
     >>> import archspec
     >>> from archspec.graph.patterns import patterns

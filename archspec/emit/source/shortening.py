@@ -11,7 +11,7 @@ from archspec.graph.formulas import Constant, Expression, Formula, Variable, eva
 from archspec.graph.patterns import Definition
 
 FEWEST = 4
-"""How often a formula occurs that gets a name."""
+"""How often a formula must occur to get a name."""
 _OPERATORS: Mapping[type[ast.operator], Literal["+", "-", "*", "//"]] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -45,7 +45,7 @@ def shortened(
 
 
 def _places(lines: Sequence[str], definition: Definition, column: Sequence[Constant]) -> list[ast.BinOp]:
-    """Where statements have a formula that gives these values."""
+    """The places where statements have a formula with these values."""
     found = ast.walk(ast.parse("\n".join(lines)))
     return [each for each in found if isinstance(each, ast.BinOp) and _gives(each, definition, column)]
 
@@ -59,7 +59,7 @@ def _replaced(lines: Sequence[str], places: Sequence[ast.BinOp], text: str) -> l
 
 
 def _named(definition: Definition) -> dict[str, list[Constant]]:
-    """The values that the spec names in all uses and that are no parameters."""
+    """The values that the spec names in all uses and that are not parameters."""
     rows = [use.region.given if use.region else {} for use in definition.uses]
     parameters = {parameter.name for parameter in definition.parameters}
     names = [name for name in rows[0] if name not in parameters and all(name in row for row in rows)]
@@ -67,7 +67,7 @@ def _named(definition: Definition) -> dict[str, list[Constant]]:
 
 
 def _gives(node: ast.BinOp, definition: Definition, column: Sequence[Constant]) -> bool:
-    """Whether it is a formula of the parameters that gives these values."""
+    """Whether it is a formula of the parameters with these values."""
     formula = _formula(node)
     columns = {parameter.name: parameter.values for parameter in definition.parameters}
     if formula is None or not names_in(formula) <= columns.keys():
@@ -77,7 +77,7 @@ def _gives(node: ast.BinOp, definition: Definition, column: Sequence[Constant]) 
 
 
 def _formula(node: ast.AST) -> Expression:
-    """Arithmetic of names, also as attributes, and whole numbers; None for any other expression."""
+    """Arithmetic on names, attributes and integers; None for any other expression."""
     if isinstance(node, ast.Name):
         return Variable(node.id)
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":

@@ -1,4 +1,4 @@
-"""The signature of a definition's class, and how it is called: what is given by position, by name, or left out."""
+"""The signature of a definition's class, and its calls: which arguments are given by position, by name, or left out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FEWEST_USES = 3
 _RATE = "drop_path"
 """The parameter with the rate of a block's stochastic depth."""
 _NEUTRAL: tuple[Constant, ...] = (1, 0, 0.0, 3, False, True, None)
-"""Values that a default may have; of a kernel it is 3."""
+"""The values that a default may have; for a kernel size it is 3."""
 _NEUTRAL_WORDS = ("stride", "dilation", "groups", "drop_path")
-"""Parameters that have a default where only some uses leave them as they are."""
+"""Parameters that have a default even if only some uses leave it unchanged."""
 
 
 def signature(definition: Definition) -> str:
@@ -46,7 +46,7 @@ def use(definition: Definition, name: str, given: Mapping[str, Expression]) -> s
 
 
 def defaults(definition: Definition) -> dict[str, Constant]:
-    """The parameters that a neutral value is the default of, since it is what most uses give to them."""
+    """The parameters whose default is a neutral value, because most uses have it."""
     found: dict[str, Constant] = {}
     for parameter in definition.parameters:
         if parameter.name in _BY_POSITION or len(parameter.values) < _FEWEST_USES:

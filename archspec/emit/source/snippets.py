@@ -35,7 +35,7 @@ def snippets(operation: str) -> Mapping[str, Snippet]:
 
 @cache
 def targets(operation: str) -> Mapping[str, str]:
-    """What computes each module of torch of an operation: a function of its file, or one of torch."""
+    """The function that computes each torch module of an operation: one in its file, or one of torch."""
     tree = _tree(operation)
     for node in tree.body if tree else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TARGETS":
@@ -45,7 +45,7 @@ def targets(operation: str) -> Mapping[str, str]:
 
 
 def function_of(operation: str, target: str) -> str | None:
-    """The function that computes a module of torch, with the rank of the module; None if no file says.
+    """The function that computes a module of torch, with the rank of the module; None if there is none.
 
     >>> function_of("pool", "torch.nn.MaxPool3d"), function_of("conv", "torch.nn.Conv1d"), function_of("conv", "x")
     ('F.max_pool3d', 'conv', None)
@@ -80,7 +80,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def closure(wanted: Iterable[str], texts: Mapping[str, str]) -> list[str]:
-    """Those of ``texts`` that are wanted and that these use, in the order of ``texts``."""
+    """The wanted ``texts`` and those that they use, in the order of ``texts``."""
     found: set[str] = set()
     left = list(wanted)
     while left:

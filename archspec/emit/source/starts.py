@@ -1,4 +1,4 @@
-"""The method that draws the initial weights, where torch's own layers start otherwise than the spec says."""
+"""The method that draws the initial weights, if the spec's initialization differs from that of torch's layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DRAWN = {
 
 _KINDS = ("conv", "linear")
 _USUAL = {"weight": 1.0, "bias": 0.0}
-"""At what torch's norms start."""
+"""The initial values of torch's norms."""
 _BASES = {"archspec.emit.modules.PointwiseLinear": "torch.nn.Linear"}
 
 
@@ -41,7 +41,7 @@ class _Layers:
 
 
 def statements(graph: Graph, classes: Sequence[Definition], name: Callable[[Definition], str]) -> list[str]:
-    """The body of the method; empty where torch's own layers start as the spec says.
+    """The body of the method; empty if torch's layers already start as the spec says.
 
     Args:
         graph: the network.
@@ -110,7 +110,7 @@ def _drawn(graph: Graph, layers: Mapping[str, _Layers]) -> Iterator[str]:
 
 
 def _branch(word: object, bias: object, found: _Layers) -> list[str]:
-    """How one layer is drawn: its weight, then its bias."""
+    """The statements that draw one layer: its weight, then its bias."""
     if word == "torch" and (bias == "torch" or not found.biases):
         return ["module.reset_parameters()"]
     lines = [_DRAWN[str(word)]]
@@ -125,7 +125,7 @@ def _branch(word: object, bias: object, found: _Layers) -> list[str]:
 
 
 def _classes(targets: Sequence[str]) -> str:
-    """What ``isinstance`` compares with; a subclass of a layer of torch is covered by that."""
+    """The classes for ``isinstance``, which also covers subclasses of a torch layer."""
     names = list(dict.fromkeys([target(_BASES.get(each, each)) for each in targets]))
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
@@ -141,7 +141,7 @@ def _filled(constants: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _constant(
     classes: Sequence[Definition], name: Callable[[Definition], str], node: Node, key: str, start: object
 ) -> tuple[str, str]:
-    """The innermost class in all of whose uses a weight starts in the same way, and the statement; else the model."""
+    """The innermost class in whose uses a weight always starts alike, or the model; and the statement."""
     for definition in classes[:-1]:
         path = _path_in(definition, node)
         if path is not None and all(_starts(use, path, key, start) for use in definition.uses):
@@ -168,7 +168,7 @@ def _nodes(module: Module) -> dict[str, Node]:
 
 
 def _reached(path: str) -> str:
-    """A path as Python reaches it: numbers are members of a sequence."""
+    """A path as Python text: numbers are members of a sequence."""
     parts = path.split(".")
     return "".join([f"[{part}]" if part.isdecimal() else f".{part}" for part in parts])
 

@@ -1,4 +1,4 @@
-"""Statements of functions, and what they are made of: keys of parameters, loops, formulas."""
+"""Statements of functions and their parts: keys of parameters, loops, formulas."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _is_read(name: str, statements: Sequence[Statement]) -> bool:
 
 
 def formula(definition: Definition) -> str:
-    """What a definition computes, in the names of its parts."""
+    """The formula of a definition, in the names of its parts."""
     texts = {"": "x"}
     ends = {part.path.rpartition(".")[2] for part in definition.parts}
     for part in definition.parts:
@@ -118,5 +118,5 @@ def shown(key: str) -> str:
 
 
 def snake(name: str) -> str:
-    """The name of a function for that of a class."""
+    """The name of a function, from that of a class."""
     return identifier(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower(), "block")

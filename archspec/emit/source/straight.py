@@ -1,4 +1,4 @@
-"""The straight-line ``forward`` of a definition, with the names that a person gives to values."""
+"""The straight-line ``forward`` of a definition, with the names that a person would give to values."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from archspec.graph.graph import Graph
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Use
 
 DEEPEST, LONGEST = 3, 64
-"""How many calls are nested in a line, and how many characters they may have."""
+"""The most calls nested in a line, and the most characters of such a line."""
 MANY_PARTS = 20
-"""From how many parts on a model calls several blocks in a line."""
+"""The number of parts from which a model calls several blocks in a line."""
 
 
 class Forward(ValueNames):
-    """The body of ``forward``, a line a statement.
+    """The body of ``forward``, one statement per line.
 
-    By the attribute that holds each, ``kept`` has the parameters of the definition that it reads, and ``flags`` the
-    conditions that it asks for.
+    ``kept`` has the parameters of the definition that it reads, and ``flags`` the conditions that it tests, each by its
+    attribute.
     """
 
     def __init__(self, graph: Graph, definition: Definition, attributes: Mapping[str, str]) -> None:
         self.graph, self.definition = graph, definition
         self.attributes = attributes
-        """How the module of a part is written, and a weight of a function: ``self.conv1``."""
+        """The text of the module of a part or of a weight of a function: ``self.conv1``."""
         self.parts = definition.parts
         self.position = {part.path: index for index, part in enumerate(self.parts)}
         self.registered = {path.split(".")[0] for path in [*attributes, *(part.path for part in self.parts)]}
@@ -39,7 +39,7 @@ class Forward(ValueNames):
         self.outputs = definition.outputs or {"": definition.result}
         self.readers = self._readers()
         self.nested: dict[str, SourceText] = {}
-        """The values that are written in the list of the part that joins them."""
+        """The values that are written inside the list of the part that concatenates them."""
         self.shared = {path for path, readers in self.readers.items() if len(readers) > 1}
         self._write()
 
@@ -94,7 +94,7 @@ class Forward(ValueNames):
             self.lines.append(f"return {{{', '.join(items)}}}")
 
     def _other(self, part: DefinedPart, index: int) -> DefinedPart | None:
-        """An optional part that is there where this one is not, reads the same value, and takes this one's place."""
+        """An optional part that is present if this one is not, reads the same value, and takes its place."""
         if part.when is None or not self._is_choice(part) or len(self.readers[part.path]) != 1:
             return None
         at = self.readers[part.path][0]
@@ -106,7 +106,7 @@ class Forward(ValueNames):
         return other if self._is_choice(other) and set(part.inputs) <= self.names.keys() else None
 
     def _write_either(self, part: DefinedPart, other: DefinedPart, index: int) -> None:
-        """A statement for two parts of which one is there."""
+        """A statement for two parts of which one is present."""
         values = [SourceText(self.names[path]) for path in part.inputs]
         text, instead = self._value(other, values).text, self._value(part, values).text
         name = self._name(part, index)
@@ -122,7 +122,7 @@ class Forward(ValueNames):
         return SourceText(chosen, DEEPEST, joined=True, weighted=text.weighted)
 
     def _value(self, part: DefinedPart, inputs: list[SourceText]) -> SourceText:
-        """The value of a part where it is there."""
+        """The value of a part that is present."""
         depth = max(each.depth for each in inputs) + 1
         weighted = is_weighted(part) or any(each.weighted for each in inputs)
         if isinstance(part.what, Use) or part.what.call.kind == "module":
@@ -237,7 +237,7 @@ class Forward(ValueNames):
 
 
 def _are_opposite(one: DefinedPart, other: DefinedPart) -> bool:
-    """Whether one optional part is there where the other is not."""
+    """Whether exactly one of two optional parts is present."""
     first, second = one.when, other.when
     if not isinstance(first, Relation) or not isinstance(second, Relation):
         return False

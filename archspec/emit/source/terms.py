@@ -1,4 +1,4 @@
-"""Operations and uses of definitions as Python text: what makes a module, and what calls a function."""
+"""Operations and uses of definitions as Python text that makes a module or calls a function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archspec.graph.patterns import Leaf
 from archspec.operations.base import TorchCall
 
 AUXILIARY = "archspec.emit.modules."
-"""The prefix of what torch lacks; its text is copied into the file."""
+"""The prefix of names that torch lacks, whose text is copied into the file."""
 
 _INFIX: Mapping[str, str] = {"operator.add": "+", "operator.mul": "*", "torch.add": "+", "torch.mul": "*"}
 _OPERATORS = frozenset({"operator.add", "operator.mul", "operator.getitem"})
@@ -79,7 +79,7 @@ def written(expression: Expression) -> str:
 
 
 def target(name: str) -> str:
-    """The name in the file of what a qualified name of torch means."""
+    """The name in the file for a qualified name of torch."""
     for prefix, short in (("torch.nn.functional.", "F."), ("torch.nn.", "nn."), (AUXILIARY, ""), ("torch.", "torch.")):
         if name.startswith(prefix):
             return short + name.removeprefix(prefix)
@@ -87,7 +87,7 @@ def target(name: str) -> str:
 
 
 def made(leaf: Leaf, given: Mapping[str, Expression]) -> str:
-    """What makes the module of an operation: ``nn.Conv2d(3, 64, kernel_size=7)``."""
+    """The text that makes the module of an operation: ``nn.Conv2d(3, 64, kernel_size=7)``."""
     kwargs = {name: substituted(value, given) for name, value in leaf.call.kwargs.items()}
     args = [written(substituted(value, given)) for value in leaf.call.args]
     for name in _BY_POSITION:
@@ -103,7 +103,7 @@ def made(leaf: Leaf, given: Mapping[str, Expression]) -> str:
 
 
 def _may_be_by_position(name: str, value: Expression) -> bool:
-    """A stride or a padding without its name must tell by itself what it is."""
+    """A stride or a padding is given by position only if its text says what it is."""
     if name == "stride":
         return value == Variable(name)
     return name != "padding" or isinstance(value, Variable | Formula)
@@ -137,7 +137,7 @@ def called(
 
 
 def in_place(call: TorchCall, inputs: Sequence[str]) -> str | None:
-    """The statement that writes over the first input, as ``x += y``; None for an operation without such a statement."""
+    """The statement that overwrites the first input, such as ``x += y``; None if the operation has none."""
     if call.kind == "method" and call.target in _IN_PLACE and len(inputs) == 2 and not call.args and not call.kwargs:
         return f"{inputs[0]} {_IN_PLACE[call.target]} {inputs[1]}"
     return None
@@ -148,7 +148,7 @@ def _plain(inputs: Sequence[SourceText]) -> list[str]:
 
 
 def _index(items: Expression) -> str:
-    """What is between the brackets of ``x[:, 1:]``, or the parameter that holds it."""
+    """The index inside the brackets of ``x[:, 1:]``, or the parameter with it."""
     if not isinstance(items, tuple):
         return written(items)
     return ", ".join([_slice(each) if isinstance(each, slice) else written(each) for each in items])

@@ -1,4 +1,4 @@
-"""The names that a person gives to the values of a ``forward``."""
+"""The names that a person would give to the values in a ``forward``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I"})
 
 
 class ValueNames:
-    """How the values of a definition are called, of which ``names`` has those that have a name, by path."""
+    """The names of the values of a definition; ``names`` has the given ones, by path."""
 
     graph: Graph
     definition: Definition
@@ -27,7 +27,7 @@ class ValueNames:
     shared: set[str]
 
     def _name(self, part: DefinedPart, index: int) -> str:
-        """The name of a value: that of what it is computed from, where this is not read again."""
+        """The name of a value: that of the value it is computed from, if that is not read again."""
         for label, path in (self.definition.outputs or {}).items():
             if path == part.path:
                 return self._free(identifier(label, "output"), index)
@@ -114,7 +114,7 @@ class ValueNames:
         return next(member for member in members if member.node.name == name)
 
     def _free(self, name: str, index: int) -> str:
-        """A name that no value has that is read later."""
+        """A name that no value that is read later has."""
         taken = {known for known in self.names.values() if self._is_live(known, index)}
         return unused(f"{name}_" if name in RESERVED else name, taken)
 
