@@ -84,11 +84,3 @@ def _paths(residual: Runs) -> Iterator[LiteratureClaim]:
         f"mean length of all paths minus that of the sampled gradient, trained ({name})",
         every.minus(found),
     )
-    start = mean_length(residual, "start", "sampled")
-    if start.n:
-        yield LiteratureClaim(
-            "Training makes the paths of the gradient shorter",
-            "measured here",
-            f"mean length of the sampled gradient, at initialization minus trained ({name})",
-            start.minus(found),
-        )

@@ -86,7 +86,7 @@ def stochastic(
         TypeError, ValueError: a value that an argument does not take.
 
     >>> from archspec.lab.experiments.stochastic import stochastic
-    >>> small = {"overrides": ["stages.count=1"], "trainer": {"epochs": 1}, "seeds": 1, "jobs": 0}
+    >>> small = {"overrides": ["stages.count=2"], "trainer": {"epochs": 1}, "seeds": 1, "jobs": 0}
     >>> stochastic(deleted=[1, 2], draws=1, **small).table("subnetworks").column("deleted")
     (0, 1, 2, 0, 1, 2)
     """

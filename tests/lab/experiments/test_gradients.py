@@ -75,4 +75,4 @@ def test_the_signs_of_the_literature() -> None:
     """At 56 layers, untrained but for one epoch: grown gradients and shattering without shortcuts, short paths with."""
     results = gradients(trainer={"epochs": 1}, seeds=2, jobs=2, path_images=2)
     verdicts = {claim.statement.partition(" (")[0][:45]: claim.effect.mean for claim in results.claims}
-    assert min(value for key, value in verdicts.items() if "Backward" not in key and "Training" not in key) > 0
+    assert min(value for key, value in verdicts.items() if "Backward" not in key) > 0
