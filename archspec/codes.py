@@ -103,7 +103,7 @@ CODES: dict[str, str] = {
     "E870": "block cannot be removed",
     "E871": "blocks cannot change places",
     "E872": "block cannot be split",
-    "E873": "no blocks to delete",
+    "E873": "network without blocks",
     "E880": "folder in use by another run",
     "E881": "folder of another experiment",
     "E882": "cells of another version",

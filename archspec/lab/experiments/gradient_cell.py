@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -77,6 +78,13 @@ class _Probe:
         self.flows: list[dict[str, Any]] = []
         self.residual = any(block.merge for block in find_residual_blocks(graph))
 
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """What dropout draws depends on the seed alone, and the training draws what it would without measuring."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded(self.inputs["seed"], "gradients", "dropout"))
+            yield
+
     def _images(self, count: int) -> tuple[Tensor, Tensor]:
         """Training images in an order that depends on the seed alone."""
         generator = torch.Generator().manual_seed(seeded(self.inputs["seed"], "gradients"))
@@ -86,14 +94,16 @@ class _Probe:
     def flow(self, step: int, model: nn.Module) -> None:
         """Measure every block after a step."""
         images, labels = self._images(self.inputs["images"])
-        blocks = [asdict(block) for block in gradient_flow(model, self.graph, images, labels)]
+        with self._drawing():
+            blocks = [asdict(block) for block in gradient_flow(model, self.graph, images, labels)]
         names = ("scope", "downsamples", "mean", "variance", "within", "between", "gradient_norm")
         self.flows.append({"step": step, "blocks": [{name: block[name] for name in names} for block in blocks]})
 
     def whole(self, model: nn.Module, *, trained: bool = False) -> dict[str, Any]:
         """How gradients vary with the input, come through shortcuts, and are distributed over path lengths."""
         (first, last), labels = self._images(2)
-        correlation = gradient_autocorrelation(model, self.graph, first, last, int(labels[0]))
+        with self._drawing():
+            correlation = gradient_autocorrelation(model, self.graph, first, last, int(labels[0]))
         found: dict[str, Any] = {"autocorrelation": correlation, "shares": [], "lengths": None}
         if not self.residual:
             return found

@@ -74,12 +74,25 @@ def _lengths(runs: Runs) -> Plot:
         curves = []
         for color, (place, label) in enumerate((("start", "at initialization"), ("end", "trained"))):
             found = [by_length(runs, place, name, length) for length in places]
-            total = sum([each.mean or 0.0 for each in found]) or 1.0
-            shares = [Number.of([None if v is None else v / total for v in each.values]) for each in found]
-            curves.append(Curve(label, places, tuple(found if name == "signed" else shares), color, dashed=color == 1))
+            shares = found if name == "signed" else _of_their_sum(found)
+            curves.append(Curve(label, places, tuple(shares), color, dashed=color == 1))
         panels.append(PlotPanel(title, "residual branches taken", "share of the gradient", tuple(curves)))
     look = (
         f"Most paths through {runs.variant.label} take about half of the {longest(runs)} residual branches. The "
         "gradient comes through far shorter ones."
     )
     return Plot("path_lengths", f"The gradient by path length, {runs.variant.label}", tuple(panels), look)
+
+
+def _of_their_sum(numbers: Sequence[Number]) -> list[Number]:
+    """Each number as a share of the sum of all, seed by seed."""
+    sums = [sum([value or 0.0 for value in values]) for values in zip(*[each.values for each in numbers], strict=True)]
+    return [
+        Number.of(
+            [
+                None if value is None or not total else value / total
+                for value, total in zip(each.values, sums, strict=True)
+            ]
+        )
+        for each in numbers
+    ]

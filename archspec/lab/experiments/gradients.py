@@ -18,7 +18,7 @@ from archspec.lab.experiments.gradient_plots import plots
 from archspec.lab.experiments.gradient_tables import tables
 from archspec.lab.experiments.inquiry import Inquiry, Manner
 from archspec.lab.experiments.runs import lost_runs, runs_of
-from archspec.lab.experiments.variants import Variant, cells_of, variant
+from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_blocks, variant
 from archspec.lab.experiments.views import SMALL, networks
 from archspec.lab.results.results import Results
 from archspec.language.overrides import Overrides
@@ -94,7 +94,7 @@ def gradients(
         gradient by path length.
 
     Raises:
-        SpecError: a spec, the data or the engine is refused.
+        SpecError: E873, a network has no blocks; a spec, the data or the engine is refused.
         EnvironmentFault: the folder has something else or cannot be written, or a package is missing.
         TypeError, ValueError: a value that an argument does not take.
 
@@ -147,6 +147,7 @@ def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:
     found: dict[str, Variant] = {}
     for number, spec in enumerate(inquiry.specs, start=1):
         own = variant(dataclasses.replace(inquiry, spec=spec), data, f"spec {number}", [])
+        refuse_without_blocks(own.graph)
         label = own.graph.name if own.graph.name not in found else f"{own.graph.name} ({number})"
         found[label] = dataclasses.replace(own, label=label)
     return list(found.values())

@@ -8,7 +8,6 @@ from typing import Any
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.door import door
-from archspec.graph.residual import find_residual_blocks
 from archspec.lab.cells import CellOutcome, GridProgress
 from archspec.lab.data import Data
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
@@ -16,7 +15,7 @@ from archspec.lab.experiments.inquiry import Inquiry, Manner
 from archspec.lab.experiments.lesion_views import claims, plots, tables
 from archspec.lab.experiments.lesioned import LESIONED, weights_hash
 from archspec.lab.experiments.runs import lost_runs, runs_of
-from archspec.lab.experiments.variants import Variant, cells_of, variant
+from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_blocks, variant
 from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.results import Results
 from archspec.language.overrides import Overrides
@@ -108,10 +107,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
     """A cell for each network and each seed."""
     options = inquiry.options
     own = variant(inquiry, data, "residual" if inquiry.spec is None else "spec", [])
-    if not find_residual_blocks(own.graph):
-        message = f"`{own.graph.name}` has no blocks that could be deleted"
-        help = "write the network with stages of blocks"
-        raise SpecError([Diagnostic("E873", message, own.graph.written_at("stages"), help=help)])
+    refuse_without_blocks(own.graph)
     more: dict[str, Any] = {name: list(options[name]) if name == "deleted" else options[name] for name in _NAMES}
     variants, remarks = [own], list[str]()
     if options["weights"]:

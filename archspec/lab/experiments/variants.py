@@ -83,6 +83,18 @@ def variant(
     return Variant(label, graph, resolved(origin(graph)), inquiry.settings(**settings), keys or {})
 
 
+def refuse_without_blocks(graph: Graph) -> None:
+    """Refuse a network without blocks, for an experiment that looks at each of them.
+
+    Raises:
+        SpecError: E873, it has none.
+    """
+    if not any(region.kind == "block" for region in graph.regions):
+        message = f"`{cut(graph.name)}` has no blocks to look at"
+        help = "write the network with stages of blocks"
+        raise SpecError([Diagnostic("E873", message, graph.written_at("stages"), help=help)])
+
+
 def origin(graph: Graph) -> Spec:
     """The spec of a graph.
 

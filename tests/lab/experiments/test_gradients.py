@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 import archspec
+from archspec import SpecError
 from archspec.lab.data import load_data
 from archspec.lab.experiments.gradients import gradients
 from archspec.lab.seeding import seeded
@@ -68,6 +69,25 @@ def test_a_gradient_is_that_of_torch() -> None:
     last = next(index for index, name in enumerate(rows.column("block")) if name == "layer3.1")
     assert rows.column("gradient_norm")[last].values[0] == pytest.approx(gradient.norm().item(), rel=1e-4)
     assert rows.column("variance")[last].values[0] == pytest.approx(kept[0].var(correction=0).item(), rel=1e-4)
+
+
+def test_measuring_does_not_change_the_training() -> None:
+    """Dropout draws from torch's generator in training, and in what is measured in between."""
+    how = {**SMALL, "overrides": [*NARROW, "drop_path=0.5"], "seeds": 1}
+    both = [gradients("resnet20_cifar", steps=steps, images=32, path_images=1, **how) for steps in ([], [3, 7])]
+    for name in ("test_accuracy", "loss"):
+        one, two = (each.table("networks").column(name)[0].values for each in both)
+        assert one == two
+    summaries = [each.table("summary").column("decades") for each in both]
+    assert (summaries[0][0].values, summaries[0][-1].values) == (summaries[1][0].values, summaries[1][-1].values)
+
+
+def test_a_network_without_blocks_is_refused() -> None:
+    stem = (
+        "archspec: 1\nname: flat\ninput: [1, 8, 8]\nclasses: 10\nstem: [conv: {out: 4}]\nstages: []\nhead: classifier\n"
+    )
+    with pytest.raises(SpecError, match=r"E873.*`flat` has no blocks"):
+        gradients([stem], **{**SMALL, "overrides": []})
 
 
 @pytest.mark.slow
