@@ -17,6 +17,7 @@ import archspec
 from tests.support.paths import ROOT
 
 from .conftest import Run
+from .faults.test_text import HOSTILE
 
 TINY = ("train", "resnet20_cifar", "--set", "params.width=2", "--data", "synthetic", "--size", "8", "--epochs", "1")
 
@@ -127,6 +128,17 @@ def test_what_is_refused(words: list[str], status: int, says: str, run: Run, her
     assert found.status == status, found.err
     assert says in " ".join(found.err.split())
     assert not [*here.iterdir()]
+
+
+@pytest.mark.parametrize("name", [name for name, (text, _) in HOSTILE.items() if b"classes: " not in text[:60]])
+def test_a_hostile_spec(name: str, run: Run, here: Path) -> None:
+    """The input and the classes are those of the data, whatever the spec says of them."""
+    data, code = HOSTILE[name]
+    Path("spec.yaml").write_bytes(data)
+    found = run("train", "spec.yaml", "--data", "synthetic", "--size", "8", "-o", "out.safetensors")
+    assert found.status == 1, found.err
+    assert code in re.findall(r"\b[EW][0-9]{3}\b", found.err)
+    assert [each.name for each in here.iterdir()] == ["spec.yaml"]
 
 
 def test_a_file_is_replaced_only_by_force(run: Run, here: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def read(asked: Asked) -> Unsplit:
         raise unusable(f"the classes of `{cut(parts[0])}` and `{cut(parts[-1])}` differ: {names}", LAYOUT)
     if len(classes) < 2:
         raise unusable(f"`{cut(train)}` contains {counted(len(classes), 'folder')} of images, not 2 or more", LAYOUT)
-    arrays = [[_array(file, asked.size) for each in part.values() for file in each] for part in files]
+    arrays = _arrays(files, asked.size)
     found = [
         Labeled(images, torch.tensor([label for label, each in enumerate(part.values()) for _ in each]))
         for images, part in zip(_stacked(arrays, files), files, strict=True)
@@ -80,6 +81,20 @@ def _by_class(folder: Path) -> dict[str, list[Path]]:
 
 def _images(folder: Path) -> Iterator[Path]:
     return (each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and not each.name.startswith("."))
+
+
+def _arrays(files: list[dict[str, list[Path]]], size: int | None) -> list[list[np.ndarray]]:
+    """The images of each part, refused before they fill the memory."""
+    found: list[list[np.ndarray]] = []
+    values = 0
+    for part in files:
+        found.append([])
+        for file in chain(*part.values()):
+            found[-1].append(_array(file, size))
+            values += found[-1][-1].size
+            if values > MAX_VALUES:
+                raise unusable("the images do not fit in 8 GiB", f"choose a smaller size: {SIZE.text}", SIZE)
+    return found
 
 
 def _array(file: Path, size: int | None) -> np.ndarray:
@@ -116,8 +131,6 @@ def _stacked(parts: list[list[np.ndarray]], files: list[dict[str, list[Path]]]) 
             message = f"`{cut(names[0])}` has {sizes[0]} pixels and `{cut(file)}` has {sizes[1]}"
             raise unusable(message, f"choose one size for all: {SIZE.text}", SIZE)
     channels = max(len(array) for array in whole)
-    if sum(channels * array[0].size for array in whole) > MAX_VALUES:
-        raise unusable("the images do not fit in 8 GiB", f"choose a smaller size: {SIZE.text}", SIZE)
     return [
         torch.from_numpy(np.stack([array.repeat(channels // len(array), axis=0) for array in part])) for part in parts
     ]
