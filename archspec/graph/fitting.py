@@ -72,6 +72,8 @@ class Fitting:
         if all(map(same(values[0]), values)):
             of_block = ABSENT in column or (self.optional and role == "stride")
             found = self._exact(column, role, self._of_definition(role), name) if of_block else ABSENT
+            if found is ABSENT and self.optional and _strided(values[0]):
+                found = self._by_item(column, role)
             return values[0] if isinstance(found, Absent) else found
         given = [each for each in self.known if each.given]
         invented = [each for each in self.known if not each.given]
@@ -116,7 +118,8 @@ class Fitting:
         """A tuple or a slice whose items have formulas: ``(1, stride, stride)``."""
         values = [value for value in column if value is not ABSENT]
         if all(isinstance(value, slice) for value in values):
-            items = [self._item(column, "width", attrgetter(end)) for end in ("start", "stop", "step")]
+            ends: tuple[tuple[Role, str], ...] = (("width", "start"), ("width", "stop"), ("stride", "step"))
+            items = [self._item(column, role, attrgetter(end)) for role, end in ends]
             return ABSENT if ABSENT in items else slice(*items)
         length = max([len(value) for value in values if isinstance(value, tuple)], default=0)
         if not length or not all(len(v) == length if isinstance(v, tuple) else is_int(v) for v in values):
@@ -188,3 +191,9 @@ class Fitting:
             name = f"{names[-1]}{number}"
             free, number = (name if name not in taken else None), number + 1
         return free
+
+
+def _strided(value: object) -> bool:
+    """Whether a value takes every n-th position, as ``[:, :, ::2, ::2]`` does."""
+    items = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(each, slice) and each.step is not None for each in items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from archspec.diagnostics import SpecError
 from archspec.emit.lowlevel import lowlevel_source
 from archspec.emit.source.snippets import PARTS, targets
 from archspec.graph.graph import Graph
+from archspec.graph.state import state
 from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import TorchCall
 from archspec.operations.discovery import operations
@@ -291,6 +293,50 @@ def test_an_operation_that_is_not_written_out_is_refused_at_its_line(monkeypatch
 def test_a_formula_names_functions_that_the_code_has() -> None:
     source = lowlevel_source(archspec.compile("resnet18"))
     assert "y = relu(bn2(conv2(relu(bn1(conv1(x))))) + downsample(x))." in source
+
+
+def test_the_three_steps_of_an_inverted_residual_are_in_its_block() -> None:
+    module = ast.parse(lowlevel_source(archspec.compile("mobilenet_v2")))
+    (block,) = [each for each in module.body if isinstance(each, ast.FunctionDef) and each.name == "inverted"]
+    calls = [each.func.id for each in ast.walk(block) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
+    assert sorted(calls) == ["batch_norm", "conv", "conv_norm_act", "conv_norm_act"]
+    assert "(Sandler et al. 2018, table 1)" in (ast.get_docstring(block) or "")
+
+
+def test_a_shortcut_without_parameters_has_the_stride_of_its_block() -> None:
+    source = lowlevel_source(archspec.compile("resnet20_cifar"))
+    assert "x[:, :, ::stride, ::stride]" in source
+    assert "zero_pad(x, in_channels, stride=stride)" in source
+
+
+@pytest.mark.parametrize("name", [*STUDIED, "convnext_tiny", "mobilenet_v3_small"])
+def test_parameters_are_in_the_order_of_the_state_dict(name: str) -> None:
+    graph = archspec.compile(name)
+    with torch.device("meta"):
+        found = executed(lowlevel_source(graph)).new_params()
+    assert list(found) == list(state(graph))
+
+
+@pytest.mark.parametrize("text", ['"', 'x"""\nimport os', "a\\\\", '"quoted"', "x" * 500, *HOSTILE[:-1]])
+def test_no_summary_of_a_block_becomes_code(text: str, tmp_path: Path) -> None:
+    head = "input: [3, 8, 8]\nstages: {block: b, count: 1, channels: 4}\nhead: [flatten, linear: {out: 2}]"
+    block = "blocks: {b: {summary: %s, steps: [conv: {out: channels}]}}"
+    (hostile, plain) = [
+        lowlevel_source(archspec.compile(spec(f"{head}\n{block % json.dumps(each)}"))) for each in (text, "")
+    ]
+    assert "import os" not in [ast.unparse(each) for each in ast.walk(ast.parse(hostile)) if isinstance(each, ast.stmt)]
+    assert without_texts(hostile) == without_texts(plain)
+    (tmp_path / "net.py").write_text(hostile, encoding="utf-8")
+    assert_clean(tmp_path, 120)
+
+
+def without_texts(source: str) -> str:
+    """The code without docstrings."""
+    tree = ast.parse(source)
+    for each in ast.walk(tree):
+        if isinstance(each, ast.FunctionDef):
+            each.body = [part for part in each.body if not (isinstance(part, ast.Expr) and ast.get_docstring(each))]
+    return "\n".join(map(ast.unparse, tree.body[1:]))
 
 
 def test_every_operation_that_is_not_written_out_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from archspec.emit.source.header import escaped, one_line
 from archspec.emit.source.signatures import signature, use
 from archspec.emit.source.statements import Statement, counted, formula, joined, rendered, shown
 from archspec.emit.source.straight import Forward
+from archspec.emit.source.summaries import summary_of
 from archspec.emit.source.terms import SourceText, called, condition, substituted, written
 from archspec.graph.formulas import Condition, Expression, show
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
@@ -30,7 +32,9 @@ class Body(Forward):
         self.functions = functions
         self.statements: list[Statement] = []
         self.makers: list[tuple[str, str]] = []
-        """A condition or an empty text, and a statement."""
+        """A condition or an empty text, and a statement: its own weights first, as in the state dict."""
+        self.own = 0
+        """How many of them make weights of its own."""
         self.reads: dict[str, None] = {}
         self.needs: dict[str, None] = {}
         """The parameters that the two functions read."""
@@ -54,36 +58,25 @@ class Body(Forward):
 
     def _write(self) -> None:
         prefix = "" if self.definition.kind == "model" else "{name}"
-        place = 0
+        positions = Positions(self.definition)
         for index, part in enumerate(self.parts):
-            key = self._key(prefix, part, place)
+            key = joined(prefix, positions.of(part))
             name = self._name(part, index)
             self._part(part, [self.names[path] for path in part.inputs], name, key, {})
-            if part.when is not None and self.definition.positional:
-                if part is not self.parts[-1]:
-                    self._count(part)
-            elif self.definition.positional:
-                place += 1
+            if positions.counts(part):
+                self._count(part.when, {})
             self.names[part.path] = name
 
-    def _count(self, part: DefinedPart) -> None:
+    def _count(self, when: Condition | None, given: _Given) -> None:
         """Count an optional part of a sequence, whose members are numbered without those that are absent."""
-        assert part.when is not None
-        start = "" if self.extra else "extra = 0"
-        if start:
+        assert when is not None
+        if not self.extra:
             self.statements.insert(0, Statement("extra", "0", plain=True))
             self.makers.insert(0, ("", "extra = 0"))
         self.extra = True
-        self.statements.append(Statement("", "extra += 1", condition=show(part.when)))
-        self.makers.append((show(part.when), "extra += 1"))
-
-    def _key(self, prefix: str, part: DefinedPart, place: int) -> str:
-        if not self.definition.positional:
-            return joined(prefix, part.path)
-        later = any(each.when is not None for each in self.parts[: self.position[part.path]])
-        if not later:
-            return joined(prefix, str(place))
-        return joined(prefix, f"{{extra + {place}}}" if place else "{extra}")
+        test = show(condition(when, given))
+        self.statements.append(Statement("", "extra += 1", condition=test))
+        self.makers.append((test, "extra += 1"))
 
     def _part(self, part: DefinedPart, inputs: list[str], name: str, key: str, given: _Given) -> None:
         """Add the statements of a part: those that compute its value, and those that make its parameters."""
@@ -111,13 +104,15 @@ class Body(Forward):
                 making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
         own = any(part is each for each in self.parts)  # in a nested sequence, the value before remains
         otherwise = (self.names[part.instead] if own else inputs[0]) if when is not None else ""
-        self._add(name, computing, making, when, otherwise, plain=plain and len(inputs) == 1)
+        maker = (show(when) if when is not None else "", making)
+        if making and own and isinstance(what, Leaf) and "" in what.weights and "." not in part.path:
+            self.makers.insert(self.own, maker)
+            self.own += 1
+        elif making:
+            self.makers.append(maker)
+        self._add(name, computing, when, otherwise, plain=plain and len(inputs) == 1)
 
-    def _add(
-        self, name: str, computing: str, making: str, when: Condition | None, otherwise: str, *, plain: bool
-    ) -> None:
-        if making:
-            self.makers.append((show(when) if when is not None else "", making))
+    def _add(self, name: str, computing: str, when: Condition | None, otherwise: str, *, plain: bool) -> None:
         if when is None:
             self.statements.append(Statement(name, computing, plain))
         elif otherwise == name:
@@ -152,11 +147,17 @@ class Body(Forward):
     def _sequence(self, what: Use, source: str, name: str, key: str, given: _Given) -> None:
         """The members of a sequence that is used at one place, each a statement."""
         inner = {each: substituted(value, given) for each, value in what.arguments.items()}
+        positions = Positions(what.definition)
         value = source
-        for item in runs(what.definition):
+        for item in what.definition.parts if what.definition.positional else runs(what.definition):
             part = item.part if isinstance(item, Repeat) else item
             if not isinstance(item, Repeat):
-                self._part(part, [value], name, joined(key, item.path), inner)
+                if part.when is not None and value != name:
+                    self.statements.append(Statement(name, value, plain=True))
+                    value = name
+                self._part(part, [value], name, joined(key, positions.of(part)), inner)
+                if positions.counts(part):
+                    self._count(part.when, inner)
                 value = name
                 continue
             numbered = counted(item)
@@ -212,16 +213,48 @@ class Body(Forward):
         first = self.definition.uses[0].path
         where = f"`{first}`" if uses == 1 else f"`{first}` and {uses - 1} more"
         width = self.functions.width - 8
-        lines = textwrap.wrap(f"y = {formula(self.definition)}.", width, break_long_words=False)
+        summary = textwrap.wrap(
+            escaped(one_line(summary_of(self.graph, self.definition))), width, break_long_words=False
+        )
+        lines = textwrap.wrap(f"y = {formula(self.definition, self.functions.inline)}.", width, break_long_words=False)
         if len(lines) > _MOST_LINES or max(map(len, lines)) > width:
-            return [f'    """The parts of {where}, in order."""']
-        return [f'    """{lines[0]}', *[f"    {each}" for each in lines[1:]], "", f"    {where}.", '    """']
+            lines = []
+        told = [*lines, "", f"{where}."] if lines else [f"The parts of {where}, in order."]
+        told = [*summary, "", *told] if summary else told
+        if len(told) == 1:
+            return [f'    """{told[0]}"""']
+        return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']
 
     def _computed(self) -> list[str]:
         if self.definition.outputs is None:
             return rendered(self.statements, self.names[self.definition.result])
         items = [f"{label!r}: {self.names[path]}" for label, path in self.definition.outputs.items()]
         return rendered(self.statements, f"{{{', '.join(items)}}}")
+
+
+class Positions:
+    """The keys of the parts of a definition; those of a sequence that lacks parts in some uses count what is there."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.later = False
+        self.place = 0
+
+    def of(self, part: DefinedPart) -> str:
+        """The key of the next part."""
+        if not self.definition.positional:
+            return part.path
+        always, self.place = self.place, self.place + (part.when is None)
+        if not self.later:
+            found = str(always)
+        else:
+            found = f"{{extra + {always}}}" if always else "{extra}"
+        self.later = self.later or part.when is not None
+        return found
+
+    def counts(self, part: DefinedPart) -> bool:
+        """Whether later parts have another key if this one is absent."""
+        return self.definition.positional and part.when is not None and part is not self.definition.parts[-1]
 
 
 def _out_of_place(leaf: Leaf) -> Leaf:

@@ -14,7 +14,7 @@ from archspec.emit.source.statements import snake
 from archspec.emit.source.terms import substituted, written
 from archspec.graph.formulas import Class, Expression
 from archspec.graph.graph import Graph, Node
-from archspec.graph.patterns import Definition, Leaf, Repeat, Use, definitions, runs
+from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, definitions, runs
 
 _Given = Mapping[str, Expression]
 _OWN = ("x", "p", "name", "training")
@@ -47,11 +47,9 @@ class Functions:
         self.inline = {
             id(each)
             for each in self.all
-            if each.kind == "sequential"
-            and counts.get(id(each)) == 1
-            and id(each) not in optional
-            and not each.positional
+            if each.kind == "sequential" and counts.get(id(each)) == 1 and id(each) not in optional
         }
+        self.inline -= {id(each) for each in self.all if each.positional and not self._has_room(each)}
         self.activations = self._activations()
         self.bodies: dict[int, Body] = {}
         self.faults: dict[tuple[Span | None, str], Diagnostic] = {}
@@ -60,6 +58,16 @@ class Functions:
                 self.bodies[id(each)] = Body(self, each)
         if self.faults:
             raise SpecError([*self.faults.values()])
+
+    def _has_room(self, sequence: Definition) -> bool:
+        """Whether the parts of a sequence can be counted in the function that it is written into, which counts once."""
+        users = [each for each in self.all if any(_uses(part, sequence) for part in each.parts)]
+        return all(
+            not each.positional
+            and id(each) not in self.inline
+            and sum([isinstance(part.what, Use) and part.what.definition.positional for part in each.parts]) == 1
+            for each in users
+        )
 
     def _activations(self) -> dict[str, str]:
         """The functions that compute what the classes among the arguments do, by how the classes are written."""
@@ -142,6 +150,10 @@ class Functions:
                         if node is not None and value not in (None, 1.0):
                             found.setdefault(value, []).append(f"{node.name}.weight")
         return found
+
+
+def _uses(part: DefinedPart, definition: Definition) -> bool:
+    return isinstance(part.what, Use) and part.what.definition is definition
 
 
 def _start_of(graph: Graph, node: Node) -> float | None:

@@ -12,20 +12,20 @@ from archspec.operations.shapes import show_shape
 
 def docstring(graph: Graph, width: int, *more: str) -> str:
     """The docstring of the module: name, summary, paper, the table of stages, and ``more`` paragraphs."""
-    summary = _one_line(graph.summary)
-    first = f"{_one_line(graph.name)}: {summary}" if summary else f"{_one_line(graph.name)}."
-    paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(_one_line(graph.paper), width)]
+    summary = one_line(graph.summary)
+    first = f"{one_line(graph.name)}: {summary}" if summary else f"{one_line(graph.name)}."
+    paragraphs = [_wrapped(first, width - len('""""""')), _wrapped(one_line(graph.paper), width)]
     table = _table(graph, width)
     if not paragraphs[1] and not more:
         table = textwrap.dedent(table)  # as `ruff format` would if all lines but the first are indented
     paragraphs += [table, *[_wrapped(each, width) for each in more]]
     text = "\n\n".join([each for each in paragraphs if each])
-    return f'"""{_safe(text)}"""' if "\n" not in text else f'"""{_safe(text)}\n"""'
+    return f'"""{escaped(text)}"""' if "\n" not in text else f'"""{escaped(text)}\n"""'
 
 
 def provenance(graph: Graph, command: str, width: int) -> str:
     """The comment with the network that the file was written from, and the command."""
-    told = f"Written by `{_one_line(command)}`." if command else "Written by archspec."
+    told = f"Written by `{one_line(command)}`." if command else "Written by archspec."
     lines = textwrap.wrap(told, width - 2, break_long_words=False, break_on_hyphens=False)
     return "\n".join([f"# {line}" for line in [*lines, f"Network: {graph.fingerprint}"]])
 
@@ -43,7 +43,7 @@ def _table(graph: Graph, width: int) -> str:
     rows.append(("head" if last.last < len(graph.nodes) else "output", "", end))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     lines = [f"    {scope:{widths[0]}}  {blocks:{widths[1]}}  {shape}" for scope, blocks, shape in rows]
-    return "\n".join([_one_line(line, keep=True)[:width] for line in lines])
+    return "\n".join([one_line(line, keep=True)[:width] for line in lines])
 
 
 def _scopes(graph: Graph, stage: Region) -> str:
@@ -63,7 +63,7 @@ def _blocks(graph: Graph, stage: Region) -> str:
     return ", ".join([f"{count} x {name}" for name, count in counts.items()])
 
 
-def _one_line(text: str, *, keep: bool = False) -> str:
+def one_line(text: str, *, keep: bool = False) -> str:
     """A text on one line, with characters that cannot be seen written as Python escapes them."""
     shown = text if keep else " ".join(text.split())
     return "".join([letter if letter.isprintable() else literal(letter)[1:-1] for letter in shown]).rstrip()
@@ -73,7 +73,7 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
 
 
-def _safe(text: str) -> str:
+def escaped(text: str) -> str:
     """A text that cannot end a docstring, and that ruff leaves as it is."""
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return re.sub(r'"$', r'\\"', escaped)
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return re.sub(r'^"|"$', r'\\"', text)

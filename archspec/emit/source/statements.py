@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from archspec.emit.source.literals import identifier
@@ -68,9 +68,9 @@ def _is_read(name: str, statements: Sequence[Statement]) -> bool:
     return False
 
 
-def formula(definition: Definition) -> str:
-    """The formula of a definition, in the names of its parts."""
-    texts = {"": "x"}
+def formula(definition: Definition, inline: Collection[int] = (), source: str = "x") -> str:
+    """The formula of a definition of ``source``, in the names of its parts and of the parts of those ``inline``."""
+    texts = {"": source}
     ends = {part.path.rpartition(".")[2] for part in definition.parts}
     for part in definition.parts:
         inputs = [texts[path] for path in part.inputs]
@@ -80,7 +80,9 @@ def formula(definition: Definition) -> str:
             name = snake(what.definition.class_name) if isinstance(what, Use) else _kind(what)
         if isinstance(what, Leaf) and not what.weights and name.rstrip("0123456789") in ends:
             name = name.rstrip("0123456789")  # `relu2` is the second of one function
-        if isinstance(what, Leaf) and len(inputs) > 1 and any(node.operation.sums for node in what.nodes if node):
+        if isinstance(what, Use) and id(what.definition) in inline:
+            text = formula(what.definition, inline, inputs[0])
+        elif isinstance(what, Leaf) and len(inputs) > 1 and any(node.operation.sums for node in what.nodes if node):
             text = " + ".join(inputs)
         else:
             text = f"{name}({', '.join(inputs)})"
