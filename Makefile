@@ -20,6 +20,8 @@ FUZZ_ARGS ?=
 MUTANTS_ARGS ?=
 # Passed on to the benchmarks.
 BENCH_ARGS ?=
+# Passed on to the experiments, as in: make lab LAB_ARGS='shortcuts norm'
+LAB_ARGS ?=
 
 BIN := $(VENV)/bin
 # Speaks of errors only: what pip is doing is said in a line before.
@@ -33,7 +35,7 @@ SOURCES := pyproject.toml constraints.txt
 .NOTPARALLEL:
 # A step that failed has not been done.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow prove signal-check lint format fuzz mutants coverage bench docs wheel-check clean
+.PHONY: help demo test test-slow prove signal-check lint format fuzz mutants coverage bench lab docs wheel-check clean
 
 help: ## list these targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -86,6 +88,9 @@ coverage: $(VENV)/.dev ## the whole suite, slow tests too, and the branches that
 
 bench: $(VENV)/.bench ## measure the ratios of docs/benchmarks.md; on a quiet machine
 	@$(BIN)/python -m tests.tools.benchmarks $(BENCH_ARGS)
+
+lab: $(VENV)/.dev ## run the experiments and rebuild the figures of docs/learn (LAB_ARGS=shortcuts: one; --smallest: seconds)
+	@$(BIN)/python -m tests.tools.lab $(LAB_ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/
 	@echo '==> zensical build'

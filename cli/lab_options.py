@@ -11,7 +11,7 @@ import click
 from archspec.diagnostics import cut, did_you_mean
 from archspec.lab.engines.table import ENGINES
 from archspec.lab.experiments.experiment import Experiment
-from archspec.lab.experiments.experiments import options, takers
+from archspec.lab.experiments.experiments import EXPERIMENTS, options, takers
 from archspec.lab.experiments.option import ExperimentOption
 from archspec.language.text.scalars import NotFinite, read_scalar
 from archspec.wording import listed
@@ -22,6 +22,13 @@ _ENGINES = ", ".join(f"`{each.name}`" for each in ENGINES)
 BOUNDS = click.IntRange(1, 1000)
 
 
+def _usual_seeds() -> str:
+    """How many seeds an experiment has by default, and which have another number."""
+    counts = [each.seeds for each in EXPERIMENTS]
+    usual = max(set(counts), key=counts.count)
+    return "; ".join([str(usual), *(f"{each.seeds} for `{each.name}`" for each in EXPERIMENTS if each.seeds != usual)])
+
+
 def common(function: F) -> F:
     """What every experiment takes. The command gets it as a mapping, ``common``, of what is given."""
 
@@ -29,7 +36,7 @@ def common(function: F) -> F:
         "--seeds",
         type=BOUNDS,
         metavar="N",
-        help="Runs of each network, from seed 0 on. [default: 5 for `ablate`, else 3]",
+        help=f"Runs of each network, from seed 0 on. [default: {_usual_seeds()}]",
     )
     @click.option(
         "--jobs",

@@ -1,4 +1,4 @@
-"""``archspec schema``: the JSON Schema of a spec, of a file of definitions, or of a graph."""
+"""``archspec schema``: the JSON Schema of a spec, of a file of definitions, of a graph, or of results of the lab."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ FILES = {
     "spec": ("archspec.schema.json", "spec"),
     "library": ("archspec-library.schema.json", "file of definitions"),
     "graph": ("archspec-graph.schema.json", "graph"),
+    "results": ("archspec-results.schema.json", "file of results"),
 }
 
 
@@ -23,7 +24,7 @@ def command(kind: str, library: bool) -> int:
     """Print the JSON Schema of a spec, for editors. With it, they complete keys and mark errors.
 
     `--for library` is for a file of definitions, and `--for graph` for the files that `archspec build -o FILE.json`
-    writes.
+    writes. `--for results` is for the `results.json` of `archspec lab`.
 
     \b
     Example:
@@ -40,6 +41,11 @@ def command(kind: str, library: bool) -> int:
         from archspec.emit.graph_schema import graph_schema  # only for it
 
         put_json(graph_schema())
+        return 0
+    if kind == "results":
+        from archspec.lab.results.schema import results_schema  # only for it
+
+        put_json(results_schema())
         return 0
     put_json(editor_schema(of_definitions=kind == "library"))
     say(f"With this schema in `{file}`, an editor with a YAML language server completes keys and")

@@ -10,7 +10,7 @@ from archspec.lab.results.number import Number
 from archspec.lab.results.plot import Curve, Plot, PlotPanel
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
-MOST_CURVES = 8
+MOST_CURVES, MOST_ROWS = 8, 24
 SHORT = {"test_accuracy": "test accuracy", "loss": "training loss, last epoch"}
 
 
@@ -27,7 +27,8 @@ def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
         TableColumn("loss_verdict", "that is"),
     )
     title = "Difference to the first value of each key, seed by seed"
-    return ResultTable("comparison", title, columns, tuple(_compared(runs, images)))
+    rows = tuple(_compared(runs, images))
+    return ResultTable("comparison", title, columns, rows, brief=len(rows) <= MOST_ROWS)
 
 
 def _compared(runs: Sequence[Runs], images: int) -> Iterator[tuple[TableValue, ...]]:

@@ -27,6 +27,7 @@ class Experiment(Brief):
     ``function`` is the qualified name of what runs it. It takes a spec (or a list of ``specs``; without any, it has its
     own), the ``options`` by name, and what all experiments take. ``smallest`` are arguments with which it runs in
     seconds, and ``example`` a command line after ``archspec lab``. ``minutes`` is what its defaults take on two cores.
+    ``pages`` are the runs whose figures the documentation shows, by the name of the figures; without any, the defaults.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Experiment(Brief):
     minutes: float = 5
     options: tuple[ExperimentOption, ...] = ()
     smallest: Mapping[str, Any] = field(default_factory=dict)
+    pages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, Mapping[str, Any]]:
+        """The runs whose figures the documentation shows."""
+        return dict(self.pages) or {self.name: {}}
 
     def load(self) -> Callable[..., Results]:
         """The function that runs it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.option import ExperimentOption
 
-QUICK = {"seeds": 2, "trainer": {"epochs": 1}}
+QUICK = {"seeds": 2, "trainer": {"epochs": 1, "batch": 256}}
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
@@ -47,6 +47,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 words=("shortcuts", "norm", "orders"),
             ),
         ),
+        pages={name: {"preset": name} for name in ("shortcuts", "norm", "orders")},
         smallest={**QUICK, "over": ("shortcut=zero-pad,none",), "overrides": ["stages.count=1"]},
     ),
     Experiment(

@@ -1,0 +1,94 @@
+"""`archspec lab`: the list, the options of the table, and what is refused before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from archspec.lab.experiments.experiments import EXPERIMENTS
+
+from .conftest import Run
+
+
+def test_without_a_name_it_lists_the_experiments(run: Run) -> None:
+    found = run("lab")
+    assert found.status == 0
+    for experiment in EXPERIMENTS:
+        assert f"{experiment.summary}" in found.out
+        assert f"archspec lab {experiment.example}" in found.out
+    assert run("lab", "--list").out == found.out
+    listed = run("lab", "--format", "json").json["experiments"]
+    assert [each["name"] for each in listed] == [each.name for each in EXPERIMENTS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("degradtion", "there is no experiment `degradtion`; did you mean `degradation`?"),
+        ("degradation", "name it with `-o FOLDER`"),
+        ("-o out", "name an experiment: degradation, ablate"),
+        ("degradation -o out --over lr=1", "`degradation` does not take `--over`, which is for `ablate`"),
+        ("ablate a b -o out", "`ablate` takes one SPEC, got 2"),
+        ("degradation -o out --plain 3,x", "`plain` takes whole numbers such as 3,9, got the text 'x'"),
+        ("degradation -o out --plain 0", "`plain` takes a whole number from 1 to 1000, got 0"),
+        ("stochastic -o out --drop 2", "`drop` takes numbers from 0 to 0.99, got 2"),
+        ("stochastic -o out --draws 2,3", "`draws` takes one number, got the text '2,3'"),
+        ("ablate -o out --preset nrom", "`preset` takes one of shortcuts, norm, orders, got the text 'nrom'"),
+        ("ablate -o out --trainer epoch=3", "training has no setting `epoch`; did you mean `epochs`?"),
+        ("ablate -o out --trainer epochs", "`--trainer epochs` sets nothing; write `--trainer KEY=VALUE`"),
+        ("ablate -o out --trainer epochs=x", "`epochs` takes a whole number"),
+        ("ablate -o out --seeds 0", "Invalid value for '--seeds'"),
+    ],
+)
+def test_wrong_usage_is_said_and_nothing_is_written(arguments: str, said: str, here: Path, run: Run) -> None:
+    found = run("lab", *shlex.split(arguments))
+    assert (found.status, found.out) == (2, "")
+    assert said in found.err
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("degradation -o .", 3, "error[E890]: `.` cannot be the folder of an experiment: it has `mine.txt`"),
+        ("degradation -o out --data digit", 2, "error[E860]"),
+        ("degradation -o out --engine locl", 1, "error[E883]"),
+        ("degradation nosuch -o out", 1, "error[E801]"),
+        ("ablate -o out --over shrtcut=a,b", 1, "--over:1:1: error[E201]: unknown key `shrtcut`"),
+        ("ablate -o out --over lr", 1, "write `--over KEY=V1,V2`"),
+        ("degradation -o out --set clases=3", 1, "--set:1:1: error[E201]: unknown key `clases`"),
+    ],
+)
+def test_faults_come_before_any_training(arguments: str, status: int, said: str, here: Path, run: Run) -> None:
+    (here / "mine.txt").write_text("mine")
+    found = run("lab", *shlex.split(arguments))
+    assert (found.status, found.out) == (status, "")
+    assert said in found.err
+    assert [path.name for path in here.iterdir()] == ["mine.txt"]
+
+
+def test_an_experiment_prints_its_tables_and_its_verdicts(here: Path, run: Run) -> None:
+    arguments = [
+        "lab",
+        "ablate",
+        "--over",
+        "shortcut=zero-pad,none",
+        "--set",
+        "stages.count=1",
+        "--trainer",
+        "epochs=1",
+    ]
+    found = run(*arguments, "--seeds", "1", "-o", "out")
+    assert (found.status, found.err) == (0, "")
+    assert "shortcut=none" in found.out
+    assert found.out.rstrip().endswith("Next: read `out/report.md`, which says what to look for.")
+    data = json.loads((here / "out" / "results.json").read_text())
+    assert shlex.split(data["command"]) == [
+        *("archspec", "lab", "ablate", "--over", "shortcut=zero-pad,none", "--seeds", "1", "--data", "digits"),
+        *("--trainer", "epochs=1", "--set", "stages.count=1"),
+    ]
+    again = run(*arguments, "--seeds", "1", "-o", "out", "--format", "json")
+    assert again.json == data
