@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib import rc_context
@@ -45,8 +46,8 @@ _STYLE: Any = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
 }
-_WIDTH, _HEIGHT, _DOTS = 4.6, 3.5, 150
-"""The size of a panel in inches, and the dots an inch of the PNG."""
+_WIDTH, _HEIGHT, _ROW, _DOTS, _LETTERS = 4.6, 3.5, 0.24, 150, 60
+"""The size of a panel and of a row of the legend in inches, the dots an inch of the PNG, and letters below a panel."""
 
 
 def drawn(plot: Plot) -> dict[str, bytes]:
@@ -61,10 +62,10 @@ def drawn(plot: Plot) -> dict[str, bytes]:
     with rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH * len(plot.panels), _HEIGHT), layout="constrained")
         FigureCanvasAgg(figure)
-        shown: list[str] = []
         for axes, panel in zip(figure.subplots(1, len(plot.panels), squeeze=False)[0], plot.panels, strict=True):
             _draw(axes, panel)
-            shown = _legend(axes, panel, shown)
+        rows = _legend(figure, figure.axes)
+        figure.set_figheight(_HEIGHT + _ROW * rows)
         figure.suptitle(plot.title, fontsize=12, fontweight="bold")
         return {".svg": _saved(figure, "svg", Date=None), ".png": _saved(figure, "png", Software=None)}
 
@@ -113,20 +114,30 @@ def _scale(axes: Axes, panel: PlotPanel) -> None:
     axes.set_ylim(bottom=panel.bottom, top=panel.top)
 
 
-def _legend(axes: Axes, panel: PlotPanel, shown: list[str]) -> list[str]:
-    """Name the entries of a panel, if no panel before it has named the same ones."""
-    labels = [curve.label for curve in panel.curves]
-    if panel.level:
-        labels.append(panel.level[1])
-    new = [label for label in labels if label not in shown]
-    if new and (len(labels) > 1 or panel.level):
-        axes.legend(*_entries(axes, new))
-    return [*shown, *new]
+def _legend(figure: Figure, axes: Iterable[Axes]) -> int:
+    """Name the entries of all panels once, below them; or in each panel, where a name means two colors.
+
+    Returns the rows below the panels.
+    """
+    axes = [*axes]
+    entries = [pair for each in axes for pair in zip(*each.get_legend_handles_labels(), strict=True)]
+    found = {label: handle for handle, label in reversed(entries)}
+    found = dict(reversed(found.items()))
+    if len(found) < 2:
+        return 0
+    if any(_color(handle) != _color(found[label]) for handle, label in entries):
+        for each in axes:
+            each.legend()
+        return 0
+    room = _LETTERS * len(figure.axes)
+    columns = max(1, min(len(found), room // (max(map(len, found)) + 6)))
+    figure.legend([*found.values()], [*found], loc="outside lower center", ncols=columns)
+    return -(-len(found) // columns)
 
 
-def _entries(axes: Axes, labels: list[str]) -> tuple[list[Any], list[str]]:
-    found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    return [found[label] for label in labels], labels
+def _color(handle: Any) -> object:
+    """The color of an entry of a legend."""
+    return handle.get_color() if hasattr(handle, "get_color") else handle[0].get_facecolor()
 
 
 def _line(axes: Axes, curve: Curve, number: int) -> None:

@@ -111,7 +111,7 @@ FOUND = Results(
     (LabNetwork("a", "archspec: 1\n", 10, None, 2, "f"),),
     (TABLE,),
     (LiteratureClaim("deep is good", "a paper", "accuracy", Number((0.1, -0.2))),),
-    (PLOT,),
+    (replace(PLOT, panels=PLOT.panels[:1]),),
     ("a remark",),
     (LostRun("a", 1, "its loss was not finite at step 7, in epoch 2", diverged=True),),
 )
@@ -154,6 +154,10 @@ def test_the_report_says_what_did_not_come_out(tmp_path: Path) -> None:
     agreed = replace(FOUND, claims=(LiteratureClaim("deep is good", "a paper", "x", Number((0.1, 0.1))),), remarks=())
     write_results(agreed, tmp_path)
     assert "What did not come out" not in (tmp_path / "report.md").read_text()
+
+
+def test_every_kind_of_mark_is_drawn_the_same_twice() -> None:
+    assert drawn(PLOT) == drawn(PLOT)
 
 
 def test_figures_need_no_color_to_be_read() -> None:
