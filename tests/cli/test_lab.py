@@ -53,7 +53,7 @@ def test_wrong_usage_is_said_and_nothing_is_written(arguments: str, said: str, h
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        ("degradation -o .", 3, "error[E890]: `.` cannot be the folder of an experiment: it has `mine.txt`"),
+        ("degradation -o .", 3, "error[E890]: `.` cannot be the folder of an experiment: it contains `mine.txt`"),
         ("degradation -o out --data digit", 2, "error[E860]"),
         ("degradation -o out --engine locl", 1, "error[E883]"),
         ("degradation nosuch -o out", 1, "error[E801]"),
