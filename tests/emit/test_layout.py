@@ -159,7 +159,7 @@ def test_own_files_stay_as_they_are() -> None:
     import archspec.emit.modules as modules
 
     source = Path(modules.__file__).read_text(encoding="utf-8")
-    start = source.index("def drop_path")
+    start = source.index("class DropPath")
     assert laid_out(source[start:], 120) == source[start:]
 
 
