@@ -104,6 +104,7 @@ CODES: dict[str, str] = {
     "E871": "blocks cannot change places",
     "E872": "block cannot be split",
     "E873": "network without blocks",
+    "E874": "weights and training",
     "E880": "folder in use by another run",
     "E881": "folder of another experiment",
     "E882": "cells of another version",

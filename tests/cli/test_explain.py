@@ -33,7 +33,9 @@ NOT_RUN = {
     "E804": "the superuser can read every file; tests/cli/test_process.py",
     **dict.fromkeys([f"E{n}" for n in range(880, 885)], "a grid takes long, and two runs: tests/lab/test_cells.py"),
     **dict.fromkeys([f"W{n}" for n in range(880, 883)], "a grid takes long: tests/lab/test_cells.py"),
-    **dict.fromkeys(("E873", "E890", "E891", "E892", "E893"), "an experiment takes minutes: tests/lab/experiments"),
+    **dict.fromkeys(
+        ("E873", "E874", "E890", "E891", "E892", "E893"), "an experiment takes minutes: tests/lab/experiments"
+    ),
     "E809": "needs an environment without torch; tests/cli/test_imports.py",
 }
 """Codes whose example a test cannot run, and why."""

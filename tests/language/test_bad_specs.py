@@ -43,7 +43,7 @@ ELSEWHERE = {
     **dict.fromkeys([f"E{n}" for n in range(823, 829)], "weights, not a spec: tests/weights"),
     **dict.fromkeys(("E831", "E832"), "an output of the command line"),
     "E830": "an output of the command line: tests/emit/test_onnx.py",
-    **dict.fromkeys(("E870", "E871", "E872", "E873"), "surgery on a graph: tests/passes/test_surgery.py"),
+    **dict.fromkeys(("E870", "E871", "E872", "E873", "E874"), "surgery on a graph: tests/passes/test_surgery.py"),
     **dict.fromkeys(("E840", "E841", "E842"), "a graph in JSON, not a spec: tests/emit/test_graph_from_json.py"),
     **dict.fromkeys(("E860", "E861", "E862", "E868"), "data to train with, not a spec: tests/lab/data"),
     **dict.fromkeys([f"E{n}" for n in (863, 864, 865, 866, 867, 869)], "a training, not a spec: tests/lab/training"),

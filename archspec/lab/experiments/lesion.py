@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.door import door
 from archspec.lab.cells import CellOutcome, GridProgress
 from archspec.lab.data import Data
@@ -79,7 +79,7 @@ def lesion(
     Returns the results; the table ``blocks`` has the accuracy without each block, ``medians`` a summary.
 
     Raises:
-        SpecError: the network has no blocks (E873); the spec, the weights, the data or the engine is refused.
+        SpecError: E873, no blocks; E874, `weights` with `train`; or the spec, weights, data or engine is refused.
         EnvironmentFault, TypeError, ValueError: the folder cannot be used, a package is missing, or a value is wrong.
 
     >>> from archspec.lab import lesion
@@ -96,9 +96,14 @@ def lesion(
 def _source(
     weights: str | os.PathLike[str] | None, map: str | os.PathLike[str] | None, train: bool
 ) -> dict[str, str | bool | None]:
-    """Where the weights come from, as options."""
+    """Where the weights come from, as options.
+
+    Raises:
+        SpecError: E874, from a file and from training.
+    """
     if weights is not None and train:
-        raise ValueError("`weights` are of a network that is trained already; leave out `train`, or the weights")
+        message = f"the weights `{cut(os.fspath(weights))}` are given, and the network is to be trained too"
+        raise SpecError([Diagnostic("E874", message, help="leave out `train` or the weights")])
     files = {name: None if given is None else os.fspath(given) for name, given in (("weights", weights), ("map", map))}
     return {**files, "train": train}
 
