@@ -160,7 +160,7 @@ class EnvironmentFault(Refusal):
     ... except archspec.EnvironmentFault as fault:
     ...     print(fault)
     error[E806]: `missing/cifar.safetensors` cannot be written: the folder `missing` does not exist
-      help: write to another path
+      help: make it with `mkdir -p missing`, or write to a folder that exists
     """
 
     def __init__(self, diagnostic: Diagnostic) -> None:

@@ -77,8 +77,7 @@ def write(
     """Write a network to a file as source code, weights, ONNX, a figure or another target.
 
     ``archspec list targets`` lists the targets with their options. The file is written completely or not at all: an
-    error or an interrupt leaves what was there before. Shapes are not compared with torch's; :func:`archspec.confirm`
-    does that.
+    error or an interrupt leaves what was there before. :func:`archspec.confirm` compares shapes with torch's.
 
     Args:
         spec: a spec, a compiled graph, or what :func:`archspec.load` takes.

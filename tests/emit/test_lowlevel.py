@@ -317,7 +317,9 @@ def test_parameters_are_in_the_order_of_the_state_dict(name: str) -> None:
     assert list(found) == list(state(graph))
 
 
-@pytest.mark.parametrize("text", ['"', 'x"""\nimport os', "a\\\\", '"quoted"', "x" * 500, *HOSTILE[:-1]])
+@pytest.mark.parametrize(
+    "text", ['"', 'x"""\nimport os', "a\\\\", '"quoted"', "x" * 500, *[each for each in HOSTILE if "\x00" not in each]]
+)
 def test_no_summary_of_a_block_becomes_code(text: str, tmp_path: Path) -> None:
     head = "input: [3, 8, 8]\nstages: {block: b, count: 1, channels: 4}\nhead: [flatten, linear: {out: 2}]"
     block = "blocks: {b: {summary: %s, steps: [conv: {out: channels}]}}"
