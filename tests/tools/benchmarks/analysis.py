@@ -47,6 +47,14 @@ def cases() -> Iterator[Case]:
         "report-depth", "report on 10,000 blocks without distributions, time a block",
         "report on 100 blocks, time a block", 2.0, report_on(10_000), report_on(100),
     )  # fmt: skip
+    yield Case(
+        "signal", "`archspec.signal` of a compiled resnet110_cifar", "one pass forward and backward of the built model",
+        0.1, signal_of("resnet110_cifar"), trained_once,
+    )  # fmt: skip
+    yield Case(
+        "signal-depth", "signal of 1,000 blocks, time a block", "signal of 100 blocks, time a block", 2.0,
+        signal_on(1000), signal_on(100),
+    )  # fmt: skip
 
 
 def analyze_process(number: int) -> float:
@@ -102,5 +110,35 @@ def report_on(count: int) -> Timed:
     def take(number: int) -> float:
         graph = archspec.compile(repeated(count, number))
         return timed(lambda: archspec.analyze(graph, lengths=False)) / count
+
+    return take
+
+
+def signal_of(name: str) -> Timed:
+    """The time that a prediction takes for a network that is compiled."""
+
+    def take(number: int) -> float:
+        graph = archspec.compile(name)
+        return timed(lambda: archspec.signal(graph))
+
+    return take
+
+
+@cache
+def deep_110() -> torch.nn.Module:
+    return archspec.build("resnet110_cifar").train()
+
+
+def trained_once(number: int) -> float:
+    model, images = deep_110(), torch.randn(2, 3, 32, 32)
+    return timed(lambda: model(images).sum().backward())
+
+
+def signal_on(count: int) -> Timed:
+    """The time that a prediction takes for each block of a residual network of ``count`` blocks, compiled before."""
+
+    def take(number: int) -> float:
+        graph = archspec.compile(repeated(count, number))
+        return timed(lambda: archspec.signal(graph)) / count
 
     return take
