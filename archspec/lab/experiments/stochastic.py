@@ -248,7 +248,7 @@ def _plot(runs: Sequence[Runs], deleted: tuple[int, ...], classes: int) -> Plot:
             PlotPanel(title, "blocks deleted", "test accuracy", tuple(shown), bottom=0, top=1.03, level=level)
         )
     look = (
-        "The accuracy falls gradually as blocks are deleted, and not at once. With random depth in training, it hardly "
-        "falls: each of the shorter networks has been trained too."
+        "The accuracy falls gradually as blocks are deleted, and not at once. With random depth in training, it falls "
+        "later: shorter networks have been trained too."
     )
     return Plot("subnetworks", "Accuracy of sub-networks (band: all seeds)", tuple(panels), look)
