@@ -60,13 +60,17 @@ def _made(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str, A
 
 def _all(rules: list[Accepts]) -> Accepts:
     """What all rules accept; without a list or a generator for each value, which would take twice as long."""
-    if not rules:
-        return lambda value: True
-    first, rest = rules[0], rules[1:]
-    if not rest:
-        return first
-    others = _all(rest)
-    return lambda value: first(value) and others(value)
+    match rules:
+        case []:
+            return lambda value: True
+        case [rule]:
+            return rule
+        case [one, two]:
+            return lambda value: one(value) and two(value)
+        case [one, two, three]:
+            return lambda value: one(value) and two(value) and three(value)
+    one, two, three, others = *rules[:3], _all(rules[3:])
+    return lambda value: one(value) and two(value) and three(value) and others(value)
 
 
 def _referred(path: str, root: Mapping[str, Any], known: dict[str, Accepts]) -> Accepts:

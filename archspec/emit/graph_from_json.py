@@ -12,6 +12,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.door import door
 from archspec.emit.acceptance import Accepts, acceptance
+from archspec.emit.garbage import uncollected
 from archspec.emit.graph_json import to_data
 from archspec.emit.graph_rules import Fault, check_nodes, check_rest
 from archspec.emit.graph_schema import reading_schema
@@ -72,7 +73,8 @@ def graph_from_json(text: str | Source, *, limits: Limits | None = None) -> Grap
     """
     arguments.instance(text, "text", (str, Source), "the text of a graph in JSON, or a Source with it")
     source = text if isinstance(text, Source) else Source("<json>", str(text), "text")
-    return _Reader(source, Work(Limits.of(limits))).graph()
+    with uncollected():
+        return _Reader(source, Work(Limits.of(limits))).graph()
 
 
 @dataclass

@@ -58,13 +58,16 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
 
 def _node(graph: Graph, node: Node, files: _Files) -> dict[str, Any]:
-    facts = applied(node.operation, graph.input_shapes(node)).facts
+    operation = node.operation
+    facts = applied(operation, graph.input_shapes(node)).facts
     return {
-        **plain(node, "name", "scope"),
-        "operation": node.operation.name,
-        "arguments": {name: _plain(getattr(node.operation, name)) for name in arguments(type(node.operation))},
-        **plain(node, "inputs", "shape"),
-        **plain(facts, *COSTS),
+        "name": node.name,
+        "scope": node.scope,
+        "operation": operation.name,
+        "arguments": {name: _plain(getattr(operation, name)) for name in arguments(type(operation))},
+        "inputs": list(node.inputs),
+        "shape": list(node.shape),
+        **{name: getattr(facts, name) for name in COSTS},
         "at": files.place(node.span),
         "cells": [[cell.stage, cell.column, files.place(cell.span)] for cell in node.cells],
     }

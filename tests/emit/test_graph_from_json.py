@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import random
 from collections.abc import Callable
@@ -251,3 +252,18 @@ def test_a_graph_is_not_a_spec() -> None:
     (found,) = caught.value.diagnostics
     assert found.code == "E207"
     assert "graph_from_json" in found.help
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was(enabled: bool) -> None:
+    """Also after a text that is refused."""
+    text = to_json(archspec.compile("resnet20_cifar"))
+    try:
+        gc.enable() if enabled else gc.disable()
+        archspec.graph_from_json(text)
+        assert gc.isenabled() == enabled
+        with pytest.raises(archspec.SpecError):
+            archspec.graph_from_json(text.replace("conv", "cnov"))
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
