@@ -77,7 +77,7 @@ def command(
         raise click.UsageError(f"`{name}` takes one SPEC, got {len(specs)}")
     own = lab_options.chosen(experiment, own)
     leave_lost_folder()
-    usual = dict(experiment.smallest) if smallest else {}
+    usual = experiment.smallest_with(own) if smallest else {}
     overrides = [*usual.pop("overrides", ()), *reading.settings]
     trainer = {**usual.pop("trainer", {}), **common.pop("trainer", {})}
     how = {**usual, **own, **common, "trainer": trainer, "folder": folder, "overrides": overrides}

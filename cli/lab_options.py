@@ -122,10 +122,9 @@ def _option(option: ExperimentOption) -> Callable[[F], F]:
     name = f"--{option.name.replace('_', '-')}"
     if option.takes == "flag":
         return click.option(name, option.name, is_flag=True, help=text)
-    metavar = {"word": "|".join(option.words), "text": "TEXT", "texts": "KEY=V1,V2", "whole": "N", "number": "X"}
-    return click.option(
-        name, option.name, multiple=option.takes == "texts", metavar=metavar.get(option.takes, "N,N"), help=text
-    )
+    shown = {"word": "|".join(option.words), "text": "TEXT", "file": "FILE", "texts": "KEY=V1,V2"}
+    metavar = {**shown, "whole": "N", "number": "X"}.get(option.takes, "N,N")
+    return click.option(name, option.name, multiple=option.takes == "texts", metavar=metavar, help=text)
 
 
 def chosen(experiment: Experiment, given: Mapping[str, Any]) -> dict[str, Any]:

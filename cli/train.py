@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archspec.lab.data import Data
+    from archspec.weights import Loaded
 
 SUFFIX = ".safetensors"
 
@@ -44,12 +45,13 @@ class TrainingFiles(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What is trained, on what, and the diagnostics about it."""
+    """What is trained, on what, the diagnostics about it, and which weights it begins from."""
 
     graph: Graph
     data: Data
     model: nn.Module
     found: tuple[Diagnostic, ...]
+    loaded: Loaded | None
 
 
 @click.command("train", cls=options.SpecCommand)
@@ -122,7 +124,7 @@ def command(
     device = training.choose_device(trainer.device, here.local)
     subject = _prepare(spec, data, size, reading, loading, files, {"device": device, "seed": seed})
     if here.first and form == "text":
-        put_start(subject.graph, subject.data, device, subject.found)
+        put_start(subject.graph, subject.data, device, subject.found, subject.loaded)
     try:
         with telling(form, here.first) as tell:
             about: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": tell}
@@ -166,6 +168,8 @@ def _prepare(
     from archspec.lab.data import load_data  # it imports torch
     from archspec.lab.training import for_data  # likewise
 
+    if how["device"] == "meta":
+        raise click.UsageError("`--device` takes a device that computes, and `meta` only has shapes")
     images = load_data(data, size=size)
     about: dict[str, Any] = {"overrides": reading.settings, "allow_outside": reading.allow_outside}
     graph = demand(spec, lambda: for_data(options.source(spec), images, limits=reading.limits, **about))
@@ -182,7 +186,7 @@ def _prepare(
             reason = str(error).partition(", got ")[0].replace("`device`", "`--device`")
             raise click.UsageError(f"{reason}, and not `{cut(how['device'])}`") from None
     loaded = model.meta.get("weights")
-    return Subject(graph, images, model, (*graph.warnings, *(loaded.remarks if loaded else ())))
+    return Subject(graph, images, model, (*graph.warnings, *(loaded.remarks if loaded else ())), loaded)
 
 
 def _next(spec: str, subject: Subject, reading: options.Reading, output: Path | None) -> str:

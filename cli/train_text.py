@@ -19,16 +19,18 @@ from .render import Terminal, show
 from .signals import end_if_asked
 from .spelling import as_json
 from .streams import put
+from .tables import put_blocks
 
 if TYPE_CHECKING:
     from archspec.lab.data import Data
     from archspec.lab.training import Epoch, History, Progress, Settings
+    from archspec.weights import Loaded
 
 HEAD = f"{'epoch':>9}  {'loss':>8}  {'accuracy':>8}  {'test loss':>9}  {'test accuracy':>13}  {'seconds':>8}"
 
 
-def put_start(graph: Graph, data: Data, device: str, found: Iterable[Diagnostic]) -> None:
-    """Print what is trained, and on what."""
+def put_start(graph: Graph, data: Data, device: str, found: Iterable[Diagnostic], loaded: Loaded | None) -> None:
+    """Print what is trained, on what, and which weights it begins from."""
     show(found)
     costs = archspec.analyze(graph, lengths=False).totals.costs
     network = f"{graph.name}: {show_shape(graph.input)} to {show_shape(graph.output)}, {costs.params:,} parameters"
@@ -37,6 +39,9 @@ def put_start(graph: Graph, data: Data, device: str, found: Iterable[Diagnostic]
     put(safe(network))
     put(safe(f"{data.name}: {images}, {len(data.classes)} classes; on {device}"))
     put("")
+    if loaded:
+        put_blocks(loaded.text())
+        put("")
 
 
 @contextlib.contextmanager

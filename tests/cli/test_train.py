@@ -169,3 +169,18 @@ def test_the_same_command_under_torchrun(tmp_path: Path) -> None:
     assert found.stdout.count("Saved net.safetensors") == 1
     assert found.stdout.count("test loss") == 1
     assert [each.name for each in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_what_a_transfer_initializes_is_said(here: Path, run: Run) -> None:
+    small = ("--set", "params.width=4", "--set", "stages.count=1", "--epochs", "1", "--batch", "512")
+    assert run("train", "resnet20_cifar", *small, "-o", "one.safetensors").status == 0
+    found = run("train", "resnet20_cifar", *small[:2], *small[4:], "--weights", "one.safetensors", "--transfer")
+    assert found.status == 0
+    assert "initialized" in found.out
+    assert "layer1.1" in found.out
+
+
+def test_a_device_without_values_is_refused(run: Run) -> None:
+    found = run("train", "resnet20_cifar", "--epochs", "1", "--device", "meta")
+    assert (found.status, found.out) == (2, "")
+    assert "`meta` only has shapes" in found.err

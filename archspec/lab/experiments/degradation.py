@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import Diagnostic
+from archspec.display import counted
 from archspec.door import door
 from archspec.lab.cells import CellOutcome, GridProgress
 from archspec.lab.data import Data
@@ -105,7 +106,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
 
 def _variant(inquiry: Inquiry, data: Data, kind: str, count: int) -> Variant:
     keys = [f"stages.count={count}", *(["shortcut=none"] if kind == "plain" else [])]
-    found = variant(inquiry, data, f"{kind} with {count} blocks a stage", keys, keys={"kind": kind})
+    found = variant(inquiry, data, f"{kind} with {counted(count, 'block')} a stage", keys, keys={"kind": kind})
     return replace(found, label=f"{kind} {found.layers}")
 
 

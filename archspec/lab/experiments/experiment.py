@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +45,11 @@ class Experiment(Brief):
     def shown(self) -> dict[str, Mapping[str, Any]]:
         """The runs whose figures the documentation shows."""
         return dict(self.pages) or {self.name: {}}
+
+    def smallest_with(self, given: Iterable[str]) -> dict[str, Any]:
+        """The arguments of a smallest run that go with the options that are given."""
+        excluded = {name for option in self.options if option.name in given for name in option.excludes}
+        return {name: value for name, value in self.smallest.items() if name not in excluded}
 
     def load(self) -> Callable[..., Results]:
         """The function that runs it.

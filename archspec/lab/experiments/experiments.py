@@ -45,6 +45,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 None,
                 "word",
                 words=("shortcuts", "norm", "orders"),
+                excludes=("over",),
             ),
         ),
         pages={name: {"preset": name} for name in ("shortcuts", "norm", "orders")},
@@ -83,8 +84,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "lesion -o lesion --jobs 2",
         minutes=3,
         options=(
-            ExperimentOption("weights", "A file of weights, in place of training the network.", None, "text"),
-            ExperimentOption("map", "The key map of the weights.", None, "text"),
+            ExperimentOption(
+                "weights",
+                "A file of weights, in place of training the network.",
+                None,
+                "file",
+                excludes=("overrides",),
+            ),
+            ExperimentOption("map", "A file with the key map of the weights.", None, "file"),
             ExperimentOption("train", "Train the network, as without weights.", False, "flag"),
             ExperimentOption("sets", "1 deletes every block, 2 also every pair of blocks.", 1, "whole", 1, 2),
             ExperimentOption(
@@ -110,7 +117,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ExperimentOption(
                 "steps", "After how many steps of the training gradients are measured.", (20,), "wholes", least=1
             ),
-            ExperimentOption("images", "Images that the gradient is that of.", 128, "whole", least=2),
+            ExperimentOption("images", "How many training images the gradient is computed for.", 128, "whole", least=2),
             ExperimentOption(
                 "path_images", "Images whose gradient is taken apart by path length.", 8, "whole", least=1
             ),

@@ -30,10 +30,10 @@ QUESTION = (
     "through the shortcuts, and through how many residual branches?"
 )
 OWN: Mapping[str, tuple[str, ...]] = {
-    "plain 56": ("shortcut=none",),
-    "residual 56": (),
-    "pre-activation 56": ("activation_order=pre",),
-    "residual 110": ("stages.count=18",),
+    "plain": ("shortcut=none",),
+    "residual": (),
+    "pre-activation": ("activation_order=pre",),
+    "deep residual": ("stages.count=18",),
 }
 """The networks without a spec, as overrides of ``resnet56_cifar``."""
 
@@ -143,7 +143,8 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
 
 def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:
     if not inquiry.specs:
-        return [variant(inquiry, data, label, [*overrides]) for label, overrides in OWN.items()]
+        made = [(kind, variant(inquiry, data, kind, [*overrides])) for kind, overrides in OWN.items()]
+        return [dataclasses.replace(each, label=f"{kind.removeprefix('deep ')} {each.layers}") for kind, each in made]
     found: dict[str, Variant] = {}
     for number, spec in enumerate(inquiry.specs, start=1):
         own = variant(dataclasses.replace(inquiry, spec=spec), data, f"spec {number}", [])

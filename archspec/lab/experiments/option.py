@@ -9,7 +9,7 @@ from typing import Any, Literal
 from archspec import arguments
 from archspec.wording import Brief
 
-Takes = Literal["whole", "number", "wholes", "numbers", "word", "text", "texts", "flag"]
+Takes = Literal["whole", "number", "wholes", "numbers", "word", "text", "texts", "file", "flag"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -17,7 +17,7 @@ class ExperimentOption(Brief):
     """An option of an experiment: its name in Python, what it is, and which values it takes.
 
     ``default`` is the value without it. ``least`` and ``most`` bound numbers, and each number of a list; ``words`` are
-    the words that there are.
+    the words that there are. ``excludes`` are the arguments of a smallest run that do not go with it.
 
     >>> ExperimentOption("plain", "Depths.", (3, 9), "wholes", least=1).read("3,18")
     (3, 18)
@@ -30,6 +30,7 @@ class ExperimentOption(Brief):
     least: float = 0
     most: float = 1_000_000
     words: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -50,7 +51,7 @@ class ExperimentOption(Brief):
         if self.takes == "word":
             arguments.word(value, self.name, self.words)
             return value
-        if self.takes == "text":
+        if self.takes in ("text", "file"):
             return arguments.text(value, self.name)
         if self.takes == "texts":
             return arguments.several(value, self.name, "several texts", str)
@@ -84,7 +85,7 @@ class ExperimentOption(Brief):
         Raises:
             TypeError, ValueError: it is not one.
         """
-        if self.takes in ("word", "text"):
+        if self.takes in ("word", "text", "file"):
             return self.check(text)
         values = tuple(self._numbers(text))
         if self.takes in ("whole", "number"):

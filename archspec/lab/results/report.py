@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from archspec.lab.results.claim import RULE, LiteratureClaim
 from archspec.lab.results.results import Results
@@ -17,7 +17,7 @@ def report(results: Results) -> str:
 
 def _lines(results: Results) -> Iterator[str]:
     how = results.circumstances
-    yield from (f"# {results.title}", "", results.question, "", "```console", f"$ {how.command}", "```", "")
+    yield from (f"# {results.title}", "", results.question, "", "```console", f"$ {how.command} -o FOLDER", "```", "")
     yield from ("## What came out", "")
     yield "Numbers are means over seeds ± standard deviation. `results.json` has the value of every seed."
     yield ""
@@ -36,11 +36,16 @@ def _lines(results: Results) -> Iterator[str]:
 
 def _table(table: ResultTable) -> Iterator[str]:
     yield from (f"### {table.title}", "")
-    yield f"| {' | '.join(column.title for column in table.columns)} |"
-    yield f"| {' | '.join('---' for _ in table.columns)} |"
-    for row in table.texts:
-        yield f"| {' | '.join(row)} |"
+    yield _row([column.title for column in table.columns])
+    yield _row(["---" for _ in table.columns])
+    yield from (_row(row) for row in table.texts)
     yield ""
+
+
+def _row(texts: Iterable[str]) -> str:
+    """A row of a table in Markdown, where a bar within a cell would end it."""
+    escaped = [text.replace("|", r"\|") for text in texts]
+    return f"| {' | '.join(escaped)} |"
 
 
 def _claims(results: Results) -> Iterator[str]:
@@ -49,7 +54,7 @@ def _claims(results: Results) -> Iterator[str]:
         yield "| claim | here | effect ± margin | seeds |"
         yield "| --- | --- | --- | --- |"
         for claim in results.claims:
-            yield f"| {claim.statement} ({claim.source}) | **{claim.verdict}** | {effect(claim)} | {claim.signs} |"
+            yield _row([f"{claim.statement} ({claim.source})", f"**{claim.verdict}**", effect(claim), claim.signs])
         yield from ("", RULE, "")
     if results.unmet or results.remarks:
         yield from ("## What did not come out, and what this cannot show", "")
@@ -90,5 +95,5 @@ def _circumstances(results: Results) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for net in results.networks:
         macs = "unavailable" if net.macs is None else f"{net.macs:,}"
-        yield f"| {net.label} | {net.parameters:,} | {macs} | {net.layers} |"
+        yield _row([net.label, f"{net.parameters:,}", macs, str(net.layers)])
     yield ""

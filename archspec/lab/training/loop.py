@@ -71,6 +71,8 @@ def train(
     if progress is not None:
         arguments.function(progress, "progress", "a function of a Progress, or None")
     device = device_of(model)
+    if device.type == "meta":
+        raise ValueError("`model` is on the meta device, which holds no values; build it on another device")
     _refuse_precision(settings, device)
     processes, was_training = Processes.joined(device), model.training
     _refuse_batch(settings, data, processes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from archspec.diagnostics import Diagnostic, Mention, Source, SpecError, cut
@@ -43,7 +43,8 @@ def for_data(
 
     Raises:
         SpecError: E864, the network cannot have such an input, for example because it shrinks to nothing; E863, it does
-            not give one number for each class; or the spec is refused.
+            not give one number for each class; either one, if an override differs from the data; or the spec is
+            refused.
 
     >>> from archspec.lab.data import load_data
     >>> from archspec.lab.training import for_data
@@ -56,6 +57,10 @@ def for_data(
     if isinstance(spec, Graph) and origin is None:
         return _checked(spec, data)
     text = _text(origin) if isinstance(origin, Spec) else origin
+    sources = [each if isinstance(each, Source) else Source("overrides", each, "override") for each in settings]
+    if fixed := {key: each for each in sources if (key := each.text.partition("=")[0].strip()) in ("classes", "input")}:
+        asked = load(text, overrides=sources, allow_outside=allow_outside, limits=limits)  # type: ignore[arg-type]  # a graph has an origin here
+        _refuse_others(fixed, data, asked)
 
     def at(input: Shape | None) -> Graph:
         asked = [] if input is None else [f"input={list(input)}", f"classes={len(data.classes)}"]
@@ -70,6 +75,15 @@ def for_data(
         at(None)  # the spec may be wrong by itself
         raise SpecError([_does_not_fit(each, data, at) for each in error.diagnostics[:1]]) from None
     return _checked(found, data)
+
+
+def _refuse_others(fixed: Mapping[str, Source], data: Data, spec: Spec) -> None:
+    """Refuse an input or classes that are set and differ from the data's, in place of ignoring them."""
+    for key, code, own in (("classes", "E863", len(data.classes)), ("input", "E864", list(data.input))):
+        if key in fixed and (value := spec.document.value.get(key)) != own:
+            message = f"`{key}` is set to {value}, but `{data.name}` has {own}"
+            help = "leave it out: the network gets the input and the classes of the data"
+            raise SpecError([Diagnostic(code, message, fixed[key].part(), help=help)])
 
 
 def _text(spec: Spec) -> Source:

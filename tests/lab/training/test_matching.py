@@ -116,3 +116,25 @@ def test_a_graph_without_a_spec_is_for_its_own_input() -> None:
 
 def test_a_fault_of_the_spec_stays_what_it_is() -> None:
     assert refused(HEAD.replace("HEAD", "[flaten]")).code == "E302"
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "said"),
+    [
+        ("classes=7", "E863", "`classes` is set to 7, but `digits` has 10"),
+        (" classes = 7", "E863", "`classes` is set to 7, but `digits` has 10"),
+        ("input=[3, 8, 8]", "E864", "`input` is set to [3, 8, 8], but `digits` has [1, 8, 8]"),
+    ],
+)
+def test_an_override_that_differs_from_the_data_is_not_ignored(setting: str, code: str, said: str) -> None:
+    with pytest.raises(SpecError) as error:
+        for_data("resnet20_cifar", DIGITS, overrides=[setting])
+    [found] = error.value.diagnostics
+    assert (found.code, found.message) == (code, said)
+    assert found.span is not None
+    assert found.span.source.text == setting
+
+
+def test_an_override_that_agrees_with_the_data_is_taken() -> None:
+    graph = for_data("resnet20_cifar", DIGITS, overrides={"classes": 10, "input": [1, 8, 8]})
+    assert graph.output == (10,)
