@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archspec.emit.source.functions import Functions
 
 _Given = Mapping[str, Expression]
+_EXTRA = "`extra` counts the layers that not every block has: keys number the layers that are there."
 _MOST_LINES = 4
 """The most lines of a formula."""
 
@@ -221,6 +222,7 @@ class Body(Forward):
             lines = []
         told = [*lines, "", f"{where}."] if lines else [f"The parts of {where}, in order."]
         told = [*summary, "", *told] if summary else told
+        told += ["", _EXTRA] if self.extra else []
         if len(told) == 1:
             return [f'    """{told[0]}"""']
         return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']

@@ -10,7 +10,7 @@ from archspec.emit.refusal import refusal
 from archspec.emit.source.bodies import Body
 from archspec.emit.source.renaming import renamed
 from archspec.emit.source.snippets import Snippet, function_of, snippets
-from archspec.emit.source.statements import snake
+from archspec.emit.source.statements import function_name
 from archspec.emit.source.terms import substituted, written
 from archspec.graph.formulas import Class, Expression
 from archspec.graph.graph import Graph, Node
@@ -27,12 +27,12 @@ class Functions:
     def __init__(self, graph: Graph, model: Definition, taken: set[str], width: int) -> None:
         taken |= {"p", "name", "training", "extra"}
         self.graph, self.width = graph, width
-        self.model = model = renamed(model, taken | {snake(each.class_name) for each in definitions(model)})
+        self.model = model = renamed(model, taken | {function_name(each) for each in definitions(model)})
         self.used: dict[str, Snippet] = {}
         self.all = definitions(model)
         self.names: dict[int, str] = {}
         for definition in self.all[:-1]:
-            self.names[id(definition)] = name = _free(snake(definition.class_name), taken)
+            self.names[id(definition)] = name = _free(function_name(definition), taken)
             taken.add(name)
         self.taken = frozenset(taken)
         counts: dict[int, int] = {}

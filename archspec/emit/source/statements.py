@@ -77,7 +77,7 @@ def formula(definition: Definition, inline: Collection[int] = (), source: str = 
         what = part.what
         name = part.path.rpartition(".")[2]
         if name.isdecimal():
-            name = snake(what.definition.class_name) if isinstance(what, Use) else _kind(what)
+            name = function_name(what.definition) if isinstance(what, Use) else _kind(what)
         if isinstance(what, Leaf) and not what.weights and name.rstrip("0123456789") in ends:
             name = name.rstrip("0123456789")  # `relu2` is the second of one function
         if isinstance(what, Use) and id(what.definition) in inline:
@@ -122,3 +122,12 @@ def shown(key: str) -> str:
 def snake(name: str) -> str:
     """The name of a function, from that of a class."""
     return identifier(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower(), "block")
+
+
+def function_name(definition: Definition) -> str:
+    """The name of the function of a definition: that of its class, with the words that the spec sees in it.
+
+    A class `ConvNeXt` of a block `convnext` is `convnext`, not `conv_ne_xt`.
+    """
+    name, own = snake(definition.class_name), snake(re.sub(r"\W", "_", definition.name))
+    return own if own.replace("_", "") == name.replace("_", "") else name
