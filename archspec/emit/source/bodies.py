@@ -222,7 +222,7 @@ class Body(Forward):
             lines = []
         told = [*lines, "", f"{where}."] if lines else [f"The parts of {where}, in order."]
         told = [*summary, "", *told] if summary else told
-        told += ["", _EXTRA] if self.extra else []
+        told += ["", *textwrap.wrap(_EXTRA, width)] if self.extra else []
         if len(told) == 1:
             return [f'    """{told[0]}"""']
         return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']
