@@ -381,7 +381,7 @@ def test_the_tables_of_other_pages_agree_with_the_code() -> None:
     assert [word.strip("`") for word in firsts(figures["Files"])] == suffixes
 
 
-MEASURED = ("docs/benchmarks.md", "docs/reliability.md", "docs/signal.md")
+MEASURED = ("docs/benchmarks.md", "docs/reliability.md", "docs/signal.md", "docs/lab_blocks.md")
 
 
 def test_every_table_is_checked() -> None:
