@@ -70,10 +70,7 @@ def train(
     every = None if checkpoint_every is None else arguments.whole(checkpoint_every, "checkpoint_every", 1)
     if progress is not None:
         arguments.function(progress, "progress", "a function of a Progress, or None")
-    device = device_of(model)
-    if device.type == "meta":
-        raise ValueError("`model` is on the meta device, which holds no values; build it on another device")
-    _refuse_precision(settings, device)
+    device = _device(model, settings)
     processes, was_training = Processes.joined(device), model.training
     _refuse_batch(settings, data, processes)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -100,6 +97,15 @@ def _refuse_batch(settings: Settings, data: Data, processes: Processes) -> None:
     if batch % processes.world:
         message = f"a batch of {batch} does not divide among {processes.world} processes"
         raise SpecError([Diagnostic("E869", message, help="use a batch that is a multiple of the number of processes")])
+
+
+def _device(model: nn.Module, settings: Settings) -> torch.device:
+    """The device of a model, if it can train there."""
+    device = device_of(model)
+    if device.type == "meta":
+        raise ValueError("`model` is on the meta device, which holds no values; build it on another device")
+    _refuse_precision(settings, device)
+    return device
 
 
 def _refuse_precision(settings: Settings, device: torch.device) -> None:
