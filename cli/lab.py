@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archspec.diagnostics import Diagnostic
+from archspec.diagnostics import Diagnostic, SpecError
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, by_name
 
@@ -77,7 +78,7 @@ def command(
         raise click.UsageError(f"`{name}` takes one SPEC, got {len(specs)}")
     own = lab_options.chosen(experiment, own)
     leave_lost_folder()
-    usual = experiment.smallest_with(own) if smallest else {}
+    usual = experiment.smallest_with(own, specs) if smallest else {}
     overrides = [*usual.pop("overrides", ()), *reading.settings]
     trainer = {**usual.pop("trainer", {}), **common.pop("trainer", {})}
     how = {**usual, **own, **common, "trainer": trainer, "folder": folder, "overrides": overrides}
@@ -106,8 +107,20 @@ def _run(experiment: Experiment, specs: tuple[str, ...], how: dict[str, Any]) ->
     spec = given if experiment.specs == "several" else given[0] if given else None
     remarks: list[Diagnostic] = []
     with contextlib.ExitStack() as stack:
-        results = experiment.load()(spec, **how, progress=_bar(stack), remark=remarks.append)
+        try:
+            results = experiment.load()(spec, **how, progress=_bar(stack), remark=remarks.append)
+        except SpecError as error:
+            raise SpecError([_sized(each) for each in error.diagnostics]) from None
     return results, remarks
+
+
+def _sized(fault: Diagnostic) -> Diagnostic:
+    """The fault with help for the size of images that an experiment takes, which has no `--size`."""
+    size = next((mention.value for mention in fault.mentions if mention.name == "size"), None)
+    if size is None:
+        return fault
+    help = f"give it images of one size, such as {size}x{size}: an experiment does not resize them"
+    return replace(fault, help=help, mentions=())
 
 
 def _bar(stack: contextlib.ExitStack) -> Callable[[GridProgress], None]:

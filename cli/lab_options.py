@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from archspec.diagnostics import cut, did_you_mean
+from archspec.import_path import torch_needed
 from archspec.lab.engines.table import ENGINES
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, options, takers
@@ -72,7 +73,8 @@ def common(function: F) -> F:
 def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
     """The settings of the training that are given."""
     found = dict(map(_setting, texts))
-    from archspec.lab.training import Settings  # it imports torch
+    with torch_needed():
+        from archspec.lab.training import Settings  # it imports torch
 
     for name in found:
         if name not in Settings.__dataclass_fields__:

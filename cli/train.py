@@ -167,6 +167,7 @@ def _prepare(
     """The data, the network for it, and its model."""
     from archspec.lab.data import load_data  # it imports torch
     from archspec.lab.training import for_data  # likewise
+    from archspec.weights.saving import writer  # likewise
 
     if how["device"] == "meta":
         raise click.UsageError("`--device` takes a device that computes, and `meta` only has shapes")
@@ -176,6 +177,7 @@ def _prepare(
     kept = {"inputs": graph.files, "weights": loading.files}
     if files.output:
         refuse_target(files.output, force=files.force, **kept)
+        writer()
     if files.checkpoint:
         refuse_target(files.checkpoint, force=True, **kept)
     with warnings.catch_warnings():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -42,6 +42,21 @@ def write_weights(graph: Graph, model: nn.Module, path: Path) -> None:
     write(model, path, metadata(graph))
 
 
+def writer() -> Callable[..., None]:
+    """What writes a file of safetensors; a caller that works for long before it saves asks for it first.
+
+    Raises:
+        EnvironmentFault: E809, safetensors is not installed.
+    """
+    try:
+        from safetensors.torch import save_file  # not installed with torch itself
+    except ImportError as error:
+        help = "pip install 'archspec-compiler[torch]'"
+        message = f"saving weights needs safetensors, which cannot be imported ({error})"
+        raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
+    return save_file
+
+
 def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's state dict to a file of safetensors.
 
@@ -54,12 +69,7 @@ def write(model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str,
         OSError: the file cannot be written.
         EnvironmentFault: E809, safetensors is not installed.
     """
-    try:
-        from safetensors.torch import save_file  # not installed with torch itself
-    except ImportError as error:
-        help = "pip install 'archspec-compiler[torch]'"
-        message = f"saving weights needs safetensors, which cannot be imported ({error})"
-        raise EnvironmentFault(Diagnostic("E809", message, help=help)) from None
+    save_file = writer()
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     try:
         # Without tensors an empty mapping would make a file that safetensors cannot read.

@@ -20,6 +20,7 @@ def test_a_preset_has_its_own_grid() -> None:
 def test_given_weights_keep_their_network() -> None:
     lesion = by_name()["lesion"]
     assert "overrides" not in lesion.smallest_with(["weights"])
+    assert "overrides" not in lesion.smallest_with((), ["resnet20_cifar"])
 
 
 def test_the_smallest_preset_runs(here: Path, run: Run) -> None:
@@ -31,3 +32,10 @@ def test_the_smallest_preset_runs(here: Path, run: Run) -> None:
 @pytest.mark.parametrize("command", ["lab"])
 def test_files_are_shown_as_files(command: str, run: Run) -> None:
     assert "--weights FILE" in run(command, "--help").out
+
+
+def test_an_experiment_does_not_advise_a_size_that_it_does_not_take(run: Run) -> None:
+    found = run("lab", "lesion", "vgg11", "-o", "out")
+    assert found.status == 1
+    assert "give it images of one size, such as 32x32" in found.err
+    assert "--size" not in found.err

@@ -184,3 +184,10 @@ def test_a_device_without_values_is_refused(run: Run) -> None:
     found = run("train", "resnet20_cifar", "--epochs", "1", "--device", "meta")
     assert (found.status, found.out) == (2, "")
     assert "`meta` only has shapes" in found.err
+
+
+def test_what_saving_needs_is_said_before_training(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    found = run("train", "resnet20_cifar", "--epochs", "1", "-o", "one.safetensors")
+    assert (found.status, found.out) == (3, "")
+    assert "E809" in found.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,9 +46,10 @@ class Experiment(Brief):
         """The runs whose figures the documentation shows."""
         return dict(self.pages) or {self.name: {}}
 
-    def smallest_with(self, given: Iterable[str]) -> dict[str, Any]:
-        """The arguments of a smallest run that go with the options that are given."""
+    def smallest_with(self, given: Iterable[str], specs: Sequence[object] = ()) -> dict[str, Any]:
+        """The arguments of a smallest run that go with the options and specs that are given: specs keep their keys."""
         excluded = {name for option in self.options if option.name in given for name in option.excludes}
+        excluded |= {"overrides"} if specs else set()
         return {name: value for name, value in self.smallest.items() if name not in excluded}
 
     def load(self) -> Callable[..., Results]:
