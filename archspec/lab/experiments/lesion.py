@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, SpecError, cut
@@ -12,9 +12,9 @@ from archspec.lab.cells import CellOutcome, GridProgress
 from archspec.lab.data import Data
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
 from archspec.lab.experiments.inquiry import Inquiry, Manner
-from archspec.lab.experiments.lesion_views import claims, plots, tables
+from archspec.lab.experiments.lesion_views import blocks_of, claims, keeps, plots, tables
 from archspec.lab.experiments.lesioned import LESIONED, weights_hash
-from archspec.lab.experiments.runs import lost_runs, runs_of
+from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
 from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_blocks, variant
 from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.results import Results
@@ -138,11 +138,18 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             (networks(runs), *tables(runs, classes), *trained),
             tuple(claims(runs, images, classes)),
             tuple(plots(runs, classes)),
-            (*remarks, resolution(runs, images), *([] if options["weights"] else [SMALL])),
+            (*remarks, *_without_medians(runs[0]), resolution(runs, images), *([] if options["weights"] else [SMALL])),
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
     return Plan(cells_of(variants, data, inquiry.seeds, LESIONED, **more), summarize)
+
+
+def _without_medians(own: Runs) -> Iterator[str]:
+    """Why the table of medians is empty, if it is."""
+    found = blocks_of(own)
+    if found and not any(keeps(block) for block in found):
+        yield "No block keeps the shape of its input, so there are no medians; `blocks.csv` has the loss without each."
 
 
 _NAMES = ("sets", "deleted", "draws")

@@ -19,10 +19,10 @@ TAUS = (0.9, 0.7, 0.5, 0.0)
 
 def accuracies(runs: Runs, name: str = "accuracy") -> tuple[Number, ...]:
     """The test accuracy without each block; ``recalibrated`` is that with statistics measured anew."""
-    return tuple([_block(runs, place, lambda block: block[name]) for place in range(len(_blocks(runs)))])
+    return tuple([_block(runs, place, lambda block: block[name]) for place in range(len(blocks_of(runs)))])
 
 
-def _blocks(runs: Runs) -> Sequence[Mapping[str, Any]]:
+def blocks_of(runs: Runs) -> Sequence[Mapping[str, Any]]:
     """The blocks of a network, of any run that has them."""
     found: Iterable[Sequence[Mapping[str, Any]]] = (r["blocks"] for r in runs.records if r and r["blocks"])
     return next(iter(found), ())
@@ -35,7 +35,7 @@ def _block(runs: Runs, place: int, read: Callable[[Any], float | None]) -> Numbe
 def lost(runs: Runs, name: str = "accuracy", keep: Callable[[Any], bool] = lambda block: True) -> list[Number]:
     """How much accuracy is lost without each of the blocks that ``keep`` takes."""
     base = runs.test_accuracy
-    every = zip(_blocks(runs), accuracies(runs, name), strict=True)
+    every = zip(blocks_of(runs), accuracies(runs, name), strict=True)
     return [base.minus(number) for block, number in every if keep(block) and number.n]
 
 
@@ -122,7 +122,7 @@ def _by_block(runs: Sequence[Runs]) -> ResultTable:
     )
     rows: list[tuple[TableValue, ...]] = []
     for each in runs:
-        both = zip(_blocks(each), accuracies(each), accuracies(each, "recalibrated"), strict=True)
+        both = zip(blocks_of(each), accuracies(each), accuracies(each, "recalibrated"), strict=True)
         for block, plain, healed in both:
             mark = "yes" if block["downsamples"] else "no"
             lost = each.test_accuracy.minus(plain)
@@ -141,7 +141,7 @@ def without(runs: Runs, number: int, among: Callable[[Sequence[float]], float] =
 
 
 def _pairs(runs: Runs) -> Iterator[tuple[TableValue, ...]]:
-    able = [block["scope"] for block in _blocks(runs) if block["accuracy"] is not None]
+    able = [block["scope"] for block in blocks_of(runs) if block["accuracy"] is not None]
     every = [r["pairs"] if r and r["pairs"] else None for r in runs.records]
     for place, pair in enumerate(next(filter(None, every), ())):
         found = Number.of([pairs and pairs[place]["accuracy"] for pairs in every])
@@ -174,8 +174,10 @@ def _by_order(runs: Sequence[Runs]) -> ResultTable:
 
 
 def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[LiteratureClaim]:
-    """What papers say of lesions."""
+    """What papers say of lesions of residual networks; nothing of a network without shortcuts."""
     own, plain = runs[0], runs[1] if len(runs) > 1 else None
+    if all(block["kind"] == "none" for block in blocks_of(own)):
+        return
     base, kept, shrinking = own.test_accuracy, lost(own, keep=keeps), lost(own, keep=changes)
     median, error = over(kept, statistics.median), sampling(base, base, images=images)
     chance = Number(tuple([1 / classes] * len(base.values)))
@@ -246,7 +248,7 @@ def plots(runs: Sequence[Runs], classes: int) -> Iterator[Plot]:
     """The figures."""
     panels = []
     for each in runs:
-        blocks = _blocks(each)
+        blocks = blocks_of(each)
         places = tuple(range(1, len(blocks) + 1))
         shrinking = [place for place, block in zip(places, blocks, strict=True) if block["downsamples"]]
         found = accuracies(each)

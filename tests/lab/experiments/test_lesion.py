@@ -86,3 +86,15 @@ def test_blocks_that_can_change_places() -> None:
     assert movable(archspec.compile("densenet_bc_100_12_cifar")) == []
     assert movable(archspec.compile("alexnet")) == []
     assert kendall_tau([[1, 0, 2], [0, 1]]) == (3 - 1) / 4
+
+
+def test_a_network_without_shortcuts_has_no_claims_of_residual_ones() -> None:
+    results = lesion("plain20_cifar", draws=1, **{**SMALL, "seeds": 1})
+    assert results.claims == ()
+    assert any("no shortcuts" in remark for remark in results.remarks)
+
+
+def test_medians_that_are_missing_are_explained() -> None:
+    small = {**SMALL, "seeds": 1, "deleted": [1], "overrides": {"stages.count": 2}}
+    results = lesion("densenet_bc_100_12_cifar", draws=1, **small)
+    assert any("there are no medians" in remark for remark in results.remarks)
