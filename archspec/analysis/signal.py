@@ -18,7 +18,7 @@ from archspec.graph.residual import ResidualBlock, ancestors, find_residual_bloc
 from archspec.graph.storage import SOURCE
 from archspec.language.overrides import Overrides
 from archspec.operations.shapes import Shape, Size, collapse
-from archspec.operations.signal import mixed
+from archspec.operations.signal import variance
 from archspec.passes.compiling import SpecLike, compile
 from archspec.screen import as_text
 from archspec.wording import Brief
@@ -214,7 +214,7 @@ def _blocks(
     last = next((energy for energy in reversed(energies) if energy), 1.0)
     return tuple(
         [
-            BlockSignal(scope, mixed(ahead.signals[at]).variance, math.sqrt(energy / last), shares.get(scope))
+            BlockSignal(scope, variance(ahead.signals[at]), math.sqrt(energy / last), shares.get(scope))
             for (scope, at), energy in zip(watched, energies, strict=True)
         ]
     )

@@ -12,16 +12,29 @@ from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
 from archspec.operations.effects import Everywhere
 from archspec.operations.shapes import Shape
-from archspec.operations.signal import Gradient, Law, Signal, Usage, averaged, summed, uniform
+from archspec.operations.signal import Gradient, Law, Signal, Usage, mean_energy, summed, uniform
+
+_Axes = tuple[tuple[float, float, float], ...]
+"""Along each axis, the stride, the shift of the middle, and the variance of what is read."""
 
 NOISE = Law(1, 0.0, 1.0)
 """Standardized input: independent pixels of mean 0 and variance 1."""
 
 
-class Signals(NamedTuple):
-    """The usage and the signal of every node, the signal of the input last; and the operations that have no rule."""
+class SignalRule:
+    """The rules of an operation at one size of inputs, wherever it is in the network."""
 
-    sites: list[Usage]
+    __slots__ = ("axes", "gates", "operation", "usage")
+
+    def __init__(self, operation: Operation, usage: Usage, gates: frozenset[int]) -> None:
+        self.operation, self.usage, self.gates = operation, usage, gates
+        self.axes = _axes(operation, usage.inputs, usage.output)
+
+
+class Signals(NamedTuple):
+    """The rules and the signal of every node, the signal of the input last; and the operations that have no rule."""
+
+    rules: list[SignalRule]
     signals: list[Signal]
     unavailable: tuple[str, ...]
 
@@ -31,20 +44,25 @@ def forward(network: IndexedGraph) -> Signals:
     graph = network.graph
     signals: list[Signal] = [()] * (len(network.nodes) + 1)
     signals[SOURCE] = (NOISE._replace(channels=graph.input[0]),)
-    sites = []
+    rules = []
+    known: dict[int, SignalRule] = {}  # nodes that are alike have the very same facts
     silent: dict[str, None] = {}
-    for position, (node, sources) in enumerate(zip(network.nodes, network.sources, strict=True)):
-        usage = Usage(network.shapes[position], node.shape, graph.init)
-        sites.append(usage)
+    for position, (facts, sources) in enumerate(zip(network.facts, network.sources, strict=True)):
+        rule = known.get(id(facts))
+        if rule is None:
+            node = network.nodes[position]
+            usage = Usage(network.shapes[position], node.shape, graph.init)
+            rule = known[id(facts)] = SignalRule(node.operation, usage, facts.gates)
+        rules.append(rule)
         values = tuple([signals[source] for source in sources])
         if not all(values):
             continue
-        found = node.operation.signal(usage, values)
+        found = rule.operation.signal(rule.usage, values)
         if found is None:
-            silent[node.operation.name] = None
+            silent[rule.operation.name] = None
         else:
             signals[position] = found
-    return Signals(sites, signals, tuple(silent))
+    return Signals(rules, signals, tuple(silent))
 
 
 class Spot(NamedTuple):
@@ -98,6 +116,7 @@ def backward(
     arrived: list[Arrived | None] = [None] * (len(network.nodes) + 1)
     gradients[output] = uniform(ahead.signals[output], 1.0, 0.0)
     arrived[output] = Arrived(math.prod(network.nodes[output].shape), 0.0)
+    signals, rules = ahead.signals, ahead.rules
     for position in range(output, SOURCE, -1):
         back, here = gradients[position], arrived[position]
         if back is None or here is None:
@@ -105,24 +124,19 @@ def backward(
         if position == seen_from:
             origin = (0.0,) * (len(network.nodes[position].shape) - 1)
             here = arrived[position] = here._replace(placed=here.energy, place=Spot(origin, origin))
-        operation, sources, usage = (
-            network.nodes[position].operation,
-            network.sources[position],
-            ahead.sites[position],
-        )
-        values = tuple([ahead.signals[source] for source in sources])
-        found = operation.gradient(usage, values, ahead.signals[position], back)
-        shortcuts = merges.get(position)
-        gates = network.facts[position].gates
+        rule, sources = rules[position], network.sources[position]
+        values = tuple([signals[source] for source in sources])
+        found = rule.operation.gradient(rule.usage, values, signals[position], back)
+        shortcuts, elements = merges.get(position), rule.usage.elements
+        carried = here.residual / here.energy if here.energy else 0.0
+        there = _placed(rule.axes, here.place) if here.place else None
         for i, (source, each) in enumerate(zip(sources, found, strict=True)):
-            energy = averaged(values[i], each).energy * math.prod(usage.inputs[i])
-            residual = here.residual / here.energy if here.energy else 0.0
+            energy = mean_energy(values[i], each) * elements[i]
+            residual = carried * energy
             if shortcuts is not None:
-                residual = 0.0 if i in shortcuts else 1.0
-            part = Arrived(energy, residual * energy)
-            if here.place and i not in gates:
-                place = _placed(operation, usage, here.place)
-                part = part._replace(placed=energy, place=place) if place else part
+                residual = 0.0 if i in shortcuts else energy
+            place = there if i not in rule.gates else None
+            part = Arrived(energy, residual, energy if place else 0.0, place)
             known, before = gradients[source], arrived[source]
             if known is None or before is None:
                 gradients[source], arrived[source] = each, part
@@ -132,9 +146,8 @@ def backward(
     return Backward(gradients, arrived)
 
 
-def _placed(operation: Operation, usage: Usage, place: Spot) -> Spot | None:
+def _placed(axes: _Axes | None, place: Spot) -> Spot | None:
     """Where in the input of an operation the gradient is that is at ``place`` in its output."""
-    axes = _axes(operation, usage.inputs, usage.output)
     if axes is None:
         return None
     if not axes:
@@ -147,10 +160,8 @@ def _placed(operation: Operation, usage: Usage, place: Spot) -> Spot | None:
 
 
 @functools.lru_cache(4096)
-def _axes(
-    operation: Operation, inputs: tuple[Shape, ...], output: Shape
-) -> tuple[tuple[float, float, float], ...] | None:
-    """Along each axis, the stride, the shift of the middle, and the variance of what is read; empty: in place."""
+def _axes(operation: Operation, inputs: tuple[Shape, ...], output: Shape) -> _Axes | None:
+    """What the operation reads; empty: in place."""
     reach = operation.reach(inputs, output)
     if reach is None or isinstance(reach, Everywhere):
         return None

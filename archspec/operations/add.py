@@ -54,7 +54,7 @@ class Add(Merge):
         arrived = back
         if len(result) < len(ranges):
             arrived = regrouped(result, back, tuple([_sum(laws) for laws in ranges]))
-        shaped = [_shaped(laws) for laws in ranges]
+        shaped = [_shaped(laws) for laws in ranges] if arrived is not back else list(map(_kept, ranges, result))
         found = []
         for i, value in enumerate(values):
             own = tuple([laws[i] for laws in ranges])
@@ -66,19 +66,28 @@ class Add(Merge):
 def _sum(laws: tuple[Law, ...]) -> Law:
     """The law of a sum of independent values: all but one of them count as Gaussian."""
     kept = laws[_shaped(laws)]
-    mean, within = sum([law.mean for law in laws]), sum([law.within for law in laws])
-    between = sum([law.between for law in laws])
-    shift, more = mean - kept.mean, within + between - kept.variance
+    _, means, withins, betweens, _, _, fixes = zip(*laws, strict=True)
+    mean, within, between, fixed = sum(means), sum(withins), sum(betweens), sum(fixes)
+    shift, more = mean - kept.mean, within + between - kept.within - kept.between
     pieces = tuple([(weight, m + shift, v + more) for weight, m, v in kept.pieces])
-    fixed = sum([law.fixed for law in laws])
     return Law(kept.channels, mean, within, between, pieces, profile_of(laws), fixed)
 
 
 def _shaped(laws: tuple[Law, ...]) -> int:
     """The position of the law that is the least Gaussian, by its third cumulant."""
-    found, largest = 0, -1.0
+    found, largest = 0, 0.0
     for i, law in enumerate(laws):
-        third = abs(sum([w * (m - law.mean) * ((m - law.mean) * (m - law.mean) + 3 * v) for w, m, v in law.pieces]))
+        mean, third = law.mean, 0.0
+        for w, m, v in law.pieces:
+            apart = m - mean
+            third += w * apart * (apart * apart + 3 * v)
+        third = abs(third)
         if third > largest:
             found, largest = i, third
     return found
+
+
+def _kept(laws: tuple[Law, ...], total: Law) -> int:
+    """The position of the law whose pieces the sum of all has."""
+    having = [i for i, law in enumerate(laws) if law.pieces]
+    return having[0] if total.pieces and len(having) == 1 else _shaped(laws)

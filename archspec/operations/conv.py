@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
 from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import Layout, Saved
+from archspec.operations.fans import bias_variance, weight_variance
 from archspec.operations.onnx import OnnxCall, Operand, State, X
 from archspec.operations.profiles import reached, root, seen
 from archspec.operations.shapes import (
@@ -30,11 +30,9 @@ from archspec.operations.signal import (
     Signal,
     Usage,
     averaged,
-    bias_variance,
     joined,
     mixed,
     regrouped,
-    weight_variance,
 )
 from archspec.operations.windows import Windowed, Windows
 
@@ -153,14 +151,15 @@ class Conv(Windowed):
         return Windows(kernel, per_axis(self.stride, rank, "stride"), per_axis(padding, rank, "padding"), dilation)
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
-        windows, taps, _, bias = _taps(self, usage.inputs[0], *_words(usage))
+        windows, taps, _, bias = usage.once(_taps, self)
         channels = usage.inputs[0][0]
         found = []
         for law in values[0] if self.groups == channels else (mixed(values[0]),):
             gain, level, profile = seen(law.profile, usage.inputs[0][1:], usage.output[1:], windows)
-            power, common = taps * gain * law.power, taps * level * law.level
+            same = law.level
+            power, common = taps * gain * law.power, taps * level * same
             between = min(common / root(profile) ** 2 if common else 0.0, power)
-            fixed = taps * gain * (law.level + law.fixed) - common
+            fixed = taps * gain * (same + law.fixed) - common
             out = self.out * law.channels // channels
             found.append(Law(out, 0.0, power - between, between + bias, (), profile, fixed))
         return joined(found)
@@ -168,7 +167,7 @@ class Conv(Windowed):
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        windows, _, taps, _ = _taps(self, usage.inputs[0], *_words(usage))
+        windows, _, taps, _ = usage.once(_taps, self)
         before, after = usage.positions
         found = []
         for each in back if self.groups == usage.inputs[0][0] else (averaged(result, back),):
@@ -186,14 +185,9 @@ def _axes(size: Size) -> tuple[int, ...]:
     return size if isinstance(size, tuple) else (size,) * 3
 
 
-def _words(usage: Usage) -> tuple[object, object]:
-    return usage.init.get("conv"), usage.init.get("bias")
-
-
-@functools.lru_cache(4096)
-def _taps(conv: Conv, shape: Shape, weight: object, bias: object) -> tuple[Windows, float, float, float]:
+def _taps(conv: Conv, usage: Usage) -> tuple[Windows, float, float, float]:
     """The windows, the variance of a sum over a window and over the outputs that read an input, and of the bias."""
-    init = {name: word for name, word in (("conv", weight), ("bias", bias)) if word is not None}
+    shape, init = usage.inputs[0], usage.init
     windows, weights = conv.windows(shape), conv.weights((shape,))
     each = weight_variance(weights["weight"].shape, weights["weight"].start(init)) * math.prod(windows.kernel)
     start = weights.get("bias")

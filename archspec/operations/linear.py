@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
+from archspec.operations.fans import bias_variance, weight_variance
 from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
 from archspec.operations.signal import (
@@ -16,10 +17,8 @@ from archspec.operations.signal import (
     Signal,
     Usage,
     averaged,
-    bias_variance,
     mixed,
     uniform,
-    weight_variance,
 )
 from archspec.operations.traits import Local
 

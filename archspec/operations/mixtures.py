@@ -78,7 +78,7 @@ class Passed(NamedTuple):
     """A mixture behind a function: its mean, mean square and pieces, and the function's mean slope.
 
     ``slopes`` have, for each piece of the input, the chance that an element falls into each piece of the output, times
-    the mean square of the slope there.
+    the mean square of the slope there; ``gains`` are the sums of each.
     """
 
     mean: float
@@ -86,6 +86,7 @@ class Passed(NamedTuple):
     pieces: tuple[Piece, ...]
     slope: float
     slopes: tuple[tuple[float, ...], ...]
+    gains: tuple[float, ...]
 
 
 @functools.lru_cache(4096)
@@ -107,7 +108,7 @@ def passed(function: Function, kinks: tuple[float, ...], mixture: tuple[Piece, .
         power += weight * (value * value + half * half)
         slope += weight * (low_slope + high_slope) / 2
     slopes = [tuple([row[place] * square for place, square in zip(kept, squares, strict=True)]) for row in bins.chances]
-    return Passed(mean, power, tuple(pieces), slope, tuple(slopes))
+    return Passed(mean, power, tuple(pieces), slope, tuple(slopes), tuple(map(sum, slopes)))
 
 
 def _edges(function: Function, mixture: Sequence[Piece], kinks: Sequence[float]) -> list[float]:
@@ -161,7 +162,10 @@ def before(function: Function, kinks: tuple[float, ...], law: Law, back: Back) -
     if back.pieces:
         pieces = tuple([sum(map(mul, row, back.pieces)) for row in found.slopes])
     else:
-        pieces = tuple([back.energy * sum(row) for row in found.slopes])
+        if not law.pieces:
+            energy = back.energy * found.gains[0]
+            return Back(energy, back.shared * found.slope * found.slope, (), back.profile)
+        pieces = tuple([back.energy * gain for gain in found.gains])
     energy = sum([piece[0] * each for piece, each in zip(mixture, pieces, strict=True)])
     return Back(energy, back.shared * found.slope**2, pieces if law.pieces else (), back.profile)
 

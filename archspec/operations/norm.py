@@ -240,8 +240,8 @@ class Norm(Local):
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        whole = mixed(values[0])
-        scales = [self._scale(usage, whole if self.type in ("group", "layer") else law) for law in values[0]]
+        wholes = (mixed(values[0]),) * len(values[0]) if self.type in ("group", "layer") else values[0]
+        scales = [self._scale(usage, law, law.root) for law in wholes]
         arrived = regrouped(result, back, values[0])
         if self.type != "batch":
             arrived = tuple([self._projected(usage, each) for each in arrived])
@@ -263,11 +263,11 @@ class Norm(Local):
             "instance": (1, positions),
         }[self.type]
 
-    def _scale(self, usage: Usage, law: Law) -> float:
+    def _scale(self, usage: Usage, law: Law, root: float) -> float:
         """What it multiplies deviations by, at the start."""
         if self.affine and self.zero_init:
             return 0.0
-        apart = (1 - law.root**2) * law.level  # means differ from position to position
+        apart = (1 - root * root) * law.level  # means differ from position to position
         variance = law.within + apart
         if self.type != "batch":
             channels, positions = self._members(usage)
@@ -278,13 +278,14 @@ class Norm(Local):
 
     def _normalized(self, usage: Usage, law: Law, whole: Law, left: float) -> Law:
         """A law, of which the share ``left`` of the variance between channels stays."""
-        scale, removed = self._scale(usage, whole), law.between * (1 - left)
-        apart = (1 - law.root**2) * law.level if self.type != "layer" else 0.0
+        root, level, power, removed = law.root, law.level, law.power, law.between * (1 - left)
+        scale = self._scale(usage, whole, root if whole is law else whole.root)
+        apart = 0.0 if self.type == "layer" else (1 - root * root) * level
+        profile = () if self.type == "layer" else centered(law.profile, level / power if power else 0.0)
         pieces = tuple([(weight, m, v - removed + apart) for weight, m, v in law.pieces])
         if any(v < 0 for _, _, v in pieces):
             pieces = ()
-        profile = () if self.type == "layer" else centered(law.profile, law.level / law.power if law.power else 0.0)
-        moved = law._replace(between=law.between - removed, within=law.within + apart, pieces=pieces, profile=profile)
+        moved = Law(law.channels, law.mean, law.within + apart, law.between - removed, pieces, profile, law.fixed)
         return affine(moved, scale, -scale * whole.mean)
 
     def _projected(self, usage: Usage, back: Back) -> Back:

@@ -75,6 +75,9 @@ def reached(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], win
 
 def root(profile: Profile) -> float:
     """The mean, over positions, of the root of the energy."""
+    if len(profile) == 2 and profile[0] is profile[1]:
+        along = _root(profile[0])
+        return along * along
     return math.prod([_root(axis) for axis in profile])
 
 
@@ -84,10 +87,14 @@ def blended(first: Profile, other: Profile, share: float) -> Profile:
         return first
     if share <= 0:
         return other
-    if first and other and all(a and b and abs(a[0] - b[0]) < CLOSE for a, b in zip(first, other, strict=True)):
-        return first if share >= 0.5 else other
+    if first and other:
+        for a, b in zip(first, other, strict=True):
+            if not a or not b or abs(a[0] - b[0]) >= CLOSE:
+                break
+        else:
+            return first if share >= 0.5 else other
     first, other = first or ((),) * len(other), other or ((),) * len(first)
-    if len(set(map(id, first))) == len(set(map(id, other))) == 1:  # the axes are alike
+    if first.count(first[0]) == len(first) and other.count(other[0]) == len(other):  # the axes are alike
         return (_blended(first[0], other[0], share),) * len(first)
     return tuple([_blended(a, b, share) for a, b in zip(first, other, strict=True)])
 
@@ -112,8 +119,9 @@ def centered(profile: Profile, level: float) -> Profile:
 
 
 def _centered(axis: Axis, own: float, level: float) -> Axis:
-    scale = 1 / (1 - level * own * own)
-    return tuple([scale * (each - level * own * (2 * math.sqrt(each) - own)) for each in axis])
+    scale, sqrt = 1 / (1 - level * own * own), math.sqrt
+    linear, constant = -2 * scale * level * own, scale * level * own * own
+    return tuple([scale * each + linear * sqrt(each) + constant for each in axis])
 
 
 @functools.lru_cache(4096)

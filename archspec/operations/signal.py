@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from archspec.operations.profiles import Profile, blended, root
 from archspec.operations.shapes import Shape
+
+_T = TypeVar("_T")
 
 Piece = tuple[float, float, float]
 """A Gaussian of a mixture: its weight, mean and variance."""
@@ -91,17 +93,28 @@ Gradient = tuple[Back, ...]
 """The gradient with respect to a value, law by law."""
 
 
-class Usage(NamedTuple):
-    """Where an operation is: the shapes of its inputs and its output, and the ``init`` of the spec."""
+class Usage:
+    """Where an operation is: the shapes of its inputs and its output, and the ``init`` of the spec.
 
-    inputs: tuple[Shape, ...]
-    output: Shape
-    init: Mapping[str, Any]
+    ``positions`` are the numbers of positions of the first input and of the output, ``elements`` those of the elements
+    of each input. Many nodes of a network share one.
+    """
 
-    @property
-    def positions(self) -> tuple[int, int]:
-        """The numbers of positions of the first input and of the output."""
-        return math.prod(self.inputs[0][1:]), math.prod(self.output[1:])
+    __slots__ = ("_known", "elements", "init", "inputs", "output", "positions")
+
+    def __init__(self, inputs: tuple[Shape, ...], output: Shape, init: Mapping[str, Any]) -> None:
+        self.inputs, self.output, self.init = inputs, output, init
+        self.positions = math.prod(inputs[0][1:]), math.prod(output[1:])
+        self.elements = tuple([math.prod(shape) for shape in inputs])
+        self._known: dict[object, tuple[object, Any]] = {}
+
+    def once(self, rule: Callable[[Any, Usage], _T], operation: object) -> _T:
+        """What ``rule`` says of the operation here, whatever the values are: found once."""
+        known = self._known.get(rule)
+        if known is None or known[0] is not operation:
+            known = self._known[rule] = operation, rule(operation, self)
+        found: _T = known[1]
+        return found
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
@@ -122,6 +135,20 @@ def _mixed(signal: Signal) -> Law:
     level = sum([law.channels * law.level for law in signal]) / channels
     fixed = sum([law.channels * law.fixed for law in signal]) / channels
     return Law(channels, mean, within, max(level - mean * mean, 0.0), (), profile_of(signal), fixed)
+
+
+def variance(signal: Signal) -> float:
+    """The variance of all elements of a value."""
+    if len(signal) == 1:
+        return signal[0].within + signal[0].between
+    channels, mean, within, level = 0, 0.0, 0.0, 0.0
+    for law in signal:
+        channels += law.channels
+        mean += law.channels * law.mean
+        within += law.channels * law.within
+        level += law.channels * law.level
+    mean /= channels
+    return within / channels + max(level / channels - mean * mean, 0.0)
 
 
 def profile_of(laws: Sequence[Law]) -> Profile:
@@ -147,7 +174,7 @@ def joined(laws: Iterable[Law]) -> Signal:
     """Laws one after another, neighbors that are alike as one."""
     found: list[Law] = []
     for law in laws:
-        if found and law[1:] == found[-1][1:]:
+        if found and law.within == found[-1].within and law[1:] == found[-1][1:]:
             found[-1] = found[-1]._replace(channels=found[-1].channels + law.channels)
         else:
             found.append(law)
@@ -167,8 +194,12 @@ def cut(signal: Signal, start: int, stop: int) -> Signal:
 
 def aligned(signals: Sequence[Signal]) -> list[tuple[Law, ...]]:
     """Values of as many channels, cut where the law of any of them ends: for each range of channels, a law of each."""
-    if all(len(signal) == 1 for signal in signals):
+    if max(map(len, signals)) == 1:
         return [tuple([signal[0] for signal in signals])]
+    cuts = [[law.channels for law in signal] for signal in signals if len(signal) > 1]
+    if cuts.count(cuts[0]) == len(cuts):
+        whole = [s if len(s) > 1 else [Law(size, *s[0][1:]) for size in cuts[0]] for s in signals]
+        return list(zip(*whole, strict=True))
     bounds = sorted({bound for signal in signals for bound in _bounds(signal)})
     ranges = list(zip([0, *bounds[:-1]], bounds, strict=True))
     return [tuple([cut(signal, *each)[0] for signal in signals]) for each in ranges]
@@ -188,6 +219,17 @@ def _bounds(signal: Signal) -> list[int]:
 def uniform(signal: Signal, energy: float, shared: float, profile: Profile = ()) -> Gradient:
     """A gradient that is the same for all channels of a value."""
     return (Back(energy, shared, (), profile),) * len(signal)
+
+
+def mean_energy(signal: Signal, gradient: Gradient) -> float:
+    """The mean square of an element of the gradient of all channels together."""
+    if len(signal) == 1:
+        return gradient[0].energy
+    total, channels = 0.0, 0
+    for law, back in zip(signal, gradient, strict=True):
+        total += law.channels * back.energy
+        channels += law.channels
+    return total / channels
 
 
 def averaged(signal: Signal, gradient: Gradient) -> Back:
@@ -219,6 +261,9 @@ def regrouped(signal: Signal, gradient: Gradient, target: Signal, start: int = 0
     """
     if len(target) == 1 == len(signal) and target[0].channels == signal[0].channels:
         return gradient if len(gradient[0].pieces) == len(target[0].pieces) else (gradient[0].plain,)
+    if not start and [law.channels for law in signal] == [law.channels for law in target]:
+        pairs = zip(gradient, target, strict=True)
+        return tuple([back if len(back.pieces) == len(law.pieces) else back.plain for back, law in pairs])
     found, first = [], start
     for law in target:
         taken, place = [], 0
@@ -250,30 +295,3 @@ def summed(law: Law, first: Back, other: Back) -> Back:
     energy = first.energy + other.energy
     profile = blended(first.profile, other.profile, first.energy / energy) if energy else ()
     return Back(energy, first.shared + other.shared, pieces, profile)
-
-
-# -- weights -----------------------------------------------------------------------------------------------------------
-
-
-def weight_variance(shape: Shape, word: str | float) -> float:
-    """The variance of the elements of a new filter (out, in, *kernel), by the word of ``init``.
-
-    >>> weight_variance((64, 32, 3, 3), "he-fan-out") == 2 / (64 * 9), weight_variance((10, 75), "torch") == 1 / 225
-    (True, True)
-    """
-    kernel = math.prod(shape[2:])
-    fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
-    if word == "he-fan-out":
-        return 2 / fan_out
-    if word == "he-fan-in":
-        return 2 / fan_in
-    if word == "xavier":
-        return 2 / (fan_in + fan_out)
-    if word == "torch":
-        return 1 / (3 * fan_in)
-    return {"normal": 0.01**2, "truncated-normal": 0.02**2}.get(str(word), 0.0)
-
-
-def bias_variance(fan_in: int, word: str | float) -> float:
-    """The variance of the elements of a new bias."""
-    return 1 / (3 * fan_in) if word == "torch" else 0.0
