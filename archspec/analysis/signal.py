@@ -10,7 +10,7 @@ from typing import Any
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.receptive_field import receptive_field
 from archspec.analysis.signal_text import signal_text
-from archspec.analysis.signal_walk import Arrived, Backward, Signals, backward, forward
+from archspec.analysis.signal_walk import Backward, Signals, backward, forward
 from archspec.display import plain
 from archspec.door import door
 from archspec.graph.graph import INPUT, Graph
@@ -18,7 +18,7 @@ from archspec.graph.residual import ResidualBlock, ancestors, find_residual_bloc
 from archspec.graph.storage import SOURCE
 from archspec.language.overrides import Overrides
 from archspec.operations.shapes import Shape, Size, collapse
-from archspec.operations.signal import variance
+from archspec.operations.signal import Signal
 from archspec.passes.compiling import SpecLike, compile
 from archspec.screen import as_text
 from archspec.wording import Brief
@@ -173,7 +173,7 @@ def predict(network: IndexedGraph) -> SignalReport:
         places[block.merge]: frozenset([graph.by_name[block.merge].inputs.index(block.shortcut)]) for block in residuals
     }
     behind = backward(network, ahead, output, places[field.scope] if field else None, merges)
-    shares = {block.merge: _share(behind.arrived[places[block.fork]]) for block in residuals}
+    shares = {block.merge: behind.residuals[places[block.fork]] for block in residuals}
     blocks = _blocks(network, ahead, behind, places, {block.scope: shares[block.merge] for block in residuals})
     norms = [block.gradient_norm for block in blocks if block.gradient_norm > 0]
     variances = [block.activation_variance for block in blocks if block.activation_variance > 0]
@@ -190,11 +190,6 @@ def predict(network: IndexedGraph) -> SignalReport:
     )
 
 
-def _share(arrived: Arrived | None) -> float:
-    """The part of the gradient's energy that came through a residual."""
-    return arrived.residual / arrived.energy if arrived and arrived.energy else 0.0
-
-
 def _decades(values: Sequence[float]) -> float:
     return math.log10(max(values) / min(values)) if values else 0.0
 
@@ -209,41 +204,55 @@ def _blocks(
     """What is predicted for each block; of a network without any, for its convolution and linear layers."""
     results = [(region.scope, places[region.result]) for region in network.graph.regions if region.kind == "block"]
     layers = [(node.name, position) for position, node in enumerate(network.nodes) if node.operation.weighted]
-    watched = [(scope, at) for scope, at in results or layers if behind.arrived[at]]
-    energies = [arrived.energy for _, at in watched if (arrived := behind.arrived[at])]
+    watched = [(scope, at) for scope, at in results or layers if behind.gradients[at] is not None]
+    energies = [behind.energies[at] for _, at in watched]
     last = next((energy for energy in reversed(energies) if energy), 1.0)
     return tuple(
         [
-            BlockSignal(scope, variance(ahead.signals[at]), math.sqrt(energy / last), shares.get(scope))
+            BlockSignal(scope, _variance(ahead.signals[at]), math.sqrt(energy / last), shares.get(scope))
             for (scope, at), energy in zip(watched, energies, strict=True)
         ]
     )
 
 
+def _variance(signal: Signal) -> float:
+    """The variance of all elements of a value."""
+    if len(signal) == 1:
+        return signal[0].within + signal[0].between
+    channels, mean, within, level = 0, 0.0, 0.0, 0.0
+    for law in signal:
+        channels += law.channels
+        mean += law.channels * law.mean
+        within += law.channels * law.within
+        level += law.channels * law.level
+    mean /= channels
+    return within / channels + max(level / channels - mean * mean, 0.0)
+
+
 def _fluctuation(graph: Graph, residuals: Sequence[ResidualBlock], shares: Mapping[str, float]) -> float:
     """The sum of one over the channels of the layers in blocks, each with the square of its residual's share."""
-    factors = [1.0] * len(graph.nodes)
-    places = {node.name: position for position, node in enumerate(graph.nodes)}
+    nodes, factors = graph.nodes, [1.0] * len(graph.nodes)
+    places = {node.name: position for position, node in enumerate(nodes)}
     for block in residuals:
-        inside = graph.nodes[places.get(block.source, -1) + 1 : places[block.merge] + 1]
+        inside = nodes[places.get(block.source, -1) + 1 : places[block.merge] + 1]
         for node in ancestors(inside, block.residuals, {block.fork}):
             factors[places[node.name]] *= shares[block.merge] ** 2
-        for node in ancestors(inside, {block.shortcut}, {block.fork}):
+        for node in ancestors(inside, {block.shortcut}, {block.fork}) if block.shortcut != block.fork else ():
             factors[places[node.name]] = 0.0
     found = 0.0
     for region in graph.regions:
         if region.kind == "block":
             for position in range(region.first, region.last):
-                if graph.nodes[position].operation.weighted:
-                    found += factors[position] / graph.nodes[position].shape[0]
+                if nodes[position].operation.weighted:
+                    found += factors[position] / nodes[position].shape[0]
     return found
 
 
 def _field(behind: Backward) -> EffectiveField | None:
-    arrived = behind.arrived[SOURCE]
-    if not arrived or not arrived.place:
+    place = behind.places[SOURCE]
+    if not place:
         return None
-    pairs = zip(*arrived.place, strict=True)
+    pairs = zip(*place, strict=True)
     deviation = tuple([math.sqrt(max(square - mean * mean, 0.0)) for mean, square in pairs])
     return EffectiveField(collapse(deviation), collapse(tuple([4 * each for each in deviation])))
 

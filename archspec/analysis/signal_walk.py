@@ -55,7 +55,7 @@ def forward(network: IndexedGraph) -> Signals:
             rule = known[id(facts)] = SignalRule(node.operation, usage, facts.gates)
         rules.append(rule)
         values = tuple([signals[source] for source in sources])
-        if not all(values):
+        if silent and not all(values):
             continue
         found = rule.operation.signal(rule.usage, values)
         if found is None:
@@ -72,32 +72,38 @@ class Spot(NamedTuple):
     square: tuple[float, ...]
 
 
-class Arrived(NamedTuple):
-    """What has come back to a value: its energy, that part of it that a block's residual gave, and where it is.
+class Backward(NamedTuple):
+    """What comes back to every node, that to the input last: the gradient, and by position its energy and its way.
 
-    ``placed`` is the energy that ``place`` tells of: gates, which see whole maps, are left out.
+    ``energies`` are those of all elements together, and ``residuals`` the shares of them that a block's residual gave.
+    ``places`` are where the gradient is: of the energy ``placed``, since gates, which see whole maps, are left out.
+    Where no gradient comes, the gradient is None and the energy 0.
     """
 
-    energy: float
-    residual: float
-    placed: float = 0.0
-    place: Spot | None = None
-
-    def and_from(self, other: Arrived) -> Arrived:
-        """This and what comes on another way."""
-        place, placed = self.place or other.place, self.placed + other.placed
-        if self.place and other.place and placed:
-            share = self.placed / placed
-            mean, square = (_between(a, b, share) for a, b in zip(self.place, other.place, strict=True))
-            place = Spot(mean, square)
-        return Arrived(self.energy + other.energy, self.residual + other.residual, placed, place)
-
-
-class Backward(NamedTuple):
-    """The gradient at every node, that at the input last, and what arrived there; None where no gradient comes."""
-
     gradients: list[Gradient | None]
-    arrived: list[Arrived | None]
+    energies: list[float]
+    residuals: list[float]
+    places: list[Spot | None]
+    placed: list[float]
+
+    def arrive(self, at: int, law: Signal, part: Gradient, energy: float, residual: float, place: Spot | None) -> None:
+        """Add what comes to the value at a position, which the laws of ``law`` describe, on one more way."""
+        known, placed = self.gradients[at], energy if place else 0.0
+        if known is None:
+            self.gradients[at], self.energies[at], self.residuals[at] = part, energy, residual
+            self.places[at], self.placed[at] = place, placed
+            return
+        self.gradients[at] = tuple(map(summed, law, known, part))
+        before = self.energies[at]
+        total = self.energies[at] = before + energy
+        if total:
+            self.residuals[at] = (self.residuals[at] * before + residual * energy) / total
+        own, other = self.placed[at], self.places[at]
+        self.placed[at] = own + placed
+        self.places[at] = other or place
+        if other and place and own + placed:
+            mean, square = (_between(a, b, own / (own + placed)) for a, b in zip(other, place, strict=True))
+            self.places[at] = Spot(mean, square)
 
 
 def backward(
@@ -112,46 +118,38 @@ def backward(
         seen_from: the position of the map whose effective receptive field is asked for, if any.
         merges: for each node that merges a shortcut with a residual, which of its inputs are shortcuts.
     """
-    gradients: list[Gradient | None] = [None] * (len(network.nodes) + 1)
-    arrived: list[Arrived | None] = [None] * (len(network.nodes) + 1)
+    size = len(network.nodes) + 1
+    found = Backward([None] * size, [0.0] * size, [0.0] * size, [None] * size, [0.0] * size)
+    gradients, energies, residuals, places, _ = found
     gradients[output] = uniform(ahead.signals[output], 1.0, 0.0)
-    arrived[output] = Arrived(math.prod(network.nodes[output].shape), 0.0)
-    signals, rules = ahead.signals, ahead.rules
+    energies[output] = float(math.prod(network.nodes[output].shape))
+    signals, rules, all_sources = ahead.signals, ahead.rules, network.sources
     for position in range(output, SOURCE, -1):
-        back, here = gradients[position], arrived[position]
-        if back is None or here is None:
+        back = gradients[position]
+        if back is None:
             continue
         if position == seen_from:
             origin = (0.0,) * (len(network.nodes[position].shape) - 1)
-            here = arrived[position] = here._replace(placed=here.energy, place=Spot(origin, origin))
-        rule, sources = rules[position], network.sources[position]
+            places[position] = Spot(origin, origin)
+        rule, sources = rules[position], all_sources[position]
         values = tuple([signals[source] for source in sources])
-        found = rule.operation.gradient(rule.usage, values, signals[position], back)
-        shortcuts, elements = merges.get(position), rule.usage.elements
-        carried = here.residual / here.energy if here.energy else 0.0
-        there = _placed(rule.axes, here.place) if here.place else None
-        for i, (source, each) in enumerate(zip(sources, found, strict=True)):
-            energy = mean_energy(values[i], each) * elements[i]
-            residual = carried * energy
+        parts = rule.operation.gradient(rule.usage, values, signals[position], back)
+        shortcuts, here, residual = merges.get(position), places[position], residuals[position]
+        place = here if here is None or rule.axes == () else _placed(rule.axes, here)
+        for i, (source, value, part, elements) in enumerate(
+            zip(sources, values, parts, rule.usage.elements, strict=True)
+        ):
+            energy = (part[0].energy if len(part) == 1 else mean_energy(value, part)) * elements
             if shortcuts is not None:
-                residual = 0.0 if i in shortcuts else energy
-            place = there if i not in rule.gates else None
-            part = Arrived(energy, residual, energy if place else 0.0, place)
-            known, before = gradients[source], arrived[source]
-            if known is None or before is None:
-                gradients[source], arrived[source] = each, part
-            else:
-                gradients[source] = tuple(map(summed, values[i], known, each))
-                arrived[source] = before.and_from(part)
-    return Backward(gradients, arrived)
+                residual = 0.0 if i in shortcuts else 1.0
+            found.arrive(source, value, part, energy, residual, None if i in rule.gates else place)
+    return found
 
 
 def _placed(axes: _Axes | None, place: Spot) -> Spot | None:
     """Where in the input of an operation the gradient is that is at ``place`` in its output."""
     if axes is None:
         return None
-    if not axes:
-        return place
     mean, square = [], []
     for (stride, shift, spread), m, s in zip(axes, *place, strict=True):
         mean.append(stride * m + shift)

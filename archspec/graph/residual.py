@@ -70,9 +70,10 @@ def foreign_reads(graph: Graph, region: Region) -> list[str]:
     """The values that the nodes of a region read from outside it, beside its source."""
     inside = {region.source}
     found: dict[str, None] = {}
-    for node in graph.nodes[region.first : region.last]:
-        found.update(dict.fromkeys([name for name in node.inputs if name not in inside]))
-        inside.add(node.name)
+    for name, _, inputs, _, _ in graph.nodes[region.first : region.last]:
+        if not inside.issuperset(inputs):
+            found.update(dict.fromkeys([each for each in inputs if each not in inside]))
+        inside.add(name)
     return list(found)
 
 

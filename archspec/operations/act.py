@@ -9,10 +9,10 @@ from archspec.operations.base import TorchCall, argument
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.functions import FUNCTIONS
-from archspec.operations.mixtures import before, behind
+from archspec.operations.mixtures import Passed, before, behind, met
 from archspec.operations.onnx import Floats, OnnxCall, Result, X
 from archspec.operations.shapes import Shape, lies_both_ways
-from archspec.operations.signal import Gradient, Signal, Usage, joined, regrouped
+from archspec.operations.signal import Gradient, Law, Signal, Usage, joined, regrouped
 from archspec.operations.traits import Elementwise
 
 ACTIVATIONS = {
@@ -118,15 +118,19 @@ class Act(Elementwise):
         return None if self.type in ("sigmoid", "hardsigmoid", "softplus") else 0
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
-        function, kinks = FUNCTIONS[self.type]
-        return joined([behind(function, kinks, law) for law in values[0]])
+        return joined([self._behind(usage, law) for law in values[0]])
 
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        function, kinks = FUNCTIONS[self.type]
         arrived = back
         if len(result) < len(values[0]):
-            arrived = regrouped(result, back, tuple([behind(function, kinks, law) for law in values[0]]))
+            arrived = regrouped(result, back, tuple([self._behind(usage, law) for law in values[0]]))
         pairs = zip(values[0], arrived, strict=True)
-        return (tuple([before(function, kinks, law, each) for law, each in pairs]),)
+        return (tuple([before(usage.once_of(Act._met, self, law), law, each) for law, each in pairs]),)
+
+    def _behind(self, usage: Usage, law: Law) -> Law:
+        return behind(*FUNCTIONS[self.type], law, usage.once_of(Act._met, self, law))
+
+    def _met(self, usage: Usage, law: Law) -> Passed:
+        return met(*FUNCTIONS[self.type], law)

@@ -144,9 +144,13 @@ def _rounded(mixture: tuple[Piece, ...]) -> tuple[Piece, ...]:
     return ((weight, float(f"{mean:.5g}"), float(f"{variance:.5g}")),)
 
 
-def behind(function: Function, kinks: tuple[float, ...], law: Law) -> Law:
+def met(function: Function, kinks: tuple[float, ...], law: Law) -> Passed:
+    """What an activation function makes of the mixture of a law."""
+    return passed(function, kinks, _rounded(law.mixture))
+
+
+def behind(function: Function, kinks: tuple[float, ...], law: Law, found: Passed) -> Law:
     """The law of an activation function's output."""
-    found = passed(function, kinks, _rounded(law.mixture))
     between = of_channels(function, kinks, law)
     within = max(found.power - found.mean * found.mean - between, 0.0)
     linear = found.slope * found.slope
@@ -155,10 +159,8 @@ def behind(function: Function, kinks: tuple[float, ...], law: Law) -> Law:
     return Law(law.channels, found.mean, within, between, found.pieces, law.profile, fixed)
 
 
-def before(function: Function, kinks: tuple[float, ...], law: Law, back: Back) -> Back:
+def before(found: Passed, law: Law, back: Back) -> Back:
     """The gradient with respect to an activation function's input of this law, given that of its output."""
-    mixture = law.mixture
-    found = passed(function, kinks, _rounded(mixture))
     if back.pieces:
         pieces = tuple([sum(map(mul, row, back.pieces)) for row in found.slopes])
     else:
@@ -166,7 +168,7 @@ def before(function: Function, kinks: tuple[float, ...], law: Law, back: Back) -
             energy = back.energy * found.gains[0]
             return Back(energy, back.shared * found.slope * found.slope, (), back.profile)
         pieces = tuple([back.energy * gain for gain in found.gains])
-    energy = sum([piece[0] * each for piece, each in zip(mixture, pieces, strict=True)])
+    energy = sum([piece[0] * each for piece, each in zip(law.mixture, pieces, strict=True)])
     return Back(energy, back.shared * found.slope**2, pieces if law.pieces else (), back.profile)
 
 

@@ -241,7 +241,7 @@ class Norm(Local):
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
         wholes = (mixed(values[0]),) * len(values[0]) if self.type in ("group", "layer") else values[0]
-        scales = [self._scale(usage, law, law.root) for law in wholes]
+        scales = [usage.once_of(Norm._scale, self, law) for law in wholes]
         arrived = regrouped(result, back, values[0])
         if self.type != "batch":
             arrived = tuple([self._projected(usage, each) for each in arrived])
@@ -263,11 +263,11 @@ class Norm(Local):
             "instance": (1, positions),
         }[self.type]
 
-    def _scale(self, usage: Usage, law: Law, root: float) -> float:
+    def _scale(self, usage: Usage, law: Law) -> float:
         """What it multiplies deviations by, at the start."""
         if self.affine and self.zero_init:
             return 0.0
-        apart = (1 - root * root) * law.level  # means differ from position to position
+        apart = (1 - law.root**2) * law.level  # means differ from position to position
         variance = law.within + apart
         if self.type != "batch":
             channels, positions = self._members(usage)
@@ -279,9 +279,9 @@ class Norm(Local):
     def _normalized(self, usage: Usage, law: Law, whole: Law, left: float) -> Law:
         """A law, of which the share ``left`` of the variance between channels stays."""
         root, level, power, removed = law.root, law.level, law.power, law.between * (1 - left)
-        scale = self._scale(usage, whole, root if whole is law else whole.root)
+        scale = usage.once_of(Norm._scale, self, whole)
         apart = 0.0 if self.type == "layer" else (1 - root * root) * level
-        profile = () if self.type == "layer" else centered(law.profile, level / power if power else 0.0)
+        profile = () if self.type == "layer" else centered(law.profile, level / power if power else 0.0, root)
         pieces = tuple([(weight, m, v - removed + apart) for weight, m, v in law.pieces])
         if any(v < 0 for _, _, v in pieces):
             pieces = ()

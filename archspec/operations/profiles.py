@@ -99,14 +99,19 @@ def blended(first: Profile, other: Profile, share: float) -> Profile:
     return tuple([_blended(a, b, share) for a, b in zip(first, other, strict=True)])
 
 
-def centered(profile: Profile, level: float) -> Profile:
+def centered(profile: Profile, level: float, whole: float) -> Profile:
     """The profile of deviations from a mean: ``level`` is the share of that mean's square in the energy.
+
+    ``whole`` is the root of the profile.
 
     The mean at a position grows with the root of the energy there, so that positions at the border deviate from it.
     """
     if not level or not any(profile):
         return profile
-    whole = root(profile) ** 2
+    whole *= whole
+    if len(profile) == 2 and profile[0] is profile[1]:
+        own = math.sqrt(math.sqrt(whole))
+        return (_centered(profile[0], own, level * own * own),) * 2
     axes: list[Axis] = []
     for axis in profile:
         if axes and axis is profile[0]:
@@ -133,7 +138,8 @@ def _blended(first: Axis, other: Axis, share: float) -> Axis:
     if not first and not other:
         return ()
     first, other = first or (1.0,) * len(other), other or (1.0,) * len(first)
-    return tuple([share * a + (1 - share) * b for a, b in zip(first, other, strict=True)])
+    rest = 1 - share
+    return tuple([share * a + rest * b for a, b in zip(first, other, strict=True)])
 
 
 @functools.lru_cache(4096)

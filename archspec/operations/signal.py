@@ -100,13 +100,14 @@ class Usage:
     of each input. Many nodes of a network share one.
     """
 
-    __slots__ = ("_known", "elements", "init", "inputs", "output", "positions")
+    __slots__ = ("_known", "_laws", "elements", "init", "inputs", "output", "positions")
 
     def __init__(self, inputs: tuple[Shape, ...], output: Shape, init: Mapping[str, Any]) -> None:
         self.inputs, self.output, self.init = inputs, output, init
         self.positions = math.prod(inputs[0][1:]), math.prod(output[1:])
         self.elements = tuple([math.prod(shape) for shape in inputs])
         self._known: dict[object, tuple[object, Any]] = {}
+        self._laws: dict[int, tuple[Law, object, Any]] = {}
 
     def once(self, rule: Callable[[Any, Usage], _T], operation: object) -> _T:
         """What ``rule`` says of the operation here, whatever the values are: found once."""
@@ -114,6 +115,14 @@ class Usage:
         if known is None or known[0] is not operation:
             known = self._known[rule] = operation, rule(operation, self)
         found: _T = known[1]
+        return found
+
+    def once_of(self, rule: Callable[[Any, Usage, Law], _T], operation: object, law: Law) -> _T:
+        """What the operation's one such rule says of a law: found forward, and known backward."""
+        known = self._laws.get(id(law))
+        if known is None or known[0] is not law or known[1] is not operation:
+            known = self._laws[id(law)] = law, operation, rule(operation, self, law)
+        found: _T = known[2]
         return found
 
 
@@ -135,20 +144,6 @@ def _mixed(signal: Signal) -> Law:
     level = sum([law.channels * law.level for law in signal]) / channels
     fixed = sum([law.channels * law.fixed for law in signal]) / channels
     return Law(channels, mean, within, max(level - mean * mean, 0.0), (), profile_of(signal), fixed)
-
-
-def variance(signal: Signal) -> float:
-    """The variance of all elements of a value."""
-    if len(signal) == 1:
-        return signal[0].within + signal[0].between
-    channels, mean, within, level = 0, 0.0, 0.0, 0.0
-    for law in signal:
-        channels += law.channels
-        mean += law.channels * law.mean
-        within += law.channels * law.within
-        level += law.channels * law.level
-    mean /= channels
-    return within / channels + max(level / channels - mean * mean, 0.0)
 
 
 def profile_of(laws: Sequence[Law]) -> Profile:
