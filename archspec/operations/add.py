@@ -57,6 +57,13 @@ class Add(Merge):
         shaped = [_shaped(laws) for laws in ranges] if arrived is not back else list(map(_kept, ranges, result))
         found = []
         for i, value in enumerate(values):
+            if len(value) == len(ranges):  # it is cut as the ranges are
+                ways = zip(value, shaped, arrived, strict=True)
+                kept = [
+                    each if at == i and len(each.pieces) == len(law.pieces) else each.plain for law, at, each in ways
+                ]
+                found.append(tuple(kept))
+                continue
             own = tuple([laws[i] for laws in ranges])
             known = [each if kept == i else each.plain for kept, each in zip(shaped, arrived, strict=True)]
             found.append(regrouped(own, tuple(known), value))
