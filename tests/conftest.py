@@ -31,6 +31,8 @@ LARGEST = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of one of the largest networks is a slow one."""
     for item in items:
+        if " at 0x" in item.nodeid:  # two processes would not collect the same tests
+            raise pytest.UsageError(f"{item.nodeid}: an address is not a name; give `ids`")
         callspec = getattr(item, "callspec", None)
         if callspec and any(isinstance(value, str) and value in LARGEST for value in callspec.params.values()):
             item.add_marker(pytest.mark.slow)

@@ -78,7 +78,7 @@ def test_no_field_of_a_graph_is_forgotten() -> None:
         {"init": {"conv": "xavier"}},
         {"outputs": {"other": "fc"}},
     ],
-    ids=str,
+    ids=("name", "summary", "name of a node", "operation", "no region", "values of a region", "init", "outputs"),
 )
 def test_graphs_that_differ_are_not_equal(change: dict[str, Any]) -> None:
     graph = archspec.compile("resnet20_cifar")
