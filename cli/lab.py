@@ -66,7 +66,7 @@ def command(
       archspec lab
       archspec lab degradation -o degradation --jobs 2
       archspec lab ablate --preset shortcuts -o shortcuts --jobs 2
-      archspec lab ablate mine.yaml --over norm=batch,none --over lr=0.01,0.1 --data cifar10:cifar -o norms
+      archspec lab ablate mine.yaml --over norm=batch,none --data cifar10:cifar -o norms
     """
     if name is None or listing:
         _list(specs, folder, form)

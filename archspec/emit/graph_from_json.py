@@ -111,6 +111,7 @@ class _Reader:
             named=named,
             summary=data.get("summary", ""),
             paper=data.get("paper", ""),
+            summaries=data.get("summaries", {}),
         )
         self._refuse(islice(_differences(data, to_data(graph), []), MAX_FAULTS), "E842")
         return graph

@@ -14,6 +14,7 @@ from typing import Any
 from archspec.analysis.parts import measure_totals
 from archspec.display import plain
 from archspec.graph.graph import Graph, Node, Region
+from archspec.graph.summaries import summaries
 from archspec.operations.base import arguments
 from archspec.operations.facts import applied
 from archspec.spans import Source, Span
@@ -54,6 +55,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "nodes": nodes,
         "regions": regions,
         "named": named,
+        "summaries": {kind: dict(by_name) for kind, by_name in summaries(graph).items()},
     }
 
 

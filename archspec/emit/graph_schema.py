@@ -96,6 +96,7 @@ def reading_schema() -> Schema:
         },
         "regions": {**_regions(), "description": "The stages and blocks, a stage before its blocks."},
         "named": {**_regions(), "description": "Fragments, shortcuts, layers, and the parts before and after blocks."},
+        "summaries": _mapping(_mapping(TEXT, "Sentences, by name."), "What blocks, shortcuts and fragments are."),
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]
     return {**_object(properties, required), "$defs": _definitions()}

@@ -101,9 +101,10 @@ class Graph:
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
     that have a scope, each after those inside it. ``summary`` and ``paper`` are those of the spec, for people.
+    ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
-    does not count: ``origin``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
+    does not count: ``origin``, ``summaries``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
 
     A small graph can be made by hand:
 
@@ -134,6 +135,7 @@ class Graph:
     named: Sequence[Region] = ()
     summary: str = ""
     paper: str = ""
+    summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return self._compared() == other._compared() if isinstance(other, Graph) else NotImplemented

@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a lock": ("E904", "cannot be copied"),
     "a computed attribute": ("E904", "cannot be copied"),
     "a function": ("E904", "missing 1 required"),
-    "a class that needs arguments": ("E904", "missing 2 required"),
+    "a class that needs arguments": ("E904", "needs `in_features` and `out_features`"),
     "a factory of a class": ("E905", "returns type"),
     "a state dict of a list": ("E910", "its `state_dict` returns list"),
     "state_dict raises Ended": ("E910", "Ended: mine"),

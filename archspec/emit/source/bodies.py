@@ -12,10 +12,10 @@ from archspec.emit.source.header import escaped, one_line
 from archspec.emit.source.signatures import signature, use
 from archspec.emit.source.statements import Statement, counted, formula, joined, rendered, shown
 from archspec.emit.source.straight import Forward
-from archspec.emit.source.summaries import summary_of
 from archspec.emit.source.terms import SourceText, called, condition, substituted, written
 from archspec.graph.formulas import Condition, Expression, show
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, runs
+from archspec.graph.summaries import summary_of
 
 if TYPE_CHECKING:
     from archspec.emit.source.functions import Functions
