@@ -300,6 +300,7 @@ class TestEnding:
         assert not alive(int(log.read_text()))
         assert run_cells(grid, tmp_path / "out", jobs=0)[0].result == {"square": 0, "third": 0.0}
 
+    @pytest.mark.slow
     def test_killed_twice_and_resumed_it_gives_the_same(self, tmp_path: Path, log: Path) -> None:
         grid = cells("counted", 10, log=str(log), seconds=0.15)
         whole = run_cells(grid, tmp_path / "whole", jobs=0)

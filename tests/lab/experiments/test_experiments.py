@@ -29,7 +29,13 @@ TINY: dict[str, Any] = {"seeds": 1, "jobs": 0, "trainer": {"epochs": 1, "batch":
 SHALLOW: dict[str, Any] = {**TINY, "plain": [1], "residual": [1], "overrides": []}
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if each.name in ("gradients", "lesion") else [])
+        for each in EXPERIMENTS
+    ],
+)
 def test_the_smallest_form_writes_a_whole_folder(experiment: Experiment, tmp_path: Path) -> None:
     results = experiment.load()(**experiment.smallest, folder=tmp_path, jobs=0)
     data = json.loads((tmp_path / "results.json").read_text())
@@ -53,6 +59,7 @@ def test_every_experiment_is_a_function_of_the_lab() -> None:
         }
 
 
+@pytest.mark.slow
 def test_a_grid_that_is_killed_twice_and_resumed_gives_the_same_file(tmp_path: Path) -> None:
     code = (
         "import sys; from archspec import lab\n"

@@ -21,6 +21,7 @@ def endings(folder: Path, world: int, norm: str, *steps: int) -> list[str]:
     return found.stdout.split()
 
 
+@pytest.mark.slow
 def test_one_process_is_killed_at_any_step(tmp_path: Path) -> None:
     """Of 14 steps: at the first, after a checkpoint within an epoch, around the end of one, at the last."""
     found = endings(tmp_path, 1, "batch", 1, 4, 7, 8, 14)
@@ -28,6 +29,7 @@ def test_one_process_is_killed_at_any_step(tmp_path: Path) -> None:
     assert len(set(found)) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_are_killed_and_equal_one_process(tmp_path: Path) -> None:
     """With group norm, because a process takes the statistics of batch norm over its own part of a batch."""
     found = endings(tmp_path, 2, "group", 9)
