@@ -20,7 +20,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-"""The types of Python that certainly are each type of a schema; True, whose type is bool, is no number."""
+"""The types of Python that match each type of a schema. A bool is not a number."""
 
 NO_RULE = frozenset({"description", "title", "$defs", "$schema"})
 

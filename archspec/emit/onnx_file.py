@@ -1,7 +1,7 @@
 """An ONNX file written without a copy of its weights.
 
-An ONNX file is one protobuf message, and a message is its fields, one after the other: a number that says which field
-it is and how its value is stored, then the value. Bytes, texts and messages have their length before them:
+An ONNX file is one protobuf message. A message is a sequence of fields. Each field has a number, which says which field
+it is and how its value is stored, and then the value. Bytes, texts and messages have their length before them:
 
     model    ir_version, producer_name, ...
              graph = length, then   node, node, ..., name
@@ -11,8 +11,8 @@ it is and how its value is stored, then the value. Bytes, texts and messages hav
                                     input, output, ...
              opset_import, ...
 
-protobuf would need the numbers in the message, and again in the bytes that it makes of that. Here it makes the bytes
-of all but the numbers, which go from where they are straight to the file.
+protobuf would hold the numbers twice: in the message, and in the bytes that it makes of the message. Here it makes the
+bytes of everything else, and the numbers go straight from the arrays to the file.
 https://protobuf.dev/programming-guides/encoding describes the format.
 """
 

@@ -1,6 +1,6 @@
 """The table of targets: the kinds of file that a network can be written as, and what each one needs.
 
-A target is one function in one file, which is imported only when it is needed. Nothing else names a target.
+A target is one function in one file, which is imported only when it is needed. Only this table names the targets.
 """
 
 from __future__ import annotations

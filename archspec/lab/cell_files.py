@@ -64,7 +64,7 @@ class CellFiles:
             yield files
 
     def read(self, key: str, cell: str, say: Callable[[Diagnostic], None]) -> Stored | None:
-        """What the file of a cell says, or None if there is none. A file that is damaged is set aside (W880).
+        """What the file of a cell says, or None without a file. A file that is damaged is set aside (W880).
 
         Args:
             key: the key of the cell.

@@ -7,8 +7,13 @@ import re
 import archspec
 from tests.docs.test_docs_tables import Rows, tables
 from tests.support.pages import PAGES, text_of
+from tests.support.paths import ROOT
 
 BLOCKS = tables("docs/learn/blocks.md")
+PARTS = (
+    (ROOT / "docs" / "signal.md").read_text(encoding="utf-8").partition("| norm | network |")[2].partition("\n\n")[0]
+)
+SIGNAL = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PARTS.splitlines()[2:]]
 
 
 def number(text: str) -> int:
@@ -63,6 +68,14 @@ def test_the_activation_orders() -> None:
         merge = names.index("add")
         assert residual.split(", ") == names[:merge]
         assert ([] if after == "nothing" else after.split(", ")) == names[merge + 1 :]
+
+
+def test_the_growth_of_gradients_is_what_the_signal_check_measured() -> None:
+    measured = {(norm, network, layers): mean for norm, network, layers, _, mean, *_ in SIGNAL}
+    heads = (("batch", "plain"), ("none", "plain"), ("batch", "post, A"), ("batch", "pre"))
+    role = "Role 2: it shapes the gradient, and not as most people think"
+    for layers, *means in tables("docs/learn/batch_norm.md")[role]:
+        assert means == [measured[(*head, layers)] for head in heads]
 
 
 def test_every_page_ends_with_questions() -> None:

@@ -45,7 +45,7 @@ def targets(operation: str) -> Mapping[str, str]:
 
 
 def function_of(operation: str, target: str) -> str | None:
-    """The function that computes a module of torch, with the rank of the module; None if there is none.
+    """The function that computes a module of torch, with the rank of the module, or None.
 
     >>> function_of("pool", "torch.nn.MaxPool3d"), function_of("conv", "torch.nn.Conv1d"), function_of("conv", "x")
     ('F.max_pool3d', 'conv', None)

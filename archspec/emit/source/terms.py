@@ -137,7 +137,7 @@ def called(
 
 
 def in_place(call: TorchCall, inputs: Sequence[str]) -> str | None:
-    """The statement that overwrites the first input, such as ``x += y``; None if the operation has none."""
+    """The statement that overwrites the first input, such as ``x += y``, or None."""
     if call.kind == "method" and call.target in _IN_PLACE and len(inputs) == 2 and not call.args and not call.kwargs:
         return f"{inputs[0]} {_IN_PLACE[call.target]} {inputs[1]}"
     return None

@@ -53,7 +53,7 @@ class ValueNames:
         return self._free("x" if self.definition.kind == "model" else "out", index)
 
     def _is_convolved(self, part: DefinedPart) -> bool:
-        """Whether a layer with weights comes before it; a block that starts with its norm has none there."""
+        """Whether a layer with weights comes before it. In a block that starts with its norm, no layer does."""
         while len(part.inputs) == 1 and part.inputs[0]:
             part = self.parts[self.position[part.inputs[0]]]
             if is_weighted(part):
