@@ -74,7 +74,8 @@ class SignalReport(Brief):
     much a network of finite width differs from the prediction, by chance: the sum, over the layers of all blocks, of
     one over the channels, times the square of the residual's share of the gradient (Hanin and Nica 2018).
     ``receptive_field`` is the theoretical one, to compare. ``unavailable`` names the operations without a rule; if
-    there are any, the figures are None and ``blocks`` is empty.
+    there are any, the figures are None and ``blocks`` is empty. ``unit`` is what ``blocks`` lists: "block", or "layer"
+    for a network without blocks, whose convolution and linear layers it lists.
 
     >>> import archspec
     >>> report = archspec.signal("plain20_cifar")
@@ -92,6 +93,7 @@ class SignalReport(Brief):
     path_length: PathLengths | None = None
     receptive_field: Size | None = None
     unavailable: tuple[str, ...] = ()
+    unit: str = "block"
 
     @property
     def score(self) -> float | None:
@@ -113,6 +115,7 @@ class SignalReport(Brief):
         field, lengths = self.effective_receptive_field, self.path_length
         return {
             "name": self.name,
+            "unit": self.unit,
             "blocks": [plain(each, *BlockSignal.__dataclass_fields__) for each in self.blocks],
             **plain(self, "gradient_span", "activation_span", "fluctuation"),
             "effective_receptive_field": field and plain(field, "deviation", "size"),
@@ -187,6 +190,7 @@ def predict(network: IndexedGraph) -> SignalReport:
         effective_receptive_field=_field(behind),
         path_length=_lengths(list(shares.values())),
         receptive_field=field.size if field else None,
+        unit="block" if any(region.kind == "block" for region in graph.regions) else "layer",
     )
 
 
@@ -230,7 +234,10 @@ def _variance(signal: Signal) -> float:
 
 
 def _fluctuation(graph: Graph, residuals: Sequence[ResidualBlock], shares: Mapping[str, float]) -> float:
-    """The sum of one over the channels of the layers in blocks, each with the square of its residual's share."""
+    """The sum of one over the channels of the layers in blocks, each with the square of its residual's share.
+
+    A network without blocks has all its layers in the sum.
+    """
     nodes, factors = graph.nodes, [1.0] * len(graph.nodes)
     places = {node.name: position for position, node in enumerate(nodes)}
     for block in residuals:
@@ -239,12 +246,12 @@ def _fluctuation(graph: Graph, residuals: Sequence[ResidualBlock], shares: Mappi
             factors[places[node.name]] *= shares[block.merge] ** 2
         for node in ancestors(inside, {block.shortcut}, {block.fork}) if block.shortcut != block.fork else ():
             factors[places[node.name]] = 0.0
+    spans = [range(region.first, region.last) for region in graph.regions if region.kind == "block"]
     found = 0.0
-    for region in graph.regions:
-        if region.kind == "block":
-            for position in range(region.first, region.last):
-                if nodes[position].operation.weighted:
-                    found += factors[position] / nodes[position].shape[0]
+    for span in spans or [range(len(nodes))]:
+        for position in span:
+            if nodes[position].operation.weighted:
+                found += factors[position] / nodes[position].shape[0]
     return found
 
 

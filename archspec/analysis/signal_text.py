@@ -26,12 +26,14 @@ def signal_text(report: SignalReport) -> Iterator[TextBlock]:
     if not blocks:
         yield f"{report.name}: it has no block and no layer"
         return
-    yield f"{report.name}: {counted(len(blocks), 'block')}, predicted at initialization"
+    yield f"{report.name}: {counted(len(blocks), report.unit)}, predicted at initialization"
     variances = [each.activation_variance for each in blocks]
     yield Spark("activation variance  ", _logs(variances), f"  {variances[0]:.3g} to {variances[-1]:.3g}")
     norms = [each.gradient_norm for each in blocks]
     spans = f", spans {report.gradient_span:.2f} decades" if report.gradient_span is not None else ""
-    yield Spark("gradient norm        ", _logs(norms), f"  {norms[0]:.3g} at the first block, 1 at the last{spans}")
+    yield Spark(
+        "gradient norm        ", _logs(norms), f"  {norms[0]:.3g} at the first {report.unit}, 1 at the last{spans}"
+    )
     if report.effective_receptive_field:
         field, whole = report.effective_receptive_field, report.receptive_field
         size = f"{_size(field.size)} of {_size(whole)} pixels" if whole else f"{_size(field.size)} pixels"

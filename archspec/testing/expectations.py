@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.parts import Parts, weighted_layers
-from archspec.diagnostics import Diagnostic, Source, Span, SpecError, advise, cut, suggest
+from archspec.diagnostics import Diagnostic, Source, cut, suggest
 from archspec.graph.graph import Graph
 from archspec.hints import Hints
-from archspec.language.text.document import Document, Path
 from archspec.operations.shapes import Shape
+from archspec.testing.claims import NAMES, Claim, Compared, claims_of, claims_of_budgets, own_claims
 from archspec.testing.figures import (
     REAL,
     BadExpectation,
     Expectation,
-    compared,
     excess,
     of_signal,
     read_expectation,
-    read_figure,
     shown_figure,
 )
-from archspec.vocabulary import find
-from archspec.wording import Brief, brief, first_of
+from archspec.wording import first_of
 
 if TYPE_CHECKING:
     from archspec.analysis.signal import SignalReport
@@ -40,24 +35,13 @@ __all__ = [
     "Compared",
     "Expectation",
     "Measures",
+    "check_budgets",
     "check_expectations",
     "claims_of",
     "compare_claims",
     "own_claims",
     "read_expectation",
 ]
-
-NAMES = {
-    "params": "parameters",
-    "macs": "MACs",
-    "activations": "activations",
-    "layers": "layers",
-    "skip_paths": "skip paths",
-    "receptive_field": "pixels of receptive field",
-    "gradient_span": "decades of gradient",
-    "effective_receptive_field": "pixels of effective receptive field",
-}
-"""The figures that a spec can expect, and their names in messages."""
 
 
 TWICE = Fraction("0.01")
@@ -79,103 +63,15 @@ def check_expectations(graph: Graph, budgets: Iterable[str | Source] = ()) -> li
 
 def compare_claims(measures: Measures, budgets: Iterable[str | Source] = ()) -> Iterator[Compared]:
     """What a network's spec expects, and then the budgets, each beside what was measured; faulty budgets come first."""
-    claims = list(own_claims(measures.graph))
-    for budget in budgets:
-        source = budget if isinstance(budget, Source) else Source("budgets", budget, "budget")
-        try:
-            claims.append(_budget(source))
-        except SpecError as error:
-            span = source.part()
-            yield from (Compared(Claim("", "", None, span, span, span), None, fault) for fault in error.diagnostics)
-    yield from map(measures.compare, claims)
+    claims, faulty = claims_of_budgets(budgets)
+    yield from faulty
+    yield from map(measures.compare, [*own_claims(measures.graph), *claims])
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Claim(Brief):
-    """One expectation: of which stage (empty: the network), what, which value, and where these are written.
-
-    ``value`` is as a spec has it, or an Expectation already.
-    """
-
-    stage: str
-    key: str
-    value: Any
-    span: Span
-    key_span: Span
-    stage_span: Span
-    path: Path = ()
-
-    @property
-    def name(self) -> str:
-        """What is expected, in a word: ``params``, ``layer1.output``."""
-        return ".".join(filter(None, (self.stage, self.key)))
-
-
-class Compared(NamedTuple):
-    """A claim, what was measured (None where it was not), and the fault, if it does not hold."""
-
-    claim: Claim
-    measured: int | Fraction | Shape | None
-    fault: Diagnostic | None
-
-    def __repr__(self) -> str:
-        return brief(self)
-
-
-def own_claims(graph: Graph) -> Iterator[Claim]:
-    """What the spec of a graph claims; nothing if it has no spec."""
-    return claims_of(graph.origin.document) if graph.origin else iter(())
-
-
-def claims_of(document: Document) -> Iterator[Claim]:
-    """What a document's ``expect`` claims of the network and of its stages. A key without a value claims nothing."""
-    return _claims(document.value.get("expect") or {}, ("expect",), document)
-
-
-def _claims(expect: Mapping[str, Any], path: Path, document: Document) -> Iterator[Claim]:
-    stage = str(path[-1]) if len(path) > 1 else ""
-    for key, value in expect.items():
-        here = (*path, key)
-        if key == "stages":
-            for scope, inner in (value or {}).items():
-                yield from _claims(inner or {"": None}, (*here, scope), document)
-        elif value is not None or not key:
-            yield Claim(stage, key, value, document.span(here), document.key_span(here), document.key_span(path), here)
-
-
-_BUDGET = re.compile(r"\s*(?:(?P<stage>[\w.-]+)\.)?(?P<key>\w+)\s*(?P<sign><=|>=|==|=|<|>)\s*(?P<figure>\S.*?)\s*")
-
-
-def _budget(source: Source) -> Claim:
-    """The claim that a budget makes.
-
-    Raises:
-        SpecError: E703, it does not parse.
-    """
-    text = source.text
-    match = _BUDGET.fullmatch(text)
-    if match is None:
-        message = f"`{cut(text)}` is not a budget; a budget compares a figure of the network with a number"
-        help = "compare by `<=`, `<`, `>=`, `>` or `==`, as in `params<=26M`"
-        raise SpecError([Diagnostic("E703", message, source.part(), help=help)])
-    stage, key, sign, figure = match.groups()
-    spans = {name: source.part(*match.span(name)) for name in ("stage", "key", "figure") if match[name]}
-    if key not in NAMES:
-        message = f"`{cut(key)}` cannot be compared with a number"
-        found = advise(key, NAMES, "expectations")
-        entry = find(key, "expectations")
-        help = f"the figures are {', '.join(f'`{name}`' for name in NAMES)}"
-        help = f"{help}; {entry.say}" if entry and entry.say else help
-        raise SpecError([Diagnostic("E703", message, spans["key"], found.hint, help=help)])
-    try:
-        number, half = read_figure(figure, real=key in REAL)
-    except BadExpectation as error:
-        raise SpecError([Diagnostic("E703", str(error), spans["figure"], help="as in `params<=26M`")]) from None
-    if sign in ("=", "=="):
-        expectation = Expectation(number - half, number + half, figure)
-    else:
-        expectation = compared(sign, number, figure)
-    return Claim(stage or "", key, expectation, spans["figure"], spans["key"], spans.get("stage", spans["key"]))
+def check_budgets(graph: Graph, budgets: Iterable[str | Source]) -> list[Diagnostic]:
+    """A diagnostic for each budget that does not hold, as :func:`check_expectations`, whatever the spec expects."""
+    measures, (claims, faulty) = Measures(graph), claims_of_budgets(budgets)
+    return [each.fault for each in [*faulty, *map(measures.compare, claims)] if each.fault]
 
 
 class Measures:

@@ -73,6 +73,44 @@ def test_a_file_that_is_no_figure_is_refused(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_budget_is_compared_with_every_spec(run: Run) -> None:
+    specs = "resnet20_cifar", "plain20_cifar"
+    spans = [archspec.signal(spec).gradient_span or 0.0 for spec in specs]
+    between = f"gradient_span<={sum(spans) / 2:.2f}"
+    found = run("signal", *specs, "--expect", between)
+    assert found.status == 1
+    assert found.err.count("E701") == 1
+    assert "`plain20_cifar` has" in found.err
+    assert found.out == run("signal", *specs).out
+    first, second = run("signal", *specs, "--expect", between, "--format", "json").json
+    assert first["diagnostics"] == []
+    assert [each["code"] for each in second["diagnostics"]] == ["E701"]
+    assert run("signal", *specs, "--expect", f"gradient_span<={max(spans) + 1:.2f}").status == 0
+    # The spec's own expectations are those of `archspec check`, with --set and without.
+    assert run("signal", specs[0], "--set", "classes=7", "--expect", between).status == 0
+
+
+def test_a_budget_that_does_not_parse_is_told_once(run: Run) -> None:
+    found = run("signal", "resnet20_cifar", "plain20_cifar", "--expect", "gradient_spam<=2")
+    assert found.status == 1
+    assert found.err.count("E703") == 1
+    assert "gradient_span" in found.err
+
+
+def test_a_network_without_blocks_has_layers(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "tiny.yaml"
+    head = "[pool: {type: avg, output: 1}, flatten, linear: {out: 10}]"
+    steps = f"stem: [conv: {{out: 8}}, norm, act]\nstages: []\nhead: {head}\n"
+    file.write_text(f"archspec: 1\nname: tiny\ninput: [3, 8, 8]\n{steps}")
+    found = run("signal", str(file))
+    assert found.status == 0
+    assert "2 layers, predicted" in found.out
+    assert "block" not in found.out
+    data = run("signal", str(file), "--format", "json").json
+    assert data["unit"] == "layer"
+    assert data["fluctuation"] > 0
+
+
 def test_a_spec_at_fault_leaves_the_others(run: Run, tmp_path: Path) -> None:
     found = run("signal", "nowhere.yaml", "resnet20_cifar")
     assert found.status == 1
