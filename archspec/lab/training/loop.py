@@ -71,9 +71,9 @@ def train(
     if progress is not None:
         arguments.function(progress, "progress", "a function of a Progress, or None")
     device = _device(model, settings)
-    processes, was_training = Processes.joined(device), model.training
-    _refuse_batch(settings, data, processes)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    was_training, devices = model.training, [device] if device.type == "cuda" else []
+    with Processes.joined(device) as processes, torch.random.fork_rng(devices):
+        _refuse_batch(settings, data, processes)
         torch.manual_seed(seeded(seed, processes.rank, "layers"))
         run = Training(model, data, settings, seed, device, processes, progress)
         resumed_at = run.resume(path) if path else 0

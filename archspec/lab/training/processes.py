@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +21,15 @@ NAMES = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Processes(Brief):
-    """This process is number ``rank`` of ``world``, and number ``local`` on its machine; all count from 0."""
+    """This process is number ``rank`` of ``world``, and number ``local`` on its machine; all count from 0.
+
+    They send to each other over ``group``.
+    """
 
     rank: int = 0
     world: int = 1
     local: int = 0
+    group: Any = None
 
     @classmethod
     def started(cls) -> Processes:
@@ -34,19 +40,31 @@ class Processes(Brief):
             raise _apart(in_one_line(error)) from None
 
     @classmethod
-    def joined(cls, device: torch.device) -> Processes:
-        """The same, after they know each other: over gloo on CPUs, and over NCCL on CUDA."""
+    @contextmanager
+    def joined(cls, device: torch.device) -> Iterator[Processes]:
+        """The same, after they know each other: over gloo on CPUs, and over NCCL on CUDA.
+
+        Within this, they send over a group of their own, and not over the default one, which torch's
+        ``DistributedDataParallel`` keeps alive. A thread of gloo may let go of a tensor only after the call that sent
+        it has returned; if Python exits then, the thread ends the process with SIGABRT. The end of a group waits for
+        its threads.
+        """
         if not distributed.is_available():
-            return cls()
+            yield cls()
+            return
         if not distributed.is_initialized():
             if cls.started().world == 1:
-                return cls()
+                yield cls()
+                return
             try:
                 distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
             except (ValueError, RuntimeError) as error:
                 raise _apart(in_one_line(error)) from None
-        local = cls.started().local
-        return cls(distributed.get_rank(), distributed.get_world_size(), local)
+        group = distributed.new_group()
+        try:
+            yield cls(distributed.get_rank(), distributed.get_world_size(), cls.started().local, group)
+        finally:
+            distributed.destroy_process_group(group)
 
     @property
     def first(self) -> bool:
@@ -58,21 +76,21 @@ class Processes(Brief):
         if self.world == 1:
             return tensor
         sent = tensor.to(device)
-        distributed.all_reduce(sent)
+        distributed.all_reduce(sent, group=self.group)
         return sent.cpu()
 
     def everyones(self, value: Any) -> list[Any]:
         """The value of every process, in the order of their ranks."""
         found = [value] * self.world
         if self.world > 1:
-            distributed.all_gather_object(found, value)
+            distributed.all_gather_object(found, value, group=self.group)
         return found
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give every process the running statistics of the first, as its next step would."""
         if self.world > 1:
             for buffer in model.buffers():
-                distributed.broadcast(buffer, 0)
+                distributed.broadcast(buffer, 0, group=self.group)
 
     def wrapped(self, model: nn.Module, images: Tensor, labels: Tensor) -> nn.Module:
         """The model with gradients that are means over all processes.

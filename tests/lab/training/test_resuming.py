@@ -47,3 +47,14 @@ def test_processes_are_killed_at_every_step(world: int, norm: str, tmp_path: Pat
     """Four sum in an order that torch chooses; it is the same after a resumption."""
     steps = range(1, 15) if world == 1 else range(2, 15, 4)
     assert len(set(endings(tmp_path, world, norm, *steps))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="makes threads late, as Linux can")
+def test_processes_that_exit_right_after_a_training_do_not_abort() -> None:
+    """A thread of gloo lets go of a tensor some time after the call returned, which Python must live to see."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    words = [*launch, "tests.lab.training.ending"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(words, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr[-2000:]
