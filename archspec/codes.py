@@ -56,6 +56,7 @@ CODES: dict[str, str] = {
     "E505": "shortcut does not allow a change of shape",
     "E506": "wrong number of dimensions",
     "E507": "channels do not fit",
+    "E508": "map does not divide into blocks",
     "E601": "too many nodes",
     "E602": "too many elements",
     "E603": "too much work",

@@ -24,7 +24,7 @@ class Hints:
     A word with another meaning is never suggested, however similar it looks.
 
     >>> hints = Hints()
-    >>> hints.nearest("chanels", ["channels", "count"]), hints.nearest("upsample", ["subsample"])
+    >>> hints.nearest("chanels", ["channels", "count"]), hints.nearest("downsample", ["upsample"])
     ('channels', '')
     """
 
@@ -32,7 +32,7 @@ class Hints:
 
     def nearest(self, word: str, words: Iterable[str]) -> str:
         """The word that ``word`` misspells; an empty text if no word is close, or the bound is reached."""
-        wanted = _folded(word[:MAX_WORD])
+        wanted = _folded(word[:MAX_WORD].removeprefix("torch.").removeprefix("nn."))
         folded: dict[str, str] = {}
         for each in map(str, words):
             if self.left <= 0:

@@ -61,10 +61,10 @@ def test_slips_are_counted_as_defined(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("word", "words"),
     [
-        ("upsample", ["subsample"]),
+        ("downsample", ["upsample"]),
         ("attention", ["flatten"]),
         ("dense", ["deep"]),
-        ("pixel_shuffle", ["channel_shuffle"]),
+        ("pixel_shuffling", ["channel_shuffle"]),
         ("activation", ["activation_order"]),
         ("fish", ["mish"]),
         ("resnet26", ["resnet18", "resnet50"]),

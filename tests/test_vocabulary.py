@@ -171,16 +171,17 @@ PLACES = {
 
 # What archspec must answer: `=word` proposes a word, `+text` is in the help, `-` proposes nothing at all.
 WORDS = """
-step: upsample -+no interpolation, pixel_shuffle -+no pixel shuffle, attention -+no attention, dense =linear
+step: attention -+no attention, dense =linear
 step: prelu -+no activation with learned, relu =act, bn =norm, softmax -+no softmax, global_avg_pool =pool
 step: conv_transpose -+no transposed convolution, nn.Conv2d =conv, Conv2d =conv, Conv1d =conv, conv2d =conv
 step: BatchNorm2d =norm, nn.BatchNorm2d =norm, GroupNorm =norm, LayerNorm =norm, ReLU =act, nn.ReLU =act, SiLU =act
 step: swish =act, GELU =act, gelu =act, Sigmoid =act, LeakyReLU =act, Linear =linear, Dense =linear, fc =linear
 step: AdaptiveAvgPool2d =pool, nn.AdaptiveAvgPool2d =pool, MaxPool2d =pool, AvgPool2d =pool, maxpool =pool
 step: MaxPooling2D =pool, GlobalAveragePooling2D =pool, gap =pool, Flatten =flatten, Dropout =dropout
-step: Dropout2d -+single elements, ConvTranspose2d -+no transposed, Upsample -+no interpolation
-step: UpSampling2D -+no interp
-step: PixelShuffle -+no pixel shuffle, Concatenate =concat, Concat =concat, cat =concat, Add =add
+step: Dropout2d -+single elements, ConvTranspose2d -+no transposed, Upsample =upsample
+step: UpSampling2D =upsample, resize =upsample, bilinear =upsample, unpool -+no unpooling
+step: PixelShuffle =pixel_shuffle, depth_to_space =pixel_shuffle, BlurPool2d =blur
+step: Concatenate =concat, Concat =concat, cat =concat, Add =add
 step: Multiply =multiply
 step: DepthwiseConv2D -+groups: depthwise, SeparableConv2D -+two convolutions, ZeroPadding2D -+padding: 1
 step: Softmax -+no softmax
@@ -189,9 +190,10 @@ step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recur
 step: MultiheadAttention -+no attention
 step: Embedding -+no embeddings, C2f -+does not ship this block, SPPF -+concat, Detect -+no detection heads
 step: Bottleneck -+stage table
-step: nn.Upsample -+no interpolation, nn.Sequential =sequence, reshape -+flatten, Lambda -+no code
+step: nn.Upsample =upsample, nn.Sequential =sequence, reshape -+flatten, Lambda -+no code
 step: DropPath =drop_path
-step: StochasticDepth =drop_path, PixelUnshuffle -+space-to-depth, deconv -+no transposed, layernorm =norm
+step: StochasticDepth =drop_path, PixelUnshuffle =pixel_unshuffle
+step: SpaceToDepth =pixel_unshuffle, deconv -+no transposed, layernorm =norm
 step: hswish =act
 step: chanel_shuffle =channel_shuffle, dropuot =dropout, flaten =flatten, cnv =conv, mulitply =multiply, pol =pool
 step: banana -, widget -, transport -, condense -, flatland -, modulate -, scan -, point -

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -134,6 +135,22 @@ def shift_channels(x: Tensor, by: tuple[float, ...]) -> Tensor:
     Shape: (N, C, *); the output has the same.
     """
     return torch.cat([torch.unsqueeze(x[:, channel], 1) + added for channel, added in enumerate(by)], 1)
+
+
+def blur(x: Tensor, kernel_size: int, stride: tuple[int, ...]) -> Tensor:
+    """Convolve each channel with binomial coefficients, over a map whose border is reflected.
+
+    Shape: (N, C, *spatial); the output has as many channels, and each size is divided by the stride, rounded up.
+    """
+    rank = len(stride)
+    taps = [math.comb(kernel_size - 1, tap) / 2 ** (kernel_size - 1) for tap in range(kernel_size)]
+    numbers = [1.0]
+    for _ in range(rank):
+        numbers = [before * tap for before in numbers for tap in taps]
+    kernel = x.new_tensor(numbers).view(1, 1, *(kernel_size,) * rank).expand(x.shape[1], *(-1,) * (rank + 1))
+    padded = F.pad(x, ((kernel_size - 1) // 2, kernel_size // 2) * rank, mode="reflect")
+    convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+    return convolve(padded, kernel, stride=stride, groups=x.shape[1])
 
 
 class DropPath(nn.Module):

@@ -17,7 +17,7 @@ from archspec.emit.refusal import refusal
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.state import Tensor, state
 from archspec.operations.base import Buffer
-from archspec.operations.onnx import Floats, Input, Integers, NotInOnnx, OnnxCall, Operand, Result, State
+from archspec.operations.onnx import Floats, Input, Integers, NotInOnnx, Omitted, OnnxCall, Operand, Result, State
 
 Dynamic = Literal["none", "batch", "size"]
 """Which dimensions of the input are free: none, the batch, or the batch and the spatial sizes."""
@@ -163,6 +163,8 @@ class _Writer:
                 return f"{node.name}.{name}" if name else node.name
             case Result(call):
                 return results[call]
+            case Omitted():
+                return ""
             case Integers() | Floats():
                 return self.constants.setdefault(
                     operand, f"constant:{len(self.constants) + 1}"

@@ -45,7 +45,15 @@ class Floats:
     shape: Shape = ()
 
 
-Operand = Input | State | Result | Integers | Floats
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """An operand that is left out, before others that are not."""
+
+
+Operand = Input | State | Result | Integers | Floats | Omitted
+
+OMITTED = Omitted()
+"""An operand that is left out."""
 
 LAST = 2**63 - 1
 """The end of every axis, for ``Slice``."""

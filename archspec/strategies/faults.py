@@ -134,7 +134,9 @@ def _step(step: Any, inner: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawS
     return make
 
 
-def _head(steps: list[Any], inner: WrittenPath, key: bool) -> Callable[[st.DrawFn, RawSpec], Made]:
+def head_of(steps: list[Any], inner: WrittenPath, key: bool = False) -> Callable[[st.DrawFn, RawSpec], Made]:
+    """A head with a fault at ``inner``, a path in its steps."""
+
     def make(draw: st.DrawFn, document: RawSpec) -> Made:
         document["head"] = copy.deepcopy(steps)
         return Made(document, ("head", *inner), key)
@@ -281,7 +283,7 @@ def _folder(draw: st.DrawFn, document: RawSpec) -> Made:
 
 GENERAL: tuple[Fault, ...] = (
     *(Fault(code, _step(step, path, key)) for code, step, path, key in READ),
-    *(Fault(code, _head(steps, path, key)) for code, steps, path, key in LOWERED),
+    *(Fault(code, head_of(steps, path, key)) for code, steps, path, key in LOWERED),
     *(Fault(code, _values(values, path, key)) for code, values, path, key in VALUES),
     Fault("E104", _twice),
     Fault("E109", _second),

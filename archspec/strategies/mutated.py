@@ -14,12 +14,13 @@ from archspec.diagnostics import Source
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import write
 from archspec.strategies.faults import GENERAL, Fault, RawSpec
+from archspec.strategies.map_faults import OF_MAPS
 from archspec.strategies.specs import SpecText
 from archspec.strategies.table_faults import TABLE_FAULTS
 
 __all__ = ["CODES", "Mutation", "mutations"]
 
-FAULTS: tuple[Fault, ...] = (*GENERAL, *TABLE_FAULTS)
+FAULTS: tuple[Fault, ...] = (*GENERAL, *OF_MAPS, *TABLE_FAULTS)
 CODES: tuple[str, ...] = tuple(sorted({fault.code for fault in FAULTS}))
 """The codes for which there are faults."""
 

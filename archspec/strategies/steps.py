@@ -10,6 +10,7 @@ from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
+from archspec.strategies.resizing import cut, resized
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
@@ -146,13 +147,6 @@ def _pool(draw: Draw, site: StepSite) -> RawStep:
     if found["type"] == "max" and draw.chance(3):
         found |= {"kernel": 2, "dilation": 2}
     return {"pool": found}
-
-
-def _cut(draw: Draw, site: StepSite) -> RawStep:
-    """Channels taken away, and as many zeros put there."""
-    some = draw.pick(({"stop": 4}, {"start": 2}, {"start": 2, "stop": 4}))
-    pad = {"out": draw.word(site.width), **({"at": "both"} if draw.chance(2) else {})}
-    return {"sequence": {"steps": [{"slice": some}, {"pad_channels": pad}]}}
 
 
 # -- groups and merges -------------------------------------------------------------------------------------------------
@@ -296,5 +290,6 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
     return draw.pick((_SCALE, _SHIFT))(draw, site)
 
 
-_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, _SHUFFLE, _SUBSAMPLE, _cut)
-_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _constant, _cut)
+_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized)
+_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
+_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _constant, cut)

@@ -20,6 +20,7 @@ from archspec.tracing import arithmetic as a
 from archspec.tracing import joining as j
 from archspec.tracing import layers as l
 from archspec.tracing import rearranging as r
+from archspec.tracing import resampling as u
 from archspec.tracing import slicing as s
 from archspec.tracing.activations import unary
 from archspec.tracing.copies import original
@@ -115,6 +116,10 @@ FUNCTIONS: Mapping[Any, Rule] = {
     **dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), act.feature_dropout),
     F.pad: j.pad,
     F.channel_shuffle: r.channel_shuffle,
+    F.interpolate: u.interpolate,
+    **dict.fromkeys((F.pixel_shuffle, torch.pixel_shuffle), u.pixel_shuffle),
+    **dict.fromkeys((F.pixel_unshuffle, torch.pixel_unshuffle), u.pixel_unshuffle),
+    "archspec.emit.modules.blur": u.blur,
     "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,
     "timm.layers.drop.drop_path": act.drop_path,
     "archspec.emit.modules.scale_channels": a.by_channel("mul"),
@@ -166,6 +171,10 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     nn.Identity: (r.same, ""),
     **dict.fromkeys((nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d), (j.constant_pad, "padding value")),
     nn.ChannelShuffle: (r.channel_shuffle, "groups"),
+    nn.Upsample: (u.upsample, "size scale_factor mode align_corners"),
+    nn.PixelShuffle: (u.pixel_shuffle, "upscale_factor"),
+    nn.PixelUnshuffle: (u.pixel_unshuffle, "downscale_factor"),
+    "timm.layers.blur_pool.BlurPool2d": (u.blur_of_timm, "filt_size stride padding pad_mode"),
     "archspec.emit.modules.DropPath": (act.drop_path, "p training"),
     "archspec.emit.modules.ChannelLayerNorm": (l.channel_norm, "weight bias eps"),
     "archspec.emit.modules.PointwiseGELU": (_gelu, "approximate"),

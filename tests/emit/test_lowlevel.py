@@ -170,6 +170,8 @@ LAYERS = [
     "pad_channels: {out: 10}",
     "subsample: {stride: 2}",
     "slice: {start: 1, stop: 4}",
+    "upsample: {scale: 2}",
+    "blur: {stride: 2}",
 ]
 
 

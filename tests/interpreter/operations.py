@@ -174,6 +174,74 @@ def subsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation
     return Operation("subsample", "subsample", lambda values, state, training: values[0][steps])
 
 
+def upsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A map enlarged by interpolation."""
+    no_others(set(given) - {"scale", "size", "mode", "align_corners"}, "upsample")
+    rank = spatial(inputs[0], "an upsampling")
+    if ("scale" in given) == ("size" in given):
+        raise Refused("an upsampling takes a scale or a size")
+    mode, corners = word(given.get("mode", "nearest"), names), truth(given.get("align_corners", False), names)
+    modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[rank]
+    if mode != "nearest" and mode not in modes:
+        raise Refused(f"`{mode}` is for another number of axes")
+    if mode == "nearest" and corners:
+        raise Refused("nearest neighbors have no corners")
+    by = sizes(given.get("scale", 1), names, rank)
+    at_least(by, 1, "scale")
+    size = tuple(length * each for length, each in zip(inputs[0].shape[2:], by, strict=True))
+    if "size" in given:
+        size = sizes(given["size"], names, rank)
+        at_least(size, 1, "size")
+    told = {} if mode == "nearest" else {"align_corners": corners}
+    return Operation(
+        "upsample", "upsample", lambda values, state, training: F.interpolate(values[0], size, mode=mode, **told)
+    )
+
+
+def pixel_shuffle(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Channels as blocks of positions (Shi et al. 2016), or blocks of positions as channels."""
+    no_others(set(given) - {"factor"}, kind)
+    factor = integer(given["factor"], names)
+    if factor < 1 or spatial(inputs[0], kind) != 2:
+        raise Refused("the factor is too small, or the value no map")
+    up = kind == "pixel_shuffle"
+    split = (channels_of(inputs[0]) % factor**2,) if up else tuple(size % factor for size in inputs[0].shape[2:])
+    if any(split):
+        raise Refused("there is no whole number of blocks")
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        (value,) = values
+        if up:
+            parts = value.unflatten(1, (-1, factor, factor))
+            return parts.permute(0, 1, 4, 2, 5, 3).flatten(4, 5).flatten(2, 3)
+        parts = value.unflatten(3, (-1, factor)).unflatten(2, (-1, factor))
+        return parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+
+    return Operation(kind, kind, compute)
+
+
+def blur(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Each channel averaged with binomial weights, along one axis after the other (Zhang 2019)."""
+    no_others(set(given) - {"kernel", "stride"}, "blur")
+    rank = spatial(inputs[0], "a blur")
+    kernel, stride = integer(given.get("kernel", 3), names), sizes(given.get("stride", 1), names, rank)
+    at_least(stride, 1, "stride")
+    if kernel < 2 or min(inputs[0].shape[2:]) <= kernel // 2:
+        raise Refused("the kernel is too small, or too large to be reflected")
+    row = [1.0]
+    for _ in range(kernel - 1):
+        row = [(a + b) / 2 for a, b in zip([0.0, *row], [*row, 0.0], strict=True)]
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        found = F.pad(values[0], ((kernel - 1) // 2, kernel // 2) * rank, mode="reflect")
+        for axis, step in enumerate(stride, start=2):
+            windows = found.unfold(axis, kernel, step)
+            found = (windows * torch.tensor(row, dtype=found.dtype)).sum(-1)
+        return found
+
+    return Operation("blur", "blur", compute)
+
+
 def flatten(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """Channels and positions as one list."""
     no_others(set(given), "flatten")
@@ -304,6 +372,10 @@ OPERATIONS: dict[str, Make] = {
     "act": act,
     "pool": pool,
     "subsample": subsample,
+    "upsample": upsample,
+    "pixel_shuffle": partial(pixel_shuffle, "pixel_shuffle"),
+    "pixel_unshuffle": partial(pixel_shuffle, "pixel_unshuffle"),
+    "blur": blur,
     "flatten": flatten,
     "channel_shuffle": channel_shuffle,
     "pad_channels": pad_channels,

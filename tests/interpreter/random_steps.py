@@ -57,7 +57,7 @@ class Steps:
         """A step that keeps the shape, perhaps with a name or a condition."""
         kinds = [self.act, self.norm, self.linear, self.chances, self.factor, self.cut]
         if place.rank:
-            kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample]
+            kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized]
         if place.depth > 0:
             kinds += [self.group, self.add, self.multiply, self.concat]
         if place.layers and place.rank:
@@ -174,6 +174,27 @@ class Steps:
 
     def subsample(self, place: Place) -> Step:
         return {"subsample": {"stride": self.chance.size(1, place.rank)}}
+
+    def resized(self, place: Place) -> Step:
+        """A map of another size, and back to the size before."""
+        chance = self.chance
+        larger: dict[str, Any] = {"scale": chance.size(2, place.rank)}
+        if chance.one_in(2):
+            linear = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[place.rank]
+            larger |= {"mode": chance.word(linear), "align_corners": chance.pick((True, False, "2 > 1"))}
+        if place.size and chance.one_in(2):
+            del larger["scale"]
+            return {"upsample": {"size": chance.size(place.size, place.rank), **larger}}
+        between: list[Step] = [{"pixel_unshuffle": {"factor": 2}}, {"pixel_shuffle": {"factor": "4 // 2"}}]
+        back = chance.pick(
+            (
+                {"blur": {"kernel": chance.pick((2, 3)), "stride": chance.size(2, place.rank)}},
+                {"blur": {"stride": 2}},
+                {"subsample": {"stride": 2}},
+            )
+        )
+        shuffled = between if place.rank == 2 and chance.one_in(2) else []
+        return {"sequence": {"steps": [{"upsample": larger}, *shuffled, back]}}
 
     def chances(self, place: Place) -> Step:
         """Dropout and dropped paths."""

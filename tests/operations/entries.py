@@ -118,6 +118,7 @@ def if_windowed(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchSt
     return WINDOWED.flatmap(lambda windowed: st.one_of(*[strategy if windowed else left_out] * 6, strategy, left_out))
 
 
+UPSCALED = st.shared(st.booleans(), key="upscaled")
 PROBABILITY = st.floats(0, 1)
 FACTOR = st.floats(-2, 2)
 NUMBERS = st.one_of(FACTOR, st.lists(FACTOR, min_size=1, max_size=6).map(tuple))
@@ -137,6 +138,15 @@ ENTRIES: dict[str, Entry] = {
         uses=merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
         arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
         traced=[*traced(merging((WIDE, WIDE))), *traced(merging((WIDE, WIDE)), in_place=True)],
+    ),
+    "blur": Entry(
+        arguments=lambda rank: {"kernel": st.integers(2, 6), "stride": size(1, 3)(rank)},
+        bounds=(Bound("kernel", 2, 1), Bound("kernel", 15, 32), Bound("stride", 1, 0)),
+        stricter={"E506": "neither a flat value nor a list of another length has a torch call"},
+        uses=[*on(SIGNAL, MAP), *on(MAP, kernel=4, stride=2), *on(MAP, kernel=5, stride=(2, 1))],
+        more=on(VIDEO, kernel=2, stride=2),
+        arithmetic=counted(0, on(MAP, stride=2)),
+        traced=traced(on((6, 4), WIDE, (6, 4, 4, 4), stride=2)),
     ),
     "channel_shuffle": Entry(
         arguments=lambda rank: {"groups": GROUPS},
@@ -262,6 +272,22 @@ ENTRIES: dict[str, Entry] = {
         arithmetic=counted(0, on(MAP, out=9)),
         traced=traced(on(WIDE, out=9, at="both")),
     ),
+    "pixel_shuffle": Entry(
+        arguments=lambda rank: {"factor": st.integers(1, 3)},
+        bounds=(Bound("factor", 1, 0),),
+        stricter={"E506": "torch takes a signal for one map, and the first of many axes for a batch"},
+        uses=on((8, 6, 5), (12, 3, 4), factor=2),
+        more=on(MAP, factor=1),
+        arithmetic=counted(0, on(MAP, factor=2)),
+    ),
+    "pixel_unshuffle": Entry(
+        arguments=lambda rank: {"factor": st.integers(1, 3)},
+        bounds=(Bound("factor", 1, 0),),
+        stricter={"E506": "torch takes a signal for one map, and the first of many axes for a batch"},
+        uses=[*on((4, 6, 4), (3, 4, 4), factor=2), *on((2, 6, 9), factor=3)],
+        more=on(MAP, factor=1),
+        arithmetic=counted(0, on((4, 6, 4), factor=2)),
+    ),
     "pool": Entry(
         arguments=lambda rank: {
             "type": st.sampled_from(POOLS),
@@ -346,6 +372,42 @@ ENTRIES: dict[str, Entry] = {
         more=on(VIDEO, stride=(1, 2, 3)),
         arithmetic=counted(0, on(MAP, stride=2)),
         traced=traced(on(WIDE, stride=2)),
+    ),
+    "upsample": Entry(
+        arguments=lambda rank: {
+            "scale": UPSCALED.flatmap(
+                lambda by_scale: mostly(None, size(1, 3)(rank)) if not by_scale else size(1, 3)(rank)
+            ),
+            "size": UPSCALED.flatmap(lambda by_scale: mostly(None, size(1, 9)(rank)) if by_scale else size(1, 9)(rank)),
+            "mode": st.sampled_from(["nearest", "linear", "bilinear", "bicubic", "trilinear"]),
+            "align_corners": mostly(False, st.just(True)),
+        },
+        bounds=(Bound("scale", 1, 0), Bound("size", 1, 0)),
+        stricter={
+            "E506": "neither a flat value nor a list of another length has a torch call",
+            "E206": "arguments that torch refuses together, or none of those that it needs",
+        },
+        uses=[
+            *on(SIGNAL, MAP, scale=2),
+            *on(SIGNAL, scale=3, mode="linear"),
+            *on(MAP, scale=2, mode="bilinear"),
+            *on(MAP, scale=(3, 2), mode="bilinear", align_corners=True),
+            *on(MAP, scale=2, mode="bicubic"),
+            *on(MAP, size=(9, 12)),
+            *on(MAP, size=(9, 12), mode="bilinear"),
+            *on((4, 3, 3, 3), scale=2, mode="trilinear"),
+        ],
+        more=[
+            *on(VIDEO, scale=(1, 2, 3)),
+            *on(MAP, size=4, mode="bicubic", align_corners=True),
+            *on(MAP, size=1, mode="bilinear"),
+        ],
+        arithmetic=[
+            *counted(0, on(MAP, scale=2)),
+            *counted(4 * 4 * ELEMENTS, on(MAP, scale=2, mode="bilinear")),
+            *counted(16 * 4 * ELEMENTS, on(MAP, scale=2, mode="bicubic")),
+            *counted(2 * 3 * 4 * 6, on(SIGNAL, scale=3, mode="linear")),
+        ],
     ),
 }
 

@@ -428,7 +428,7 @@ def test_what_each_operation_is() -> None:
     found = operations()
     assert tuple(ACTIVATIONS) == WORDS
     assert {name for name in found if found[name].weighted} == {"conv", "linear"}
-    assert {name for name in found if found[name].activation} == {"conv", "linear", "pool"}
+    assert {name for name in found if found[name].activation} == {"blur", "conv", "linear", "pool"}
     assert {name for name in found if found[name].sums} == {"add"}
     assert {name: found[name].arity for name in found} == {
         name: "many" if name in ("add", "concat", "multiply") else "one" for name in found

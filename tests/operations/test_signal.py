@@ -55,6 +55,15 @@ ONE: list[tuple[str, dict[str, Any], Value]] = [
     ("channel_shuffle", {"groups": 4}, MAP),
     ("subsample", {"stride": 2}, MAP),
     ("flatten", {}, MAP),
+    ("upsample", {"scale": 2}, MAP),
+    ("upsample", {"scale": 2, "mode": "bilinear"}, CENTERED),
+    ("upsample", {"scale": (3, 1), "mode": "bicubic"}, MAP),
+    ("upsample", {"size": (9, 4), "mode": "bilinear", "align_corners": True}, MAP),
+    ("upsample", {"scale": 3, "mode": "linear"}, ((48, 30), 0.3, 1.5, 0.4)),
+    ("blur", {"stride": 2}, MAP),
+    ("blur", {"kernel": 4}, CENTERED),
+    ("pixel_shuffle", {"factor": 2}, ((192, 6, 6), 0.3, 1.5, 0.4)),
+    ("pixel_unshuffle", {"factor": 2}, MAP),
 ]
 
 

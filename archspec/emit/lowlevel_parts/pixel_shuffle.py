@@ -1,0 +1,3 @@
+"""Channels that become positions."""
+
+TARGETS = {"torch.nn.PixelShuffle": "F.pixel_shuffle"}

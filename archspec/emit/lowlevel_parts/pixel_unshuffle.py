@@ -1,0 +1,3 @@
+"""Positions that become channels."""
+
+TARGETS = {"torch.nn.PixelUnshuffle": "F.pixel_unshuffle"}

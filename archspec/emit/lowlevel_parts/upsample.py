@@ -1,0 +1,3 @@
+"""Upsampling."""
+
+TARGETS = {"torch.nn.Upsample": "F.interpolate"}

@@ -1,0 +1,34 @@
+"""Steps that change the size or the channels of a map, and steps back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.strategies.draw import Draw, RawStep, StepSite
+
+
+def resized(draw: Draw, site: StepSite) -> RawStep:
+    """A map twice as large, blocks of it as channels and back, and then as small as before."""
+    modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[site.rank]
+    larger: dict[str, Any] = {"scale": draw.size(2)}
+    if draw.chance(2):
+        larger["mode"] = draw.pick(modes)
+        larger |= {"align_corners": draw.pick((True, False))} if draw.chance(2) else {}
+    shuffled = [{"pixel_unshuffle": {"factor": 2}}, {"pixel_shuffle": {"factor": "1 + 1"}}]
+    back = draw.pick(
+        (
+            {"blur": {"stride": draw.size(2)}},
+            {"blur": {"kernel": 2, "stride": 2}},
+            {"pool": {"type": "avg", "kernel": 2}},
+            {"subsample": {"stride": 2}},
+        )
+    )
+    between = shuffled if site.rank == 2 and draw.chance(2) else []
+    return {"sequence": {"steps": [{"upsample": larger}, *between, back]}}
+
+
+def cut(draw: Draw, site: StepSite) -> RawStep:
+    """Channels taken away, and as many zeros put there."""
+    some = draw.pick(({"stop": 4}, {"start": 2}, {"start": 2, "stop": 4}))
+    pad = {"out": draw.word(site.width), **({"at": "both"} if draw.chance(2) else {})}
+    return {"sequence": {"steps": [{"slice": some}, {"pad_channels": pad}]}}
