@@ -62,7 +62,7 @@ class Blur(Resampled):
         return output
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        return math.prod(output) * self.kernel ** (len(output) - 1)
+        return math.prod(output) * math.prod(self.windows(inputs[0]).kernel)
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
         return 0  # its multiplications and additions are those of a convolution

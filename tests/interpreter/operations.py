@@ -236,7 +236,7 @@ def blur(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
         found = F.pad(values[0], ((kernel - 1) // 2, kernel // 2) * rank, mode="reflect")
         for axis, step in enumerate(stride, start=2):
             windows = found.unfold(axis, kernel, step)
-            found = (windows * torch.tensor(row, dtype=found.dtype)).sum(-1)
+            found = (windows * found.new_tensor(row)).sum(-1)
         return found
 
     return Operation("blur", "blur", compute)
