@@ -172,7 +172,7 @@ PLACES = {
 # What archspec must answer: `=word` proposes a word, `+text` is in the help, `-` proposes nothing at all.
 WORDS = """
 step: attention -+no attention, dense =linear
-step: prelu -+no activation with learned, relu =act, bn =norm, softmax -+no softmax, global_avg_pool =pool
+step: prelu =act, relu =act, bn =norm, softmax =act, log_softmax -+model returns logits, global_avg_pool =pool
 step: conv_transpose -+no transposed convolution, nn.Conv2d =conv, Conv2d =conv, Conv1d =conv, conv2d =conv
 step: BatchNorm2d =norm, nn.BatchNorm2d =norm, GroupNorm =norm, LayerNorm =norm, ReLU =act, nn.ReLU =act, SiLU =act
 step: swish =act, GELU =act, gelu =act, Sigmoid =act, LeakyReLU =act, Linear =linear, Dense =linear, fc =linear
@@ -184,7 +184,7 @@ step: PixelShuffle =pixel_shuffle, depth_to_space =pixel_shuffle, BlurPool2d =bl
 step: Concatenate =concat, Concat =concat, cat =concat, Add =add
 step: Multiply =multiply
 step: DepthwiseConv2D -+groups: depthwise, SeparableConv2D -+two convolutions, ZeroPadding2D -+padding: 1
-step: Softmax -+no softmax
+step: Softmax =act, GLU =act
 step: SqueezeExcite =se, SqueezeExcitation =se, ConvNormAct =layer, ConvBNReLU =layer, Conv2dNormActivation =layer
 step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recurrent
 step: MultiheadAttention -+no attention
@@ -211,10 +211,11 @@ column: strides =stride
 column: block_type =block, activation =act, in_channels -+infers the width, drop_path_rate =drop_path
 column: chanels =channels
 column: cuont =count, cardinality -+parameter of `bottleneck`, banana -, counter -, ride -, rancor -
-act: swish =silu, SiLU =silu, ReLU =relu, hard_swish =hardswish, h_swish =hardswish, prelu -+learned
-act: None =none, linear =none, identity =none, leaky =leaky_relu, softmax -+no softmax, rleu =relu
+act: swish =silu, SiLU =silu, ReLU =relu, hard_swish =hardswish, h_swish =hardswish, PReLU =prelu
+act: None =none, linear =none, identity =none, leaky =leaky_relu, log_softmax -+returns logits, rleu =relu
 act: hardswsih =hardswish
-act: quick_gelu -+exact GELU, glu -+gated, banana -, rule -, smash -, fish -
+act: quick_gelu -+this approximation, gelu_tanh =gelu, swiglu -+product of two, clip =hardtanh
+act: banana -, rule -, smash -, fish -
 norm: bn =batch, BatchNorm2d =batch, gn =group, ln =layer, LayerNorm2d =layer, None =none
 norm: rmsnorm -+does not have this norm
 norm: lrn -+local response, batc =batch, banana -, bath =batch, patch -

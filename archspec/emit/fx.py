@@ -41,7 +41,7 @@ def _module(graph: Graph, member: Call | Module) -> nn.Module:
     """The module of a node or a scope, on the meta device."""
     if isinstance(member, Call):
         # Modules of this kind take the device on which to make their weights and buffers.
-        has_weights = type(member.node.operation).weights is not Operation.weights
+        has_weights = member.node.operation.has_state
         return make(resolve(member.torch.target), member.torch.args, member.torch.kwargs, has_weights=has_weights)
     if member.kind != "sequential":
         return _graph_module(graph, member)

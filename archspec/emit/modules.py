@@ -202,6 +202,29 @@ class PointwiseGELU(nn.GELU):
         return super().forward(last).movedim(-1, 1) if last.is_contiguous() else super().forward(x)
 
 
+class GroupSoftmax(nn.Module):
+    """A softmax of channels, in each group of them by itself.
+
+    Args:
+        groups: how many groups of channels there are.
+        rivals: of how many elements each softmax is. A group is this many parts of equally many channels, and an
+            element competes with those at its place in the other parts.
+
+    Shape: (N, C, *); the output has the same.
+    """
+
+    def __init__(self, groups: int, rivals: int) -> None:
+        super().__init__()
+        self.groups = groups
+        self.rivals = rivals
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softmax(x.unflatten(1, (self.groups, self.rivals, -1)), dim=2).flatten(1, 3)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}, rivals={self.rivals}"
+
+
 class PointwiseLinear(nn.Linear):
     """A linear layer over the channels at each position.
 

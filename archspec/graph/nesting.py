@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.graph.graph import INPUT, Graph, Node, Region
-from archspec.operations.base import Operation, TorchCall
+from archspec.operations.base import TorchCall
 
 
 class Call(NamedTuple):
@@ -210,7 +210,7 @@ def _is_function(member: Call | Module) -> bool:
     """Whether it is a function or a method of one value, without weights, so that nothing is named by its path."""
     if not isinstance(member, Call) or member.torch.kind == "module" or len(member.inputs) > 1:
         return False
-    return type(member.node.operation).weights is Operation.weights
+    return not member.node.operation.has_state
 
 
 def _all_follow(members: list[Call | Module], path: str, source: str) -> bool:

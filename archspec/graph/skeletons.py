@@ -23,7 +23,7 @@ from archspec.graph.alignment import (
 )
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call, Module
-from archspec.operations.base import Operation, TorchCall
+from archspec.operations.base import TorchCall
 
 Family = tuple[object, ...]
 """The common key of modules that may become one definition although their parts differ."""
@@ -121,7 +121,7 @@ class Grouping:
             path = module.relative(member)
             numbered = numbered and path == str(position)
             label = self.labels.setdefault(kind, len(self.labels))
-            key = path if isinstance(member, Module) or _has_state(member) else ""
+            key = path if isinstance(member, Module) or member.node.operation.has_state else ""
             pieces.append(SkeletonPart(key, label, tuple([values[name] for name in read])))
             values[member.result] = position
         return Skeleton(module.kind, tuple(pieces), values[module.result], numbered)
@@ -135,15 +135,16 @@ class Grouping:
         return (torch.kind, torch.target, len(torch.args), torch.fold, torch.packed, *read)
 
 
-def _has_state(member: Call) -> bool:
-    """Whether an operation has weights or buffers, whose keys in the state dict have its path."""
-    operation = type(member.node.operation)
-    return operation.weights is not Operation.weights or operation.buffers is not Operation.buffers
-
-
 def is_activation(member: Call) -> bool:
-    """Whether it is a module of an activation function without arguments."""
-    return member.node.operation.nonlinear and member.torch.kind == "module" and not member.torch.args
+    """Whether it is a module of an activation function without arguments and weights."""
+    operation = member.node.operation
+    return (
+        operation.nonlinear
+        and not operation.has_state
+        and member.torch.kind == "module"
+        and not member.torch.args
+        and member.torch.kwargs.keys() <= {"inplace"}
+    )
 
 
 def plain(graph: Graph, member: Call) -> TorchCall:

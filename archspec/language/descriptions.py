@@ -9,7 +9,7 @@ SETTINGS = {
     "shortcut": "The branch that is merged with the residual: the name of a shortcut. Default: projection.",
     "activation_order": "The order of convolution, norm and activation in a layer. Default: post.",
     "norm": "The normalization: a type, `none`, or a mapping of `type` and other arguments. Default: batch.",
-    "act": "The activation function, or `none`. Default: relu.",
+    "act": "The activation function: a type, `none`, or a mapping of `type` and other arguments. Default: relu.",
     "drop_path": "The probability, from 0 to less than 1, of dropping a residual in training. Default: 0.",
 }
 

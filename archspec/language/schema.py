@@ -137,8 +137,8 @@ def _naming() -> Schema:
 
 
 def _setting(key: str) -> Schema:
-    if key == "norm":
-        return mapping(_arguments(operations()["norm"], of_a_setting=True), "string object")
+    if key in operations() and operations()[key].setting:
+        return mapping(_arguments(operations()[key], of_a_setting=True), "string object")
     if key == "drop_path":
         return typed("number string", minimum=0, exclusiveMaximum=1, maxLength=500)
     return typed("string", maxLength=500)

@@ -231,6 +231,7 @@ _TOP: dict[str, tuple[str, ...]] = {
     "init": ("keys of init",),
     "expect": ("expectations",),
     "norm": ("arguments of norm", "arguments"),
+    "act": ("arguments of act", "arguments"),
 }
 
 

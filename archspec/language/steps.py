@@ -155,6 +155,9 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
         context.faults.record("E203", "a layer needs `out`, or `of` with steps", at.key_span, help=help)
         return None
     settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
+    for key, setting in settings.items():
+        words = arguments(operations()[key])["type"].metadata["words"]
+        _check_word("type" if setting.typed else key, (*words, NONE), setting.term, key, context)
     steps = read_steps(of, context) if of else None
     return Step("layer", "layer", at.key_span, terms, when, name, conv, settings, (), steps, has_layer=True)
 

@@ -15,6 +15,8 @@ from archspec.language.foreign_values import advise_text
 from archspec.language.readable import readable
 from archspec.language.spec import WORD, Definitions, Setting, Template, Term
 from archspec.language.text.document import Document, Path, value_at
+from archspec.operations.base import arguments
+from archspec.operations.discovery import operations
 from archspec.work import DEFINING
 
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
@@ -156,9 +158,14 @@ def read_setting(cursor: Cursor, key: str, scope: Definitions, faults: Faults) -
     if not isinstance(cursor.value, dict):
         return Setting(read_term(cursor, "number" if key == "drop_path" else "word", faults), {}, scope)
     kind = cursor.get("type")
-    term = read_term(kind, "word", faults) if kind else Term(cursor.span, "batch" if key == "norm" else None)
+    known = arguments(operations()[key]) if key in operations() and operations()[key].setting else {}
+    term = read_term(kind, "word", faults) if kind else Term(cursor.span, str(known["type"].default) if known else None)
     filled = cursor.filled().items()
-    given = {name: read_term(item, "number", faults) for name, item in filled if name != "type"}
+    given = {
+        name: read_term(item, known[name].metadata["kind"] if name in known else "number", faults)
+        for name, item in filled
+        if name != "type"
+    }
     return Setting(term, given, scope, typed=kind is not None)
 
 

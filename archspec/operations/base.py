@@ -40,11 +40,13 @@ class Weight(NamedTuple):
 
     ``initial`` is ``conv``, ``linear``, ``bias`` or ``linear_bias``, which the ``init`` of a spec decides; or ``one``,
     ``zero`` or ``constant:VALUE``. ``fan_in`` is for a bias, whose own shape does not tell how many elements reach it.
+    ``by_torch``: the module that torch makes starts it so.
     """
 
     shape: Shape
     initial: str
     fan_in: int = 0
+    by_torch: bool = False
 
     def start(self, init: Mapping[str, Any]) -> str | float:
         """The word of ``init`` that says how it starts, or of its default; or the constant at which it starts.
@@ -170,6 +172,12 @@ class Operation(Captioned, Exported, Signaled):
     def kind(self) -> str:
         """The word under which nodes are counted and named: ``conv``, ``bn``, ``relu``, ``maxpool``."""
         return self.name
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it may have weights or buffers, whose keys in the state dict have its name."""
+        own = type(self)
+        return own.weights is not Operation.weights or own.buffers is not Operation.buffers
 
     @property
     def saves_output(self) -> bool:

@@ -17,7 +17,7 @@ _CURVED = (-3.0, -1.5, -0.6, 0.6, 1.5, 3.0)
 """Where smooth functions such as tanh change their slope."""
 _BENDS = (0.3, 0.7, 1.2, 1.8, 2.6, 3.6)
 _RANKS = (-1.5, -0.8, -0.3, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2)
-_CHANNELS = ((-2.856970, 0.011257), (-1.355626, 0.222076), (0.0, 0.533333), (1.355626, 0.222076), (2.856970, 0.011257))
+CHANNELS = ((-2.856970, 0.011257), (-1.355626, 0.222076), (0.0, 0.533333), (1.355626, 0.222076), (2.856970, 0.011257))
 """Gauss and Hermite's five points and weights, for the means of channels."""
 
 
@@ -128,7 +128,7 @@ def of_channels(function: Function, kinks: tuple[float, ...], law: Law) -> float
         return 0.0
     deviation = math.sqrt(law.between)
     mean = power = 0.0
-    for point, weight in _CHANNELS:
+    for point, weight in CHANNELS:
         moved = tuple([(w, m + point * deviation, max(v - law.between, 0.0)) for w, m, v in law.mixture])
         found = passed(function, kinks, moved).mean
         mean += weight * found

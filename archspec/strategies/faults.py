@@ -232,7 +232,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E701", {"expect": {"params": {"max": 1}}}, ("expect", "params"), False),
     ("E701", {"expect": {"macs": {"min": "900T"}}}, ("expect", "macs"), False),
     ("E703", {"expect": {"macs": "4 Q"}}, ("expect", "macs"), False),
-    ("W305", {"norm": {"type": "batch", "groups": 4}}, ("norm", "groups"), False),
+    ("W305", {"norm": {"type": "batch", "groups": 4}, "head": ["norm"]}, ("norm", "groups"), False),
     ("W307", {"params": {"never_read": 1}}, ("params", "never_read"), True),
     ("W307", {"fragments": {"never_called": {"steps": []}}}, ("fragments", "never_called"), True),
     ("W308", {"act": None}, ("act",), False),

@@ -14,6 +14,8 @@ from archspec.strategies.resizing import cut, resized
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
+KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
+"""The activations that keep the shape."""
 
 
 @part
@@ -82,7 +84,7 @@ def _value(draw: Draw, site: StepSite, operation: type[Operation], name: str) ->
         case _, "size":
             return draw.size(1)
         case _, "word":
-            return draw.pick((*argument["words"], *(site.acts if operation.setting else ())))
+            return draw.pick(argument["words"])
         case _, "boolean":
             return draw.pick((False, True))
         case "group_size", _:
@@ -244,7 +246,7 @@ def layer(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = 
     if draw.chance(5):
         found["norm"] = draw.pick(("none", "batch", "layer", {"eps": 0.01}, {"type": "group", "groups": 4}))
     if draw.chance(4):
-        found["act"] = draw.pick(("none", *ACTIVATIONS, *site.acts))
+        found["act"] = draw.pick(("none", *KEEPING_ACTS, {"type": "leaky_relu", "slope": 0.1}, *site.acts))
     return {"layer": found}
 
 
@@ -276,11 +278,42 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
     return call(draw, draw.pick(own))
 
 
-_ACT, *_KEEPING = (
+@part
+def act_arguments(draw: Draw, site: StepSite) -> dict[str, Any]:
+    """Arguments of an activation that keeps the shape."""
+    kind = draw.pick((*KEEPING_ACTS, *site.acts))
+    offered: dict[str, dict[str, tuple[Any, ...]]] = {
+        "leaky_relu": {"slope": (0.1, 0, -0.5)},
+        "prelu": {"per_channel": (True, False), "initial": (0.5, 0.25)},
+        "elu": {"alpha": (0.5, 2)},
+        "celu": {"alpha": (0.5, 2)},
+        "gelu": {"approximate": ("tanh", "none")},
+        "hardtanh": {"min": (-2, "0 - 1"), "max": (0, 2.5)},
+        "softplus": {"beta": (2, 0.5)},
+        "softmax": {draw.pick(("groups", "branches")): (2, "1 + 1")},
+    }
+    found = {"type": kind}
+    for name, values in offered.get(kind, {}).items():
+        if draw.chance(3):
+            found[name] = draw.pick(values)
+    return found
+
+
+def _act(draw: Draw, site: StepSite) -> RawStep:
+    return {"act": act_arguments(draw, site)} if draw.chance(2) else "act"
+
+
+def _gated(draw: Draw, site: StepSite) -> RawStep:
+    """Twice the channels, of which one half opens and closes the other."""
+    wide = {"out": f"2 * ({draw.word(site.width)})"}
+    return {"sequence": {"steps": [{"conv" if site.rank else "linear": wide}, {"act": {"type": "glu"}}]}}
+
+
+_KEEPING = [
     _plain(operation)
     for operation in operations().values()
     if operation.shape is Operation.shape and operation.arity == "one"
-)
+]
 """Operations that keep every shape, in order of their names."""
 _LINEAR, _SHUFFLE, _SUBSAMPLE = (_plain(operations()[word]) for word in ("linear", "channel_shuffle", "subsample"))
 _SCALE, _SHIFT = (_plain(operations()[word]) for word in ("scale", "shift"))
@@ -291,5 +324,5 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
 
 
 _MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized)
-_SPATIAL: tuple[_DrawStep, ...] = (_ACT, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
-_FLAT: tuple[_DrawStep, ...] = (_ACT, _LINEAR, _norm, *_KEEPING, _constant, cut)
+_SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
+_FLAT: tuple[_DrawStep, ...] = (_act, _gated, _LINEAR, _norm, *_KEEPING, _constant, cut)

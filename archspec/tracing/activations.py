@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, UnknownCall, Value
+from archspec.tracing.rearranging import reshaped
+from archspec.tracing.slicing import sliced
 
 
 def unary(operation: str, **defaults: Any) -> Rule:
@@ -80,3 +82,21 @@ def stochastic_depth(b: FormBuilder, input: Operand, p: float, mode: str, traini
     if mode == "row":
         return drop_path(b, input, p, training)
     return dropout("drop_batch")(b, input, p, training)  # type: ignore[no-any-return]
+
+
+def glu(b: FormBuilder, input: Operand, dim: int = -1) -> Value:
+    """A gated linear unit is the product that networks also write by hand."""
+    x = b.value(input)
+    axis = x.axes[dim]
+    half = x.shape[axis] // 2
+    value, gate = (sliced(b, x, {axis: slice(start, start + half)}) for start in (0, half))
+    opened = unary("sigmoid")(b, gate)
+    return b.add("mul", (value, opened), value.shape, axes=value.axes)
+
+
+def group_softmax(b: FormBuilder, input: Operand, groups: int, rivals: int) -> Operand:
+    """As networks write it by hand: a softmax over one axis of another shape."""
+    x = b.plain(input)
+    split = (x.shape[0], groups, rivals, x.shape[1] // (groups * rivals), *x.shape[2:])
+    chosen = softmax("softmax")(b, reshaped(b, x, split), 2)
+    return reshaped(b, chosen, x.shape)

@@ -13,11 +13,11 @@ from tests.interpreter.reading import Refused
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ACTIVATIONS = (
-    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "hardsigmoid"),
-    *("sigmoid", "tanh", "softplus"),
+    *("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish"),
+    *("hardsigmoid", "hardtanh", "sigmoid", "log_sigmoid", "tanh", "softplus", "softmax"),
 )
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
-WORDS = {*ACTIVATIONS, *ORDERS, "batch", "group", "layer", "instance", "none", "max", "avg", "end", "both"}
+WORDS = {*ACTIVATIONS, "glu", *ORDERS, "batch", "group", "layer", "instance", "none", "max", "avg", "end", "both"}
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

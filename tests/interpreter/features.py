@@ -12,7 +12,19 @@ from tests.interpreter.operations import MERGES, OPERATIONS
 from tests.interpreter.reading import parse
 
 ARGUMENTS = {
-    "act": ("type",),
+    "act": (
+        "type",
+        "slope",
+        "alpha",
+        "beta",
+        "min",
+        "max",
+        "approximate",
+        "initial",
+        "per_channel",
+        "groups",
+        "branches",
+    ),
     "channel_shuffle": ("groups",),
     "drop_path": ("p",),
     "dropout": ("p",),
@@ -57,7 +69,7 @@ def wanted() -> set[str]:
         f"merge {name} {form}" for name in MERGES for form in ("list", "mapping", "name", "one branch", "empty branch")
     }
     found |= {"branch when", "merge in a merge", "merge of one value twice", "step when", "step name"}
-    found |= {f"act {word}" for word in (*ACTIVATIONS, "none")} | {
+    found |= {f"act {word}" for word in (*ACTIVATIONS, "glu", "none")} | {
         f"norm {word}" for word in ("batch", "group", "layer", "instance", "none")
     }
     found |= {f"order {word}" for word in ORDERS} | {f"shortcut {word}" for word in SHORTCUTS}
@@ -159,7 +171,7 @@ def _setting(key: str, value: Any) -> Iterator[str]:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             yield from (f"argument {key}.{name}" for name in item)
-            yield f"{short} {item.get('type', 'batch')}"
+            yield f"{short} {item.get('type', 'relu' if key == 'act' else 'batch')}"
         elif isinstance(item, list):
             yield from _setting(key, item)
         elif isinstance(item, str):

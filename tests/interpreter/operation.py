@@ -31,7 +31,8 @@ class Operation:
     @property
     def keeps(self) -> bool:
         """Whether every shape stays as it is."""
-        return self.word in ("norm", "act", "dropout", "drop_path", "scale", "shift", "layer_scale")
+        keeping = ("norm", "act", "dropout", "drop_path", "scale", "shift", "layer_scale")
+        return self.word in keeping and self.kind != "glu"
 
 
 Arguments = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -122,12 +122,61 @@ def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 
 def act(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """An activation function."""
-    no_others(set(given) - {"type"}, "act")
+    numbers = {
+        key: float(number(given[key], names)) for key in ("slope", "alpha", "beta", "min", "max") if key in given
+    }
+    no_others(set(given) - {*numbers, "type", "initial", "per_channel", "approximate", "groups", "branches"}, "act")
     kind = word(given.get("type", "relu"), names)
-    if kind not in ACTIVATIONS:
+    channels = channels_of(inputs[0])
+    if kind == "prelu":
+        number(given.get("initial", 0.25), names)
+        count = channels if truth(given.get("per_channel", False), names) else 1
+        return Operation(
+            "act", kind, lambda values, state, training: F.prelu(values[0], state["weight"]), {"weight": (count,)}
+        )
+    if kind == "softmax":
+        groups = integer(given.get("groups", 1), names)
+        rivals = integer(given["branches"], names) if "branches" in given else channels // max(groups, 1)
+        at_least((groups, rivals), 1, "a softmax")
+        if channels % (groups * rivals):
+            raise Refused("the channels do not split")
+        split = (-1, groups, rivals, channels // (groups * rivals), *inputs[0].shape[2:])
+        return Operation("act", kind, lambda values, state, training: _softmax(values[0], split))
+    if kind == "glu" and channels % 2:
+        raise Refused("the channels have no halves")
+    if kind not in (*ACTIVATIONS, "glu"):
         raise Refused(f"`{kind}` is not an activation function")
-    function: Callable[[Tensor], Tensor] = getattr(torch if kind in ("sigmoid", "tanh") else F, kind)
+    function = _activation(kind, numbers, word(given.get("approximate", "none"), names))
     return Operation("act", kind, lambda values, state, training: function(values[0]))
+
+
+def _softmax(value: Tensor, split: tuple[int, ...]) -> Tensor:
+    return F.softmax(value.reshape(split), 2).reshape(value.shape)
+
+
+def _activation(kind: str, given: Mapping[str, float], approximate: str) -> Callable[[Tensor], Tensor]:
+    """The function with its arguments."""
+    match kind:
+        case "leaky_relu":
+            return lambda x: F.leaky_relu(x, given.get("slope", 0.01))
+        case "elu" | "celu":
+            function = F.elu if kind == "elu" else F.celu
+            return lambda x: function(x, given.get("alpha", 1.0))
+        case "softplus":
+            return lambda x: F.softplus(x, given.get("beta", 1.0))
+        case "hardtanh":
+            least, most = given.get("min", -1.0), given.get("max", 1.0)
+            if least >= most:
+                raise Refused("there is nothing between the least and the greatest value")
+            return lambda x: F.hardtanh(x, least, most)
+        case "gelu":
+            return lambda x: F.gelu(x, approximate=approximate)
+        case "log_sigmoid":
+            return F.logsigmoid
+        case "glu":
+            return lambda x: F.glu(x, 1)
+    found: Callable[[Tensor], Tensor] = getattr(torch if kind in ("sigmoid", "tanh") else F, kind)
+    return found
 
 
 # -- pools and positions -----------------------------------------------------------------------------------------------

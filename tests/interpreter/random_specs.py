@@ -240,10 +240,12 @@ class _Whole:
             {"type": "batch", "affine": False},
         )
         self._some(4, lambda: pick(norms), "norm")
-        self._some(
-            4, lambda: pick(("silu", "none", "leaky_relu", "'elu' if classes > 2 else 'relu'", *self.words)), "act"
-        )
+        self._some(4, lambda: pick(self._acts()), "act")
         self._some(4, lambda: pick((0.1, "0.2 * number / blocks", "some / 8" if self.words else 0.3)), "drop_path")
+
+    def _acts(self) -> tuple[Any, ...]:
+        slope = {"type": "leaky_relu", "slope": 0.1}
+        return ("silu", "none", "leaky_relu", slope, "'elu' if classes > 2 else 'relu'", *self.words)
 
 
 _GROUPED: dict[str, Any] = {

@@ -9,6 +9,20 @@ from tests.interpreter.chance import Chance
 from tests.interpreter.expressions import ACTIVATIONS
 
 Step = str | dict[str, Any]
+ACTS = (
+    {"type": "leaky_relu", "slope": 0.1},
+    {"type": "prelu", "per_channel": True, "initial": 0.5},
+    {"type": "prelu", "initial": "1 / 8"},
+    {"type": "elu", "alpha": 0.5},
+    {"type": "celu", "alpha": 2},
+    {"type": "softplus", "beta": 2},
+    {"type": "hardtanh", "min": -0.5, "max": "1 + 1"},
+    {"type": "gelu", "approximate": "tanh"},
+    {"type": "softmax", "groups": 2},
+    {"type": "softmax", "branches": 2},
+    {"type": "softmax", "groups": 2, "branches": "4 // 2"},
+)
+"""Activations with arguments that fit every width that is a multiple of four."""
 NORMS = ("batch", "group", "layer", "instance")
 
 
@@ -89,6 +103,11 @@ class Steps:
     def act(self, place: Place) -> Step:
         if self.chance.one_in(3):
             return "act" if self.chance.one_in(2) else {"act": {}}
+        if self.chance.one_in(8):
+            wide = {"out": f"2 * ({self.width(place)})"}
+            return {"sequence": {"steps": [{"conv" if place.rank else "linear": wide}, {"act": {"type": "glu"}}]}}
+        if self.chance.one_in(3):
+            return {"act": self.chance.pick(ACTS)}
         return {"act": {"type": self.chance.word(ACTIVATIONS, place.acts)}}
 
     def norm_arguments(self) -> dict[str, Any]:
@@ -308,6 +327,8 @@ class Steps:
             found["norm"] = self.chance.pick(("none", "batch", "layer", {"eps": 0.01}, self.norm_arguments()))
         if self.chance.one_in(4):
             found["act"] = self.chance.word(("none", *ACTIVATIONS), place.acts)
+            if self.chance.one_in(4):
+                found["act"] = self.chance.pick((*ACTS, {"slope": 0.3}))
         return {"layer": found}
 
     def layer(self, place: Place) -> Step:

@@ -34,7 +34,7 @@ class Settings:
     """The settings in force: the arguments of ``norm`` and of ``act``, or None; and the activation order."""
 
     norm: Mapping[str, Any] | None
-    act: str | None
+    act: Mapping[str, Any] | None
     order: str
 
     @property
@@ -42,7 +42,7 @@ class Settings:
         """The settings as an expression reads them."""
         return {
             "norm": (self.norm or {"type": "none"})["type"],
-            "act": self.act or "none",
+            "act": (self.act or {"type": "none"})["type"],
             "activation_order": self.order,
         }
 
@@ -58,10 +58,9 @@ def norm_setting(value: Any, names: Names, default: str = "batch") -> Mapping[st
     return {"type": kind, **{key: anything(item, names) for key, item in rest.items()}}
 
 
-def act_setting(value: Any, names: Names) -> str | None:
-    """The function that a setting ``act`` gives."""
-    found = word(value, names)
-    return None if found == "none" else found
+def act_setting(value: Any, names: Names, default: str = "relu") -> Mapping[str, Any] | None:
+    """The arguments that a setting ``act`` gives."""
+    return norm_setting(value, names, default)
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,9 @@ class Sequence:
         if name == "act":
             if "type" not in given and site.settings.act is None:
                 return value
-            given = {"type": site.settings.act, **given}
+            under = site.settings.act or {}
+            kind = word(given["type"], site.names) if "type" in given else under["type"]
+            given = {**(under if kind == under.get("type") else {}), **given, "type": kind}
         if name in ("act", "norm") and word(given.get("type", "batch"), site.names) == "none":
             return value
         try:
@@ -234,7 +235,12 @@ class Sequence:
         """The settings of a layer for a norm or an act that reads ``value``."""
         settings, names = site.settings, self._at(site, value).names
         if part == "act":
-            return settings if act is None else replace(settings, act=act_setting(act, names))
+            if act is None:
+                return settings
+            own_act = act_setting(act, names, (settings.act or {}).get("type", "relu"))
+            if own_act and settings.act and own_act["type"] == settings.act["type"]:
+                own_act = {**settings.act, **own_act}
+            return replace(settings, act=own_act)
         if norm is None:
             return settings
         own = norm_setting(norm, names, (settings.norm or {}).get("type", "batch"))

@@ -129,9 +129,36 @@ NORMS, POOLS = ("batch", "group", "layer", "instance"), ("max", "avg")
 
 ENTRIES: dict[str, Entry] = {
     "act": Entry(
-        arguments=lambda rank: {"type": st.sampled_from(list(ACTIVATIONS))},
-        uses=[use for word in ACTIVATIONS for use in on((7,), SIGNAL, MAP, type=word)],
-        arithmetic=[pair for word in ("relu", "gelu") for pair in counted(ELEMENTS, on(MAP, type=word))],
+        arguments=lambda rank: {
+            "type": st.sampled_from(list(ACTIVATIONS)),
+            **{name: st.sampled_from([0.01, 0.5, -0.5, 0]) for name in ("slope", "alpha", "beta", "initial")},
+            "min": st.sampled_from([-1.0, 0, -0.25]),
+            "max": st.sampled_from([1.0, 0, 6.0]),
+            "approximate": st.sampled_from(["none", "tanh"]),
+            "per_channel": st.booleans(),
+            "groups": GROUPS,
+            "branches": st.none() | GROUPS,
+        },
+        bounds=tuple(Bound(name, 1, 0, {"type": "softmax"}) for name in ("groups", "branches")),
+        stricter={"E205": "torch's softplus divides by zero, and its CELU by the same where it is called"},
+        uses=[
+            *(use for word in ACTIVATIONS if word != "glu" for use in on((7,), SIGNAL, MAP, type=word)),
+            *on((6,), SIGNAL, MAP, type="glu"),
+            *on(SIGNAL, MAP, type="leaky_relu", slope=0.1),
+            *on((7,), SIGNAL, MAP, type="prelu", per_channel=True, initial=0.5),
+            *on(MAP, type="gelu", approximate="tanh"),
+            *(use for word in ("elu", "celu") for use in on(MAP, type=word, alpha=0.5)),
+            *on(MAP, type="softplus", beta=2.0),
+            *on(MAP, type="hardtanh", min=-0.5, max=2.0),
+            *on((8,), SIGNAL, MAP, type="softmax", branches=2),
+            *on((8,), SIGNAL, MAP, type="softmax", groups=2),
+            *on((8,), MAP, type="softmax", groups=2, branches=2),
+        ],
+        more=[*on(VIDEO, type="glu"), *on(VIDEO, type="softmax", branches=2), *on(VIDEO, type="softmax")],
+        arithmetic=[
+            *(pair for word in ("relu", "gelu", "softmax", "prelu") for pair in counted(ELEMENTS, on(MAP, type=word))),
+            *counted(ELEMENTS, on(MAP, type="glu")),
+        ],
     ),
     "add": Entry(
         stricter={"E504": "torch broadcasts; an addition of different shapes is a slip"},

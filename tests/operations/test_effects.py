@@ -286,6 +286,9 @@ def test_shapes_weights_and_macs_are_those_of_torch(case: Case) -> None:
         }
     starts = dict(zip(("weight", "bias"), STARTS.get(case.name, ()), strict=False))
     for name, weight in weights.items():
+        if weight.by_torch:
+            assert torch.all(run.module.get_parameter(name) == weight.start({}))
+            continue
         assert weight.initial == (starts[name] if name else f"constant:{case.given.get('initial', 1e-06)}")
         if weight.initial in ("bias", "linear_bias"):
             assert weight.fan_in == nn.init._calculate_fan_in_and_fan_out(run.module.get_parameter("weight"))[0]
@@ -379,9 +382,12 @@ def test_an_input_that_makes_the_output_zero(case: Case) -> None:
     assert not applied(case, train=False)(inputs).any()
 
 
-@pytest.mark.parametrize("word", ACTIVATIONS)
-def test_an_activation_of_zero(word: str) -> None:
-    case = Case("act", {"type": word}, (MAP,))
+@pytest.mark.parametrize(
+    "given",
+    [*({"type": word} for word in ACTIVATIONS), {"type": "hardtanh", "min": 0.5}, {"type": "hardtanh", "max": 0}],
+)
+def test_an_activation_of_zero(given: dict[str, object]) -> None:
+    case = Case("act", given, (MAP,))
     zero = not applied(case, train=False)([torch.zeros(1, *MAP)]).any()
     assert case.operation.zero_from((MAP,)) == (0 if zero else None)
 
@@ -408,15 +414,22 @@ def test_gates_are_all_factors_but_the_first_of_full_size(shapes: tuple[Shape, .
 
 # The words of the language, which are those of torch's functions.
 WORDS = (
-    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "hardsigmoid"),
-    *("sigmoid", "tanh", "softplus"),
+    *("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish"),
+    *("hardsigmoid", "hardtanh", "sigmoid", "log_sigmoid", "tanh", "softplus", "softmax", "glu"),
 )
+FUNCTIONS = {
+    "log_sigmoid": functional.logsigmoid,
+    "prelu": lambda x: functional.leaky_relu(x, 0.25),
+    "softmax": lambda x: functional.softmax(x, 1),
+    "glu": lambda x: functional.glu(x, 1),
+}
+"""Those that torch calls otherwise, or that need an argument there."""
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_an_activation_is_torchs_function_of_its_name(word: str) -> None:
-    function = getattr(functional, word, None) or getattr(torch, word)
-    for shape in ((7,), SIGNAL, MAP, VIDEO):
+    function = FUNCTIONS.get(word) or getattr(functional, word, None) or getattr(torch, word)
+    for shape in ((8,), SIGNAL, MAP, VIDEO):
         case = Case("act", {"type": word}, (shape,))
         (value,) = values(case, 2)
         assert torch.equal(applied(case, train=False)([value * 4]), function(value * 4))

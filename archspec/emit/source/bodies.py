@@ -92,7 +92,7 @@ class Body(Forward):
             text, making = self.functions.call(what, given, shown(key))
             computing, plain = (
                 text.replace("{}", inputs[0], 1),
-                all(node.operation.nonlinear for node in what.nodes if node),
+                all(node.operation.nonlinear for node in what.nodes if node) and not making,
             )
         else:
             weights = [f"p[{shown(f'{key}.{each}' if each else key)}]" for each in what.weights]

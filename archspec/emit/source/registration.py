@@ -26,7 +26,8 @@ def is_activation(part: DefinedPart) -> bool:
     """Whether it is an activation function, which all calls of a class share as torchvision's ``self.relu`` is."""
     if isinstance(part.what, Use) or part.when is not None or "." in part.path:
         return False
-    return all(node.operation.nonlinear for node in part.what.nodes if node is not None)
+    operations = [node.operation for node in part.what.nodes if node is not None]
+    return all(operation.nonlinear and not operation.has_state for operation in operations)
 
 
 def unused(name: str, taken: Collection[str]) -> str:

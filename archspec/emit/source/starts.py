@@ -59,7 +59,7 @@ def statements(graph: Graph, classes: Sequence[Definition], name: Callable[[Defi
                 layers[weight.initial].count += 1
             elif weight.initial in ("bias", "linear_bias"):
                 layers["linear" if weight.initial == "linear_bias" else "conv"].biases += 1
-            elif call.kind == "module" and weight.start(graph.init) != _USUAL[key]:
+            elif call.kind == "module" and not weight.by_torch and weight.start(graph.init) != _USUAL[key]:
                 kind, statement = _constant(classes, name, node, key, weight.start(graph.init))
                 constants.setdefault(kind, [])
                 if statement not in constants[kind]:
