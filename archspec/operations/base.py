@@ -24,7 +24,6 @@ Kind = Literal["integer", "number", "boolean", "word", "size", "numbers"]
 A ``size`` is an integer, or a list with one integer a spatial axis; ``numbers`` are a number, or one a channel.
 """
 
-
 _SPREADS = ("he-fan-in", "xavier", "normal", "truncated-normal")
 
 INIT: Mapping[str, tuple[str, ...]] = {
@@ -39,7 +38,7 @@ class Weight(NamedTuple):
     """A parameter of an operation: its shape, and how it starts.
 
     ``initial`` is ``conv``, ``linear``, ``bias`` or ``linear_bias``, which the ``init`` of a spec decides; or ``one``,
-    ``zero`` or ``constant:VALUE``. ``fan_in`` is for a bias, whose own shape does not tell how many elements reach it.
+    ``zero`` or ``constant:VALUE``. ``fan_in`` is for a bias, whose shape does not tell how many elements reach it.
     ``by_torch``: the module that torch makes starts it so.
     """
 
@@ -176,8 +175,7 @@ class Operation(Captioned, Exported, Signaled):
     @property
     def has_state(self) -> bool:
         """Whether it may have weights or buffers, whose keys in the state dict have its name."""
-        own = type(self)
-        return own.weights is not Operation.weights or own.buffers is not Operation.buffers
+        return type(self).weights is not Operation.weights or type(self).buffers is not Operation.buffers
 
     @property
     def saves_output(self) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
-from archspec.strategies.steps import branches, call, conv_arguments, keeper, keepers, layer
+from archspec.strategies.step_arguments import conv_arguments
+from archspec.strategies.steps import branches, call, keeper, keepers, layer
 
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
 NUMBERS: Mapping[str, tuple[Any, ...]] = {"squeeze": (4, 8, 1), "size": (3, 1, 5), "expand": (1, 2)}

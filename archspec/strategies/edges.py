@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
-from archspec.strategies.steps import call, conv_arguments, keeper, keepers, layer, norm_arguments
+from archspec.strategies.step_arguments import conv_arguments, norm_arguments
+from archspec.strategies.steps import call, keeper, keepers, layer
 
 SMALLEST = 4
 """What is halved has at least so many positions an axis, so that two are left and every norm has something to do."""

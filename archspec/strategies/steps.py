@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import MISSING
 from typing import Any
 
-from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
 from archspec.strategies.resizing import cut, resized
+from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, conv_arguments, norm_arguments
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
-KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
-"""The activations that keep the shape."""
 
 
 @part
@@ -94,45 +92,10 @@ def _value(draw: Draw, site: StepSite, operation: type[Operation], name: str) ->
     return draw.pick(FACTORS if argument["maximum"] is None else PROBABILITIES)
 
 
-@part
-def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
-    """Arguments of a norm that fit every width."""
-    kind = draw.pick(("batch", "layer", "group", "instance") if many else ("batch", "layer", "group"))
-    found: dict[str, Any] = {"type": kind}
-    if kind == "group":
-        found |= draw.pick(({"groups": 2}, {"groups": 4}, {"groups": "2 * 2"}, {"group_size": 2}))
-    for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
-        if draw.chance(4):
-            found[key] = draw.pick(values)
-    return found
-
-
 def _norm(draw: Draw, site: StepSite) -> RawStep:
     if site.many and not draw.chance(2):
         return "norm"
     return {"norm": {**norm_arguments(draw, many=site.many), **({"zero_init": True} if draw.chance(6) else {})}}
-
-
-@part
-def conv_arguments(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = None) -> dict[str, Any]:
-    """Arguments of a convolution to ``out``: an odd kernel, padded so that only the stride changes the size."""
-    found: dict[str, Any] = {"out": draw.word(out)}
-    kernel = draw.pick((1, 3, 3, 5, *site.kernels))
-    if draw.rank > 1 and kernel == 3 and draw.chance(5):
-        kernel = [3, 5, 1][: draw.rank]
-    if kernel != 1:
-        found["kernel"] = kernel
-    if stride is not None:
-        found["stride"] = stride
-    if draw.chance(4):
-        found["groups"] = draw.pick([g for g in (2, 4) if site.width.parts % g == 0 and out.parts % g == 0] or [1])
-    if draw.chance(5):
-        found["dilation"] = draw.size(2)
-    if draw.chance(5):
-        found["bias"] = draw.pick((True, False))
-    if kernel == 3 and "dilation" not in found and draw.chance(6):
-        found["padding"] = draw.size(1)
-    return found
 
 
 def _conv(draw: Draw, site: StepSite) -> RawStep:
@@ -276,27 +239,6 @@ def call(draw: Draw, called: FragmentFacts, **given: Any) -> RawStep:
 def _call(draw: Draw, site: StepSite) -> RawStep:
     own = [called for called in site.fragments if not called.takes_out]
     return call(draw, draw.pick(own))
-
-
-@part
-def act_arguments(draw: Draw, site: StepSite) -> dict[str, Any]:
-    """Arguments of an activation that keeps the shape."""
-    kind = draw.pick((*KEEPING_ACTS, *site.acts))
-    offered: dict[str, dict[str, tuple[Any, ...]]] = {
-        "leaky_relu": {"slope": (0.1, 0, -0.5)},
-        "prelu": {"per_channel": (True, False), "initial": (0.5, 0.25)},
-        "elu": {"alpha": (0.5, 2)},
-        "celu": {"alpha": (0.5, 2)},
-        "gelu": {"approximate": ("tanh", "none")},
-        "hardtanh": {"min": (-2, "0 - 1"), "max": (0, 2.5)},
-        "softplus": {"beta": (2, 0.5)},
-        "softmax": {draw.pick(("groups", "branches")): (2, "1 + 1")},
-    }
-    found = {"type": kind}
-    for name, values in offered.get(kind, {}).items():
-        if draw.chance(3):
-            found[name] = draw.pick(values)
-    return found
 
 
 def _act(draw: Draw, site: StepSite) -> RawStep:

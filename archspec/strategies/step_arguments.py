@@ -1,0 +1,67 @@
+"""Arguments of steps that keep the shape of what reaches them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.operations.act import ACTIVATIONS
+from archspec.strategies.draw import Draw, StepSite, Width, part
+
+KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
+"""The activations that keep the shape."""
+
+
+@part
+def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
+    """Arguments of a norm that fit every width."""
+    kind = draw.pick(("batch", "layer", "group", "instance") if many else ("batch", "layer", "group"))
+    found: dict[str, Any] = {"type": kind}
+    if kind == "group":
+        found |= draw.pick(({"groups": 2}, {"groups": 4}, {"groups": "2 * 2"}, {"group_size": 2}))
+    for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
+        if draw.chance(4):
+            found[key] = draw.pick(values)
+    return found
+
+
+@part
+def conv_arguments(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = None) -> dict[str, Any]:
+    """Arguments of a convolution to ``out``: an odd kernel, padded so that only the stride changes the size."""
+    found: dict[str, Any] = {"out": draw.word(out)}
+    kernel = draw.pick((1, 3, 3, 5, *site.kernels))
+    if draw.rank > 1 and kernel == 3 and draw.chance(5):
+        kernel = [3, 5, 1][: draw.rank]
+    if kernel != 1:
+        found["kernel"] = kernel
+    if stride is not None:
+        found["stride"] = stride
+    if draw.chance(4):
+        found["groups"] = draw.pick([g for g in (2, 4) if site.width.parts % g == 0 and out.parts % g == 0] or [1])
+    if draw.chance(5):
+        found["dilation"] = draw.size(2)
+    if draw.chance(5):
+        found["bias"] = draw.pick((True, False))
+    if kernel == 3 and "dilation" not in found and draw.chance(6):
+        found["padding"] = draw.size(1)
+    return found
+
+
+@part
+def act_arguments(draw: Draw, site: StepSite) -> dict[str, Any]:
+    """Arguments of an activation that keeps the shape."""
+    kind = draw.pick((*KEEPING_ACTS, *site.acts))
+    offered: dict[str, dict[str, tuple[Any, ...]]] = {
+        "leaky_relu": {"slope": (0.1, 0, -0.5)},
+        "prelu": {"per_channel": (True, False), "initial": (0.5, 0.25)},
+        "elu": {"alpha": (0.5, 2)},
+        "celu": {"alpha": (0.5, 2)},
+        "gelu": {"approximate": ("tanh", "none")},
+        "hardtanh": {"min": (-2, "0 - 1"), "max": (0, 2.5)},
+        "softplus": {"beta": (2, 0.5)},
+        "softmax": {draw.pick(("groups", "branches")): (2, "1 + 1")},
+    }
+    found = {"type": kind}
+    for name, values in offered.get(kind, {}).items():
+        if draw.chance(3):
+            found[name] = draw.pick(values)
+    return found
