@@ -18,12 +18,10 @@ from archspec.operations.effects import HERE, NOTHING, Bytes, Reach, Saved
 from archspec.operations.shapes import Shape
 from tests.analysis.families import family
 from tests.support.equivalence import compiled
-from tests.support.paths import SPECS
 from tests.support.reference import torchvision_model
+from tests.support.zoo import variants_slow
 
 pytestmark = pytest.mark.usefixtures("freed")
-
-ZOO = sorted(path.stem for path in SPECS.glob("*.yaml"))
 
 # -- the references' figures -------------------------------------------------------------------------------------------
 
@@ -108,10 +106,11 @@ def graph_of(name: str) -> Graph:
     return compiled(GRAPHS[name]) if name in GRAPHS else archspec.compile(name)
 
 
-@pytest.mark.parametrize("name", [*ZOO, *GRAPHS])
+@pytest.mark.parametrize("name", [*variants_slow(), *GRAPHS])
 def test_every_node_costs_what_torch_counts(name: str) -> None:
     graph = graph_of(name)
     found = analyze(graph)
+    assert found.unavailable == {}
     model = archspec.build(graph, device="meta").eval()
     example = torch.empty(1, *graph.input, device="meta")
     costs = found.totals.costs
@@ -265,8 +264,3 @@ def test_missing_macs_are_not_taken_for_none() -> None:
     assert found.totals.costs.params == analyze(compiled(PLAIN)).totals.costs.params + 7
     assert found.memory.inference_peak is not None
     assert "unavailable" in found._repr_html_()
-
-
-@pytest.mark.parametrize("name", ZOO)
-def test_nothing_is_unavailable_in_the_zoo(name: str) -> None:
-    assert analyze(archspec.compile(name)).unavailable == {}

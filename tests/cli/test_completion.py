@@ -11,6 +11,7 @@ from archspec.codes import CODES
 from archspec_cli.main import COMMANDS
 
 from . import process
+from .conftest import Run
 
 CALLS = {
     "": COMMANDS,
@@ -71,12 +72,12 @@ def test_bash_gets_the_words(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "analyze", "diff", "build", "test"])
 @pytest.mark.parametrize("name", ["-x.yaml", "-o.yaml", "--set.yml", "-k b.yaml"])
-def test_a_file_that_looks_like_an_option_has_advice(command: str, name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("archspec: 1\nname: x\nstages: []\n")
-    found = process.archspec(command, name, cwd=tmp_path)
-    assert (found.returncode, found.stdout) == (2, b"")
-    assert f"the name of the file `{name}` begins with `-`" in found.stderr.decode()
+def test_a_file_that_looks_like_an_option_has_advice(run: Run, here: Path, command: str, name: str) -> None:
+    (here / name).write_text("archspec: 1\nname: x\nstages: []\n")
+    found = run(command, name)
+    assert (found.status, found.out) == (2, "")
+    assert f"the name of the file `{name}` begins with `-`" in found.err
     for advised in ([f"./{name}"], ["--", name]):
-        again = process.archspec("check", *advised, cwd=tmp_path)
-        assert b"begins with" not in again.stderr
-        assert again.returncode in (0, 1)
+        again = run("check", *advised)
+        assert "begins with" not in again.err
+        assert again.status in (0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,9 @@ assert archspec.check({spec!r}, level="build").passed
 """
 
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
+
+
 def plant(folder: Path, *names: str) -> None:
     """Modules and packages that leave the file `ran` when they run, and an entry point that torch would load."""
     for number, name in enumerate(names):
@@ -75,7 +79,9 @@ def ran(folder: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-@pytest.mark.parametrize(("library", "path"), [("torchvision", "."), ("timm", ":"), ("timm", None), ("timm", "link")])
+@pytest.mark.parametrize(
+    ("library", "path"), [("torchvision", "."), slow("timm", ":"), slow("timm", None), ("timm", "link")]
+)
 def test_verify_imports_nothing_beside_the_spec(folder: Path, library: str, path: str | None) -> None:
     if path == "link":
         path = f"{folder.parent / 'link'}"
@@ -94,7 +100,7 @@ def test_no_command_imports_anything_of_the_current_folder(folder: Path) -> None
         assert (ran(folder), done.returncode) == ([], 0), (arguments, done.stderr)
 
 
-@pytest.mark.parametrize("how", ["script", "beside the spec"])
+@pytest.mark.parametrize("how", [slow("script"), "beside the spec"])
 def test_the_python_functions_import_nothing_beside_the_spec(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, how: str
 ) -> None:

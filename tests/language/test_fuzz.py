@@ -199,11 +199,12 @@ def test_any_overrides(text: str, overrides: tuple[str, ...]) -> None:
     survives(Source("spec", text), overrides)
 
 
+@pytest.mark.parametrize("lines", [3, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_line_cut_short(path: Path) -> None:
-    """What an editor sends while somebody types: the text up to each line, and without its last character."""
+def test_lines_cut_short(path: Path, lines: int) -> None:
+    """What an editor sends while somebody types: the text up to a line, and without its last character."""
     text = path.read_text(encoding="utf-8")
     ends = [i for i, character in enumerate(text) if character == "\n"]
-    for end in ends[:: max(1, len(ends) // 12)]:
+    for end in ends[:: max(1, len(ends) // lines)]:
         survives(Source("cut", text[:end], path=str(path)))
         survives(Source("cut", text[: end - 1], path=str(path)))

@@ -77,7 +77,9 @@ FORMS: dict[str, Callable[[int], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize(
+    "form", ["text", "sarif", *[pytest.param(form, marks=pytest.mark.slow) for form in ("json", "github")]]
+)
 def test_many_faults_cost_little(run: Run, here: Path, form: str) -> None:
     """Each of these took from 1 to 20 seconds where a hint compared all words, or an excerpt a whole line."""
     for name, make in FORMS.items():

@@ -1,0 +1,18 @@
+"""The specs of the zoo, as what a test is asked of."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.paths import SPECS
+
+ZOO = {path.stem: path for path in sorted(SPECS.glob("*.yaml"))}
+EXTENDS = re.compile("^extends:", re.MULTILINE)
+
+
+def variants_slow() -> list[object]:
+    """Every network, for a parameter: one of each family among the fast tests, its variants among the slow ones."""
+    variants = {name for name, path in ZOO.items() if EXTENDS.search(path.read_text(encoding="utf-8"))}
+    return [pytest.param(name, marks=pytest.mark.slow) if name in variants else name for name in ZOO]
