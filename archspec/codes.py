@@ -111,6 +111,7 @@ CODES: dict[str, str] = {
     "E882": "cells of another version",
     "E883": "no such engine",
     "E884": "engine does not start",
+    "E885": "address that the engine does not take",
     "E890": "folder contains other files",
     "E891": "not a grid",
     "E892": "spec cannot be written as one text",

@@ -166,14 +166,19 @@ def unwritable(target: str | os.PathLike[str], reason: object, help: str = "writ
     return EnvironmentFault(Diagnostic("E806", message, help=help))
 
 
+def without_folder(target: Path) -> EnvironmentFault:
+    """The fault of an output whose folder does not exist."""
+    help = f"make it with `mkdir -p {shlex.quote(str(target.parent))}`, or write to a folder that exists"
+    return unwritable(target, f"the folder `{cut(target.parent)}` does not exist", cut(help, 300))
+
+
 def _check(target: Path, force: bool = False, inputs: Iterable[str] = (), weights: Iterable[str | None] = ()) -> int:
     """Refuse what must not be written over. Returns the permissions that the new file gets."""
     try:
         status = target.lstat()
     except FileNotFoundError:
         if not target.parent.is_dir():
-            help = f"make it with `mkdir -p {shlex.quote(str(target.parent))}`, or write to a folder that exists"
-            raise unwritable(target, f"the folder `{cut(target.parent)}` does not exist", cut(help, 300)) from None
+            raise without_folder(target) from None
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask

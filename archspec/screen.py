@@ -82,7 +82,8 @@ class TextTable(NamedTuple):
 
     ``right`` are the numbers of the columns to align right, ``indent`` is the text before every row. ``header``: the
     first row has the names of the columns; ``total``: the last row is the sum of the others. ``spare`` are the columns
-    to leave out, in this order, while the table is wider than a person's screen.
+    to leave out, in this order, while the table is wider than a person's screen. ``fold``: long names of columns are
+    written on several lines first.
     """
 
     rows: Rows
@@ -91,6 +92,7 @@ class TextTable(NamedTuple):
     header: bool = False
     total: bool = False
     spare: Sequence[int] = ()
+    fold: bool = False
 
 
 class Listing(NamedTuple):
@@ -183,10 +185,10 @@ def _table(table: TextTable, screen: Screen) -> Iterator[str]:
     room = screen.width - len(table.indent)
     right = table.right
     if screen.person:
-        left = _fitting(rows, table.spare, room)
+        left = _fitting(rows, table, room)
         right = [place for place, column in enumerate(left) if column in table.right]
         rows = [[row[column] for column in left] for row in rows]
-    widths = _widths(rows, right, room if screen.person else None)
+    widths = _widths(rows, right, room if screen.person else None, table.fold)
     last = len(rows) - 1
     for number, row in enumerate(rows):
         if widths is None and number == 0 and table.header:
@@ -202,17 +204,23 @@ def _table(table: TextTable, screen: Screen) -> Iterator[str]:
             yield screen.paint(text, BOLD) if bold else text
 
 
-def _fitting(rows: Rows, spare: Sequence[int], width: int) -> list[int]:
+def _fitting(rows: Rows, table: TextTable, width: int) -> list[int]:
     """The columns that fit, without as many of ``spare`` as needed."""
-    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    columns = zip(*rows, strict=True)
+    widths = [_whole(column, table.fold and place in table.right) for place, column in enumerate(columns)]
     left = list(range(len(widths)))
-    for column in spare:
+    for column in table.spare:
         if sum(widths[each] for each in left) + 2 * (len(left) - 1) > width:
             left.remove(column)
     return left
 
 
-def _widths(rows: Rows, right: Collection[int], room: int | None) -> list[int] | None:
+def _whole(column: Sequence[str], fold: bool) -> int:
+    """The width of a column whose cells stay whole; with ``fold``, all but its name."""
+    return max([_longest_word(column[:1]), *map(display_width, column[1:])] if fold else map(display_width, column))
+
+
+def _widths(rows: Rows, right: Collection[int], room: int | None, fold: bool) -> list[int] | None:
     """The width of each column; None if whole words do not fit into the room. In a pipe there is room for all."""
     columns = list(zip(*rows, strict=True))
     wanted = [max(map(display_width, column)) for column in columns]
@@ -222,7 +230,7 @@ def _widths(rows: Rows, right: Collection[int], room: int | None) -> list[int] |
     if sum(wanted) <= room:
         return wanted
     whole = {*right} | ({0} if 3 * wanted[0] <= 2 * room else set())  # nobody can copy a name in two pieces
-    least = [wanted[i] if i in whole else _longest_word(column) for i, column in enumerate(columns)]
+    least = [_whole(column, fold) if i in whole else _longest_word(column) for i, column in enumerate(columns)]
     if sum(least) > room:
         return None
     widest = max(wanted)

@@ -19,8 +19,9 @@ T = TypeVar("T")
 
 AT_FAULT, USAGE, ENVIRONMENT, DEFECT = 1, 2, 3, 70
 STATUS = {
-    **dict.fromkeys(("E831", "E832", "E860", "E869"), USAGE),
-    **dict.fromkeys(("E002", "E805", "E806", "E809", "E861", "E880", "E881", "E882", "E884", "E890"), ENVIRONMENT),
+    **dict.fromkeys(("E831", "E832", "E860", "E869", "E874", "E883", "E885", "E891"), USAGE),
+    **dict.fromkeys(("E002", "E805", "E806", "E809", "E861", "E862", "E866", "E867", "E868"), ENVIRONMENT),
+    **dict.fromkeys(("E880", "E881", "E882", "E884", "E890"), ENVIRONMENT),
     "E001": DEFECT,
 }
 """The exit status for a code, if it is not :data:`AT_FAULT`."""

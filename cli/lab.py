@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archspec.diagnostics import Diagnostic, SpecError
+from archspec.diagnostics import Diagnostic, cut
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, by_name
 
 from . import lab_options, options
+from .interrupts import resumable
 from .lab_text import put_list, put_results
 from .progress import Step, leave_lost_folder, progress
 from .render import show
@@ -106,21 +106,21 @@ def _run(experiment: Experiment, specs: tuple[str, ...], how: dict[str, Any]) ->
     given: list[Any] = [options.source(each) if each == options.STDIN else each for each in specs]
     spec = given if experiment.specs == "several" else given[0] if given else None
     remarks: list[Diagnostic] = []
-    with contextlib.ExitStack() as stack:
-        try:
-            results = experiment.load()(spec, **how, progress=_bar(stack), remark=remarks.append)
-        except SpecError as error:
-            raise SpecError([_sized(each) for each in error.diagnostics]) from None
+    seen: list[GridProgress] = []
+
+    def advice() -> str:
+        kept = f"; `{cut(how['folder'])}` keeps what is done, {seen[-1].done} of {seen[-1].total} runs" if seen else ""
+        return f"run the same command again to continue{kept}."
+
+    with contextlib.ExitStack() as stack, resumable(advice):
+        draw = _bar(stack)
+
+        def tell(grid: GridProgress) -> None:
+            seen[:] = [grid]
+            draw(grid)
+
+        results = experiment.load()(spec, **how, progress=tell, remark=remarks.append)
     return results, remarks
-
-
-def _sized(fault: Diagnostic) -> Diagnostic:
-    """The fault with help for the size of images that an experiment takes, which has no `--size`."""
-    size = next((mention.value for mention in fault.mentions if mention.name == "size"), None)
-    if size is None:
-        return fault
-    help = f"give it images of one size, such as {size}x{size}: an experiment does not resize them"
-    return replace(fault, help=help, mentions=())
 
 
 def _bar(stack: contextlib.ExitStack) -> Callable[[GridProgress], None]:
@@ -132,7 +132,7 @@ def _bar(stack: contextlib.ExitStack) -> Callable[[GridProgress], None]:
         nonlocal drawn
         if not steps:
             steps.append(stack.enter_context(progress(grid.total)))
-        left = "" if grid.left is None else f", about {max(1, round(grid.left / 60))} min left"
+        left = f", about {max(1, round(grid.left / 60))} min left" if grid.left else ""
         while drawn <= min(grid.done, grid.total - 1):
             steps[0](f"{grid.done} of {grid.total} runs{left}")
             drawn += 1

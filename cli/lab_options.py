@@ -51,6 +51,7 @@ def common(function: F) -> F:
         help="The images to train on: `digits`, `mnist5k`, `cifar10:FOLDER`, "
         "`cifar100:FOLDER`, `folder:PATH` or `synthetic`. [default: digits]",
     )
+    @click.option("--size", type=click.IntRange(1, 4096), metavar="N", help="Resize the images to NxN.")
     @click.option(
         "--trainer",
         multiple=True,
@@ -61,7 +62,7 @@ def common(function: F) -> F:
     @click.option("--address", metavar="ADDRESS", help="The cluster of the engine, if it takes one.")
     @functools.wraps(function)
     def command(*, trainer: tuple[str, ...], **others: Any) -> Any:
-        names = ("seeds", "jobs", "data", "engine", "address")
+        names = ("seeds", "jobs", "data", "size", "engine", "address")
         given = {name: value for name in names if (value := others.pop(name)) is not None}
         if trainer:
             given["trainer"] = _settings(trainer)
@@ -121,7 +122,7 @@ def _option(option: ExperimentOption) -> Callable[[F], F]:
         f"For `{each.name}`: {o.doc}" + (f" [default: {o.shown}]" if o.shown and o.takes != "flag" else "")
         for each, o in own
     )
-    name = f"--{option.name.replace('_', '-')}"
+    name = spelled(option.name)
     if option.takes == "flag":
         return click.option(name, option.name, is_flag=True, help=text)
     shown = {"word": "|".join(option.words), "text": "TEXT", "file": "FILE", "texts": "KEY=V1,V2"}
@@ -139,9 +140,18 @@ def chosen(experiment: Experiment, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             others = listed([f"`{each.name}`" for each in takers(name)])
-            raise click.UsageError(f"`{experiment.name}` does not take `--{name}`, which is for {others}")
+            raise click.UsageError(f"`{experiment.name}` does not take `{spelled(name)}`, which is for {others}")
         try:
             found[name] = known[name].read(value) if isinstance(value, str) else known[name].check(value)
         except (TypeError, ValueError) as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(str(error).replace(f"`{name}`", f"`{spelled(name)}`", 1)) from None
     return found
+
+
+def spelled(name: str) -> str:
+    """An argument of Python as an option of the command line.
+
+    >>> spelled("path_images")
+    '--path-images'
+    """
+    return f"--{name.replace('_', '-')}"

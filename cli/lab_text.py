@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.display import counted
 from archspec.lab.experiments.experiment import Experiment
@@ -36,7 +36,8 @@ def put_results(results: Results, folder: str) -> None:
         if table.brief and table.rows:
             put(table.title)
             rows = [tuple(column.title for column in table.columns), *table.texts[:MAX_ROWS]]
-            put_blocks([TextTable(rows, header=True, indent="  ")])
+            how: dict[str, Any] = {"right": table.numeric, "spare": table.spare}
+            put_blocks([TextTable(rows, header=True, indent="  ", fold=True, **how)])
             if len(table.rows) > MAX_ROWS:
                 put(f"  and {counted(len(table.rows) - MAX_ROWS, 'row')} more, in `{table.name}.csv`")
             put("")

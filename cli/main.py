@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .clash import clash
+from .interrupts import advice_of
 from .render import Terminal
 from .signals import Ended, listen, status
 from .start import leave_out_current_folder
@@ -72,6 +73,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Ended as error:  # click would report an interrupt
+            if advice_of(error):
+                _say_interrupted("ended by a signal", error)
             raise SystemExit(error.status) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -135,10 +138,10 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         _say_usage(error)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         if status():
             return status()
-        say("archspec: interrupted")
+        _say_interrupted("interrupted", error)
         return INTERRUPTED
     except MemoryError:
         say("archspec: out of memory")
@@ -147,6 +150,13 @@ def run(arguments: list[str]) -> int:
         return _output_lost(error)
     except Exception as error:
         return status() or _defect(error)
+
+
+def _say_interrupted(what: str, error: BaseException) -> None:
+    """Say that the command was stopped, and on a second line how to go on, if the command knows."""
+    say(f"archspec: {what}")
+    if advice := advice_of(error):
+        say(Terminal.of(sys.stderr).safe(f"Next: {advice}"))
 
 
 def _say_usage(error: click.ClickException) -> None:

@@ -18,6 +18,7 @@ from archspec.import_path import torch_needed
 
 from . import options
 from .attempt import demand
+from .interrupts import resumable
 from .loading import Loading
 from .loading import loading as weights_options
 from .progress import leave_lost_folder
@@ -126,7 +127,7 @@ def command(
     if here.first and form == "text":
         put_start(subject.graph, subject.data, device, subject.found, subject.loaded)
     try:
-        with telling(form, here.first) as tell:
+        with resumable(lambda: _advice(files)), telling(form, here.first) as tell:
             about: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": tell}
             history = training.train(subject.model, subject.data, settings, **about)
     finally:
@@ -142,6 +143,16 @@ def command(
     put_end(history, output)
     put(Terminal.of(sys.stdout).safe(_next(spec, subject, reading, output)))
     return 0
+
+
+def _advice(files: TrainingFiles) -> str:
+    """How to go on after an interrupt."""
+    if files.checkpoint and files.checkpoint.exists():
+        again = "again" if files.resume else "with `--resume`"
+        return f"run the same command {again}; `{cut(files.checkpoint)}` has the training up to its last whole epoch."
+    if files.checkpoint:
+        return "run the same command again; no epoch was complete, so it begins anew."
+    return "nothing was kept; with `--checkpoint FILE --resume`, the same command continues where it was stopped."
 
 
 def _check(files: TrainingFiles) -> None:

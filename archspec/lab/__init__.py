@@ -28,3 +28,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.experiments.{name}"), name)
+
+
+def __dir__() -> list[str]:
+    """The names here, those of the experiments among them, without importing any."""
+    return sorted({*globals(), *__all__})

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
-from archspec.files import replacing, unwritable
+from archspec.files import replacing, unwritable, without_folder
 from archspec.lab.canonical import canonical
 from archspec.lab.engines.engine import Answer
 from archspec.lab.lock import locked
@@ -45,23 +45,30 @@ class CellFiles:
     def opened(cls, folder: Path, experiment: str) -> Iterator[Self]:
         """The files in a folder, which is made if need be, with the folder locked until the body ends.
 
+        If the body fails before it writes a cell, what was made here goes again.
+
         Raises:
             EnvironmentFault: E806, the folder cannot be written; E880, another run has it; E881, it belongs to another
                 experiment; E882, to another version.
         """
         cells = folder / "cells"
+        new = [each for each in (cells, folder) if not each.exists()]
         try:
             folder.mkdir(exist_ok=True)
             cells.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise without_folder(folder) from None
         except (OSError, ValueError) as error:
-            missing = isinstance(error, FileNotFoundError)
-            reason = f"the folder `{cut(folder.parent)}` does not exist" if missing else error
-            raise unwritable(folder, reason) from None
+            raise unwritable(folder, error) from None
         with locked(cells / "lock", folder):
             files = cls(cells)
-            files._check_owner(folder, experiment)
-            files._remove_unfinished()
-            yield files
+            try:
+                files._check_owner(folder, experiment)
+                files._remove_unfinished()
+                yield files
+            except BaseException:
+                _remove_empty(new)
+                raise
 
     def read(self, key: str, cell: str, say: Callable[[Diagnostic], None]) -> Stored | None:
         """What the file of a cell says, or None without a file. A file that is damaged is set aside (W880).
@@ -148,6 +155,16 @@ class CellFiles:
         for path in self.folder.glob(".archspec-*.tmp"):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _remove_empty(new: Iterable[Path]) -> None:
+    """Remove the folders that this run made, if no cell is in them."""
+    for folder in new:
+        with contextlib.suppress(OSError):  # one that is not empty stays
+            if {each.name for each in folder.iterdir()} <= {ABOUT, "lock"}:
+                for each in folder.iterdir():
+                    each.unlink()
+                folder.rmdir()
 
 
 def _parsed(text: str, cell: str) -> Stored:

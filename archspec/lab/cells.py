@@ -123,7 +123,7 @@ def run_cells(
             that left the finite numbers (W882). By default they are warnings of Python, at the end.
 
     Raises:
-        SpecError: E883, no such engine.
+        SpecError: E883, no such engine; E885, an address that it does not take.
         EnvironmentFault: E806, a file cannot be written; E809, a package is missing; E880, another run works in the
             folder; E881, it belongs to another experiment; E882, to another version; E884, the engine does not start.
         TypeError, ValueError: a value that an argument does not take.

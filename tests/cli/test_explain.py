@@ -31,7 +31,7 @@ NOT_RUN = {
     "E002": "needs a machine with little memory; tests/cli/faults/test_process.py",
     **dict.fromkeys(("E001", "E704", "E705", "E707"), "a defect of archspec, which no input is known to provoke"),
     "E804": "the superuser can read every file; tests/cli/test_process.py",
-    **dict.fromkeys([f"E{n}" for n in range(880, 885)], "a grid takes long, and two runs: tests/lab/test_cells.py"),
+    **dict.fromkeys([f"E{n}" for n in range(880, 886)], "a grid takes long, and two runs: tests/lab/test_cells.py"),
     **dict.fromkeys([f"W{n}" for n in range(880, 883)], "a grid takes long: tests/lab/test_cells.py"),
     **dict.fromkeys(
         ("E873", "E874", "E890", "E891", "E892", "E893"), "an experiment takes minutes: tests/lab/experiments"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,18 @@ def test_files_are_shown_as_files(command: str, run: Run) -> None:
     assert "--weights FILE" in run(command, "--help").out
 
 
-def test_an_experiment_does_not_advise_a_size_that_it_does_not_take(run: Run) -> None:
+def test_an_experiment_advises_a_size_that_it_takes(here: Path, run: Run) -> None:
     found = run("lab", "lesion", "vgg11", "-o", "out")
     assert found.status == 1
-    assert "give it images of one size, such as 32x32" in found.err
-    assert "--size" not in found.err
+    assert "resize the images with `--size 32`" in found.err
+    assert not list(here.iterdir())
+
+
+def test_the_size_of_the_images_reaches_the_runs_and_the_command(here: Path, run: Run) -> None:
+    found = run(
+        "lab", "degradation", "--smallest", "--seeds", "1", "--plain", "1", "--residual", "1", "--size", "4", "-o", "o"
+    )
+    assert (found.status, found.err) == (0, "")
+    data = json.loads((here / "o" / "results.json").read_text())
+    assert data["data"]["input"] == [1, 4, 4]
+    assert "--size 4" in data["command"]

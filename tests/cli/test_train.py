@@ -99,7 +99,7 @@ def test_a_checkpoint_is_continued_only_on_request(run: Run, here: Path) -> None
     assert "E867" in run(*TINY, "--checkpoint", "c", "--resume", "--seed", "5").err
     Path("c").write_bytes(b"something else")
     damaged = run(*TINY, "--checkpoint", "c", "--resume")
-    assert damaged.status == 1
+    assert damaged.status == 3
     assert "E866" in damaged.err
 
 

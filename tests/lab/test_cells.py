@@ -333,7 +333,7 @@ class TestEngines:
         assert not (tmp_path / "out").exists()
 
     def test_an_address_of_an_engine_without_one(self, tmp_path: Path) -> None:
-        with pytest.raises(EnvironmentFault, match="it takes no address"):
+        with pytest.raises(SpecError, match=r"E885.*`local` takes no address"):
             run_cells(cells("square", 1), tmp_path / "out", address="127.0.0.1:6379")
         assert not (tmp_path / "out").exists()
 
@@ -348,4 +348,21 @@ class TestEngines:
         with blocked(package), pytest.raises(EnvironmentFault, match="E809") as raised:
             run_cells(cells("square", 1), tmp_path / "out", engine=engine)
         assert raised.value.diagnostic.help == f"pip install 'archspec-compiler[{extra}]'"
-        assert [path.name for path in (tmp_path / "out" / "cells").glob("*.json")] == ["about.json"]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_ends_before_the_first_cell_leaves_what_was_there(self, tmp_path: Path) -> None:
+        """A folder that the run did not make stays, and so do the cells of another run."""
+        (tmp_path / "out").mkdir()
+        with blocked("ray"), pytest.raises(EnvironmentFault, match="E809"):
+            run_cells(cells("square", 1), tmp_path / "out", engine="ray")
+        assert list((tmp_path / "out").iterdir()) == []
+        run_cells(cells("square", 1), tmp_path / "out", jobs=0)
+        kept = sorted((tmp_path / "out" / "cells").iterdir())
+        with blocked("ray"), pytest.raises(EnvironmentFault, match="E809"):
+            run_cells(cells("square", 2), tmp_path / "out", engine="ray")
+        assert sorted((tmp_path / "out" / "cells").iterdir()) == kept
+
+    def test_a_missing_folder_is_said_with_the_command_that_makes_it(self, tmp_path: Path) -> None:
+        with pytest.raises(EnvironmentFault, match="E806") as raised:
+            run_cells(cells("square", 1), tmp_path / "no" / "out", jobs=0)
+        assert f"mkdir -p {tmp_path / 'no'}" in raised.value.diagnostic.help

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from archspec.diagnostics import Diagnostic, EnvironmentFault
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.lab.cells import GridProgress, run_cells
 from tests.lab.grids import alive, begun, cells, children, one, results, start, until
 
@@ -122,9 +122,10 @@ def deaf() -> Iterator[str]:
     "address", ["nowhere", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:99999", "", "ray://127.0.0.1:10001"]
 )
 def test_what_is_no_address_of_ray(address: str, tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFault, match=r"E884.*is not an address") as raised:
+    with pytest.raises(SpecError, match=r"E885.*takes an address such as") as raised:
         run_cells(cells("square", 1), tmp_path / "out", engine="ray", address=address)
-    assert "HOST:PORT" in raised.value.diagnostic.help
+    assert "HOST:PORT" in raised.value.diagnostics[0].help
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cluster_of_ray_that_does_not_answer(deaf: str, tmp_path: Path) -> None:
@@ -200,5 +201,5 @@ def test_slurm_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EnvironmentFault, match=r"E884.*`srun` is not on this machine"):
         run_cells(cells("square", 1), tmp_path / "out", engine="slurm")
-    with pytest.raises(EnvironmentFault, match="its address can only be `local`"):
+    with pytest.raises(SpecError, match=r"E885.*takes the address `local` only"):
         run_cells(cells("square", 1), tmp_path / "out", engine="slurm", address="login:22")

@@ -47,7 +47,7 @@ ELSEWHERE = {
     **dict.fromkeys(("E840", "E841", "E842"), "a graph in JSON, not a spec: tests/emit/test_graph_from_json.py"),
     **dict.fromkeys(("E860", "E861", "E862", "E868"), "data to train with, not a spec: tests/lab/data"),
     **dict.fromkeys([f"E{n}" for n in (863, 864, 865, 866, 867, 869)], "a training, not a spec: tests/lab/training"),
-    **dict.fromkeys([f"E{n}" for n in range(880, 885)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
+    **dict.fromkeys([f"E{n}" for n in range(880, 886)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
     **dict.fromkeys(("E890", "E891", "E892", "E893"), "an experiment, not a spec: tests/lab/experiments"),
     **dict.fromkeys([f"W{n}" for n in range(880, 883)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
     **dict.fromkeys([f"W{n}" for n in range(820, 824)], "weights, not a spec: tests/weights"),

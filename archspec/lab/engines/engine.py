@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, EnvironmentFault
+from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.wording import Brief, brief
 
 ATTEMPTS = 3
@@ -101,7 +101,7 @@ class Engine(Brief):
     def check(self, settings: EngineSettings) -> None:
         """Refuse settings that the engine does not take."""
         if settings.address is not None and not self.address:
-            raise unstarted(self.name, "it takes no address", "leave it out, or choose an engine that takes one")
+            raise no_address(self.name, "takes no address", "leave it out, or choose an engine that takes one")
         if settings.jobs is not None:
             arguments.whole(settings.jobs, "jobs", self.least)
 
@@ -109,6 +109,11 @@ class Engine(Brief):
 def failed(reason: str) -> Answer:
     """The answer of a task that could not be worked on."""
     return Answer(None, reason, False, "", 0.0)
+
+
+def no_address(name: str, reason: str, help: str) -> SpecError:
+    """The fault of an address that the engine does not take."""
+    return SpecError([Diagnostic("E885", f"the engine `{name}` {reason}", help=help)])
 
 
 def unstarted(name: str, reason: str, help: str) -> EnvironmentFault:

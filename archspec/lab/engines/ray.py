@@ -30,6 +30,7 @@ from archspec.lab.engines.engine import (
     EngineSettings,
     Task,
     failed,
+    no_address,
     unstarted,
 )
 from archspec.lab.worker import perform
@@ -162,9 +163,8 @@ def _check_answer(address: str) -> None:
     except ValueError:
         host, port = None, None
     if not host or not port:
-        raise unstarted(
-            "ray", f"`{cut(address)}` is not an address", "write HOST:PORT, such as 127.0.0.1:6379, or `auto`"
-        )
+        help = "write HOST:PORT, such as 127.0.0.1:6379, or `auto`"
+        raise no_address("ray", f"takes an address such as 127.0.0.1:6379, got `{cut(address)}`", help)
     help = f"`ray start --head --port {port}` on that machine starts a cluster"
     try:
         with socket.create_connection((host, port), timeout=SECONDS) as connection:

@@ -18,7 +18,17 @@ from submitit.core.utils import DelayedSubmission, FailedJobError
 
 from archspec.diagnostics import cut
 from archspec.files import unwritable
-from archspec.lab.engines.engine import ATTEMPTS, LOST, Answer, Done, EngineSettings, Task, failed, unstarted
+from archspec.lab.engines.engine import (
+    ATTEMPTS,
+    LOST,
+    Answer,
+    Done,
+    EngineSettings,
+    Task,
+    failed,
+    no_address,
+    unstarted,
+)
 from archspec.lab.worker import attempted
 
 MINUTES = 60
@@ -73,7 +83,7 @@ class CellJob:
 
 def _executor(settings: EngineSettings, here: bool) -> AutoExecutor:
     if settings.address not in (None, "local"):
-        raise unstarted("slurm", f"its address can only be `local`, got `{cut(settings.address)}`", "leave it out")
+        raise no_address("slurm", f"takes the address `local` only, got `{cut(settings.address)}`", "leave it out")
     try:
         executor = AutoExecutor(
             settings.folder,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
-from archspec.diagnostics import Diagnostic
 from archspec.door import door
-from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.cells import CellOutcome
 from archspec.lab.data import Data
 from archspec.lab.experiments.ablate_views import comparison, plots
+from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
-from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.experiments.over import axes, grid, no_grid, texts_of
 from archspec.lab.experiments.presets import PRESETS, PresetGrid
 from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
@@ -21,32 +20,21 @@ from archspec.lab.experiments.trained import TRAINED
 from archspec.lab.experiments.variants import cells_of, variant
 from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.results import LostRun, Results
-from archspec.language.overrides import Overrides, settings_of
+from archspec.language.overrides import settings_of
 from archspec.passes.compiling import SpecLike
-from archspec.work import Limits
 
 QUESTION = "Which of these choices matters, and by how much? Each network is compared with another, seed by seed."
 LOOK = "Each small mark is a seed, each large one the mean. A difference counts if it is larger than the seeds' spread."
 
 
 @door
+@with_common
 def ablate(
     spec: SpecLike | None = None,
     *,
     over: Mapping[str, Sequence[Any]] | Iterable[str] = (),
     preset: str | None = None,
-    folder: str | os.PathLike[str] | None = None,
-    seeds: int = 5,
-    jobs: int | None = None,
-    data: str = "digits",
-    trainer: Mapping[str, Any] | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    progress: Callable[[GridProgress], None] | None = None,
-    remark: Callable[[Diagnostic], None] | None = None,
+    **common: Unpack[ExperimentArguments],
 ) -> Results:
     """Train every network of a grid of choices, and compare each with the one that has an axis's first value.
 
@@ -56,18 +44,7 @@ def ablate(
             or texts as on the command line, ``KEY=V1,V2``. A key of :class:`archspec.lab.training.Settings` sets the
             training, any other the spec.
         preset: a grid of the literature with its claims, in place of ``over``: ``shortcuts``, ``norm`` or ``orders``.
-        folder: where to write; without it, nothing is written.
-        seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
-        data: what to train on, as in :func:`archspec.lab.data.load_data`.
-        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
-        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
-        overrides: values to set in the spec of every network, as in :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
-        limits: how large a network may become.
-        progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        **common: what all experiments take; see :class:`ExperimentArguments`.
 
     Returns:
         The results. The table ``networks`` has sizes, accuracies and losses, ``comparison`` the paired differences.
@@ -86,9 +63,7 @@ def ablate(
     """
     texts = texts_of(over)
     options = {"over": texts, "preset": preset}
-    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
-    inquiry = Inquiry("ablate", spec, options, seeds, data, trainer or {}, **how)
-    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+    return conduct(ask("ablate", spec, options, common), plan)
 
 
 def plan(inquiry: Inquiry, data: Data) -> Plan:
@@ -110,7 +85,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             results, circumstances=dataclasses.replace(results.circumstances, command=inquiry.command)
         )
 
-    return Plan(cells_of(variants, data, asked.seeds, TRAINED), summarize)
+    return Plan(cells_of(variants, data, asked, TRAINED), summarize)
 
 
 def _with_preset(inquiry: Inquiry, preset: PresetGrid) -> Inquiry:

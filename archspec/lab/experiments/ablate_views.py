@@ -20,7 +20,7 @@ def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
         TableColumn("key", "key"),
         TableColumn("value", "value"),
         TableColumn("against", "against"),
-        TableColumn("others", "others"),
+        *([TableColumn("others", "others")] if len(runs[0].variant.keys) > 1 else []),
         TableColumn("test_accuracy", "test accuracy"),
         TableColumn("accuracy_verdict", "that is"),
         TableColumn("loss", "training loss"),
@@ -39,10 +39,19 @@ def _compared(runs: Sequence[Runs], images: int) -> Iterator[tuple[TableValue, .
             if value == first:
                 continue
             base = by_keys[tuple({**each.variant.keys, key: first}.items())]
-            others = ", ".join(f"{name}={given}" for name, given in each.variant.keys.items() if name != key)
+            others = [", ".join(f"{name}={given}" for name, given in each.variant.keys.items() if name != key)]
             accuracy, loss = each.test_accuracy.minus(base.test_accuracy), each.loss.minus(base.loss)
             error = sampling(each.test_accuracy, base.test_accuracy, images=images)
-            yield key, value, first, others, accuracy, _verdict(accuracy, error), loss, _verdict(loss, 0.0)
+            yield (
+                key,
+                value,
+                first,
+                *filter(None, others),
+                accuracy,
+                _verdict(accuracy, error),
+                loss,
+                _verdict(loss, 0.0),
+            )
 
 
 def _verdict(difference: Number, error: float) -> str:

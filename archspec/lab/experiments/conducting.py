@@ -31,8 +31,10 @@ class Plan(NamedTuple):
         return brief(self)
 
 
-def conduct(inquiry: Inquiry, manner: Manner, plan: Callable[[Inquiry, Data], Plan]) -> Results:
+def conduct(asked: tuple[Inquiry, Manner], plan: Callable[[Inquiry, Data], Plan]) -> Results:
     """Run an experiment: plan its cells, have an engine work on them, summarize, and write the folder.
+
+    ``asked`` is what :func:`archspec.lab.experiments.asking.ask` gives.
 
     A run that ends early leaves the cells that are done, and the same call continues.
 
@@ -40,10 +42,11 @@ def conduct(inquiry: Inquiry, manner: Manner, plan: Callable[[Inquiry, Data], Pl
         SpecError: the spec, the data or the engine is refused.
         EnvironmentFault: a file cannot be written, a package is missing, or the folder has something else.
     """
+    inquiry, manner = asked
     folder = None if manner.folder is None else Path(arguments.path(manner.folder, "folder"))
     if folder:
         check_folder(folder)
-    data = load_data(inquiry.data)
+    data = load_data(inquiry.data, size=inquiry.size)
     planned = plan(inquiry, data)
     how: dict[str, Any] = {"engine": manner.engine, "jobs": manner.jobs, "address": manner.address}
     with _place(folder) as place:

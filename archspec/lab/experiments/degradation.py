@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
-from archspec.diagnostics import Diagnostic
 from archspec.display import counted
 from archspec.door import door
-from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.cells import CellOutcome
 from archspec.lab.data import Data
+from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
-from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
 from archspec.lab.experiments.trained import TRAINED
 from archspec.lab.experiments.variants import Variant, cells_of, variant
@@ -21,9 +20,7 @@ from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.claim import LiteratureClaim, sampling
 from archspec.lab.results.plot import Curve, Plot, PlotPanel
 from archspec.lab.results.results import LostRun, Results
-from archspec.language.overrides import Overrides
 from archspec.passes.compiling import SpecLike
-from archspec.work import Limits
 
 QUESTION = (
     "Does a deeper network fit its training images better? A plain network of 56 layers contains every network of 20 "
@@ -34,23 +31,13 @@ KINDS = ("plain", "residual")
 
 
 @door
+@with_common
 def degradation(
     spec: SpecLike | None = None,
     *,
     plain: Sequence[int] = (3, 9),
     residual: Sequence[int] = (3, 9, 18),
-    folder: str | os.PathLike[str] | None = None,
-    seeds: int = 3,
-    jobs: int | None = None,
-    data: str = "digits",
-    trainer: Mapping[str, Any] | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    progress: Callable[[GridProgress], None] | None = None,
-    remark: Callable[[Diagnostic], None] | None = None,
+    **common: Unpack[ExperimentArguments],
 ) -> Results:
     """Train plain and residual networks of several depths, and compare them.
 
@@ -59,18 +46,7 @@ def degradation(
             ``stages.count`` and, for the plain networks, ``shortcut`` are set.
         plain: the blocks of each stage of the plain networks: 3 and 9 are 20 and 56 layers of ``resnet56_cifar``.
         residual: the same of the residual networks.
-        folder: where to write; without it, nothing is written.
-        seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
-        data: what to train on, as in :func:`archspec.lab.data.load_data`.
-        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
-        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
-        overrides: values to set in the spec, as in :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
-        limits: how large a network may become.
-        progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        **common: what all experiments take; see :class:`ExperimentArguments`.
 
     Returns:
         The results. The table ``networks`` has the final accuracies and losses, ``curves`` those of every epoch.
@@ -86,9 +62,7 @@ def degradation(
     ('plain 8', 'residual 8')
     """
     options = {"plain": plain, "residual": residual}
-    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
-    inquiry = Inquiry("degradation", spec, options, seeds, data, trainer or {}, **how)
-    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+    return conduct(ask("degradation", spec, options, common), plan)
 
 
 def plan(inquiry: Inquiry, data: Data) -> Plan:
@@ -101,7 +75,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
         runs = runs_of(variants, outcomes, inquiry.seeds)
         return _results(inquiry, data, runs, lost_runs(variants, outcomes, inquiry.seeds))
 
-    return Plan(cells_of(variants, data, inquiry.seeds, TRAINED), summarize)
+    return Plan(cells_of(variants, data, inquiry, TRAINED), summarize)
 
 
 def _variant(inquiry: Inquiry, data: Data, kind: str, count: int) -> Variant:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from archspec.graph.graph import Graph
 from archspec.graph.residual import find_residual_blocks
-from archspec.lab.data import Data, load_data
-from archspec.lab.experiments.trained import epoch_record
+from archspec.lab.data import Data
+from archspec.lab.experiments.trained import data_of, epoch_record
 from archspec.lab.measures import (
     gradient_autocorrelation,
     gradient_by_length,
@@ -37,9 +37,7 @@ def gradients_of(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     are measured, the number of ``images`` of a batch, and of those for paths, ``path_images``. Of the result, ``flow``
     has the blocks at each step; ``shares``, ``lengths`` and ``autocorrelation`` are of the ``start`` and the ``end``.
     """
-    data, seed = load_data(inputs["data"]), inputs["seed"]
-    if data.fingerprint != inputs["fingerprint"]:
-        raise ValueError(f"the data `{inputs['data']}` here is other data than where the experiment began")
+    data, seed = data_of(inputs), inputs["seed"]
     graph = for_data(load(inputs["spec"]), data)
     model = build(graph, seed=seed)
     measured = _Probe(graph, data, inputs)

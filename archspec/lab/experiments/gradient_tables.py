@@ -13,6 +13,7 @@ from archspec.lab.results.number import Number
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
 PLACES = ("start", "end")
+WHEN = {"start": "initial", "end": "trained"}
 
 
 def steps(runs: Runs) -> list[int]:
@@ -68,8 +69,10 @@ def tables(runs: Sequence[Runs]) -> Iterator[ResultTable]:
     yield _lengths(runs)
 
 
-def _columns(*pairs: tuple[str, str]) -> tuple[TableColumn, ...]:
-    return tuple([TableColumn(name, title) for name, title in pairs])
+def _columns(*pairs: tuple[str, str], spare: Sequence[str] = (), form: str = ".3f") -> tuple[TableColumn, ...]:
+    """Columns by name and title; ``spare`` are those that a narrow screen leaves out, the first of them first."""
+    first = {name: len(spare) - number for number, name in enumerate(spare)}
+    return tuple([TableColumn(name, title, form, first.get(name, 0)) for name, title in pairs])
 
 
 def _summary(runs: Sequence[Runs]) -> ResultTable:
@@ -90,6 +93,7 @@ def _summary(runs: Sequence[Runs]) -> ResultTable:
         ("span", "largest over smallest, log10"),
         ("predicted", "first over last, predicted"),
         ("ratio", "measured over predicted"),
+        spare=("span", "ratio"),
     )
     return ResultTable("summary", "The norm of the gradient", head, tuple(rows))
 
@@ -131,7 +135,7 @@ def _shares(runs: Sequence[Runs]) -> ResultTable:
     rows: list[tuple[TableValue, ...]] = [
         (
             each.variant.label,
-            "initialization" if place == "start" else "trained",
+            WHEN[place],
             share(each, place),
             shrunk(each, place),
             shrunk(each, place, "shrunk_at_sum"),
@@ -147,6 +151,7 @@ def _shares(runs: Sequence[Runs]) -> ResultTable:
         ("shrunk", "(identity block, image) that shrank it"),
         ("shrunk_at_sum", "of these, before the activation"),
         ("autocorrelation", "autocorrelation at lag 1"),
+        spare=("shrunk_at_sum", "shrunk"),
     )
     return ResultTable("shares", "The way of the gradient", head, tuple(rows))
 
@@ -165,9 +170,8 @@ def _path_means(runs: Sequence[Runs]) -> ResultTable:
                 continue
             ends = [read(each, lambda r, name=name, place=place: r[place]["lengths"][name]) for name in ("low", "high")]  # type: ignore[misc]  # mypy does not infer it
             error = max(r[place]["lengths"]["error"] for r in each.records if r and r[place])
-            when = "initialization" if place == "start" else "trained"
             between = " to ".join("" if end.mean is None else f"{end.mean:.0f}" for end in ends)
-            rows.append((each.variant.label, when, *means, between, f"{error:.0e}"))
+            rows.append((each.variant.label, WHEN[place], means[0].mean, *means[1:], between, f"{error:.0e}"))
     head = _columns(
         ("network", "network"),
         ("when", "when"),
@@ -177,6 +181,8 @@ def _path_means(runs: Sequence[Runs]) -> ResultTable:
         ("signed", "signed share"),
         ("interval", "sampled, 5 to 95 %"),
         ("error", "sum against autograd"),
+        spare=("error", "interval", "exact", "signed"),
+        form=".2f",
     )
     return ResultTable("path_means", "Mean path length of the gradient, in residual branches", head, tuple(rows))
 

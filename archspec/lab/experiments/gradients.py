@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Unpack
 
-from archspec.diagnostics import Diagnostic
 from archspec.door import door
-from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.cells import CellOutcome
 from archspec.lab.data import Data
+from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
 from archspec.lab.experiments.gradient_cell import GRADIENTS
 from archspec.lab.experiments.gradient_claims import claims
 from archspec.lab.experiments.gradient_plots import plots
 from archspec.lab.experiments.gradient_tables import tables
-from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.experiments.runs import lost_runs, runs_of
 from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_blocks, variant
 from archspec.lab.experiments.views import SMALL, networks
 from archspec.lab.results.results import Results
-from archspec.language.overrides import Overrides
 from archspec.passes.compiling import SpecLike, checked
-from archspec.work import Limits
 
 QUESTION = (
     "How does the gradient come from the loss to the first block, at initialization and in training? What of it comes "
@@ -48,24 +45,14 @@ NOTES = (
 
 
 @door
+@with_common
 def gradients(
     specs: Sequence[SpecLike] | SpecLike | None = None,
     *,
     steps: Sequence[int] = (20,),
     images: int = 128,
     path_images: int = 8,
-    folder: str | os.PathLike[str] | None = None,
-    seeds: int = 3,
-    jobs: int | None = None,
-    data: str = "digits",
-    trainer: Mapping[str, Any] | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    progress: Callable[[GridProgress], None] | None = None,
-    remark: Callable[[Diagnostic], None] | None = None,
+    **common: Unpack[ExperimentArguments],
 ) -> Results:
     """Measure gradients and activations at every block, and compare them with what the graph alone predicts.
 
@@ -75,18 +62,7 @@ def gradients(
         steps: after how many steps of the training the blocks are measured, besides the beginning and the end.
         images: how many training images the gradient is that of.
         path_images: how many of them have their gradient decomposed by path length.
-        folder: where to write; without it, nothing is written.
-        seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
-        data: what to train on, as in :func:`archspec.lab.data.load_data`.
-        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
-        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
-        overrides: values to set in the spec of every network, as in :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
-        limits: how large a network may become.
-        progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        **common: what all experiments take; see :class:`ExperimentArguments`.
 
     Returns:
         The results. The table ``blocks`` has the gradient and the activations of every block at every measured step,
@@ -104,9 +80,7 @@ def gradients(
     (0, 20, 21)
     """
     options = {"steps": steps, "images": images, "path_images": path_images}
-    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
-    inquiry = Inquiry("gradients", None, options, seeds, data, trainer or {}, **how, specs=_several(specs))
-    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+    return conduct(ask("gradients", None, options, common, specs=_several(specs)), plan)
 
 
 def _several(specs: Sequence[SpecLike] | SpecLike | None) -> tuple[SpecLike, ...]:
@@ -138,7 +112,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
-    return Plan(cells_of(variants, data, inquiry.seeds, GRADIENTS, **more), summarize)
+    return Plan(cells_of(variants, data, inquiry, GRADIENTS, **more), summarize)
 
 
 def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:

@@ -12,6 +12,7 @@ from typing import Any
 from archspec import arguments
 from archspec.diagnostics import Diagnostic
 from archspec.lab.cells import GridProgress
+from archspec.lab.data.loading import MAX_SIZE
 from archspec.lab.experiments.experiments import by_name
 from archspec.lab.experiments.option import show_value
 from archspec.lab.training import Settings
@@ -44,7 +45,7 @@ class Inquiry(Brief):
     """What is asked of an experiment: all that decides its numbers.
 
     ``options`` are those of the experiment by name, and ``trainer`` those settings of the training that are not the
-    usual ones. ``specs`` are those of an experiment that takes several.
+    usual ones. ``size`` is what images are resized to. ``specs`` are those of an experiment that takes several.
     """
 
     experiment: str
@@ -57,10 +58,13 @@ class Inquiry(Brief):
     allow_outside: bool = False
     limits: Limits | None = None
     specs: tuple[SpecLike, ...] = ()
+    size: int | None = None
 
     def __post_init__(self) -> None:
         arguments.whole(self.seeds, "seeds", 1, MAX_SEEDS)
         arguments.text(self.data, "data")
+        if self.size is not None:
+            arguments.whole(self.size, "size", 1, MAX_SIZE)
         arguments.flag(self.allow_outside, "allow_outside")
         known = {option.name: option for option in by_name()[self.experiment].options}
         checked = {name: known[name].check(value) for name, value in self.options.items()}
@@ -90,6 +94,7 @@ class Inquiry(Brief):
         for option in experiment.options:
             words += option.words_of(self.options.get(option.name, option.default))
         words += ["--seeds", str(self.seeds), "--data", self.data]
+        words += [] if self.size is None else ["--size", str(self.size)]
         words += [word for name, value in self.trainer.items() for word in ("--trainer", f"{name}={show_value(value)}")]
         texts = [each if isinstance(each, str) else each.text for each in self.overrides]
         return shlex.join([*words, *(word for text in texts for word in ("--set", text))])

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.door import door
-from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.cells import CellOutcome
 from archspec.lab.data import Data
+from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
-from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.experiments.lesion_views import blocks_of, claims, keeps, plots, tables
 from archspec.lab.experiments.lesioned import LESIONED, weights_hash
 from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
 from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_blocks, variant
 from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.results import Results
-from archspec.language.overrides import Overrides
 from archspec.passes.compiling import SpecLike
 from archspec.weights.building import build
-from archspec.work import Limits
 
 QUESTION = (
     "What does a trained network lose with one of its blocks? In a plain network each layer needs the one before it. "
@@ -31,6 +30,7 @@ USUAL = (1, 3, 5, 8, 12, 16)
 
 
 @door
+@with_common
 def lesion(
     spec: SpecLike | None = None,
     *,
@@ -40,18 +40,7 @@ def lesion(
     sets: int = 1,
     deleted: Sequence[int] = USUAL,
     draws: int = 8,
-    folder: str | os.PathLike[str] | None = None,
-    seeds: int = 3,
-    jobs: int | None = None,
-    data: str = "digits",
-    trainer: Mapping[str, Any] | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    progress: Callable[[GridProgress], None] | None = None,
-    remark: Callable[[Diagnostic], None] | None = None,
+    **common: Unpack[ExperimentArguments],
 ) -> Results:
     """Delete each block of a trained network, random sets of blocks, and exchange blocks (Veit et al. 2016, section 4).
 
@@ -63,18 +52,7 @@ def lesion(
         sets: 1 deletes every block, 2 also every pair of blocks.
         deleted: how many of the blocks that keep their shape are deleted at once, at random.
         draws: how many random sets of each size are deleted, and how often blocks are exchanged.
-        folder: where to write; without it, nothing is written.
-        seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
-        data: what to train on, as in :func:`archspec.lab.data.load_data`.
-        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
-        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
-        overrides: values to set in the spec, as in :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
-        limits: how large a network may become.
-        progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        **common: what all experiments take; see :class:`ExperimentArguments`.
 
     Returns the results; the table ``blocks`` has the accuracy without each block, ``medians`` a summary.
 
@@ -88,9 +66,7 @@ def lesion(
     ('layer1.0', 'layer2.0', 'layer3.0')
     """
     options = {**_source(weights, map, train), "sets": sets, "deleted": deleted, "draws": draws}
-    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
-    inquiry = Inquiry("lesion", spec, options, seeds, data, trainer or {}, **how)
-    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+    return conduct(ask("lesion", spec, options, common), plan)
 
 
 def _source(
@@ -142,7 +118,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
-    return Plan(cells_of(variants, data, inquiry.seeds, LESIONED, **more), summarize)
+    return Plan(cells_of(variants, data, inquiry, LESIONED, **more), summarize)
 
 
 def _without_medians(own: Runs) -> Iterator[str]:

@@ -89,9 +89,9 @@ def _medians(runs: Sequence[Runs], classes: int) -> ResultTable:
         TableColumn("accuracy", "test accuracy, whole"),
         TableColumn("median", "lost without a block, median"),
         TableColumn("worst", "worst block"),
-        TableColumn("downsampling", "median of downsampling blocks"),
-        TableColumn("recalibrated", "median, norms recalibrated"),
-        TableColumn("chance", "loss down to chance"),
+        TableColumn("downsampling", "median of downsampling blocks", spare=2),
+        TableColumn("recalibrated", "median, norms recalibrated", spare=1),
+        TableColumn("chance", "loss down to chance", spare=3),
     )
     rows = []
     for each in runs:

@@ -13,8 +13,8 @@ from archspec.diagnostics import SpecError
 from archspec.files import regular_file
 from archspec.graph.graph import Graph
 from archspec.graph.residual import ResidualBlock, find_residual_blocks
-from archspec.lab.data import Data, load_data
-from archspec.lab.experiments.trained import TrainedNetwork, train_network
+from archspec.lab.data import Data
+from archspec.lab.experiments.trained import TrainedNetwork, data_of, train_network
 from archspec.lab.measures import scores
 from archspec.lab.seeding import seeded
 from archspec.lab.training import evaluate, for_data
@@ -69,7 +69,7 @@ def weights_hash(path: str) -> str:
 
 def _loaded(inputs: Mapping[str, Any]) -> TrainedNetwork:
     """A network with the weights of a file."""
-    data = load_data(inputs["data"])
+    data = data_of(inputs)
     graph = for_data(load(inputs["spec"]), data)
     model = build(graph, weights=inputs["weights"], map=inputs.get("map"))
     splits = (("train", data.train), ("test", data.test))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Unpack
 
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.door import door
-from archspec.lab.cells import CellOutcome, GridProgress
+from archspec.lab.cells import CellOutcome
 from archspec.lab.data import Data
+from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
-from archspec.lab.experiments.inquiry import Inquiry, Manner
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
 from archspec.lab.experiments.subnetworks import SUBNETWORKS, removable
 from archspec.lab.experiments.variants import Variant, cells_of, variant
@@ -22,9 +22,7 @@ from archspec.lab.results.number import Number
 from archspec.lab.results.plot import Curve, Plot, PlotPanel
 from archspec.lab.results.results import LostRun, Results
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
-from archspec.language.overrides import Overrides
 from archspec.passes.compiling import SpecLike
-from archspec.work import Limits
 
 QUESTION = (
     "Is a residual network an ensemble of networks of many depths? If it is, it works without some of its blocks, and "
@@ -35,24 +33,14 @@ USUAL = (1, 3, 5, 8, 12, 16)
 
 
 @door
+@with_common
 def stochastic(
     spec: SpecLike | None = None,
     *,
     drop: float = 0.5,
     deleted: Sequence[int] = USUAL,
     draws: int = 8,
-    folder: str | os.PathLike[str] | None = None,
-    seeds: int = 3,
-    jobs: int | None = None,
-    data: str = "digits",
-    trainer: Mapping[str, Any] | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    allow_outside: bool = False,
-    limits: Limits | None = None,
-    progress: Callable[[GridProgress], None] | None = None,
-    remark: Callable[[Diagnostic], None] | None = None,
+    **common: Unpack[ExperimentArguments],
 ) -> Results:
     """Train a network with and without random depth, and test both without random sets of their blocks.
 
@@ -63,18 +51,7 @@ def stochastic(
             (Huang et al. 2016, section 3).
         deleted: how many of the blocks that keep their shape are deleted at once, after training.
         draws: how many random sets of each size are deleted.
-        folder: where to write; without it, nothing is written.
-        seeds: how many runs each network has, from seed 0 on.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
-        data: what to train on, as in :func:`archspec.lab.data.load_data`.
-        trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
-        engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
-        overrides: values to set in the spec, as in :func:`archspec.load`.
-        allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
-        limits: how large a network may become.
-        progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        **common: what all experiments take; see :class:`ExperimentArguments`.
 
     Returns:
         The results. The table ``subnetworks`` has the accuracy by the number of deleted blocks.
@@ -91,9 +68,7 @@ def stochastic(
     (0, 1, 2, 0, 1, 2)
     """
     options = {"drop": drop, "deleted": deleted, "draws": draws}
-    how: dict[str, Any] = {"overrides": overrides, "allow_outside": allow_outside, "limits": limits}
-    inquiry = Inquiry("stochastic", spec, options, seeds, data, trainer or {}, **how)
-    return conduct(inquiry, Manner(folder, jobs, engine, address, progress, remark), plan)
+    return conduct(ask("stochastic", spec, options, common), plan)
 
 
 def plan(inquiry: Inquiry, data: Data) -> Plan:
@@ -111,7 +86,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
         return _results(inquiry, data, runs, deleted, lost_runs(variants, outcomes, inquiry.seeds))
 
     more = {"deleted": list(deleted), "draws": inquiry.options["draws"]}
-    return Plan(cells_of(variants, data, inquiry.seeds, SUBNETWORKS, **more), summarize)
+    return Plan(cells_of(variants, data, inquiry, SUBNETWORKS, **more), summarize)
 
 
 def _deleted(inquiry: Inquiry, own: Variant) -> tuple[int, ...]:

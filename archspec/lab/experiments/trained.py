@@ -39,9 +39,7 @@ def trained(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def train_network(inputs: Mapping[str, Any]) -> TrainedNetwork:
     """Train a network as :func:`trained` does, and keep it."""
-    data, seed = load_data(inputs["data"]), inputs["seed"]
-    if data.fingerprint != inputs["fingerprint"]:
-        raise ValueError(f"the data `{inputs['data']}` here is other data than where the experiment began")
+    data, seed = data_of(inputs), inputs["seed"]
     graph = for_data(load(inputs["spec"]), data)
     model = build(graph, seed=seed)
     epochs: list[Epoch] = []
@@ -64,6 +62,18 @@ def train_network(inputs: Mapping[str, Any]) -> TrainedNetwork:
             name: evaluate(model, split)._asdict() for name, split in (("train", data.train), ("test", data.test))
         }
     return TrainedNetwork(graph, data, model, record)
+
+
+def data_of(inputs: Mapping[str, Any]) -> Data:
+    """The data of a cell: ``inputs`` has its name as ``data``, its ``fingerprint``, and the ``size`` if it is resized.
+
+    Raises:
+        ValueError: this machine has other data than the one where the experiment began.
+    """
+    data = load_data(inputs["data"], size=inputs.get("size"))
+    if data.fingerprint != inputs["fingerprint"]:
+        raise ValueError(f"the data `{inputs['data']}` here is other data than where the experiment began")
+    return data
 
 
 def epoch_record(epoch: Epoch) -> dict[str, float]:

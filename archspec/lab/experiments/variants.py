@@ -130,12 +130,14 @@ def resolved(spec: Spec) -> str:
     return write(value).text
 
 
-def cells_of(variants: Iterable[Variant], data: Data, seeds: int, work: str, **more: Any) -> list[Cell]:
+def cells_of(variants: Iterable[Variant], data: Data, inquiry: Inquiry, work: str, **more: Any) -> list[Cell]:
     """A cell for each variant and seed: all seeds of the first variant, then those of the next."""
-    return [Cell(work, {**inputs_of(each, data), "seed": seed, **more}) for each in variants for seed in range(seeds)]
+    sized = {} if inquiry.size is None else {"size": inquiry.size}
+    seeds = range(inquiry.seeds)
+    return [Cell(work, {**_inputs(each, data), **sized, "seed": seed, **more}) for each in variants for seed in seeds]
 
 
-def inputs_of(variant: Variant, data: Data) -> dict[str, Any]:
+def _inputs(variant: Variant, data: Data) -> dict[str, Any]:
     """What a cell needs to know of a variant and of the data."""
     return {
         "spec": variant.text,

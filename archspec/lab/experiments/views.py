@@ -19,15 +19,17 @@ def networks(runs: Sequence[Runs]) -> ResultTable:
     keys = [*runs[0].variant.keys]
     columns = (
         TableColumn("network", "network"),
-        *(TableColumn(key, key) for key in keys),
-        TableColumn("parameters", "parameters"),
-        TableColumn("macs", "MACs"),
+        *(TableColumn(key, key, spare=1) for key in keys),
+        TableColumn("parameters", "parameters", spare=2),
+        TableColumn("macs", "MACs", spare=3),
         TableColumn("train_accuracy", "training accuracy"),
         TableColumn("test_accuracy", "test accuracy"),
-        TableColumn("loss", "training loss, last epoch"),
+        TableColumn("loss", "training loss, mean of the last epoch"),
         TableColumn("diverged", "diverged"),
     )
-    return ResultTable("networks", "After the last epoch", columns, tuple([_row(each, keys) for each in runs]))
+    return ResultTable(
+        "networks", "After the last epoch, accuracies in eval mode", columns, tuple([_row(each, keys) for each in runs])
+    )
 
 
 def _row(runs: Runs, keys: Sequence[str]) -> tuple[TableValue, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
-from archspec.files import staging, unwritable
+from archspec.files import staging, unwritable, without_folder
 from archspec.lab.results.report import report
 from archspec.lab.results.results import Results
 
@@ -28,6 +28,8 @@ def check_folder(folder: Path) -> None:
         if not folder.is_dir():
             if folder.exists():
                 raise _occupied(folder, "it is not a folder")
+            if not folder.parent.is_dir():
+                raise without_folder(folder)
             return
         names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
     except (OSError, ValueError) as error:

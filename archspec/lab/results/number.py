@@ -76,9 +76,9 @@ class Number(Brief):
         return Number(tuple([None if a is None or b is None else a - b for a, b in pairs]))
 
     def text(self, form: str = ".3f") -> str:
-        """The mean and the deviation, for a person."""
+        """The mean and the deviation, for a person; nothing if no seed has a value."""
         if self.mean is None:
-            return "none"
+            return ""
         return f"{self.mean:{form}}" + ("" if self.deviation is None else f" ± {self.deviation:{form}}")
 
     def __str__(self) -> str:

@@ -14,11 +14,15 @@ TableValue = str | int | float | Number | None
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TableColumn(Brief):
-    """A column: its name in data, its title for a person, and the format of its numbers."""
+    """A column: its name in data, its title for a person, and the format of its numbers.
+
+    ``spare`` columns are left out on a narrow screen, those with the largest number first.
+    """
 
     name: str
     title: str
     form: str = ".3f"
+    spare: int = 0
 
     def text(self, value: TableValue) -> str:
         """A value for a person."""
@@ -49,6 +53,18 @@ class ResultTable(Brief):
     def texts(self) -> tuple[tuple[str, ...], ...]:
         """The rows for a person."""
         return tuple([tuple([c.text(v) for c, v in zip(self.columns, row, strict=True)]) for row in self.rows])
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """The places of the columns that have numbers."""
+        columns = enumerate(zip(*self.rows, strict=True))
+        return tuple([i for i, column in columns if any(isinstance(value, int | float | Number) for value in column)])
+
+    @property
+    def spare(self) -> tuple[int, ...]:
+        """The places of the columns that a narrow screen leaves out, in this order."""
+        found = [i for i, column in enumerate(self.columns) if column.spare]
+        return tuple(sorted(found, key=lambda i: -self.columns[i].spare))
 
     def column(self, name: str) -> tuple[TableValue, ...]:
         """The values of a column.

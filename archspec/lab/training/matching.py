@@ -43,8 +43,8 @@ def for_data(
 
     Raises:
         SpecError: E864, the network cannot have such an input, for example because it shrinks to nothing; E863, it does
-            not give one number for each class; either one, if an override differs from the data; or the spec is
-            refused.
+            not give one number for each class; either one, if an override differs from the data; E864, the spec's own
+            input is not that of images; or the spec is refused.
 
     >>> from archspec.lab.data import load_data
     >>> from archspec.lab.training import for_data
@@ -62,8 +62,10 @@ def for_data(
         asked = load(text, overrides=sources, allow_outside=allow_outside, limits=limits)  # type: ignore[arg-type]  # a graph has an origin here
         _refuse_others(fixed, data, asked)
 
+    _refuse_other_dimensions(load(text, overrides=sources, allow_outside=allow_outside, limits=limits), data)  # type: ignore[arg-type]  # a graph has an origin here
+
     def at(input: Shape | None) -> Graph:
-        asked = [] if input is None else [f"input={list(input)}", f"classes={len(data.classes)}"]
+        asked = [] if input is None else [f"classes={len(data.classes)}", f"input={list(input)}"]
         sources = [*settings, *(Source("data", each, "override") for each in asked)]
         return compile(load(text, overrides=sources, allow_outside=allow_outside, limits=limits), limits=limits)  # type: ignore[arg-type]  # a graph has an origin here
 
@@ -84,6 +86,18 @@ def _refuse_others(fixed: Mapping[str, Source], data: Data, spec: Spec) -> None:
             message = f"`{key}` is set to {value}, but `{data.name}` has {own}"
             help = "leave it out: the network gets the input and the classes of the data"
             raise SpecError([Diagnostic(code, message, fixed[key].part(), help=help)])
+
+
+def _refuse_other_dimensions(spec: Spec, data: Data) -> None:
+    """Refuse a spec of sequences or volumes, in place of making a network for images of it."""
+    own, sizes = spec.document.value.get("input"), len(data.input) - 1
+    if not isinstance(own, list) or len(own) - 1 == sizes:
+        return
+    images = f"the images of `{data.name}` have {sizes}, {show_shape(data.input)}"
+    message = f"the input of `{cut(spec.name)}` has {counted(len(own) - 1, 'size')} besides its channels, but {images}"
+    set_it = Mention("overrides", f"`overrides=['input={list(data.input)}']`", f"'input={list(data.input)}'")
+    help = f"choose a spec for images; {set_it.text} makes a network for images of this one"
+    raise SpecError([Diagnostic("E864", message, spec.document.span(("input",)), help=help, mentions=(set_it,))])
 
 
 def _text(spec: Spec) -> Source:

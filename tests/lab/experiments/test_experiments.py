@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -18,11 +19,14 @@ from jsonschema import Draft202012Validator
 
 import archspec
 from archspec import SpecError, lab
+from archspec.lab.experiments.asking import ExperimentArguments
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, by_name
 from archspec.lab.experiments.over import axes, grid, texts_of
 from archspec.lab.results.number import Number
 from archspec.lab.results.schema import results_schema
+from archspec.lab.results.table import ResultTable
+from archspec.screen import Screen, TextTable, lines
 from tests.support.paths import ROOT
 
 TINY: dict[str, Any] = {"seeds": 1, "jobs": 0, "trainer": {"epochs": 1, "batch": 256}, "overrides": ["stages.count=1"]}
@@ -49,6 +53,17 @@ def test_the_smallest_form_writes_a_whole_folder(experiment: Experiment, tmp_pat
     for network in results.networks:
         assert archspec.compile(network.spec).fingerprint == network.fingerprint
     assert data["command"].startswith(f"archspec lab {experiment.name} ")
+    for table in results.tables:
+        if table.brief:
+            assert fits(table, 80), table.name
+
+
+def fits(table: ResultTable, width: int) -> bool:
+    """Whether a table keeps its columns on a screen, with the head above them."""
+    rows = [tuple(column.title for column in table.columns), *table.texts]
+    how: dict[str, Any] = {"right": table.numeric, "spare": table.spare}
+    head, *shown = lines([TextTable(rows, header=True, fold=True, **how)], Screen(width=width, person=True))
+    return head.startswith(table.columns[0].title) and max(map(len, (head, *shown))) <= width
 
 
 def test_every_experiment_is_a_function_of_the_lab() -> None:
@@ -57,6 +72,24 @@ def test_every_experiment_is_a_function_of_the_lab() -> None:
         assert set(experiment.smallest) - {"seeds", "trainer", "overrides", "spec", "data"} <= {
             option.name for option in experiment.options
         }
+
+
+def test_the_lab_lists_its_experiments_without_importing_them() -> None:
+    assert {*lab.__all__} <= {*dir(lab)}
+    code = "import sys, archspec.lab; dir(archspec.lab); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", by_name())
+def test_what_all_experiments_take_is_in_the_help_of_each(name: str) -> None:
+    function = getattr(lab, name)
+    parameters = inspect.signature(function).parameters
+    for argument in ExperimentArguments.__annotations__:
+        assert parameters[argument].kind is inspect.Parameter.KEYWORD_ONLY
+        assert f"\n        {argument}: " in function.__doc__
+    assert parameters["seeds"].default == by_name()[name].seeds
+    with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument `seed`; did you mean `seeds`"):
+        function(seed=3)
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_a_number_that_is_not_finite_is_none() -> None:
     found = Number.of([1.0, math.nan, math.inf, None, 3.0])
     assert found.values == (1.0, None, None, None, 3.0)
     assert (found.mean, found.n, found.deviation) == (2.0, 2, pytest.approx(math.sqrt(2)))
-    assert Number.of([]).text() == "none"
+    assert Number.of([]).text() == ""
 
 
 COLUMNS = (TableColumn("net", "network"), TableColumn("loss", "loss"), TableColumn("note", "note"))

@@ -75,6 +75,18 @@ def test_a_network_that_shrinks_to_nothing(spec: str, step: str, size: int) -> N
     assert for_data(spec, load_data("digits", size=size)).output == (10,)
 
 
+@pytest.mark.parametrize(("sizes", "words"), [("64", "1 size"), ("8, 8, 8", "3 sizes")])
+def test_a_spec_of_sequences_or_volumes_is_not_made_one_of_images(sizes: str, words: str) -> None:
+    text = HEAD.replace("HEAD", "classifier").replace("[3, 16, 16]", f"[1, {sizes}]")
+    for spec in (text, archspec.load(text), archspec.compile(text)):
+        found = refused(spec)
+        assert found.code == "E864"
+        assert f"the input of `mine` has {words} besides its channels, but the images" in found.message
+        assert found.span is not None
+        assert "overrides=['input=[1, 8, 8]']" in found.help
+    assert for_data(text, DIGITS, overrides=["input=[1, 8, 8]"]).input == (1, 8, 8)
+
+
 def test_the_networks_for_cifar_fit_the_digits_and_are_narrow_with_one_setting() -> None:
     names = [each.name for each in archspec.zoo() if each.name.endswith("_cifar")]
     assert len(names) > 15
