@@ -173,12 +173,12 @@ PLACES = {
 WORDS = """
 step: attention -+no attention, dense =linear
 step: prelu =act, relu =act, bn =norm, softmax =act, log_softmax -+model returns logits, global_avg_pool =pool
-step: conv_transpose -+no transposed convolution, nn.Conv2d =conv, Conv2d =conv, Conv1d =conv, conv2d =conv
+step: conv_transpose =conv, nn.Conv2d =conv, Conv2d =conv, Conv1d =conv, conv2d =conv
 step: BatchNorm2d =norm, nn.BatchNorm2d =norm, GroupNorm =norm, LayerNorm =norm, ReLU =act, nn.ReLU =act, SiLU =act
 step: swish =act, GELU =act, gelu =act, Sigmoid =act, LeakyReLU =act, Linear =linear, Dense =linear, fc =linear
 step: AdaptiveAvgPool2d =pool, nn.AdaptiveAvgPool2d =pool, MaxPool2d =pool, AvgPool2d =pool, maxpool =pool
 step: MaxPooling2D =pool, GlobalAveragePooling2D =pool, gap =pool, Flatten =flatten, Dropout =dropout
-step: Dropout2d -+single elements, ConvTranspose2d -+no transposed, Upsample =upsample
+step: Dropout2d -+single elements, ConvTranspose2d =conv, Upsample =upsample
 step: UpSampling2D =upsample, resize =upsample, bilinear =upsample, unpool -+no unpooling
 step: PixelShuffle =pixel_shuffle, depth_to_space =pixel_shuffle, BlurPool2d =blur
 step: Concatenate =concat, Concat =concat, cat =concat, Add =add
@@ -193,7 +193,8 @@ step: Bottleneck -+stage table
 step: nn.Upsample =upsample, nn.Sequential =sequence, reshape -+flatten, Lambda -+no code
 step: DropPath =drop_path
 step: StochasticDepth =drop_path, PixelUnshuffle =pixel_unshuffle
-step: SpaceToDepth =pixel_unshuffle, deconv -+no transposed, layernorm =norm
+step: SpaceToDepth =pixel_unshuffle, deconv =conv, StdConv2d =conv,
+step: CausalConv1d =conv, layernorm =norm
 step: hswish =act
 step: chanel_shuffle =channel_shuffle, dropuot =dropout, flaten =flatten, cnv =conv, mulitply =multiply, pol =pool
 step: banana -, widget -, transport -, condense -, flatland -, modulate -, scan -, point -
@@ -228,7 +229,8 @@ shortcut: banana -
 order: preact =pre, post_norm =post, v2 =pre, banana -
 conv: in_channels -+infers, out_channels =out, filters =out, kernel_size =kernel, strides =stride
 conv: dilation_rate =dilation
-conv: use_bias =bias, inplace -+leave it out, activation -+layer, padding_mode -+only with zeros, grups =groups
+conv: use_bias =bias, inplace -+leave it out, activation -+layer, pad_mode =padding_mode, grups =groups
+conv: transpose =transposed, standardised =standardized, causal -+pads only before
 conv: banana -
 conv: groove -, paddling =padding, carnal -
 layer: activation =act, norm_layer =norm, out_channels =out, kernel_size =kernel, banana -
@@ -241,7 +243,7 @@ head: banana -+available
 init: kaiming_normal =he-fan-out, xavier_uniform =xavier, trunc_normal =truncated-normal, orthogonal -+not have this
 init: banana -
 expect: flops =macs, parameters =params, accuracy -+without training, parms =params, banana -
-padding: same -+keeps the size, SAME -+keeps the size, valid -+padding: 0, reflect -+number of zeros, banana -
+padding: auto -+keeps the size, SAME -+padding: same, VALID -+padding: 0, reflect -+padding_mode, banana -
 extends: torchvision:resnet50 =resnet50, timm:resnet50.a1_in1k =resnet50, ResNet-50 =resnet50
 extends: MobileNetV2 =mobilenet_v2, resnet50d.ra2_in1k =resnet50d, resnext50.a1_in1k =resnext50_32x4d
 extends: mobilenetv2_100.ra_in1k =mobilenet_v2

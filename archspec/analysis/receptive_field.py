@@ -171,22 +171,23 @@ def _further(field: tuple[_Interval, ...], reaches: tuple[Reach, ...], sizes: Sh
 
 def _behind(span: _Interval, reach: Reach, size: int) -> _Interval:
     firsts, lasts, shift = span
-    extent, stride, padding, adaptive = reach
-    if len(firsts) == 1 and isinstance(stride, int) and isinstance(padding, int) and isinstance(shift, int):
+    extent, stride, padding, end = reach
+    whole = len(firsts) == 1 and end is None
+    if whole and isinstance(stride, int) and isinstance(padding, int) and isinstance(shift, int):
         first, last = firsts[0] - padding * shift, lasts[0] + (extent - 1 - padding) * shift
         return _Interval((first,), (last,), shift * stride)
     period = stride.denominator * len(firsts)
     length = min(period // math.gcd(stride.numerator, period), size, MAX_PATTERN + 1)
-    if stride == 1 and isinstance(padding, int):
+    if stride == 1 and isinstance(padding, int) and end is None:
         firsts = _turned(firsts, shift, -padding)[:length]
         lasts = _turned(lasts, shift, extent - 1 - padding)[:length]
     else:
-        common = math.lcm(stride.denominator, padding.denominator)
+        common = math.lcm(stride.denominator, padding.denominator, end.denominator if end is not None else 1)
         step, before = int(stride * common), int(padding * common)
         starts = [(position * step - before) // common for position in range(length)]
         ends = [start + extent - 1 for start in starts]
-        if adaptive:
-            ends = [-(-(position + 1) * step // common) - 1 for position in range(length)]
+        if end is not None:
+            ends = [(position * step + int(end * common)) // common for position in range(length)]
         firsts, lasts = span.seen(starts, ends)
     return _Interval(firsts, lasts, _whole(Fraction(shift * length * stride) / len(span.firsts)))
 

@@ -246,7 +246,7 @@ HASH = "if you changed the network on purpose, leave out `hash`"
 
 
 def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_value, value)) if isinstance(value, list) else value
 
 
 def _differences(given: Any, right: Any, path: Path) -> Iterator[Fault]:

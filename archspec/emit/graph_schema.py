@@ -200,10 +200,14 @@ def _argument(metadata: dict[str, Any], optional: bool) -> Schema:
     kind = metadata["kind"]
     if kind == "word":
         return {"enum": [*metadata["words"]], "description": metadata["doc"]}
-    single = {"size": "integer", "numbers": "number"}.get(kind, kind)
+    single = {"size": "integer", "sides": "integer", "numbers": "number"}.get(kind, kind)
+    pair = {"items": {"type": "integer", **bounds}, "minItems": 2, "maxItems": 2}
     several = {
+        "sides": {"items": {"type": ["integer", "array"], **bounds, **pair}, "minItems": 1, "maxItems": 3},
         "size": {"items": {"type": "integer", **bounds}, "minItems": 1, "maxItems": 3},
         "numbers": {"items": {"type": "number", **bounds}, "minItems": 1},
     }.get(kind, {})
-    types = [single, *(["array"] if several else []), *(["null"] if optional else [])]
-    return {"type": types if len(types) > 1 else single, **bounds, **several, "description": metadata["doc"]}
+    # The words that an integer takes are numbers in a graph.
+    words = {"pattern": f"^({'|'.join(metadata['named'])})$(?!\n)"} if kind == "sides" and metadata["named"] else {}
+    types = [single, *["array"] * bool(several), *["string"] * bool(words), *["null"] * optional]
+    return {"type": types if len(types) > 1 else single, **bounds, **several, **words, "description": metadata["doc"]}

@@ -51,7 +51,7 @@ def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str
     rank = len(graph.input) - 1 or 2
     training = snippets("training")
     taken = {*_DRAWS.values(), *_BIASES.values(), *_TRAINING, *names_of_auxiliary(), "forward", "new_params", "extra"}
-    taken |= {"torch", "math", "F", "x", "Params", "Size", "Tensor", "Callable"}
+    taken |= {"torch", "math", "F", "x", "Params", "Size", "Sides", "Tensor", "Callable"}
     functions = Functions(graph, patterns(graph), taken | _all_names(graph), width)
     own = ["\n".join(lines) for lines in functions.lines()]
     own[-1:] = [_new_params(functions), own[-1]]
@@ -81,8 +81,9 @@ def _imports(body: str) -> str:
 
 
 def _aliases(body: str) -> str:
-    size = ["Size = int | tuple[int, ...]"] if re.search(r"\bSize\b", body) else []
-    return "\n".join(["Params = dict[str, Tensor]", *size])
+    aliases = {"Size": "int | tuple[int, ...]", "Sides": "tuple[int, ...] | str"}
+    used = [f"{name} = {meaning}" for name, meaning in aliases.items() if re.search(rf"\b{name}\b", body)]
+    return "\n".join(["Params = dict[str, Tensor]", *used])
 
 
 def _new_params(functions: Functions) -> str:

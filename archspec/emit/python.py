@@ -17,6 +17,7 @@ from archspec.graph.patterns import patterns
 IMPORTS = {
     "math": "import math",
     "OrderedDict": "from collections import OrderedDict",
+    "Callable": "from collections.abc import Callable",
     "torch": "import torch",
     "F": "import torch.nn.functional as F",
 }
@@ -50,7 +51,7 @@ def python_source(graph: Graph, *, command: str = "", width: int = 120) -> str:
 
 
 def _imports(used: set[str]) -> str:
-    standard = [line for name, line in IMPORTS.items() if name in used and name in ("math", "OrderedDict")]
+    standard = [line for name, line in IMPORTS.items() if name in used and name not in ("torch", "F")]
     torch = [line for name, line in IMPORTS.items() if name in used and name in ("torch", "F")]
     parts = [*standard, "", *torch] if standard else torch
     return "\n".join([*parts, "from torch import Tensor, nn"])

@@ -88,16 +88,21 @@ def over(operation: type[Operation], given: Mapping[str, Any], own: Mapping[str,
     return {**given, **own}
 
 
-def read_argument(env: Environment, term: Term, name: str, field: Field[Any], help: str = "") -> Any:
-    """The value of an operation's argument, of the kind and within the bounds that the operation declares."""
+def read_argument(
+    env: Environment, term: Term, name: str, field: Field[Any], help: str = "", *, named: bool = True
+) -> Any:
+    """The value of an operation's argument, of the kind and within the bounds that the operation declares.
+
+    ``named``: the words that the argument takes beside numbers may be written here, which no list contains.
+    """
     if term.items is not None:
         env.work.spend(EXPANDING, len(term.items), term.span)
-        return tuple([read_argument(env, item, name, field, help) for item in term.items])
+        return tuple([read_argument(env, item, name, field, help, named=False) for item in term.items])
     metadata = field.metadata
     kind = metadata["kind"]
     value: Any = env.value(term)
-    if kind in ("integer", "size"):
-        if type(value) is not int and value not in metadata["named"]:
+    if kind in ("integer", "size", "sides"):
+        if type(value) is not int and not (named and value in metadata["named"]):
             value = env.converted(integer, value, term)
     elif kind in ("number", "numbers"):
         value = env.converted(number, value, term)

@@ -44,10 +44,16 @@ def set_arguments(operation: Operation) -> dict[str, Any]:
     return {name: value for name, field in fields.items() if (value := getattr(operation, name)) != field.default}
 
 
+def _listed(axis: Any) -> Any:
+    """An axis of a padding as a spec writes it."""
+    return list(axis) if isinstance(axis, tuple) else axis
+
+
 def _value(value: Any, kind: str) -> str:
     if kind == "numbers":
         shown = [f"{number:g}" for number in (value if isinstance(value, tuple) else (value,))]
         return f"[{', '.join(shown)}]" if isinstance(value, tuple) else shown[0]
     if isinstance(value, tuple):
-        return show_shape(value)
+        pairs = any(isinstance(axis, tuple) for axis in value)
+        return f"[{', '.join([str(_listed(axis)) for axis in value])}]" if pairs else show_shape(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -244,7 +244,7 @@ def _default(value: Any, setting: str) -> str:
 
 def _argument(metadata: dict[str, Any], default: str) -> Schema:
     bounds = {key: metadata[key] for key in ("minimum", "maximum") if metadata[key] is not None}
-    unit = " One number, or one for each axis." if metadata["kind"] == "size" else ""
+    unit = " One number, or one for each axis." if metadata["kind"] in ("size", "sides") else ""
     about = {"description": metadata["doc"] + unit + default}
     match metadata["kind"]:
         case "integer" | "number" as kind:
@@ -256,6 +256,10 @@ def _argument(metadata: dict[str, Any], default: str) -> Schema:
             item = typed("integer string", **bounds)
             size = typed("integer string array null", items=item, minItems=1, maxItems=3)
             return {**size, **bounds, **about}
+        case "sides":
+            pair = typed("integer string array", items=typed("integer string", **bounds), minItems=2, maxItems=2)
+            sides = typed("integer string array null", items={**pair, **bounds}, minItems=1, maxItems=3)
+            return {**sides, **bounds, **about, "examples": list(metadata["named"])}
         case "numbers":
             item = typed("number string", **bounds)
             return {**typed("number string array null", items=item, minItems=1), **bounds, **about}

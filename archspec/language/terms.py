@@ -22,7 +22,7 @@ from archspec.work import DEFINING
 QUOTES = 'inside `{...}` an expression with a comma, colon or brace needs quotes: `out: "min(a, b)"`'
 
 
-LISTS = ("size", "numbers")
+LISTS = ("size", "sides", "numbers")
 """The kinds of arguments that also take a list."""
 
 

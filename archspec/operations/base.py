@@ -18,11 +18,9 @@ from archspec.operations.onnx import Exported
 from archspec.operations.shapes import Shape
 from archspec.operations.signaled import Signaled
 
-Kind = Literal["integer", "number", "boolean", "word", "size", "numbers"]
-"""What an argument takes.
-
-A ``size`` is an integer, or a list with one integer a spatial axis; ``numbers`` are a number, or one a channel.
-"""
+Kind = Literal["integer", "number", "boolean", "word", "size", "sides", "numbers"]
+"""What an argument takes: a ``size`` is an integer, or a list with one integer a spatial axis; in ``sides``, an axis may
+have a pair, before and after it; ``numbers`` are a number, or one a channel."""
 
 _SPREADS = ("he-fan-in", "xavier", "normal", "truncated-normal")
 
@@ -125,7 +123,7 @@ def argument(
         default: left out, the argument is required; None means "not set".
         minimum, maximum: inclusive bounds of a number, or of each number of a size.
         words: what a ``word`` may be.
-        named: words that an ``integer`` takes beside numbers; ``settled`` makes numbers of them.
+        named: words that an ``integer`` or ``sides`` take beside numbers; ``settled`` may make numbers of them.
     """
     metadata = {"kind": kind, "doc": doc, "minimum": minimum, "maximum": maximum, "words": words, "named": named}
     return dataclasses.field(default=default, metadata=metadata)
@@ -159,9 +157,6 @@ class Operation(Captioned, Exported, Signaled):
     """Whether its output counts as activations, in the sense of Radosavovic et al. 2020: of convolutions, linear layers
     and pools it does."""
 
-    filters: ClassVar[tuple[str, ...]] = ()
-    """The names of its weights that are filters over the input channels: (out, in, *kernel)."""
-
     @classmethod
     def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
         """The arguments, where those that follow from what it reads are numbers: ``groups: depthwise``."""
@@ -176,6 +171,11 @@ class Operation(Captioned, Exported, Signaled):
     def has_state(self) -> bool:
         """Whether it may have weights or buffers, whose keys in the state dict have its name."""
         return type(self).weights is not Operation.weights or type(self).buffers is not Operation.buffers
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The names of its weights that are filters over the input channels: (out, in, *kernel)."""
+        return ()
 
     @property
     def saves_output(self) -> bool:

@@ -45,18 +45,26 @@ def merged(sizes: tuple[int, ...], strides: Strides) -> int | None:
 class Bytes(NamedTuple):
     """Memory beside an operation's output: ``elements`` of the network's dtype and ``each`` bytes for every example of
     the batch; ``statistics``, numbers of at least float32, for every example, and ``shared`` such numbers whatever the
-    batch is.
+    batch is. ``once``: elements of the network's dtype whatever the batch is.
     """
 
     elements: int = 0
     each: int = 0
     statistics: int = 0
     shared: int = 0
+    once: int = 0
 
     def total(self, batch: int, itemsize: int) -> int:
         """The bytes for a batch, at ``itemsize`` bytes an element."""
         precise = max(itemsize, 4)
-        return batch * (self.elements * itemsize + self.each + self.statistics * precise) + self.shared * precise
+        of_batch = batch * (self.elements * itemsize + self.each + self.statistics * precise)
+        return of_batch + self.shared * precise + self.once * itemsize
+
+    def __add__(self, other: object) -> Bytes:
+        """Both together."""
+        if not isinstance(other, Bytes):
+            return NotImplemented
+        return Bytes(*[one + more for one, more in zip(self, other, strict=True)])
 
 
 class Saved(NamedTuple):
@@ -77,14 +85,14 @@ class Reach(NamedTuple):
     Neighbors read ``stride`` positions apart: position ``p`` reads from ``floor(p * stride - padding)`` on. For an
     operation that enlarges, the stride is a fraction: 1/2 for nearest-neighbor upsampling by 2.
 
-    ``adaptive``: position ``p`` reads up to, and without, ``ceil((p + 1) * stride)``, as adaptive pooling does. The
-    windows then differ in size, and ``extent`` is the largest.
+    ``end``: position ``p`` reads up to, and with, ``floor(p * stride + end)``, as in adaptive pooling and in transposed
+    convolutions. The windows then differ in size, and ``extent`` is the largest. A window may be empty.
     """
 
     extent: int = 1
     stride: int | Fraction = 1
     padding: int | Fraction = 0
-    adaptive: bool = False
+    end: int | Fraction | None = None
 
 
 HERE = (Reach(),)

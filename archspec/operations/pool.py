@@ -246,7 +246,7 @@ class Pool(Windowed):
             windows = [share(*each).extent for each in zip(usage.inputs[0][1:], usage.output[1:], strict=True)]
             return math.prod(windows), 1.0
         sliding = self.windows(usage.inputs[0])
-        axes = zip(usage.inputs[0][1:], usage.output[1:], *sliding, strict=True)
+        axes = zip(usage.inputs[0][1:], usage.output[1:], *sliding[:4], strict=True)
         return math.prod(sliding.kernel), math.prod([inside(*axis)[0] for axis in axes])
 
     @staticmethod

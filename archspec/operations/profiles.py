@@ -12,7 +12,10 @@ import math
 from typing import NamedTuple
 
 Windows = tuple[tuple[int, ...], ...]
-"""The kernel, the stride, the padding and the dilation, each along every spatial axis."""
+"""The kernel, the stride, the padding before an axis and the dilation, each along every spatial axis; and more.
+
+The padding after an axis follows from the number of windows.
+"""
 
 Axis = tuple[float, ...]
 """The relative energy at each position along one axis; empty: the same everywhere."""
@@ -45,7 +48,7 @@ def seen(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], window
     axes, last = [], ()
     each = square = 1.0
     axis: Axis = ()
-    for i, window in enumerate(zip(size, count, *windows, strict=True)):
+    for i, window in enumerate(zip(size, count, *windows[:4], strict=True)):
         if not i or window != last or (profile and profile[i] is not profile[0]):
             each, square, axis = _seen(profile[i] if profile else (), *window)
         last = window
@@ -64,13 +67,21 @@ def reached(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], win
     axes, last = [], ()
     each = 1.0
     axis: Axis = ()
-    for i, window in enumerate(zip(size, count, *windows, strict=True)):
+    for i, window in enumerate(zip(size, count, *windows[:4], strict=True)):
         if not i or window != last or (profile and profile[i] is not profile[0]):
             each, axis = _reached(profile[i] if profile else (), *window)
         last = window
         gain *= each
         axes.append(axis)
     return gain, tuple(axes) if any(axes) else ()
+
+
+def along(profile: Profile, size: tuple[int, ...], count: tuple[int, ...], windows: Windows) -> float:
+    """The ``level`` of :class:`Seen` of a transposed convolution: ``count`` windows that reach a map of this size."""
+    level = 1.0
+    for i, window in enumerate(zip(size, count, *windows[:4], strict=True)):
+        level *= _along(profile[i] if profile else (), *window)
+    return level
 
 
 def root(profile: Profile) -> float:
@@ -146,7 +157,7 @@ def _blended(first: Axis, other: Axis, share: float) -> Axis:
 def _seen(
     axis: Axis, size: int, count: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> tuple[float, float, Axis]:
-    if kernel == stride == 1 and not padding:
+    if kernel == stride == 1 and not padding and count == size:
         return 1.0, _root(axis) ** 2, axis
     if size > LONGEST:
         return (*inside(size, count, kernel, stride, padding, dilation), ())
@@ -167,7 +178,7 @@ def _seen(
 def _reached(
     axis: Axis, size: int, count: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> tuple[float, Axis]:
-    if kernel == stride == 1 and not padding:
+    if kernel == stride == 1 and not padding and count == size:
         return 1.0, axis
     if size > LONGEST:
         return inside(size, count, kernel, stride, padding, dilation)[0] * count / size, ()
@@ -183,6 +194,17 @@ def _reached(
         return 0.0, ()
     scale = size / total
     return total / (size * kernel), tuple([each * scale for each in found])
+
+
+@functools.lru_cache(4096)
+def _along(axis: Axis, size: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> float:
+    roots = list(map(math.sqrt, axis)) or [1.0] * count
+    total = 0.0
+    for tap in range(kernel):
+        before = padding - tap * dilation  # the window at `p` reaches here the position p * stride - before
+        first, last = max(0, -(-before // stride)), min(count - 1, (size - 1 + before) // stride)
+        total += (sum(roots[first : last + 1]) / size) ** 2
+    return total / kernel
 
 
 @functools.lru_cache(4096)

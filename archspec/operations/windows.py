@@ -11,21 +11,51 @@ from archspec.operations.traits import KeepsFormat, Lean
 
 
 class Windows(NamedTuple):
-    """The windows of an operation, each field for every spatial axis."""
+    """The windows of an operation, each field for every spatial axis.
+
+    ``padding`` is before each axis, and also after it, unless ``after`` says otherwise.
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
+    after: tuple[int, ...] = ()
+
+    @property
+    def behind(self) -> tuple[int, ...]:
+        """The padding after each axis."""
+        return self.after or self.padding
+
+    @property
+    def lopsided(self) -> bool:
+        """Whether the padding before an axis differs from that after it, which torch's layers do not have."""
+        return self.behind != self.padding
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The padding as ``torch.nn.functional.pad`` takes it: before and after, from the last axis to the first."""
+        return tuple([each for pair in reversed([*zip(self.padding, self.behind, strict=True)]) for each in pair])
+
+    @property
+    def inner(self) -> Windows:
+        """They over the padded input, without padding of their own."""
+        return self._replace(padding=(0,) * len(self.padding), after=())
+
+    def padded(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The size of the padded input."""
+        return tuple([sum(axis) for axis in zip(size, self.padding, self.behind, strict=True)])
 
     def counts(self, size: tuple[int, ...], *, ceil: bool = False) -> tuple[int, ...]:
         """How many windows fit along each axis; 0 or less where the kernel does not fit."""
-        return tuple([window(*axis, ceil=ceil) for axis in zip(size, *self, strict=True)])
+        if self.lopsided:  # such a padding is not combined with `ceil`
+            return self.inner.counts(self.padded(size))
+        return tuple([window(*axis, ceil=ceil) for axis in zip(size, *self[:4], strict=True)])
 
     def beyond(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """How far the last, partial windows reach behind the padded input, along each axis."""
         found = []
-        for length, count, axis in zip(size, self.counts(size, ceil=True), zip(*self, strict=True), strict=True):
+        for length, count, axis in zip(size, self.counts(size, ceil=True), zip(*self[:4], strict=True), strict=True):
             kernel, stride, padding, dilation = axis
             end = (count - 1) * stride + dilation * (kernel - 1) + 1
             found.append(max(0, end - length - 2 * padding))
@@ -33,11 +63,11 @@ class Windows(NamedTuple):
 
     def arguments(self) -> dict[str, Any]:
         """They as the keyword arguments of torch's modules."""
-        return dict(zip(("kernel_size", "stride", "padding", "dilation"), map(collapse, self), strict=True))
+        return dict(zip(("kernel_size", "stride", "padding", "dilation"), map(collapse, self[:4]), strict=True))
 
-    def onnx(self, after: tuple[int, ...] = ()) -> dict[str, tuple[int, ...]]:
-        """They as the attributes of ONNX; ``after``: further padding behind each axis."""
-        behind = tuple([p + more for p, more in zip(self.padding, after or (0,) * len(self.padding), strict=True)])
+    def onnx(self, more: tuple[int, ...] = ()) -> dict[str, tuple[int, ...]]:
+        """They as the attributes of ONNX; ``more``: further padding behind each axis."""
+        behind = tuple([p + q for p, q in zip(self.behind, more or (0,) * len(self.padding), strict=True)])
         return {
             "kernel_shape": self.kernel,
             "strides": self.stride,
@@ -49,6 +79,8 @@ class Windows(NamedTuple):
         """The fault of a window that does not fit even once."""
         spread = f" dilated by {show_shape(self.dilation)}" if max(self.dilation) > 1 else ""
         padded = f" padded by {show_shape(self.padding)}" if any(self.padding) else ""
+        if self.lopsided:
+            padded = f" padded by {show_shape(self.padding)} before and {show_shape(self.behind)} after"
         return ShapeFault(
             "E502",
             f"a kernel of {show_shape(self.kernel)}{spread} does not fit an input of {show_shape(size)}{padded}",
@@ -65,7 +97,7 @@ class Windowed(Lean, KeepsFormat):
         raise NotImplementedError
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
-        axes = zip(*self.windows(inputs[0]), strict=True)
+        axes = zip(*self.windows(inputs[0])[:4], strict=True)
         return tuple(
             [Reach(dilation * (kernel - 1) + 1, stride, padding) for kernel, stride, padding, dilation in axes]
         )
@@ -80,17 +112,18 @@ class Windowed(Lean, KeepsFormat):
 def share(size: int, parts: int) -> Reach:
     """How adaptive pooling divides ``size`` positions into ``parts`` windows, which overlap if these do not divide it.
 
-    Window ``p`` is from ``floor(p * size / parts)`` up to, and without, ``ceil((p + 1) * size / parts)``.
+    Window ``p`` is from ``floor(p * size / parts)`` up to, and without, ``ceil((p + 1) * size / parts)``, the last of
+    which is ``floor(p * stride + end)``.
 
     >>> share(6, 2), share(3, 5).extent
-    (Reach(extent=3, stride=3, padding=0, adaptive=False), 2)
+    (Reach(extent=3, stride=3, padding=0, end=None), 2)
     """
     stride = Fraction(size, parts)
     if stride.denominator == 1:
         return Reach(stride.numerator, stride.numerator)
     # In lowest terms n / d, a window starts r / d behind a whole position, with every r from 0 to d - 1.
     n, d = stride.numerator, stride.denominator
-    return Reach(-(-(d - 1 + n) // d), stride, adaptive=True)
+    return Reach(-(-(d - 1 + n) // d), stride, end=Fraction(n - 1, d))
 
 
 def window(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:

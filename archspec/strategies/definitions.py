@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archspec.strategies.convolutions import conv_arguments
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
-from archspec.strategies.step_arguments import conv_arguments
 from archspec.strategies.steps import branches, call, keeper, keepers, layer
 
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archspec.strategies.convolutions import conv_arguments
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
-from archspec.strategies.step_arguments import conv_arguments, norm_arguments
+from archspec.strategies.step_arguments import norm_arguments
 from archspec.strategies.steps import call, keeper, keepers, layer
 
 SMALLEST = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.operations.act import ACTIVATIONS
-from archspec.strategies.draw import Draw, StepSite, Width, part
+from archspec.strategies.draw import Draw, StepSite, part
 
 KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
 """The activations that keep the shape."""
@@ -21,28 +21,6 @@ def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
         if draw.chance(4):
             found[key] = draw.pick(values)
-    return found
-
-
-@part
-def conv_arguments(draw: Draw, site: StepSite, out: Width, *, stride: str | int | None = None) -> dict[str, Any]:
-    """Arguments of a convolution to ``out``: an odd kernel, padded so that only the stride changes the size."""
-    found: dict[str, Any] = {"out": draw.word(out)}
-    kernel = draw.pick((1, 3, 3, 5, *site.kernels))
-    if draw.rank > 1 and kernel == 3 and draw.chance(5):
-        kernel = [3, 5, 1][: draw.rank]
-    if kernel != 1:
-        found["kernel"] = kernel
-    if stride is not None:
-        found["stride"] = stride
-    if draw.chance(4):
-        found["groups"] = draw.pick([g for g in (2, 4) if site.width.parts % g == 0 and out.parts % g == 0] or [1])
-    if draw.chance(5):
-        found["dilation"] = draw.size(2)
-    if draw.chance(5):
-        found["bias"] = draw.pick((True, False))
-    if kernel == 3 and "dilation" not in found and draw.chance(6):
-        found["padding"] = draw.size(1)
     return found
 
 

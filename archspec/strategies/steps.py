@@ -8,9 +8,10 @@ from typing import Any
 
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
+from archspec.strategies.convolutions import conv_arguments, conv_step
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
 from archspec.strategies.resizing import cut, resized
-from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, conv_arguments, norm_arguments
+from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
@@ -96,12 +97,6 @@ def _norm(draw: Draw, site: StepSite) -> RawStep:
     if site.many and not draw.chance(2):
         return "norm"
     return {"norm": {**norm_arguments(draw, many=site.many), **({"zero_init": True} if draw.chance(6) else {})}}
-
-
-def _conv(draw: Draw, site: StepSite) -> RawStep:
-    if draw.chance(6):
-        return {"conv": {"out": "width", "groups": "depthwise"}}
-    return {"conv": conv_arguments(draw, site, site.width)}
 
 
 def _pool(draw: Draw, site: StepSite) -> RawStep:
@@ -266,5 +261,5 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
 
 
 _MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized)
-_SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, _conv, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
+_SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, conv_step, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
 _FLAT: tuple[_DrawStep, ...] = (_act, _gated, _LINEAR, _norm, *_KEEPING, _constant, cut)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tests.interpreter.convolution import conv
 from tests.interpreter.expressions import ACTIVATIONS, Names, integer, number, truth, word
 from tests.interpreter.operation import (
     Arguments,
@@ -24,36 +25,7 @@ from tests.interpreter.operation import (
 )
 from tests.interpreter.reading import Refused
 
-# -- convolutions and linear layers ------------------------------------------------------------------------------------
-
-
-def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
-    """A convolution; an odd kernel keeps the size, unless there is a stride."""
-    no_others(set(given) - {"out", "kernel", "stride", "padding", "dilation", "groups", "bias"}, "conv")
-    rank = spatial(inputs[0], "a convolution")
-    out = integer(given["out"], names)
-    kernel, stride, dilation = (sizes(given.get(key, 1), names, rank) for key in ("kernel", "stride", "dilation"))
-    depthwise = given.get("groups") == "depthwise"
-    groups = channels_of(inputs[0]) if depthwise else integer(given.get("groups", 1), names)
-    at_least((out, groups, *kernel, *stride, *dilation), 1, "a convolution")
-    if "padding" in given:
-        padding = sizes(given["padding"], names, rank)
-    else:
-        padding = tuple(d * (k - 1) // 2 if k % 2 else 0 for k, d in zip(kernel, dilation, strict=True))
-    at_least(padding, 0, "padding")
-    before = channels_of(inputs[0])
-    if before % groups or out % groups:
-        raise Refused("the channels do not split into groups")
-    weights: dict[str, tuple[int, ...]] = {"weight": (out, before // groups, *kernel)}
-    if truth(given.get("bias", False), names):
-        weights["bias"] = (out,)
-    function = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-
-    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
-        bias = state.get("bias")
-        return function(values[0], state["weight"], bias, stride, padding, dilation, groups)
-
-    return Operation("conv", "conv", compute, weights)
+# -- linear layers -----------------------------------------------------------------------------------------------------
 
 
 def linear(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:

@@ -105,6 +105,12 @@ def size(low: int, high: int) -> Callable[[int], st.SearchStrategy[Any]]:
     return for_rank
 
 
+def sides(high: int) -> Callable[[int], st.SearchStrategy[Any]]:
+    """A number or a pair, before and after, for each axis."""
+    number = st.integers(0, high)
+    return lambda rank: st.tuples(*[number | st.tuples(number, number)] * max(rank, 1))
+
+
 def mostly(value: Any, other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(*[st.just(value)] * 4, other)
 
@@ -193,19 +199,48 @@ ENTRIES: dict[str, Entry] = {
             "out": st.sampled_from([1, 2, 4, 6, 12]),
             "kernel": size(1, 4)(rank),
             "stride": size(1, 3)(rank),
-            "padding": st.none() | size(0, 3)(rank),
+            "padding": st.one_of(st.none(), size(0, 3)(rank), sides(3)(rank), st.sampled_from(["same", "valid"])),
             "dilation": size(1, 3)(rank),
             "groups": GROUPS,
             "bias": st.booleans(),
+            "padding_mode": mostly("zeros", st.sampled_from(["reflect", "replicate", "circular"])),
+            "transposed": mostly(False, st.just(True)),
+            "output_padding": mostly(None, size(0, 2)(rank)),
+            "standardized": mostly(False, st.just(True)),
+            "gain": st.booleans(),
+            "gamma": FACTOR,
+            "eps": st.floats(1e-6, 1),
         },
         bounds=(
             Bound("out", 1, 0),
             *(Bound(name, 1, 0, {"out": 4}) for name in ("kernel", "stride", "dilation", "groups")),
             Bound("padding", 0, -1, {"out": 4}),
+            Bound("output_padding", 0, -1, {"out": 4, "transposed": "true"}),
+            Bound("eps", 0, -1e-9, {"out": 4, "standardized": "true"}),
         ),
-        stricter={"E506": "neither a flat value nor a list of another length has a torch call"},
+        stricter={
+            "E506": "neither a flat value nor a list of another length has a torch call",
+            "E206": "arguments that torch's transposed convolution does not take",
+        },
         uses=[
             *on(SIGNAL, MAP, out=6, kernel=3, bias=True),
+            *on(SIGNAL, MAP, out=6, kernel=3, stride=2, padding="same"),
+            *on(MAP, out=6, kernel=4, padding="same"),
+            *on(SIGNAL, out=6, kernel=3, padding=((2, 0),)),
+            *on(MAP, out=6, kernel=3, padding=((2, 0), 1), bias=True),
+            *(
+                use
+                for mode in ("reflect", "replicate", "circular")
+                for use in on(SIGNAL, MAP, out=6, kernel=3, padding_mode=mode)
+            ),
+            *on(MAP, out=6, kernel=3, padding=((2, 0), 1), padding_mode="reflect"),
+            *on(SIGNAL, MAP, out=6, kernel=3, stride=2, transposed=True),
+            *on(MAP, out=6, kernel=2, stride=2, transposed=True, bias=True),
+            *on(MAP, out=6, kernel=(4, 3), stride=(2, 3), transposed=True, groups=2),
+            *on(MAP, out=6, kernel=4, transposed=True),
+            *on(SIGNAL, MAP, out=6, kernel=3, standardized=True),
+            *on(SIGNAL, MAP, out=6, kernel=3, standardized=True, gain=True, gamma=1.5, bias=True),
+            *on(MAP, out=6, kernel=3, stride=2, padding="same", standardized=True, gain=True),
             *on(SIGNAL, MAP, out=6, kernel=4, stride=2, padding=1, groups=2),
             *on(MAP, out=6, kernel=(1, 3), stride=(2, 1), dilation=(1, 2)),
         ],
@@ -213,6 +248,11 @@ ENTRIES: dict[str, Entry] = {
             *on((4, 9), MAP, VIDEO, out=8, kernel=3, stride=2, padding=0, dilation=1, groups=4, bias=True),
             *on((4, 9), MAP, VIDEO, out=2, kernel=2, dilation=2),
             *on(MAP, out=2, kernel=(5, 2), stride=(1, 2), padding=(2, 0), dilation=(1, 3)),
+            *on((4, 9), VIDEO, out=2, kernel=3, stride=2, transposed=True, dilation=2, output_padding=1, padding=1),
+            *on(VIDEO, out=2, kernel=3, padding=((2, 0), 1, (0, 1))),
+            *on(VIDEO, out=2, kernel=3, stride=2, padding="same", standardized=True, gain=True),
+            *on(VIDEO, out=2, kernel=3, padding_mode="replicate"),
+            *on((4, 9), MAP, VIDEO, out=2, kernel=3, padding="valid"),
         ],
         arithmetic=counted(0, on(MAP, out=6, kernel=3, bias=True)),
     ),

@@ -23,6 +23,7 @@ Value = tuple[tuple[int, ...], float, float, float]
 """A shape, and the mean, the variance within channels and that between the means of channels."""
 
 MAP: Value = ((48, 6, 6), 0.3, 1.5, 0.4)
+SHIFTED: Value = ((48, 6, 6), 1.5, 1.0, 0.4)
 CENTERED: Value = ((48, 6, 6), 0.0, 1.5, 0.0)
 GATE: Value = ((48, 1, 1), 0.5, 0.01, 0.0)
 FLAT: Value = ((200,), 0.3, 1.5, 0.4)
@@ -34,6 +35,16 @@ ONE: list[tuple[str, dict[str, Any], Value]] = [
     ("conv", {"out": 48, "kernel": 3, "groups": 48}, CENTERED),
     ("conv", {"out": 64, "kernel": 5}, ((48, 30), 0.3, 1.5, 0.4)),
     ("conv", {"out": 64, "kernel": 3, "stride": 2}, ((32, 4, 6, 6), 0.3, 1.5, 0.4)),
+    ("conv", {"out": 64, "kernel": 3, "stride": 2, "padding": "same"}, MAP),
+    ("conv", {"out": 64, "kernel": 3, "padding": ((2, 0), (0, 2))}, MAP),
+    *[("conv", {"out": 64, "kernel": 3, "padding_mode": mode}, MAP) for mode in ("reflect", "replicate", "circular")],
+    ("conv", {"out": 64, "kernel": 3, "transposed": True, "stride": 2, "bias": True}, MAP),
+    ("conv", {"out": 64, "kernel": 4, "transposed": True, "stride": 2, "groups": 4}, MAP),
+    ("conv", {"out": 64, "kernel": 4, "transposed": True}, MAP),
+    ("conv", {"out": 64, "kernel": 3, "standardized": True}, MAP),
+    ("conv", {"out": 64, "kernel": 3, "standardized": True}, SHIFTED),
+    ("conv", {"out": 64, "kernel": 3, "standardized": True, "gain": True, "gamma": 1.7, "padding": 0}, SHIFTED),
+    ("conv", {"out": 48, "kernel": 3, "standardized": True, "groups": 48}, MAP),
     ("linear", {"out": 150}, FLAT),
     ("linear", {"out": 64}, MAP),
     *[("norm", {"type": kind}, MAP) for kind in ("batch", "layer", "instance")],

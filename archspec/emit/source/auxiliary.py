@@ -1,6 +1,6 @@
-"""Modules and functions that torch lacks, copied from :mod:`archspec.emit.modules` into files that import only torch.
+"""Modules and functions that torch lacks, copied from files of :mod:`archspec.emit` into files that import only torch.
 
-The text of that file is parsed and not imported, because it imports torch.
+The text of those files is parsed and not imported, because they import torch.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-_FILE = Path(__file__).parent.parent / "modules.py"
+_FILES = tuple(Path(__file__).parent.parent / name for name in ("modules.py", "padded.py"))
 
 
 def auxiliary(names: Iterable[str], width: int = 120) -> list[str]:
-    """The definitions of these names and of the names that they use, in the order of the file, with short docstrings.
+    """The definitions of these names and of the names that they use, in the order of the files, with short docstrings.
 
     Args:
-        names: classes and functions of that file.
+        names: classes and functions of those files.
         width: the maximum length of a line of a docstring.
 
     >>> [text.splitlines()[0] for text in auxiliary(["DropPath"])]
@@ -44,12 +44,13 @@ def names_of_auxiliary() -> frozenset[str]:
 @cache
 def _definitions() -> dict[str, str]:
     """The text of every class and function by its name."""
-    source = _FILE.read_text(encoding="utf-8")
-    lines = source.splitlines()
     found = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found[node.name] = "\n".join(lines[node.lineno - 1 : _end(node)])
+    for file in _FILES:
+        source = file.read_text(encoding="utf-8")
+        lines = source.splitlines()
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                found[node.name] = "\n".join(lines[node.lineno - 1 : _end(node)])
     return found
 
 

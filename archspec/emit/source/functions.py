@@ -92,7 +92,7 @@ class Functions:
         operation, call = node.operation, leaf.call
         if leaf.target is not None:
             return f"{written(substituted(leaf.target, given))}({{}})", ""
-        name = function_of(operation.name, call.target)
+        name = function_of(operation.name, call.target, call.kwargs)
         if name is None:
             self._refuse(leaf, f"no function is written out for `{call.target}`")
             return "{}", ""

@@ -44,16 +44,20 @@ def targets(operation: str) -> Mapping[str, str]:
     return {}
 
 
-def function_of(operation: str, target: str) -> str | None:
+def function_of(operation: str, target: str, given: Iterable[str] = ()) -> str | None:
     """The function that computes a module of torch, with the rank of the module, or None.
+
+    ``given`` are the names of the module's arguments: there may be a function for modules with one of them.
 
     >>> function_of("pool", "torch.nn.MaxPool3d"), function_of("conv", "torch.nn.Conv1d"), function_of("conv", "x")
     ('F.max_pool3d', 'conv', None)
     """
     known = targets(operation)
-    if target in known:
+    if target in known and not any(f"{target} {name}" in known for name in given):
         return known[target]
-    found = known.get(re.sub(r"[13]d$", "2d", target))
+    flat = re.sub(r"[13]d$", "2d", target)
+    own = next((known[f"{flat} {name}"] for name in given if f"{flat} {name}" in known), None)
+    found = own or known.get(flat)
     return found and re.sub("2d$", target[-2:], found)
 
 

@@ -26,9 +26,16 @@ _DRAWN = {
 """The initializers by the words of the language; the tests compare them with :mod:`archspec.emit.initialize`."""
 
 _KINDS = ("conv", "linear")
-_USUAL = {"weight": 1.0, "bias": 0.0}
-"""The initial values of torch's norms."""
-_BASES = {"archspec.emit.modules.PointwiseLinear": "torch.nn.Linear"}
+_USUAL = {"weight": 1.0, "bias": 0.0, "gain": 1.0}
+"""The initial values of torch's norms, and of the factors of standardized weights."""
+_BASES = {
+    "archspec.emit.modules.PointwiseLinear": "torch.nn.Linear",
+    **{
+        f"archspec.emit.padded.{kind}Conv{rank}d": f"torch.nn.Conv{rank}d"
+        for kind in ("Padded", "Standardized", "PaddedStandardized")
+        for rank in (1, 2, 3)
+    },
+}
 
 
 @dataclass

@@ -12,8 +12,8 @@ from archspec.graph.formulas import Class, Condition, Expression, Formula, Joine
 from archspec.graph.patterns import Leaf
 from archspec.operations.base import TorchCall
 
-AUXILIARY = "archspec.emit.modules."
-"""The prefix of names that torch lacks, whose text is copied into the file."""
+AUXILIARY = ("archspec.emit.modules.", "archspec.emit.padded.")
+"""The prefixes of names that torch lacks, whose text is copied into the file."""
 
 _INFIX: Mapping[str, str] = {"operator.add": "+", "operator.mul": "*", "torch.add": "+", "torch.mul": "*"}
 _OPERATORS = frozenset({"operator.add", "operator.mul", "operator.getitem"})
@@ -80,7 +80,8 @@ def written(expression: Expression) -> str:
 
 def target(name: str) -> str:
     """The name in the file for a qualified name of torch."""
-    for prefix, short in (("torch.nn.functional.", "F."), ("torch.nn.", "nn."), (AUXILIARY, ""), ("torch.", "torch.")):
+    own = [(prefix, "") for prefix in AUXILIARY]
+    for prefix, short in (("torch.nn.functional.", "F."), ("torch.nn.", "nn."), *own, ("torch.", "torch.")):
         if name.startswith(prefix):
             return short + name.removeprefix(prefix)
     return name
@@ -166,7 +167,7 @@ def check(leaf: Leaf) -> None:
         SpecError: E830, the operation is neither in torch nor among archspec's own modules.
     """
     name = leaf.call.target
-    known = leaf.call.kind == "method" or name.startswith(("torch.", AUXILIARY)) or name in _OPERATORS
+    known = leaf.call.kind == "method" or name.startswith(("torch.", *AUXILIARY)) or name in _OPERATORS
     if not known:
         node = next(each for each in leaf.nodes if each is not None)
         reason = f"it is `{name}` in Python, which is not part of torch"
