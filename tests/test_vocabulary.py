@@ -193,7 +193,7 @@ step: Bottleneck -+stage table
 step: nn.Upsample =upsample, nn.Sequential =sequence, reshape -+flatten, Lambda -+no code
 step: DropPath =drop_path
 step: StochasticDepth =drop_path, PixelUnshuffle =pixel_unshuffle
-step: SpaceToDepth =pixel_unshuffle, deconv =conv, StdConv2d =conv,
+step: SpaceToDepth =pixel_unshuffle, deconv =conv, StdConv2d =conv
 step: CausalConv1d =conv, layernorm =norm
 step: hswish =act
 step: chanel_shuffle =channel_shuffle, dropuot =dropout, flaten =flatten, cnv =conv, mulitply =multiply, pol =pool
