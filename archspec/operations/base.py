@@ -19,8 +19,8 @@ from archspec.operations.shapes import Shape
 from archspec.operations.signaled import Signaled
 
 Kind = Literal["integer", "number", "boolean", "word", "size", "sides", "numbers"]
-"""What an argument takes: a ``size`` is an integer, or a list with one integer a spatial axis; in ``sides``, an axis may
-have a pair, before and after it; ``numbers`` are a number, or one a channel."""
+"""What an argument takes: a ``size`` is an integer, or a list with one integer a spatial axis; in ``sides``, an axis
+may have a pair, before and after it; ``numbers`` are a number, or one a channel."""
 
 _SPREADS = ("he-fan-in", "xavier", "normal", "truncated-normal")
 
