@@ -81,7 +81,7 @@ def test_the_closest_of_a_few_words_is_that_of_difflib(word: str, words: list[st
     assert Hints().nearest(word, words) == by_difflib(word, words)
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(st.data())
 def test_a_word_with_one_slip_is_found_among_hundreds(data: st.DataObject) -> None:
     words = [f"layer{stage}.{block}.{kind}{n}" for stage in range(4) for block in range(36) for kind in ("conv", "bn")

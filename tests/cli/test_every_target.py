@@ -347,7 +347,9 @@ def test_the_next_command_reads_the_file(stem: str, small: Path, run: Run) -> No
     found = run("build", "small.yaml", "--to", "lowlevel", "-o", f"{stem}.py")
     command = found.out.splitlines()[-1].removeprefix("Next: `").partition("` ")[0]
     assert ("'" in command) == (stem in ("a b", "it's $HOME"))
+    trained = stem == "--help"  # others are shown, which takes a thousandth of the time
+    program = sys.executable if trained else "cat"
     told = subprocess.run(
-        ["sh", "-c", command.replace("python", sys.executable, 1)], capture_output=True, text=True, check=True
+        ["sh", "-c", command.replace("python", program, 1)], capture_output=True, text=True, check=True
     )
-    assert told.stdout.startswith("step 0: loss ")
+    assert told.stdout.startswith("step 0: loss ") if trained else told.stdout == Path(f"{stem}.py").read_text()

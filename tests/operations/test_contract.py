@@ -184,11 +184,18 @@ def test_strategies_cover_every_argument(name: str) -> None:
     assert set(ENTRIES[name].arguments(2)) == set(arguments(cls)), f"`{name}` has other arguments than its strategies"
 
 
+@pytest.mark.parametrize("number", [60, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", operations())
-@given(data=st.data())
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
-def test_operation_is_what_torch_does(name: str, data: st.DataObject) -> None:
-    operation, inputs = data.draw(applications(name))
+def test_operation_is_what_torch_does(name: str, number: int) -> None:
+    @given(applications(name))
+    @settings(max_examples=number, suppress_health_check=[HealthCheck.too_slow])
+    def each(drawn: tuple[Operation, tuple[Shape, ...]]) -> None:
+        check_operation(*drawn)
+
+    each()
+
+
+def check_operation(operation: Operation, inputs: tuple[Shape, ...]) -> None:
     assert hash(operation) == hash(type(operation)(**{n: getattr(operation, n) for n in arguments(type(operation))}))
     try:
         shape = operation.shape(inputs)

@@ -47,7 +47,7 @@ def check(mutation: Mutation, folder: Path) -> None:
 @pytest.mark.parametrize("name", sorted(NUMBERED))
 def test_a_fault_is_reported_where_it_is(name: str, tmp_path: Path) -> None:
     @given(data=st.data(), spec=specs().filter(lambda spec: NUMBERED[name].fits(spec.document)))
-    @tries(3)
+    @tries(2)
     def each(data: st.DataObject, spec: str) -> None:
         mutation = data.draw(st.composite(lambda draw: made(draw, NUMBERED[name], spec.document))())
         check(mutation, tmp_path)
