@@ -30,7 +30,7 @@ STATUS = {
     "diff mine.yaml resnet50 --exit-code": 1,
     "lab ablate mine.yaml --over norm=batch,none --data cifar10:cifar -o norms": NO_CIFAR,
 }
-SLOW = re.compile(r"resnet50 --weights|verify resnet50|test specs -k|--transfer")
+SLOW = re.compile(r"resnet50 --weights|verify resnet50|test specs -k|--transfer|lab degradation")
 
 
 def examples(name: str) -> list[str]:

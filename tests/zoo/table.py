@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import archspec
+from archspec.graph.state import state
 from archspec.verification.results import Outputs
 
 BEGIN = "<!-- begin: what `make prove` found -->"
@@ -55,6 +56,7 @@ def row_of(path: Path, *, proved: bool = True) -> Row:
     keys = "identical" if verdict.keys.held else "by key map"
     told = _told(outputs)
     held = verdict.holds("graph", "outputs") and (own or (verdict.keys.held and told == "0"))
+    held = held and set(verdict.key_map) == set(state(graph))
     return Row(
         path.stem, lines, reference, keys, "isomorphic" if verdict.graph.held else "another",
         told, costs.params, costs.macs, held,
