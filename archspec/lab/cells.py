@@ -31,6 +31,7 @@ class Cell(Brief):
             Both are plain data: texts, numbers, lists, and mappings whose keys are texts. It reads nothing else, so
             the same inputs always give the same result.
         inputs: all that decides the result: the spec as resolved, the trainer's keys, the seed, the data's fingerprint.
+        places: what the function takes beside them that does not decide the result, such as where the data is.
         version: of the cell function. Raise it when the function computes something else.
 
     Raises:
@@ -44,6 +45,7 @@ class Cell(Brief):
     work: str
     inputs: Mapping[str, Any]
     version: int = 1
+    places: Mapping[str, Any] = field(default_factory=dict, compare=False)
     text: str = field(init=False, repr=False, compare=False)
     key: str = field(init=False, repr=False, compare=False)
     """The name of the cell's file: a hash of all that goes in."""
@@ -55,6 +57,7 @@ class Cell(Brief):
         if not function.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
             raise ValueError(f"`work` takes `module:function`, got {arguments.given(self.work)}")
         arguments.instance(self.inputs, "inputs", Mapping, "a mapping of plain data")
+        arguments.instance(self.places, "places", Mapping, "a mapping of plain data")
         arguments.whole(self.version, "version", 0)
         text = canonical({"work": self.work, "inputs": self.inputs, "version": self.version}, "cell")
         object.__setattr__(self, "text", text)
@@ -186,7 +189,7 @@ class _Grid:
         self._tell()
         version = archspec_version()
         left = [cell for key, cell in self.by_key.items() if key not in self.found]
-        return [Task(cell.key, cell.work, cell.inputs, version) for cell in left]
+        return [Task(cell.key, cell.work, {**cell.inputs, **cell.places}, version) for cell in left]
 
     def collect(self, done: Iterator[Done]) -> None:
         """Write each cell that the engine ends."""

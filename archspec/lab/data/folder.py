@@ -30,6 +30,12 @@ SIZE = Mention("size", "`size=64`", "64")
 GRAY = ("1", "L", "LA")
 """The modes of Pillow for images of one channel."""
 
+DEEP = "I;16"
+"""How Pillow's modes for gray values from 0 to 65,535 begin."""
+
+UNBOUND = ("I", "F")
+"""The modes of Pillow for values without a largest one."""
+
 
 def read(asked: Asked) -> Unsplit:
     """The images of a folder, by class. If all are gray, they have one channel, otherwise three.
@@ -105,13 +111,28 @@ def _array(file: Path, size: int | None) -> np.ndarray:
         raise no_package("folder", "Pillow, which reads images", "pip install pillow") from None
     try:
         with Image.open(file) as image:
-            shown = image.convert("L" if image.mode in GRAY else "RGB")
+            shown = _shown(image)
             found = np.asarray(_fitted(shown, size) if size else shown)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise damaged(
             file, f"cannot be read as an image: {cut(error, 100)}", "remove the file, or save it again"
         ) from None
     return found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
+
+
+def _shown(image: Image) -> Image:
+    """An image with 8 bits a value, of one channel or three.
+
+    Raises:
+        ValueError: its values have no largest one, so that white is unknown.
+    """
+    from PIL import Image  # as above
+
+    if image.mode in UNBOUND:
+        raise ValueError("its pixels are numbers without a largest one, not 8 or 16 bits")
+    if image.mode.startswith(DEEP):  # Pillow would cut what is above 255
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("L" if image.mode in GRAY else "RGB")
 
 
 def _fitted(image: Image, size: int) -> Image:

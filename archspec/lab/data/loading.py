@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,7 +62,8 @@ def load_data(name: str, *, size: int | None = None, seed: int = 0) -> Data:
         raise SpecError([Diagnostic("E860", f"the data set `{word}` {wrong}", help=help)])
     module, _, function = source.read.partition(":")
     read: Callable[[Asked], Unsplit] = getattr(importlib.import_module(module), function)
-    return _prepared(word, read(asked._replace(place=place)), asked)
+    data = _prepared(word, read(asked._replace(place=place)), asked)
+    return replace(data, source=f"{word}:{Path(place).absolute()}" if place else word)
 
 
 def _seed(seed: object) -> int:

@@ -38,6 +38,8 @@ class Data:
 
     ``fingerprint`` is a hash of all images, labels and classes. ``augment`` says how training varies the images:
     ``crop-flip`` pads each by 4 pixels, crops it at random and mirrors half of them (He et al. 2015, section 4.2).
+    ``source`` is what :func:`load_data` takes to read it again, in this folder or another: its name, with the whole
+    path of its own folder if it was named.
 
     >>> from archspec.lab.data import load_data
     >>> data = load_data("digits")
@@ -51,6 +53,7 @@ class Data:
     classes: tuple[str, ...]
     fingerprint: str
     augment: Augment = "none"
+    source: str = ""
 
     @property
     def input(self) -> Shape:

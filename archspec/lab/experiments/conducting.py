@@ -77,7 +77,7 @@ def _place(folder: Path | None) -> Iterator[Path]:
 def circumstances(inquiry: Inquiry, data: Data, options: Mapping[str, Any] | None = None) -> Circumstances:
     """How an experiment was run; ``options`` are what it takes beyond those of the table."""
     about = {
-        "name": data.name.partition(":")[0],
+        "name": data.name,
         "fingerprint": data.fingerprint,
         "input": list(data.input),
         "classes": len(data.classes),

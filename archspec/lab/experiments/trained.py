@@ -29,7 +29,7 @@ class TrainedNetwork:
 
 
 def trained(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Train a network. ``inputs`` has the ``spec`` as text, ``data``, ``settings`` and ``seed``.
+    """Train a network. ``inputs`` has the ``spec`` as text, the ``source`` of the data, ``settings`` and ``seed``.
 
     Returns ``epochs``, each with ``loss`` and ``accuracy`` of training and of the test; ``train`` and ``test``, the
     loss and accuracy at the end, in eval mode; and ``diverged``, the step and epoch if the loss was not finite.
@@ -65,12 +65,12 @@ def train_network(inputs: Mapping[str, Any]) -> TrainedNetwork:
 
 
 def data_of(inputs: Mapping[str, Any]) -> Data:
-    """The data of a cell: ``inputs`` has its name as ``data``, its ``fingerprint``, and the ``size`` if it is resized.
+    """The data of a cell: ``inputs`` has its ``source``, its ``fingerprint``, and the ``size`` if it is resized.
 
     Raises:
         ValueError: this machine has other data than the one where the experiment began.
     """
-    data = load_data(inputs["data"], size=inputs.get("size"))
+    data = load_data(inputs["source"], size=inputs.get("size"))
     if data.fingerprint != inputs["fingerprint"]:
         raise ValueError(f"the data `{inputs['data']}` here is other data than where the experiment began")
     return data

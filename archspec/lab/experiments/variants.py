@@ -133,8 +133,12 @@ def resolved(spec: Spec) -> str:
 def cells_of(variants: Iterable[Variant], data: Data, inquiry: Inquiry, work: str, **more: Any) -> list[Cell]:
     """A cell for each variant and seed: all seeds of the first variant, then those of the next."""
     sized = {} if inquiry.size is None else {"size": inquiry.size}
-    seeds = range(inquiry.seeds)
-    return [Cell(work, {**_inputs(each, data), **sized, "seed": seed, **more}) for each in variants for seed in seeds]
+    places = {"source": data.source}
+    return [
+        Cell(work, {**_inputs(each, data), **sized, "seed": seed, **more}, places=places)
+        for each in variants
+        for seed in range(inquiry.seeds)
+    ]
 
 
 def _inputs(variant: Variant, data: Data) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
@@ -144,6 +147,39 @@ def test_records_of_cifar(name: str, tmp_path: Path) -> None:
         assert found.test.images[1, :, 31, 0].tolist() == [11, 21, 31]
 
 
+@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(sorted(TINY)))
+@settings(max_examples=25)
+def test_pixels_and_classes_are_where_the_published_layout_has_them(seed: int, name: str) -> None:
+    """A record: for CIFAR-100 the coarse class, the class, then red, green and blue, each row by row."""
+    layout, draw = TINY[name], random.Random(seed)
+    drawn: list[tuple[int, list[list[tuple[int, ...]]]]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for file, records in zip((*layout.train, layout.test), layout.records, strict=True):
+            body = bytearray()
+            for _ in range(records):
+                rows = [[tuple(draw.randbytes(3)) for _ in range(32)] for _ in range(32)]
+                drawn.append((draw.randrange(layout.classes), rows))
+                body += bytes([draw.randrange(20)] if name == "cifar100" else []) + bytes([drawn[-1][0]])
+                body += bytes(pixel[color] for color in range(3) for row in rows for pixel in row)
+            Path(folder, file).write_bytes(body)
+        found = read_binary(layout, folder)
+    assert found.test is not None
+    images = torch.cat([found.train.images, found.test.images]).permute(0, 2, 3, 1)
+    assert images.tolist() == [[[list(pixel) for pixel in row] for row in rows] for _, rows in drawn]
+    assert [*found.train.labels.tolist(), *found.test.labels.tolist()] == [label for label, _ in drawn]
+
+
+def test_the_files_of_cifar_are_those_that_are_published() -> None:
+    """The names and sizes in bytes of https://www.cs.toronto.edu/~kriz/cifar.html."""
+    sizes = {
+        file: records * (layout.labels + 3072)
+        for layout in (cifar10.LAYOUT, cifar100.LAYOUT)
+        for file, records in zip((*layout.train, layout.test), layout.records, strict=True)
+    }
+    ten = {f"data_batch_{number}.bin": 30_730_000 for number in range(1, 6)}
+    assert sizes == {**ten, "test_batch.bin": 30_730_000, "train.bin": 153_700_000, "test.bin": 30_740_000}
+
+
 def test_cifar_without_its_names_has_numbers(tmp_path: Path) -> None:
     write(TINY["cifar10"], tmp_path)
     assert read_binary(TINY["cifar10"], str(tmp_path)).classes == tuple("0123456789")
@@ -177,96 +213,3 @@ def test_cifar_that_is_damaged(fault_of: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="E862") as error:
         read_binary(layout, str(tmp_path))
     assert "data_batch_2.bin" in error.value.diagnostics[0].message
-
-
-# -- folders ----------------------------------------------------------------------------------------------------------
-
-
-def images(folder: Path, classes: str, number: int = 3, mode: str = "RGB", size: tuple[int, int] = (6, 4)) -> None:
-    for label, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for i in range(number):
-            color = 40 * label + 10 * i if mode == "L" else (40 * label + 10 * i, 0, 9 * i)
-            Image.new(mode, size, color).save(folder / name / f"{i}.png")
-
-
-def test_a_folder_of_images_by_class(tmp_path: Path) -> None:
-    images(tmp_path, "ba")
-    (tmp_path / "a" / "notes.txt").write_text("not an image")
-    data = load_data(f"folder:{tmp_path}", size=4)
-    assert data.classes == ("a", "b")
-    assert data.input == (3, 4, 4)
-    assert (len(data.train), len(data.test)) == (4, 2)
-    assert sorted(data.test.labels.tolist()) == [0, 1]
-
-
-def test_a_folder_of_gray_images_has_one_channel_and_its_own_test(tmp_path: Path) -> None:
-    images(tmp_path / "train", "ab", mode="L")
-    images(tmp_path / "test", "ab", mode="L", number=2)
-    data = load_data(f"folder:{tmp_path}")
-    assert data.input == (1, 4, 6)
-    assert (len(data.train), len(data.test)) == (6, 4)
-    assert data.test.labels.tolist() == [0, 0, 1, 1]
-
-
-def test_gray_images_among_colored_ones_have_three_channels(tmp_path: Path) -> None:
-    images(tmp_path, "ab")
-    Image.new("L", (6, 4), 7).save(tmp_path / "a" / "gray.png")
-    assert load_data(f"folder:{tmp_path}").input == (3, 4, 6)
-
-
-def test_a_folder_whose_parts_have_other_classes(tmp_path: Path) -> None:
-    images(tmp_path / "train", "ab")
-    images(tmp_path / "val", "ac")
-    found = fault(f"folder:{tmp_path}")
-    assert found.code == "E868"
-    assert found.message.endswith("differ: `b`, `c`")
-
-
-@pytest.mark.parametrize("classes", ["", "a"])
-def test_a_folder_with_too_few_classes(classes: str, tmp_path: Path) -> None:
-    images(tmp_path, classes)
-    assert fault(f"folder:{tmp_path}").code == "E868"
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_class_with_too_few_images(number: int, tmp_path: Path) -> None:
-    images(tmp_path, "ab", number=number)
-    assert fault(f"folder:{tmp_path}").code == "E868"
-
-
-def test_images_that_are_all_the_same(tmp_path: Path) -> None:
-    images(tmp_path, "ab")
-    for file in tmp_path.rglob("*.png"):
-        Image.new("RGB", (6, 4)).save(file)
-    assert fault(f"folder:{tmp_path}").code == "E868"
-
-
-def test_a_channel_that_is_the_same_everywhere_is_zero(tmp_path: Path) -> None:
-    images(tmp_path, "ab")
-    assert not load_data(f"folder:{tmp_path}").train.images[:, 1].any()
-
-
-def test_images_of_several_sizes(tmp_path: Path) -> None:
-    images(tmp_path, "ab")
-    Image.new("RGB", (5, 5)).save(tmp_path / "b" / "0.png")
-    found = fault(f"folder:{tmp_path}")
-    assert found.code == "E868"
-    assert "6x4 pixels" in found.message
-    assert "5x5" in found.message
-    assert load_data(f"folder:{tmp_path}", size=5).input == (3, 5, 5)
-
-
-@pytest.mark.parametrize("content", [b"", b"not an image", "half"])
-def test_an_image_that_cannot_be_read(content: bytes | str, tmp_path: Path) -> None:
-    images(tmp_path, "ab", size=(60, 40))
-    file = tmp_path / "a" / "1.png"
-    file.write_bytes(file.read_bytes()[:90] if isinstance(content, str) else content)
-    found = fault(f"folder:{tmp_path}")
-    assert found.code == "E862"
-    assert "1.png" in found.message
-
-
-@pytest.mark.parametrize("place", ["nowhere", "a\0b", "x" * 5000])
-def test_a_folder_that_does_not_exist(place: str) -> None:
-    assert fault(f"folder:{place}").code == "E861"
