@@ -134,12 +134,12 @@ class Blocks:
         merged = False
         if block.residual:
             body = self.sequences.names.open(entered.scope, "residual", env.values, entered.span)
-            result = self.sequences.steps(block.steps, env, body, entered.flow, value, False)
+            result = self.sequences.scoped(block.steps, env, body, entered.flow, value)
             with stem_advised(self.faults, entered.stage, entered.index, self.spec, entered.value, result, env):
                 result, merged = self._merge(entered, result, start)
             result = after_merge(self.sequences, entered.flow, env, entered.scope, block, result, merged=merged)
         else:
-            result = self.sequences.steps(block.steps, env, entered.scope, entered.flow, value, False)
+            result = self.sequences.scoped(block.steps, env, entered.scope, entered.flow, value)
         if entered.flow.norm["type"] == "group":
             setting = setting_in_force(self.spec, "norm", entered.stage, block, entered.index)
             warn_of_setting(self.faults, setting, env, self.sequences.builder.nodes[start:])
@@ -235,7 +235,7 @@ class Blocks:
             value = entered.flow.activated
         opened = self.sequences.names.open(entered.scope, "shortcut", outer.values, span)
         start, flow = len(self.sequences.builder.nodes), Flow(OUTSIDE, entered.flow.norm, entered.flow.act)
-        beside = self.sequences.steps(side, inner, opened, flow, value, False)
+        beside = self.sequences.scoped(side, inner, opened, flow, value)
         if opened is not entered.scope:
             read = {name: values[name] for name in ("out_channels", *SIZES) if name in values}
             self.sequences.regions.add("shortcut", shortcut.name, opened, start, value, beside, span, given=read)

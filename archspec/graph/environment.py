@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, nearest, suggest
+from archspec.graph.kept import NOTHING_KEPT, Kept
 from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell
 from archspec.graph.wrong_kinds import of_a_name
 from archspec.language.authors import FOUND, Authors
@@ -36,10 +37,10 @@ class Environment:
     ``written`` maps a name to the term that gave its value, and the environment in which that term was evaluated, None
     for itself. ``span`` is where the spec uses the block or fragment, ``outer`` the environment there, and ``root``
     the outermost, which has what every fragment sees. ``scale`` is what ``scaled`` does with a width, ``work`` what
-    evaluation draws on, and ``authors`` knows which places are the author's.
+    evaluation draws on, and ``authors`` knows which places are the author's. ``kept`` are the values that steps keep.
     """
 
-    __slots__ = ("authors", "lacking", "outer", "place", "root", "scale", "span", "values", "work", "written")
+    __slots__ = ("authors", "kept", "lacking", "outer", "place", "root", "scale", "span", "values", "work", "written")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Environment:
         authors: Authors | None = None,
     ) -> None:
         self.values = values
+        self.kept = NOTHING_KEPT
         self.lacking: tuple[str, ...] = ()
         self.span = span
         self.outer = outer
@@ -70,6 +72,12 @@ class Environment:
         self.work.spend(EXPANDING, 4 + len(self.values) // ENTRIES, self.span)
         found = copy.copy(self)
         found.values = {**self.values, WIDTH: width}
+        return found
+
+    def within(self, kept: Kept) -> Environment:
+        """The same environment with other named values."""
+        found = copy.copy(self)
+        found.kept = kept
         return found
 
     def value(self, term: Term) -> Value:

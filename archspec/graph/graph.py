@@ -100,7 +100,7 @@ class Graph:
     only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
-    that have a scope, each after those inside it. ``summary`` and ``paper`` are those of the spec, for people.
+    that have a scope, each after those inside it. ``kept`` has the names under which steps keep nodes. ``summary`` and ``paper`` are those of the spec, for people.
     ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
@@ -133,6 +133,7 @@ class Graph:
     work: Mapping[str, int] = field(default_factory=dict)
     trimmed: frozenset[str] = frozenset()
     named: Sequence[Region] = ()
+    kept: Mapping[str, str] = field(default_factory=dict)
     summary: str = ""
     paper: str = ""
     summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -148,7 +149,7 @@ class Graph:
         return (
             *(self.name, self.summary, self.paper, self.input, self.single, self.stem, self.head, self.head_at),
             *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
-            *(regions, len(self.regions)),
+            *(regions, len(self.regions), dict(self.kept)),
         )
 
     def __str__(self) -> str:

@@ -17,13 +17,14 @@ def last_layer(steps: tuple[Step, ...], start: int, env: Environment) -> int:
     """
     env.work.spend(EXPANDING, len(steps) - start, env.span)
     for position in range(len(steps) - 1, start, -1):
-        if steps[position].has_layer and _has_layer_left(steps[position], env):
+        if steps[position].has_layer and has_layer_left(steps[position], env):
             return position
     return start
 
 
-def _has_layer_left(step: Step, env: Environment) -> bool:
-    if step.when is not None and not _decided(step.when, step, env):
+def has_layer_left(step: Step, env: Environment) -> bool:
+    """Whether a layer is left of a step after every ``when``, at any depth."""
+    if step.when is not None and not decided(step.when, step, env):
         return False
     if step.kind == "layer":
         return True
@@ -33,7 +34,7 @@ def _has_layer_left(step: Step, env: Environment) -> bool:
         return any(
             last_layer(branch.steps, -1, env) >= 0
             for branch in step.branches
-            if branch.when is None or _decided(branch.when, step, env)
+            if branch.when is None or decided(branch.when, step, env)
         )
     else:
         inside = step.steps or ()
@@ -78,7 +79,7 @@ def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
     )
 
 
-def _decided(when: Term, step: Step, env: Environment) -> bool:
+def decided(when: Term, step: Step, env: Environment) -> bool:
     """Whether a later step is there, as far as that can be known before the shapes on the way to it are."""
     width = step.reads_width and WIDTH in when.names
     if width or not when.names <= env.values.keys():

@@ -22,7 +22,10 @@ from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.environment import SCALE, Environment, Written
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.group_widths import warn_of_setting
+from archspec.graph.kept import Kept
+from archspec.graph.lost_results import warn_of_lost_results
 from archspec.graph.named_regions import CopiedRegions
+from archspec.graph.named_steps import of_network, open_edge
 from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
@@ -79,7 +82,10 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     ends[HEAD] = value = network.head(value)
     scaling.warn(faults)
     faults.raise_errors()
-    outputs = find_outputs(spec, builder.nodes, network.regions, ends, work)
+    outputs = find_outputs(spec, builder.nodes, network.regions, ends, network.kept, work)
+    if sequences.reads_by_name:
+        ended = {*outputs.values(), *[end.name for end in ends.values()]}
+        warn_of_lost_results(builder.nodes, ended, sequences.kept_names, faults)
     warn_of_sizes(spec, entered, faults)
     warn_of_head(spec, builder.nodes[start:], faults)
     warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
@@ -99,6 +105,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
         work=dict(work.by),
         named=CopiedRegions(sequences.regions.found),
+        kept=sequences.kept_names,
         summary=spec.summary,
         paper=str(spec.document.value.get("paper") or ""),
     )
@@ -166,6 +173,10 @@ class _Lowering:
     sequences: Sequences
     blocks: Blocks
     regions: list[Region] = field(default_factory=list)
+    kept: Kept = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kept = of_network(self.spec, self.sequences.names, self.plans)
 
     def stem(self, value: Node) -> Node:
         """The stem. Before a block that begins with an activation, it ends without one."""
@@ -175,7 +186,9 @@ class _Lowering:
         omitted = omitted if omitted and self.plans and begins_with_layer(self.plans[0]) else ()
         deep = self.spec.naming.get("deep")
         nodes = self._to_last_convolution(values, omitted, value) if self.plans and deep and deep.parts else 0
-        return self._edge("stem", self.spec.stem, values, omitted, value, nodes)
+        value = self._edge("stem", self.spec.stem, values, omitted, value, nodes)
+        self._complete(STEM, value)
+        return value
 
     def _to_last_convolution(self, values: dict[str, Value], omitted: tuple[str, ...], value: Node) -> int:
         """How many nodes a stem has up to its last convolution, if it has several and no step has a name; else 0.
@@ -220,6 +233,7 @@ class _Lowering:
         names = self.sequences.names
         values["in_channels"] = value.shape[0]
         env = Environment(values, sequence.span, self.root)
+        open_edge(self.sequences, sequence, env, self.kept)
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
         for name in ("norm", "act"):
             if self.spec.document.value.get(name) is not None:
@@ -246,7 +260,13 @@ class _Lowering:
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
         whole = Region("stage", scope.path, kinds, start, len(nodes), source.name, value.name, stage.span)
         self.regions += (whole, *blocks)
+        self._complete(scope.path, value)
         return self._side("after", plan, plan.count - 1, value)
+
+    def _complete(self, part: str, value: Node) -> None:
+        """Let later steps read the result of the stem or of a stage by its scope."""
+        if part and (fault := self.kept.complete(part, value)):
+            self.sequences.lose(fault)
 
     def _side(self, key: Literal["before", "after"], plan: StagePlan, index: int, value: Node) -> Node:
         """The sequence before a stage's first block, or after its last."""
@@ -256,6 +276,7 @@ class _Lowering:
             return value
         env = block_environment(self.spec, plan, index, value)
         env.place = Site(env.place.cell, (key,))
+        open_edge(self.sequences, sequence, env, self.kept)
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())

@@ -16,7 +16,7 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.readable import readable
-from archspec.language.spec import Template
+from archspec.language.spec import Stage, Template
 from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
 from archspec.work import ENTRIES, NAMES
@@ -126,6 +126,15 @@ class Names:
             span = _author(template, span)
         help = OF_A_FRAGMENT if kind == "fragment" and not own else ""
         return self._scope(parent, name, template is not None and kind in POSITIONAL, span, help)
+
+    def of_stage(self, stage: Stage, values: Mapping[str, Value]) -> str:
+        """The scope that a stage will open, for messages; empty if it opens none, or cannot be known yet."""
+        own: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else self.naming.get("stage")
+        number = stage.number + 1
+        try:
+            return self.render(own, {"name": "stage", **values, "n": number, "position": stage.number}) if own else ""
+        except SpecError:
+            return ""
 
     def deepen(self, scope: NameScope, values: Mapping[str, Value], span: Span, nodes: int) -> None:
         """Put the next nodes of ``scope`` into the scope of a deep stem, which counts as one of its convolutions."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from archspec.diagnostics import Faults, Span, cut
 from archspec.graph.graph import Node, Region
+from archspec.graph.kept import Kept
 from archspec.graph.scopes import HEAD, ambiguous, by_name, last_of_scopes
 from archspec.graph.scopes import parts as extents
 from archspec.language.spec import Spec
@@ -14,12 +15,13 @@ from archspec.work import OUTPUTS, Work
 
 
 def find_outputs(
-    spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], ends: Mapping[str, Node], work: Work
+    spec: Spec, nodes: Sequence[Node], regions: Sequence[Region], ends: Mapping[str, Node], kept: Kept, work: Work
 ) -> dict[str, str]:
     """The names of the nodes that the model returns, by label.
 
     Args:
         ends: the results of the stem and the head.
+        kept: the values that steps of the network's own scope keep by name.
 
     Raises:
         SpecError: E310, for every name under ``outputs`` that the network does not have, and E316, for one that may
@@ -34,10 +36,11 @@ def find_outputs(
     stages = [region for region in regions if region.kind == "stage"]
     shared = by_name(extents(len(nodes), stages, None))
     parts |= {name: part.stage.result for name, part in shared.items() if part.stage and name not in known}
+    parts |= {name: value.node.name for name, value in kept.values.items() if value.node.name in made}
     faults = Faults(work)
     told = first_of(dict.fromkeys(region.scope for region in stages))
     help = f"the stages are {told}; " if stages else ""
-    help += "`outputs` also takes `stem`, `head`, and the names that `archspec show --graph` prints or their beginnings"
+    help += "`outputs` also takes `stem`, `head`, kept names, and the names that `archspec show --graph` prints or their beginnings"
     for number, label in enumerate(spec.outputs):
         if label not in known and label not in parts:
             message = f"the network has no scope `{cut(label)}` that can be returned"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,12 +16,12 @@ from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.named_regions import NOTHING, NamedRegions
+from archspec.graph.named_steps import give_inputs, inside_branch, keep, leave_out, open_scope, read, source_of
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, over, read_arguments, read_setting
-from archspec.graph.provenance import Blamed
-from archspec.graph.shape_faults import ShapeFaults
-from archspec.language.authors import FOUND, Authors
+from archspec.graph.shape_faults import ShapeFaults, nearer
+from archspec.language.authors import Authors
 from archspec.language.spec import NONE, Block, Sequence, Setting, Step, Term
 from archspec.operations.base import Doubt, Operation, arguments
 from archspec.operations.discovery import operations
@@ -36,7 +36,11 @@ MAX_FAULTS = 200
 
 @dataclass(slots=True)
 class Sequences:
-    """Lowers sequences into one builder."""
+    """Lowers sequences into one builder.
+
+    ``kept_names`` has the names under which steps keep nodes; ``lost`` says that a value that a step names was not
+    found, so that shapes after it say nothing.
+    """
 
     builder: Builder
     names: Names
@@ -44,6 +48,9 @@ class Sequences:
     authors: Authors
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
     doubts: dict[int, tuple[Doubt, ...]] = field(default_factory=dict)
+    kept_names: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+    reads_by_name: bool = False
     regions: NamedRegions = field(init=False)
     lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
@@ -67,7 +74,10 @@ class Sequences:
         name, values = "", NOTHING
         if call is not None and call.definition:
             env = env.at(value.shape[0]) if call.reads_width else env
-            steps, env = call.definition.steps, enter_fragment(call.definition, call, env, value.shape[0])
+            outer, steps = env, call.definition.steps
+            env = enter_fragment(call.definition, call, outer, value.shape[0])
+            open_scope(self, steps, env, False)
+            give_inputs(self, call, outer, env, value)
             name, values = call.definition.name, bound(call.definition, env)
         result = self.steps(steps, env, scope, flow, value, False)
         if name or kind != "fragment":
@@ -80,16 +90,27 @@ class Sequences:
         """The value after ``steps``. ``after``: whether a layer follows them in the data's flow."""
         env.work.spend(EXPANDING, len(steps), env.span)
         last: int | None = None
+        known = env.kept.follows
         for index, step in enumerate(steps):
-            here = env.at(value.shape[0]) if step.reads_width else env
+            source = source_of(self, step, env, value) if step.named else value
+            here = env.at(source.shape[0]) if step.reads_width else env
             if step.when is not None and not here.truth(step.when):
                 self.names.leave_out(scope)
+                if step.named:
+                    leave_out(self, step, env)
                 continue
-            if step.has_layer and last is None:
+            if known is None and step.has_layer and last is None:
                 last = len(steps) if after else last_layer(steps, index, env)
-            follows = last is not None and index < last
-            value = _LOWER[step.kind](self, step, here, scope, flow, value, follows)
+            follows = known.get(id(step), False) if known is not None else last is not None and index < last
+            value = _LOWER[step.kind](self, step, here, scope, flow, source, follows)
+            if step.keep is not None:
+                keep(self, step, env, value)
         return value
+
+    def scoped(self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
+        """The value after all steps of a block or a shortcut, which sees only names of its own."""
+        open_scope(self, steps, env, False)
+        return self.steps(steps, env, scope, flow, value, False)
 
     def _operation(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         operation = step.operation
@@ -111,12 +132,12 @@ class Sequences:
         return self.steps(step.steps or (), env, inner, flow, value, after)
 
     def _merge(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
-        results = []
+        results = [read(self, name, env) or value for name in step.values]
         for branch in step.branches:
             if branch.when is not None and not env.truth(branch.when):
                 continue
             inner = self._open(scope, "branch", env, step, branch.name) if branch.name else scope
-            result = self.steps(branch.steps, env, inner, flow, value, after)
+            result = self.steps(branch.steps, inside_branch(branch, env), inner, flow, value, after)
             if result is value and all_left_out(branch.steps, env):
                 help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` to pass its input on"
                 raise self.emptied("every step of this branch", branch.span, env, help)
@@ -134,6 +155,8 @@ class Sequences:
         values = env.values if step.name else {**env.values, "name": fragment.name}
         inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
         entered, start = enter_fragment(fragment, step, env, value.shape[0]), len(self.builder.nodes)
+        open_scope(self, fragment.steps, entered, after)
+        give_inputs(self, step, env, entered, value)
         result = self.steps(fragment.steps, entered, inner, flow, value, after)
         if inner is not scope:
             self.regions.add(
@@ -210,6 +233,11 @@ class Sequences:
         operation = operations()[key]
         return self.add(self.operation(operation, operation.settled(values, (value.shape,))), (value,), scope, env, at)
 
+    def lose(self, fault: Diagnostic) -> None:
+        """Note that a value that a step names is not there; what does not fit after it is not told."""
+        self.faults.add(fault)
+        self.lost = True
+
     def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
         """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
         return SpecError([*self.faults, env.located("E315", f"`when` leaves out {what}", Term(span), help)])
@@ -251,11 +279,15 @@ class Sequences:
             made = self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
             env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
+            if self.lost and fault.assumed is not None:
+                return self.builder.place(path, operation, inputs, fault.assumed, provenance)
+            if self.lost:
+                raise SpecError(tuple(self.faults)) from None
             at_fault = terms.get(fault.argument) if terms else None
             written = at.span if isinstance(at, Step) else provenance.span
             setting = env.setting(at, operation.setting, fault.argument) if operation.setting and not at_fault else None
             blamed = env.blame(at_fault or setting or Term(written))
-            blamed = self._nearer(blamed, env.decided(at, operation))
+            blamed = nearer(blamed, env.decided(at, operation), self.authors)
             why = env.why(at_fault) if at_fault else ()
             self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed, why)
             if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
@@ -266,17 +298,6 @@ class Sequences:
                 term = doubted_term(doubt, operation, at, terms, env) or Term(provenance.span)
                 self.faults.add(doubt_told(doubt, env.blame(term)))
         return made
-
-    def _nearer(self, blamed: Blamed, places: Iterator[Span]) -> Blamed:
-        """Where a fault is shown, or the nearer of the places that decide what is at fault: in the spec itself."""
-        if blamed.certain and self.authors.own(blamed.span.source):
-            return blamed
-        decided = list(places)
-        own = [span for span in decided if self.authors.own(span.source)]
-        found = next(iter(own or ([] if blamed.certain else decided)), None)
-        if found is None:
-            return blamed
-        return Blamed(found, (Label(blamed.span, FOUND), *(each for each in blamed.labels if each.span != found)), True)
 
 
 @functools.cache
@@ -294,4 +315,5 @@ _LOWER: Mapping[str, Lower] = {
     "merge": Sequences._merge,
     "sequence": Sequences._group,
     "fragment": Sequences._call,
+    "naming": lambda sequences, step, env, scope, flow, value, after: value,
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.diagnostics import Diagnostic, Faults, Label, Span
 from archspec.display import counted
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
@@ -88,3 +89,15 @@ class ShapeFaults:
             fault.code, fault.message, place, labels=tuple(labels), notes=tuple(notes), help=fault.help,
             mentions=fault.mentions,
         )  # fmt: skip
+
+
+def nearer(blamed: Blamed, places: Iterator[Span], authors: Authors) -> Blamed:
+    """Where a fault is shown, or the nearer of the places that decide what is at fault: in the spec itself."""
+    if blamed.certain and authors.own(blamed.span.source):
+        return blamed
+    decided = list(places)
+    own = [span for span in decided if authors.own(span.source)]
+    found = next(iter(own or ([] if blamed.certain else decided)), None)
+    if found is None:
+        return blamed
+    return Blamed(found, (Label(blamed.span, FOUND), *(each for each in blamed.labels if each.span != found)), True)

@@ -14,6 +14,7 @@ from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.foreign_values import SETTING_PLACES
+from archspec.language.named_values import read_inputs
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import read_steps
 from archspec.language.terms import Cursor, ambiguous_text
@@ -133,6 +134,7 @@ class DefinitionScope:
         name = cursor.key
         self._open.append(name)
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
+        inputs = read_inputs(cursor, (*params, *let), self.faults)
         inner = cursor.get("steps")
         steps: tuple[Step, ...] = ()
         if inner is None:
@@ -143,7 +145,7 @@ class DefinitionScope:
             steps = bounded(read, inner.key_span, self.faults)
         self._open.pop()
         summary = str(cursor.value.get("summary") or "")
-        return Fragment(name, summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps))
+        return Fragment(name, summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps), inputs)
 
     def _block(self, cursor: Cursor) -> Block:
         params, let, names, read = self._signature(cursor, BLOCK_NAMES)

@@ -98,12 +98,21 @@ SHORTCUT = {
     "change": "The steps if a block changes the shape; [] is the identity, `none` no shortcut. Default: an error.",
 }
 
-FRAGMENT = {key: BLOCK[key] for key in ("summary", "params", "let")} | {"steps": "The steps of the fragment."}
+FRAGMENT = {key: BLOCK[key] for key in ("summary", "params", "let")} | {
+    "inputs": "Names of values that a call gives beside the one that reaches it; `from` reads them inside.",
+    "steps": "The steps of the fragment.",
+}
 
 STEPS = {
     "layer": "A convolution with its normalization and activation.",
     "sequence": "Several steps in a scope or under a condition of their own.",
 }
+
+NAMING_STEPS = {
+    "as": "Keep the value under this name, for `from` in later steps.",
+    "from": "Read the value of this name in place of the previous step's.",
+}
+VALUES = "The value that every branch reads, or a list of values to merge in place of branches."
 
 LAYER = {
     "norm": "The normalization of this layer, or `none`. Default: the setting.",

@@ -8,6 +8,7 @@ from typing import Any
 from archspec.language import descriptions
 from archspec.language.regnet import ROUNDINGS
 from archspec.language.schema_pieces import (
+    IDENTIFIER,
     Schema,
     described,
     list_of,
@@ -200,7 +201,8 @@ def _definitions() -> Schema:
         **settings,
     }
     shortcut = {"summary": summary, "same": either, "change": either}
-    fragment = {"summary": summary, "params": params, "let": params, "steps": optional}
+    inputs = typed("array null", items=typed("string", pattern=IDENTIFIER))
+    fragment = {"summary": summary, "params": params, "let": params, "inputs": inputs, "steps": optional}
     step = {f"op-{word}": _merge() if each.arity == "many" else _operation(each) for word, each in operations().items()}
     return {
         "step": _step(),
@@ -218,6 +220,8 @@ def common() -> Schema:
     return {
         "name": typed("string", "The name in its scope; it may contain dots.", maxLength=200),
         "when": typed("boolean string", "If this is false, the step is left out.", maxLength=500),
+        "as": typed("string", descriptions.NAMING_STEPS["as"], maxLength=200),
+        "from": typed("string", descriptions.NAMING_STEPS["from"], maxLength=200),
     }
 
 
@@ -225,6 +229,7 @@ def _step() -> Schema:
     kinds = {**{word: f"op-{word}" for word in operations()}, "layer": "layer", "sequence": "sequence"}
     told = {**{word: operation.summary for word, operation in operations().items()}, **descriptions.STEPS}
     properties = described({word: {"$ref": f"#/$defs/{name}"} for word, name in kinds.items()}, told)
+    properties |= {word: {**common()[word], "description": text} for word, text in descriptions.NAMING_STEPS.items()}
     return typed("string object", minProperties=1, maxProperties=1, properties=properties)
 
 
@@ -277,7 +282,10 @@ def _merge() -> Schema:
     steps = described({"steps": nullable(list_of("step"))}, descriptions.BRANCH)
     conditional = {**steps, "when": common()["when"]}
     branch = mapping(conditional, "array object", items={"$ref": "#/$defs/step"})
-    return typed("array object", items=branch, minItems=1, properties=common(), additionalProperties=branch)
+    name = common()["from"]
+    values = {**name, "type": ["string", "array"], "items": typed("string", maxLength=200), "minItems": 1}
+    properties = {**common(), "from": {**values, "description": descriptions.VALUES}}
+    return typed("array object", items=branch, minItems=1, properties=properties, additionalProperties=branch)
 
 
 def _layer() -> Schema:

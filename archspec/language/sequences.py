@@ -7,13 +7,14 @@ import dataclasses
 from archspec.diagnostics import cut, suggest
 from archspec.language.context import Context
 from archspec.language.extent import bounded
+from archspec.language.named_values import NAMING_STEPS, given_inputs
 from archspec.language.spec import Sequence, Step
 from archspec.language.steps import call_arguments, read_steps, reads_width
 from archspec.language.terms import Cursor, written
 from archspec.language.unknown_steps import advise_sequence
 from archspec.operations.discovery import operations
 
-STEPS = ("layer", "sequence")
+STEPS = ("layer", "sequence", *NAMING_STEPS)
 """The steps that are neither operations nor fragments."""
 
 
@@ -63,7 +64,10 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
         return Sequence((), cursor.span)
     context = context.of_steps()
     terms = call_arguments(fragment, body, ("use",), named.span, context)
-    call = Step("fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer)
+    given = given_inputs(fragment, body, named, context) if fragment.inputs else {}
+    call = Step(
+        "fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer, given=given
+    )
     if context.steps and reads_width(call):
         call = dataclasses.replace(call, reads_width=True)
     return Sequence((), cursor.span, call)

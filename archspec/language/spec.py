@@ -111,9 +111,13 @@ class Step(Brief):
     ``operation`` is the class of an operation or a merge, and of the convolution in a ``layer``. ``arguments`` are the
     operation's or, for a call, the fragment's. ``settings`` holds a layer's own ``norm`` and ``act``. ``steps`` are a
     group's, or replace the convolution in ``layer: {of: [...]}``. ``reads_width``: it reads the width that reaches it.
+
+    ``keep`` is the name under which its result is kept, and ``source`` that of the value that it reads in place of what
+    reaches it. A merge may read ``values`` in place of branches, and a call gives some to the inputs of the fragment,
+    ``given``. ``named``: it or a step inside it keeps a value or reads one by name.
     """
 
-    kind: Literal["operation", "layer", "merge", "sequence", "fragment"]
+    kind: Literal["operation", "layer", "merge", "sequence", "fragment", "naming"]
     word: str
     span: Span
     arguments: Mapping[str, Term]
@@ -126,6 +130,11 @@ class Step(Brief):
     definition: Fragment | None = None
     has_layer: bool = False
     reads_width: bool = False
+    keep: Template | None = None
+    source: Template | None = None
+    values: tuple[Template, ...] = ()
+    given: Mapping[str, Template] = field(default_factory=dict)
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,7 +156,10 @@ class Extent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fragment(Brief):
-    """A named sequence with parameters. ``let`` is in order of dependence; a parameter of None must be given."""
+    """A named sequence with parameters. ``let`` is in order of dependence; a parameter of None must be given.
+
+    ``inputs`` are the values that it reads by name beside the one that reaches it.
+    """
 
     name: str
     summary: str
@@ -157,6 +169,7 @@ class Fragment(Brief):
     span: Span
     has_layer: bool
     extent: Extent
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

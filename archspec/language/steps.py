@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from archspec.diagnostics import Diagnostic, Label, Span, cut
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
+from archspec.language.named_values import NAMING_STEPS, given_inputs, read_naming_step, read_values, with_names
 from archspec.language.spec import NONE, Branch, Fragment, Step, Term
 from archspec.language.terms import Cursor, check_name
 from archspec.language.unknown_steps import advise_step
@@ -17,7 +18,7 @@ from archspec.operations.discovery import operations
 from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES
 
-COMMON_ARGUMENTS = ("name", "when")
+COMMON_ARGUMENTS = ("name", "when", *NAMING_STEPS)
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""
@@ -61,8 +62,12 @@ def _read_step(cursor: Cursor, context: Context) -> Step | None:
         context.faults.record("E206", "a step must be one operation: a name, or a mapping with one key", cursor.span)
         return None
     (word,) = cursor.value
-    body = cursor.child(word)
-    return _read_named(word, body, None if body.value is None else body, context)
+    at = cursor.child(word)
+    body = None if at.value is None else at
+    if word in NAMING_STEPS:
+        return read_naming_step(word, at, body, context)
+    step = _read_named(word, at, body, context)
+    return with_names(step, body, context) if step else None
 
 
 def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -180,9 +185,20 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
     named = isinstance(body.value, dict)
     name, when = _common(body if named else None, context)
     cursors = [item for item in body.children() if not (named and item.key in COMMON_ARGUMENTS)]
+    source = body.get("from")
+    if source and isinstance(source.value, list):
+        if cursors:
+            message = f"`{operation.name}` takes either a list of values under `from`, or branches, not both"
+            help = "write a branch `[from: NAME]` for a value beside other branches"
+            context.faults.record("E206", message, cursors[0].key_span if named else source.span, help=help)
+        values = read_values(source, context)
+        return Step(
+            "merge", operation.name, at.key_span, {}, when, name, operation, values=values, named=True
+        )
     if not cursors:
         message = f"`{operation.name}` needs at least one branch"
-        context.faults.record("E203", message, at.key_span, help="write `name: [...]` for each branch")
+        help = "write `from: [...]` with the names of values, or `name: [...]` for each branch"
+        context.faults.record("E203", message, at.key_span, help=help)
         return None
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)
@@ -211,9 +227,11 @@ def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Con
         return None
     name, when = _common(body, context)
     terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)
+    given = given_inputs(fragment, body, at, context) if fragment.inputs else {}
     return Step(
-        "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer
-    )
+        "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer,
+        given=given,
+    )  # fmt: skip
 
 
 def call_arguments(
@@ -224,11 +242,11 @@ def call_arguments(
     meant = set()
     for item in body.children() if body and isinstance(body.value, dict) else ():
         key = item.key
-        if key in reserved:
+        if key in reserved or key in fragment.inputs:
             continue
         if key not in fragment.params:
             places = (f"arguments of {fragment.name}", "arguments")
-            told = context.faults.advise(key, (*fragment.params, *reserved), *places)
+            told = context.faults.advise(key, (*fragment.params, *fragment.inputs, *reserved), *places)
             meant.add(told.meant)
             message = f"`{fragment.name}` has no parameter `{cut(key)}`"
             context.faults.record("E301", message, item.key_span, told.hint, help=told.help)

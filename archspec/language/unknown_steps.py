@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from archspec.diagnostics import Advice, cut, suggest
 from archspec.language.context import Context
+from archspec.language.named_values import NAMING_STEPS
 from archspec.language.spec import Definitions
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold
 from archspec.wording import first_of, listed
 
-GROUPS = ("layer", "sequence")
+GROUPS = ("layer", "sequence", *NAMING_STEPS)
 
 
 def advise_step(word: str, context: Context) -> Advice:

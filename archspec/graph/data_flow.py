@@ -1,0 +1,68 @@
+"""Which layers follow a step in the data's flow, where steps read values by name.
+
+Without names, the data goes through the steps in their order, and :mod:`archspec.graph.lookahead` is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archspec.graph.environment import Environment
+from archspec.graph.lookahead import decided, has_layer_left
+from archspec.language.context import WIDTH
+from archspec.language.spec import Step, Template, Term
+from archspec.work import EXPANDING
+
+Render = Callable[[Template], str]
+
+
+def layers_follow(steps: tuple[Step, ...], env: Environment, render: Render, after: bool) -> dict[int, bool]:
+    """For each step of a scope that may have a layer, by its id: whether a layer follows its result.
+
+    Args:
+        after: whether a layer follows the result of the last step.
+    """
+    found: dict[int, bool] = {}
+    _Backwards(env, render, found).steps(steps, after)
+    return found
+
+
+class _Backwards:
+    """Goes through the steps of one scope from the last to the first. ``names`` are values that later steps read."""
+
+    def __init__(self, env: Environment, render: Render, found: dict[int, bool]) -> None:
+        self.env, self.render, self.found = env, render, found
+        self.names: dict[str, bool] = {}
+
+    def steps(self, steps: tuple[Step, ...], follows: bool) -> bool:
+        """Whether a layer follows what reaches these steps, given whether one follows their result."""
+        self.env.work.spend(EXPANDING, len(steps), self.env.span)
+        for step in reversed(steps):
+            if step.when is None or self._left(step.when, step):
+                follows = self._step(step, follows)
+        return follows
+
+    def _step(self, step: Step, follows: bool) -> bool:
+        if step.keep:
+            follows = self.names.pop(self.render(step.keep), False) or follows
+        self.found[id(step)] = follows
+        reads = self._inside(step, follows)
+        for value in (*step.values, *step.given.values(), *((step.source,) if step.source else ())):
+            name = self.render(value)
+            self.names[name] = self.names.get(name, False) or reads
+        return False if step.source or step.values else reads
+
+    def _inside(self, step: Step, follows: bool) -> bool:
+        """Whether a layer follows what the step reads."""
+        if step.definition is not None:
+            return has_layer_left(step, self.env) or follows
+        if step.branches:
+            left = [each for each in step.branches if each.when is None or self._left(each.when, step)]
+            return any([self.steps(branch.steps, follows) for branch in reversed(left)])
+        inner = self.steps(step.steps, follows) if step.steps is not None else follows
+        return step.kind == "layer" or inner
+
+    def _left(self, when: Term, step: Step) -> bool:
+        if not step.has_layer and ((step.reads_width and WIDTH in when.names) or not when.names <= self.env.values.keys()):
+            return True  # it may be there
+        return decided(when, step, self.env)

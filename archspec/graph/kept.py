@@ -1,0 +1,168 @@
+"""The values that steps keep by name: those of one scope, and what is wrong where a step reads one that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, cut
+from archspec.graph.graph import Node
+from archspec.language.spec import Step, Template
+from archspec.wording import first_of
+
+Render = Callable[[Template], str]
+
+
+class KeptValue(NamedTuple):
+    """A value with the place that names it."""
+
+    node: Node
+    span: Span
+
+
+@dataclass(slots=True)
+class NetworkParts:
+    """What only the scope of a whole network has: the results of its parts, by name.
+
+    ``made`` are those of the stem and of the stages that are complete; None where several stages share a scope.
+    ``coming`` gives the scopes of all stages, for messages.
+    """
+
+    made: dict[str, Node | None] = field(default_factory=dict)
+    coming: Callable[[], list[str]] = list
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """The named values of one scope: of a network, a block, a fragment or a shortcut; or of a branch in one of these.
+
+    ``steps`` are all steps of the scope, ``start`` the number of nodes before it, and ``outer`` the scope around a
+    branch. ``left_out`` has the conditions that left out what would have kept a name. ``follows`` says of each step with
+    a layer, by its id, whether a layer follows in the data's flow, if steps read values by name.
+    """
+
+    steps: Callable[[], Iterator[Step]] = field(default=lambda: iter(()))
+    start: int = 0
+    outer: Kept | None = None
+    parts: NetworkParts | None = None
+    values: dict[str, KeptValue] = field(default_factory=dict)
+    left_out: dict[str, Span] = field(default_factory=dict)
+    follows: dict[int, bool] | None = None
+
+    def branch(self) -> Kept:
+        """The scope of a branch: it sees what is kept around it."""
+        return Kept(self.steps, self.start, self, self.parts, follows=self.follows)
+
+    def around(self) -> Iterator[Kept]:
+        """This scope and those around it."""
+        found: Kept | None = self
+        while found:
+            yield found
+            found = found.outer
+
+    def find(self, name: str) -> Node | None:
+        """The value of this name; None if there is none that can be read here."""
+        for scope in self.around():
+            if name in scope.values:
+                return scope.values[name].node
+        return self.parts.made.get(name) if self.parts else None
+
+    def keep(self, name: str, node: Node, span: Span) -> Diagnostic | None:
+        """Keep a value under a name; the fault if the name means something already."""
+        for scope in self.around():
+            if first := scope.values.get(name):
+                label = Label(first.span, "the first is here")
+                return Diagnostic("E319", f"`{cut(name)}` is kept twice", span, labels=(label,), help=RENAME)
+        if self.parts and name in self.parts.made:
+            return _of_a_part(name, span)
+        self.values[name] = KeptValue(node, span)
+        return None
+
+    def complete(self, part: str, node: Node) -> Diagnostic | None:
+        """Note the result of the stem or of a stage; the fault if a value has been kept under the same name."""
+        assert self.parts
+        self.parts.made[part] = None if part in self.parts.made else node
+        kept = self.values.get(part)
+        return _of_a_part(part, kept.span) if kept else None
+
+    def leave_out(self, step: Step, when: Span, render: Render) -> None:
+        """Note that a condition leaves out a step, and what that would have kept."""
+        for each, _ in keeping(step):
+            assert each.keep
+            self.left_out.setdefault(render(each.keep), when)
+
+    def fault(self, name: str, span: Span, faults: Faults, render: Render) -> Diagnostic:
+        """Why no value of this name can be read at ``span``."""
+        for scope in self.around():
+            if name in scope.left_out:
+                message = f"`when` leaves out the step that keeps `{cut(name)}`"
+                label = Label(scope.left_out[name], "left out by this condition")
+                help = "give this step the same `when`, or keep a value under the name in either case"
+                return Diagnostic("E320", message, span, labels=(label,), help=help)
+        if self.parts and name in self.parts.made:
+            message = f"several stages share the scope `{cut(name)}`, so it has no single result"
+            return Diagnostic("E316", message, span, help="keep the value that you mean with `as`, and read that name")
+        coming = self.parts.coming() if self.parts else []
+        inside: Step | None = None
+        names = dict.fromkeys([name for scope in self.around() for name in scope.values])
+        for step in self.steps():
+            for each, branched in keeping(step):
+                if each.keep and _rendered(each.keep, render) == name:
+                    if not branched:
+                        message = f"`{cut(name)}` is read before it is kept"
+                        help = "move the step that keeps it before this one; a value can only be read after its step"
+                        label = Label(each.keep.span, "it is kept later, here")
+                        return Diagnostic("E318", message, span, labels=(label,), help=help)
+                    inside = inside or each
+        if name in coming:
+            message = f"the stage `{cut(name)}` is not complete where this step reads its result"
+            help = "read it in a later stage's `before`, in its own `after`, or in the head"
+            return Diagnostic("E321", message, span, help=help)
+        message = f"no value is called `{cut(name)}` here"
+        if inside and inside.keep:
+            label = Label(inside.keep.span, "kept in a branch, so that only steps of this branch read it")
+            return Diagnostic("E317", message, span, labels=(label,), help="keep the result of the merge instead")
+        known = [*names, *(name for name in (self.parts.made if self.parts else ()))]
+        help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
+        return Diagnostic("E317", message, span, faults.hint(name, known), help=help)
+
+
+RENAME = "give one of them another name"
+NO_NAMES = (
+    "nothing is kept here yet: write `as: NAME` on an earlier step; blocks, shortcuts and fragments see only names of "
+    "their own"
+)
+
+
+NOTHING_KEPT = Kept()
+"""Where no step names a value."""
+
+
+def _of_a_part(name: str, span: Span) -> Diagnostic:
+    message = f"`{cut(name)}` is also the result of that part of the network"
+    return Diagnostic("E316", message, span, help="keep the value under another name")
+
+
+def keeping(step: Step, branched: bool = False) -> Iterator[tuple[Step, bool]]:
+    """The steps that keep a value, of a step and those inside it; and whether that is in a branch."""
+    if not step.named:
+        return
+    if step.keep:
+        yield step, branched
+    for inner in step.steps or ():
+        yield from keeping(inner, branched)
+    for branch in step.branches:
+        for inner in branch.steps:
+            yield from keeping(inner, True)
+
+
+def _rendered(template: Template, render: Render) -> str:
+    """The name, as far as it can be known here."""
+    text = constant(template)
+    return render(template) if text is None else text
+
+
+def constant(template: Template) -> str | None:
+    """The text of a template without expressions; None of any other."""
+    return "".join(map(str, template.parts)) if all(isinstance(part, str) for part in template.parts) else None

@@ -1,0 +1,112 @@
+"""Steps that keep a value under a name or read one by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from archspec.graph.data_flow import layers_follow
+from archspec.graph.block_settings import StagePlan
+from archspec.graph.environment import Environment
+from archspec.graph.graph import Node
+from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
+from archspec.graph.names import Names
+from archspec.language.context import WIDTH
+from archspec.language.spec import Branch, Sequence, Spec, Step, Template, Term
+
+if TYPE_CHECKING:
+    from archspec.graph.sequences import Sequences
+
+
+def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> None:
+    """Give the steps of a block, a fragment or a shortcut names of their own, if any of them names a value."""
+    if any([step.named for step in steps]):
+        env.kept = Kept(lambda: iter(steps), len(sequences.builder.nodes))
+        env.kept.follows = layers_follow(steps, env, _renderer(sequences, env), after)
+
+
+def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, kept: Kept) -> None:
+    """Give a stem, a head, ``before`` or ``after`` the names of the network."""
+    env.kept = kept
+    if any([step.named for step in sequence.steps]):
+        found = layers_follow(sequence.steps, env, _renderer(sequences, env), False)
+        kept.follows = {**(kept.follows or {}), **found}
+
+
+def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Environment, value: Node) -> None:
+    """Give a fragment the values that its call names, and ``value`` for one that is not there."""
+    for name, template in call.given.items():
+        found = read(sequences, template, env) or value
+        if inner.kept is not NOTHING_KEPT:
+            inner.kept.values[name] = KeptValue(found, template.span)
+
+
+def inside_branch(branch: Branch, env: Environment) -> Environment:
+    """The environment of a branch, in which what it keeps is its own."""
+    return env.within(env.kept.branch()) if any([step.named for step in branch.steps]) else env
+
+
+def source_of(sequences: Sequences, step: Step, env: Environment, value: Node) -> Node:
+    """What a step reads: the value under ``from``, else the one that reaches it.
+
+    A condition that does not depend on that value may leave the step out, and the value with it.
+    """
+    if step.source is None or (step.when is not None and not _reads_width(step) and not env.truth(step.when)):
+        return value
+    return read(sequences, step.source, env) or value
+
+
+def _reads_width(step: Step) -> bool:
+    return bool(step.reads_width and step.when and WIDTH in step.when.names)
+
+
+def read(sequences: Sequences, template: Template, env: Environment) -> Node | None:
+    """The value of a name; None, with a fault, if it cannot be read here."""
+    render = _renderer(sequences, env)
+    name = render(template)
+    found = env.kept.find(name)
+    if found is None:
+        blamed = env.blame(Term(template.span))
+        fault = env.kept.fault(name, blamed.span, sequences.faults, render)
+        sequences.lose(fault)
+    else:
+        sequences.reads_by_name = True
+    return found
+
+
+def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> None:
+    """Keep the result of a step under its name."""
+    assert step.keep
+    name, nodes = _renderer(sequences, env)(step.keep), sequences.builder.nodes
+    if fault := env.kept.keep(name, value, env.blame(Term(step.keep.span)).span):
+        sequences.lose(fault)
+    if len(nodes) > env.kept.start and nodes[-1] is value:
+        sequences.kept_names.setdefault(value.name, name)
+
+
+def leave_out(sequences: Sequences, step: Step, env: Environment) -> None:
+    """Note that a condition leaves out a step that names values."""
+    assert step.when
+    env.kept.leave_out(step, step.when.span, _renderer(sequences, env))
+
+
+def _renderer(sequences: Sequences, env: Environment) -> Render:
+    return lambda template: sequences.names.render(template, env.values)
+
+
+def of_network(spec: Spec, names: Names, plans: list[StagePlan]) -> Kept:
+    """The scope that the stem, ``before``, ``after`` and the head share."""
+
+    def steps() -> Iterator[Step]:
+        yield from spec.stem.steps
+        for stage in spec.stages:
+            for key in ("before", "after"):
+                cell = stage.cells.get(key)
+                sequence: Sequence | None = cell.at(0) if cell else None
+                yield from sequence.steps if sequence else ()
+        yield from spec.head.steps
+
+    def coming() -> list[str]:
+        return [names.of_stage(plan.stage, plan.at(0)) for plan in plans]
+
+    return Kept(steps, parts=NetworkParts(coming=coming))

@@ -1,0 +1,112 @@
+"""Named values: what ``as`` and ``from`` of a step say, and the inputs of a fragment."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from archspec.diagnostics import Faults, Label, cut
+from archspec.language.context import Context
+from archspec.language.spec import Fragment, Step, Template, Term
+from archspec.language.terms import NAME_PART, Cursor, read_template, written
+
+NAMING_STEPS = ("as", "from")
+"""The words that are steps of their own: one keeps the value that reaches it, the other goes on from a kept one."""
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+IDENTIFIER_HELP = "use ASCII letters, digits and `_`, and start with a letter or `_`"
+
+
+def read_naming_step(word: str, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    """``- as: c3`` or ``- from: c3``."""
+    if body is None or not isinstance(body.value, str):
+        found = written(body.value if body else None)
+        message = f"`{word}` takes the name of one value, not {found}"
+        context.faults.record("E202", message, at.key_span, help=f"write `- {word}: c3`")
+        return None
+    name = read_value_name(body, context, new=word == "as")
+    if name is None:
+        return None
+    keep, source = (name, None) if word == "as" else (None, name)
+    return Step("naming", word, at.key_span, {}, keep=keep, source=source, named=True)
+
+
+def with_names(step: Step, body: Cursor | None, context: Context) -> Step:
+    """The step with what its ``as`` and ``from`` name."""
+    keep, source = (body.get("as"), body.get("from")) if body else (None, None)
+    inner = any(each.named for each in (*(step.steps or ()), *[s for b in step.branches for s in b.steps]))
+    if not (keep or source or inner or step.given):
+        return step
+    kept = read_value_name(keep, context, new=True) if keep else None
+    from_ = read_value_name(source, context) if source and not isinstance(source.value, list) else None
+    return replace(step, keep=kept, source=from_, named=True)
+
+
+def read_value_name(cursor: Cursor, context: Context, *, new: bool = False) -> Template | None:
+    """The name of a value, or a template of one; None, with a fault, if it cannot be a name.
+
+    Args:
+        new: the value gets the name; else the name may also be that of a scope, with periods.
+    """
+    if not isinstance(cursor.value, str):
+        context.faults.record("E202", f"`{cursor.key}` takes a name, not {written(cursor.value)}", cursor.span)
+        return None
+    template = read_template(cursor, context.faults)
+    for part in template.parts:
+        if not isinstance(part, str):
+            context.check(Term(cursor.span, expression=part))
+    if all(isinstance(part, str) for part in template.parts):
+        text = "".join(map(str, template.parts))
+        if fault := _wrong_name(text, new=new):
+            context.faults.record("E305", fault[0], cursor.span, help=fault[1])
+            return None
+    return template
+
+
+def _wrong_name(text: str, *, new: bool) -> tuple[str, str] | None:
+    """What is wrong with the name of a value, and what to do."""
+    if keyword.iskeyword(text):
+        return f"`{text}` cannot be the name of a value: it is a Python keyword", "choose another name"
+    fits = IDENTIFIER.fullmatch(text) if new else all(NAME_PART.fullmatch(part) for part in text.split("."))
+    return None if fits else (f"`{cut(text)}` cannot be the name of a value", IDENTIFIER_HELP)
+
+
+def read_values(cursor: Cursor, context: Context) -> tuple[Template, ...]:
+    """The names under ``from`` of a merge that reads values in place of branches."""
+    if not cursor.value:
+        context.faults.record("E206", "`from` must name at least one value", cursor.span)
+    return tuple(name for item in cursor.children() if (name := read_value_name(item, context)))
+
+
+def read_inputs(cursor: Cursor, taken: Iterable[str], faults: Faults) -> tuple[str, ...]:
+    """The values that a fragment needs beside the one that reaches it, by name. ``taken`` are names it already has."""
+    inputs = cursor.get("inputs")
+    found: dict[str, None] = {}
+    for item in inputs.children() if inputs else ():
+        name = str(item.value)
+        if keyword.iskeyword(name) or name in ("name", "when", *NAMING_STEPS, *taken):
+            why = "it is a name of the fragment's already" if name in taken else "it is a word of the language"
+            faults.record("E312", f"an input cannot be called `{cut(name)}`: {why}", item.span, help="choose another name")
+        elif name in found:
+            faults.record("E314", f"the input `{cut(name)}` is declared twice", item.span, help="remove one of them")
+        else:
+            found[name] = None
+    return tuple(found)
+
+
+def given_inputs(fragment: Fragment, body: Cursor | None, at: Cursor, context: Context) -> dict[str, Template]:
+    """The values that a call gives a fragment for its inputs, by their names in the fragment."""
+    found: dict[str, Template] = {}
+    for name in fragment.inputs:
+        item = body.get(name) if body else None
+        if item is None:
+            message, help = f"`{fragment.name}` needs the value `{name}`", f"write `{fragment.name}: {{{name}: ...}}`"
+            own = fragment.span.source.kind != "library"
+            labels = (Label(fragment.span, f"`{name}` is an input of this fragment"),) if own else ()
+            help += " with the name of a kept value"
+            context.faults.record("E306", message, at.key_span, labels=labels, help=help)
+        elif value := read_value_name(item, context):
+            found[name] = value
+    return found
