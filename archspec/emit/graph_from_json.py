@@ -109,6 +109,7 @@ class _Reader:
             work=self.work.by,
             trimmed=frozenset(data.get("trimmed", [])),
             named=named,
+            kept=data.get("kept", {}),
             summary=data.get("summary", ""),
             paper=data.get("paper", ""),
             summaries=data.get("summaries", {}),

@@ -55,6 +55,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "nodes": nodes,
         "regions": regions,
         "named": named,
+        "kept": dict(graph.kept),
         "summaries": {kind: dict(by_name) for kind, by_name in summaries(graph).items()},
     }
 

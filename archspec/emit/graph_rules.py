@@ -60,6 +60,9 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
             "a network with several outputs cannot return a single value",
             "",
         )
+    for name in data.get("kept", {}):
+        if name not in places:
+            yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
     if (data.get("head_at") or 0) > last:
         yield ["head_at"], f"there are only {last} nodes", ""
     for key in ("regions", "named"):

@@ -96,6 +96,10 @@ def reading_schema() -> Schema:
         },
         "regions": {**_regions(), "description": "The stages and blocks, a stage before its blocks."},
         "named": {**_regions(), "description": "Fragments, shortcuts, layers, and the parts before and after blocks."},
+        "kept": {
+            **_mapping({**TEXT, "pattern": IDENTIFIER, "maxLength": 200}, "Names that the spec gives values, by node."),
+            "propertyNames": PATH,
+        },
         "summaries": _mapping(_mapping(TEXT, "Sentences, by name."), "What blocks, shortcuts and fragments are."),
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]

@@ -55,14 +55,17 @@ class _Backwards:
     def _inside(self, step: Step, follows: bool) -> bool:
         """Whether a layer follows what the step reads."""
         if step.definition is not None:
-            return has_layer_left(step, self.env) or follows
+            return follows or (step.has_layer and has_layer_left(step, self.env))
         if step.branches:
             left = [each for each in step.branches if each.when is None or self._left(each.when, step)]
-            return any([self.steps(branch.steps, follows) for branch in reversed(left)])
+            inside = [self.steps(branch.steps, follows) for branch in reversed(left)]
+            return any(inside)
         inner = self.steps(step.steps, follows) if step.steps is not None else follows
         return step.kind == "layer" or inner
 
     def _left(self, when: Term, step: Step) -> bool:
-        if not step.has_layer and ((step.reads_width and WIDTH in when.names) or not when.names <= self.env.values.keys()):
+        if not step.has_layer and (
+            (step.reads_width and WIDTH in when.names) or not when.names <= self.env.values.keys()
+        ):
             return True  # it may be there
         return decided(when, step, self.env)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, nearest, suggest
-from archspec.graph.kept import NOTHING_KEPT, Kept
+from archspec.graph.kept import NOTHING_KEPT
 from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell
 from archspec.graph.wrong_kinds import of_a_name
 from archspec.language.authors import FOUND, Authors
@@ -72,12 +72,6 @@ class Environment:
         self.work.spend(EXPANDING, 4 + len(self.values) // ENTRIES, self.span)
         found = copy.copy(self)
         found.values = {**self.values, WIDTH: width}
-        return found
-
-    def within(self, kept: Kept) -> Environment:
-        """The same environment with other named values."""
-        found = copy.copy(self)
-        found.kept = kept
         return found
 
     def value(self, term: Term) -> Value:

@@ -100,7 +100,8 @@ class Graph:
     only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
-    that have a scope, each after those inside it. ``kept`` has the names under which steps keep nodes. ``summary`` and ``paper`` are those of the spec, for people.
+    that have a scope, each after those inside it. ``kept`` has the names that the spec gives values, by node.
+    ``summary`` and ``paper`` are those of the spec, for people.
     ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written

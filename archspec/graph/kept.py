@@ -1,4 +1,4 @@
-"""The values that steps keep by name: those of one scope, and what is wrong where a step reads one that is not there."""
+"""The values that steps keep by name, and what is wrong where a step reads one that is not there."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Kept:
     """The named values of one scope: of a network, a block, a fragment or a shortcut; or of a branch in one of these.
 
     ``steps`` are all steps of the scope, ``start`` the number of nodes before it, and ``outer`` the scope around a
-    branch. ``left_out`` has the conditions that left out what would have kept a name. ``follows`` says of each step with
-    a layer, by its id, whether a layer follows in the data's flow, if steps read values by name.
+    branch. ``left_out`` has the conditions that left out what would have kept a name. ``follows`` says of each step, by
+    its id, whether a layer follows in the data's flow; it is None where no step reads a value by name.
     """
 
     steps: Callable[[], Iterator[Step]] = field(default=lambda: iter(()))

@@ -11,9 +11,7 @@ from archspec.language.silence import unless_meant
 HELP = "keep the result with `as` and read it, or remove the step"
 
 
-def warn_of_lost_results(
-    nodes: Sequence[Node], ends: Collection[str], kept: Mapping[str, str], faults: Faults
-) -> None:
+def warn_of_lost_results(nodes: Sequence[Node], ends: Collection[str], kept: Mapping[str, str], faults: Faults) -> None:
     """Warn of each node that no node reads.
 
     Args:

@@ -233,12 +233,12 @@ class _Lowering:
         names = self.sequences.names
         values["in_channels"] = value.shape[0]
         env = Environment(values, sequence.span, self.root)
-        open_edge(self.sequences, sequence, env, self.kept)
         norm, act = (read_setting(self.spec.settings[name], name, env) for name in ("norm", "act"))
         for name in ("norm", "act"):
             if self.spec.document.value.get(name) is not None:
                 note_places(env.written, self.spec.settings[name], name)
         values.update(norm=norm["type"], act=act["type"])
+        open_edge(self.sequences, sequence, env, self.kept)
         scope, start = names.open(names.root, key, values, sequence.span), len(self.sequences.builder.nodes)
         names.edge = scope.path
         if deep:
@@ -276,11 +276,11 @@ class _Lowering:
             return value
         env = block_environment(self.spec, plan, index, value)
         env.place = Site(env.place.cell, (key,))
-        open_edge(self.sequences, sequence, env, self.kept)
         scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
         settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
         norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
         env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does
+        open_edge(self.sequences, sequence, env, self.kept)
         start = len(self.sequences.builder.nodes)
         value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value, key)
         warn_of_setting(self.sequences.faults, settings["norm"], env, self.sequences.builder.nodes[start:])

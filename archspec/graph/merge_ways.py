@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from archspec.diagnostics import Span, cut
 from archspec.graph.graph import Node
+from archspec.graph.kept import constant
 from archspec.graph.lineage import Lineage
 from archspec.graph.provenance import Provenance
 from archspec.language.authors import Authors
@@ -52,6 +53,8 @@ class MergeWays:
     def told(self, at: Step | Block) -> Iterator[str]:
         """Each way into the merge ``at``, one for each shape: its last changes of shape, and where they are written."""
         names = ["shortcut", "residual"] if isinstance(at, Block) else [branch.name for branch in at.branches]
+        if isinstance(at, Step) and at.values:
+            names = [constant(name) or "" for name in at.values]
         for node, way, number in zip(self.inputs, self.ways, self.numbers, strict=True):
             name = (names[number] if number < len(names) else "") or f"branch {number + 1}"
             yield f"{name}: {self._told(node, way)}"

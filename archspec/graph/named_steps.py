@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from archspec.graph.data_flow import layers_follow
 from archspec.graph.block_settings import StagePlan
+from archspec.graph.data_flow import layers_follow
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> None:
     """Give the steps of a block, a fragment or a shortcut names of their own, if any of them names a value."""
-    if any([step.named for step in steps]):
+    if any(step.named for step in steps):
         env.kept = Kept(lambda: iter(steps), len(sequences.builder.nodes))
         env.kept.follows = layers_follow(steps, env, _renderer(sequences, env), after)
 
@@ -28,7 +29,7 @@ def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, 
 def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, kept: Kept) -> None:
     """Give a stem, a head, ``before`` or ``after`` the names of the network."""
     env.kept = kept
-    if any([step.named for step in sequence.steps]):
+    if any(step.named for step in sequence.steps):
         found = layers_follow(sequence.steps, env, _renderer(sequences, env), False)
         kept.follows = {**(kept.follows or {}), **found}
 
@@ -43,7 +44,11 @@ def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Envir
 
 def inside_branch(branch: Branch, env: Environment) -> Environment:
     """The environment of a branch, in which what it keeps is its own."""
-    return env.within(env.kept.branch()) if any([step.named for step in branch.steps]) else env
+    if not any(step.named for step in branch.steps):
+        return env
+    inner = copy.copy(env)
+    inner.kept = env.kept.branch()
+    return inner
 
 
 def source_of(sequences: Sequences, step: Step, env: Environment, value: Node) -> Node:

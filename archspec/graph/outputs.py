@@ -40,7 +40,8 @@ def find_outputs(
     faults = Faults(work)
     told = first_of(dict.fromkeys(region.scope for region in stages))
     help = f"the stages are {told}; " if stages else ""
-    help += "`outputs` also takes `stem`, `head`, kept names, and the names that `archspec show --graph` prints or their beginnings"
+    help += "`outputs` also takes `stem`, `head`, the names of kept values, and the names that "
+    help += "`archspec show --graph` prints or their beginnings"
     for number, label in enumerate(spec.outputs):
         if label not in known and label not in parts:
             message = f"the network has no scope `{cut(label)}` that can be returned"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError
+from archspec.diagnostics import Diagnostic, Faults, Span, SpecError
 from archspec.graph.builder import Builder
 from archspec.graph.doubts import doubt_told, doubted_term, doubtful
 from archspec.graph.environment import Environment
@@ -15,31 +15,26 @@ from archspec.graph.graph import Node
 from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
+from archspec.graph.misfits import misfit
 from archspec.graph.named_regions import NOTHING, NamedRegions
 from archspec.graph.named_steps import give_inputs, inside_branch, keep, leave_out, open_scope, read, source_of
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, over, read_arguments, read_setting
-from archspec.graph.shape_faults import ShapeFaults, nearer
+from archspec.graph.shape_faults import ShapeFaults
 from archspec.language.authors import Authors
 from archspec.language.spec import NONE, Block, Sequence, Setting, Step, Term
 from archspec.operations.base import Doubt, Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
-from archspec.work import EXPANDING, FAULTS
-
-STEPS_OF_A_FAULT = 50
-"""Steps of work to explain a fault of shapes."""
-MAX_FAULTS = 200
-"""After so many faults of shapes, the rest of the network is not looked at."""
+from archspec.work import EXPANDING
 
 
 @dataclass(slots=True)
 class Sequences:
     """Lowers sequences into one builder.
 
-    ``kept_names`` has the names under which steps keep nodes; ``lost`` says that a value that a step names was not
-    found, so that shapes after it say nothing.
+    ``kept_names`` has the names of nodes that steps keep; ``lost``: a step names a value that is not there.
     """
 
     builder: Builder
@@ -234,7 +229,7 @@ class Sequences:
         return self.add(self.operation(operation, operation.settled(values, (value.shape,))), (value,), scope, env, at)
 
     def lose(self, fault: Diagnostic) -> None:
-        """Note that a value that a step names is not there; what does not fit after it is not told."""
+        """Note a value that is not there; what does not fit after it is not told."""
         self.faults.add(fault)
         self.lost = True
 
@@ -278,21 +273,7 @@ class Sequences:
         try:
             made = self.builder.add(path, operation, inputs, provenance)
         except ShapeFault as fault:
-            env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
-            if self.lost and fault.assumed is not None:
-                return self.builder.place(path, operation, inputs, fault.assumed, provenance)
-            if self.lost:
-                raise SpecError(tuple(self.faults)) from None
-            at_fault = terms.get(fault.argument) if terms else None
-            written = at.span if isinstance(at, Step) else provenance.span
-            setting = env.setting(at, operation.setting, fault.argument) if operation.setting and not at_fault else None
-            blamed = env.blame(at_fault or setting or Term(written))
-            blamed = nearer(blamed, env.decided(at, operation), self.authors)
-            why = env.why(at_fault) if at_fault else ()
-            self.shape_faults.explain(self.faults, fault, path, inputs, None if setting else at, blamed, why)
-            if fault.assumed is None or len(self.faults.found) > MAX_FAULTS:
-                raise SpecError(tuple(self.faults)) from None
-            return self.builder.place(path, operation, inputs, fault.assumed, provenance)
+            return misfit(self, fault, path, operation, inputs, env, at, terms or {})
         if self.doubts and id(operation) in self.doubts:  # told once, for the first node that has it
             for doubt in self.doubts.pop(id(operation)):
                 term = doubted_term(doubt, operation, at, terms, env) or Term(provenance.span)

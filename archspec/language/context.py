@@ -9,8 +9,9 @@ from archspec.diagnostics import Diagnostic, Faults, Label
 from archspec.language.expressions.tokens import tokens
 from archspec.language.expressions.values import undefined
 from archspec.language.foreign_values import key_of
+from archspec.language.look_up import Definitions
 from archspec.language.readable import readable
-from archspec.language.spec import Definitions, Setting, Term
+from archspec.language.spec import Setting, Term
 from archspec.language.terms import Cursor, expression_fault, read_setting, read_term
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations

@@ -14,7 +14,7 @@ from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.foreign_values import SETTING_PLACES
-from archspec.language.named_values import read_inputs
+from archspec.language.named_values import NAMING_STEPS, read_inputs
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import read_steps
 from archspec.language.terms import Cursor, ambiguous_text
@@ -39,7 +39,7 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 @functools.cache
 def reserved_words() -> frozenset[str]:
     """The words of the language. No parameter may have such a name, because the word would then mean two things."""
-    return words_of_arguments() | {*KEYWORDS, *TRUTHS, *FUNCTIONS}
+    return words_of_arguments() | {*KEYWORDS, *TRUTHS, *FUNCTIONS, *NAMING_STEPS}
 
 
 class DefinitionScope:

@@ -12,9 +12,10 @@ from archspec.language.library_names import (
     callable_fragments,
     fragments,
 )
-from archspec.language.schema import read_schema
+from archspec.language.schema import common, read_schema
 from archspec.language.schema_pieces import Schema
 from archspec.language.spec import SETTINGS, WORD
+from archspec.language.unknown_steps import GROUPS
 from archspec.operations.discovery import operations
 
 DEFINING = ("extends", "import", "params", "blocks", "shortcuts", "fragments")
@@ -69,9 +70,9 @@ def plain_step() -> Schema:
     """A step that names an operation or a fragment of the library, and so do those inside it."""
     inside = {"items": {"$ref": "#/$defs/plain-step"}}
     branch = {**inside, "properties": {"steps": inside}}
-    merge = {"items": branch, "additionalProperties": branch, "properties": {"name": True, "when": True}}
+    merge = {"items": branch, "additionalProperties": branch, "properties": dict.fromkeys(common(), True)}
     merges = {word: merge for word, operation in operations().items() if operation.arity == "many"}
-    words = [*operations(), "layer", "sequence", *fragments()]
+    words = [*operations(), *GROUPS, *fragments()]
     deeper = {"sequence": {"properties": {"steps": inside}}, "layer": {"properties": {"of": inside}}, **merges}
     return {
         "if": {"type": "string"},

@@ -29,6 +29,7 @@ from archspec.language.library_names import (
     parameter_told,
     words_of,
 )
+from archspec.language.named_values import NAMING_STEPS
 from archspec.language.schema import common, library_schema, read_schema
 from archspec.language.schema_pieces import Schema
 from archspec.language.spec import LANGUAGE_VERSION, Fragment
@@ -149,7 +150,7 @@ def _definition(name: str, schema: Schema) -> Schema:
         for key in ("params", "let"):
             found["properties"][key] = _with_free_names(found["properties"][key], builtin)
     if "additionalProperties" in found and found["additionalProperties"] and "items" in found:  # a merge
-        found["propertyNames"] = {"pattern": STEP_NAME}
+        found["propertyNames"] = {"anyOf": [{"pattern": STEP_NAME}, {"enum": [*NAMING_STEPS]}]}
     return found
 
 

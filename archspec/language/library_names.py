@@ -35,7 +35,7 @@ def fragments() -> Mapping[str, Fragment]:
 
 def callable_fragments() -> Names:
     """The fragments that need no arguments."""
-    whole = [each for each in fragments().values() if all(map(_has_value, each.params.values()))]
+    whole = [each for each in fragments().values() if not each.inputs and all(map(_has_value, each.params.values()))]
     return {fragment.name: fragment.summary for fragment in whole}
 
 

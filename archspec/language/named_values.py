@@ -88,7 +88,9 @@ def read_inputs(cursor: Cursor, taken: Iterable[str], faults: Faults) -> tuple[s
         name = str(item.value)
         if keyword.iskeyword(name) or name in ("name", "when", *NAMING_STEPS, *taken):
             why = "it is a name of the fragment's already" if name in taken else "it is a word of the language"
-            faults.record("E312", f"an input cannot be called `{cut(name)}`: {why}", item.span, help="choose another name")
+            faults.record(
+                "E312", f"an input cannot be called `{cut(name)}`: {why}", item.span, help="choose another name"
+            )
         elif name in found:
             faults.record("E314", f"the input `{cut(name)}` is declared twice", item.span, help="remove one of them")
         else:

@@ -12,6 +12,7 @@ from archspec.language.silence import unless_meant
 from archspec.language.spec import Spec
 from archspec.language.terms import Cursor
 from archspec.language.text.document import Document
+from archspec.language.unread_values import warn_of_unread_values
 from archspec.work import DEFINING, ENTRIES
 
 IMAGE_CHANNELS = (1, 3, 4)
@@ -50,6 +51,7 @@ def warn_of_slips(spec: Spec, root: Cursor, faults: Faults) -> None:
             faults.record("W306", message, root.document.span(("scale", key)), help=help)
     _gates(spec, root, faults)
     _unused(root, spec.imported, spec.authors, faults)
+    warn_of_unread_values(spec, root, faults)
 
 
 def _gates(spec: Spec, root: Cursor, faults: Faults) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Faults, Span
+from archspec.diagnostics import Diagnostic, Span
 from archspec.display import counted
 from archspec.language.authors import Authors
 from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
+from archspec.language.look_up import Definitions
 from archspec.language.published import Published
 from archspec.language.scaling import CompoundScaling
 from archspec.language.text.document import Document
@@ -36,18 +37,6 @@ NONE = "none"
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 """A bare word. Text of another form, where a word is expected, is an expression."""
-
-
-class Definitions(Protocol):
-    """The definitions that the names in one text refer to."""
-
-    def fragment(self, name: str, wanted: Any, faults: Faults, level: int = 0) -> Fragment | None: ...
-
-    def block(self, name: str) -> Block | None: ...
-
-    def shortcut(self, name: str) -> Shortcut | None: ...
-
-    def visible(self, section: str) -> Mapping[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -57,6 +57,8 @@ def reads_width(step: Step) -> bool:
 
 def _read_step(cursor: Cursor, context: Context) -> Step | None:
     if isinstance(cursor.value, str):
+        if cursor.value in NAMING_STEPS:
+            return read_naming_step(cursor.value, cursor, None, context)
         return _read_named(cursor.value, cursor, None, context)
     if not (isinstance(cursor.value, dict) and len(cursor.value) == 1):
         context.faults.record("E206", "a step must be one operation: a name, or a mapping with one key", cursor.span)
@@ -192,9 +194,7 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
             help = "write a branch `[from: NAME]` for a value beside other branches"
             context.faults.record("E206", message, cursors[0].key_span if named else source.span, help=help)
         values = read_values(source, context)
-        return Step(
-            "merge", operation.name, at.key_span, {}, when, name, operation, values=values, named=True
-        )
+        return Step("merge", operation.name, at.key_span, {}, when, name, operation, values=values, named=True)
     if not cursors:
         message = f"`{operation.name}` needs at least one branch"
         help = "write `from: [...]` with the names of values, or `name: [...]` for each branch"

@@ -12,8 +12,9 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value, integer, number
 from archspec.language.foreign_values import advise_text
+from archspec.language.look_up import Definitions
 from archspec.language.readable import readable
-from archspec.language.spec import WORD, Definitions, Setting, Template, Term
+from archspec.language.spec import WORD, Setting, Template, Term
 from archspec.language.text.document import Document, Path, value_at
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from archspec.diagnostics import Advice, cut, suggest
 from archspec.language.context import Context
+from archspec.language.look_up import Definitions
 from archspec.language.named_values import NAMING_STEPS
-from archspec.language.spec import Definitions
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold

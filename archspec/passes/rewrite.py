@@ -38,6 +38,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         outputs={label: instead.get(name, name) for label, name in graph.outputs.items()},
         regions=moved(graph.regions),
         named=moved(graph.named),
+        kept={found: kept for name, kept in graph.kept.items() if (found := instead.get(name, name)) in left},
         head_at=None if graph.head_at is None else before[graph.head_at],
     )
 

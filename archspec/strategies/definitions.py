@@ -63,11 +63,15 @@ def fragment(draw: Draw, name: str, known: tuple[FragmentFacts, ...]) -> tuple[d
     if draw.chance(4):
         definition["let"] = {"twice": "2 * in_channels"}
         steps.insert(0, {"sequence": {"steps": [{"conv": {"out": "twice"}}, {"conv": {"out": "in_channels"}}]}})
+    inputs = ("skip",) if draw.chance(4) else ()
+    if inputs:
+        definition["inputs"] = ["skip"]
+        steps.insert(0, {draw.pick(("add", "multiply")): [[], [{"from": "skip"}, *keepers(draw, site.plain(), 1)]]})
     if draw.chance(4):
         definition["summary"] = "Steps of this spec."
     definition["steps"] = steps
     layered = holds_layers(steps, known)
-    return definition, FragmentFacts(name, params, takes_out, layered)
+    return definition, FragmentFacts(name, params, takes_out, layered, inputs=inputs)
 
 
 def holds_layers(value: Any, known: tuple[FragmentFacts, ...]) -> bool:

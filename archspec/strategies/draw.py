@@ -52,7 +52,8 @@ def _bracketed(word: str) -> str:
 class FragmentFacts:
     """A fragment that steps may call: its parameters with values that fit, and whether it takes ``out``.
 
-    ``required`` are those without a default. One without ``out`` keeps the shape of what reaches it; ``layered`` says
+    ``required`` are those without a default, ``inputs`` the values that a call gives, each of the shape of what reaches
+    the fragment. One without ``out`` keeps the shape of what reaches it; ``layered`` says
     that it contains layers.
     """
 
@@ -61,6 +62,7 @@ class FragmentFacts:
     takes_out: bool
     layered: bool
     required: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,11 @@ class Draw:
         self.named += 1
         return f"{self.pick(('part', 'extra.op', 'u-v'))}{self.named}"
 
+    def value(self) -> str:
+        """A name that no other value of the spec has."""
+        self.named += 1
+        return f"{self.pick(('v', 'kept_'))}{self.named}"
+
     def word(self, width: Width) -> int | str:
         """A width as it may be written."""
         return self.pick(width.words)
@@ -142,3 +149,14 @@ def part(make: F) -> F:
         return draw.from_strategy(st.just(draw).map(lambda draw: make(draw, *args, **given)))
 
     return cast(F, drawn)
+
+
+def lasting(steps: list[RawStep]) -> list[RawStep]:
+    """The steps, the first of them without a condition, so that ``when`` never leaves out all."""
+    if not steps or isinstance(steps[0], str):
+        return steps
+    ((word, given),) = steps[0].items()
+    if isinstance(given, dict):
+        given = {key: value for key, value in given.items() if key != "when"}
+        given = {**given, "steps": lasting(given["steps"])} if word == "sequence" else given
+    return [{word: given}, *steps[1:]]

@@ -11,6 +11,9 @@ from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Wid
 from archspec.strategies.step_arguments import norm_arguments
 from archspec.strategies.steps import call, keeper, keepers, layer
 
+EARLY = "early"
+"""The name under which a stem may keep its result."""
+
 SMALLEST = 4
 """What is halved has at least so many positions an axis, so that two are left and every norm has something to do."""
 
@@ -43,7 +46,7 @@ def stem(
     kinds = ["cifar", "list"]
     if min(value.size) >= 2 * SMALLEST:
         kinds += ["imagenet", "deep", *(["default"] if draw.rank < 3 else [])]
-    wide = [called for called in fragments if called.takes_out]
+    wide = [called for called in fragments if called.takes_out and not called.inputs]
     if value.channels % 8 == 0:
         kinds += ["empty", *(["own"] if wide else [])]
     kind = draw.pick(kinds)
@@ -83,7 +86,7 @@ def _own_stem(
         if value.channels > 8:
             number, first = value.channels, {"pad_channels": {"out": "in_channels"}}
     steps, value = edge(draw, replace(value, channels=number), fragments, entered=False)
-    return [first, *steps], value
+    return [first, *steps, *([{"as": EARLY}] if draw.chance(3) else [])], value
 
 
 # -- before and after a stage ------------------------------------------------------------------------------------------
@@ -180,8 +183,8 @@ def _pooled(draw: Draw, value: FeatureMap) -> tuple[RawStep, FeatureMap]:
 
 
 @part
-def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) -> Any:
-    """A head, or None for the default."""
+def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...], kept: Mapping[str, FeatureMap]) -> Any:
+    """A head, or None for the default. ``kept`` are values of the network that it may read."""
     kind = draw.pick(("default", "own", "wide", "map", "empty", "fragment"))
     if kind == "default":
         return draw.pick((None, "classifier", {"use": "classifier"}))
@@ -191,12 +194,18 @@ def head(draw: Draw, value: FeatureMap, fragments: tuple[FragmentFacts, ...]) ->
     if kind == "map":
         return [*steps, {"conv": {"out": "classes"}}, {"pool": {"type": "avg", "output": 1}}, "flatten"]
     # A head opens no scope for its fragment, and `se` would have an `fc2` beside that of a stem of linear layers.
-    keeping = [called for called in fragments if not called.takes_out and called.name != "se"]
+    keeping = [called for called in fragments if not (called.takes_out or called.inputs or called.name == "se")]
     if kind == "fragment" and keeping and not steps:
         step = call(draw, draw.pick(keeping))
         ((name, given),) = ({step: {}} if isinstance(step, str) else step).items()
         return {"use": name, **given}
-    steps += [{"pool": {"type": draw.pick(("avg", "max")), "output": draw.size(1)}}, "flatten"]
+    pool: dict[str, Any] = {"type": draw.pick(("avg", "max")), "output": draw.size(1)}
+    if kept and draw.chance(3):
+        name, read = draw.pick(tuple(kept.items()))
+        steps += [{"concat": [[{"pool": pool}], [{"pool": {**pool, "from": name}}]]}, "flatten"]
+        value = replace(value, channels=value.channels + read.channels)
+    else:
+        steps += [{"pool": pool}, "flatten"]
     flat = StepSite(draw.known(value.channels), 0, many=False, depth=1)
     if kind == "wide":
         steps += [

@@ -9,7 +9,8 @@ from typing import Any
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.strategies.convolutions import conv_arguments, conv_step
-from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, part
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, lasting, part
+from archspec.strategies.named import named_values
 from archspec.strategies.resizing import cut, resized
 from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
 
@@ -22,7 +23,7 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [_group, _add, _multiply, _concat, _join]
+        choices += [_group, _add, _multiply, _concat, _join, _named]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):
@@ -131,17 +132,6 @@ def branches(draw: Draw, parts: list[list[RawStep]], optional: StepSite | None =
     return made
 
 
-def lasting(steps: list[RawStep]) -> list[RawStep]:
-    """The steps, the first of them without a condition, so that ``when`` never leaves out all."""
-    if not steps or isinstance(steps[0], str):
-        return steps
-    ((word, given),) = steps[0].items()
-    if isinstance(given, dict):
-        given = {key: value for key, value in given.items() if key != "when"}
-        given = {**given, "steps": lasting(given["steps"])} if word == "sequence" else given
-    return [{word: given}, *steps[1:]]
-
-
 def _add(draw: Draw, site: StepSite) -> RawStep:
     parts = [keepers(draw, site.deeper(), 2) for _ in range(draw.count(1, 3))]
     return {"add": branches(draw, [[], *parts], site)}
@@ -180,6 +170,10 @@ def _concat(draw: Draw, site: StepSite) -> RawStep:
         kind = "layer" if site.layers and draw.chance(2) else "conv"
         parts = [[{kind: conv_arguments(draw, site, half)}, *_inner(draw, inner)] for _ in range(2)]
     return {"concat": branches(draw, parts)}
+
+
+def _named(draw: Draw, site: StepSite) -> RawStep:
+    return named_values(draw, site, keepers)
 
 
 def _inner(draw: Draw, site: StepSite) -> list[RawStep]:
@@ -227,8 +221,10 @@ def call(draw: Draw, called: FragmentFacts, **given: Any) -> RawStep:
     chosen = {
         key: draw.pick(values) for key, values in called.params.items() if key in called.required or draw.chance(2)
     }
-    arguments = {**chosen, **given}
-    return {called.name: arguments} if arguments or draw.chance(2) else called.name
+    values = {key: draw.value() for key in called.inputs}
+    arguments = {**chosen, **given, **values}
+    step: RawStep = {called.name: arguments} if arguments or draw.chance(2) else called.name
+    return {"sequence": {"steps": [*[{"as": value} for value in values.values()], step]}} if values else step
 
 
 def _call(draw: Draw, site: StepSite) -> RawStep:

@@ -6,7 +6,7 @@ from typing import Any
 
 from archspec.strategies.definitions import LIBRARY, ORDERS, SE, block, fragment, shortcut
 from archspec.strategies.draw import Draw, FragmentFacts, part
-from archspec.strategies.edges import FeatureMap, head, stem
+from archspec.strategies.edges import EARLY, FeatureMap, head, stem
 from archspec.strategies.table import CHANGING, SHORTCUTS, Row, TableContext, WidthScale, table
 
 INIT: dict[str, tuple[Any, ...]] = {
@@ -57,6 +57,7 @@ def document(draw: Draw) -> dict[str, Any]:
         found["shortcuts"] = shortcuts
     scaled = {number: scale.channels(number) for number in (8, 16)}
     written, value = stem(draw, value, fragments, scaled if draw.chance(2) else {})
+    stemmed = value
     if written is not None:
         found["stem"] = written
     context = TableContext(
@@ -64,8 +65,9 @@ def document(draw: Draw) -> dict[str, Any]:
     )
     found["stages"], value, rows = table(draw, context, value)
     # A fragment is called at the root at most once: a second call would give its steps the same names.
+    kept = {"stem": stemmed, **({EARLY: stemmed} if isinstance(written, list) and {"as": EARLY} in written else {})}
     used = isinstance(written, dict) and written["use"] in {called.name for called in fragments}
-    last = head(draw, value, () if used else fragments)
+    last = head(draw, value, () if used else fragments, kept)
     if last is not None:
         found["head"] = last
     _naming(draw, found, rows)

@@ -232,6 +232,9 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
         yield "use"
     for step in steps if isinstance(steps, list) else []:
         name, given = (step, {}) if isinstance(step, str) else next(iter(step.items()), ("", {}))
+        if name in ("as", "from"):
+            yield f"step {name}"
+            continue
         yield f"operation {name}"
         if name not in (*ARGUMENTS, *MERGES, "flatten"):
             yield "call"
@@ -241,7 +244,7 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
             continue
         for key, value in (given or {}).items():
             yield f"argument {name}.{key}"
-            yield from (f"step {key}",) * (key in ("when", "name"))
+            yield from (f"step {key}",) * (key in ("when", "name", "as", "from"))
             yield from ("sequence name",) * (name == "sequence" and key == "name")
             if name in ("act", "norm") and key == "type":
                 yield from _setting(name, value)
@@ -254,7 +257,11 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
 def _merge(name: str, given: Any) -> Iterator[str]:
     listed = isinstance(given, list)
     yield f"merge {name} {'list' if listed else 'mapping'}"
-    branches = list(given) if listed else [value for key, value in given.items() if key not in ("name", "when")]
+    branches = (
+        list(given) if listed else [value for key, value in given.items() if key not in ("name", "when", "as", "from")]
+    )
+    if not listed and "from" in given:
+        yield f"merge from {'values' if isinstance(given['from'], list) else 'one value'}"
     if not listed and "name" in given:
         yield f"merge {name} name"
     if len(branches) == 1:

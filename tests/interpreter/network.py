@@ -64,11 +64,12 @@ class Interpreter:
         self.table: Table = table(document["stages"], self.base, scale)
         self.results: dict[str, int] = {}
         self.ends: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
 
     def network(self) -> Network:
         """The whole network."""
         value = self._edge("stem", "imagenet", self._order(self.table.stages[0], 0), INPUT)
-        self.ends["stem"] = value
+        self.ends["stem"] = self.kept["stem"] = value
         for stage in self.table.stages:
             value = self._stage(stage, value)
         last = self.table.stages[-1]
@@ -113,7 +114,7 @@ class Interpreter:
             order,
         )
         names = names.with_(**settings.words)
-        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file)
+        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file, self.kept)
         last = STEM.get(order, PLAIN) if kind == "stem" and self._layered() else PLAIN
         make = Sequence(self.plan, self.naming, self.base, last=last)
         written = self.document.get(kind, default)
@@ -212,7 +213,7 @@ class Interpreter:
             scope = self.naming.scope(Scope(), "stage", names, template(own, names))
         for index in range(stage.count):
             value = self._block(stage, index, scope, value)
-        self.results[scope.path] = value
+        self.results[scope.path] = self.kept[scope.path] = value
         return self._beside("after", stage, stage.count - 1, value)
 
     def _beside(self, kind: str, stage: Stage, index: int, value: int) -> int:
@@ -226,7 +227,7 @@ class Interpreter:
         settings = self._settings(stage, index, cells, cells, {})
         scope = self.naming.scope(Scope(), kind, names)
         names = names.with_(norm=settings.words["norm"], act=settings.words["act"])
-        site = Site(scope, names, settings, self.file)
+        site = Site(scope, names, settings, self.file, self.kept)
         return Sequence(self.plan, self.naming, self.base).written(written, site, value)
 
     # -- blocks --------------------------------------------------------------------------------------------------------

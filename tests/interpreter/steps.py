@@ -65,12 +65,22 @@ def act_setting(value: Any, names: Names, default: str = "relu") -> Mapping[str,
 
 @dataclass(frozen=True)
 class Site:
-    """The place of some steps: their scope, the names that they can read, the settings, and their file."""
+    """The place of some steps: their scope, the names that they can read, the settings, and their file.
+
+    ``kept`` are the values that steps there keep by name.
+    """
 
     scope: Scope
     names: Names
     settings: Settings
     file: File
+    kept: dict[str, int] = field(default_factory=dict)
+
+    def read(self, name: str) -> int:
+        """The value of a name."""
+        if name not in self.kept:
+            raise Refused(f"there is no value `{name}`")
+        return self.kept[name]
 
 
 def left(step: Any, names: Names) -> bool:
@@ -142,6 +152,26 @@ class Sequence:
         if not step:
             raise Refused("a step without a name")
         name, given = (step, {}) if isinstance(step, str) else next(iter(step.items()))
+        if name == "from":
+            return site.read(given)
+        kept = given if name == "as" else given.get("as") if isinstance(given, dict) else None
+        if kept is None:
+            return self._unnamed(name, given, site, value)
+        if name == "as":
+            site.kept[kept] = value
+            return value
+        if left(step, self._at(site, value).names):
+            value = site.kept[kept] = self._unnamed(name, {k: v for k, v in given.items() if k != "as"}, site, value)
+        return value
+
+    def _unnamed(self, name: str, given: Any, site: Site, value: int) -> int:
+        """A step without what keeps it."""
+        reads = given.get("from") if isinstance(given, dict) else None
+        if isinstance(reads, str):
+            given = {key: item for key, item in given.items() if key != "from"}
+            if not truth(given.get("when", True), self._at(site, value).names):
+                return value
+            return self._unnamed(name, given, site, site.read(reads))
         if name in MERGES:
             return self._merge(name, given, site, value)
         given = {key: item for key, item in (given or {}).items() if item is not None}
@@ -183,19 +213,20 @@ class Sequence:
     def _merge(self, kind: str, given: Any, site: Site, value: int) -> int:
         own = None
         branches = [(None, branch) for branch in given] if isinstance(given, list) else list(given.items())
-        arguments = {key: item for key, item in branches if key in ("when", "name")}
+        arguments = {key: item for key, item in branches if key in ("when", "name", "from")}
         names = self._at(site, value).names
         if not truth(arguments.get("when", True), names):
             return value
         own = arguments.get("name")
-        inputs = []
+        inputs = [site.read(each) for each in arguments.get("from", [])]
         for key, branch in branches:
             steps = branch["steps"] if isinstance(branch, dict) else branch
-            if key in ("when", "name") or (isinstance(branch, dict) and not truth(branch.get("when", True), names)):
+            if key in arguments or (isinstance(branch, dict) and not truth(branch.get("when", True), names)):
                 continue
             if emptied(steps, names):
                 raise Refused("every step of a branch is left out")
-            inputs.append(self.written(steps, self._named(site, key), value))
+            inside = replace(self._named(site, key), kept=dict(site.kept))
+            inputs.append(self.written(steps, inside, value))
         if not inputs:
             raise Refused("every branch is left out")
         made = merge(kind, [self.plan.values[each] for each in inputs])
@@ -275,9 +306,11 @@ class Sequence:
         definition, file = found
         words = {key: site.names[key] for key in site.settings.words}
         values = {**self.base.values, **words, "in_channels": self.plan.shape(value)[0]}
+        kept = {key: site.read(given[key]) for key in definition.get("inputs", [])}
+        given = {key: item for key, item in given.items() if key not in kept}
         names = called(definition, given, site.names, Names(values, self.base.scaled))
         scope = self.naming.scope(site.scope, "fragment", site.names, own, called=name) if open_scope else site.scope
-        return self.steps(definition["steps"], Site(scope, names, site.settings, file), value)
+        return self.steps(definition["steps"], Site(scope, names, site.settings, file, kept), value)
 
 
 def called(definition: Mapping[str, Any], given: Mapping[str, Any], outside: Names, names: Names) -> Names:

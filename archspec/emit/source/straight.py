@@ -36,6 +36,7 @@ class Forward(ValueNames):
         self.flags: dict[str, str] = {}
         self.lines: list[str] = []
         self.names: dict[str, str] = {"": "x"}
+        self.told: set[str] = set()
         self.outputs = definition.outputs or {"": definition.result}
         self.readers = self._readers()
         self.nested: dict[str, SourceText] = {}

@@ -16,7 +16,7 @@ RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I"})
 
 
 class ValueNames:
-    """The names of the values of a definition; ``names`` has the given ones, by path."""
+    """The names of the values of a definition; ``names`` has those so far, by path, ``told`` the spec's own."""
 
     graph: Graph
     definition: Definition
@@ -25,12 +25,17 @@ class ValueNames:
     names: dict[str, str]
     readers: Mapping[str, Sequence[int]]
     shared: set[str]
+    told: set[str]
 
     def _name(self, part: DefinedPart, index: int) -> str:
         """The name of a value: that of the value it is computed from, if that is not read again."""
         for label, path in (self.definition.outputs or {}).items():
             if path == part.path:
                 return self._free(identifier(label, "output"), index)
+        if kept := self._kept_name(part):
+            found = self._free(identifier(kept, "kept"), index)
+            self.told.add(found)
+            return found
         if self.definition.kind == "block" and part.path in self.shared and _is_activation(part):
             if not self._is_convolved(part):
                 return self._free("activated", index)
@@ -48,9 +53,20 @@ class ValueNames:
             return self._free(self._branch(first, first.path), index)
         for path in part.inputs:
             name = self.names.get(path, self._source(path))
-            if not self._is_live(name, index):
+            if not self._is_live(name, index) and name not in self.told:
                 return name
         return self._free("x" if self.definition.kind == "model" else "out", index)
+
+    def _kept_name(self, part: DefinedPart) -> str:
+        """The name under which the spec keeps the value of a part, or an empty text."""
+        if not self.graph.kept:
+            return ""
+        if isinstance(part.what, Leaf):
+            names = [node.name for node in part.what.nodes if node is not None]
+        else:
+            uses = self.definition.uses
+            names = [each.result for use in uses for each in use.members if use.relative(each) == part.path]
+        return next((self.graph.kept[name] for name in names if name in self.graph.kept), "")
 
     def _is_convolved(self, part: DefinedPart) -> bool:
         """Whether a layer with weights comes before it. In a block that starts with its norm, no layer does."""

@@ -1,0 +1,99 @@
+"""A warning for values that are kept under a name which nothing reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from archspec.diagnostics import Faults, Span, cut
+from archspec.language.silence import unless_meant
+from archspec.language.spec import Block, Fragment, Sequence, Shortcut, Spec, Step, Template
+from archspec.language.terms import Cursor
+
+HELP = "check its spelling here and where `from` should read it, or remove `as`"
+OF_AN_INPUT = "read it with `from`, or remove it from `inputs`"
+
+
+def warn_of_unread_values(spec: Spec, root: Cursor, faults: Faults) -> None:
+    """Add a warning for each name that the spec's own steps keep, or a fragment of its own asks for, to no use."""
+    _warn(_of_network(spec), spec.outputs, spec, faults)
+    own = spec.definitions
+    for section, find in (("blocks", own.block), ("shortcuts", own.shortcut)):
+        for name in root.value.get(section) or ():
+            definition: Block | Shortcut | None = find(name)
+            for steps in _of_definition(definition):
+                _warn(steps, (), spec, faults)
+    for name in root.value.get("fragments") or ():
+        fragment = own.fragment(name, root.child("fragments").child(name), faults)
+        if fragment:
+            _warn(fragment.steps, (), spec, faults)
+            _warn_of_inputs(fragment, root, spec, faults)
+
+
+def _of_network(spec: Spec) -> tuple[Step, ...]:
+    cells = [stage.cells.get(key) for stage in spec.stages for key in ("before", "after")]
+    sides: list[Sequence | None] = [cell.at(0) for cell in cells if cell]
+    calls = [part.call for part in (spec.stem, spec.head, *sides) if part and part.call]
+    return (*spec.stem.steps, *[step for side in sides if side for step in side.steps], *spec.head.steps, *calls)
+
+
+def _of_definition(definition: Block | Shortcut | None) -> Iterator[tuple[Step, ...]]:
+    if isinstance(definition, Block):
+        yield definition.steps
+    elif definition:
+        yield from [side for side in (definition.same, definition.change) if isinstance(side, tuple)]
+
+
+def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faults) -> None:
+    if not any(step.named for step in steps):
+        return
+    every = list(_inside(steps))
+    patterns = [re.compile(_pattern(name)) for step in every for name in reading(step)]
+    read = {*more, *[_sample(name) for step in every for name in reading(step)]}
+    for step in every:
+        if step.keep is None or not spec.authors.own(step.keep.span.source):
+            continue
+        name, own = _sample(step.keep), re.compile(_pattern(step.keep))
+        if name in read or any(own.fullmatch(each) for each in read) or any(each.fullmatch(name) for each in patterns):
+            continue
+        _record(f"nothing reads the value `{cut(name)}`", step.keep.span, HELP, faults)
+
+
+def _warn_of_inputs(fragment: Fragment, root: Cursor, spec: Spec, faults: Faults) -> None:
+    read = {_sample(name) for step in _inside(fragment.steps) for name in reading(step)}
+    for number, name in enumerate(fragment.inputs):
+        span = root.document.span(("fragments", fragment.name, "inputs", number))
+        if name not in read and spec.authors.own(span.source):
+            _record(f"the fragment does not read its input `{cut(name)}`", span, OF_AN_INPUT, faults)
+
+
+def _record(message: str, span: Span, help: str, faults: Faults) -> None:
+    faults.record("W310", message, span, help=unless_meant("W310", help))
+
+
+def _inside(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, and those inside them that see the same names."""
+    for step in steps:
+        if step.named:
+            yield step
+            yield from _inside(step.steps or ())
+            for branch in step.branches:
+                yield from _inside(branch.steps)
+
+
+def reading(step: Step) -> Iterator[Template]:
+    """The names that a step itself reads."""
+    if step.source:
+        yield step.source
+    yield from step.values
+    yield from step.given.values()
+
+
+def _sample(name: Template) -> str:
+    """A name as it is written, with a letter in place of each expression."""
+    return "".join([part if isinstance(part, str) else "n" for part in name.parts])
+
+
+def _pattern(name: Template) -> str:
+    """A pattern of all names that a template may give."""
+    return "".join([re.escape(part) if isinstance(part, str) else r"\w+" for part in name.parts])

@@ -1,0 +1,207 @@
+"""Values that steps keep with `as` and read with `from`: what they mean, in every part of a spec."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec.graph.graph import Graph
+
+START = "archspec: 1\nname: t\ninput: [3, 16, 16]\nclasses: 5\n"
+
+
+def network(stem: str = "[]", head: str = "[]", stages: str = "[]", **more: str) -> Graph:
+    written = "".join(f"{key}: {value}\n" for key, value in more.items())
+    return archspec.compile(f"{START}stem: {stem}\nstages: {stages}\nhead: {head}\n{written}")
+
+
+def wiring(graph: Graph) -> dict[str, tuple[str, ...]]:
+    return {node.name: node.inputs for node in graph.nodes}
+
+
+def refused(code: str, **parts: str) -> archspec.Diagnostic:
+    with pytest.raises(archspec.SpecError) as caught:
+        network(**parts)
+    (found,) = caught.value.diagnostics
+    assert found.code == code
+    return found
+
+
+ALIKE = [
+    "[conv: {out: 8, as: a}, norm, act: {as: b}, add: {from: [a, b]}]",
+    "[conv: {out: 8}, as: a, norm, act, as: b, add: {from: [a, b]}]",
+    "[conv: {out: 8, as: a}, norm, act, add: [[from: a], []]]",
+    "[conv: {out: 8, as: a}, norm, act, add: {kept: [from: a], here: []}]",
+    "[conv: {out: 8, as: a}, sequence: {steps: [norm, act], as: b}, add: {from: [a, b]}]",
+    "[conv: {out: 8, as: a}, sequence: {steps: [norm, act: {as: b}]}, add: {from: [a, b]}]",
+    "[conv: {out: 8}, add: [[], [norm, act]]]",
+    "[conv: {out: 8, as: a}, norm, act, as: b, add: {from: a, first: [], second: [from: b]}]",
+    "[conv: {out: 8, as: a}, norm: {from: a, as: n}, act: {from: n, as: b}, from: a, add: [[], [from: b]]]",
+]
+
+
+@pytest.mark.parametrize("steps", ALIKE)
+def test_forms_of_one_network(steps: str) -> None:
+    found = wiring(network(stem=steps))
+    assert found == {"conv1": ("input",), "bn1": ("conv1",), "relu": ("bn1",), "add": ("conv1", "relu")}
+
+
+def test_a_chain_of_parts_reads_what_earlier_parts_keep() -> None:
+    graph = network(
+        stem="[conv: {out: 8, as: c}, norm]",
+        stages="{block: basic, count: [2, 1], channels: 8, after: [[as: 'c{stage}'], null]}",
+        head="[add: {from: [c, stem, c1, layer1, layer2]}]",
+    )
+    assert wiring(graph)["add"] == ("conv1", "bn1", "layer1.1.relu2", "layer1.1.relu2", "layer2.0.relu2")
+    assert graph.kept == {"conv1": "c", "layer1.1.relu2": "c1"}
+
+
+def test_a_step_reads_the_width_of_what_it_reads() -> None:
+    graph = network(
+        stem="[conv: {out: 8, as: a}, conv: {out: 24, as: b}]",
+        head="[conv: {out: 2 * width, from: a, as: c}, conv: {out: in_channels, from: a, as: d}, "
+        "grow: {from: a, as: e}, concat: {from: [b, c, d, e]}]",
+        fragments="{grow: {steps: [conv: {out: 3 * in_channels}]}}",
+    )
+    assert graph.warnings == ()
+    assert [graph.shape(name)[0] for name in graph.nodes[-1].inputs] == [24, 16, 24, 24]
+
+
+@pytest.mark.parametrize(("width", "left"), [(8, True), (24, False)])
+def test_a_condition_reads_the_width_of_what_the_step_reads(width: int, left: bool) -> None:
+    graph = network(
+        stem=f"[conv: {{out: {width}, as: a}}, conv: {{out: 8}}, norm: {{from: a, when: width == 8}}]", silence="[W311]"
+    )
+    assert ("bn1" in graph.by_name) is left
+
+
+def test_a_step_that_is_left_out_reads_nothing() -> None:
+    graph = network(stem="[conv: {out: 8}, norm: {as: a, when: false}, act: {from: a, when: classes < 0}]")
+    assert [node.name for node in graph.nodes] == ["conv1"]
+
+
+STEPS = "[conv: {out: out, as: x}, conv: {out: out, from: skip, as: y}, add: {from: [x, y]}]"
+FRAGMENT = f"{{join: {{inputs: [skip], params: {{out: 4}}, steps: {STEPS}}}}}"
+
+
+def test_inputs_of_a_fragment() -> None:
+    graph = network(
+        stem="[conv: {out: 8, as: a}, act: {as: x}]",
+        head="[join: {skip: a}, join: {skip: x, out: 6}, add: [[conv: {out: 8}], [from: x]]]",
+        fragments=FRAGMENT,
+    )
+    found = wiring(graph)
+    assert found["join.conv2"] == ("conv1",)
+    assert found["join2.conv2"] == ("relu",)
+    assert found["join2.conv1"] == ("join.add",)
+
+
+def test_a_head_gives_values_to_the_fragment_that_it_uses() -> None:
+    graph = network(stem="[conv: {out: 8, as: a}, act]", head="{use: join, skip: a, out: 3}", fragments=FRAGMENT)
+    assert wiring(graph)["conv3"] == ("conv1",)
+
+
+def test_branches_have_names_of_their_own() -> None:
+    branch = "[conv: {out: 8, as: a}, act, add: {from: [a, z]}]"
+    found = wiring(network(stem=f"[conv: {{out: 8, as: z}}, add: [{branch}, {branch}]]"))
+    assert found["add3"] == ("add", "add2")
+    assert (found["add"], found["add2"]) == (("conv2", "conv1"), ("conv3", "conv1"))
+
+
+def test_blocks_copy_their_values() -> None:
+    steps = "[as: x, layer: {out: channels, kernel: 3, as: a}, add: {from: [a, x]}, layer: {out: channels}]"
+    graph = network(
+        stem="[conv: {out: 8}]", stages="{block: b, count: 5, channels: 8}", blocks=f"{{b: {{residual: {steps}}}}}"
+    )
+    for index, before in itertools.pairwise(range(5)):
+        assert wiring(graph)[f"layer1.{before}.add"] == (f"layer1.{before}.relu", f"layer1.{index}.relu2")
+    assert [name for name, kept in graph.kept.items() if kept == "a"] == [f"layer1.{n}.relu" for n in range(5)]
+
+
+@pytest.mark.parametrize("order", ["post", "norm-after-add", "act-before-add", "act-only-pre", "pre"])
+@pytest.mark.parametrize(
+    ("named", "plain"),
+    [
+        (
+            "[as: x, layer: {out: channels, as: a}, layer: {out: 8, kernel: 3, from: x, as: b}, add: {from: [a, b]}]",
+            "[add: [[layer: {out: channels}], [layer: {out: channels, kernel: 3}]]]",
+        ),
+        (
+            "[layer: {out: channels, as: a}, layer: {out: channels, as: b}, add: {from: [a, b]}]",
+            "[layer: {out: channels}, add: [[], [layer: {out: channels}]]]",
+        ),
+        (
+            "[as: x, layer: {out: channels}, layer: {out: channels, as: y}, from: x, act, add: [[], [from: y]]]",
+            "[add: [[act], [layer: {out: channels}, layer: {out: channels}]]]",
+        ),
+    ],
+)
+def test_last_layers_are_those_that_no_layer_follows_in_the_data(order: str, named: str, plain: str) -> None:
+    """Branches say the same without names."""
+
+    def operations(residual: str) -> list[Any]:
+        graph = network(
+            stem="[conv: {out: 8}]",
+            stages="{block: b, count: 1, channels: 8}",
+            blocks=f"{{b: {{residual: {residual}}}}}",
+            activation_order=order,
+        )
+        positions = {"input": -1, **{node.name: place for place, node in enumerate(graph.nodes)}}
+
+        def below(name: str) -> Any:
+            if name == "input":
+                return name
+            node = graph.by_name[name]
+            return (repr(node.operation), sorted(map(repr, map(below, node.inputs))))
+
+        assert len(positions) == len(graph.nodes) + 1
+        return below(next(iter(graph.outputs.values())))
+
+    assert operations(named) == operations(plain)
+
+
+def test_outputs_are_kept_values() -> None:
+    graph = network(
+        stem="[conv: {out: 8, as: a}, act, add: [[], [conv: {out: 8, as: inner}, add: [[], [from: inner]]]]]",
+        head="[conv: {out: 4, as: p}]",
+        outputs="[a, p]",
+    )
+    assert graph.outputs == {"a": "conv1", "p": "conv3"}
+    assert graph.warnings == ()
+    found = refused("E310", stem="[add: [[], [conv: {out: 3, as: inner}, norm: {from: inner}]]]", outputs="inner")
+    assert "no scope `inner`" in found.message
+
+
+def test_an_output_that_is_a_kept_value_and_another_node() -> None:
+    refused("E316", stem="[conv: {out: 8, as: bn1}, norm]", outputs="bn1")
+    assert network(stem="[conv: {out: 8, name: a, as: a}, norm]", outputs="a").outputs == {"a": "a"}
+
+
+@pytest.mark.parametrize("place", ["stem", "head"])
+def test_faults_after_a_value_that_is_not_there_are_not_told(place: str) -> None:
+    """The shapes that follow say nothing."""
+    steps = (
+        "[conv: {out: 8, as: a}, conv: {out: 4, from: missing, as: b}, add: {from: [a, b]}, flatten, conv: {out: 4}]"
+    )
+    refused("E317", **{place: steps})
+
+
+def test_a_value_that_nothing_reads_is_told_once() -> None:
+    graph = network(stem="[conv: {out: 8, as: a}, act: {as: b}, norm: {from: a}]")
+    assert [(each.code, each.message) for each in graph.warnings] == [("W310", "nothing reads the value `b`")]
+
+
+@pytest.mark.parametrize("kept", ["a", "'a{classes}'", "'{letter(0)}'"])
+@pytest.mark.parametrize("read", ["a", "'a{classes}'", "'{letter(0)}'"])
+def test_templates_of_names(kept: str, read: str) -> None:
+    meant = {"a": "a", "'a{classes}'": "a5", "'{letter(0)}'": "a"}
+    stem = f"[conv: {{out: 8, as: {kept}}}, act, add: [[], [from: {read}]]]"
+    if meant[kept] == meant[read]:
+        graph = network(stem=stem)
+        assert wiring(graph)["add"] == ("relu", "conv1")
+        assert graph.warnings == ()
+    else:
+        refused("E317", stem=stem)
