@@ -190,7 +190,8 @@ step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recur
 step: MultiheadAttention -+no attention
 step: Embedding -+no embeddings, C2f -+does not ship this block, SPPF -+concat, Detect -+no detection heads
 step: Bottleneck -+stage table
-step: nn.Upsample =upsample, nn.Sequential =sequence, reshape -+flatten, Lambda -+no code
+step: nn.Upsample =upsample, nn.Sequential =sequence, view =reshape, transpose =permute, squeeze -+flatten, amax =max
+step: pow =power, gem -+mean of powers, eca -+gate, Lambda -+no code
 step: DropPath =drop_path
 step: StochasticDepth =drop_path, PixelUnshuffle =pixel_unshuffle
 step: SpaceToDepth =pixel_unshuffle, deconv =conv, StdConv2d =conv

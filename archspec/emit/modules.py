@@ -153,6 +153,14 @@ def blur(x: Tensor, kernel_size: int, stride: tuple[int, ...]) -> Tensor:
     return convolve(padded, kernel, stride=stride, groups=x.shape[1])
 
 
+def as_maps(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """All elements of each example as maps of a size.
+
+    Shape: (N, *) to (N, C, *size), with as many channels as there are elements for.
+    """
+    return torch.reshape(x, (x.shape[0], -1, *size))
+
+
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): in training it drops whole examples of a residual branch.
 
@@ -177,6 +185,21 @@ class DropPath(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class ConvOfChannels(nn.Conv1d):
+    """Convolution over the channels of a value with one position (Wang et al. 2019, section 3.2).
+
+    Shape: (N, C, 1, ...); the output has the same. ``weight`` is (1, 1, kernel_size).
+    """
+
+    def __init__(
+        self, kernel_size: int, *, bias: bool = False, device: torch.device | str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(1, 1, kernel_size, padding=kernel_size // 2, bias=bias, device=device, dtype=dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(1).unsqueeze(1)).view(input.shape)
 
 
 class ChannelLayerNorm(nn.LayerNorm):

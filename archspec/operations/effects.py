@@ -42,6 +42,30 @@ def merged(sizes: tuple[int, ...], strides: Strides) -> int | None:
     return found
 
 
+def regrouped_strides(sizes: tuple[int, ...], strides: Strides, regrouped: tuple[int, ...]) -> Strides | None:
+    """The strides of the same elements as other axes, in order; None where no strides reach all. The rule is torch's.
+
+    >>> regrouped_strides((6, 4), (4, 1), (3, 2, 2, 2)), regrouped_strides((3, 4), (1, 3), (12,))
+    ((8, 4, 2, 1), None)
+    """
+    found, left = [0] * len(regrouped), len(regrouped) - 1
+    whole = part = 1
+    base = strides[-1]
+    for axis in range(len(sizes) - 1, -1, -1):
+        base = strides[axis] if whole == 1 else base
+        whole *= sizes[axis]
+        if axis and (sizes[axis - 1] == 1 or strides[axis - 1] == whole * base):
+            continue  # it goes on in the axis before
+        while left >= 0 and (part < whole or regrouped[left] == 1):
+            found[left] = part * base
+            part *= regrouped[left]
+            left -= 1
+        if part != whole:
+            return None
+        whole = part = 1
+    return tuple(found) if left < 0 else None
+
+
 class Bytes(NamedTuple):
     """Memory beside an operation's output: ``elements`` of the network's dtype and ``each`` bytes for every example of
     the batch; ``statistics``, numbers of at least float32, for every example, and ``shared`` such numbers whatever the

@@ -27,6 +27,25 @@ def resized(draw: Draw, site: StepSite) -> RawStep:
     return {"sequence": {"steps": [{"upsample": larger}, *between, back]}}
 
 
+def reduced(draw: Draw, site: StepSite) -> RawStep:
+    """One number for each position, of which a convolution makes the width; or one for each channel, as a gate."""
+    what = draw.pick(("mean", "max"))
+    if draw.chance(3):
+        return {"sequence": {"steps": [{what: {"over": "channels"}}, {"conv": {"out": draw.word(site.width)}}]}}
+    gate: list[RawStep] = [{what: {"over": "positions"}}]
+    if draw.chance(2):
+        gate.append({"channel_conv": draw.pick(({}, {"kernel": 5, "bias": True}))})
+    if draw.chance(3):
+        gate.append({"reshape": {"size": draw.size(1)}})
+    if site.rank < 3 and draw.chance(3):
+        order = [1, 0] if site.rank == 1 else draw.pick(([0, 2, 1], [2, 1, 0]))
+        gate += [{"permute": {"order": order}}, {"permute": {"order": order}}]
+    gate.append({"act": {"type": "sigmoid"}})
+    if draw.chance(3):
+        gate.append({"power": {"by": draw.pick((2, 0.5))}})
+    return {"multiply": [[], gate]}
+
+
 def cut(draw: Draw, site: StepSite) -> RawStep:
     """Channels taken away, and as many zeros put there."""
     some = draw.pick(({"stop": 4}, {"start": 2}, {"start": 2, "stop": 4}))

@@ -11,7 +11,7 @@ from archspec.operations.discovery import operations
 from archspec.strategies.convolutions import conv_arguments, conv_step
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, lasting, part
 from archspec.strategies.named import named_values
-from archspec.strategies.resizing import cut, resized
+from archspec.strategies.resizing import cut, reduced, resized
 from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
 
 FACTORS = (0.5, 1, 0.001)
@@ -245,9 +245,9 @@ def _gated(draw: Draw, site: StepSite) -> RawStep:
 _KEEPING = [
     _plain(operation)
     for operation in operations().values()
-    if operation.shape is Operation.shape and operation.arity == "one"
+    if operation.shape is Operation.shape and operation.arity == "one" and operation.name != "power"
 ]
-"""Operations that keep every shape, in order of their names."""
+"""Operations that keep every shape, in order of their names; powers of numbers below 0 may be no numbers."""
 _LINEAR, _SHUFFLE, _SUBSAMPLE = (_plain(operations()[word]) for word in ("linear", "channel_shuffle", "subsample"))
 _SCALE, _SHIFT = (_plain(operations()[word]) for word in ("scale", "shift"))
 
@@ -256,6 +256,6 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
     return draw.pick((_SCALE, _SHIFT))(draw, site)
 
 
-_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized)
+_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized, reduced)
 _SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, conv_step, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
 _FLAT: tuple[_DrawStep, ...] = (_act, _gated, _LINEAR, _norm, *_KEEPING, _constant, cut)

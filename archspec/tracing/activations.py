@@ -18,6 +18,12 @@ def unary(operation: str, **defaults: Any) -> Rule:
         if not given.keys() <= defaults.keys() or len(args) > len(defaults) + 1:  # the last may be `inplace`
             raise UnknownCall
         x = b.value(input)
+        step = b.steps[x.step]
+        if step.operation == "reshape" and x.straight:  # of the value before it, wherever a network reshapes
+            number = step.inputs[0]
+            shape = b.steps[number].shape
+            source = Value(number, shape, tuple(range(len(shape))), x.storage)
+            return b.value(reshaped(b, b.add(operation, (source,), shape, **(defaults | given)), x.shape))
         return b.add(operation, (x,), x.shape, axes=x.axes, **(defaults | given))
 
     return rule

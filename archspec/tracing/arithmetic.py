@@ -47,6 +47,13 @@ def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further
     return b.add(f"{operation} a number", (x,), x.shape, axes=x.axes, **attributes)
 
 
+def power(b: FormBuilder, input: Operand, exponent: Any) -> Value:
+    x = b.value(input)
+    if isinstance(exponent, bool) or not isinstance(exponent, int | float):
+        raise UnknownCall
+    return b.copied(x) if exponent == 1 else b.add("power", (x,), x.shape, axes=x.axes, exponent=float(exponent))
+
+
 def by_channel(operation: str) -> Rule:
     """The rule for a number for each channel: as networks write it by hand, one channel at a time and then joined."""
     rule = binary(operation)

@@ -70,6 +70,24 @@ def _linear_at_one_position(b: FormBuilder, x: Value, weight: StateTensor, bias:
     return b.value(reshaped(b, b.add("linear", (flat,), b.shape[:2], state=state, axis=1), b.shape))
 
 
+def channel_conv(b: FormBuilder, input: Operand, weight: Operand, bias: State = None) -> Operand:
+    """A convolution over the channels of one position: those are the positions of a signal with one channel."""
+    x = b.plain(input)
+    signal = b.value(reshaped(b, x, (x.shape[0], 1, x.shape[1])))
+    found = b.add(
+        "conv",
+        (signal,),
+        signal.shape,
+        state={"weight": weight, "bias": bias},
+        stride=(1,),
+        padding=(weight.shape[2] // 2,),
+        dilation=(1,),
+        groups=1,
+        padding_mode="zeros",
+    )
+    return reshaped(b, found, x.shape)
+
+
 def linear(b: FormBuilder, input: Operand, weight: Operand, bias: State = None) -> Value:
     """The last axis that torch sees may be any axis of the form; in a channels-last value it is the channels."""
     x = b.value(input)

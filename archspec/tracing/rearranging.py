@@ -52,6 +52,10 @@ def permute(b: FormBuilder, input: Operand, *dims: Any) -> Value:
     return _ordered(b.value(input), [axis % len(order) for axis in order])
 
 
+def permuted_copy(b: FormBuilder, input: Operand, dims: Any) -> Value:
+    return b.copied(permute(b, input, dims))
+
+
 def transpose(b: FormBuilder, input: Operand, dim0: int, dim1: int) -> Value:
     x = b.value(input)
     order = list(range(len(x.axes)))
@@ -81,15 +85,26 @@ def channel_shuffle(b: FormBuilder, input: Operand, groups: int) -> Operand:
 
 
 def mean(b: FormBuilder, input: Operand, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
-    x = b.value(input)
     if dtype is not None or dim is None:
+        raise UnknownCall
+    return _reduced(b, input, dim, keepdim, "mean", "adaptive_avg_pool")
+
+
+def amax(b: FormBuilder, input: Operand, dim: Any = (), keepdim: bool = False) -> Value:
+    return _reduced(b, input, dim, keepdim, "max", "adaptive_max_pool")
+
+
+def _reduced(b: FormBuilder, input: Operand, dim: Any, keepdim: bool, operation: str, pool: str) -> Value:
+    """A reduction over some axes; over all positions it is what a global pool computes."""
+    x = b.value(input)
+    if dim == ():
         raise UnknownCall
     over = tuple(sorted(x.axes[axis] for axis in ((dim,) if isinstance(dim, int) else dim)))
     shape = tuple([1 if axis in over else size for axis, size in enumerate(x.shape)])
     if over == tuple(range(2, len(shape))):
-        pooled = b.add("adaptive_avg_pool", (x,), shape, axes=x.axes, output=(1,) * len(over))
+        pooled = b.add(pool, (x,), shape, axes=x.axes, output=(1,) * len(over))
     else:
-        pooled = b.add("mean", (x,), shape, axes=x.axes, over=over)
+        pooled = b.add(operation, (x,), shape, axes=x.axes, over=over)
     if keepdim:
         return pooled
     kept = [axis for axis in x.axes if axis not in over]

@@ -172,6 +172,9 @@ LAYERS = [
     "slice: {start: 1, stop: 4}",
     "upsample: {scale: 2}",
     "blur: {stride: 2}",
+    *[f"{kind}: {{over: {over}}}" for kind in ("mean", "max") for over in ("channels", "positions")],
+    "power: {by: 2}",
+    "reshape: {size: 1}",
 ]
 
 

@@ -219,6 +219,61 @@ def upsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     )
 
 
+def reduction(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """The mean or the largest of channels or of positions."""
+    no_others(set(given) - {"over"}, kind)
+    rank, over = spatial(inputs[0], kind), word(given["over"], names)
+    axes = {"channels": (1,), "positions": tuple(range(2, rank + 2))}
+    if over not in axes:
+        raise Refused(f"nothing is reduced over `{over}`")
+    function: Callable[..., Tensor] = torch.mean if kind == "mean" else torch.amax
+    return Operation(kind, kind, lambda values, state, training: function(values[0], axes[over], keepdim=True))
+
+
+def power(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Each element to a power."""
+    no_others(set(given) - {"by"}, "power")
+    by = float(number(given["by"], names))
+    return Operation("power", "power", lambda values, state, training: values[0] ** by)
+
+
+def channel_conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A convolution over the channels of one position (Wang et al. 2019)."""
+    no_others(set(given) - {"kernel", "bias"}, "channel_conv")
+    kernel, bias = integer(given.get("kernel", 3), names), truth(given.get("bias", False), names)
+    if kernel < 1 or not kernel % 2 or inputs[0][0, 0].numel() != 1:
+        raise Refused("it takes an odd kernel and one position")
+
+    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
+        signal = values[0].reshape(len(values[0]), 1, -1)
+        return F.conv1d(signal, state["weight"], state.get("bias"), padding=kernel // 2).reshape(values[0].shape)
+
+    weights: dict[str, tuple[int, ...]] = {"weight": (1, 1, kernel), **({"bias": (1,)} if bias else {})}
+    return Operation("channel_conv", "channel_conv", compute, weights)
+
+
+def permute(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Axes in another order, the channels being axis 0."""
+    no_others(set(given) - {"order"}, "permute")
+    order = [integer(item, names) for item in given["order"]]
+    if sorted(order) != list(range(rank_of(inputs[0]) + 1)) or rank_of(inputs[0]) > 2:
+        raise Refused("there are no such axes")
+    return Operation(
+        "permute",
+        "permute",
+        lambda values, state, training: values[0].permute(0, *(axis + 1 for axis in order)).contiguous(),
+    )
+
+
+def reshape(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """All elements as maps of a size."""
+    no_others(set(given) - {"size"}, "reshape")
+    size = sizes(given["size"], names, rank_of(inputs[0]) or 2)
+    if any(each < 1 for each in size) or inputs[0][0].numel() % torch.Size(size).numel():
+        raise Refused("the elements do not make maps of this size")
+    return Operation("reshape", "reshape", lambda values, state, training: values[0].reshape(len(values[0]), -1, *size))
+
+
 def pixel_shuffle(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """Channels as blocks of positions (Shi et al. 2016), or blocks of positions as channels."""
     no_others(set(given) - {"factor"}, kind)
@@ -394,6 +449,12 @@ OPERATIONS: dict[str, Make] = {
     "pool": pool,
     "subsample": subsample,
     "upsample": upsample,
+    "mean": partial(reduction, "mean"),
+    "max": partial(reduction, "max"),
+    "power": power,
+    "channel_conv": channel_conv,
+    "permute": permute,
+    "reshape": reshape,
     "pixel_shuffle": partial(pixel_shuffle, "pixel_shuffle"),
     "pixel_unshuffle": partial(pixel_shuffle, "pixel_unshuffle"),
     "blur": blur,

@@ -71,7 +71,7 @@ class Steps:
         """A step that keeps the shape, perhaps with a name or a condition."""
         kinds = [self.act, self.norm, self.linear, self.chances, self.factor, self.cut]
         if place.rank:
-            kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized]
+            kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized, self.reduced]
         if place.depth > 0:
             kinds += [self.group, self.add, self.multiply, self.concat]
         if place.layers and place.rank:
@@ -214,6 +214,27 @@ class Steps:
         )
         shuffled = between if place.rank == 2 and chance.one_in(2) else []
         return {"sequence": {"steps": [{"upsample": larger}, *shuffled, back]}}
+
+    def reduced(self, place: Place) -> Step:
+        """One number for each channel or each position, and powers; and the width and the size before."""
+        chance = self.chance
+        over = chance.word(("channels", "positions"))
+        what: Step = {chance.pick(("mean", "max")): {"over": over}}
+        if over.strip("'") == "channels":
+            return {"sequence": {"steps": [what, {"linear": {"out": self.width(place)}}]}}
+        gate: list[Step] = [what]
+        if chance.one_in(2):
+            given = {"kernel": chance.pick((1, 3, 5)), "bias": chance.pick((True, False, "1 > 2"))}
+            gate.append({"channel_conv": given} if chance.one_in(2) else "channel_conv")
+        if chance.one_in(2):
+            gate.append({"reshape": {"size": chance.pick((1, "2 - 1"))}})
+        if place.rank < 3 and chance.one_in(2):
+            swap = [1, 0] if place.rank == 1 else chance.pick(([0, 2, 1], [2, 1, 0], [0, 1, 2]))
+            gate += [{"permute": {"order": swap}}, {"permute": {"order": swap}}]
+        gate.append({"act": {"type": "sigmoid"}})
+        if chance.one_in(2):
+            gate.append({"power": {"by": chance.pick((2, 0.5, "1 / 3", 1))}})
+        return {"multiply": [[], gate]}
 
     def chances(self, place: Place) -> Step:
         """Dropout and dropped paths."""

@@ -51,6 +51,8 @@ class Bound(NamedTuple):
     taken: float
     refused: float
     beside: Given = {}
+    before: str = ""
+    """A step before it."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,14 @@ ENTRIES: dict[str, Entry] = {
         arithmetic=counted(0, on(MAP, stride=2)),
         traced=traced(on((6, 4), WIDE, (6, 4, 4, 4), stride=2)),
     ),
+    "channel_conv": Entry(
+        arguments=lambda rank: {"kernel": st.integers(1, 6), "bias": st.booleans()},
+        bounds=(Bound("kernel", 1, 0, before="mean: {over: positions}"),),
+        stricter={"E506": "torch takes more positions for more channels"},
+        uses=[*on((7,), (12, 1), (12, 1, 1)), *on((12, 1, 1), kernel=5, bias=True)],
+        more=on((8, 1, 1, 1), kernel=1),
+        arithmetic=counted(0, on((12, 1, 1), kernel=5)),
+    ),
     "channel_shuffle": Entry(
         arguments=lambda rank: {"groups": GROUPS},
         bounds=(Bound("groups", 1, 0),),
@@ -285,6 +295,22 @@ ENTRIES: dict[str, Entry] = {
         more=on(VIDEO, out=3),
         arithmetic=counted(0, on(MAP, (7,), out=6)),
     ),
+    "max": Entry(
+        arguments=lambda rank: {"over": st.sampled_from(["channels", "positions"])},
+        stricter={"E506": "a flat value has no positions"},
+        uses=[use for over in ("channels", "positions") for use in on(SIGNAL, MAP, over=over)],
+        more=[use for over in ("channels", "positions") for use in on(VIDEO, over=over)],
+        arithmetic=[pair for over in ("channels", "positions") for pair in counted(ELEMENTS, on(MAP, over=over))],
+        traced=[pair for over in ("channels", "positions") for pair in traced(on(WIDE, over=over))],
+    ),
+    "mean": Entry(
+        arguments=lambda rank: {"over": st.sampled_from(["channels", "positions"])},
+        stricter={"E506": "a flat value has no positions"},
+        uses=[use for over in ("channels", "positions") for use in on(SIGNAL, MAP, over=over)],
+        more=[use for over in ("channels", "positions") for use in on(VIDEO, over=over)],
+        arithmetic=[pair for over in ("channels", "positions") for pair in counted(ELEMENTS, on(MAP, over=over))],
+        traced=[pair for over in ("channels", "positions") for pair in traced(on(WIDE, over=over))],
+    ),
     "multiply": Entry(
         stricter={"E504": "torch broadcasts more than a gate"},
         uses=merging(
@@ -338,6 +364,16 @@ ENTRIES: dict[str, Entry] = {
         uses=on((7,), SIGNAL, MAP, out=9, at="both"),
         arithmetic=counted(0, on(MAP, out=9)),
         traced=traced(on(WIDE, out=9, at="both")),
+    ),
+    "permute": Entry(
+        arguments=lambda rank: {
+            "order": st.permutations(range(rank + 1)).map(tuple) | size(0, 2)(rank),
+        },
+        stricter={"E506": "axes that torch's function does not have, or several times"},
+        uses=[*on(SIGNAL, order=(1, 0)), *on(MAP, order=(0, 2, 1))],
+        more=on(MAP, order=(2, 0, 1)),
+        arithmetic=counted(0, on(MAP, order=(0, 2, 1))),
+        traced=traced(on(WIDE, order=(1, 0, 2))),
     ),
     "pixel_shuffle": Entry(
         arguments=lambda rank: {"factor": st.integers(1, 3)},
@@ -399,6 +435,21 @@ ENTRIES: dict[str, Entry] = {
             *counted(4 * 3 * 2, on(SIGNAL, type="avg", kernel=2)),
             *(pair for word in POOLS for pair in counted(ELEMENTS, on(MAP, type=word, output=2))),
         ],
+    ),
+    "power": Entry(
+        arguments=lambda rank: {"by": st.sampled_from([0, 1, 2, 3, -1])},
+        uses=[use for by in (2, 3, -1) for use in on((7,), SIGNAL, MAP, by=by)],
+        more=on(VIDEO, by=2),
+        arithmetic=counted(ELEMENTS, on(MAP, by=2)),
+        traced=traced(on(WIDE, by=3)),
+    ),
+    "reshape": Entry(
+        arguments=lambda rank: {"size": size(1, 4)(rank)},
+        bounds=(Bound("size", 1, 0),),
+        uses=[*on((8,), size=2), *on(SIGNAL, size=4), *on(MAP, size=(10, 2)), *on((4, 6, 5), size=1)],
+        more=on(VIDEO, size=(3, 2, 2)),
+        arithmetic=counted(0, on(MAP, size=(6, 10))),
+        traced=traced(on(WIDE, size=(2, 8))),
     ),
     "scale": Entry(
         arguments=lambda rank: {"by": NUMBERS},

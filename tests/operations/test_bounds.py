@@ -12,27 +12,30 @@ from archspec.operations.discovery import operations
 from tests.operations.entries import BOUNDS
 
 
-def spec(operation: str, arguments: dict[str, object]) -> str:
+def spec(operation: str, arguments: dict[str, object], before: str) -> str:
     written = ", ".join(f"{name}: {value}" for name, value in arguments.items())
-    step = f"- sequence: {{steps: [{{{operation}: {{{written}}}}}]}}"
+    first = f"{{{before}}}, " if before else ""
+    step = f"- sequence: {{steps: [{first}{{{operation}: {{{written}}}}}]}}"
     return f"archspec: 1\nname: t\ninput: [3, 8, 8]\nstem:\n  {step}\nstages: {{block: basic, count: 1, channels: 8}}\n"
 
 
-def codes(operation: str, arguments: dict[str, object]) -> list[str]:
+def codes(operation: str, arguments: dict[str, object], before: str) -> list[str]:
     try:
-        archspec.compile(spec(operation, arguments))
+        archspec.compile(spec(operation, arguments, before))
     except archspec.SpecError as error:
         return [diagnostic.code for diagnostic in error.diagnostics if diagnostic.severity == "error"]
     return []
 
 
-@pytest.mark.parametrize(("operation", "argument", "taken", "refused", "beside"), BOUNDS, ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("operation", "argument", "taken", "refused", "beside", "before"), BOUNDS, ids=lambda value: str(value)
+)
 def test_a_bound_is_taken_and_what_is_beyond_refused(
-    operation: str, argument: str, taken: float, refused: float, beside: dict[str, object]
+    operation: str, argument: str, taken: float, refused: float, beside: dict[str, object], before: str
 ) -> None:
     for written, code in (("{}", "E205"), ("0 + ({})", "E501")):  # a number the schema sees, a value only the compiler
-        assert codes(operation, {**beside, argument: written.format(taken)}) == []
-        assert codes(operation, {**beside, argument: written.format(refused)}) == [code]
+        assert codes(operation, {**beside, argument: written.format(taken)}, before) == []
+        assert codes(operation, {**beside, argument: written.format(refused)}, before) == [code]
 
 
 def test_no_bound_is_left_out() -> None:
@@ -44,7 +47,7 @@ def test_no_bound_is_left_out() -> None:
         if field.metadata and field.metadata[kind] is not None
     }
     table = {
-        (name, argument, "minimum" if refused < taken else "maximum") for name, argument, taken, refused, _ in BOUNDS
+        (name, argument, "minimum" if refused < taken else "maximum") for name, argument, taken, refused, *_ in BOUNDS
     }
     assert declared == table
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import archspec
 from archspec.emit.lowlevel import lowlevel_source
 from archspec.emit.python import python_source
+from archspec.operations.effects import regrouped_strides
 from tests.emit.test_onnx import compare, pair
 from tests.support.equivalence import compiled
 from tests.support.sources import executed, network_class
@@ -53,6 +56,12 @@ CASES: dict[str, tuple[str, tuple[int, ...], Function]] = {
     ),
     "shuffle": ("pixel_shuffle: {factor: 2}", (8, 4, 6), nn.PixelShuffle(2)),
     "unshuffle": ("pixel_unshuffle: {factor: 2}", (4, 4, 6), nn.PixelUnshuffle(2)),
+    "mean of channels": ("mean: {over: channels}", (4, 6, 5), lambda x: x.mean(1, keepdim=True)),
+    "mean of positions": ("mean: {over: positions}", (4, 6, 5), lambda x: x.mean((2, 3), keepdim=True)),
+    "max of channels": ("max: {over: channels}", (4, 6, 5), lambda x: x.max(1, keepdim=True).values),
+    "max of positions": ("max: {over: positions}", (4, 6, 5), nn.AdaptiveMaxPool2d(1)),
+    "power": ("power: {by: 3}", (4, 6, 5), lambda x: x**3),
+    "height and width": ("permute: {order: [0, 2, 1]}", (4, 6, 5), lambda x: x.transpose(2, 3)),
     "blur": (
         "blur: {stride: 2}",
         (4, 6, 5),
@@ -104,7 +113,10 @@ def test_onnx_computes_the_same_at_any_size(name: str) -> None:
     assert compare(model, exported, *[tuple(x.shape) for x in inputs(graph.input)]) < 1e-5
 
 
-@pytest.mark.parametrize("name", CASES)
+LOCAL = [name for name in CASES if not name.endswith("positions") and name != "height and width"]
+
+
+@pytest.mark.parametrize("name", LOCAL)
 def test_how_far_a_position_reads_is_how_far_its_gradient_comes(name: str) -> None:
     """By gradients of positions whose windows do not meet the border."""
     graph, function = network(name)
@@ -127,3 +139,28 @@ def test_how_far_a_position_reads_is_how_far_its_gradient_comes(name: str) -> No
             assert touched[-1] <= last if whole else touched[-1] == last, position
             seen += 1
         assert seen
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_strides_of_a_reshaped_view_are_those_of_torch(data: st.DataObject) -> None:
+    """A view where torch gives one, and a copy where it copies; the axis of the batch stays."""
+    sizes = data.draw(st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=2, max_size=3), "sizes")
+    x = torch.empty(3, *data.draw(st.permutations(sizes), "order"))
+    x = x.permute(0, *data.draw(st.permutations(range(1, x.dim())), "axes"))
+    if data.draw(st.booleans(), "sliced") and x.shape[1] > 1:
+        x = x[:, 1:]
+    elements = x[0].numel()
+    divisors = [each for each in range(1, elements + 1) if not elements % each]
+    first = data.draw(st.sampled_from(divisors), "channels")
+    second = data.draw(st.sampled_from([each for each in divisors if not elements // first % each]), "height")
+    shape = (first, second, elements // first // second)
+    found = regrouped_strides(tuple(x.shape[1:]), x.stride()[1:], shape)
+    try:
+        expected = x.view(3, *shape)
+    except RuntimeError:
+        expected = None
+    long = [axis for axis, size in enumerate(shape) if size > 1]
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        assert [found[axis] for axis in long] == [expected.stride()[axis + 1] for axis in long]
