@@ -30,7 +30,7 @@ STATUS = {
     "diff mine.yaml resnet50 --exit-code": 1,
     "lab ablate mine.yaml --over norm=batch,none --data cifar10:cifar -o norms": NO_CIFAR,
 }
-SLOW = re.compile(r"resnet50 --weights|verify resnet50|test specs -k|--transfer|lab degradation")
+SLOW = re.compile(r"resnet50 --weights|verify resnet50|test specs -k|--transfer|^lab .*--jobs")
 
 
 def examples(name: str) -> list[str]:
@@ -84,6 +84,7 @@ def test_every_command_has_an_example(name: str) -> None:
 )
 def test_an_example_runs(name: str, example: str, folder: Path, run: Run) -> None:
     weights(folder, example)
-    found = run(*shlex.split(example))
+    smallest = ["--smallest"] if example.startswith("lab ") and "--jobs" in example else []  # whole, they take minutes
+    found = run(*shlex.split(example), *smallest)
     assert found.status == STATUS.get(example, 0), found.err
     assert found.out or name == "test" or found.status == NO_CIFAR

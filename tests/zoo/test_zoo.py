@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("freed")
 
 SPECS = {path.stem: path for path in sorted(SPECS_DIR.glob("*.yaml"))}
 TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d")
-DEEP = {"resnet101", "resnet152"}
+DEEP = {"resnet34", "resnet101", "resnet152"}
 
 
 def batch(*shape: int) -> Tensor:
