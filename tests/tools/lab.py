@@ -10,21 +10,20 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS
+from archspec.lab.results.results import Results
 from tests.support.paths import ROOT
 
 FIGURES = ROOT / "docs" / "learn" / "figures"
 RUNS = ROOT / "build" / "lab"
 
 
-def run(experiment: Experiment, name: str, arguments: dict[str, Any], jobs: int, smallest: bool) -> Path:
-    """The folder of one run."""
-    folder = RUNS / (f"{name}-smallest" if smallest else name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    given = {**experiment.smallest, **({} if "preset" in arguments else arguments)} if smallest else arguments
+def run(experiment: Experiment, name: str, folder: Path, jobs: int, smallest: bool) -> Results:
+    """One of the runs that an experiment shows, in a folder; ``smallest`` in seconds."""
+    arguments = experiment.shown[name]
+    given = {**(experiment.smallest_with(arguments) if smallest else {}), **arguments}
     begun = time.monotonic()
     results = experiment.load()(**given, folder=folder, jobs=jobs)
     print(f"{name}: {time.monotonic() - begun:.0f} s")
@@ -32,14 +31,14 @@ def run(experiment: Experiment, name: str, arguments: dict[str, Any], jobs: int,
         print(f"  {claim.verdict}: {claim.statement}")
     for lost in results.lost:
         print(f"  no result: {lost}")
-    return folder
+    return results
 
 
-def publish(name: str, folder: Path) -> None:
-    """Copy the figures and the tables of a run to the pages."""
-    FIGURES.mkdir(parents=True, exist_ok=True)
+def publish(name: str, folder: Path, figures: Path = FIGURES) -> None:
+    """Copy the figures of a run to the pages."""
+    figures.mkdir(parents=True, exist_ok=True)
     for path in sorted(folder.glob("*.svg")):
-        shutil.copyfile(path, FIGURES / f"{name}-{path.name}")
+        shutil.copyfile(path, figures / f"{name}-{path.name}")
 
 
 def main() -> int:
@@ -49,10 +48,12 @@ def main() -> int:
     parser.add_argument("--smallest", action="store_true")
     given = parser.parse_args()
     for experiment in EXPERIMENTS:
-        for name, arguments in experiment.shown.items():
+        for name in experiment.shown:
             if given.names and name not in given.names:
                 continue
-            folder = run(experiment, name, dict(arguments), given.jobs, given.smallest)
+            folder = RUNS / (f"{name}-smallest" if given.smallest else name)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            run(experiment, name, folder, given.jobs, given.smallest)
             if not given.smallest:
                 publish(name, folder)
     return 0

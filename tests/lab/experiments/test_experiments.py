@@ -28,33 +28,44 @@ from archspec.lab.results.schema import results_schema
 from archspec.lab.results.table import ResultTable
 from archspec.screen import Screen, TextTable, lines
 from tests.support.paths import ROOT
+from tests.tools.lab import publish, run
 
 TINY: dict[str, Any] = {"seeds": 1, "jobs": 0, "trainer": {"epochs": 1, "batch": 256}, "overrides": ["stages.count=1"]}
 SHALLOW: dict[str, Any] = {**TINY, "plain": [1], "residual": [1], "overrides": []}
 
 
+FAST = ("degradation", "shortcuts", "stochastic")
+
+
 @pytest.mark.parametrize(
-    "experiment",
+    ("experiment", "name"),
     [
-        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if each.name in ("gradients", "lesion") else [])
+        pytest.param(each, name, id=name, marks=[] if name in FAST else [pytest.mark.slow])
         for each in EXPERIMENTS
+        for name in each.shown
     ],
 )
-def test_the_smallest_form_writes_a_whole_folder(experiment: Experiment, tmp_path: Path) -> None:
-    results = experiment.load()(**experiment.smallest, folder=tmp_path, jobs=0)
-    data = json.loads((tmp_path / "results.json").read_text())
+def test_the_smallest_form_writes_a_whole_folder(experiment: Experiment, name: str, tmp_path: Path) -> None:
+    """Every run of ``make lab``, which is not repeated elsewhere, and the names of the figures that it makes."""
+    folder = tmp_path / "run"
+    results = run(experiment, name, folder, jobs=0, smallest=True)
+    publish(name, folder, tmp_path / "figures")
+    shown = {path.name for path in (ROOT / "docs" / "learn" / "figures").glob(f"{name}-*.svg")}
+    assert shown
+    assert shown <= {path.name for path in (tmp_path / "figures").iterdir()}
+    data = json.loads((folder / "results.json").read_text())
     Draft202012Validator(results_schema()).validate(data)
     assert data == results.as_data()
     files = {"report.md", "results.json", "cells", *(f"{table.name}.csv" for table in results.tables)}
     files |= {name for figure in data["figures"] for name in figure["files"]}
-    assert {path.name for path in tmp_path.iterdir()} == files
+    assert {path.name for path in folder.iterdir()} == files
     assert results.plots
     assert results.tables
     for network in results.networks:
         assert archspec.compile(network.spec).fingerprint == network.fingerprint
     assert data["command"].startswith(f"archspec lab {experiment.name} ")
     for table in results.tables:
-        if table.brief:
+        if table.brief and "preset" not in experiment.shown[name]:  # whose rows name all keys of a grid
             assert fits(table, 80), table.name
 
 
@@ -167,7 +178,9 @@ def test_differences_are_paired_by_seed_and_by_the_other_keys() -> None:
 def test_equal_networks_of_two_experiments_are_equal(tmp_path: Path) -> None:
     """A residual network of `degradation` is the one of `ablate`: nothing but spec, training, data and seed decides."""
     one = lab.degradation(**SHALLOW).table("networks").column("test_accuracy")[1]
-    other = lab.ablate(over={"shortcut": ["zero-pad"]}, **TINY).table("networks").column("test_accuracy")[0]
+    table = lab.ablate(over={"shortcut": ["zero-pad"]}, **TINY).table("networks")
+    assert fits(table, 80)
+    other = table.column("test_accuracy")[0]
     assert isinstance(one, Number)
     assert isinstance(other, Number)
     assert one.values == other.values

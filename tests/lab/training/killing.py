@@ -1,7 +1,7 @@
-"""`python -m tests.lab.training.killing FOLDER WORLD NORM STEP...`: what is left of a training that is killed.
+"""`python -m tests.lab.training.killing FOLDER WORLD CASE STEP...`: what is left of a training that is killed.
 
 Each process kills itself with SIGKILL as it begins the given step, and the training is then started again. Prints the
-hash of the final weights for a training that nobody kills, and for each STEP; then the weights' largest number.
+hash of the final weights for a training that nobody kills, and for each STEP.
 Everything runs in children of this process, so that torch is imported once.
 """
 
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -26,24 +27,35 @@ from archspec.lab.training.checkpoint import read_checkpoint, write_checkpoint
 from archspec.lab.training.optimizer import optimizer
 
 DATA = replace(load_data("synthetic", size=8), augment="crop-flip")
-SETTINGS = Settings(epochs=2, warmup=0.5, schedule="steps", lr=0.02)
+STEPS = Settings(epochs=2, warmup=0.5, schedule="steps", lr=0.02)
+ADAMW = Settings(epochs=2, optimizer="adamw", lr=0.01, weight_decay=0.1, decay_norms=False)
+DROPOUT = "[pool: {type: avg, output: 1}, flatten, dropout: {p: 0.4}, linear: {out: classes}]"
 
 
-def network(norm: str) -> nn.Module:
-    """A small network; with batch norm, one that also drops blocks at random."""
-    changes = {"params.width": 4, "stages.count": 1}
-    if norm == "batch":
-        changes |= {"drop_path": 0.3}
-    else:
-        changes |= {"norm": "{type: group, groups: 2}"}
-    texts = [f"{key}={value}" for key, value in changes.items()]
-    return archspec.build(for_data("resnet20_cifar", DATA, overrides=texts), seed=0)
+class Case(NamedTuple):
+    """What is trained, and how."""
+
+    settings: Settings
+    overrides: tuple[str, ...]
+
+    def network(self) -> nn.Module:
+        """A small network."""
+        texts = ["params.width=4", "stages.count=1", *self.overrides]
+        return archspec.build(for_data("resnet20_cifar", DATA, overrides=texts), seed=0)
 
 
-def work(checkpoint: Path, result: Path, norm: str, die_at: int | None) -> None:
+CASES = {
+    "batch": Case(STEPS, ("drop_path=0.3",)),
+    "group": Case(STEPS, ("norm={type: group, groups: 2}",)),
+    "adamw": Case(ADAMW, ("drop_path=0.3", f"head={DROPOUT}")),
+}
+"""Both optimizers, two schedules, and layers that draw; all vary their images at random."""
+
+
+def work(checkpoint: Path, result: Path, case: Case, die_at: int | None) -> None:
     """Train, and leave the weights in a file; or die."""
     torch.set_num_threads(1)
-    model = network(norm)
+    model = case.network()
     begun = 0
 
     def count(module: nn.Module, given: object) -> None:
@@ -53,7 +65,7 @@ def work(checkpoint: Path, result: Path, norm: str, die_at: int | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     model.register_forward_pre_hook(count)
-    train(model, DATA, SETTINGS, checkpoint=checkpoint, checkpoint_every=3)
+    train(model, DATA, case.settings, checkpoint=checkpoint, checkpoint_every=3)
     if os.environ.get("RANK", "0") == "0":
         torch.save(model.state_dict(), result)
 
@@ -83,27 +95,27 @@ def digest(path: Path) -> str:
     return hashlib.sha256(b"".join(value.numpy().tobytes() for value in state.values())).hexdigest()
 
 
-def endings(folder: Path, world: int, norm: str, steps: list[int]) -> Iterator[str]:
+def endings(folder: Path, world: int, case: Case, steps: list[int]) -> Iterator[str]:
     for die_at in (None, *steps):
         checkpoint, result = folder / f"{world}-{die_at}", folder / f"{world}-{die_at}.pt"
         if die_at is not None:
-            ended = start(world, checkpoint, result, norm, die_at)
+            ended = start(world, checkpoint, result, case, die_at)
             assert ended == [-signal.SIGKILL] * world, ended
-        ended = start(world, checkpoint, result, norm, None)
+        ended = start(world, checkpoint, result, case, None)
         assert ended == [0] * world, ended
         yield digest(result)
 
 
-def warm(folder: Path, norm: str) -> None:
+def warm(folder: Path, case: Case) -> None:
     """Import what torch imports at first use. Nothing computes a gradient: its threads do not survive a fork."""
     torch.set_num_threads(1)
-    model = network(norm)
-    optimizer(model, SETTINGS).step()
+    model = case.network()
+    optimizer(model, case.settings).step()
     write_checkpoint(folder / "warm", {}, {"model": model.state_dict()})
     read_checkpoint(folder / "warm", {})
 
 
 if __name__ == "__main__":
-    warm(Path(sys.argv[1]), sys.argv[3])
-    for line in endings(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], [int(step) for step in sys.argv[4:]]):
+    warm(Path(sys.argv[1]), CASES[sys.argv[3]])
+    for line in endings(Path(sys.argv[1]), int(sys.argv[2]), CASES[sys.argv[3]], [int(step) for step in sys.argv[4:]]):
         print(line, flush=True)
