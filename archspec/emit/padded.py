@@ -106,8 +106,8 @@ class Standardized(nn.Module):
         self.gain = nn.Parameter(ones) if gain else None
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = None if self.gain is None else self.gain * self.scale
-        return self._conv_forward(x, standardized(self.weight, scale, self.eps), self.bias)
+        used = standardized(self.weight, None if self.gain is None else self.gain * self.scale, self.eps)
+        return self._conv_forward(x, used, self.bias)
 
 
 class StandardizedConv1d(Standardized, nn.Conv1d):
@@ -136,5 +136,56 @@ class PaddedStandardizedConv2d(Padded, Standardized, nn.Conv2d):
 
 class PaddedStandardizedConv3d(Padded, Standardized, nn.Conv3d):
     """A convolution over three dimensions with standardized weights, whose input is padded by side."""
+
+    rank = 3
+
+
+class PaddedMaxPool1d(Padded, nn.MaxPool1d):
+    """A max pool over one dimension whose input is padded by side."""
+
+    rank = 1
+    filled = float("-inf")
+
+
+class PaddedMaxPool2d(Padded, nn.MaxPool2d):
+    """A max pool over two dimensions whose input is padded by side."""
+
+    rank = 2
+    filled = float("-inf")
+
+
+class PaddedMaxPool3d(Padded, nn.MaxPool3d):
+    """A max pool over three dimensions whose input is padded by side."""
+
+    rank = 3
+    filled = float("-inf")
+
+
+class PaddedAverage(Padded):
+    """Averages windows over an input padded by side, with or without the padding."""
+
+    count_include_pad: bool
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.count_include_pad:
+            return super().forward(x)
+        inside = super().forward(torch.ones_like(x[:1, :1]))
+        return super().forward(x) / inside
+
+
+class PaddedAvgPool1d(PaddedAverage, nn.AvgPool1d):
+    """An average pool over one dimension whose input is padded by side."""
+
+    rank = 1
+
+
+class PaddedAvgPool2d(PaddedAverage, nn.AvgPool2d):
+    """An average pool over two dimensions whose input is padded by side."""
+
+    rank = 2
+
+
+class PaddedAvgPool3d(PaddedAverage, nn.AvgPool3d):
+    """An average pool over three dimensions whose input is padded by side."""
 
     rank = 3

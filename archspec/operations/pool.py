@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from archspec.operations import pool_faults, pool_onnx, pool_signal
 from archspec.operations.base import Operation, TorchCall, argument, arguments, module_call
 from archspec.operations.captions import Caption, Phrase, strided, windowed
 from archspec.operations.effects import EVERYWHERE, NOTHING, Bytes, Everywhere, Layout, Reach, Saved
-from archspec.operations.mixtures import before_largest, largest
-from archspec.operations.onnx import Integers, NotInOnnx, OnnxCall, Operand, Result, X, sliced
+from archspec.operations.onnx import OnnxCall
+from archspec.operations.padding import SAME, VALID, Sides, by_side, same
 from archspec.operations.profiles import inside
-from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
-from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, regrouped
+from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, spatial_rank
+from archspec.operations.signal import Gradient, Signal, Usage, joined, regrouped
 from archspec.operations.windows import Windowed, Windows, share
 
 
 @dataclass(frozen=True)
 class Pool(Windowed):
-    """``torch.nn.MaxPool1d`` to ``3d`` and ``AvgPool1d`` to ``3d``; with ``output``, the adaptive forms.
+    """``torch.nn.MaxPool1d`` to ``3d``, ``AvgPool1d`` to ``3d`` and ``LPPool1d`` to ``3d``; with ``output``, the
+    adaptive forms.
 
     Pools have no padding unless they say so. ``{type: avg, output: 1}`` is global average pooling.
     """
 
     name = "pool"
-    summary = "Max or average pooling, by `kernel` or to an `output` size."
+    summary = "Max, average or power pooling, by `kernel` or to an `output` size."
     activation = True
     look = "pool"
 
-    type: str = argument("word", "Which value of a window is taken.", words=("max", "avg"))
+    type: str = argument(
+        "word", "Which value of a window is taken; `lp` is the root of a sum of powers.", words=("max", "avg", "lp")
+    )
     kernel: Size | None = argument("size", "Window size.", default=None, minimum=1)
     stride: Size | None = argument("size", "Stride; by default the kernel.", default=None, minimum=1)
-    padding: Size = argument("size", "Padding on both sides, at most half the kernel.", default=0, minimum=0)
+    padding: Sides | str = argument(
+        "sides",
+        "Padding on both sides, at most half the kernel, or a pair of before and after for an axis; `same` is "
+        "TensorFlow's, `valid` none.",
+        default=0,
+        minimum=0,
+        named=(SAME, VALID),
+    )
     dilation: Size = argument("size", "Distance between the window's elements, for `max`.", default=1, minimum=1)
     ceil: bool = argument("boolean", "Whether a last, partial window counts.", default=False)
     count_padding: bool = argument("boolean", "Whether an average counts the padding as zeros.", default=True)
+    power: float = argument("number", "The power, for `lp`.", default=2.0, minimum=1)
     output: Size | None = argument("size", "Output size, instead of a kernel; 1 is global.", default=None, minimum=1)
 
     @property
@@ -55,8 +66,9 @@ class Pool(Windowed):
         self._check_windows(windows, shape if fits else None)
         if not fits:
             raise windows.fault(tuple(size))
-        if self.type == "avg" and rank == 3 and any(s < k for s, k in zip(size, windows.kernel, strict=True)):
-            fault = windows._replace(padding=(0,)).fault(tuple(size))
+        read = windows.padded(tuple(size)) if self._in_front(windows) else size
+        if self.type != "max" and rank == 3 and any(s < k for s, k in zip(read, windows.kernel, strict=True)):
+            fault = windows.inner.fault(tuple(read))
             fault.help = "average pooling over three dimensions takes no kernel larger than its input, padded or not"
             raise fault
         return shape
@@ -68,14 +80,46 @@ class Pool(Windowed):
         return math.prod(output) * math.prod(self.windows(inputs[0]).kernel)
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
-        if self.type == "max":
-            return Saved((0,), more=self._indices(self.shape(inputs)))
-        return Saved() if self._is_global(len(inputs[0]) - 1) else Saved((0,))
+        if self._is_global(len(inputs[0]) - 1) and self.type == "avg":
+            return Saved()
+        output = self.shape(inputs)
+        if self.type == "lp":
+            return Saved((0,), more=self._powers(inputs[0], output, saved=True))
+        beside = self._beside(inputs[0], output)
+        return Saved(() if beside.elements else (0,), more=beside)
 
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
-        return self._indices(output) if self.type == "max" else NOTHING
+        if self.type == "lp":
+            return self._powers(inputs[0], output, saved=False)
+        return self._beside(inputs[0], output)
+
+    def _beside(self, shape: Shape, output: Shape) -> Bytes:
+        """The indices of the largest, the padded input, and how many elements each window has inside."""
+        found = self._indices(output) if self.type == "max" else NOTHING
+        if self.output is None and self._in_front(windows := self.windows(shape)):
+            found += Bytes(shape[0] * math.prod(windows.padded(shape[1:])))
+            if self.type == "avg" and not self.count_padding:
+                found += Bytes(once=math.prod(output[1:]))
+        return found
+
+    @staticmethod
+    def _powers(shape: Shape, output: Shape, *, saved: bool) -> Bytes:
+        """The elements to a power, their sums, and what torch makes of those before it takes the root."""
+        before, after = math.prod(shape), math.prod(output)
+        return Bytes(before + 4 * after) if saved else Bytes(max(before, 3 * after))
+
+    def _in_front(self, windows: Windows) -> bool:
+        """Whether its input is padded in front of torch's layer, which pads both sides of an axis by as much."""
+        wide = any(p > k // 2 for p, k in zip(windows.padding, windows.kernel, strict=True))
+        return windows.lopsided or self._by_size(windows) or (self.padding == SAME and wide)
+
+    def _by_size(self, windows: Windows) -> bool:
+        """Whether the padding depends on the size of the input."""
+        return self.padding == SAME and max(windows.stride) > 1
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        if len(inputs[0]) == 2 and self.output is None and self._in_front(self.windows(inputs[0])):
+            return "first"
         windows_of_max = self.type == "max" and self.output is None
         return "kept" if windows_of_max or len(inputs[0]) < 4 else "first"
 
@@ -104,62 +148,37 @@ class Pool(Windowed):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         rank = len(inputs[0]) - 1
-        name = f"{self.type.capitalize()}Pool{rank}d"
+        name = f"{'LP' if self.type == 'lp' else self.type.capitalize()}Pool{rank}d"
         if self.output is not None:
             args = {"output_size": collapse(per_axis(self.output, rank, "output"))}
             return module_call(f"torch.nn.Adaptive{name}", args, {}, {})
-        kwargs = self.windows(inputs[0]).arguments()
+        windows = self.windows(inputs[0])
+        kwargs = windows.arguments()
         defaults = {"stride": kwargs["kernel_size"], "padding": 0, "dilation": 1, "ceil_mode": False}
-        kwargs |= {"ceil_mode": self.ceil, "count_include_pad": self.count_padding}
-        return module_call(f"torch.nn.{name}", {}, kwargs, {**defaults, "count_include_pad": True})
+        kwargs["ceil_mode"] = self.ceil
+        if self.type == "lp":
+            return module_call(f"torch.nn.{name}", {"norm_type": self.power}, kwargs, defaults)
+        kwargs["count_include_pad"], defaults["count_include_pad"] = self.count_padding, True
+        if not self._in_front(windows):
+            return module_call(f"torch.nn.{name}", {}, kwargs, defaults)
+        kwargs |= {"padding": 0, "sides": SAME if self._by_size(windows) else windows.sides}
+        return module_call(f"archspec.emit.padded.Padded{name}", {}, kwargs, defaults)
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
-        kind = "Max" if self.type == "max" else "Average"
+        size = inputs[0][1:]
         if self.output is not None:
-            return self._adaptive_onnx(kind, inputs[0], fixed)
+            kind = "Max" if self.type == "max" else "Average"
+            return pool_onnx.adaptive_calls(kind, size, self.shape(inputs)[1:], fixed=fixed)
         windows = self.windows(inputs[0])
-        rest = windows.beyond(inputs[0][1:]) if self.ceil and fixed else (0,) * len(windows.kernel)
-        attributes: dict[str, Any] = dict(windows.onnx(rest))
-        if self.ceil and not fixed:
-            if any(windows.padding) or any(s > k for k, s in zip(windows.kernel, windows.stride, strict=True)):
-                raise NotInOnnx("whether a last, partial window counts depends on the size of the input")
-            attributes["ceil_mode"] = 1
+        if self._by_size(windows) and not fixed:
+            return pool_onnx.same_calls(self.type, windows, counted=self.count_padding)
+        rest: tuple[int, ...] | None = (0,) * len(size)
+        if self.ceil:
+            rest = windows.beyond(size) if fixed else None
         if self.type == "max":
-            return (OnnxCall("MaxPool", (X,), attributes),)
-        del attributes["dilations"]
-        counted = self.count_padding and any(windows.padding)
-        if not counted or not any(rest):
-            return (OnnxCall("AveragePool", (X,), {**attributes, "count_include_pad": int(counted)}),)
-        # The padding counts, and what lies behind it does not: only a padding of its own can tell them apart.
-        zeros = Integers((0, 0, *windows.padding) * 2)
-        attributes["pads"] = (*(0 for _ in rest), *rest)
-        return (OnnxCall("Pad", (X, zeros)), OnnxCall("AveragePool", (Result(0),), attributes))
-
-    def _adaptive_onnx(self, kind: str, shape: Shape, fixed: bool) -> tuple[OnnxCall, ...]:
-        """ONNX has global pools alone: equal windows are a pool, and others one slice a window, axis by axis."""
-        size, output = shape[1:], self.shape((shape,))[1:]
-        if self._is_global(len(size)):
-            return (OnnxCall(f"Global{kind}Pool"),)
-        if not fixed:
-            raise NotInOnnx("its windows depend on the size of the input")
-        if not any(s % o for s, o in zip(size, output, strict=True)):
-            window = tuple([s // o for s, o in zip(size, output, strict=True)])
-            same = set(window) == {1}
-            return () if same else (OnnxCall(f"{kind}Pool", (X,), {"kernel_shape": window, "strides": window}),)
-        calls: list[OnnxCall] = []
-        value: Operand = X
-        for axis, (length, parts) in enumerate(zip(size, output, strict=True), start=2):
-            results: list[Operand] = []
-            for part in range(parts):  # the windows of torch's adaptive pools
-                start, stop = part * length // parts, -(-(part + 1) * length // parts)
-                calls += [
-                    sliced(axis, start, stop, value),
-                    OnnxCall("ReduceMax" if kind == "Max" else "ReduceMean", (Result(len(calls)), Integers((axis,)))),
-                ]
-                results.append(Result(len(calls) - 1))
-            calls.append(OnnxCall("Concat", tuple(results), {"axis": axis}))
-            value = Result(len(calls) - 1)
-        return tuple(calls)
+            return pool_onnx.max_calls(windows, rest)
+        average = pool_onnx.average_calls(windows, rest, counted=self.count_padding)
+        return average if self.type == "avg" else pool_onnx.power_calls(self.power, math.prod(windows.kernel), average)
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         if self.output is None:
@@ -177,29 +196,24 @@ class Pool(Windowed):
             raise ShapeFault("E206", "`pool` needs `kernel`, or `output` for a given output size", argument="kernel")
         kernel = per_axis(self.kernel, rank, "kernel")
         stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
-        padding, dilation = (per_axis(getattr(self, name), rank, name) for name in ("padding", "dilation"))
-        return Windows(kernel, stride, padding, dilation)
+        dilation = per_axis(self.dilation, rank, "dilation")
+        if self.padding == SAME:
+            before, after = same(shape[1:], kernel, stride, dilation)
+        else:
+            before, after = by_side(0 if isinstance(self.padding, str) else self.padding, rank, "padding")
+        return Windows(kernel, stride, before, dilation, after)
 
     def _check_windows(self, windows: Windows, assumed: Shape | None) -> None:
-        """Refuse what only the other type reads, and a padding that torch refuses."""
-        if self.type == "avg" and max(windows.dilation) > 1:
-            raise ShapeFault("E206", "`dilation` is for `max` pooling only", argument="dilation", assumed=assumed)
-        if self.type == "max" and not self.count_padding:
-            raise ShapeFault(
-                "E206", "`count_padding` is for `avg` pooling only", argument="count_padding", assumed=assumed
-            )
-        if any(p > k // 2 for p, k in zip(windows.padding, windows.kernel, strict=True)):
-            padding, kernel = show_shape(windows.padding), show_shape(windows.kernel)
-            raise ShapeFault(
-                "E205",
-                f"a padding of {padding} is more than half of the kernel, {kernel}",
-                argument="padding",
-                help=f"use at most {show_shape(tuple(k // 2 for k in windows.kernel))}",
-                assumed=assumed,
-            )
+        """Refuse what only another type reads, and a padding that torch refuses."""
+        pool_faults.check_type(self.type, windows, self.count_padding, self.power, assumed)
+        in_front = self._in_front(windows)
+        pool_faults.check_padding(self.padding, windows, ceil=self.ceil, in_front=in_front, assumed=assumed)
 
     def _check_adaptive(self, rank: int, shape: Shape) -> None:
         """Refuse what means nothing where the output's size is given."""
+        if self.type == "lp":
+            help = "write a `kernel` of the size of the input" if set(shape[1:]) == {1} else "write a `kernel`"
+            raise ShapeFault("E206", "`lp` pooling takes no `output`", argument="output", help=help, assumed=shape)
         for name, field in arguments(type(self)).items():
             if name not in ("type", "output") and getattr(self, name) not in (field.default, (field.default,) * rank):
                 raise ShapeFault(
@@ -213,17 +227,13 @@ class Pool(Windowed):
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         size, share = self._size(usage)
         if self.type == "max":
-            return joined([largest(law, size * share) for law in values[0]])
+            return pool_signal.greatest(values[0], size * share)
+        if self.type == "lp":
+            return joined([pool_signal.root_of_powers(law, self.power, size * share) for law in values[0]])
         if size == 1:
             return values[0]
         scale = share if self.output is None and self.count_padding else 1.0
-        found = []
-        for law in values[0]:
-            level = law.level * law.root**2
-            mean = law.mean * law.root
-            within = (law.power - level) / (size * share)
-            found.append(affine(Law(law.channels, mean, within, level - mean * mean), scale))
-        return tuple(found)
+        return tuple([pool_signal.mean_of(law, size * share, scale) for law in values[0]])
 
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
@@ -231,14 +241,15 @@ class Pool(Windowed):
         size, share = self._size(usage)
         before, after = usage.positions
         if self.type == "max":
-            laws = tuple([largest(law, size * share) for law in values[0]])
-            arrived = regrouped(result, back, laws)
-            pairs = zip(values[0], arrived, strict=True)
-            return (tuple([before_largest(law, size * share, each, after / before) for law, each in pairs]),)
+            return (pool_signal.before_greatest(values[0], size * share, result, back, after / before),)
+        if self.type == "lp":
+            pairs = zip(values[0], regrouped(result, back, values[0]), strict=True)
+            windows = size * share * after / before
+            return (tuple([pool_signal.before_root(law, self.power, size * share, b, windows) for law, b in pairs]),)
         if size == 1:
             return (back,)
         counted = size if self.output is None and self.count_padding else size * share
-        return (tuple([self._averaged(each, counted, size * share, before, after) for each in back]),)
+        return (tuple([pool_signal.averaged(each, counted, size * share, before, after) for each in back]),)
 
     def _size(self, usage: Usage) -> tuple[float, float]:
         """How many elements a window has, and the mean share of them that is not in the padding."""
@@ -248,12 +259,3 @@ class Pool(Windowed):
         sliding = self.windows(usage.inputs[0])
         axes = zip(usage.inputs[0][1:], usage.output[1:], *sliding[:4], strict=True)
         return math.prod(sliding.kernel), math.prod([inside(*axis)[0] for axis in axes])
-
-    @staticmethod
-    def _averaged(back: Back, divisor: float, size: float, before: int, after: int) -> Back:
-        """The gradient of an average of ``size`` elements, as a sum divided by ``divisor``."""
-        windows = size * after / before
-        energy = windows * (back.energy + max(windows - 1, 0.0) * back.shared) / divisor**2
-        total = after * (back.energy + (after - 1) * back.shared) * (size / divisor) ** 2
-        shared = (total - before * energy) / (before * (before - 1)) if before > 1 else energy
-        return Back(energy, shared)

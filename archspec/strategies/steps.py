@@ -103,10 +103,14 @@ def _norm(draw: Draw, site: StepSite) -> RawStep:
 def _pool(draw: Draw, site: StepSite) -> RawStep:
     kinds = ("max", "avg") if draw.rank < 3 else ("max",)  # averages over three dimensions take no padding for granted
     found: dict[str, Any] = {"type": draw.pick(kinds), "kernel": 3, "stride": draw.size(1), "padding": 1}
+    if draw.chance(4):
+        found["padding"] = draw.pick(("same", [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)]))
     if found["type"] == "avg" and draw.chance(2):
         found["count_padding"] = False
     if found["type"] == "max" and draw.chance(3):
         found |= {"kernel": 2, "dilation": 2}
+    if draw.rank < 3 and draw.chance(8):  # the root of a window of zeros has no gradient, and one position always fits
+        return {"pool": {"type": "lp", "kernel": 1, "power": 1}}
     return {"pool": found}
 
 

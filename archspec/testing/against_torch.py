@@ -80,7 +80,8 @@ class _Comparison(fx.Interpreter):
     def run(self, *args: Any, **kwargs: Any) -> Any:
         result = super().run(*args, **kwargs)
         for node in self.expected.nodes:
-            if node.name not in self.confirmed:
+            alone = node.operation.arity == "many" and len(node.inputs) == 1  # its one branch is all there is to run
+            if node.name not in self.confirmed and not alone:
                 self.report(node, "torch runs no operation for this node")
         return result
 

@@ -41,6 +41,13 @@ def test_inference_agrees_with_torch(spec: str) -> None:
     assert report.totals.costs.macs == counter.get_total_flops() // 4
 
 
+def test_a_merge_of_one_branch_runs_nothing() -> None:
+    text = "archspec: 1\nname: t\ninput: [3, 8, 8]\nstem: [conv: {out: 8}, add: [[], {when: false, steps: []}]]\n"
+    graph = compiled(f"{text}stages: {{block: basic, count: 1, channels: 8}}\n")
+    assert next(node.inputs for node in graph.nodes if node.operation.name == "add") == ("conv1",)
+    assert compare_shapes(graph) == []
+
+
 def by_scope(graph: archspec.Graph) -> list[str]:
     """The keys in the order of the nodes, where each scope is at its first tensor and has its own tensors first."""
     keys: list[str] = []

@@ -23,6 +23,7 @@ from tests.interpreter.operation import (
     sizes,
     spatial,
 )
+from tests.interpreter.pooling import pool
 from tests.interpreter.reading import Refused
 
 # -- linear layers -----------------------------------------------------------------------------------------------------
@@ -152,38 +153,6 @@ def _activation(kind: str, given: Mapping[str, float], approximate: str) -> Call
 
 
 # -- pools and positions -----------------------------------------------------------------------------------------------
-
-
-def pool(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
-    """The largest or the mean value of each window, or of each part for an output size."""
-    no_others(
-        set(given) - {"type", "kernel", "stride", "padding", "dilation", "ceil", "count_padding", "output"}, "pool"
-    )
-    rank = spatial(inputs[0], "a pool")
-    kind = word(given["type"], names)
-    name = f"{kind}pool"
-    if ("output" in given) == ("kernel" in given):
-        raise Refused("a pool takes a kernel or an output")
-    if "output" in given:
-        size = sizes(given["output"], names, rank)
-        at_least(size, 1, "output")
-        adaptive: Callable[..., Tensor] = getattr(F, f"adaptive_{kind}_pool{rank}d")
-        return Operation("pool", name, lambda values, state, training: adaptive(values[0], size))
-    kernel = sizes(given["kernel"], names, rank)
-    stride = sizes(given["stride"], names, rank) if "stride" in given else kernel
-    padding, dilation = sizes(given.get("padding", 0), names, rank), sizes(given.get("dilation", 1), names, rank)
-    ceil = truth(given.get("ceil", False), names)
-    counted = truth(given.get("count_padding", True), names)
-    at_least((*kernel, *stride, *dilation), 1, "a pool")
-    at_least(padding, 0, "padding")
-    function: Callable[..., Tensor] = getattr(F, f"{kind}_pool{rank}d")
-    if kind == "max":
-        return Operation(
-            "pool", name, lambda values, state, training: function(values[0], kernel, stride, padding, dilation, ceil)
-        )
-    return Operation(
-        "pool", name, lambda values, state, training: function(values[0], kernel, stride, padding, ceil, counted)
-    )
 
 
 def subsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:

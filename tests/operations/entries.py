@@ -396,10 +396,13 @@ ENTRIES: dict[str, Entry] = {
             "type": st.sampled_from(POOLS),
             "kernel": if_windowed(size(1, 4)(rank), None),
             "stride": if_windowed(st.none() | size(1, 3)(rank), None),
-            "padding": if_windowed(mostly(1, size(0, 3)(rank)), 0),
+            "padding": if_windowed(
+                st.one_of(mostly(1, size(0, 3)(rank)), sides(2)(rank), st.sampled_from(["same", "valid"])), 0
+            ),
             "dilation": if_windowed(mostly(1, size(1, 2)(rank)), 1),
             "ceil": if_windowed(st.booleans(), False),
             "count_padding": mostly(True, st.just(False)),
+            "power": mostly(2, st.sampled_from([1, 3, 2.5])),
             "output": WINDOWED.flatmap(
                 lambda windowed: mostly(None, size(1, 4)(rank)) if windowed else size(1, 4)(rank)
             ),
@@ -410,6 +413,7 @@ ENTRIES: dict[str, Entry] = {
             Bound("padding", 0, -1, {"type": "max", "kernel": 1}),
             Bound("dilation", 1, 0, {"type": "max", "kernel": 1}),
             Bound("output", 1, 0, {"type": "avg"}),
+            Bound("power", 1, 0.9, {"type": "lp", "kernel": 2}),
         ),
         stricter={
             "E506": "neither a flat value nor a list of another length has a torch call",
@@ -418,6 +422,14 @@ ENTRIES: dict[str, Entry] = {
         uses=[
             *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, kernel=3, stride=2, padding=1)),
             *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, output=1)),
+            *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, kernel=3, stride=2, padding="same")),
+            *(use for word in POOLS for use in on(MAP, type=word, kernel=2, stride=1, padding="same")),
+            *on(SIGNAL, type="max", kernel=3, stride=1, padding=((2, 0),)),
+            *on(MAP, type="max", kernel=3, stride=1, padding="same", dilation=2),
+            *on(MAP, type="avg", kernel=3, stride=2, padding=((0, 1), 1), count_padding=False),
+            *on(SIGNAL, MAP, type="lp", kernel=2),
+            *on(MAP, type="lp", kernel=3, stride=1, power=4),  # a negative number has no root of an odd degree
+            *on(MAP, type="lp", kernel=2, power=1),
             *(use for word in POOLS for use in on(SIGNAL, MAP, type=word, output=3)),
             *on(MAP, type="max", kernel=(2, 3), stride=1, dilation=2),
             *on(MAP, type="avg", output=(6, 1)),
@@ -428,6 +440,9 @@ ENTRIES: dict[str, Entry] = {
             *on(MAP, type="avg", kernel=3, padding=1, count_padding=False),
             *on(MAP, type="max", kernel=(3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
             *on(VIDEO, type="avg", output=(1, 2, 3)),
+            *(use for word in POOLS for use in on(VIDEO, type=word, kernel=2, stride=(1, 2, 2), padding="same")),
+            *on(VIDEO, type="lp", kernel=2, stride=1, power=3),
+            *on(MAP, type="max", kernel=3, padding="valid"),
         ],
         arithmetic=[
             *counted(4 * (5 * 3) * (2 * 3), on(MAP, type="max", kernel=(2, 3), stride=1)),

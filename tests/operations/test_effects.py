@@ -477,7 +477,7 @@ def test_what_each_operation_is() -> None:
         "layer": "ln",
         "instance": "inorm",
     }
-    assert [found["pool"](type=word, output=1).kind for word in ("max", "avg")] == ["maxpool", "avgpool"]
+    assert [found["pool"](type=word).kind for word in ("max", "avg", "lp")] == ["maxpool", "avgpool", "lppool"]
 
 
 def test_words_of_initial_weights() -> None:

@@ -16,6 +16,7 @@ import archspec
 from archspec.emit.modules import resolve
 from archspec.operations.conv import Conv
 from archspec.operations.padding import MODES, same_padding
+from archspec.operations.pool import Pool
 from archspec.operations.shapes import ShapeFault
 from archspec.verification.importing import torchvision_models
 from tests.support.properties import tries
@@ -139,6 +140,28 @@ def test_a_convolution_and_its_transposition_are_adjoint() -> None:
     torch.testing.assert_close((conv(x) * y).sum(), (x * transposed(y)).sum())
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 2), (3, 1), (2, 1), (2, 3)])
+def test_pools_are_timms(layers: Any, kernel: int, stride: int) -> None:
+    for kind in ("max", "avg"):
+        pool = Pool(kind, kernel, stride, "same")
+        theirs = layers.create_pool2d(kind, kernel, stride, padding="same")
+        equal(module(pool, 6, *SIZES[0]), theirs, *SIZES)
+        for size in SIZES:
+            assert pool.shape(((6, *size),)) == (6, *(-(-each // stride) for each in size))
+
+
+def test_an_average_without_padding_is_that_of_what_is_inside() -> None:
+    """TensorFlow's: by the sum and the number of elements of every window."""
+    pool = Pool("avg", 3, 2, "same", count_padding=False)
+    for size in SIZES:
+        ours, x = module(pool, 6, *SIZES[0]), torch.randn(2, 6, *size)
+        around = [each for axis in (1, 0) for each in same_padding(size[axis], 3, 2, 1)]
+        total, inside = (
+            F.avg_pool2d(F.pad(each, around), 3, 2, divisor_override=1) for each in (x, torch.ones_like(x))
+        )
+        torch.testing.assert_close(ours(x), total / inside)
+
+
 NETWORK = """
 archspec: 1
 name: t
@@ -152,6 +175,9 @@ stem:
   - conv: {out: 8, kernel: 3, transposed: true, stride: 2}
   - conv: {out: 8, kernel: 3, stride: 2, padding: same, standardized: true, gain: true}
   - conv: {out: 8, kernel: 3, padding_mode: circular}
+  - pool: {type: max, kernel: 2, stride: 1, padding: same}
+  - pool: {type: avg, kernel: 3, stride: 2, padding: same, count_padding: false}
+  - pool: {type: lp, kernel: 2, stride: 1}
 stages: {block: basic, count: 1, channels: 8}
 """
 
