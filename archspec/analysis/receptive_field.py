@@ -97,9 +97,10 @@ def _fields(network: IndexedGraph) -> tuple[list[_Field], dict[int, int]]:
             value = _joined([fields[way] for way in ways], network.nodes[position].shape[1:])
         if facts.gates:
             sources = network.sources[position]
-            maps = [fields[sources[i]] for i in facts.gates if _is_map(network, position, i)]
+            gates = facts.gates - network.nodes[position].operation.measured(network.shapes[position])
+            maps = [fields[sources[i]] for i in gates if _is_map(network, position, i)]
             followed = [each for each in maps if not isinstance(each, Everywhere)]
-            left_out[position] = len(facts.gates) - len(followed)
+            left_out[position] = len(gates) - len(followed)
             value = _joined([value, *followed], network.nodes[position].shape[1:])
         if facts.local or value is None:
             fields[position] = value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -159,7 +161,7 @@ class _Reader:
             key = f"{each['operation']} {each.get('arguments')}"
             if key not in operations:
                 operations[key] = self._operation(each, path)
-            if len(each["inputs"]) > 1 and operations[key].arity == "one":  # a merge may have only one branch left
+            if len(each["inputs"]) > _most(operations[key]):  # a merge may have only one branch left
                 raise self._fault(
                     [*path, "inputs"], f"`{each['operation']}` takes one value, got {len(each['inputs'])}"
                 )
@@ -267,6 +269,12 @@ def _differences(given: Any, right: Any, path: Path) -> Iterator[Fault]:
 
 ITEMS = {"nodes": "node", "regions": "region", "named": "region"}
 """The definition in the schema of the items of each list that grows with the network."""
+
+
+def _most(operation: Operation) -> float:
+    """How many inputs it takes at most."""
+    more = [each for each in dataclasses.fields(operation) if each.metadata.get("kind") == "value"]
+    return math.inf if operation.arity == "many" else 1 + len(more)
 
 
 @functools.cache

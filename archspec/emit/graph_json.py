@@ -67,7 +67,11 @@ def _node(graph: Graph, node: Node, files: _Files) -> dict[str, Any]:
         "name": node.name,
         "scope": node.scope,
         "operation": operation.name,
-        "arguments": {name: _plain(getattr(operation, name)) for name in arguments(type(operation))},
+        "arguments": {
+            name: _plain(getattr(operation, name))
+            for name, field in arguments(type(operation)).items()
+            if field.metadata["kind"] != "value"  # it is among the inputs
+        },
         "inputs": list(node.inputs),
         "shape": list(node.shape),
         **{name: getattr(facts, name) for name in COSTS},

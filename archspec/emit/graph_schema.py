@@ -194,7 +194,11 @@ def _values(description: str) -> Schema:
 def _operation(operation: type[Operation]) -> Schema:
     declared = arguments(operation)
     required = [name for name, field in declared.items() if field.default is dataclasses.MISSING]
-    found = {name: _argument(dict(field.metadata), field.default is None) for name, field in declared.items()}
+    found = {
+        name: _argument(dict(field.metadata), field.default is None)
+        for name, field in declared.items()
+        if field.metadata["kind"] != "value"  # it is among the inputs
+    }
     return {**_object(found, required), "description": operation.summary}
 
 

@@ -161,6 +161,14 @@ def as_maps(x: Tensor, size: tuple[int, ...]) -> Tensor:
     return torch.reshape(x, (x.shape[0], -1, *size))
 
 
+def upsample_like(x: Tensor, like: Tensor, mode: str = "nearest", align_corners: bool | None = None) -> Tensor:
+    """Interpolate a map to the size of another value.
+
+    Shape: (N, C, *) and (N, D, *size) to (N, C, *size).
+    """
+    return F.interpolate(x, like.shape[2:], mode=mode, align_corners=align_corners)
+
+
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): in training it drops whole examples of a residual branch.
 

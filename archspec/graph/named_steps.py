@@ -79,6 +79,11 @@ def read(sequences: Sequences, template: Template, env: Environment) -> Node | N
     return found
 
 
+def reads(sequences: Sequences, step: Step, env: Environment, value: Node) -> tuple[Node, ...]:
+    """What an operation reads: ``value``, and the values that its arguments name."""
+    return (value, *[read(sequences, each, env) or value for each in step.given.values()])
+
+
 def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> None:
     """Keep the result of a step under its name."""
     assert step.keep

@@ -17,7 +17,7 @@ from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.misfits import misfit
 from archspec.graph.named_regions import NOTHING, NamedRegions
-from archspec.graph.named_steps import give_inputs, inside_branch, keep, leave_out, open_scope, read, source_of
+from archspec.graph.named_steps import give_inputs, inside_branch, keep, leave_out, open_scope, read, reads, source_of
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, over, read_arguments, read_setting
@@ -120,7 +120,7 @@ class Sequences:
         values = over(operation, given, read_arguments(operation, step.arguments, env))
         warn_of_groups(self.faults, operation, step.arguments.get("groups"), env, value)
         made = self.operation(operation, operation.settled(values, (value.shape,)))
-        return self.add(made, (value,), scope, env, step, name=step.name, terms=step.arguments)
+        return self.add(made, reads(self, step, env, value), scope, env, step, name=step.name, terms=step.arguments)
 
     def _group(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self._open(scope, "sequence", env, step, step.name) if step.name else scope

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from archspec.diagnostics import Diagnostic, Label, Span, cut
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
-from archspec.language.named_values import NAMING_STEPS, given_inputs, read_naming_step, read_values, with_names
+from archspec.language.named_values import (
+    NAMING_STEPS,
+    given_inputs,
+    read_naming_step,
+    read_value_name,
+    read_values,
+    with_names,
+)
 from archspec.language.spec import NONE, Branch, Fragment, Step, Term
 from archspec.language.terms import Cursor, check_name
 from archspec.language.unknown_steps import advise_step
@@ -116,7 +123,12 @@ def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None,
         message = f"`{operation.name}` needs `{missing}`"
         context.faults.record("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
         return None
-    return Step("operation", operation.name, at.key_span, terms, when, name, operation)
+    given = {}
+    for key, argument in arguments(operation).items():
+        item = body.get(key) if body and argument.metadata["kind"] == "value" else None
+        if item and (value := read_value_name(item, context)):
+            given[key] = value
+    return Step("operation", operation.name, at.key_span, terms, when, name, operation, given=given)
 
 
 def read_arguments(operation: type[Operation], body: Cursor | None, context: Context) -> Mapping[str, Term]:
@@ -128,6 +140,8 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
     for key, value in body.value.items():
         if key in known and value is not None:
             kind, words = known[key].metadata["kind"], known[key].metadata["words"]
+            if kind == "value":
+                continue
             if value in known[key].metadata["named"] and value not in context.names:
                 found[key] = Term(body.child(key).span, value)
                 continue

@@ -18,9 +18,9 @@ from archspec.operations.onnx import Exported
 from archspec.operations.shapes import Shape
 from archspec.operations.signaled import Signaled
 
-Kind = Literal["integer", "number", "boolean", "word", "size", "sides", "numbers"]
+Kind = Literal["integer", "number", "boolean", "word", "size", "sides", "numbers", "value"]
 """What an argument takes: a ``size`` is an integer, or a list with one integer a spatial axis; in ``sides``, an axis
-may have a pair, before and after it; ``numbers`` are a number, or one a channel."""
+may have a pair, before and after it; ``numbers`` are a number, or one a channel; a ``value`` is a further input."""
 
 _SPREADS = ("he-fan-in", "xavier", "normal", "truncated-normal")
 

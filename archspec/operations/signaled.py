@@ -27,6 +27,10 @@ class Signaled:
         """What one output position reads, for each spatial axis; None without a rule."""
         return None
 
+    def measured(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
+        """The positions of inputs of which only the size is read; they are among its gates."""
+        return frozenset()
+
     def spread(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[float, ...]:
         """The variance of the places that one output position reads, for each spatial axis, if it has a ``reach``."""
         reach = self.reach(inputs, output)

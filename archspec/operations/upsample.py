@@ -10,9 +10,10 @@ from fractions import Fraction
 from archspec.operations.base import Doubt, TorchCall, argument, module_call
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Everywhere, Reach
-from archspec.operations.onnx import OMITTED, Floats, Integers, OnnxCall, Operand, X
+from archspec.operations.onnx import OMITTED, Floats, Input, Integers, OnnxCall, Operand, Result, X
 from archspec.operations.resampling import Resampled, Rows, interpolated, nearest, start
-from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, spatial_rank
+from archspec.operations.shapes import Shape, ShapeFault, Size, collapse, per_axis, show_shape, spatial_rank
+from archspec.operations.signal import Gradient, Signal, Usage, uniform
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 """The word for linear interpolation over so many spatial axes, as torch has it."""
@@ -25,7 +26,8 @@ TAPS = {"nearest": 1, **dict.fromkeys(LINEAR.values(), 2), "bicubic": 4}
 class Upsample(Resampled):
     """``torch.nn.Upsample``: a map enlarged by interpolation.
 
-    A ``scale`` holds at every size of the input, and a ``size`` is the same whatever the input's is.
+    A ``scale`` holds at every size of the input, and a ``size`` is the same whatever the input's is. With a second
+    input, ``like``, the map gets the size of that value, of which nothing else is read.
     """
 
     name = "upsample"
@@ -33,6 +35,9 @@ class Upsample(Resampled):
 
     scale: Size | None = argument("size", "How many times larger the map becomes.", default=None, minimum=1)
     size: Size | None = argument("size", "The output's size, in place of a scale.", default=None, minimum=1)
+    like: str | None = argument(
+        "value", "A kept value whose size the map gets, at every size of the input.", default=None
+    )
     mode: str = argument("word", "How positions between others are computed.", default="nearest", words=tuple(TAPS))
     align_corners: bool = argument(
         "boolean", "Whether the corner positions of input and output are the same place.", default=False
@@ -45,22 +50,38 @@ class Upsample(Resampled):
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         channels, *size = inputs[0]
         rank = spatial_rank(inputs[0], self.name)
-        if (self.scale is None) == (self.size is None):
-            both = self.scale is not None
-            raise ShapeFault(
-                "E206",
-                "`upsample` takes `scale` or `size`, not both" if both else "`upsample` needs `scale` or `size`",
-                argument="size" if both else "",
-                help="" if both else "write `scale: 2` for twice the size, or `size: 56` for that size",
-                assumed=inputs[0],
-            )
-        if self.size is not None:
+        given = [name for name in ("scale", "size") if getattr(self, name) is not None]
+        given += ["like"] if len(inputs) > 1 else []
+        if len(given) != 1:
+            raise self._unclear(given, inputs[0])
+        if len(inputs) > 1:
+            if len(inputs[1]) != len(inputs[0]):
+                message = f"{show_shape(inputs[0])} cannot have the size of {show_shape(inputs[1])}"
+                raise ShapeFault("E504", message, help="name a value with as many axes", assumed=inputs[0])
+            shape = (channels, *inputs[1][1:])
+        elif self.size is not None:
             shape = (channels, *per_axis(self.size, rank, "size"))
         else:
             scale = per_axis(self.scale or 1, rank, "scale")
             shape = (channels, *(length * by for length, by in zip(size, scale, strict=True)))
         self._check_mode(rank, shape)
         return shape
+
+    @staticmethod
+    def _unclear(given: list[str], shape: Shape) -> ShapeFault:
+        """The fault of no size, or of several."""
+        if given:
+            named = " and ".join([f"`{name}`" for name in given])
+            message = f"`upsample` takes one of `scale`, `size` and `like`, got {named}"
+            return ShapeFault("E206", message, argument=given[-1] if given[-1] != "like" else given[0], assumed=shape)
+        help = "write `scale: 2` for twice the size, `size: 56` for that size, or `like: c3` for that of a kept value"
+        return ShapeFault("E206", "`upsample` needs `scale`, `size` or `like`", help=help, assumed=shape)
+
+    def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
+        return self.measured(inputs)
+
+    def measured(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
+        return frozenset(range(1, len(inputs)))
 
     def _check_mode(self, rank: int, shape: Shape) -> None:
         if self.mode == "nearest":
@@ -107,14 +128,17 @@ class Upsample(Resampled):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         rank = len(inputs[0]) - 1
+        how = {"mode": self.mode, "align_corners": self.align_corners or None}
+        usual = {"mode": "nearest", "align_corners": None}
+        if len(inputs) > 1:
+            told = {key: value for key, value in how.items() if value != usual[key]}
+            return TorchCall("function", "archspec.emit.modules.upsample_like", (), told, defaults=usual)
         kwargs = {
             "size": None if self.size is None else collapse(per_axis(self.size, rank, "size")),
             "scale_factor": None if self.scale is None else collapse(per_axis(self.scale, rank, "scale")),
-            "mode": self.mode,
-            "align_corners": self.align_corners or None,
+            **how,
         }
-        defaults = {"size": None, "scale_factor": None, "mode": "nearest", "align_corners": None}
-        return module_call("torch.nn.Upsample", {}, kwargs, defaults)
+        return module_call("torch.nn.Upsample", {}, kwargs, {"size": None, "scale_factor": None, **usual})
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         rank = len(inputs[0]) - 1
@@ -127,6 +151,9 @@ class Upsample(Resampled):
         if self.mode == "bicubic":
             attributes |= {"mode": "cubic", "cubic_coeff_a": -0.75}
         sizes: tuple[Operand, ...]
+        if len(inputs) > 1:
+            size = OnnxCall("Shape", (Input(1),), {"start": 2})
+            return (size, OnnxCall("Resize", (X, OMITTED, OMITTED, Result(0)), attributes))
         if self.size is not None:
             sizes = (OMITTED, Integers(per_axis(self.size, rank, "size")))
         else:
@@ -136,9 +163,16 @@ class Upsample(Resampled):
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         rank = len(inputs[0]) - 1
         what = "upsample" if self.mode == "nearest" else f"{self.mode} upsample"
+        if len(inputs) > 1:
+            return (Phrase(f"{what} to {{}}", "like", inputs[1][1:], without=what),)
         if self.size is not None:
             return (Phrase(f"{what} to {{}}", "size", per_axis(self.size, rank, "size"), without=what),)
         return (Phrase(f"{what} by {{}}", "scale", collapse(per_axis(self.scale or 1, rank, "scale")), without=what),)
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        return (*super().gradient(usage, values, result, back), *[uniform(value, 0.0, 0.0) for value in values[1:]])
 
 
 def _whole(number: Fraction) -> int | Fraction:

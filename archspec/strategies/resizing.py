@@ -9,6 +9,10 @@ from archspec.strategies.draw import Draw, RawStep, StepSite
 
 def resized(draw: Draw, site: StepSite) -> RawStep:
     """A map twice as large, blocks of it as channels and back, and then as small as before."""
+    if draw.chance(3):
+        name = draw.value()
+        smaller = draw.pick(({"pool": {"type": "max", "kernel": 2, "ceil": True}}, {"subsample": {"stride": 2}}))
+        return {"sequence": {"steps": [{"as": name}, smaller, {"upsample": {"like": name}}]}}
     modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[site.rank]
     larger: dict[str, Any] = {"scale": draw.size(2)}
     if draw.chance(2):

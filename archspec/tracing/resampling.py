@@ -40,6 +40,13 @@ def upsample(b: FormBuilder, input: Operand, size: Any, scale_factor: Any, mode:
     return interpolate(b, input, size, scale_factor, mode, align_corners)
 
 
+def upsample_like(
+    b: FormBuilder, input: Operand, like: Operand, mode: str = "nearest", align_corners: bool | None = None
+) -> Value:
+    """To the size of another value, of which the result's size says all."""
+    return interpolate(b, input, b.shape[2:], None, mode, align_corners)
+
+
 def pixel_shuffle(b: FormBuilder, input: Operand, upscale_factor: int) -> Operand:
     """Expressed as the view, permutation and view that many networks write by hand."""
     x, by = b.plain(input), upscale_factor

@@ -124,6 +124,7 @@ FUNCTIONS: Mapping[Any, Rule] = {
     **dict.fromkeys((F.pixel_shuffle, torch.pixel_shuffle), u.pixel_shuffle),
     **dict.fromkeys((F.pixel_unshuffle, torch.pixel_unshuffle), u.pixel_unshuffle),
     "archspec.emit.modules.blur": u.blur,
+    "archspec.emit.modules.upsample_like": u.upsample_like,
     "archspec.emit.modules.as_maps": r.reshape,
     torch.permute_copy: r.permuted_copy,
     "torchvision.ops.stochastic_depth.stochastic_depth": act.stochastic_depth,

@@ -166,10 +166,10 @@ def subsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation
 
 def upsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """A map enlarged by interpolation."""
-    no_others(set(given) - {"scale", "size", "mode", "align_corners"}, "upsample")
+    no_others(set(given) - {"scale", "size", "like", "mode", "align_corners"}, "upsample")
     rank = spatial(inputs[0], "an upsampling")
-    if ("scale" in given) == ("size" in given):
-        raise Refused("an upsampling takes a scale or a size")
+    if sum(key in given for key in ("scale", "size", "like")) != 1:
+        raise Refused("an upsampling takes a scale, a size or a value")
     mode, corners = word(given.get("mode", "nearest"), names), truth(given.get("align_corners", False), names)
     modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[rank]
     if mode != "nearest" and mode not in modes:
@@ -182,6 +182,10 @@ def upsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     if "size" in given:
         size = sizes(given["size"], names, rank)
         at_least(size, 1, "size")
+    if "like" in given:
+        size = tuple(inputs[1].shape[2:])
+        if len(size) != rank:
+            raise Refused("the values have other numbers of axes")
     told = {} if mode == "nearest" else {"align_corners": corners}
     return Operation(
         "upsample", "upsample", lambda values, state, training: F.interpolate(values[0], size, mode=mode, **told)

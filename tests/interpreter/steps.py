@@ -205,10 +205,12 @@ class Sequence:
         if name in ("act", "norm") and word(given.get("type", "batch"), site.names) == "none":
             return value
         try:
-            made = OPERATIONS[name](given, site.names, [self.plan.values[value]])
+            like = [site.read(given["like"])] if name == "upsample" and "like" in given else []
+            read = [value, *like]
+            made = OPERATIONS[name](given, site.names, [self.plan.values[each] for each in read])
         except KeyError as error:
             raise Refused(f"{name} needs {error}") from error
-        return self.plan.add(self.naming.node(site.scope, name, made.kind, site.names, own), made, [value])
+        return self.plan.add(self.naming.node(site.scope, name, made.kind, site.names, own), made, read)
 
     def _merge(self, kind: str, given: Any, site: Site, value: int) -> int:
         own = None

@@ -512,6 +512,7 @@ ENTRIES: dict[str, Entry] = {
                 lambda by_scale: mostly(None, size(1, 3)(rank)) if not by_scale else size(1, 3)(rank)
             ),
             "size": UPSCALED.flatmap(lambda by_scale: mostly(None, size(1, 9)(rank)) if by_scale else size(1, 9)(rank)),
+            "like": st.none(),  # it is an input
             "mode": st.sampled_from(["nearest", "linear", "bilinear", "bicubic", "trilinear"]),
             "align_corners": mostly(False, st.just(True)),
         },
