@@ -183,7 +183,7 @@ step: UpSampling2D =upsample, resize =upsample, bilinear =upsample, unpool -+no 
 step: PixelShuffle =pixel_shuffle, depth_to_space =pixel_shuffle, BlurPool2d =blur
 step: Concatenate =concat, Concat =concat, cat =concat, Add =add
 step: Multiply =multiply
-step: DepthwiseConv2D -+groups: depthwise, SeparableConv2D -+two convolutions, ZeroPadding2D -+padding: 1
+step: DepthwiseConv2D -+groups: depthwise, SeparableConv2D -+two convolutions, ZeroPadding2D =pad, ReflectionPad2d =pad
 step: Softmax =act, GLU =act
 step: SqueezeExcite =se, SqueezeExcitation =se, ConvNormAct =layer, ConvBNReLU =layer, Conv2dNormActivation =layer
 step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recurrent

@@ -21,6 +21,17 @@ def bordered(law: Law, size: tuple[int, ...], windows: Windows, mode: str) -> La
     return affine(law, gain**0.5)._replace(profile=tuple(axes) if any(axes) else ())
 
 
+def filled(law: Law, share: float, value: float) -> Law:
+    """The law of elements that are this share of all; the others are ``value``."""
+    rest = 1 - share
+    mean, between = share * law.mean * law.root + rest * value, share * share * law.between
+    power = share * law.power + rest * value * value
+    within = max(power - mean * mean - between, 0.0)
+    pieces = (*[(share * weight, m, v) for weight, m, v in law.mixture], (rest, value, 0.0))
+    fixed = min(share * law.fixed + share * rest * (law.mean - value) ** 2, within)
+    return Law(law.channels, mean, within, between, pieces, (), fixed)
+
+
 def unbordered(back: Back, size: tuple[int, ...], windows: Windows, mode: str) -> Back:
     """The gradient with respect to a map of this size, given that of the padded map.
 

@@ -50,4 +50,13 @@ def conv_step(draw: Draw, site: StepSite) -> RawStep:
         return {
             "conv": {"out": draw.word(site.width), "kernel": 3, "transposed": True, "bias": draw.pick((True, False))}
         }
+    if draw.chance(6):
+        more: tuple[dict[str, Any], ...] = ({}, {"value": 0.5}, {"mode": "replicate"}, {"mode": "circular"})
+        around = {
+            "sides": draw.pick((1, [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)])),
+            **draw.pick(more),
+        }
+        around["sides"] = 1 if around.get("mode") == "circular" else around["sides"]
+        conv = {"out": draw.word(site.width), "kernel": 3, "padding": draw.pick((0, "valid"))}
+        return {"sequence": {"steps": [{"pad": around}, {"conv": conv}]}}
     return {"conv": conv_arguments(draw, site, site.width)}

@@ -107,3 +107,16 @@ def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
         return function(x, weight, bias, stride, 0, dilation, groups)
 
     return Operation("conv", "conv", compute, weights)
+
+
+def pad(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """Positions added around a map."""
+    no_others(set(given) - {"sides", "mode", "value"}, "pad")
+    rank = spatial(inputs[0], "padding")
+    mode, value = word(given.get("mode", "constant"), names), float(number(given.get("value", 0), names))
+    if mode not in set(MODES.values()) or given["sides"] in ("same", "valid"):
+        raise Refused("no such padding")
+    pairs = by_side(given["sides"], names, tuple(inputs[0].shape[2:]), [(1, 1, 1)] * rank)
+    around = [each for pair in reversed(pairs) for each in pair]
+    fill = {"value": value} if mode == "constant" else {}
+    return Operation("pad", "pad", lambda values, state, training: F.pad(values[0], around, mode, **fill))

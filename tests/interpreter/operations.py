@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.interpreter.convolution import conv
+from tests.interpreter.convolution import conv, pad
 from tests.interpreter.expressions import ACTIVATIONS, Names, integer, number, truth, word
 from tests.interpreter.operation import (
     Arguments,
@@ -433,6 +433,7 @@ OPERATIONS: dict[str, Make] = {
     "blur": blur,
     "flatten": flatten,
     "channel_shuffle": channel_shuffle,
+    "pad": pad,
     "pad_channels": pad_channels,
     "slice": cut,
     "scale": partial(constant, "scale"),

@@ -248,6 +248,7 @@ ENTRIES: dict[str, Entry] = {
             *on(MAP, out=6, kernel=2, stride=2, transposed=True, bias=True),
             *on(MAP, out=6, kernel=(4, 3), stride=(2, 3), transposed=True, groups=2),
             *on(MAP, out=6, kernel=4, transposed=True),
+            *on(SIGNAL, out=6, kernel=(2,), stride=3, transposed=True),  # some positions read nothing
             *on(SIGNAL, MAP, out=6, kernel=3, standardized=True),
             *on(SIGNAL, MAP, out=6, kernel=3, standardized=True, gain=True, gamma=1.5, bias=True),
             *on(MAP, out=6, kernel=3, stride=2, padding="same", standardized=True, gain=True),
@@ -355,6 +356,26 @@ ENTRIES: dict[str, Entry] = {
         ],
         arithmetic=[
             pair for word in ("batch", "group", "layer") for pair in counted(2 * ELEMENTS, on(MAP, type=word, groups=2))
+        ],
+    ),
+    "pad": Entry(
+        arguments=lambda rank: {
+            "sides": st.one_of(size(0, 3)(rank), sides(4)(rank)),
+            "mode": st.sampled_from(["constant", "reflect", "replicate", "circular"]),
+            "value": mostly(0.0, FACTOR),
+        },
+        bounds=(Bound("sides", 0, -1),),
+        stricter={"E506": "a flat value has no sides, and a list of another length pads other axes"},
+        uses=[
+            *on(SIGNAL, MAP, sides=1),
+            *on(MAP, sides=((2, 0), (0, 1)), value=0.5),
+            *(use for mode in ("reflect", "replicate", "circular") for use in on(SIGNAL, MAP, sides=2, mode=mode)),
+        ],
+        more=[*on(VIDEO, sides=((1, 0), 1, (0, 2))), *on(VIDEO, sides=1, mode="replicate")],
+        arithmetic=counted(0, on(MAP, sides=1)),
+        traced=[
+            *traced(on(WIDE, sides=((2, 0), 1), value=0.5)),
+            *(use for mode in ("reflect", "replicate", "circular") for use in traced(on(WIDE, sides=1, mode=mode))),
         ],
     ),
     "pad_channels": Entry(

@@ -1,0 +1,92 @@
+"""Padding the positions of a map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.borders import bordered, filled, unbordered
+from archspec.operations.captions import Caption, Phrase
+from archspec.operations.effects import Everywhere, Layout, Reach, Saved
+from archspec.operations.onnx import Floats, Integers, OnnxCall, X
+from archspec.operations.padding import MODES, ONNX_MODES, BySide, Sides, by_side, check_mode
+from archspec.operations.shapes import Shape, spatial_rank
+from archspec.operations.signal import Gradient, Signal, Usage
+from archspec.operations.traits import Rearranging
+from archspec.operations.windows import Windows
+
+CONSTANT = "constant"
+
+
+@dataclass(frozen=True)
+class Pad(Rearranging):
+    """``torch.nn.functional.pad`` of the positions, as in ``torch.nn.ZeroPad2d`` and ``ReflectionPad2d``."""
+
+    name = "pad"
+    summary = "Adds positions around a map."
+
+    sides: Sides = argument(
+        "sides", "How many are added on both sides, or a pair of before and after for an axis.", minimum=0
+    )
+    mode: str = argument(
+        "word", "What they contain.", default=CONSTANT, words=(CONSTANT, *[word for word in MODES if word != "zeros"])
+    )
+    value: float = argument("number", "The number that they contain, for `constant`.", default=0.0)
+
+    def unread(self) -> dict[str, str]:
+        return {} if self.mode == CONSTANT else {"value": f"the mode is `{self.mode}`"}
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        size, windows = inputs[0][1:], self._windows(inputs[0])
+        shape = (inputs[0][0], *windows.padded(size))
+        check_mode(self.mode, BySide(windows.padding, windows.behind), size, "sides", shape)
+        return shape
+
+    def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,) if self.mode in ("reflect", "replicate") else ())
+
+    def layout(self, inputs: tuple[Shape, ...]) -> Layout:
+        return "first" if self.mode == "circular" else super().layout(inputs)
+
+    def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
+        return tuple([Reach(padding=before) for before in self._windows(inputs[0]).padding])
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        kwargs: dict[str, Any] = {} if self.mode == CONSTANT else {"mode": self.mode}
+        if self.mode == CONSTANT and self.value:
+            kwargs["value"] = self.value
+        return TorchCall("function", "torch.nn.functional.pad", (self._windows(inputs[0]).sides,), kwargs)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        windows = self._windows(inputs[0])
+        pads = Integers((0, 0, *windows.padding, 0, 0, *windows.behind))
+        if self.mode != CONSTANT:
+            return (OnnxCall("Pad", (X, pads), {"mode": ONNX_MODES[self.mode]}),)
+        return (OnnxCall("Pad", (X, pads, Floats(self.value)) if self.value else (X, pads)),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Phrase("pad" if self.mode == CONSTANT else f"{self.mode} pad"),)
+
+    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
+        size, windows = usage.inputs[0][1:], self._windows(usage.inputs[0])
+        if self.mode == CONSTANT and self.value:
+            share = usage.positions[0] / usage.positions[1]
+            return tuple([filled(law, share, self.value) for law in values[0]])
+        return tuple([bordered(law, size, windows, self._word) for law in values[0]])
+
+    def gradient(
+        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
+    ) -> tuple[Gradient, ...]:
+        size, windows = usage.inputs[0][1:], self._windows(usage.inputs[0])
+        return (tuple([unbordered(each, size, windows, self._word) for each in back]),)
+
+    @property
+    def _word(self) -> str:
+        """The mode as convolutions call it."""
+        return "zeros" if self.mode == CONSTANT else self.mode
+
+    def _windows(self, shape: Shape) -> Windows:
+        rank = spatial_rank(shape, self.name)
+        before, after = by_side(self.sides, rank, "sides")
+        return Windows((1,) * rank, (1,) * rank, before, (1,) * rank, after)
