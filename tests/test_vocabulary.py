@@ -15,6 +15,7 @@ from archspec.language.schema import EXPECTATIONS, INITIALIZERS, common, read_sc
 from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.table import COLUMNS
 from archspec.language.text.locate import zoo_names
+from archspec.language.unknown_steps import GROUPS
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.vocabulary import ForeignWords, find, fold, vocabulary
@@ -46,7 +47,7 @@ def keys(*path: str) -> Collection[str]:
     return set(schema["properties"])
 
 
-STEPS = {*operations(), "layer", "sequence", *library().visible("fragments")}
+STEPS = {*operations(), *GROUPS, *library().visible("fragments")}
 NONE = "none"
 
 KNOWN: dict[str, Callable[[], Collection[str]]] = {
