@@ -50,6 +50,10 @@ class Kept:
     left_out: dict[str, Span] = field(default_factory=dict)
     follows: dict[int, bool] | None = None
 
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""
+        return Kept, ()
+
     def branch(self) -> Kept:
         """The scope of a branch: it sees what is kept around it."""
         return Kept(self.steps, self.start, self, self.parts, follows=self.follows)

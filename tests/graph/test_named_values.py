@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from typing import Any
 
 import pytest
@@ -205,3 +206,11 @@ def test_templates_of_names(kept: str, read: str) -> None:
         assert graph.warnings == ()
     else:
         refused("E317", stem=stem)
+
+
+def test_a_graph_with_named_values_is_pickled() -> None:
+    graph = network(
+        stem="[conv: {out: 8, as: a}, act, add: [[], [from: a]]]", head="{use: join, skip: a}", fragments=FRAGMENT
+    )
+    found = pickle.loads(pickle.dumps(graph))
+    assert (found, found.kept, found.nodes[-1].cells) == (graph, graph.kept, graph.nodes[-1].cells)
