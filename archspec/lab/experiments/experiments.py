@@ -31,7 +31,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "archspec.lab.experiments.ablate:ablate",
         "ablate --over shortcut=zero-pad,projection --over lr=0.02,0.05 -o shortcuts",
         seeds=5,
-        minutes=5,
+        minutes=3,
         options=(
             ExperimentOption(
                 "over",
@@ -56,7 +56,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "Random depth in training, and the accuracy of sub-networks by depth: the ensemble view.",
         "archspec.lab.experiments.stochastic:stochastic",
         "stochastic -o stochastic --jobs 2",
-        minutes=3,
+        minutes=2,
         options=(
             ExperimentOption(
                 "drop",
@@ -82,7 +82,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "A trained network without each of its blocks, without random sets of them, and in other orders.",
         "archspec.lab.experiments.lesion:lesion",
         "lesion -o lesion --jobs 2",
-        minutes=3,
+        minutes=2,
         options=(
             ExperimentOption(
                 "weights",
@@ -112,7 +112,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "archspec.lab.experiments.gradients:gradients",
         "gradients -o gradients --jobs 2",
         specs="several",
-        minutes=4,
+        minutes=2,
         options=(
             ExperimentOption(
                 "steps", "After how many steps of the training gradients are measured.", (20,), "wholes", least=1

