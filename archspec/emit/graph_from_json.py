@@ -13,7 +13,6 @@ from typing import Any, cast
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Source, Span, SpecError, cut, did_you_mean
 from archspec.door import door
-from archspec.emit.acceptance import Accepts, acceptance
 from archspec.emit.garbage import uncollected
 from archspec.emit.graph_json import to_data
 from archspec.emit.graph_rules import Fault, check_nodes, check_rest
@@ -23,6 +22,7 @@ from archspec.emit.json_text import parse, place
 from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.provenance import Recorded, TableCell
+from archspec.language.acceptance import Accepts, acceptance
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault

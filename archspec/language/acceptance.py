@@ -22,7 +22,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }
 """The types of Python that match each type of a schema. A bool is not a number."""
 
-NO_RULE = frozenset({"description", "title", "$defs", "$schema"})
+NO_RULE = frozenset({"description", "title", "examples", "$defs", "$schema"})
 
 
 def acceptance(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Accepts:
@@ -74,9 +74,16 @@ def _all(rules: list[Accepts]) -> Accepts:
 
 
 def _referred(path: str, root: Mapping[str, Any], known: dict[str, Accepts]) -> Accepts:
+    """What a definition accepts, made when a value is first compared with it; it may refer to itself."""
     if path not in known:
-        known[path] = lambda value: False  # of a schema that refers to itself nothing is accepted
-        known[path] = _made(root["$defs"][path.removeprefix("#/$defs/")], root, known)
+        made: list[Accepts] = []
+
+        def accepts(value: Any) -> bool:
+            if not made:
+                made.append(_made(root["$defs"][path.removeprefix("#/$defs/")], root, known))
+            return made[0](value)
+
+        known[path] = accepts
     return known[path]
 
 
@@ -92,19 +99,22 @@ def _of_object(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[s
     needed = frozenset(schema.get("required", ()))
     if needed:
         rules.append(lambda value: type(value) is not dict or needed <= value.keys())
-    properties = {name: _made(each, root, known) for name, each in schema.get("properties", {}).items()}
+    schemas, properties = schema.get("properties", {}), dict[str, Accepts]()
     more = schema.get("additionalProperties", True)
     others = _made(more, root, known) if isinstance(more, dict) else lambda value: bool(more)
 
     def entries(value: Any) -> bool:
         if type(value) is not dict:
             return True
-        for name, item in value.items():  # noqa: SIM110  # a generator would take twice as long
-            if not properties.get(name, others)(item):
+        for name, item in value.items():
+            rule = properties.get(name)
+            if rule is None:  # made when it first occurs: most of a large schema never does
+                rule = properties[name] = _made(schemas[name], root, known) if name in schemas else others
+            if not rule(item):
                 return False
         return True
 
-    if properties or more is not True:
+    if schemas or more is not True:
         rules.append(entries)
     if "propertyNames" in schema:
         named = _made(schema["propertyNames"], root, known)
@@ -160,8 +170,11 @@ RULES: Mapping[str, Callable[[Any], Accepts]] = {
     "pattern": _pattern,
     "minimum": lambda least: lambda value: type(value) not in (int, float) or value >= least,
     "maximum": lambda most: lambda value: type(value) not in (int, float) or value <= most,
+    "exclusiveMaximum": lambda most: lambda value: type(value) not in (int, float) or value < most,
+    "minLength": lambda least: _length(str, least, None),
     "maxLength": lambda most: _length(str, 0, most),
     "minItems": lambda least: _length(list, least, None),
     "maxItems": lambda most: _length(list, 0, most),
     "minProperties": lambda least: _length(dict, least, None),
+    "maxProperties": lambda most: _length(dict, 0, most),
 }
