@@ -141,7 +141,8 @@ class Sequences:
             help = "give the merge itself a `when`, or keep one branch"
             raise self.emptied(f"every branch of this `{step.word}`", step.span, env, help)
         assert step.operation
-        return self.add(self.operation(step.operation, {}), tuple(results), scope, env, step, name=step.name)
+        made = self.operation(step.operation, read_arguments(step.operation, step.arguments, env))
+        return self.add(made, tuple(results), scope, env, step, name=step.name, terms=step.arguments)
 
     def _call(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         fragment = step.definition

@@ -16,6 +16,7 @@ from archspec.language.schema import common, read_schema
 from archspec.language.schema_pieces import Schema
 from archspec.language.spec import SETTINGS, WORD
 from archspec.language.unknown_steps import GROUPS
+from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 
 DEFINING = ("extends", "import", "params", "blocks", "shortcuts", "fragments")
@@ -70,8 +71,15 @@ def plain_step() -> Schema:
     """A step that names an operation or a fragment of the library, and so do those inside it."""
     inside = {"items": {"$ref": "#/$defs/plain-step"}}
     branch = {**inside, "properties": {"steps": inside}}
-    merge = {"items": branch, "additionalProperties": branch, "properties": dict.fromkeys(common(), True)}
-    merges = {word: merge for word, operation in operations().items() if operation.arity == "many"}
+    merges = {
+        word: {
+            "items": branch,
+            "additionalProperties": branch,
+            "properties": dict.fromkeys((*common(), *arguments(operation)), True),
+        }
+        for word, operation in operations().items()
+        if operation.arity == "many"
+    }
     words = [*operations(), *GROUPS, *fragments()]
     deeper = {"sequence": {"properties": {"steps": inside}}, "layer": {"properties": {"of": inside}}, **merges}
     return {

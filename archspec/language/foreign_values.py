@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"\s*[\[(]?\s*(\d+(?:(?:\s*[,;x\u00d7]\s*|\s+)\d+)+)\s*,?\
 
 NETWORK_KEYS = frozenset({"arch", "architecture", "backbone", "basemodel", "encoder", "model", "net", "network"})
 """Keys under which other libraries name a whole network."""
-MERGES = ("add", "concat", "multiply")
+MERGES = ("add", "concat", "maximum", "minimum", "multiply", "subtract")
 
 BRACKETS = "a list is written in brackets: `[3, 3]`"
 

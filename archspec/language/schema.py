@@ -203,7 +203,9 @@ def _definitions() -> Schema:
     shortcut = {"summary": summary, "same": either, "change": either}
     inputs = typed("array null", items=typed("string", pattern=IDENTIFIER))
     fragment = {"summary": summary, "params": params, "let": params, "inputs": inputs, "steps": optional}
-    step = {f"op-{word}": _merge() if each.arity == "many" else _operation(each) for word, each in operations().items()}
+    step = {
+        f"op-{word}": _merge(each) if each.arity == "many" else _operation(each) for word, each in operations().items()
+    }
     return {
         "step": _step(),
         "layer": _layer(),
@@ -278,13 +280,13 @@ def _operation(operation: type[Operation]) -> Schema:
     return mapping({**_arguments(operation), **common()}, "object null", operation.summary, **more)
 
 
-def _merge() -> Schema:
+def _merge(operation: type[Operation]) -> Schema:
     steps = described({"steps": nullable(list_of("step"))}, descriptions.BRANCH)
     conditional = {**steps, "when": common()["when"]}
     branch = mapping(conditional, "array object", items={"$ref": "#/$defs/step"})
     name = common()["from"]
     values = {**name, "type": ["string", "array"], "items": typed("string", maxLength=200), "minItems": 1}
-    properties = {**common(), "from": {**values, "description": descriptions.VALUES}}
+    properties = {**_arguments(operation), **common(), "from": {**values, "description": descriptions.VALUES}}
     return typed("array object", items=branch, minItems=1, properties=properties, additionalProperties=branch)
 
 

@@ -200,7 +200,9 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         return None
     named = isinstance(body.value, dict)
     name, when = _common(body if named else None, context)
-    cursors = [item for item in body.children() if not (named and item.key in COMMON_ARGUMENTS)]
+    terms = read_arguments(operation, body, context)
+    own = {*COMMON_ARGUMENTS, *arguments(operation)}
+    cursors = [item for item in body.children() if not (named and item.key in own)]
     source = body.get("from")
     if source and isinstance(source.value, list):
         if cursors:
@@ -208,7 +210,7 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
             help = "write a branch `[from: NAME]` for a value beside other branches"
             context.faults.record("E206", message, cursors[0].key_span if named else source.span, help=help)
         values = read_values(source, context)
-        return Step("merge", operation.name, at.key_span, {}, when, name, operation, values=values, named=True)
+        return Step("merge", operation.name, at.key_span, terms, when, name, operation, values=values, named=True)
     if not cursors:
         message = f"`{operation.name}` needs at least one branch"
         help = "write `from: [...]` with the names of values, or `name: [...]` for each branch"
@@ -218,7 +220,9 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         check_name(item.key, item.key_span, context.faults)
     branches = tuple(_read_branch(item.key if named else "", item, context) for item in cursors)
     layered = any(has_layer(branch.steps) for branch in branches)
-    return Step("merge", operation.name, at.key_span, {}, when, name, operation, branches=branches, has_layer=layered)
+    return Step(
+        "merge", operation.name, at.key_span, terms, when, name, operation, branches=branches, has_layer=layered
+    )
 
 
 def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:

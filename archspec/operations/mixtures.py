@@ -16,7 +16,7 @@ _EDGES = (-2.6, -1.7, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.6, 4.0)
 _CURVED = (-3.0, -1.5, -0.6, 0.6, 1.5, 3.0)
 """Where smooth functions such as tanh change their slope."""
 _BENDS = (0.3, 0.7, 1.2, 1.8, 2.6, 3.6)
-_RANKS = (-1.5, -0.8, -0.3, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2)
+RANKS = (-1.5, -0.8, -0.3, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2)
 CHANNELS = ((-2.856970, 0.011257), (-1.355626, 0.222076), (0.0, 0.533333), (1.355626, 0.222076), (2.856970, 0.011257))
 """Gauss and Hermite's five points and weights, for the means of channels."""
 
@@ -211,7 +211,7 @@ def _ranked(law: Law, count: float) -> tuple[Bins, tuple[float, ...]]:
     mixture = tuple([(w, m, max(v - law.between, 0.0)) for w, m, v in law.mixture])
     mean, deviation = law.mean, math.sqrt(law.within)
     atoms = {m for _, m, v in mixture if not v}
-    edges = {mean + deviation * each for each in _RANKS} | atoms | {math.nextafter(m, math.inf) for m in atoms}
+    edges = {mean + deviation * each for each in RANKS} | atoms | {math.nextafter(m, math.inf) for m in atoms}
     bins = binned(mixture, sorted(edges))
     below, chances, reached = 0.0, [], 0.0
     for weight in bins.weights:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from archspec.operations.base import TorchCall
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.broadcasting import asking, gathered, met, repeated
 from archspec.operations.effects import Bytes, Saved
 from archspec.operations.onnx import OnnxCall, folded
 from archspec.operations.shapes import Shape, merge_fault
@@ -24,12 +25,16 @@ class Multiply(Merge):
     summary = "Multiplies branches; a 1x1 map scales the channels of a larger one."
     symbol = "\N{MULTIPLICATION SIGN}"
 
+    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if self.broadcast and (shape := met(inputs)) is not None:
+            return shape
         largest = max(inputs, key=_positions)
         gate = (largest[0], *(1 for _ in largest[1:]))
         for other in inputs:
             if other not in (largest, gate):
-                raise merge_fault("multiplied", largest, other, assumed=largest)
+                raise asking(merge_fault("multiplied", largest, other, assumed=largest), inputs)
         return largest
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
@@ -59,26 +64,28 @@ class Multiply(Merge):
 
     def gates(self, inputs: tuple[Shape, ...]) -> frozenset[int]:
         """All but the first of the largest size."""
-        largest = inputs.index(max(inputs, key=_positions))
+        largest = inputs.index(max(inputs, key=math.prod))
         return frozenset(range(len(inputs))) - {largest}
 
     def zero_from(self, inputs: tuple[Shape, ...]) -> int | None:
         return min(set(range(len(inputs))) - self.gates(inputs))
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
-        return joined([self._product(usage, laws) for laws in aligned(values)])
+        return joined([self._product(usage, laws) for laws in aligned(repeated(values, usage))])
 
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        ranges = aligned(values)
+        whole = repeated(values, usage)
+        ranges = aligned(whole)
         products = tuple([self._product(usage, laws) for laws in ranges])
         arrived = regrouped(result, back, products)
         found = []
-        for i, value in enumerate(values):
+        for i, value in enumerate(whole):
             own = tuple([laws[i] for laws in ranges])
             each = [self._factor(usage, laws, i, arriving) for laws, arriving in zip(ranges, arrived, strict=True)]
-            found.append(regrouped(own, tuple(each), value))
+            factor = regrouped(own, tuple(each), value)
+            found.append(gathered(factor, value, usage.inputs[i], usage.output))
         return tuple(found)
 
     def _product(self, usage: Usage, laws: tuple[Law, ...]) -> Law:
@@ -91,7 +98,7 @@ class Multiply(Merge):
         return Law(laws[0].channels, mean, power - level, max(level - mean * mean, 0.0), pieces, laws[main].profile)
 
     def _factor(self, usage: Usage, laws: tuple[Law, ...], i: int, back: Back) -> Back:
-        """The gradient with respect to one factor; that of a gate is a sum over the positions that it scales."""
+        """The gradient with respect to one factor, at every position, also of a gate."""
         energy, shared = back[:2]
         small = usage.inputs[i] != usage.output
         for j, law in enumerate(laws):
@@ -99,9 +106,6 @@ class Multiply(Merge):
                 continue
             energy *= law.power
             shared *= law.level if small or usage.inputs[j] == usage.output else law.power
-        positions = usage.positions[1]
-        if small:
-            energy = shared = positions * energy + positions * (positions - 1) * shared
         scale = energy / back.energy if back.energy else 0.0
         known = laws[i].pieces and not small and i not in self.gates(usage.inputs)
         pieces = tuple([scale * piece for piece in back.pieces]) if known else ()

@@ -23,7 +23,7 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [_group, _add, _multiply, _concat, _join, _named]
+        choices += [_group, _add, _other_merge, _other_merge, _meeting, _multiply, _concat, _join, _named]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):
@@ -151,6 +151,21 @@ def gate(draw: Draw, site: StepSite) -> list[RawStep]:
     last = draw.pick(("sigmoid", "hardsigmoid", *site.acts))
     excite: RawStep = {"conv": {"out": draw.word(site.width), "bias": True}}
     return [{"pool": {"type": draw.pick(("avg", "max")), "output": 1}}, *inner, excite, {"act": {"type": last}}]
+
+
+def _other_merge(draw: Draw, site: StepSite) -> RawStep:
+    """A difference, or the largest or smallest of some values."""
+    parts = [keepers(draw, site.deeper(), 2) for _ in range(draw.count(1, 2))]
+    return {draw.pick(("subtract", "maximum", "minimum")): branches(draw, [[], *parts], site)}
+
+
+def _meeting(draw: Draw, site: StepSite) -> RawStep:
+    """A merge that repeats what has one channel, as attention over positions does."""
+    kind = draw.pick(("add", "multiply", "subtract", "maximum", "minimum"))
+    parts: dict[str, Any] = {"wide": [], "one": [{"conv" if site.rank else "linear": {"out": 1}}]}
+    if draw.chance(3):
+        parts["more"] = gate(draw, site)
+    return {kind: {"broadcast": True, **parts}}
 
 
 def _multiply(draw: Draw, site: StepSite) -> RawStep:

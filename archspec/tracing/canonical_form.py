@@ -17,7 +17,7 @@ Shape: TypeAlias = tuple[int, ...]
 RANDOM = frozenset({"dropout", "feature_dropout", "alpha_dropout", "drop_path", "drop_batch"})
 """Operations that draw random numbers in training."""
 
-COMMUTATIVE = frozenset({"add", "mul"})
+COMMUTATIVE = frozenset({"add", "maximum", "minimum", "mul"})
 
 
 class Slot(NamedTuple):

@@ -52,7 +52,7 @@ UNARY: Mapping[str, Rule] = {
 }
 """Elementwise functions. torch has them as functions, some also as methods, and most also in place."""
 
-BINARY: Mapping[str, Rule] = {name: a.binary(name) for name in ("add", "mul", "sub", "div")}
+BINARY: Mapping[str, Rule] = {name: a.binary(name) for name in ("add", "mul", "sub", "div", "maximum", "minimum")}
 
 METHODS: Mapping[str, Rule] = {
     **UNARY,

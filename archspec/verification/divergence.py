@@ -28,6 +28,7 @@ WORDS = {
     "adaptive_avg_pool": "adaptive average pool",
     "adaptive_max_pool": "adaptive max pool",
     "add": "addition",
+    "sub": "subtraction",
     "mul": "multiplication",
     "concat": "concatenation",
     "mul a parameter": "multiplication by a parameter",

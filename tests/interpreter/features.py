@@ -74,7 +74,14 @@ def wanted() -> set[str]:
     found |= {
         f"merge {name} {form}" for name in MERGES for form in ("list", "mapping", "name", "one branch", "empty branch")
     }
-    found |= {"branch when", "merge in a merge", "merge of one value twice", "step when", "step name"}
+    found |= {
+        "merge that broadcasts",
+        "branch when",
+        "merge in a merge",
+        "merge of one value twice",
+        "step when",
+        "step name",
+    }
     found |= {f"act {word}" for word in (*ACTIVATIONS, "glu", "none")} | {
         f"norm {word}" for word in ("batch", "group", "layer", "instance", "none")
     }
@@ -263,11 +270,12 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
 def _merge(name: str, given: Any) -> Iterator[str]:
     listed = isinstance(given, list)
     yield f"merge {name} {'list' if listed else 'mapping'}"
-    branches = (
-        list(given) if listed else [value for key, value in given.items() if key not in ("name", "when", "as", "from")]
-    )
+    own = ("name", "when", "as", "from", "broadcast")
+    branches = list(given) if listed else [value for key, value in given.items() if key not in own]
     if not listed and "from" in given:
         yield f"merge from {'values' if isinstance(given['from'], list) else 'one value'}"
+    if not listed and "broadcast" in given:
+        yield "merge that broadcasts"
     if not listed and "name" in given:
         yield f"merge {name} name"
     if len(branches) == 1:

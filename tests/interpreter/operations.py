@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -392,8 +392,8 @@ def drop_path(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation
 # -- merges ------------------------------------------------------------------------------------------------------------
 
 
-def merge(kind: str, inputs: list[Tensor]) -> Operation:
-    """``add``, ``multiply`` or ``concat`` of branches, in order."""
+def merge(kind: str, inputs: list[Tensor], broadcast: bool = False) -> Operation:
+    """``concat`` of branches, or another merge that takes them two at a time, in order."""
     shapes = [tuple(value.shape[1:]) for value in inputs]
     if kind == "concat":
         if len({(len(shape), shape[1:]) for shape in shapes}) > 1:
@@ -401,19 +401,23 @@ def merge(kind: str, inputs: list[Tensor]) -> Operation:
         return Operation(kind, kind, lambda values, state, training: torch.cat(values, 1))
     largest = max(shapes, key=lambda shape: torch.Size(shape).numel())
     single = (largest[0], *(1,) * (len(largest) - 1))
-    if any(shape != largest and not (kind == "multiply" and shape == single) for shape in shapes):
+    if broadcast and len(set(map(len, shapes))) == 1:
+        sizes = [{size for size in axis if size != 1} for axis in zip(*shapes, strict=True)]
+        if any(len(each) > 1 for each in sizes):
+            raise Refused(f"{shapes} do not meet")
+    elif any(shape != largest and not (kind == "multiply" and shape == single) for shape in shapes):
         raise Refused(f"{shapes} do not fit")
-
-    def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
-        found = values[0]
-        for value in values[1:]:
-            found = found + value if kind == "add" else found * value
-        return found
-
-    return Operation(kind, kind, compute)
+    return Operation(kind, kind, lambda values, state, training: reduce(_FOLDED[kind], values))
 
 
-MERGES = ("add", "multiply", "concat")
+_FOLDED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "add": torch.add,
+    "multiply": torch.mul,
+    "subtract": torch.sub,
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+}
+MERGES = (*_FOLDED, "concat")
 OPERATIONS: dict[str, Make] = {
     "conv": conv,
     "linear": linear,

@@ -73,7 +73,7 @@ class Steps:
         if place.rank:
             kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized, self.reduced]
         if place.depth > 0:
-            kinds += [self.group, self.add, self.multiply, self.concat]
+            kinds += [self.group, self.add, self.multiply, self.other_merge, self.meeting, self.concat]
         if place.layers and place.rank:
             kinds += [self.layer, self.layer, self.layer_of]
         if place.rank and any(not each.takes_out for each in place.fragments):
@@ -297,6 +297,26 @@ class Steps:
             part = [self.chance.pick((self.conv, self.linear) if place.rank else (self.linear,))(place)]
             return {"add": self.branches([part, part])}
         return {"add": self.branches([self.several(place.deeper(), 2) for _ in range(self.chance.count(2, 3))], place)}
+
+    def other_merge(self, place: Place) -> Step:
+        """A difference, or the largest or smallest of some values."""
+        kind = self.chance.pick(("subtract", "maximum", "minimum"))
+        form = self.chance.pick(("one", "twice", "several", "several"))
+        if form == "one":
+            return {kind: self.branches([self.several(place.deeper(), 2)])}
+        if form == "twice":
+            return {kind: self.branches([[], []])}
+        parts = [self.several(place.deeper(), 2) for _ in range(self.chance.count(1, 2))]
+        return {kind: self.branches([[], *parts], place)}
+
+    def meeting(self, place: Place) -> Step:
+        """A merge that repeats what has one channel."""
+        one = [{"conv" if place.rank else "linear": {"out": 1}}]
+        kind = self.chance.pick(("add", "multiply", "subtract", "maximum", "minimum"))
+        parts: dict[str, Any] = {"wide": [], "one": one}
+        if self.chance.one_in(3):
+            parts["more"] = self.gate(place)
+        return {kind: {"broadcast": self.chance.pick((True, "1 < 2")), **parts}}
 
     def gate(self, place: Place) -> list[Step]:
         """A number for each channel."""

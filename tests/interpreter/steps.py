@@ -215,15 +215,18 @@ class Sequence:
     def _merge(self, kind: str, given: Any, site: Site, value: int) -> int:
         own = None
         branches = [(None, branch) for branch in given] if isinstance(given, list) else list(given.items())
-        arguments = {key: item for key, item in branches if key in ("when", "name", "from")}
+        common = ("when", "name", "from") if kind == "concat" else ("when", "name", "from", "broadcast")
+        arguments = {key: item for key, item in branches if key in common}
         names = self._at(site, value).names
         if not truth(arguments.get("when", True), names):
             return value
         own = arguments.get("name")
         inputs = [site.read(each) for each in arguments.get("from", [])]
         for key, branch in branches:
+            if key in common:
+                continue
             steps = branch["steps"] if isinstance(branch, dict) else branch
-            if key in arguments or (isinstance(branch, dict) and not truth(branch.get("when", True), names)):
+            if isinstance(branch, dict) and not truth(branch.get("when", True), names):
                 continue
             if emptied(steps, names):
                 raise Refused("every step of a branch is left out")
@@ -231,7 +234,8 @@ class Sequence:
             inputs.append(self.written(steps, inside, value))
         if not inputs:
             raise Refused("every branch is left out")
-        made = merge(kind, [self.plan.values[each] for each in inputs])
+        broadcast = truth(arguments.get("broadcast", False), names)
+        made = merge(kind, [self.plan.values[each] for each in inputs], broadcast)
         return self.plan.add(self.naming.node(site.scope, kind, kind, site.names, own), made, inputs)
 
     # -- layers --------------------------------------------------------------------------------------------------------

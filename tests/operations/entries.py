@@ -80,9 +80,9 @@ def on(*shapes: Shape, **given: Any) -> list[Use]:
     return [(given, (shape,)) for shape in shapes]
 
 
-def merging(*inputs: tuple[Shape, ...]) -> list[Use]:
+def merging(*inputs: tuple[Shape, ...], **given: Any) -> list[Use]:
     """A merge of several groups of inputs."""
-    return [({}, shapes) for shapes in inputs]
+    return [(given, shapes) for shapes in inputs]
 
 
 def counted(count: int, uses: list[Use]) -> list[tuple[Use, int]]:
@@ -135,6 +135,9 @@ NORMS, POOLS = ("batch", "group", "layer", "instance"), ("max", "avg")
 
 # -- operations --------------------------------------------------------------------------------------------------------
 
+MEETING = ((MAP, (1, 6, 5)), ((1, 6, 5), MAP), (MAP, GATE), ((1, 6), SIGNAL), (GATE, (1, 6, 5)), (MAP, (1, 6, 5), GATE))
+"""Shapes that are repeated: what has one channel, what has one position."""
+
 ENTRIES: dict[str, Entry] = {
     "act": Entry(
         arguments=lambda rank: {
@@ -169,8 +172,12 @@ ENTRIES: dict[str, Entry] = {
         ],
     ),
     "add": Entry(
+        arguments=lambda rank: {"broadcast": st.booleans()},
         stricter={"E504": "torch broadcasts; an addition of different shapes is a slip"},
-        uses=merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+        uses=[
+            *merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+            *merging(*MEETING, broadcast=True),
+        ],
         arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
         traced=[*traced(merging((WIDE, WIDE))), *traced(merging((WIDE, WIDE)), in_place=True)],
     ),
@@ -312,11 +319,33 @@ ENTRIES: dict[str, Entry] = {
         arithmetic=[pair for over in ("channels", "positions") for pair in counted(ELEMENTS, on(MAP, over=over))],
         traced=[pair for over in ("channels", "positions") for pair in traced(on(WIDE, over=over))],
     ),
+    "maximum": Entry(
+        arguments=lambda rank: {"broadcast": st.booleans()},
+        stricter={"E504": "torch broadcasts without being asked"},
+        uses=[
+            *merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+            *merging(*MEETING, broadcast=True),
+        ],
+        arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
+        traced=traced(merging((WIDE, WIDE))),
+    ),
+    "minimum": Entry(
+        arguments=lambda rank: {"broadcast": st.booleans()},
+        stricter={"E504": "torch broadcasts without being asked"},
+        uses=[
+            *merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+            *merging(*MEETING, broadcast=True),
+        ],
+        arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
+        traced=traced(merging((WIDE, WIDE))),
+    ),
     "multiply": Entry(
+        arguments=lambda rank: {"broadcast": st.booleans()},
         stricter={"E504": "torch broadcasts more than a gate"},
         uses=merging(
             *((MAP, MAP), (GATE, MAP), (MAP, GATE), ((7,), (7,))), *((MAP, GATE, MAP), (GATE, GATE, MAP), (MAP,) * 4)
-        ),
+        )
+        + merging(*MEETING, broadcast=True),
         arithmetic=[
             *((({}, (GATE, *(MAP,) * count)), count * ELEMENTS) for count in (1, 2, 3)),
             *counted(ELEMENTS, merging((MAP, GATE))),
@@ -563,6 +592,16 @@ ENTRIES: dict[str, Entry] = {
             *counted(16 * 4 * ELEMENTS, on(MAP, scale=2, mode="bicubic")),
             *counted(2 * 3 * 4 * 6, on(SIGNAL, scale=3, mode="linear")),
         ],
+    ),
+    "subtract": Entry(
+        arguments=lambda rank: {"broadcast": st.booleans()},
+        stricter={"E504": "torch broadcasts without being asked"},
+        uses=[
+            *merging(*((shape,) * count for shape in ((7,), SIGNAL, MAP) for count in (2, 3))),
+            *merging(*MEETING, broadcast=True),
+        ],
+        arithmetic=[(({}, (MAP,) * count), (count - 1) * ELEMENTS) for count in (2, 3, 4)],
+        traced=traced(merging((WIDE, WIDE))),
     ),
 }
 

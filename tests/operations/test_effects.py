@@ -452,21 +452,22 @@ def test_an_activation_is_torchs_function_of_its_name(word: str) -> None:
     assert operations()["act"](type=word).kind == word
 
 
+MERGES = ("add", "concat", "maximum", "minimum", "multiply", "subtract")
+
+
 def test_what_each_operation_is() -> None:
     """Layers of a paper's count, what counts as activations, merges, and what may be its input's storage."""
     found = operations()
     assert tuple(ACTIVATIONS) == WORDS
     assert {name for name in found if found[name].weighted} == {"channel_conv", "conv", "linear"}
     assert {name for name in found if found[name].activation} == {"blur", "channel_conv", "conv", "linear", "pool"}
-    assert {name for name in found if found[name].sums} == {"add"}
-    assert {name: found[name].arity for name in found} == {
-        name: "many" if name in ("add", "concat", "multiply") else "one" for name in found
-    }
+    assert {name for name in found if found[name].sums} == {"add", "subtract"}
+    assert {name: found[name].arity for name in found} == {name: "many" if name in MERGES else "one" for name in found}
     alias = {(case.name, case.operation.alias(case.inputs, training=False)) for case in CASES}
     itself, view = {"drop_path", "dropout", "flatten"}, {"flatten", "reshape", "slice", "subsample"}
     assert {name for name, shared in alias if shared == "itself"} == itself
     assert {name for name, shared in alias if shared == "view"} == view
-    for name in ("add", "multiply", "concat"):
+    for name in MERGES:
         assert found[name]().alias((MAP,), training=True) == ("" if name == "concat" else "itself")
     assert {name: found[name].setting for name in found if found[name].setting} == {"act": "act", "norm": "norm"}
     assert list(found) == sorted(found)

@@ -203,7 +203,8 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
         "64x56x56 and 64x1x1 cannot be added",
         "",
         "give both the same size, with equal strides and padding; "
-        "or `multiply`, which lets a 1x1 map scale a larger one",
+        "or `multiply`, which lets a 1x1 map scale a larger one; "
+        "or `broadcast: true` beside named branches, to repeat what has one channel or position",
         MAP,
     ),
     (
@@ -255,7 +256,8 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
         "64x1x1 and 64x56x56 cannot be added",
         "",
         "give both the same size, with equal strides and padding; "
-        "or `multiply`, which lets a 1x1 map scale a larger one",
+        "or `multiply`, which lets a 1x1 map scale a larger one; "
+        "or `broadcast: true` beside named branches, to repeat what has one channel or position",
         (64, 1, 1),
     ),
     (

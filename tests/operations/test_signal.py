@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from archspec.operations.functions import FUNCTIONS
 from archspec.operations.signal import Law, Usage, averaged, mixed, uniform
 
 EXAMPLES = 48
+FOLDED = {"subtract": operator.sub, "maximum": torch.maximum, "minimum": torch.minimum}
 Value = tuple[tuple[int, ...], float, float, float]
 """A shape, and the mean, the variance within channels and that between the means of channels."""
 
@@ -143,6 +146,8 @@ def functional(operation: Operation, call: Any, inputs: list[torch.Tensor]) -> t
         found = sum(inputs[1:], inputs[0])
     elif operation.name == "multiply":
         found = math.prod(inputs[1:], start=inputs[0])
+    elif operation.name in FOLDED:
+        found = functools.reduce(FOLDED[operation.name], inputs)
     elif operation.name == "concat":
         found = torch.cat(inputs, 1)
     else:
@@ -187,6 +192,11 @@ def test_an_operation_of_one_value(name: str, arguments: dict[str, Any], value: 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
+        ("subtract", [MAP, CENTERED]),
+        ("subtract", [CENTERED, MAP, ((48, 6, 6), -1.0, 0.5, 0.0)]),
+        ("maximum", [MAP, CENTERED]),
+        ("maximum", [CENTERED, MAP, ((48, 6, 6), -1.0, 0.5, 0.0)]),
+        ("minimum", [MAP, ((48, 6, 6), 1.0, 0.5, 0.0)]),
         ("add", [MAP, CENTERED]),
         ("add", [MAP, CENTERED, ((48, 6, 6), -1.0, 0.5, 0.0)]),
         ("concat", [MAP, ((16, 6, 6), -1.0, 0.5, 0.0)]),
@@ -199,8 +209,17 @@ def test_a_merge(name: str, values: list[Value]) -> None:
     compare(operations()[name](), values)
 
 
+ATTENTION: Value = ((1, 6, 6), 0.5, 0.2, 0.0)
+
+
+@pytest.mark.parametrize("name", ["add", "multiply", "subtract", "maximum"])
+@pytest.mark.parametrize("values", [[CENTERED, ATTENTION], [CENTERED, GATE], [GATE, ATTENTION]], ids=str)
+def test_a_merge_that_repeats_values(name: str, values: list[Value]) -> None:
+    compare(operations()[name](broadcast=True), values)
+
+
 def test_every_operation_has_a_rule_and_a_comparison() -> None:
-    compared = {name for name, *_ in ONE} | {"add", "concat", "multiply", "drop_path", "channel_conv"}
+    compared = {name for name, *_ in ONE} | {"add", "concat", "multiply", "drop_path", "channel_conv", *FOLDED}
     assert compared == set(operations())
     without = [name for name, kind in operations().items() if kind.signal is Operation.signal]
     assert without == []

@@ -83,11 +83,17 @@ def formula(definition: Definition, inline: Collection[int] = (), source: str = 
         if isinstance(what, Use) and id(what.definition) in inline:
             text = formula(what.definition, inline, inputs[0])
         elif isinstance(what, Leaf) and len(inputs) > 1 and any(node.operation.sums for node in what.nodes if node):
-            text = " + ".join(inputs)
+            sign = next(node.operation.symbol for node in what.nodes if node).replace("\N{MINUS SIGN}", "-")
+            text = f" {sign} ".join([inputs[0], *[_operand(each, sign) for each in inputs[1:]]])
         else:
             text = f"{name}({', '.join(inputs)})"
         texts[part.path] = text
     return texts[definition.result]
+
+
+def _operand(text: str, sign: str) -> str:
+    """What is subtracted, in parentheses if it is a sum."""
+    return f"({text})" if sign == "-" and (" + " in text or " - " in text) else text
 
 
 def _kind(leaf: Leaf) -> str:

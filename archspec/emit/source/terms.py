@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,8 +16,14 @@ from archspec.operations.base import TorchCall
 AUXILIARY = ("archspec.emit.modules.", "archspec.emit.padded.")
 """The prefixes of names that torch lacks, whose text is copied into the file."""
 
-_INFIX: Mapping[str, str] = {"operator.add": "+", "operator.mul": "*", "torch.add": "+", "torch.mul": "*"}
-_OPERATORS = frozenset({"operator.add", "operator.mul", "operator.getitem"})
+_INFIX: Mapping[str, str] = {
+    "operator.add": "+",
+    "operator.sub": "-",
+    "operator.mul": "*",
+    "torch.add": "+",
+    "torch.mul": "*",
+}
+_OPERATORS = frozenset({"operator.add", "operator.sub", "operator.mul", "operator.getitem"})
 _IN_PLACE: Mapping[str, str] = {"add_": "+=", "mul_": "*="}
 _BY_POSITION = ("p", "kernel_size", "stride", "padding")
 """The first keyword arguments of torch's layers in the order of their positions; the first is that of dropouts."""
@@ -132,6 +139,9 @@ def called(
                 f"{operands[0]}.{call.target}({', '.join([*operands[1:], *rest])})", depth, weighted=weighted
             )
         text = operands[0] + "".join([f".{call.target}({', '.join([each, *rest])})" for each in _plain(inputs[1:])])
+        return SourceText(text, depth, weighted=weighted)
+    if call.fold and not weights and not rest:
+        text = functools.reduce(lambda left, right: f"{target(call.target)}({left}, {right})", _plain(inputs))
         return SourceText(text, depth, weighted=weighted)
     given_inputs = [f"[{', '.join(_plain(inputs))}]"] if call.packed else _plain(inputs)
     return SourceText(f"{target(call.target)}({', '.join([*given_inputs, *weights, *rest])})", depth, weighted=weighted)

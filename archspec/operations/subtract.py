@@ -1,0 +1,32 @@
+"""Subtraction of branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.operations.base import TorchCall, argument
+from archspec.operations.broadcasting import merged
+from archspec.operations.onnx import OnnxCall, folded
+from archspec.operations.shapes import Shape
+from archspec.operations.sums import Sum
+
+
+@dataclass(frozen=True)
+class Subtract(Sum):
+    """``a - b``: the first branch less all others, as DnCNN takes the noise away (Zhang et al. 2017)."""
+
+    name = "subtract"
+    summary = "Takes from the first branch all others, of the same shape."
+    sign = -1.0
+    symbol = "\N{MINUS SIGN}"
+
+    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return merged("subtracted", inputs, broadcast=self.broadcast)
+
+    def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        return TorchCall("function", "operator.sub", fold=True)
+
+    def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
+        return folded("Sub", len(inputs))
