@@ -194,8 +194,7 @@ class Sequences:
         if step.steps is not None:
             result = self.steps(step.steps, env, scope, flow, value, after)
             if result is value and all_left_out(step.steps, env):
-                help = "give the layer itself a `when`"
-                raise self.emptied("every step under `of` of this layer", step.span, env, help)
+                raise self.emptied("every step under `of` of this layer", step.span, env, "give the layer a `when`")
             return result
         assert step.operation
         values = step.operation.settled(read_arguments(step.operation, step.arguments, env), (value.shape,))
