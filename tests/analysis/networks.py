@@ -21,7 +21,9 @@ POOL: Step = {"pool": {"type": "avg", "kernel": 3, "stride": 1, "padding": 1}}
 LEAVES: list[Step] = [
     *CONVOLUTIONS,
     {"layer": {"out": 4, "kernel": 3}},
-    *[{"act": {"type": word}} for word in ACTIVATIONS if word != "relu6"],  # the sixth ReLU has that name
+    # The sixth ReLU has the name `relu6`, and `glu` gives half of the channels.
+    *[{"act": {"type": word}} for word in ACTIVATIONS if word not in ("relu6", "glu")],
+    {"sequence": {"steps": [{"act": {"type": "glu"}}, {"pad_channels": {"out": 4}}]}},
     *[{"norm": {"type": "group", "groups": 2, "affine": affine}} for affine in (True, False)],
     *[{"norm": {"type": word, "affine": affine}} for word in ("batch", "instance") for affine in (True, False)],
     {"pool": {"type": "max", "kernel": 3, "stride": 1, "padding": 1}},

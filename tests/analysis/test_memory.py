@@ -121,19 +121,22 @@ def test_families(name: str, batch: int) -> None:
 
 SIZES = st.sampled_from([(5,), (5, 5), (5, 5), (5, 5, 5)])
 BATCHES = st.sampled_from([1, 2, 3])
-SETTINGS = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-@given(steps=sequences(LEAVES), size=SIZES, batch=BATCHES, double=st.booleans(), data=st.data())
-@SETTINGS
-def test_random_networks(
-    steps: list[Step], size: tuple[int, ...], batch: int, double: bool, data: st.DataObject
-) -> None:
+@pytest.mark.parametrize("number", [60, pytest.param(300, marks=pytest.mark.slow)])
+def test_random_networks(number: int) -> None:
     """In any nesting of merges, and whatever is frozen."""
-    graph = network(steps, *size)
-    frozen = data.draw(st.just([]) | st.lists(st.sampled_from([node.name for node in graph.nodes]), unique=True))
-    dtype = torch.float64 if double else torch.float32
-    assert_measured(graph, batch=batch, dtype=dtype, frozen=tuple(frozen))
+
+    @given(steps=sequences(LEAVES), size=SIZES, batch=BATCHES, double=st.booleans(), data=st.data())
+    @settings(SETTINGS, max_examples=number)
+    def each(steps: list[Step], size: tuple[int, ...], batch: int, double: bool, data: st.DataObject) -> None:
+        graph = network(steps, *size)
+        frozen = data.draw(st.just([]) | st.lists(st.sampled_from([node.name for node in graph.nodes]), unique=True))
+        dtype = torch.float64 if double else torch.float32
+        assert_measured(graph, batch=batch, dtype=dtype, frozen=tuple(frozen))
+
+    each()
 
 
 @given(steps=sequences([*CHANNELS_LAST, *LEAVES[:-1]]), size=st.sampled_from([(5,), (5, 5)]), batch=BATCHES)
