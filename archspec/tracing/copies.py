@@ -8,7 +8,7 @@ import inspect
 from types import CodeType, FunctionType
 from typing import Any
 
-OWN = "archspec.emit.modules"
+OWN = ("archspec.emit.modules", "archspec.emit.padded")
 """Known here by name alone, as in the table of rules."""
 
 
@@ -16,15 +16,29 @@ def original(kind: type) -> str:
     """The qualified name of the module class that ``kind`` copies without a change; an empty text if it copies none.
 
     A class with that name alone is not enough: its bases, its methods and the functions that these call have the same
-    code. A copy may leave out what only its ``repr`` needs.
+    code, and its attributes the same values. A copy may leave out what only its ``repr`` needs.
     """
-    found = getattr(importlib.import_module(OWN), kind.__name__, None)
-    if not isinstance(found, type) or kind.__bases__ != found.__bases__:
+    modules = [importlib.import_module(name) for name in OWN]
+    found = next((each for module in modules if (each := getattr(module, kind.__name__, None))), None)
+    if not isinstance(found, type) or len(kind.__bases__) != len(found.__bases__):
         return ""
+    for one, other in zip(kind.__bases__, found.__bases__, strict=True):
+        if one is not other and original(one) != _qualified(other):
+            return ""
     methods, others = ({name: each for name, each in vars(one).items() if callable(each)} for one in (kind, found))
     shown = {"extra_repr"} - methods.keys()
     same = methods.keys() == others.keys() - shown and all(_same(methods[name], others[name]) for name in methods)
-    return f"{OWN}.{kind.__name__}" if same else ""
+    return _qualified(found) if same and _values(kind) == _values(found) else ""
+
+
+def _qualified(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__name__}"
+
+
+def _values(kind: type) -> dict[str, Any]:
+    """The attributes of a class that are numbers or texts, such as ``rank``."""
+    own = vars(kind).items()
+    return {name: value for name, value in own if isinstance(value, int | float | str) and not name.startswith("__")}
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -22,6 +22,7 @@ from archspec.tracing import layers as l
 from archspec.tracing import rearranging as r
 from archspec.tracing import resampling as u
 from archspec.tracing import slicing as s
+from archspec.tracing import windows as w
 from archspec.tracing.activations import unary
 from archspec.tracing.copies import original
 from archspec.tracing.form_builder import Rule
@@ -104,6 +105,8 @@ FUNCTIONS: Mapping[Any, Rule] = {
     torch.stack: j.stack,
     **dict.fromkeys((torch.zeros, torch.zeros_like), j.zeros),
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d), l.conv),
+    **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), w.conv_transpose),
+    **dict.fromkeys((F.lp_pool1d, F.lp_pool2d, F.lp_pool3d), w.lp_pool),
     F.linear: l.linear,
     F.batch_norm: l.batch_norm,
     F.group_norm: l.group_norm,
@@ -134,6 +137,8 @@ FUNCTIONS: Mapping[Any, Rule] = {
 }
 
 _CONV = (l.conv, "weight bias stride padding dilation groups padding_mode")
+_TRANSPOSED = (w.conv_transpose, "weight bias stride padding output_padding groups dilation")
+_LP_POOL = (w.lp_pool, "norm_type kernel_size stride ceil_mode")
 _BATCH = (l.batch_norm, "running_mean running_var weight bias training momentum eps")
 _MAX_POOL = (l.max_pool, "kernel_size stride padding dilation ceil_mode return_indices")
 _AVG_POOL = (l.avg_pool, "kernel_size stride padding ceil_mode count_include_pad")
@@ -146,6 +151,7 @@ def _instance_norm(b: Any, input: Any, mean: Any, var: Any, weight: Any, bias: A
 
 MODULES: Mapping[Any, tuple[Rule, str]] = {
     **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), _CONV),
+    **dict.fromkeys((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), _TRANSPOSED),
     nn.Linear: (l.linear, "weight bias"),
     **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _BATCH),
     **dict.fromkeys(
@@ -156,6 +162,7 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     nn.LayerNorm: (l.layer_norm, "normalized_shape weight bias eps"),
     **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _MAX_POOL),
     nn.AvgPool1d: _AVG_POOL,
+    **dict.fromkeys((nn.LPPool1d, nn.LPPool2d, nn.LPPool3d), _LP_POOL),
     **dict.fromkeys((nn.AvgPool2d, nn.AvgPool3d), (l.avg_pool, f"{_AVG_POOL[1]} divisor_override")),
     **dict.fromkeys(
         (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d), (_max, "output_size return_indices")
@@ -178,6 +185,12 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     **dict.fromkeys((nn.Flatten, nn.Unflatten), (r.reshape, "")),
     nn.Identity: (r.same, ""),
     **dict.fromkeys((nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d), (j.constant_pad, "padding value")),
+    **dict.fromkeys((nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d), (w.border("reflect"), "padding")),
+    **dict.fromkeys(
+        (nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d), (w.border("replicate"), "padding")
+    ),
+    **dict.fromkeys((nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d), (w.border("circular"), "padding")),
+    **w.BY_NAME,
     nn.ChannelShuffle: (r.channel_shuffle, "groups"),
     nn.Upsample: (u.upsample, "size scale_factor mode align_corners"),
     nn.PixelShuffle: (u.pixel_shuffle, "upscale_factor"),

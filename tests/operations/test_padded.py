@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from torch.nn import functional as F
 
 import archspec
 from archspec.emit.modules import resolve
+from archspec.emit.python import python_source
 from archspec.operations.conv import Conv
 from archspec.operations.padding import MODES, same_padding
 from archspec.operations.pool import Pool
 from archspec.operations.shapes import ShapeFault
 from archspec.verification.importing import torchvision_models
 from tests.support.properties import tries
+from tests.support.sources import executed, network_class
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +200,39 @@ def test_a_network_of_all_survives_tracing_and_export() -> None:
         expected = model(x)
         assert torch.equal(traced(x), expected)
         torch.testing.assert_close(exported(x), expected)
+
+
+def test_verify_knows_the_network_of_all_in_its_source_and_in_timms_layers(layers: Any) -> None:
+    """The source's own classes are those that the network is built of; timm's compute the same."""
+    graph = archspec.compile(NETWORK)
+    source = network_class(executed(python_source(graph)))
+    assert archspec.verify(graph, source).holds("keys", "graph", "outputs")
+    names = ("conv1", "conv2", "up", "conv3")
+    steps = (
+        "conv: {out: 8, kernel: 3, stride: 2, padding: same, name: conv1}",
+        "conv: {out: 8, kernel: 3, standardized: true, gain: true, gamma: 1.7, bias: true, name: conv2}",
+        "conv: {out: 8, kernel: 4, stride: 2, transposed: true, name: up}",
+        "pool: {type: lp, kernel: 2, stride: 1}",
+        "pool: {type: max, kernel: 3, stride: 2, padding: same}",
+        "conv: {out: 8, kernel: 3, stride: 2, padding: same, standardized: true, name: conv3}",
+        "pad: {sides: [[0, 2], 1], mode: reflect}",
+    )
+    modules = [
+        layers.Conv2dSame(3, 8, 3, stride=2, bias=False),
+        layers.ScaledStdConv2d(8, 8, 3, gamma=1.7),
+        nn.ConvTranspose2d(8, 8, 4, 2, 1, bias=False),
+        nn.LPPool2d(2, 2, 1),
+        layers.create_pool2d("max", 3, 2, padding="same"),
+        layers.StdConv2dSame(8, 8, 3, stride=2),
+        nn.ReflectionPad2d((1, 1, 0, 2)),
+    ]
+    assert len(modules) == len(steps)
+    labels = iter(names)
+    named = [
+        (next(labels) if any(True for _ in each.parameters()) else str(at), each) for at, each in enumerate(modules)
+    ]
+    text = f"archspec: 1\nname: t\ninput: [3, 23, 18]\nstages: []\nhead: []\nstem: [{', '.join(steps)}]\n"
+    assert archspec.verify(text, nn.Sequential(OrderedDict(named))).holds("keys", "graph", "outputs")
 
 
 @tries(60)
