@@ -11,7 +11,7 @@ from archspec.lab.results.plot import Curve, Plot, PlotPanel
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
 MOST_CURVES, MOST_ROWS = 8, 24
-SHORT = {"test_accuracy": "test accuracy", "loss": "training loss, last epoch"}
+SHORT = {"test_accuracy": "test accuracy", "loss": "training loss, mean of the last epoch"}
 
 
 def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
@@ -22,9 +22,9 @@ def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
         TableColumn("against", "against"),
         *([TableColumn("others", "others")] if len(runs[0].variant.keys) > 1 else []),
         TableColumn("test_accuracy", "test accuracy"),
-        TableColumn("accuracy_verdict", "that is"),
+        TableColumn("accuracy_verdict", "accuracy is"),
         TableColumn("loss", "training loss"),
-        TableColumn("loss_verdict", "that is"),
+        TableColumn("loss_verdict", "loss is"),
     )
     title = "Difference to the first value of each key, seed by seed"
     rows = tuple(_compared(runs, images))
@@ -80,7 +80,10 @@ def _by_value(runs: Sequence[Runs], classes: int, look: str) -> Plot:
         for number, group in enumerate(groups):
             own = [each for each in runs if tuple(each.variant.keys[key] for key in others) == group]
             places = tuple([float(each.variant.keys[along]) if numeric else float(i) for i, each in enumerate(own)])
-            label = ", ".join(f"{key}={value}" for key, value in zip(others, group, strict=True)) or along
+            label = (
+                ", ".join(f"{key}={value}" for key, value in zip(others, group, strict=True))
+                or "mean (small: each seed)"
+            )
             heights = tuple([getattr(each, name) for each in own])
             curves.append(Curve(label, places, heights, number, number % 2 == 1, "line" if numeric else "points"))
         accuracy = name == "test_accuracy"
@@ -128,7 +131,7 @@ def _by_epoch(runs: Sequence[Runs], classes: int) -> Plot:
                 level=level,
             )
         )
-    return Plot("curves", "By epoch (band: all seeds)", tuple(panels), "How early the networks part, and how far.")
+    return Plot("curves", "By epoch (band: all seeds)", tuple(panels), "How early the curves separate, and how far.")
 
 
 def _is_number(text: str) -> bool:

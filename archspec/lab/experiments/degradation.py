@@ -23,8 +23,8 @@ from archspec.lab.results.results import LostRun, Results
 from archspec.passes.compiling import SpecLike
 
 QUESTION = (
-    "Does a deeper network fit its training images better? A plain network of 56 layers contains every network of 20 "
-    "layers, yet training finds a worse one. With shortcuts, it does not."
+    "Does a deeper network fit its training images better? A deep plain network can compute all that a shallower one "
+    "can, yet He et al. found that training makes it worse. With shortcuts, they found that it does not."
 )
 HE = "He et al. 2015"
 KINDS = ("plain", "residual")
@@ -137,7 +137,10 @@ def _layers(runs: Runs) -> int:
 def _by_epoch(runs: Sequence[Runs], classes: int) -> Plot:
     depths = sorted({_layers(each) for each in runs})
     panels = []
-    for name, title in (("accuracy", "Training"), ("test_accuracy", "Test")):
+    for name, title in (
+        ("accuracy", "Training images, mean over each epoch"),
+        ("test_accuracy", "Test images, after each epoch"),
+    ):
         shown = [
             Curve(
                 each.variant.label,
@@ -151,8 +154,10 @@ def _by_epoch(runs: Sequence[Runs], classes: int) -> Plot:
         chance = (1 / classes, "chance")
         panels.append(PlotPanel(title, "epoch", "accuracy", tuple(shown), bottom=0, top=1.03, level=chance))
     look = (
-        "The dashed curves are plain networks, the solid ones residual. A plain network that is deeper stays below a "
-        "shallower one, in training too, so this is not overfitting. Residual networks of every depth reach the top."
+        "The dashed curves are plain networks, the solid ones residual. If a deeper plain network stays below a "
+        "shallower one on its training images too, the cause is not overfitting: training itself finds a worse "
+        "network. The curves on the left are means over the steps of an epoch, in training mode, while the weights "
+        "still change. The table above has all training images after the last epoch, in eval mode, so the two differ."
     )
     return Plot("curves", "Accuracy by epoch (band: all seeds)", tuple(panels), look)
 
@@ -173,5 +178,5 @@ def _by_depth(runs: Sequence[Runs], classes: int) -> Plot:
         top=1.03,
         level=(1 / classes, "chance"),
     )
-    look = "The plain curve falls with depth; the residual one does not."
+    look = "Whether the plain curve falls with depth while the residual one does not. Accuracy as in the table above."
     return Plot("depth", "Training accuracy by depth (band: all seeds)", (panel,), look)

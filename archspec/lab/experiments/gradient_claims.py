@@ -20,9 +20,9 @@ def claims(runs: Sequence[Runs]) -> Iterator[LiteratureClaim]:
         yield LiteratureClaim(
             "The gradient of a plain network with batch norm does not vanish towards its input",
             "He et al. 2015, section 4.1",
-            f"norm at the first block over that at the last, at initialization, log10 ({plain.variant.label})",
+            f"log10 of the gradient at the first block over that at the last, initially ({plain.variant.label})",
             decades(plain, 0),
-            remark="It grows towards the input; without norms it would shrink.",
+            remark="It grows towards the input. Without norms, it would shrink.",
         )
     if plain and residual:
         yield from _both(plain, residual[0])
@@ -42,15 +42,15 @@ def _size(number: Number) -> Number:
 def _both(plain: Runs, residual: Runs) -> Iterator[LiteratureClaim]:
     names = f"{plain.variant.label} and {residual.variant.label}"
     yield LiteratureClaim(
-        "Shortcuts keep the gradient nearer to one size at all depths",
+        "With shortcuts, the gradient changes less with depth",
         "He et al. 2016, section 2",
-        f"decades between first and last block, plain minus residual ({names})",
+        f"powers of ten between the gradients at the first and last block, plain minus residual ({names})",
         _size(decades(plain, 0)).minus(_size(decades(residual, 0))),
     )
     yield LiteratureClaim(
-        "Without shortcuts, gradients of neighboring inputs are unrelated: they are shattered",
+        "Without shortcuts, the gradients of neighboring inputs have less to do with each other (they are shattered)",
         "Balduzzi et al. 2017, figure 1",
-        f"autocorrelation at lag 1 at initialization, residual minus plain ({names})",
+        f"correlation of the gradients of neighboring inputs, at initialization, residual minus plain ({names})",
         autocorrelation(residual, "start").minus(autocorrelation(plain, "start")),
     )
 
@@ -61,17 +61,17 @@ def _shortcuts(residual: Runs) -> Iterator[LiteratureClaim]:
     yield LiteratureClaim(
         "Most of the gradient comes through the shortcuts",
         "He et al. 2016, section 2",
-        f"median share through the shortcut minus one half, trained ({name})",
+        f"share of the gradient through the shortcut, median over blocks, minus one half, after training ({name})",
         share(residual, "end").minus(half),
     )
-    for place, when in (("start", "at initialization"), ("end", "trained")):
+    for place, when in (("start", "at initialization"), ("end", "after training")):
         found = shrunk(residual, place)
         yield LiteratureClaim(
-            f"Backward through an identity block, the gradient is always at least as large ({when})",
+            f"The gradient never shrinks on its way back through a block with an identity shortcut ({when})",
             'common belief, from "dL/dx = dL/dy (1 + dF/dx)"',
-            f"minus the share of (block, image) in which it shrank, {when} ({name})",
-            Number.of([None if value is None else -value for value in found.values]),
-            remark="dF/dx has no sign: it can take away from the 1.",
+            f"minus the share of pairs of block and image in which it shrank, {when} ({name})",
+            Number.of([None if value is None else 0.0 - value for value in found.values]),
+            remark="dF/dx can be negative, and then 1 + dF/dx is less than 1.",
         )
 
 
@@ -81,6 +81,6 @@ def _paths(residual: Runs) -> Iterator[LiteratureClaim]:
     yield LiteratureClaim(
         "The gradient comes through paths that are much shorter than most paths",
         f"{VEIT}, figure 6",
-        f"mean length of all paths minus that of the sampled gradient, trained ({name})",
+        f"mean length of all paths, minus the mean length of those that the gradient takes, after training ({name})",
         every.minus(found),
     )

@@ -45,41 +45,54 @@ def _norms(runs: Sequence[Runs]) -> Plot:
         if guess and min(guess) > 0:
             heights = tuple([math.log10(norm) for norm in guess])
             start.append(Curve(f"{each.variant.label}, predicted", _depths(len(guess)), heights, color, dashed=True))
-    x, y = "depth of the block", "gradient norm over the last block's, log10"
-    panels = (PlotPanel("At initialization", x, y, tuple(start)), PlotPanel("Trained", x, y, tuple(end)))
+    x, y = "depth of the block (0: input, 1: output)", "log10 of gradient / last block's"
+    panels = (
+        PlotPanel("At initialization", x, y, tuple(start), dashed="predicted from the graph alone"),
+        PlotPanel("After training", x, y, tuple(end)),
+    )
     look = (
-        "Without shortcuts the gradient grows towards the input by orders of magnitude, because of the norms; with "
-        "them it grows far less. The dashed lines are computed from the graph alone."
+        "Read each curve from right to left, as the gradient goes. Without shortcuts, it grows on its way to the input "
+        "by powers of ten, because of the norms. With shortcuts, it grows far less."
     )
     return Plot("gradient_norm", "The gradient at every block", panels, look)
 
 
 def _activations(runs: Sequence[Runs]) -> Plot:
     panels = []
-    for title, place in (("At initialization", 0), ("Trained", -1)):
+    for title, place in (("At initialization", 0), ("After training", -1)):
         curves = []
         for color, each in enumerate(runs):
             count = len(blocks(each))
             found = tuple([at_block(each, place, number, "variance") for number in range(count)])
             curves.append(Curve(each.variant.label, _depths(count), found, color))
-        panels.append(PlotPanel(title, "depth of the block", "variance of activations", tuple(curves), log_y=True))
-    look = "Each residual adds variance, so that it rises along a stage; a plain network's norms keep it the same."
+        x = "depth of the block (0: input, 1: output)"
+        panels.append(PlotPanel(title, x, "variance of activations", tuple(curves), log_y=True))
+    look = (
+        "Each residual adds to the variance, so it rises from block to block within a stage. In a plain network, the "
+        "norm of each block sets it back to the same value."
+    )
     return Plot("activations", "Activations at every block", tuple(panels), look)
 
 
 def _lengths(runs: Runs) -> Plot:
     places = tuple(range(longest(runs) + 1))
     panels = []
-    for name, title in (("sampled", "Single paths times their number"), ("exact", "|G_k|"), ("signed", "Signed share")):
+    titles = {
+        "sampled": "One path's gradient times their number",
+        "exact": "Norm of the sum of all paths, |G_k|",
+        "signed": "Contribution to the gradient, with sign",
+    }
+    for name, title in titles.items():
         curves = []
-        for color, (place, label) in enumerate((("start", "at initialization"), ("end", "trained"))):
+        for color, (place, label) in enumerate((("start", "at initialization"), ("end", "after training"))):
             found = [by_length(runs, place, name, length) for length in places]
             shares = found if name == "signed" else _of_their_sum(found)
             curves.append(Curve(label, places, tuple(shares), color, dashed=color == 1))
         panels.append(PlotPanel(title, "residual branches taken", "share of the gradient", tuple(curves)))
     look = (
-        f"Most paths through {runs.variant.label} take about half of the {longest(runs)} residual branches. The "
-        "gradient comes through far shorter ones."
+        f"A path takes, at each block, either the shortcut or the residual branch. Most paths through "
+        f"{runs.variant.label} take about half of the {longest(runs)} residual branches, but most of the gradient "
+        "comes through paths that take far fewer."
     )
     return Plot("path_lengths", f"The gradient by path length, {runs.variant.label}", tuple(panels), look)
 

@@ -147,13 +147,13 @@ def _shares(runs: Sequence[Runs]) -> ResultTable:
     head = _columns(
         ("network", "network"),
         ("when", "when"),
-        ("share", "through the shortcut, median share"),
-        ("shrunk", "(identity block, image) that shrank it"),
-        ("shrunk_at_sum", "of these, before the activation"),
+        ("share", "share through the shortcut, median"),
+        ("shrunk", "share of (identity block, image) where it shrank"),
+        ("shrunk_at_sum", "the same at the sum, before the activation"),
         ("autocorrelation", "autocorrelation at lag 1"),
         spare=("shrunk_at_sum", "shrunk"),
     )
-    return ResultTable("shares", "The way of the gradient", head, tuple(rows))
+    return ResultTable("shares", "How the gradient goes through the blocks", head, tuple(rows))
 
 
 def mean_length(runs: Runs, place: str, name: str) -> Number:
@@ -176,11 +176,11 @@ def _path_means(runs: Sequence[Runs]) -> ResultTable:
         ("network", "network"),
         ("when", "when"),
         ("paths", "mean length of all paths"),
-        ("sampled", "sampled paths"),
-        ("exact", "|G_k|"),
-        ("signed", "signed share"),
+        ("sampled", "weighted by sampled paths"),
+        ("exact", "weighted by |G_k|"),
+        ("signed", "weighted by signed share"),
         ("interval", "sampled, 5 to 95 %"),
-        ("error", "sum against autograd"),
+        ("error", "error of the sum"),
         spare=("error", "interval", "exact", "signed"),
         form=".2f",
     )

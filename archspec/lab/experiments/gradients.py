@@ -23,8 +23,8 @@ from archspec.lab.results.results import Results
 from archspec.passes.compiling import SpecLike, checked
 
 QUESTION = (
-    "How does the gradient come from the loss to the first block, at initialization and in training? What of it comes "
-    "through the shortcuts, and through how many residual branches?"
+    "What happens to the gradient on its way from the loss to the first block, at initialization and after training? "
+    "How much of it comes through the shortcuts, and how many residual branches does it go through?"
 )
 OWN: Mapping[str, tuple[str, ...]] = {
     "plain": ("shortcut=none",),
@@ -35,12 +35,13 @@ OWN: Mapping[str, tuple[str, ...]] = {
 """The networks without a spec, as overrides of ``resnet56_cifar``."""
 
 NOTES = (
-    "The norms of gradients are those of a batch in training mode. Those of a network without norms would shrink.",
-    "Paths decompose the gradient at the activations of one forward pass, not the function. In a post-activation "
-    "network, an activation follows each sum, and belongs to all paths; the derivation of the paper is that of the "
-    "pre-activation form.",
-    "|G_k| is the norm of the sum of all paths of a length. Paths cancel each other, so it is much smaller than the "
-    "norm of a single path times their number, which the paper reports.",
+    "Gradients are measured on one batch in training mode. In a network without norms, they would shrink towards the "
+    "input.",
+    "Paths decompose the gradient at the activations of one forward pass, and not the function that the network "
+    "computes. In a post-activation network, an activation follows each sum and belongs to all paths. The paper "
+    "derives its result for pre-activation.",
+    "|G_k| is the norm of the sum over all paths of length k. Paths partly cancel, so it is much smaller than the norm "
+    "of a single path times their number, which the paper reports.",
 )
 
 

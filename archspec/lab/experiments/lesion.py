@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
@@ -23,8 +24,9 @@ from archspec.passes.compiling import SpecLike
 from archspec.weights.building import build
 
 QUESTION = (
-    "What does a trained network lose with one of its blocks? In a plain network each layer needs the one before it. "
-    "If a residual network is a collection of paths, most of them are left."
+    "What does a trained network lose when one of its blocks is taken out? In a plain network, each layer needs the "
+    "one before it. A residual network can be seen as a collection of many paths, and half of them avoid any given "
+    "block."
 )
 USUAL = (1, 3, 5, 8, 12, 16)
 
@@ -87,7 +89,8 @@ def _source(
 def plan(inquiry: Inquiry, data: Data) -> Plan:
     """A cell for each network and each seed."""
     options = inquiry.options
-    own = variant(inquiry, data, "residual" if inquiry.spec is None else "spec", [])
+    own = variant(inquiry, data, "residual" if inquiry.spec is None else "", [])
+    own = dataclasses.replace(own, label=own.label or own.graph.name)
     refuse_without_blocks(own.graph)
     more: dict[str, Any] = {name: list(options[name]) if name == "deleted" else options[name] for name in _NAMES}
     variants, remarks = [own], list[str]()
@@ -95,11 +98,11 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
         build(own.graph, weights=options["weights"], map=options["map"], device="meta")  # refused before any work
         hashes = [weights_hash(options[name]) for name in ("weights", "map") if options[name]]
         more |= {"weights": options["weights"], "map": options["map"], "hashes": hashes}
-        remarks.append("The weights are those of one file, so that seeds differ only in the sets that are drawn.")
+        remarks.append("The weights come from one file, so seeds differ only in which blocks are drawn at random.")
     elif plain := _plain(inquiry, data, own):
         variants.append(plain)
     else:
-        remarks.append("The network has no shortcuts that could be taken away, so there is no plain one beside it.")
+        remarks.append("No plain network is compared, because the shortcuts of this one cannot be taken away.")
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)
@@ -125,7 +128,7 @@ def _without_medians(own: Runs) -> Iterator[str]:
     """Why the table of medians is empty, if it is."""
     found = blocks_of(own)
     if found and not any(keeps(block) for block in found):
-        yield "No block keeps the shape of its input, so there are no medians; `blocks.csv` has the loss without each."
+        yield "No block keeps the shape of its input, so there are no medians; `blocks.csv` has every block."
 
 
 _NAMES = ("sets", "deleted", "draws")
@@ -135,7 +138,8 @@ def _plain(inquiry: Inquiry, data: Data, own: Variant) -> Variant | None:
     """The network without shortcuts, of 20 layers if no spec is given; None if the spec cannot be without them."""
     depth = ["stages.count=3"] if inquiry.spec is None and not _sets(inquiry, "stages.count") else []
     try:
-        plain = variant(inquiry, data, "plain", [*depth, "shortcut=none"])
+        label = "plain" if inquiry.spec is None else f"{own.label} without shortcuts"
+        plain = variant(inquiry, data, label, [*depth, "shortcut=none"])
     except SpecError:  # a block that fixes its shortcut, for example
         return None
     return None if plain.graph.fingerprint == own.graph.fingerprint else plain

@@ -73,7 +73,7 @@ def tables(runs: Sequence[Runs], classes: int) -> Iterator[ResultTable]:
         for each in runs
         for number in numbers(each)
     ]
-    yield ResultTable("sets", "Without random sets of blocks that keep their shape", columns, tuple(rows))
+    yield ResultTable("sets", "Without several blocks at random, of those that keep their shape", columns, tuple(rows))
     yield _by_order(runs)
     pairs = [row for each in runs for row in _pairs(each)]
     if pairs:
@@ -87,11 +87,11 @@ def _medians(runs: Sequence[Runs], classes: int) -> ResultTable:
     columns = (
         TableColumn("network", "network"),
         TableColumn("accuracy", "test accuracy, whole"),
-        TableColumn("median", "lost without a block, median"),
-        TableColumn("worst", "worst block"),
-        TableColumn("downsampling", "median of downsampling blocks", spare=2),
-        TableColumn("recalibrated", "median, norms recalibrated", spare=1),
-        TableColumn("chance", "loss down to chance", spare=3),
+        TableColumn("median", "median drop without one block"),
+        TableColumn("worst", "largest drop"),
+        TableColumn("downsampling", "median drop, downsampling blocks", spare=2),
+        TableColumn("recalibrated", "median drop, norms recalibrated", spare=1),
+        TableColumn("chance", "drop to chance", spare=3),
     )
     rows = []
     for each in runs:
@@ -107,7 +107,8 @@ def _medians(runs: Sequence[Runs], classes: int) -> ResultTable:
                 each.test_accuracy.minus(chance),
             )
         )
-    return ResultTable("medians", "Without one block, of those that keep the shape", columns, tuple(rows))
+    title = "Test accuracy lost without one block, of the blocks that keep their shape"
+    return ResultTable("medians", title, columns, tuple(rows))
 
 
 def _by_block(runs: Sequence[Runs]) -> ResultTable:
@@ -170,7 +171,9 @@ def _by_order(runs: Sequence[Runs]) -> ResultTable:
         TableColumn("accuracy", "test accuracy"),
     )
     found = [(each.variant.label, name, ordered(each, low, high)) for each in runs for name, low, high in _groups()]
-    return ResultTable("orders", "With blocks of a stage exchanged", columns, tuple([row for row in found if row[2].n]))
+    return ResultTable(
+        "orders", "With blocks exchanged within a stage", columns, tuple([row for row in found if row[2].n])
+    )
 
 
 def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[LiteratureClaim]:
@@ -186,7 +189,7 @@ def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatu
         yield LiteratureClaim(
             "Deleting one block of a residual network changes its accuracy little",
             f"{VEIT}, figure 3",
-            "half of the loss down to chance, minus the median loss of accuracy without one block",
+            "half of the drop to chance, minus the median drop in accuracy without one block",
             half.minus(median),
             error,
         )
@@ -196,10 +199,10 @@ def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatu
         yield LiteratureClaim(
             "Only blocks that downsample hurt when they are deleted",
             f"{VEIT}, figure 3",
-            "smallest loss of accuracy without a downsampling block, minus the largest without any other",
+            "smallest drop in accuracy without a downsampling block, minus the largest without any other",
             over(shrinking, min).minus(over(kept, max)),
             error,
-            remark="Here the first block of the network matters most: it makes the channels that all others add to.",
+            remark="The first block often matters most: all other blocks add to the channels that it makes.",
         )
     sizes = numbers(own)
     if len(sizes) > 1:
@@ -213,9 +216,9 @@ def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatu
     known = [found for _, low, high in _groups() if (found := ordered(own, low, high)).n]
     if len(known) > 1:
         yield LiteratureClaim(
-            "The more the order of blocks is changed, the lower the accuracy",
+            "The more blocks are exchanged, the lower the accuracy",
             f"{VEIT}, figure 5b",
-            "test accuracy with the least, minus with the most exchanged blocks",
+            "test accuracy with the fewest blocks exchanged, minus with the most",
             known[0].minus(known[-1]),
             error,
         )
@@ -228,7 +231,7 @@ def _beside_plain(own: Runs, plain: Runs, images: int, classes: int) -> Iterator
     yield LiteratureClaim(
         "Deleting one block of a plain network takes it to chance",
         f"{VEIT}, figure 3",
-        "half-way accuracy between the whole network and chance, minus the median accuracy without one block",
+        "accuracy half-way between the whole network and chance, minus the median accuracy without one block",
         twice.minus(without_one),
         sampling(plain.test_accuracy, without_one, images=images),
         remark=f"The median is {without_one.text()}, chance is {chance.text('.2f').partition(' ')[0]}.",
@@ -236,9 +239,9 @@ def _beside_plain(own: Runs, plain: Runs, images: int, classes: int) -> Iterator
     losses = [over(lost(each, keep=keeps), statistics.median) for each in (plain, own)]
     if all(each.n for each in losses):
         yield LiteratureClaim(
-            "A block is missed more in a plain network than in a residual one",
+            "A plain network needs each of its blocks more than a residual one does",
             f"{VEIT}, section 4.1",
-            "median loss of accuracy without one block, plain minus residual",
+            "median drop in accuracy without one block, plain minus residual",
             losses[0].minus(losses[1]),
             sampling(plain.test_accuracy, own.test_accuracy, images=images),
         )
@@ -260,11 +263,14 @@ def plots(runs: Sequence[Runs], classes: int) -> Iterator[Plot]:
             marked = tuple([found[place - 1].mean for place in shrinking])
             curves.append(Curve("downsamples", tuple(shrinking), marked, 2, marks="points"))
         level = (1 / classes, "chance")
-        title = each.variant.label.capitalize()
+        title = each.variant.label[:1].upper() + each.variant.label[1:]
         panels.append(
             PlotPanel(title, "block deleted", "test accuracy", tuple(curves), bottom=0, top=1.03, level=level)
         )
-    look = "Without a block, a plain network falls to chance; a residual network hardly notices most of its blocks."
+    look = (
+        "A plain network falls to chance without a single block; a residual network hardly notices the loss of most of "
+        "its blocks."
+    )
     yield Plot("blocks", "Accuracy without one block (band: all seeds)", tuple(panels), look)
     yield _by_number(runs, classes)
 
@@ -291,5 +297,5 @@ def _by_number(runs: Sequence[Runs], classes: int) -> Plot:
     if moved:
         title = "Blocks exchanged within a stage"
         panels.append(PlotPanel(title, "Kendall's tau", "test accuracy", tuple(moved), bottom=0, top=1.03, level=level))
-    look = "The accuracy falls gradually, as that of an ensemble which loses some of its members."
+    look = "The accuracy falls gradually, like that of an ensemble that loses some of its members."
     return Plot("sets", "Accuracy without sets of blocks, and in other orders", tuple(panels), look)

@@ -56,7 +56,7 @@ def _shortcuts(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Lite
         ("Projections where the shape changes (option B) are slightly better than zero padding (option A)", b, a),
         ("Projections everywhere (option C) are slightly better than where the shape changes (option B)", c, b),
     ):
-        remark = "The paper's networks have 34 layers, which hide what 56 layers show, and train on ImageNet."
+        remark = "The paper compares networks of 34 layers on ImageNet."
         yield LiteratureClaim(statement, HE_2015, *_better(one, other, images), remark=remark)
 
 
@@ -66,7 +66,7 @@ def _orders(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literat
         statement = f"`{name}` trains worse than `post`"
         yield LiteratureClaim(statement, f"{HE_2016}, table 2", *_lossier(_of(runs, activation_order=name), post))
     pre = _of(runs, activation_order="pre")
-    remark = "The paper's difference is 0.24 points at 110 layers, far below what these images resolve."
+    remark = "The paper's difference is 0.24 points at 110 layers, far less than so few test images can show."
     yield LiteratureClaim(
         "`pre` is better than `post`", f"{HE_2016}, table 2", *_better(pre, post, images), remark=remark
     )
@@ -80,7 +80,7 @@ def _norm(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatur
     batch, none = accuracies("batch", "zero-pad"), accuracies("none", "zero-pad")
     top = max(batch)
     yield LiteratureClaim(
-        f"A residual network trains at a learning rate of {top:g} only with batch norm",
+        f"At a learning rate of {top:g}, a residual network trains only with batch norm",
         f"{IOFFE}, section 3.3",
         f"test accuracy at {top:g} with batch norm minus without",
         batch[top].minus(none[top]),
@@ -89,7 +89,7 @@ def _norm(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatur
     yield LiteratureClaim(
         "The best learning rate of a residual network is larger with batch norm than without",
         f"{BJORCK}, section 3",
-        "decades between the best rates with batch norm and without",
+        "powers of ten from the best rate without batch norm to the best with it",
         _best_rates(batch).minus(_best_rates(none)),
     )
     batch, none = accuracies("batch", "none"), accuracies("none", "none")
@@ -123,26 +123,28 @@ PRESETS: dict[str, PresetGrid] = {
         "Which shortcut should a block have where its shape does not change: an identity, or a projection?",
         ("shortcut=zero-pad,projection,projection-all",),
         _shortcuts,
-        "A product of 27 matrices stands between the loss and the first block of option C. Its loss stays far above "
-        "those of A and B, which have identities.",
+        "With option C, the way from the loss to the first block goes through a convolution at every block. Its loss "
+        "stays far above those of A and B, whose way is an identity at most blocks.",
     ),
     "norm": PresetGrid(
         "Batch norm by learning rate",
         "What does batch norm do: does it let a network train at all, or at larger learning rates?",
         ("shortcut=zero-pad,none", "norm=batch,none", "lr=0.003,0.01,0.03,0.1,0.3,1.0"),
         _norm,
-        "With batch norm, accuracy hardly depends on the rate. Without it, the residual network fails at large rates, "
-        "and the plain one at every rate.",
+        "With batch norm, the accuracy hardly depends on the rate. Without it, the residual network fails at large "
+        "rates, and the plain one at every rate.",
         overrides=("stages.count=3",),
         trainer={"epochs": 4},
-        remarks=("The schedule is one-cycle, so a rate is the largest of the training, not the one of every step.",),
+        remarks=(
+            "With the one-cycle schedule, a rate is the largest during training, and most steps have a smaller one.",
+        ),
     ),
     "orders": PresetGrid(
         "Orders of convolution, norm and activation",
         "Does it matter where in a block the norm and the activation are?",
         ("activation_order=post,norm-after-add,act-before-add,act-only-pre,pre",),
         _orders,
-        "What is on the way of the shortcut costs most: `norm-after-add` puts a norm there. `post`, `act-only-pre` and "
-        "`pre` differ by less than the seeds do.",
+        "What lies on the way of the shortcut costs most: `norm-after-add` puts a norm there. The others differ by "
+        "little more than seeds of one network do.",
     ),
 }

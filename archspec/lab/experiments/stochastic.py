@@ -25,8 +25,8 @@ from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 from archspec.passes.compiling import SpecLike
 
 QUESTION = (
-    "Is a residual network an ensemble of networks of many depths? If it is, it works without some of its blocks, and "
-    "training that drops blocks at random trains the shorter ones too."
+    "Is a residual network an ensemble of networks of many depths? If so, it should still work without some of its "
+    "blocks, and training that drops blocks at random should train the shorter networks too."
 )
 VEIT, HUANG = "Veit et al. 2016", "Huang et al. 2016"
 USUAL = (1, 3, 5, 8, 12, 16)
@@ -120,8 +120,8 @@ def _results(
         tuple(_claims(runs, deleted, images, classes)),
         (_plot(runs, deleted, classes),),
         (
-            "The sets are drawn from the blocks that keep their shape. The norms keep the statistics of the whole "
-            "network when blocks are deleted.",
+            "Only blocks that keep their shape are deleted. The norms keep the statistics that they have in the whole "
+            "network.",
             resolution(runs, images),
             SMALL,
         ),
@@ -149,7 +149,7 @@ def _table(runs: Sequence[Runs], deleted: tuple[int, ...]) -> ResultTable:
         for each in runs
         for number in (0, *deleted)
     ]
-    return ResultTable("subnetworks", "Without random sets of blocks", columns, tuple(rows))
+    return ResultTable("subnetworks", "Without several blocks at random", columns, tuple(rows))
 
 
 def _claims(runs: Sequence[Runs], deleted: tuple[int, ...], images: int, classes: int) -> Iterator[LiteratureClaim]:
@@ -191,7 +191,7 @@ def _claims(runs: Sequence[Runs], deleted: tuple[int, ...], images: int, classes
         "test accuracy of the whole network, random depth minus fixed depth",
         random_.test_accuracy.minus(fixed.test_accuracy),
         sampling(random_.test_accuracy, fixed.test_accuracy, images=images),
-        remark="The paper trains for 500 epochs, and so few epochs suffice here because the images are easy.",
+        remark="The paper trains for 500 epochs. These images are easy, so few epochs suffice to fit them.",
     )
 
 
@@ -224,6 +224,6 @@ def _plot(runs: Sequence[Runs], deleted: tuple[int, ...], classes: int) -> Plot:
         )
     look = (
         "The accuracy falls gradually as blocks are deleted, and not at once. With random depth in training, it falls "
-        "later: shorter networks have been trained too."
+        "later, because shorter networks were trained too."
     )
     return Plot("subnetworks", "Accuracy of sub-networks (band: all seeds)", tuple(panels), look)

@@ -107,12 +107,12 @@ def origin(graph: Graph) -> Spec:
 
 
 def named(label: str, work: Callable[[], T]) -> T:
-    """What ``work`` gives. The diagnostics of a spec that is refused name the network."""
+    """What ``work`` gives. The diagnostics of a spec that is refused name the network, if it has a label."""
     try:
         return work()
     except SpecError as error:
-        note = f"in the network `{cut(label)}` of the experiment"
-        faults = [dataclasses.replace(each, notes=(*each.notes, note)) for each in error.diagnostics]
+        note = [f"in the network `{cut(label)}` of the experiment"] if label else []
+        faults = [dataclasses.replace(each, notes=(*each.notes, *note)) for each in error.diagnostics]
         raise SpecError(faults) from None
 
 

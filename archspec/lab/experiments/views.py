@@ -9,8 +9,8 @@ from archspec.lab.results.claim import sampling
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
 SMALL = (
-    "The networks are narrow, the images small and the training short. What a network of this depth reaches on "
-    "ImageNet or CIFAR-10 after hours of training, this does not show."
+    "By default, the networks are narrow, the images small and the training short. So this says little about what such "
+    "a network reaches on ImageNet or CIFAR-10 after hours of training."
 )
 
 
@@ -57,6 +57,7 @@ def resolution(runs: Sequence[Runs], images: int) -> str:
     best = max(known, key=lambda number: number.mean or 0.0, default=None)
     error = sampling(best, images=images) if best else 0.0
     return (
-        f"With {images:,} test images, the sampling error of the best accuracy is {100 * error:.1f} points. A "
-        "difference of that size cannot be told from chance, whatever the number of seeds."
+        f"Test accuracies come from {images:,} images. With other images, the best accuracy would change by about "
+        f"{100 * error:.1f} points (one standard error). A difference of that size cannot be told from chance, however "
+        "many seeds there are."
     )

@@ -16,11 +16,11 @@ DISAGREES: Answer = "disagrees"
 UNRESOLVED: Answer = "cannot be resolved with this data"
 
 RULE = (
-    "Each claim has an effect, measured once for each seed, which is positive if the claim holds. The margin is half "
-    "of the 95 % interval of the effect's mean over seeds (Student's t). For accuracies on test images, the sampling "
-    "error of the images is added in quadrature. The verdict is `agrees` if the mean effect is above the margin, "
-    "`disagrees` if it is below minus the margin, and `cannot be resolved with this data` otherwise, "
-    "or if fewer than two seeds have the effect."
+    "Each claim has an effect, a number that is measured once for each seed and is positive if the claim holds. Its "
+    "mean over seeds is compared with a margin, which is how far the mean may lie from 0 by chance: half of the 95 % "
+    "interval of the mean (Student's t). For accuracies on test images, the sampling error of the images is added in "
+    "quadrature. The verdict is `agrees` if the mean effect is above the margin, `disagrees` if it is below minus the "
+    "margin, and `cannot be resolved with this data` if it lies between, or if fewer than two seeds have the effect."
 )
 
 
@@ -59,7 +59,7 @@ class LiteratureClaim(Brief):
     @property
     def signs(self) -> str:
         """In how many seeds the effect has the claim's sign, in words."""
-        return f"positive in {sum(value > 0 for value in self.effect.known)} of {self.effect.n} seeds"
+        return f"{sum(value > 0 for value in self.effect.known)} of {self.effect.n} seeds"
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""

@@ -79,13 +79,15 @@ def _saved(figure: Figure, form: str, **metadata: None) -> bytes:
 def _draw(axes: Axes, panel: PlotPanel) -> None:
     bars = [curve for curve in panel.curves if curve.marks == "bars"]
     points = [curve for curve in panel.curves if curve.marks == "points"]
-    for number, curve in enumerate(panel.curves):
+    for curve in panel.curves:
         if curve.marks == "bars":
             _bars(axes, curve, bars.index(curve), len(bars))
         elif curve.marks == "points":
             _points(axes, curve, points.index(curve), len(points) if panel.categories else 1)
         else:
-            _line(axes, curve, number)
+            _line(axes, curve, named=not (panel.dashed and curve.dashed))
+    if panel.dashed:
+        axes.plot([], [], linestyle="--", color=_INK, label=panel.dashed)
     if panel.level:
         height, what = panel.level
         axes.axhline(height, color=_INK, linewidth=1, linestyle=(0, (1, 2)), label=what)
@@ -97,6 +99,9 @@ def _scale(axes: Axes, panel: PlotPanel) -> None:
     places = sorted({x for curve in panel.curves for x in curve.x})
     if panel.log_y:
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if high < 10 * low:  # no power of ten to write
+            axes.yaxis.set_minor_formatter(lambda y, _: f"{y:g}")
     if panel.log_x:
         axes.set_xscale("log")
     elif all(place == round(place) for place in places):
@@ -140,10 +145,11 @@ def _color(handle: Any) -> object:
     return handle.get_color() if hasattr(handle, "get_color") else handle[0].get_facecolor()
 
 
-def _line(axes: Axes, curve: Curve, number: int) -> None:
+def _line(axes: Axes, curve: Curve, *, named: bool) -> None:
+    """A curve. Its color and its marker follow from its number in the palette: they are the same in all panels."""
     known = [(x, y) for x, y in zip(curve.x, map(_mean, curve.y), strict=True) if y is not None]
-    how: dict[str, Any] = {"color": _COLORS[curve.color % len(_COLORS)], "label": curve.label}
-    how["marker"] = _MARKERS[number % len(_MARKERS)] if len(known) <= 30 else None
+    how: dict[str, Any] = {"color": _COLORS[curve.color % len(_COLORS)], "label": curve.label if named else None}
+    how["marker"] = _MARKERS[curve.color % len(_MARKERS)] if len(known) <= 30 else None
     how["linestyle"] = "--" if curve.dashed else "-"
     if curve.dashed:
         how["markerfacecolor"] = _PAPER

@@ -41,6 +41,8 @@ class PlotPanel(Brief):
     top: float | None = None
     level: tuple[float, str] | None = None
     """A height to compare with, and what it is, such as chance."""
+    dashed: str = ""
+    """What all dashed curves are. The legend then has one entry for them, and one for the solid curve of each color."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from archspec.lab.results.claim import RULE, LiteratureClaim
+from archspec.lab.results.claim import AGREES, DISAGREES, RULE, UNRESOLVED, LiteratureClaim
 from archspec.lab.results.results import Results
 from archspec.lab.results.table import ResultTable
+
+HEADINGS = {
+    AGREES: "What agrees here",
+    DISAGREES: "What disagrees here",
+    UNRESOLVED: "What cannot be resolved with this data",
+}
 
 
 def report(results: Results) -> str:
@@ -19,14 +25,19 @@ def _lines(results: Results) -> Iterator[str]:
     how = results.circumstances
     yield from (f"# {results.title}", "", results.question, "", "```console", f"$ {how.command} -o FOLDER", "```", "")
     yield from ("## What came out", "")
-    yield "Numbers are means over seeds ± standard deviation. `results.json` has the value of every seed."
+    yield "Numbers are means over seeds ± standard deviation. An empty cell means that a number does not apply, or that"
+    yield "no run has it. `results.json` has the value of every seed."
     yield ""
     for table in results.tables:
-        if table.brief:
+        if table.brief and table.rows:
             yield from _table(table)
     for plot in results.plots:
         yield from (f"![{plot.title}]({plot.name}.svg)", "", f"What to look for: {plot.look}", "")
     yield from _claims(results)
+    if results.remarks:
+        yield from ("## What this cannot show", "")
+        yield from (f"- {remark}" for remark in results.remarks)
+        yield ""
     if results.lost:
         yield from ("## Runs without a result", "")
         yield from (f"- {lost}" for lost in results.lost)
@@ -49,36 +60,65 @@ def _row(texts: Iterable[str]) -> str:
 
 
 def _claims(results: Results) -> Iterator[str]:
-    if results.claims:
-        yield from ("## What the literature says", "")
-        yield "| claim | here | effect ± margin | seeds |"
-        yield "| --- | --- | --- | --- |"
-        for claim in results.claims:
-            yield _row([f"{claim.statement} ({claim.source})", f"**{claim.verdict}**", effect(claim), claim.signs])
-        yield from ("", RULE, "")
-    if results.unmet or results.remarks:
-        yield from ("## What did not come out, and what this cannot show", "")
-        yield from (f"- {_unmet(claim)}" for claim in results.unmet)
-        yield from (f"- {remark}" for remark in results.remarks)
-        yield ""
+    """Every claim with its verdict: a table of all, and what was measured for each, in words."""
+    if not results.claims:
+        return
+    yield from ("## What the literature says", "")
+    yield _row(["claim", "verdict", "effect", "margin", "in favor"])
+    yield _row(["---"] * 5)
+    for claim in results.claims:
+        told = f"{claim.statement} ({claim.source})"
+        yield _row([told, f"**{claim.verdict}**", _number(claim.effect.mean), _number(claim.margin), claim.signs])
+    yield ""
+    for verdict, heading in HEADINGS.items():
+        if found := [claim for claim in results.claims if claim.verdict == verdict]:
+            yield from (f"### {heading}", "")
+            yield from (f"- {in_words(claim)}" for claim in found)
+            yield ""
+    yield from ("### How a verdict is made", "", RULE, "")
 
 
-def effect(claim: LiteratureClaim) -> str:
-    """The effect of a claim with its margin and what it measures.
+def _number(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None and math.isfinite(value) else ""
+
+
+def in_words(claim: LiteratureClaim) -> str:
+    """A claim with what was measured, and why that gives its verdict.
 
     >>> from archspec.lab.results.number import Number
-    >>> effect(LiteratureClaim("deeper is better", "a paper", "accuracy", Number((0.3, 0.2, 0.3))))
-    '0.267 ± 0.143, accuracy'
+    >>> told = in_words(LiteratureClaim("Deeper is better", "a paper", "the gain", Number((0.3, 0.2, 0.3))))
+    >>> for sentence in told.split(". "):
+    ...     print(sentence)
+    Deeper is better (a paper)
+    The effect, the gain, is 0.267 ± 0.143 (by seed: 0.300, 0.200, 0.300)
+    It is above 0 by more than its margin, so it agrees.
     """
+    said = f"{claim.statement} ({claim.source})."
     if claim.effect.mean is None:
-        return f"not measured, {claim.measure}"
-    margin = f"{claim.margin:.3f}" if math.isfinite(claim.margin) else "unknown"
-    return f"{claim.effect.mean:.3f} ± {margin}, {claim.measure}"
+        return _joined(said, f"No run gives the effect, {claim.measure}.", claim.remark)
+    margin = _number(claim.margin) or "an unknown margin"
+    seeds = ", ".join("none" if value is None else f"{value:.3f}" for value in claim.effect.values)
+    measured = f"The effect, {claim.measure}, is {claim.effect.mean:.3f} ± {margin} (by seed: {seeds})."
+    return _joined(said, measured, _why(claim), claim.remark)
 
 
-def _unmet(claim: LiteratureClaim) -> str:
-    said = f"{claim.statement} ({claim.source}): **{claim.verdict}**. The effect is {effect(claim)}; {claim.signs}."
-    return f"{said} {claim.remark}".rstrip()
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+def _why(claim: LiteratureClaim) -> str:
+    """Why an effect and its margin give the verdict."""
+    if claim.verdict == AGREES:
+        return "It is above 0 by more than its margin, so it agrees."
+    if claim.verdict == DISAGREES:
+        return "It is below 0 by more than its margin: here, the opposite is true."
+    if claim.effect.n < 2:
+        return "One seed shows no spread, so nothing can be concluded. Run more seeds, such as `--seeds 3`."
+    if claim.effect.mean == claim.margin == 0:
+        return "It is exactly 0 in every seed, so it decides nothing."
+    return (
+        "It is closer to 0 than its margin, so chance alone could have made it. More seeds or test images may decide."
+    )
 
 
 def _circumstances(results: Results) -> Iterator[str]:

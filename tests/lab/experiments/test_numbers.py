@@ -148,12 +148,18 @@ def test_the_json_fits_its_schema_and_no_other_keys_do() -> None:
 def test_the_report_says_what_did_not_come_out(tmp_path: Path) -> None:
     write_results(FOUND, tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "deep is good (a paper): **cannot be resolved with this data**. The effect is -0.050 ± 1.906" in text
+    assert "| deep is good (a paper) | **cannot be resolved with this data** | -0.050 | 1.906 |" in text
+    assert "- deep is good (a paper). The effect, " in text
+    assert "is -0.050 ± 1.906 (by seed: " in text
+    assert "It is closer to 0 than its margin, so chance alone could have made it." in text
     assert "- a, seed 1: its loss was not finite at step 7, in epoch 2" in text
     assert "What to look for: look" in text
     agreed = replace(FOUND, claims=(LiteratureClaim("deep is good", "a paper", "x", Number((0.1, 0.1))),), remarks=())
     write_results(agreed, tmp_path)
-    assert "What did not come out" not in (tmp_path / "report.md").read_text()
+    text = (tmp_path / "report.md").read_text()
+    assert "### What agrees here" in text
+    for absent in ("What cannot be resolved", "What disagrees", "What this cannot show"):
+        assert absent not in text
 
 
 def test_every_kind_of_mark_is_drawn_the_same_twice() -> None:
