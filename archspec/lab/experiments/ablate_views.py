@@ -11,7 +11,7 @@ from archspec.lab.results.plot import Curve, Plot, PlotPanel
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
 MOST_CURVES, MOST_ROWS = 8, 24
-SHORT = {"test_accuracy": "test accuracy", "loss": "training loss, mean of the last epoch"}
+SHORT = {"test_accuracy": "test accuracy", "loss": "training loss of the last epoch"}
 
 
 def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
@@ -55,7 +55,9 @@ def _compared(runs: Sequence[Runs], images: int) -> Iterator[tuple[TableValue, .
 
 
 def _verdict(difference: Number, error: float) -> str:
-    """Whether a difference is larger than its margin, by the rule of the claims."""
+    """Whether a difference is larger than its margin, by the rule of the claims; empty without a difference."""
+    if difference.mean is None:
+        return ""
     claim = LiteratureClaim("", "", "", difference, error)
     return UNRESOLVED if claim.verdict == UNRESOLVED else "higher" if claim.verdict == "agrees" else "lower"
 

@@ -126,8 +126,9 @@ def _legend(figure: Figure, axes: Iterable[Axes]) -> int:
     """
     axes = [*axes]
     entries = [pair for each in axes for pair in zip(*each.get_legend_handles_labels(), strict=True)]
-    found = {label: handle for handle, label in reversed(entries)}
-    found = dict(reversed(found.items()))
+    found: dict[str, Any] = {}
+    for handle, label in entries:
+        found.setdefault(label, handle)
     if len(found) < 2:
         return 0
     if any(_color(handle) != _color(found[label]) for handle, label in entries):
