@@ -14,6 +14,7 @@ from archspec.lab.experiments.experiments import EXPERIMENTS, by_name
 
 from . import lab_options, options
 from .interrupts import resumable
+from .lab_help import LabCommand
 from .lab_text import put_list, put_results
 from .progress import Step, leave_lost_folder, progress
 from .render import show
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = 3
 
 
-@click.command("lab", cls=options.SpecCommand)
+@click.command("lab", cls=LabCommand)
 @click.argument("name", metavar="[NAME]", required=False, type=options.Word("experiment", by_name()))
 @click.argument("specs", metavar="[SPEC]...", nargs=-1, shell_complete=options.complete_spec)
 @click.option(
@@ -59,11 +60,15 @@ def command(
     as SVG and PNG, and `report.md`, which says in words what came out and what did not. Each claim of the literature
     is compared with its spread over seeds: it agrees, disagrees, or cannot be resolved with this data.
 
+    `archspec lab NAME --help` has an example of each experiment, and only its options. With `--format json`, the
+    command prints what `results.json` has.
+
     The data and the networks are small by default, so that every experiment takes a few minutes on two cores.
 
     \b
     Examples:
       archspec lab
+      archspec lab lesion --help
       archspec lab degradation -o degradation --jobs 2
       archspec lab ablate --preset shortcuts -o shortcuts --jobs 2
       archspec lab ablate mine.yaml --over norm=batch,none --data cifar10:cifar -o norms

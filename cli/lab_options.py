@@ -118,10 +118,11 @@ def own(function: F) -> F:
 def _option(option: ExperimentOption) -> Callable[[F], F]:
     """An option of some experiments, as the command has it."""
     own = [(each, o) for each in takers(option.name) for o in each.options if o.name == option.name]
-    text = " ".join(
-        f"For `{each.name}`: {o.doc}" + (f" [default: {o.shown}]" if o.shown and o.takes != "flag" else "")
-        for each, o in own
-    )
+    texts: dict[str, list[str]] = {}
+    for each, o in own:
+        default = f" [default: {o.shown}]" if o.shown and o.takes != "flag" else ""
+        texts.setdefault(f"{o.doc}{default}", []).append(f"`{each.name}`")
+    text = " ".join(f"For {listed(names)}: {doc}" for doc, names in texts.items())
     name = spelled(option.name)
     if option.takes == "flag":
         return click.option(name, option.name, is_flag=True, help=text)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -145,7 +146,7 @@ class CellFiles:
         if not isinstance(found, Mapping) or found.keys() != mine.keys() or found["format"] != FORMAT:
             raise _other("E882", folder, "has cells in the format of another version of archspec")
         if found["experiment"] != experiment:
-            raise _other("E881", folder, f"has the cells of `{cut(found['experiment'])}`, not of `{cut(experiment)}`")
+            raise _other("E881", folder, f"belongs to `{cut(found['experiment'])}`, and not to `{cut(experiment)}`")
         if found["archspec"] != mine["archspec"]:
             versions = f"{cut(found['archspec'])}, but this is archspec {mine['archspec']}"
             raise _other("E882", folder, f"has the cells of archspec {versions}")
@@ -184,5 +185,6 @@ def _digest(cell: str, text: str) -> str:
 
 
 def _other(code: str, folder: Path, reason: str) -> EnvironmentFault:
-    help = "name another folder, or remove this one's `cells` to work all of them again"
+    remove = f"remove this one's runs with `rm -r {shlex.quote(str(folder / 'cells'))}`, to compute all of them again"
+    help = "name another folder: each experiment has its own" if code == "E881" else f"name another folder, or {remove}"
     return EnvironmentFault(Diagnostic(code, f"the folder `{cut(folder)}` {reason}", help=help))

@@ -57,4 +57,4 @@ def _held(stream: BinaryIO, folder: Path) -> EnvironmentFault:
     stream.seek(0)
     holder = stream.read(200).decode(errors="replace").strip()
     message = f"another run is using the folder `{cut(folder)}`{f' ({cut(holder)})' if holder else ''}"
-    return EnvironmentFault(Diagnostic("E880", message, help="wait for its end, or name another folder"))
+    return EnvironmentFault(Diagnostic("E880", message, help="wait until it ends, or name another folder"))

@@ -12,7 +12,7 @@ import pytest
 
 from archspec.lab.cells import GridProgress
 from archspec.lab.experiments.experiment import Experiment
-from archspec.lab.experiments.experiments import EXPERIMENTS
+from archspec.lab.experiments.experiments import EXPERIMENTS, options
 
 from .conftest import Run
 
@@ -161,3 +161,16 @@ def test_an_interrupt_names_the_checkpoint_that_continues(
         "run the same command with `--resume`; `c` has the training"
         in run("train", "resnet20_cifar", "--checkpoint", "c").err
     )
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.name)
+def test_the_help_of_an_experiment_has_its_example_and_its_options_alone(experiment: Experiment, run: Run) -> None:
+    found = run("lab", experiment.name, "--help")
+    assert found.status == 0
+    assert f"archspec lab {experiment.example}" in found.out
+    shown = {line.split()[0] for line in found.out.splitlines() if line.startswith("  --")}
+    own = {f"--{option.name.replace('_', '-')}" for option in experiment.options}
+    every = {f"--{name.replace('_', '-')}" for name in options()}
+    assert shown & every == own
+    assert {"--seeds", "--size", "--set"} <= shown
+    assert every <= {line.split()[0] for line in run("lab", "--help").out.splitlines() if line.startswith("  --")}

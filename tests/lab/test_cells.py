@@ -243,7 +243,7 @@ class TestTheFolder:
 
     def test_a_folder_of_another_experiment(self, tmp_path: Path) -> None:
         run_cells(cells("square", 1), tmp_path, jobs=0, experiment="degradation")
-        with pytest.raises(EnvironmentFault, match="has the cells of `degradation`, not of `lesion`") as raised:
+        with pytest.raises(EnvironmentFault, match="belongs to `degradation`, and not to `lesion`") as raised:
             run_cells(cells("square", 1), tmp_path, jobs=0, experiment="lesion")
         assert raised.value.diagnostic.code == "E881"
 

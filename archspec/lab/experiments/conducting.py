@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec import arguments
+from archspec.diagnostics import EnvironmentFault, cut
 from archspec.lab.cells import Cell, CellOutcome, run_cells
 from archspec.lab.data import Data, load_data
 from archspec.lab.experiments.inquiry import Inquiry, Manner
-from archspec.lab.results.folder import check_folder, write_results
+from archspec.lab.results.folder import CELLS, check_folder, write_results
 from archspec.lab.results.results import Circumstances, Results
 from archspec.wording import brief
 
@@ -60,7 +62,11 @@ def conduct(asked: tuple[Inquiry, Manner], plan: Callable[[Inquiry, Data], Plan]
         )
     results = planned.summarize(outcomes)
     if folder:
-        write_results(results, folder)
+        try:
+            write_results(results, folder)
+        except EnvironmentFault as fault:
+            kept = f"make room, and run the same again: all runs are done and kept in `{cut(folder / CELLS)}`"
+            raise EnvironmentFault(dataclasses.replace(fault.diagnostic, help=kept)) from None
     return results
 
 

@@ -8,7 +8,21 @@ from __future__ import annotations
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.option import ExperimentOption
 
+SETS = (
+    ExperimentOption(
+        "deleted",
+        "How many blocks are deleted at once, after training.",
+        (1, 3, 5, 8, 12, 16),
+        "wholes",
+        least=1,
+        most=1000,
+    ),
+    ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+)
+"""What experiments take that delete random sets of blocks."""
+
 QUICK = {"seeds": 2, "trainer": {"epochs": 1, "batch": 256}}
+QUICK_SETS = {**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]}
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
@@ -65,17 +79,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 "number",
                 most=0.99,
             ),
-            ExperimentOption(
-                "deleted",
-                "How many blocks are deleted at once, after training.",
-                (1, 3, 5, 8, 12, 16),
-                "wholes",
-                least=1,
-                most=1000,
-            ),
-            ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+            *SETS,
         ),
-        smallest={**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]},
+        smallest=QUICK_SETS,
     ),
     Experiment(
         "lesion",
@@ -94,17 +100,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ExperimentOption("map", "A file with the key map of the weights.", None, "file"),
             ExperimentOption("train", "Train the network, as without weights.", False, "flag"),
             ExperimentOption("sets", "1 deletes every block, 2 also every pair of blocks.", 1, "whole", 1, 2),
-            ExperimentOption(
-                "deleted",
-                "How many blocks are deleted at once, after training.",
-                (1, 3, 5, 8, 12, 16),
-                "wholes",
-                least=1,
-                most=1000,
-            ),
-            ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+            *SETS,
         ),
-        smallest={**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.count=2"]},
+        smallest=QUICK_SETS,
     ),
     Experiment(
         "gradients",
