@@ -102,7 +102,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
     elif plain := _plain(inquiry, data, own):
         variants.append(plain)
     else:
-        remarks.append("No plain network is compared, because the shortcuts of this one cannot be taken away.")
+        remarks.append("No plain network is compared, because this one has no shortcuts that could be taken away.")
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)

@@ -34,7 +34,7 @@ def test_the_tables_have_every_block_and_pair() -> None:
     assert results.table("blocks").column("block") == (*blocks, *blocks)
     assert results.table("blocks").column("downsamples") == ("no", "no", "yes", "no", "yes", "no") * 2
     assert len(results.table("pairs").rows) == 2 * 15
-    assert results.table("medians").column("network") == ("spec", "plain")
+    assert results.table("medians").column("network") == ("resnet20_cifar", "resnet20_cifar without shortcuts")
     assert [claim.statement for claim in results.claims][3] == "Only blocks that downsample hurt when they are deleted"
     assert [len(plot.panels) for plot in results.plots] == [2, 2]
     assert "--sets 2" in results.circumstances.command
@@ -49,7 +49,7 @@ def test_pairs_lose_as_many_points_as_their_networks_do(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     archspec.save(model, graph, file)
     results = lesion("resnet20_cifar", weights=file, draws=1, sets=2, **{**SMALL, "seeds": 1, "trainer": {}})
-    assert results.table("networks").column("network") == ("spec",)
+    assert results.table("networks").column("network") == (graph.name,)
     state = model.state_dict()
 
     def without(*scopes: str) -> float:
@@ -62,7 +62,7 @@ def test_pairs_lose_as_many_points_as_their_networks_do(tmp_path: Path) -> None:
         if row["name"] == "pairs":
             for each in row["rows"][:4]:
                 assert each["accuracy"]["mean"] == pytest.approx(without(each["first"], each["second"]), abs=1e-9)
-    assert any("weights are those of one file" in each for each in results.remarks)
+    assert any("weights come from one file" in each for each in results.remarks)
 
 
 def test_what_cannot_be_lesioned_is_said(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_what_cannot_be_lesioned_is_said(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"E874.*the network is to be trained too"):
         lesion("resnet20_cifar", weights=tmp_path / "none.pt", train=True, **SMALL)
     results = lesion("densenet_bc_100_12_cifar", draws=1, **{**SMALL, "overrides": ["stages.count=1"], "seeds": 1})
-    assert results.table("medians").column("network") == ("spec",)
-    assert any("no plain one" in each for each in results.remarks)
+    assert results.table("medians").column("network") == ("densenet_bc_100_12_cifar",)
+    assert any("No plain network" in each for each in results.remarks)
 
 
 def test_blocks_that_can_change_places() -> None:
