@@ -38,8 +38,8 @@ SHORTCUT_NAMES = BLOCK_NAMES | {"out_channels"}
 
 @functools.cache
 def reserved_words() -> frozenset[str]:
-    """The words of the language. No parameter may have such a name, because the word would then mean two things."""
-    return words_of_arguments() | {*KEYWORDS, *TRUTHS, *FUNCTIONS, *NAMING_STEPS}
+    """The words of the language, which no parameter has as its name; `channels` is a word only where it is listed."""
+    return (words_of_arguments() - BLOCK_NAMES) | {*KEYWORDS, *TRUTHS, *FUNCTIONS, *NAMING_STEPS}
 
 
 class DefinitionScope:

@@ -18,7 +18,7 @@ from archspec.language.named_values import (
     with_names,
 )
 from archspec.language.spec import NONE, Branch, Fragment, Step, Term
-from archspec.language.terms import Cursor, check_name
+from archspec.language.terms import Cursor, check_name, plain_word
 from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
@@ -142,8 +142,8 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
             kind, words = known[key].metadata["kind"], known[key].metadata["words"]
             if kind == "value":
                 continue
-            if value in known[key].metadata["named"] and value not in context.names:
-                found[key] = Term(body.child(key).span, value)
+            if value in words or (value in known[key].metadata["named"] and value not in context.names):
+                found[key] = plain_word(body.child(key).span, value, context.names)
                 continue
             found[key] = context.term(body.child(key), kind)
             if kind == "word":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from archspec.diagnostics import Advice, Diagnostic, Faults, Span, cut
@@ -121,6 +121,11 @@ def read_term(cursor: Cursor, kind: str, faults: Faults) -> Term:
         return Term(span, 1)
     expression = read_expression(value, span, faults, cursor.path, kind)
     return Term(span, expression=expression) if expression else Term(span, 1)
+
+
+def plain_word(span: Span, word: str, names: Container[str]) -> Term:
+    """A listed word of an argument, also where ``names`` has it: ``over: channels`` means the word in a block too."""
+    return Term(span, expression=parse(f"'{word}'")) if word in names else Term(span, word)
 
 
 def read_expression(text: str, span: Span, faults: Faults, path: Path = (), kind: str = "") -> Expression | None:

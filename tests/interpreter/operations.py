@@ -195,8 +195,9 @@ def upsample(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 def reduction(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """The mean or the largest of channels or of positions."""
     no_others(set(given) - {"over"}, kind)
-    rank, over = spatial(inputs[0], kind), word(given["over"], names)
+    rank = spatial(inputs[0], kind)
     axes = {"channels": (1,), "positions": tuple(range(2, rank + 2))}
+    over = given["over"] if given["over"] in axes else word(given["over"], names)
     if over not in axes:
         raise Refused(f"nothing is reduced over `{over}`")
     function: Callable[..., Tensor] = torch.mean if kind == "mean" else torch.amax

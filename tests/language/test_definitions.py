@@ -13,6 +13,7 @@ from archspec.language.load import load
 from archspec.language.terms import Cursor, read_template
 from archspec.language.text.reader import read
 from archspec.work import Work
+from tests.support.equivalence import spec
 from tests.support.properties import fingerprint
 
 HEAD = "archspec: 1\nname: t\nstem: [conv: {out: 8}]\n"
@@ -346,3 +347,20 @@ def test_a_naming_may_be_imported(tmp_path: Path) -> None:
     with pytest.raises(archspec.SpecError) as refused:
         archspec.load(tmp_path / "net.yaml")
     assert [(d.code, d.hint) for d in refused.value.diagnostics] == [("E302", "did you mean `mine`?")]
+
+
+def test_a_listed_word_is_no_name() -> None:
+    """`over: channels` means the channels in a block too, and a fragment may have a parameter `channels`."""
+    text = """
+        input: [3, 8, 8]
+        stem: [gate: {channels: 5}]
+        stages: {block: own, count: 1, channels: 8}
+        blocks: {own: {channels: width, steps: [conv: {out: channels}, mean: {over: channels}, conv: {out: 8}]}}
+        fragments:
+          gate:
+            params: {channels: 4}
+            steps: [conv: {out: channels}, max: {over: channels}, max: {over: "'channels' if channels > 4 else 'end'"}]
+    """
+    found = archspec.compile(spec(text))
+    assert [node.shape for node in found.nodes][:3] == [(5, 8, 8), (1, 8, 8), (1, 8, 8)]
+    assert [node.operation.name for node in found.nodes].count("mean") == 1

@@ -124,3 +124,44 @@ def test_the_stem_of_tresnet() -> None:
     steps = "[pixel_unshuffle: {factor: 4}, channel_shuffle: {groups: 3}]"
     model = archspec.build(compiled(f"input: [3, 8, 12]\nstages: []\nstem: {steps}\nhead: []"))
     assert torch.equal(model(x), module_of_timm("SpaceToDepth", 4)(x))
+
+
+# One module of timm is applied to the mean and to the largest. Here both are positions of one map: a shuffle puts the
+# mean and the largest of each channel side by side, and a convolution reads both with the same weights.
+CHANNELS = """
+  - multiply:
+    - []
+    - - concat: [[mean: {over: positions}], [max: {over: positions}]]
+      - channel_shuffle: {groups: 2}
+      - reshape: {size: [2, 1]}
+      - conv: {out: 4}
+      - act
+      - conv: {out: 16}
+      - mean: {over: positions}
+      - scale: {by: 2}
+      - act: {type: sigmoid}
+"""
+POSITIONS = """
+  - multiply:
+      broadcast: true
+      value: []
+      gate:
+        - concat: [[mean: {over: channels}], [max: {over: channels}]]
+        - conv: {out: 1, kernel: 7}
+        - norm
+        - act: {type: sigmoid}
+"""
+
+
+def test_the_channel_attention_of_cbam() -> None:
+    """Woo et al. 2018, equation 2. The sum of two numbers is twice their mean, which may be rounded otherwise."""
+    assert_same(CHANNELS, (16, 6, 5), timm().layers.cbam.ChannelAttn(16, rd_ratio=0.25), exactly=False)
+
+
+def test_the_spatial_attention_of_cbam() -> None:
+    """Woo et al. 2018, equation 3."""
+    assert_same(POSITIONS, (16, 6, 5), timm().layers.cbam.SpatialAttn())
+
+
+def test_cbam() -> None:
+    assert_same(CHANNELS + POSITIONS, (16, 6, 5), timm().layers.cbam.CbamModule(16, rd_ratio=0.25), exactly=False)
