@@ -65,8 +65,9 @@ def conduct(asked: tuple[Inquiry, Manner], plan: Callable[[Inquiry, Data], Plan]
         try:
             write_results(results, folder)
         except EnvironmentFault as fault:
-            kept = f"make room, and run the same again: all runs are done and kept in `{cut(folder / CELLS)}`"
-            raise EnvironmentFault(dataclasses.replace(fault.diagnostic, help=kept)) from None
+            kept = f"all runs are done and kept in `{cut(folder / CELLS)}`"
+            help = f"make room, or remove what is in the way, and run the same again: {kept}"
+            raise EnvironmentFault(dataclasses.replace(fault.diagnostic, help=help)) from None
     return results
 
 

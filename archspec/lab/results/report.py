@@ -90,15 +90,16 @@ def in_words(claim: LiteratureClaim) -> str:
     >>> for sentence in told.split(". "):
     ...     print(sentence)
     Deeper is better (a paper)
-    The effect, the gain, is 0.267 ± 0.143 (by seed: 0.300, 0.200, 0.300)
+    Measured: the gain
+    The effect is 0.267 ± 0.143 (by seed: 0.300, 0.200, 0.300)
     It is above 0 by more than its margin, so it agrees.
     """
-    said = f"{claim.statement} ({claim.source})."
+    said = f"{claim.statement} ({claim.source}). Measured: {claim.measure}."
     if claim.effect.mean is None:
-        return _joined(said, f"No run gives the effect, {claim.measure}.", claim.remark)
+        return _joined(said, "No run gives it.", claim.remark)
     margin = _number(claim.margin) or "an unknown margin"
     seeds = ", ".join("none" if value is None else f"{value:.3f}" for value in claim.effect.values)
-    measured = f"The effect, {claim.measure}, is {claim.effect.mean:.3f} ± {margin} (by seed: {seeds})."
+    measured = f"The effect is {claim.effect.mean:.3f} ± {margin} (by seed: {seeds})."
     return _joined(said, measured, _why(claim), claim.remark)
 
 

@@ -18,7 +18,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import archspec
-from archspec import SpecError, lab
+from archspec import EnvironmentFault, SpecError, lab
 from archspec.lab.experiments.asking import ExperimentArguments
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, by_name
@@ -150,6 +150,11 @@ def test_more_seeds_in_the_same_folder_keep_the_runs_that_are_done(tmp_path: Pat
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("cells/????????*.json")}
     assert before.items() < after.items()
     assert len(after) == len(before) + 2
+    (tmp_path / "results.json").unlink()
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(EnvironmentFault, match=r"E806.*it is a folder") as raised:
+        lab.degradation(**SHALLOW, folder=tmp_path)
+    assert "run the same again: all runs are done and kept" in raised.value.diagnostic.help
 
 
 def test_differences_are_paired_by_seed_and_by_the_other_keys() -> None:

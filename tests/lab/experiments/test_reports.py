@@ -22,7 +22,7 @@ from archspec.lab.results.report import in_words
         ((0.5, -0.6, 0.1), UNRESOLVED, "so chance alone could have made it."),
         ((0.5,), UNRESOLVED, "One seed shows no spread, so nothing can be concluded. Run more seeds"),
         ((0.0, 0.0), UNRESOLVED, "It is exactly 0 in every seed"),
-        ((None, None), UNRESOLVED, "No run gives the effect, the gain."),
+        ((None, None), UNRESOLVED, "Measured: the gain. No run gives it."),
         ((None, 0.5, 0.5), AGREES, "(by seed: none, 0.500, 0.500)"),
     ],
 )
