@@ -267,10 +267,7 @@ def plots(runs: Sequence[Runs], classes: int) -> Iterator[Plot]:
         panels.append(
             PlotPanel(title, "block deleted", "test accuracy", tuple(curves), bottom=0, top=1.03, level=level)
         )
-    look = (
-        "A plain network falls to chance without a single block; a residual network hardly notices the loss of most of "
-        "its blocks."
-    )
+    look = "A plain network falls to chance without a single block; a residual one hardly notices most losses."
     yield Plot("blocks", "Accuracy without one block (band: all seeds)", tuple(panels), look)
     yield _by_number(runs, classes)
 
