@@ -190,11 +190,13 @@ def test_ctrl_c_ends_the_jobs_of_submitit(tmp_path: Path, log: Path) -> None:
     how = {"engine": "slurm", "address": "local", "jobs": 2}
     process = start(tmp_path / "out", "spins", log, count=3, how=how)
     until(lambda: begun(log) == 2, seconds=60)
+    jobs = f"submitit.core._submit {tmp_path}"
+    assert children(jobs)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert err.decode().splitlines()[-1:] == ["KeyboardInterrupt"]
     until(lambda: not any(alive(int(pid)) for pid in log.read_text().split()))
-    until(lambda: not children("submitit"))
+    until(lambda: not children(jobs))
 
 
 def test_slurm_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

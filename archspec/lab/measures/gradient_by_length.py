@@ -26,7 +26,7 @@ from archspec.wording import Brief
 NEGLIGIBLE = 1e-4
 """Sampling ends after a group of lengths that has less than this share of all that was found before."""
 GROUP = 6
-"""How many lengths are sampled at first. Each further group has twice as many: a pass costs hardly more for them."""
+"""How many lengths are sampled at a time."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -162,10 +162,8 @@ class _Tape:
         """The mean norm of a single path of each length times the number of such paths."""
         sampler = PathSampler([len(block.residuals) for block in self.blocks], random.Random(seed))
         found: list[float] = []
-        size = GROUP
-        while (first := len(found)) <= len(self.blocks):
-            lengths = range(first, min(first + size, len(self.blocks) + 1))
-            size *= 2
+        for first in range(0, len(self.blocks) + 1, GROUP):
+            lengths = range(first, min(first + GROUP, len(self.blocks) + 1))
             choices = torch.tensor([sampler.path(length) for length in lengths for _ in range(samples)])
             routing = {
                 block.merge: _chosen(choices[:, place], self._shortcut_of(block))
