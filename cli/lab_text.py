@@ -28,6 +28,8 @@ def put_list(experiments: Sequence[Experiment]) -> None:
     put("")
     put("`archspec lab NAME -o FOLDER` runs one, such as")
     put_table([(f"archspec lab {each.example}", f"about {each.minutes:g} min") for each in experiments], indent="  ")
+    put("")
+    put("Next: `archspec lab NAME --help` shows what one of them takes.")
 
 
 def put_results(results: Results, folder: str) -> None:
