@@ -94,7 +94,9 @@ def check(
     for argument, is_set in others.items():
         if is_set:
             message = f"a transposed convolution does not take `{argument}`"
-            raise ShapeFault("E206", message, argument=argument, help=_WHY[argument], assumed=shape)
+            raise ShapeFault(
+                "E206", message, argument=argument, help=_WHY[argument], assumed=shape if min(shape) > 0 else None
+            )
     if min(shape) < 1:
         raise ShapeFault(
             "E502",
