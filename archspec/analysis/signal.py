@@ -9,12 +9,13 @@ from typing import Any
 
 from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.receptive_field import receptive_field
+from archspec.analysis.signal_fluctuation import passing_factors, scatter_of_gradients, total_fluctuation
 from archspec.analysis.signal_text import signal_text
 from archspec.analysis.signal_walk import Backward, Signals, backward, forward
 from archspec.display import plain
 from archspec.door import door
-from archspec.graph.graph import INPUT, Graph
-from archspec.graph.residual import ResidualBlock, ancestors, find_residual_blocks
+from archspec.graph.graph import INPUT
+from archspec.graph.residual import find_residual_blocks
 from archspec.graph.storage import SOURCE
 from archspec.language.overrides import Overrides
 from archspec.operations.shapes import Shape, Size, collapse
@@ -177,7 +178,9 @@ def predict(network: IndexedGraph) -> SignalReport:
     }
     behind = backward(network, ahead, output, places[field.scope] if field else None, merges)
     shares = {block.merge: behind.residuals[places[block.fork]] for block in residuals}
-    blocks = _blocks(network, ahead, behind, places, {block.scope: shares[block.merge] for block in residuals})
+    factors = passing_factors(graph, residuals, shares)
+    scatter = scatter_of_gradients(network, ahead, behind, factors)
+    blocks = _blocks(network, ahead, behind, places, {block.scope: shares[block.merge] for block in residuals}, scatter)
     norms = [block.gradient_norm for block in blocks if block.gradient_norm > 0]
     variances = [block.activation_variance for block in blocks if block.activation_variance > 0]
     return SignalReport(
@@ -186,7 +189,7 @@ def predict(network: IndexedGraph) -> SignalReport:
         blocks=blocks,
         gradient_span=_decades(norms),
         activation_span=_decades(variances) / 2,
-        fluctuation=_fluctuation(graph, residuals, shares),
+        fluctuation=total_fluctuation(graph, factors),
         effective_receptive_field=_field(behind),
         path_length=_lengths(list(shares.values())),
         receptive_field=field.size if field else None,
@@ -204,6 +207,7 @@ def _blocks(
     behind: Backward,
     places: Mapping[str, int],
     shares: Mapping[str, float],
+    scatter: Sequence[float],
 ) -> tuple[BlockSignal, ...]:
     """What is predicted for each block; of a network without any, for its convolution and linear layers."""
     results = [(region.scope, places[region.result]) for region in network.graph.regions if region.kind == "block"]
@@ -211,10 +215,15 @@ def _blocks(
     watched = [(scope, at) for scope, at in results or layers if behind.gradients[at] is not None]
     energies = [behind.energies[at] for _, at in watched]
     last = next((energy for energy in reversed(energies) if energy), 1.0)
+    norms = [
+        # The mean norm of networks whose energies scatter log-normally is less than the root of their mean energy.
+        math.sqrt(energy / last) * math.exp(-abs(scatter[watched[-1][1]] - scatter[at]) / 8)
+        for (_, at), energy in zip(watched, energies, strict=True)
+    ]
     return tuple(
         [
-            BlockSignal(scope, _variance(ahead.signals[at]), math.sqrt(energy / last), shares.get(scope))
-            for (scope, at), energy in zip(watched, energies, strict=True)
+            BlockSignal(scope, _variance(ahead.signals[at]), norm, shares.get(scope))
+            for (scope, at), norm in zip(watched, norms, strict=True)
         ]
     )
 
@@ -231,28 +240,6 @@ def _variance(signal: Signal) -> float:
         level += law.channels * law.level
     mean /= channels
     return within / channels + max(level / channels - mean * mean, 0.0)
-
-
-def _fluctuation(graph: Graph, residuals: Sequence[ResidualBlock], shares: Mapping[str, float]) -> float:
-    """The sum of one over the channels of the layers in blocks, each with the square of its residual's share.
-
-    A network without blocks has all its layers in the sum.
-    """
-    nodes, factors = graph.nodes, [1.0] * len(graph.nodes)
-    places = {node.name: position for position, node in enumerate(nodes)}
-    for block in residuals:
-        inside = nodes[places.get(block.source, -1) + 1 : places[block.merge] + 1]
-        for node in ancestors(inside, block.residuals, {block.fork}):
-            factors[places[node.name]] *= shares[block.merge] ** 2
-        for node in ancestors(inside, {block.shortcut}, {block.fork}) if block.shortcut != block.fork else ():
-            factors[places[node.name]] = 0.0
-    spans = [range(region.first, region.last) for region in graph.regions if region.kind == "block"]
-    found = 0.0
-    for span in spans or [range(len(nodes))]:
-        for position in span:
-            if nodes[position].operation.weighted:
-                found += factors[position] / nodes[position].shape[0]
-    return found
 
 
 def _field(behind: Backward) -> EffectiveField | None:

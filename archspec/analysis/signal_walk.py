@@ -11,6 +11,7 @@ from archspec.analysis.indexed import IndexedGraph
 from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
 from archspec.operations.effects import Everywhere
+from archspec.operations.following import by_chance
 from archspec.operations.shapes import Shape
 from archspec.operations.signal import Gradient, Law, Signal, Usage, mean_energy, summed, uniform
 
@@ -121,7 +122,11 @@ def backward(
     size = len(network.nodes) + 1
     found = Backward([None] * size, [0.0] * size, [0.0] * size, [None] * size, [0.0] * size)
     gradients, energies, residuals, places, _ = found
-    gradients[output] = uniform(ahead.signals[output], 1.0, 0.0)
+    start = uniform(ahead.signals[output], 1.0, 0.0)
+    if len(start) == 1:
+        chance = by_chance(ahead.signals[output][0], 1.0, math.prod(network.nodes[output].shape))
+        start = (start[0]._replace(following=chance),)
+    gradients[output] = start
     energies[output] = float(math.prod(network.nodes[output].shape))
     signals, rules, all_sources = ahead.signals, ahead.rules, network.sources
     for position in range(output, SOURCE, -1):

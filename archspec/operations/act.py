@@ -14,7 +14,7 @@ from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import NOTHING, Bytes, Layout, Saved
 from archspec.operations.functions import FUNCTIONS, Function, with_argument
-from archspec.operations.mixtures import Passed, before, behind, met
+from archspec.operations.mixtures import Passed, before, behind, followed, met
 from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, unsplit
 from archspec.operations.signal import Gradient, Law, Signal, Usage, joined, regrouped
@@ -226,7 +226,15 @@ class Act(Elementwise):
         if len(result) < len(values[0]):
             arrived = regrouped(result, back, tuple([self._behind(usage, law) for law in values[0]]))
         pairs = zip(values[0], arrived, strict=True)
-        return (tuple([before(usage.once_of(Act._met, self, law), law, each) for law, each in pairs]),)
+        found = [before(usage.once_of(Act._met, self, law), law, each) for law, each in pairs]
+        if len(result) == len(arrived):
+            function, kinks = _function(self)
+            ways = zip(values[0], result, arrived, found, strict=True)
+            found = [
+                followed(function, kinks, law, out, each, plain) if each.following else plain
+                for law, out, each, plain in ways
+            ]
+        return (tuple(found),)
 
     def _behind(self, usage: Usage, law: Law) -> Law:
         return behind(*_function(self), law, usage.once_of(Act._met, self, law))

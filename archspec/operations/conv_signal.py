@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from archspec.operations.base import Weight
 from archspec.operations.borders import bordered, unbordered
 from archspec.operations.fans import bias_variance, weight_variance
+from archspec.operations.following import layered
 from archspec.operations.profiles import along, reached, root, seen
 from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, averaged, joined, mixed, regrouped
 from archspec.operations.windows import Windows
@@ -110,6 +111,9 @@ def backward(filter: Filter, usage: Usage, value: Signal, result: Signal, back: 
             arrived = unbordered(arrived, usage.inputs[0][1:], filter.windows, filter.mode)
         found.append(arrived)
     if len(found) == 1:
-        return tuple(found) * len(value)
+        (whole,) = found
+        if back[0].following and len(result) == 1 and filter.read == channels and not filter.zero_sum:
+            whole = layered(whole, value, before, result[0], back[0], after, filter.bias)
+        return (whole,) * len(value)
     source = tuple([law._replace(channels=law.channels * channels // out) for law in result])
     return regrouped(source, tuple(found), value)

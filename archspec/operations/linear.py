@@ -9,16 +9,17 @@ from archspec.operations.base import TorchCall, Weight, argument, module_call
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import NOTHING, Bytes, Layout, Reads, Saved
 from archspec.operations.fans import bias_variance, weight_variance
+from archspec.operations.following import layered
 from archspec.operations.onnx import OnnxCall, Result, State, X, channels_first, channels_last
 from archspec.operations.shapes import Shape
 from archspec.operations.signal import (
+    Back,
     Gradient,
     Law,
     Signal,
     Usage,
     averaged,
     mixed,
-    uniform,
 )
 from archspec.operations.traits import Local
 
@@ -100,9 +101,12 @@ class Linear(Local):
     def gradient(
         self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
     ) -> tuple[Gradient, ...]:
-        weight, _ = self._spread(usage)
+        weight, bias = self._spread(usage)
         whole = averaged(result, back)
-        return (uniform(values[0], weight * self.out * whole.energy, weight * self.out * whole.shared, whole.profile),)
+        found = Back(weight * self.out * whole.energy, weight * self.out * whole.shared, (), whole.profile)
+        if len(result) == 1 and whole.following:
+            found = layered(found, values[0], usage.positions[0], result[0], whole, usage.positions[1], bias)
+        return ((found,) * len(values[0]),)
 
     def _spread(self, usage: Usage) -> tuple[float, float]:
         """The variances of the elements of the new weight and bias."""

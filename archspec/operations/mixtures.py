@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from operator import mul
 from typing import NamedTuple
 
+from archspec.operations.following import Moments, before_act, energy, moments
 from archspec.operations.functions import Function
 from archspec.operations.signal import Back, Law, Piece
 
@@ -170,6 +171,22 @@ def before(found: Passed, law: Law, back: Back) -> Back:
         pieces = tuple([back.energy * gain for gain in found.gains])
     energy = sum([piece[0] * each for piece, each in zip(law.mixture, pieces, strict=True)])
     return Back(energy, back.shared * found.slope**2, pieces if law.pieces else (), back.profile)
+
+
+@functools.lru_cache(1024)
+def _moments(function: Function, kinks: tuple[float, ...], mixture: tuple[Piece, ...]) -> Moments:
+    return moments(function, binned(mixture, _edges(function, mixture, kinks)))
+
+
+def followed(function: Function, kinks: tuple[float, ...], law: Law, result: Law, back: Back, found: Back) -> Back:
+    """The gradient ``found`` at an activation function's input, with the part that follows the value."""
+    if not back.following or not back.energy or not found.energy:
+        return found._replace(following=None)
+    following, here = before_act(back.following, _moments(function, kinks, _rounded(law.mixture)))
+    more = here - energy(back.following, result) * found.energy / back.energy
+    more = max(more, -0.5 * found.energy)
+    pieces = tuple([piece * (1 + more / found.energy) for piece in found.pieces])
+    return Back(found.energy + more, found.shared, pieces, found.profile, following)
 
 
 def largest(law: Law, count: float) -> Law:

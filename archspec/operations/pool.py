@@ -249,7 +249,8 @@ class Pool(Windowed):
         if size == 1:
             return (back,)
         counted = size if self.output is None and self.count_padding else size * share
-        return (tuple([pool_signal.averaged(each, counted, size * share, before, after) for each in back]),)
+        pairs = zip(values[0], back, strict=True)
+        return (tuple([pool_signal.before_mean(law, b, counted, size * share, before, after) for law, b in pairs]),)
 
     def _size(self, usage: Usage) -> tuple[float, float]:
         """How many elements a window has, and the mean share of them that is not in the padding."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+from archspec.operations.following import Following
 from archspec.operations.mixtures import CHANNELS, before_largest, largest
 from archspec.operations.signal import Back, Gradient, Law, Piece, Signal, affine, joined, regrouped
 
@@ -36,6 +37,17 @@ def averaged(back: Back, divisor: float, size: float, before: int, after: int) -
     total = after * (back.energy + (after - 1) * back.shared) * (size / divisor) ** 2
     shared = (total - before * energy) / (before * (before - 1)) if before > 1 else energy
     return Back(energy, shared)
+
+
+def before_mean(law: Law, back: Back, divisor: float, size: float, before: int, after: int) -> Back:
+    """The same, of elements of this law, with the part that follows them: an average is near the mean of its channel."""
+    found = averaged(back, divisor, size, before, after)
+    if not back.following:
+        return found
+    constant, slope = back.following
+    share = after / before
+    near = share * law.level / law.power if law.power else 0.0
+    return found._replace(following=Following(share * constant, near * slope))
 
 
 # -- the root of a sum of powers ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from archspec.operations.following import Following, averaged_following, joined_ways
 from archspec.operations.profiles import Profile, blended, root
 from archspec.operations.shapes import Shape
 
@@ -72,12 +73,14 @@ class Back(NamedTuple):
 
     ``energy`` is the mean square of an element, ``shared`` the mean product of two elements of one channel and one
     example at different positions; ``pieces`` have the energy of the elements of each piece of the law, if they differ.
+    ``following`` is the part along the value itself, where no norm has met the gradient.
     """
 
     energy: float
     shared: float
     pieces: tuple[float, ...] = ()
     profile: Profile = ()
+    following: Following | None = None
 
     def scaled(self, by: float) -> Back:
         """The gradient, of which the energy is multiplied by ``by``."""
@@ -86,7 +89,7 @@ class Back(NamedTuple):
     @property
     def plain(self) -> Back:
         """The gradient, of which all pieces have the same energy."""
-        return Back(self.energy, self.shared, (), self.profile) if self.pieces else self
+        return self._replace(pieces=()) if self.pieces else self
 
 
 Gradient = tuple[Back, ...]
@@ -124,9 +127,6 @@ class Usage:
             known = self._laws[id(law)] = law, operation, rule(operation, self, law)
         found: _T = known[2]
         return found
-
-
-# -- signals -----------------------------------------------------------------------------------------------------------
 
 
 def mixed(signal: Signal) -> Law:
@@ -208,9 +208,6 @@ def _bounds(signal: Signal) -> list[int]:
     return found
 
 
-# -- gradients ---------------------------------------------------------------------------------------------------------
-
-
 def uniform(signal: Signal, energy: float, shared: float, profile: Profile = ()) -> Gradient:
     """A gradient that is the same for all channels of a value."""
     return (Back(energy, shared, (), profile),) * len(signal)
@@ -278,7 +275,8 @@ def _together(taken: Sequence[tuple[int, Back]], law: Law) -> Back:
         return taken[0][1]
     energy = sum([size * back.energy for size, back in taken]) / law.channels
     shared = sum([size * back.shared for size, back in taken]) / law.channels
-    return Back(energy, shared, (), _profile(taken) if taken else ())
+    following = [(size / law.channels, back.following) for size, back in taken]
+    return Back(energy, shared, (), _profile(taken) if taken else (), averaged_following(following))
 
 
 def summed(law: Law, first: Back, other: Back) -> Back:
@@ -288,5 +286,11 @@ def summed(law: Law, first: Back, other: Back) -> Back:
         of_first, of_other = (back.pieces or (back.energy,) * len(law.pieces) for back in (first, other))
         pieces = tuple([a + b for a, b in zip(of_first, of_other, strict=True)])
     energy = first.energy + other.energy
+    following = None
+    if first.following and other.following and energy:
+        following, both = joined_ways(law, first.following, other.following)
+        both = max(both, -0.5 * energy)
+        pieces = tuple([piece * (1 + both / energy) for piece in pieces])
+        energy += both
     profile = blended(first.profile, other.profile, first.energy / energy) if energy else ()
-    return Back(energy, first.shared + other.shared, pieces, profile)
+    return Back(energy, first.shared + other.shared, pieces, profile, following)

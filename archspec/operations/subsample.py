@@ -66,7 +66,9 @@ class Subsample(View):
         for each in back:
             gain, profile = reached(each.profile, usage.inputs[0][1:], usage.output[1:], self._windows(usage))
             scaled = each.scaled(gain)
-            found.append(scaled._replace(shared=scaled.shared * after / before, profile=profile))
+            share = after / before
+            following = each.following and each.following.scaled(share)
+            found.append(scaled._replace(shared=scaled.shared * share, profile=profile, following=following))
         return (tuple(found),)
 
     def _windows(self, usage: Usage) -> Windows:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from archspec.operations.broadcasting import gathered, repeated
+from archspec.operations.following import before_sum
 from archspec.operations.signal import (
+    Back,
     Gradient,
     Law,
     Signal,
@@ -43,15 +45,25 @@ class Sum(Merge):
                 kept = [
                     each if at == i and len(each.pieces) == len(law.pieces) else each.plain for law, at, each in ways
                 ]
-                found.append(tuple(kept))
+                found.append(tuple([self._branch(each, laws, i) for each, laws in zip(kept, ranges, strict=True)]))
                 continue
             own = tuple([laws[i] for laws in ranges])
-            known = [each if kept == i else each.plain for kept, each in zip(shaped, arrived, strict=True)]
+            known = [
+                self._branch(each if at == i else each.plain, laws, i)
+                for at, each, laws in zip(shaped, arrived, ranges, strict=True)
+            ]
             found.append(regrouped(own, tuple(known), value))
         if all(shape == usage.output for shape in usage.inputs):
             return tuple(found)
         repeats = zip(found, values, usage.inputs, strict=True)
         return tuple([gathered(each, value, shape, usage.output) for each, value, shape in repeats])
+
+    def _branch(self, back: Back, laws: tuple[Law, ...], i: int) -> Back:
+        """What comes to one branch, with the part that follows it."""
+        if not back.following:
+            return back
+        others = sum([law.mean for j, law in enumerate(laws) if j != i])
+        return back._replace(following=before_sum(back.following, others, self.sign if i else 1.0))
 
     def _signed(self, usage: Usage, values: tuple[Signal, ...]) -> tuple[Signal, ...]:
         values = repeated(values, usage)

@@ -56,7 +56,8 @@ def head(*names: str) -> None:
 
 def check_gradients(depths: tuple[int, ...], seeds: int) -> None:
     """The norm of the gradient at the first block over that at the last."""
-    head("norm", "network", "layers", "predicted", "measured", "least", "largest", "predicted / measured")
+    spread = ("least to largest", "largest / least")
+    head("norm", "network", "layers", "predicted", "measured", *spread, "predicted / measured")
     for norm in ("batch", "none"):
         for kind in KINDS:
             if norm == "none" and kind == "norm-after-add":
@@ -67,7 +68,9 @@ def check_gradients(depths: tuple[int, ...], seeds: int) -> None:
                 runs = [measure.gradients(spec, seed, EXAMPLES).norms for seed in range(seeds)]
                 ratios = [norms[0] / norms[-1] for norms in runs]
                 found = mean(ratios)
-                row([norm, kind, depth, predicted, found, min(ratios), max(ratios), f"{predicted / found:.2f}"])
+                low, high = min(ratios), max(ratios)
+                around = [f"{low:.3g} to {high:.3g}", f"{high / low:.1f}"]
+                row([norm, kind, depth, predicted, found, *around, f"{predicted / found:.2f}"])
 
 
 def check_fields(seeds: int) -> None:

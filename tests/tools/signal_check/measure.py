@@ -22,15 +22,31 @@ class Run(NamedTuple):
 
 def gradients(spec: archspec.Spec, seed: int, examples: int) -> Run:
     """The gradient of the cross-entropy of noise with random labels, at the output of every block."""
+    values = _blocks(spec, seed, examples)
+    norms = [value.grad.norm().item() for value in values if value.grad is not None]
+    return Run([value.var().item() for value in values], norms)
+
+
+def _blocks(spec: archspec.Spec, seed: int, examples: int, loss: Hook | None = None) -> list[Tensor]:
+    """The output of every block, with its gradient."""
     graph = archspec.compile(spec)
     model = archspec.build(graph, seed=seed).train()
     values: list[Tensor] = []
     for region in graph.regions:
         if region.kind == "block":
             model.get_submodule(region.scope).register_forward_hook(_keeping(values))
-    _loss(model, graph, seed, examples).backward()
-    norms = [value.grad.norm().item() for value in values if value.grad is not None]
-    return Run([value.var().item() for value in values], norms)
+    _loss(model, graph, seed, examples, loss).backward()
+    return values
+
+
+def alignments(spec: archspec.Spec, seed: int, examples: int) -> list[float]:
+    """For each block, the mean squared product of its output and the gradient there, over that of their norms.
+
+    The loss is one whose gradient is noise: that of the cross-entropy follows the logits.
+    """
+    values = _blocks(spec, seed, examples, lambda logits: (logits * torch.randn_like(logits)).sum())
+    pairs = [(value.detach().flatten(1), value.grad.flatten(1)) for value in values if value.grad is not None]
+    return [float((x * g).sum(1).pow(2).mean() / (x.pow(2).sum(1) * g.pow(2).sum(1)).mean()) for x, g in pairs]
 
 
 def field(spec: archspec.Spec, seed: int, examples: int) -> float:
@@ -127,7 +143,10 @@ def _keeping(values: list[Tensor]) -> Hook:
     return hook
 
 
-def _loss(model: nn.Module, graph: archspec.Graph, seed: int, examples: int) -> Tensor:
+def _loss(model: nn.Module, graph: archspec.Graph, seed: int, examples: int, loss: Hook | None = None) -> Tensor:
     torch.manual_seed(seed)
     logits = model(torch.randn(examples, *graph.input))
+    if loss:
+        found: Tensor = loss(logits)
+        return found
     return nn.functional.cross_entropy(logits, torch.randint(0, logits.shape[1], (examples,)))
