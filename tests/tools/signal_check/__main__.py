@@ -18,7 +18,7 @@ import torch
 import archspec
 from tests.tools.signal_check import measure, nets
 
-SEEDS, EXAMPLES, TRAINED, SEED = 5, 32, 200, 0
+SEEDS, EXAMPLES, TRAINED, SEED = 5, 32, 200, 1
 DEPTHS = (20, 56, 110)
 KINDS = {
     "plain": "shortcut=none",
@@ -139,11 +139,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--depths", type=int, nargs="+", default=list(DEPTHS))
     parser.add_argument("--train", type=Path, metavar="FILE")
+    parser.add_argument("--networks", type=int, default=TRAINED, metavar="N", help="how many `--train` trains")
     parser.add_argument("--losses", type=Path, metavar="FILE")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.train:
-        nets.train_all(SEED, TRAINED, given.train)
+        nets.train_all(SEED, given.networks, given.train)
     elif given.losses:
         check_score(given.losses)
     else:
