@@ -79,7 +79,7 @@ def gathered(back: Gradient, laws: Signal, shape: Shape, output: Shape) -> Gradi
     if times > 1:
         back = (averaged(laws, back),)
     found = []
-    for energy, shared, pieces, profile in back:
+    for energy, shared, pieces, profile, _ in back:
         if positions == 1:
             found.append(Back(times * energy, times * shared, () if times > 1 else pieces, profile))
             continue

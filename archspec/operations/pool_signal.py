@@ -40,7 +40,7 @@ def averaged(back: Back, divisor: float, size: float, before: int, after: int) -
 
 
 def before_mean(law: Law, back: Back, divisor: float, size: float, before: int, after: int) -> Back:
-    """The same, of elements of this law, with the part that follows them: an average is near the mean of its channel."""
+    """The same with the part that follows elements of this law: an average is near the mean of its channel."""
     found = averaged(back, divisor, size, before, after)
     if not back.following:
         return found
