@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archspec.diagnostics import cut
-from archspec.language.words import words_for_numbers, words_of_arguments
+from archspec.language.words import taker, words_for_numbers, words_of_arguments
 from archspec.wording import first_of
 
 TRUTHS = {"y": "true", "n": "false"}
@@ -29,7 +29,7 @@ def readable(wanted: str, names: Iterable[str], close: str = "", most: int = 30,
     truth = TRUTHS.get(wanted.lower())
     parts = [f"for a truth value write `{truth}`"] if truth else []
     if wanted in words_for_numbers():
-        parts.append(f"only `groups` of a step takes the word, in an expression with quotes: `'{wanted}'`")
+        parts.append(f"only `{taker(wanted)}` of a step takes the word, in an expression with quotes: `'{wanted}'`")
     elif taken or wanted in words:
         parts.append(f"a word in an expression needs quotes: `'{cut(wanted)}'`")
     parts.append(f"the names here are {first_of([f'`{cut(name)}`' for name in ordered], most=most)}" if ordered else "")

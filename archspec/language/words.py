@@ -22,5 +22,19 @@ def words_for_numbers() -> frozenset[str]:
 
     A parameter of a spec may not, because the blocks of its base would then read it.
     """
-    fields = (field for operation in operations().values() for field in arguments(operation).values())
-    return frozenset(word for field in fields for word in field.metadata["named"])
+    return frozenset(_takers())
+
+
+def taker(word: str) -> str:
+    """The argument that takes a word in place of a number.
+
+    >>> taker("depthwise"), taker("same")
+    ('groups', 'padding')
+    """
+    return _takers()[word]
+
+
+@functools.cache
+def _takers() -> dict[str, str]:
+    fields = (pair for operation in operations().values() for pair in arguments(operation).items())
+    return {word: name for name, field in fields for word in field.metadata["named"]}

@@ -45,6 +45,15 @@ def by_side(padding: Sides, rank: int, name: str) -> BySide:
     >>> by_side((1, (2, 0)), 2, "padding"), by_side(3, 1, "padding")
     (BySide(before=(1, 2), after=(1, 0)), BySide(before=(3,), after=(3,)))
     """
+    if isinstance(padding, tuple) and len(padding) != rank:
+        given, here = (f"{each} ax{'is' if each == 1 else 'es'}" for each in (len(padding), rank))
+        shown = ", ".join(["[2, 0]", "1", "1"][:rank])
+        raise ShapeFault(
+            "E506",
+            f"`{name}` is given for {given}, but the value here has {here}",
+            argument=name,
+            help=f"write one number for all sides, or a number or a pair for each axis: `{name}: [{shown}]`",
+        )
     axes: tuple[int | tuple[int, int], ...] = per_axis(padding, rank, name)  # type: ignore[arg-type]
     pairs = [axis if isinstance(axis, tuple) else (axis, axis) for axis in axes]
     return BySide(tuple([before for before, _ in pairs]), tuple([after for _, after in pairs]))
