@@ -79,12 +79,7 @@ LOWERED: tuple[tuple[str, list[Any], WrittenPath, bool], ...] = (
     ("E206", [{"pool": {"type": "avg"}}], (0, "pool"), True),
     ("E206", [{"pool": {"type": "avg", "kernel": 1, "output": 1}}], (0, "pool", "kernel"), False),
     ("E205", [{"pool": {"type": "max", "kernel": 2, "padding": 2}}], (0, "pool", "padding"), False),
-    (
-        "E205",
-        [{"conv": {"out": 8, "transposed": True, "output_padding": 1}}],
-        (0, "conv", "output_padding"),
-        False,
-    ),
+    ("E205", [{"conv": {"out": 8, "transposed": True, "output_padding": 1}}], (0, "conv", "output_padding"), False),
     ("E206", [{"conv": {"out": 8, "transposed": True, "padding": "same"}}], (0, "conv", "padding"), False),
     ("E206", [{"pool": {"type": "max", "kernel": 2, "power": 3}}], (0, "pool", "power"), False),
     ("E502", [{"pad": {"sides": 10000, "mode": "circular"}}], (0, "pad", "sides"), False),
