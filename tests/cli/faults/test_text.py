@@ -72,7 +72,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a tab": (HEAD + b"params:\n\ta: 1\n" + STAGES, "E102"),
     "an escape beyond Unicode": (HEAD + b'summary: "\\UFFFFFFFF"\n' + STAGES, "E102"),
     # what is no spec
-    "a very long word": (HEAD + b"act: " + b"x" * 200_000 + b"\n" + STAGES, "E206"),
+    "a very long word": (HEAD + b"act: " + b"x" * 200_000 + b"\n" + STAGES, "E204"),
     "thousands of keys": (HEAD + b"".join(b"key%d: 1\n" % n for n in range(500)) + STAGES, "E201"),
     "a name that is code": (HEAD[:12] + b"name: \"x=__import__('os').system('id')\"\n" + STAGES, "E305"),
     "a script": (HEAD[:12] + b"name: </script><script>alert(1)</script>\n" + STAGES, "E305"),
