@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archspec.operations.base import Doubt, TorchCall, argument
+from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Layout, Saved
 from archspec.operations.functions import Function
 from archspec.operations.mixtures import Passed, before, behind, met
@@ -45,6 +46,9 @@ class Power(Elementwise):
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return (OnnxCall("Pow", (X, Floats(float(self.by)))),)
+
+    def caption(self, inputs: tuple[Shape, ...]) -> Caption:
+        return (Phrase("power {}", "by", float(f"{self.by:.3g}"), without="power"),)
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         return joined([self._behind(usage, law) for law in values[0]])

@@ -31,6 +31,14 @@ LEAVES: list[Step] = [
     *[{"dropout": {"p": p}} for p in (0, 0.5, 1)],
     *[{"drop_path": {"p": p}} for p in (0, 0.5)],
     {"layer_scale": {}},
+    {"sequence": {"steps": [{"upsample": {"scale": 2}}, {"blur": {"stride": 2}}]}},
+    {"sequence": {"steps": [{"upsample": {"scale": 2}}, {"subsample": {"stride": 2}}]}},
+    *[
+        {"sequence": {"steps": [{kind: {"over": "channels"}}, {"act": {"type": "sigmoid"}}, {"conv": {"out": 4}}]}}
+        for kind in ("mean", "max")
+    ],
+    {"multiply": [[], [{"max": {"over": "positions"}}, "channel_conv", {"act": {"type": "sigmoid"}}]]},
+    {"multiply": [[], [{"mean": {"over": "positions"}}, {"reshape": {"size": 1}}, {"power": {"by": 2}}]]},
     {"channel_shuffle": {"groups": 2}},
     {"sequence": {"steps": [{"slice": {"start": 2, "stop": 4}}, {"pad_channels": {"out": 4, "at": "both"}}]}},
     {"sequence": {"steps": [{"pool": {"type": "avg", "output": 9}}, {"subsample": {"stride": 2}}, POOL]}},
