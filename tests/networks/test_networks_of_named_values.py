@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -260,3 +264,48 @@ class Tree(nn.Module):
 
 def test_a_tree_of_deep_layer_aggregation() -> None:
     assert_network(DLA, Tree())
+
+
+# -- what is made of them ----------------------------------------------------------------------------------------------
+
+ALL = {"u-net": U_NET, "pyramid": FPN.replace("resnet50", "resnet18"), "res2net": RES2NET, "dla": DLA}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_sources_and_json(name: str, tmp_path: Path) -> None:
+    """Sources compute what `build` does bit for bit, and name values as the spec does; JSON gives the same graph."""
+    graph = archspec.compile(spec(ALL[name]))
+    model = archspec.build(graph, seed=0).eval()
+    example = torch.randn(1, *graph.input, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = model(example)
+        found: dict[str, Any] = {"__name__": "readable"}
+        exec(written(graph, tmp_path / "net.py"), found)
+        readable = found["Tested"]().eval()
+        readable.load_state_dict(model.state_dict())
+        assert_same(readable(example), wanted, "readable source")
+    uses = graph.uses()
+    for kept in {
+        kept for name, kept in graph.kept.items() if uses[name] > 1
+    }:  # others may be written where they are read
+        assert re.search(rf"\b{kept}\d*\b", written(graph, tmp_path / "net.py")), kept
+    again = archspec.graph_from_json(written(graph, tmp_path / "net.json"))
+    assert (again, again.kept) == (graph, graph.kept)
+    assert written(again, tmp_path / "again.py") == written(graph, tmp_path / "net.py")
+
+
+def written(graph: archspec.Graph, path: Path) -> str:
+    archspec.write(graph, path, force=True)
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_figure_names_the_skips_of_a_u_net(tmp_path: Path) -> None:
+    text = written(archspec.compile(spec(U_NET)), tmp_path / "net.svg")
+    assert re.findall(r">([a-z]\d)</text>", text) == ["c1", "c2", "c3", "c4"]
+
+
+def test_paths_through_a_u_net() -> None:
+    """A path leaves the way down at one of four skips, or goes through the bottom."""
+    paths = archspec.analyze(archspec.compile(spec(U_NET))).paths
+    assert (paths.skip_paths, paths.graph_paths) == (5, 5)
+    assert (paths.in_layers.least, paths.in_layers.most) == (5, 23)

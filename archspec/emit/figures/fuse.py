@@ -159,14 +159,20 @@ class Fusing:
         main = self._main(node, branches, full, gates)
         for index in gates:
             branches[index] = _colored(branches[index])
+        names = self._kept(branches, node) if each_reads and self.graph.kept else ()
         if not gates and not self.whole:
             groups = alike(branches)
             if len(groups) < len(branches):
                 branches = [folded([branches[index] for index in group]) for group in groups]
                 weighted = frozenset([place for place, group in enumerate(groups) if group[0] in weighted])
-                full = [place for place, branch in enumerate(branches) if branch]
+                full, names = [place for place, branch in enumerate(branches) if branch], ()
                 main = self._main(node, branches, full, gates)
-        return Split(tuple(branches), self._merge(node), main, gates, weighted)
+        return Split(tuple(branches), self._merge(node), main, gates, weighted, names)
+
+    def _kept(self, branches: Sequence[Parts], merge: Node) -> tuple[str, ...]:
+        """For each branch that is the value itself, the name under which the spec keeps this value."""
+        read = zip(branches, merge.inputs, strict=True)
+        return tuple(["" if branch else self.graph.kept.get(name, "") for branch, name in read])
 
     @staticmethod
     def _main(node: Node, branches: list[Parts], full: list[int], gates: frozenset[int]) -> int | None:

@@ -53,8 +53,9 @@ class Junction:
 class Split:
     """Parallel branches. ``main`` is the one that goes straight on; None if all are side by side.
 
-    An empty branch is the value itself. ``gates`` are the branches that scale another. ``merge`` is None if the
-    branches end with the part around them.
+    An empty branch is the value itself; ``names`` has the name under which the spec keeps it, or an empty text, for
+    each branch. ``gates`` are the branches that scale another. ``merge`` is None if the branches end with the part
+    around them.
     """
 
     branches: tuple[Parts, ...]
@@ -62,6 +63,7 @@ class Split:
     main: int | None
     gates: frozenset[int] = frozenset()
     weighted: frozenset[int] = frozenset()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

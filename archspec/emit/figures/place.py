@@ -181,11 +181,19 @@ class Splitting:
         side = merge and merge.sign and self.split.main not in (None, index) and index in self.split.weighted
         return "projection" if side else "flow"
 
+    def _name(self, index: int) -> str:
+        """The name of the value that a branch passes on."""
+        return shorten(self.split.names[index], WIDEST / 2, SMALL) if self.split.names else ""
+
+    def _named(self, index: int) -> float:
+        """The width of that name beside the line."""
+        return even(text_width(name, SMALL) + _NAMED) if (name := self._name(index)) else 0.0
+
     def _in_a_row(self) -> None:
         """The axes of branches in a row around the middle; the nearest axis moves there, if it is close."""
         axes, x = [], 0.0
-        for branch in self.branches:
-            left, right = (branch.left, branch.right) if branch.parts else (LANE / 2, LANE / 2)
+        for index, branch in enumerate(self.branches):
+            left, right = (branch.left, branch.right) if branch.parts else (LANE / 2, LANE / 2 + self._named(index))
             axes.append(x + left)
             x += left + right + BESIDE
         width = x - BESIDE
@@ -202,7 +210,7 @@ class Splitting:
         others = [index for index in range(len(self.branches)) if index != main]
         for index in sorted(others, key=lambda index: not self.branches[index].parts):
             branch = self.branches[index]
-            left, right = (branch.left, branch.right) if branch.parts else (2, 2)
+            left, right = (branch.left, branch.right) if branch.parts else (2, 2 + self._named(index))
             self.axes[index] = x + BESIDE + left
             x += BESIDE + left + right
         self.right = x
@@ -230,6 +238,8 @@ class Splitting:
             points = (*points, (axis, top + lower))
             start = End(points, style, end.value)
             ends += branch.draw(canvas, start)
+            if axis != x and self.inner > SIZE and (name := self._name(index)):
+                canvas.labels.append(Lettering(axis + _NAMED, top + SIZE + 2, name, SMALL, "dim", "start"))
         if self.merging is None:
             return ends
         last = self.merging.draw(canvas, x, top + self.inner + GAP, ends)
@@ -241,6 +251,8 @@ class Splitting:
 
 
 _NEAR = 12
+_NAMED = 5
+"""The space between a line and the name of its value."""
 
 
 def lay(parts: Parts, place: Callable[[Part], Laid]) -> Stacked:

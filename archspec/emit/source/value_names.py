@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from archspec.emit.source.literals import identifier
 from archspec.emit.source.registration import unused
+from archspec.emit.source.terms import in_place
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Use
+
+MOST_WRITTEN_OVER = 4
+"""How many operations that work in place on one value are looked at for its name."""
 
 RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I"})
 """Names that a value cannot have; the last three look like digits."""
@@ -58,9 +62,22 @@ class ValueNames:
         return self._free("x" if self.definition.kind == "model" else "out", index)
 
     def _kept_name(self, part: DefinedPart) -> str:
-        """The name under which the spec keeps the value of a part, or an empty text."""
+        """The name under which the spec keeps the value of a part, or of one that is written over it; else nothing."""
         if not self.graph.kept:
             return ""
+        for _ in range(MOST_WRITTEN_OVER):
+            own, readers = self._own_kept_name(part), self.readers[part.path]
+            if own or len(readers) != 1 or readers[0] >= len(self.parts):
+                return own
+            before, part = part, self.parts[readers[0]]
+            if isinstance(part.what, Use) or part.inputs[0] != before.path:
+                break
+            if in_place(part.what.call, ["x"] * len(part.inputs)) is None:
+                break
+        return ""
+
+    def _own_kept_name(self, part: DefinedPart) -> str:
+        """The name of the value of this part itself."""
         if isinstance(part.what, Leaf):
             names = [node.name for node in part.what.nodes if node is not None]
         else:
