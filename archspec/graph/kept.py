@@ -110,7 +110,7 @@ class Kept:
         coming = self.parts.coming() if self.parts else []
         inside: Step | None = None
         names = dict.fromkeys([name for scope in self.around() for name in scope.values])
-        for step in self.steps():
+        for step in self.steps() if faults.few else ():
             for each, branched in keeping(step):
                 if each.keep and _rendered(each.keep, render) == name:
                     if not branched:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from archspec.diagnostics import Faults
+from archspec.diagnostics import Faults, Span
 from archspec.graph.graph import Node
 from archspec.language.silence import unless_meant
 
@@ -19,8 +19,9 @@ def warn_of_lost_results(nodes: Sequence[Node], ends: Collection[str], kept: Map
         kept: nodes that have a name, of which an own warning tells if nothing reads it.
     """
     read = {name for node in nodes for name in node.inputs}.union(ends, kept)
+    told: set[Span] = set()
     for node in nodes:
-        if node.name not in read and node.span:
+        if node.name not in read and node.span and node.span not in told:
+            told.add(node.span)
             message = f"nothing reads the result of this step, `{node.name}`: the next step goes on from another value"
-            if not any(found.code == "W311" and found.span == node.span for found in faults):
-                faults.record("W311", message, node.span, help=unless_meant("W311", HELP))
+            faults.record("W311", message, node.span, help=unless_meant("W311", HELP))

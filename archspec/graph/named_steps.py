@@ -14,9 +14,13 @@ from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Ren
 from archspec.graph.names import Names
 from archspec.language.context import WIDTH
 from archspec.language.spec import Branch, Sequence, Spec, Step, Template, Term
+from archspec.work import FAULTS
 
 if TYPE_CHECKING:
     from archspec.graph.sequences import Sequences
+
+STEPS_OF_A_LOOK = 4
+"""Steps of work to look at a step for what it keeps."""
 
 
 def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> None:
@@ -72,6 +76,8 @@ def read(sequences: Sequences, template: Template, env: Environment) -> Node | N
     found = env.kept.find(name)
     if found is None:
         blamed = env.blame(Term(template.span))
+        if sequences.faults.few:
+            env.work.spend(FAULTS, STEPS_OF_A_LOOK * sum(1 for _ in env.kept.steps()), template.span)
         fault = env.kept.fault(name, blamed.span, sequences.faults, render)
         sequences.lose(fault)
     else:

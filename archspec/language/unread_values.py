@@ -9,8 +9,11 @@ from archspec.diagnostics import Faults, Span, cut
 from archspec.language.silence import unless_meant
 from archspec.language.spec import Block, Fragment, Sequence, Shortcut, Spec, Step, Template
 from archspec.language.terms import Cursor
+from archspec.work import DEFINING
 
 HELP = "check its spelling here and where `from` should read it, or remove `as`"
+MOST_TEMPLATES = 50
+"""With more names that are templates, unread ones are not looked for."""
 OF_AN_INPUT = "read it with `from`, or remove it from `inputs`"
 
 
@@ -48,13 +51,20 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
     if not any(step.named for step in steps):
         return
     every = list(_inside(steps))
-    patterns = [re.compile(_pattern(name)) for step in every for name in reading(step)]
-    read = {*more, *[_sample(name) for step in every for name in reading(step)]}
+    names = [name for step in every for name in reading(step)]
+    templates = [name for name in names if len(name.parts) > 1]
+    if len(templates) + sum(bool(step.keep and len(step.keep.parts) > 1) for step in every) > MOST_TEMPLATES:
+        return
+    patterns = [re.compile(_pattern(name)) for name in templates]
+    read = {*more, *map(_sample, names)}
+    faults.work.spend(DEFINING, len(every), steps[0].span)
     for step in every:
         if step.keep is None or not spec.authors.own(step.keep.span.source):
             continue
-        name, own = _sample(step.keep), re.compile(_pattern(step.keep))
-        if name in read or any(own.fullmatch(each) for each in read) or any(each.fullmatch(name) for each in patterns):
+        name, own = _sample(step.keep), re.compile(_pattern(step.keep)) if len(step.keep.parts) > 1 else None
+        if name in read or any(each.fullmatch(name) for each in patterns):
+            continue
+        if own and any(own.fullmatch(each) for each in read):
             continue
         _record(f"nothing reads the value `{cut(name)}`", step.keep.span, HELP, faults)
 

@@ -214,3 +214,22 @@ def test_a_graph_with_named_values_is_pickled() -> None:
     )
     found = pickle.loads(pickle.dumps(graph))
     assert (found, found.kept, found.nodes[-1].cells) == (graph, graph.kept, graph.nodes[-1].cells)
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "code"),
+    [
+        ("act: {as: aNUMBER}", "norm", "W310"),
+        ("act: {from: stem}", "norm", "W311"),
+        ("act: {from: late}", "as: late", "E318"),
+        ("act: {from: aNUMBER}", "norm", "E317"),
+    ],
+)
+def test_thousands_of_names_take_little_work(step: str, last: str, code: str) -> None:
+    """Faults past the limit are left out, and the budget of work holds."""
+    steps = ", ".join([*[step.replace("NUMBER", str(number)) for number in range(1500)], last])
+    try:
+        found = network(head=f"[{steps}]").warnings
+    except archspec.SpecError as error:
+        found = error.diagnostics
+    assert {each.code for each in found} == {code}
