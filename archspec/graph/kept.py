@@ -39,7 +39,8 @@ class Kept:
 
     ``steps`` are all steps of the scope, ``start`` the number of nodes before it, and ``outer`` the scope around a
     branch. ``left_out`` has the conditions that left out what would have kept a name. ``follows`` says of each step, by
-    its id, whether a layer follows in the data's flow; it is None where no step reads a value by name.
+    its id, whether a layer follows in the data's flow; it is None where no step reads a value by name. ``written`` has
+    the place of each name that the steps keep, and whether it is in a branch, once it was asked for.
     """
 
     steps: Callable[[], Iterator[Step]] = field(default=lambda: iter(()))
@@ -49,6 +50,7 @@ class Kept:
     values: dict[str, KeptValue] = field(default_factory=dict)
     left_out: dict[str, Span] = field(default_factory=dict)
     follows: dict[int, bool] | None = None
+    written: dict[str, tuple[Span, bool]] | None = None
 
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
         """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""
@@ -108,28 +110,38 @@ class Kept:
             message = f"several stages share the scope `{cut(name)}`, so it has no single result"
             return Diagnostic("E316", message, span, help="keep the value that you mean with `as`, and read that name")
         coming = self.parts.coming() if self.parts else []
-        inside: Step | None = None
         names = dict.fromkeys([name for scope in self.around() for name in scope.values])
-        for step in self.steps() if faults.few else ():
-            for each, branched in keeping(step):
-                if each.keep and _rendered(each.keep, render) == name:
-                    if not branched:
-                        message = f"`{cut(name)}` is read before it is kept"
-                        help = "move the step that keeps it before this one; a value can only be read after its step"
-                        label = Label(each.keep.span, "it is kept later, here")
-                        return Diagnostic("E318", message, span, labels=(label,), help=help)
-                    inside = inside or each
+        inside = self._written(name, faults, render)
+        if inside and not inside[1]:
+            message = f"`{cut(name)}` is read before it is kept"
+            help = "move the step that keeps it before this one; a value can only be read after its step"
+            label = Label(inside[0], "it is kept later, here")
+            return Diagnostic("E318", message, span, labels=(label,), help=help)
         if name in coming:
             message = f"the stage `{cut(name)}` is not complete where this step reads its result"
             help = "read it in a later stage's `before`, in its own `after`, or in the head"
             return Diagnostic("E321", message, span, help=help)
         message = f"no value is called `{cut(name)}` here"
-        if inside and inside.keep:
-            label = Label(inside.keep.span, "kept in a branch, so that only steps of this branch read it")
+        if inside:
+            label = Label(inside[0], "kept in a branch, so that only steps of this branch read it")
             return Diagnostic("E317", message, span, labels=(label,), help="keep the result of the merge instead")
         known = [*names, *(name for name in (self.parts.made if self.parts else ()))]
         help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
         return Diagnostic("E317", message, span, faults.hint(name, known), help=help)
+
+    def _written(self, name: str, faults: Faults, render: Render) -> tuple[Span, bool] | None:
+        """Where a step of the scope would keep a name, and whether that is in a branch; None if nowhere."""
+        *_, whole = self.around()
+        if whole.written is None:
+            whole.written = {}
+            for each, branched in [found for step in self.steps() for found in keeping(step)]:
+                text = constant(each.keep) if each.keep else None
+                if each.keep and text is not None and whole.written.get(text, (each.keep.span, True))[1]:
+                    whole.written[text] = each.keep.span, branched
+        if name in whole.written or not faults.few:
+            return whole.written.get(name)
+        templates = [(each.keep, branched) for step in self.steps() for each, branched in keeping(step) if each.keep]
+        return next(((keep.span, b) for keep, b in templates if not constant(keep) and render(keep) == name), None)
 
 
 RENAME = "give one of them another name"
@@ -159,12 +171,6 @@ def keeping(step: Step, branched: bool = False) -> Iterator[tuple[Step, bool]]:
     for branch in step.branches:
         for inner in branch.steps:
             yield from keeping(inner, True)
-
-
-def _rendered(template: Template, render: Render) -> str:
-    """The name, as far as it can be known here."""
-    text = constant(template)
-    return render(template) if text is None else text
 
 
 def constant(template: Template) -> str | None:

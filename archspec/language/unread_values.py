@@ -52,8 +52,8 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
         return
     every = list(_inside(steps))
     names = [name for step in every for name in reading(step)]
-    templates = [name for name in names if len(name.parts) > 1]
-    if len(templates) + sum(bool(step.keep and len(step.keep.parts) > 1) for step in every) > MOST_TEMPLATES:
+    templates = [name for name in names if _varies(name)]
+    if len(templates) + sum(bool(step.keep and _varies(step.keep)) for step in every) > MOST_TEMPLATES:
         return
     patterns = [re.compile(_pattern(name)) for name in templates]
     read = {*more, *map(_sample, names)}
@@ -61,7 +61,7 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
     for step in every:
         if step.keep is None or not spec.authors.own(step.keep.span.source):
             continue
-        name, own = _sample(step.keep), re.compile(_pattern(step.keep)) if len(step.keep.parts) > 1 else None
+        name, own = _sample(step.keep), re.compile(_pattern(step.keep)) if _varies(step.keep) else None
         if name in read or any(each.fullmatch(name) for each in patterns):
             continue
         if own and any(own.fullmatch(each) for each in read):
@@ -97,6 +97,11 @@ def reading(step: Step) -> Iterator[Template]:
         yield step.source
     yield from step.values
     yield from step.given.values()
+
+
+def _varies(name: Template) -> bool:
+    """Whether it has expressions."""
+    return not all(isinstance(part, str) for part in name.parts)
 
 
 def _sample(name: Template) -> str:
