@@ -227,7 +227,7 @@ class Act(Elementwise):
             arrived = regrouped(result, back, tuple([self._behind(usage, law) for law in values[0]]))
         pairs = zip(values[0], arrived, strict=True)
         found = [before(usage.once_of(Act._met, self, law), law, each) for law, each in pairs]
-        if len(result) == len(arrived):
+        if back[0].following and len(result) == len(arrived):
             function, kinks = _function(self)
             ways = zip(values[0], result, arrived, found, strict=True)
             found = [

@@ -45,13 +45,14 @@ class Sum(Merge):
                 kept = [
                     each if at == i and len(each.pieces) == len(law.pieces) else each.plain for law, at, each in ways
                 ]
-                found.append(tuple([self._branch(each, laws, i) for each, laws in zip(kept, ranges, strict=True)]))
+                if back[0].following:
+                    kept = [self._branch(each, laws, i) for each, laws in zip(kept, ranges, strict=True)]
+                found.append(tuple(kept))
                 continue
             own = tuple([laws[i] for laws in ranges])
-            known = [
-                self._branch(each if at == i else each.plain, laws, i)
-                for at, each, laws in zip(shaped, arrived, ranges, strict=True)
-            ]
+            known = [each if at == i else each.plain for at, each in zip(shaped, arrived, strict=True)]
+            if back[0].following:
+                known = [self._branch(each, laws, i) for each, laws in zip(known, ranges, strict=True)]
             found.append(regrouped(own, tuple(known), value))
         if all(shape == usage.output for shape in usage.inputs):
             return tuple(found)
