@@ -220,8 +220,8 @@ act: hardswsih =hardswish
 act: quick_gelu -+this approximation, gelu_tanh =gelu, swiglu -+product of two, clip =hardtanh
 act: banana -, rule -, smash -, fish -
 norm: bn =batch, BatchNorm2d =batch, gn =group, ln =layer, LayerNorm2d =layer, None =none
-norm: rmsnorm -+does not have this norm
-norm: lrn -+local response, batc =batch, banana -, bath =batch, patch -
+norm: rmsnorm =rms, evonorm -+does not have this norm, FrozenBatchNorm2d =frozen
+norm: lrn =local_response, batc =batch, banana -, bath =batch, patch -
 block: BasicBlock =basic, Bottleneck =bottleneck, MBConv =mbconv, InvertedResidual =mbconv, C2f -+does not ship
 block: DenseBlock -+densenet121, Fire -+squeezenet1_0, transformer -+no transformers
 block: FusedMBConv -+efficientnet_v2_s

@@ -7,38 +7,41 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, module_call
+from archspec.operations.base import Buffer, Doubt, Operation, TorchCall, Weight, argument, arguments, module_call
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Bytes, Layout, Reads, Saved
-from archspec.operations.onnx import (
-    Floats,
-    Integers,
-    OnnxCall,
-    Operand,
-    Result,
-    State,
-    X,
-    channels_first,
-    channels_last,
-)
-from archspec.operations.profiles import centered
+from archspec.operations.norm_onnx import exported
+from archspec.operations.norm_signal import Normalizing
+from archspec.operations.onnx import OnnxCall
 from archspec.operations.shapes import Shape, ShapeFault, groups_fault, lies_both_ways, spatial_rank, unsplit
-from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, affine, joined, mixed, regrouped
-from archspec.operations.traits import Local
 
-KINDS = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
+KINDS = {
+    "batch": "bn",
+    "group": "gn",
+    "layer": "ln",
+    "instance": "inorm",
+    "rms": "rms",
+    "grn": "grn",
+    "local_response": "lrn",
+    "frozen": "bn",
+}
 """The word of the language, and the kind under which nodes are named. The compiler itself drops ``none``."""
+
+LEARNED = ("batch", "group", "layer", "instance", "rms")
+"""Those whose scale and bias ``affine`` and ``zero_init`` are about."""
 
 
 @dataclass(frozen=True)
-class Norm(Local):
-    """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm`` or ``InstanceNorm1d`` to ``3d``.
+class Norm(Normalizing):
+    """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm``, ``InstanceNorm1d`` to ``3d``, and others.
 
-    ``layer`` normalizes over the channels at each position, as ConvNeXt does, and not over the positions.
+    ``layer`` and ``rms`` normalize over the channels at each position, as ConvNeXt does, and not over the positions.
+    ``grn`` is the global response normalization of ConvNeXt V2, ``local_response`` that of AlexNet, and ``frozen`` a
+    batch norm of which nothing changes, as torchvision's detectors have it.
     """
 
     name = "norm"
-    summary = "Normalization: batch, group, layer (over channels) or instance."
+    summary = "Normalization: over the batch, groups, channels or positions."
     label = "{kind}{n}"
     setting = "norm"
     alternatives = (("groups", "group_size"),)
@@ -56,6 +59,10 @@ class Norm(Local):
     )
     affine: bool = argument("boolean", "Whether a scale and a bias are learned for each channel.", default=True)
     zero_init: bool = argument("boolean", "Whether the scale starts at zero.", default=False)
+    size: int = argument("integer", "How many neighboring channels `local_response` sums.", default=5, minimum=1)
+    alpha: float = argument("number", "The factor of the mean square, for `local_response`.", default=1e-4)
+    beta: float = argument("number", "The exponent, for `local_response`.", default=0.75)
+    k: float = argument("number", "Added to the mean square, for `local_response`.", default=1.0)
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
@@ -69,11 +76,16 @@ class Norm(Local):
         return self.groups if self.group_size is None else channels // self.group_size
 
     @property
+    def has_state(self) -> bool:
+        return self.type != "local_response"
+
+    @property
     def kind(self) -> str:
         return KINDS[self.type]
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
-        return (Phrase(f"{self.type[0].upper()}N"),)
+        told = {"rms": "RMSN", "grn": "GRN", "local_response": "LRN", "frozen": "BN"}
+        return (Phrase(told.get(self.type, f"{self.type[0].upper()}N")),)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = inputs[0]
@@ -88,9 +100,9 @@ class Norm(Local):
             )
         if self.type == "group" and self.group_size is None and shape[0] % self.groups:
             raise groups_fault(shape[0], self.groups, assumed=shape)
-        if self.type == "instance":
-            spatial_rank(shape, "norm: instance")
-            if max(shape[1:]) == 1:
+        if self.type in ("instance", "grn", "local_response"):
+            spatial_rank(shape, f"norm: {self.type}")
+            if self.type == "instance" and max(shape[1:]) == 1:
                 raise ShapeFault(
                     "E506",
                     "`norm: instance` normalizes over positions, but the value here has only one",
@@ -100,15 +112,22 @@ class Norm(Local):
         return shape
 
     def weights(self, inputs: tuple[Shape, ...]) -> dict[str, Weight]:
-        if not self.affine:
-            return {}
         shape = inputs[0][:1]
+        if self.type == "grn":
+            return {name: Weight(shape, "zero", by_torch=True) for name in ("weight", "bias")}
+        if not self.affine or self.type not in LEARNED:
+            return {}
+        if self.type == "rms":
+            return {"weight": Weight(shape, "zero" if self.zero_init else "one")}
         return {"weight": Weight(shape, "zero" if self.zero_init else "one"), "bias": Weight(shape, "zero")}
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Buffer]:
+        shape = inputs[0][:1]
+        if self.type == "frozen":
+            starts = {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}
+            return {name: Buffer(shape, start) for name, start in starts.items()}
         if self.type != "batch":
             return {}
-        shape = inputs[0][:1]
         return {
             "running_mean": Buffer(shape, 0),
             "running_var": Buffer(shape, 1),
@@ -121,16 +140,44 @@ class Norm(Local):
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:
         if self.type == "batch":
             return Saved((0,), more=Bytes(shared=2 * inputs[0][0]))
+        if self.type not in LEARNED or self.type == "rms":
+            return self._others_saved(inputs[0], trainable, needed[0])
         repeated = inputs[0][0] if self.type == "instance" and self.affine else 0  # the scale, for each example
         return Saved((0,), more=Bytes(repeated, statistics=self._statistics(inputs[0])))
 
+    def _others_saved(self, shape: Shape, trainable: bool, needed: bool) -> Saved:
+        elements, positions = math.prod(shape), math.prod(shape[1:])
+        if self.type == "frozen":
+            return Saved(more=Bytes(shared=shape[0]))  # the scale by which it multiplies
+        if self.type == "local_response":
+            return Saved((0,), more=Bytes((shape[0] + self.size - 1) * positions + 2 * elements))
+        own = elements if trainable else 0  # what its scale multiplies
+        if not needed:
+            return Saved(more=Bytes(own))
+        if self.type == "rms":
+            return Saved((0,), more=Bytes(own, statistics=positions))
+        return Saved((0,), more=Bytes(own + 2 * shape[0] + 1))
+
     def scratch(self, inputs: tuple[Shape, ...], output: Shape) -> Bytes | None:
+        elements, channels = math.prod(output), output[0]
+        positions = elements // channels
+        if self.type == "frozen":
+            return Bytes(elements, shared=2 * channels)
+        if self.type == "local_response":
+            return Bytes(max((channels + self.size - 1) * positions, 2 * elements))
+        if self.type == "grn":
+            return Bytes(elements + 2 * channels)
+        if self.type == "rms":
+            flat = len(output) == 1 and not self.affine
+            return Bytes(statistics=2) if flat else Bytes(elements, statistics=positions)
         repeated = inputs[0][0] if self.type == "instance" and self.affine else 0
         return Bytes(2 * repeated, statistics=self._statistics(inputs[0]))  # the scale and the bias, for each example
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
-        if self.type == "layer" and len(inputs[0]) > 1:
+        if self.type in ("layer", "rms") and len(inputs[0]) > 1:
             return "last"
+        if self.type not in LEARNED:
+            return "kept"
         if self.type == "batch" and lies_both_ways(inputs[0]):
             return "first"
         return "kept" if self.type != "instance" and len(inputs[0]) > 2 else "first"
@@ -141,7 +188,7 @@ class Norm(Local):
         return "dense" if self.type == "group" and len(inputs[0]) > 2 else "first"
 
     def gives_view(self, inputs: tuple[Shape, ...]) -> bool:
-        return self.type in ("layer", "instance") and len(inputs[0]) > 1
+        return self.type in ("layer", "instance", "rms") and len(inputs[0]) > 1
 
     def _statistics(self, shape: Shape) -> int:
         """How many means and inverse deviations one example has; running statistics are no part of an example."""
@@ -150,16 +197,32 @@ class Norm(Local):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, rank = inputs[0][0], len(inputs[0]) - 1
-        layer_norm = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
+        features = {"num_features": channels}
         target, args = {
-            "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", {"num_features": channels}),
+            "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", features),
             "group": ("torch.nn.GroupNorm", {"num_groups": self._groups(channels), "num_channels": channels}),
-            "layer": (layer_norm, {"normalized_shape": channels}),
-            "instance": (f"torch.nn.InstanceNorm{rank}d", {"num_features": channels}),
+            "layer": (
+                "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm",
+                {"normalized_shape": channels},
+            ),
+            "instance": (f"torch.nn.InstanceNorm{rank}d", features),
+            "rms": (
+                "archspec.emit.norms.ChannelRMSNorm" if rank else "torch.nn.RMSNorm",
+                {"normalized_shape": channels},
+            ),
+            "grn": ("archspec.emit.norms.GlobalResponseNorm", features),
+            "local_response": ("torch.nn.LocalResponseNorm", {"size": self.size}),
+            "frozen": ("archspec.emit.norms.FrozenBatchNorm", features),
         }[self.type]
+        if self.type == "local_response":
+            given: dict[str, Any] = {"alpha": self.alpha, "beta": self.beta, "k": self.k}
+            return module_call(target, args, given, {"alpha": 1e-4, "beta": 0.75, "k": 1.0})
+        if self.type not in LEARNED:
+            return module_call(target, args, {"eps": self.eps}, {"eps": 1e-6 if self.type == "grn" else 1e-5})
         momentum = {"momentum": self.momentum} if self.type == "batch" else {}
-        affine = "elementwise_affine" if self.type == "layer" else "affine"
-        defaults = {"eps": 1e-5, "momentum": 0.1, affine: None if self.type == "instance" else True}
+        affine = "elementwise_affine" if self.type in ("layer", "rms") else "affine"
+        usual = None if self.type == "rms" else 1e-5
+        defaults = {"eps": usual, "momentum": 0.1, affine: None if self.type == "instance" else True}
         return module_call(target, args, {"eps": self.eps, **momentum, affine: self.affine}, defaults)
 
     def doubts(self) -> Iterator[Doubt]:
@@ -170,6 +233,8 @@ class Norm(Local):
         if self.type == "batch" and self.momentum == 0:
             told = "`momentum: 0` never updates the running statistics"
             yield Doubt("momentum", told, "it is the weight of the new batch, 0.1 by default")
+        if self.type == "local_response":
+            return
         if self.eps == 0:
             yield Doubt("eps", "`eps: 0` divides by zero where all values are equal", "the default is 1e-5")
         if self.eps >= 0.01:
@@ -183,118 +248,15 @@ class Norm(Local):
         given = f"with `type: {self.type}`"
         unread = {} if self.type == "batch" else {"momentum": given}
         unread |= {} if self.type == "group" else {"groups": given, "group_size": given}
+        local = self.type == "local_response"
+        unread |= {"eps": given} if local else dict.fromkeys(("size", "alpha", "beta", "k"), given)
+        if self.type not in LEARNED:
+            return {**unread, "affine": given, "zero_init": given}
         return unread if self.affine else {**unread, "zero_init": "with `affine: false`"}
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
-        channels, rank = inputs[0][0], len(inputs[0]) - 1
-        scale, shift = self._affine(channels)
-        if self.type == "batch":
-            statistics = (State("running_mean"), State("running_var"))
-            return (OnnxCall("BatchNormalization", (X, scale, shift, *statistics), {"epsilon": self.eps}),)
-        if self.type == "instance":
-            return (OnnxCall("InstanceNormalization", (X, scale, shift), {"epsilon": self.eps}),)
-        if self.type == "layer":
-            operands = (Result(0) if rank else X, scale, shift)
-            norm = OnnxCall("LayerNormalization", operands, {"axis": -1, "epsilon": self.eps})
-            return (channels_last(rank), norm, channels_first(rank, 1)) if rank else (norm,)
-        return self._group_onnx(channels, rank)
-
-    def _affine(self, channels: int) -> tuple[Operand, Operand]:
-        if self.affine:
-            return State("weight"), State("bias")
-        return Floats(1.0, (channels,)), Floats(0.0, (channels,))
-
-    def _group_onnx(self, channels: int, rank: int) -> tuple[OnnxCall, ...]:
-        """Each group as one instance: until opset 21 ONNX has no group norm with a scale for each channel."""
-        groups = self._groups(channels)
-        ones, zeros = Floats(1.0, (groups,)), Floats(0.0, (groups,))
-        normalized = (
-            OnnxCall("Reshape", (X, Integers((0, groups, -1)))),
-            OnnxCall("InstanceNormalization", (Result(0), ones, zeros), {"epsilon": self.eps}),
-            OnnxCall("Shape"),
-            OnnxCall("Reshape", (Result(1), Result(2))),
-        )
-        if not self.affine:
-            return normalized
-        each = Integers((-1, *(1,) * rank))  # a scale and a shift for each channel, at every position
-        return (
-            *normalized,
-            OnnxCall("Reshape", (State("weight"), each)),
-            OnnxCall("Mul", (Result(3), Result(4))),
-            OnnxCall("Reshape", (State("bias"), each)),
-            OnnxCall("Add", (Result(5), Result(6))),
-        )
+        given = {name: getattr(self, name) for name in arguments(Norm)}
+        return exported(self.type, {**given, "groups": self._groups(inputs[0][0])}, inputs[0])
 
     def zero_initialized(self) -> Operation:
-        return replace(self, zero_init=True) if self.affine else self
-
-    def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
-        if self.type == "batch":
-            return joined([self._normalized(usage, law, law, 0.0) for law in values[0]])
-        whole = mixed(values[0])
-        left = 1 - 1 / self._members(usage)[0]  # of the variance between the means of channels
-        return joined(
-            [self._normalized(usage, law, law if self.type == "instance" else whole, left) for law in values[0]]
-        )
-
-    def gradient(
-        self, usage: Usage, values: tuple[Signal, ...], result: Signal, back: Gradient
-    ) -> tuple[Gradient, ...]:
-        wholes = (mixed(values[0]),) * len(values[0]) if self.type in ("group", "layer") else values[0]
-        scales = [usage.once_of(Norm._scale, self, law) for law in wholes]
-        arrived = regrouped(result, back, values[0])
-        if self.type != "batch":
-            arrived = tuple([self._projected(usage, each) for each in arrived])
-        sides = 2 * max(len(usage.output) - 1, 1)
-        found = []
-        for law, scale, each in zip(values[0], scales, arrived, strict=True):
-            # What padding alone gives a channel has a dimension for each side of the map, so that channels differ in
-            # their variance, with a relative variance of 2 / sides; the mean of the inverses is larger by as much.
-            share = law.fixed / law.variance if law.variance and self.type == "batch" else 0.0
-            found.append(each.scaled(scale * scale * (1 + 2 / sides * share * share)))
-        return (tuple(found),)
-
-    def _members(self, usage: Usage) -> tuple[int, int]:
-        """How many channels and positions of one example are normalized together; of a batch norm, those of many."""
-        channels, positions = usage.inputs[0][0], usage.positions[0]
-        return {
-            "group": (channels // self._groups(channels), positions),
-            "layer": (channels, 1),
-            "instance": (1, positions),
-        }[self.type]
-
-    def _scale(self, usage: Usage, law: Law) -> float:
-        """What it multiplies deviations by, at the start."""
-        if self.affine and self.zero_init:
-            return 0.0
-        apart = (1 - law.root**2) * law.level  # means differ from position to position
-        variance = law.within + apart
-        if self.type != "batch":
-            channels, positions = self._members(usage)
-            variance = variance * (1 - 1 / (channels * positions)) + law.between * (1 - 1 / channels)
-        if self.type == "layer":
-            variance = law.variance
-        return 1 / math.sqrt(variance + self.eps) if variance + self.eps > 0 else 0.0
-
-    def _normalized(self, usage: Usage, law: Law, whole: Law, left: float) -> Law:
-        """A law, of which the share ``left`` of the variance between channels stays."""
-        root, level, power, removed = law.root, law.level, law.power, law.between * (1 - left)
-        scale = usage.once_of(Norm._scale, self, whole)
-        apart = 0.0 if self.type == "layer" else (1 - root * root) * level
-        profile = () if self.type == "layer" else centered(law.profile, level / power if power else 0.0, root)
-        pieces = tuple([(weight, m, v - removed + apart) for weight, m, v in law.pieces])
-        if any(v < 0 for _, _, v in pieces):
-            pieces = ()
-        moved = Law(law.channels, law.mean, law.within + apart, law.between - removed, pieces, profile, law.fixed)
-        return affine(moved, scale, -scale * whole.mean)
-
-    def _projected(self, usage: Usage, back: Back) -> Back:
-        """A gradient less its projections on a constant and on the normalized values, over what is normalized."""
-        channels, positions = self._members(usage)
-        energy, shared = back[:2]
-        constant = (shared + (energy - shared) / positions) / channels
-        others = energy / (channels * positions)
-        left = max(energy - constant - others, 0.0)
-        factor = left / energy if energy else 0.0
-        shared_left = max(shared - constant, 0.0) if channels == 1 else shared * factor
-        return Back(left, shared_left, tuple([factor * piece for piece in back.pieces]), back.profile)
+        return replace(self, zero_init=True) if self.affine and self.type in LEARNED else self

@@ -54,7 +54,7 @@ def fold_norm(network: Trained) -> Trained:
     instead: dict[str, str] = {}
     for name, norm, inputs, _, _ in graph.nodes:
         layer = nodes.get(instead.get(inputs[0], inputs[0]))
-        if not isinstance(norm, Norm) or norm.type != "batch" or layer is None or uses[inputs[0]] > 1:
+        if not isinstance(norm, Norm) or norm.type not in ("batch", "frozen") or layer is None or uses[inputs[0]] > 1:
             continue
         biased = layer.operation.with_bias()
         if biased is not None:

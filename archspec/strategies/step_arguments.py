@@ -14,10 +14,15 @@ KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
 @part
 def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     """Arguments of a norm that fit every width."""
-    kind = draw.pick(("batch", "layer", "group", "instance") if many else ("batch", "layer", "group"))
+    everywhere = ("batch", "layer", "group", "rms", "frozen")
+    kind = draw.pick((*everywhere, "instance", "grn", "local_response") if many else everywhere)
     found: dict[str, Any] = {"type": kind}
     if kind == "group":
         found |= draw.pick(({"groups": 2}, {"groups": 4}, {"groups": "2 * 2"}, {"group_size": 2}))
+    if kind == "local_response":
+        return {**found, **draw.pick(({}, {"size": 3, "k": 2}, {"alpha": 0.1, "beta": 0.5}, {"size": "1 + 1"}))}
+    if kind == "rms":
+        return {**found, "eps": draw.pick((1e-5, 1e-3))}
     for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
         if draw.chance(4):
             found[key] = draw.pick(values)

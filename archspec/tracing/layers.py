@@ -166,6 +166,36 @@ def channel_norm(b: FormBuilder, input: Operand, weight: State = None, bias: Sta
     return b.add("layer_norm", (x,), x.shape, state={"weight": weight, "bias": bias}, over=(1,), eps=eps)
 
 
+def rms_norm(b: FormBuilder, input: Operand, normalized_shape: Any, weight: State = None, eps: Any = None) -> Value:
+    x = b.value(input)
+    axes = x.axes[-1:]
+    if not isinstance(normalized_shape, int) and len(normalized_shape) > 1:
+        raise UnknownCall
+    return b.add("rms_norm", (x,), x.shape, axes=x.axes, state={"weight": weight}, over=axes, eps=eps)
+
+
+def channel_rms_norm(b: FormBuilder, input: Operand, weight: State = None, eps: Any = None) -> Value:
+    """Root mean square normalization over the channels, at each position."""
+    x = b.plain(input)
+    return b.add("rms_norm", (x,), x.shape, state={"weight": weight}, over=(1,), eps=eps)
+
+
+def local_response_norm(
+    b: FormBuilder, input: Operand, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Value:
+    x = b.plain(input)
+    return b.add("local_response_norm", (x,), x.shape, size=size, alpha=float(alpha), beta=float(beta), k=float(k))
+
+
+def global_response_norm(
+    b: FormBuilder, input: Operand, weight: State, bias: State, eps: float = 1e-6, channel_dim: int = 1
+) -> Value:
+    x = b.value(input)
+    if x.axes[channel_dim] != 1:
+        raise UnknownCall
+    return b.add("global_response_norm", (x,), x.shape, axes=x.axes, state={"weight": weight, "bias": bias}, eps=eps)
+
+
 def max_pool(
     b: FormBuilder,
     input: Operand,

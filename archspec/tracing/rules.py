@@ -112,6 +112,8 @@ FUNCTIONS: Mapping[Any, Rule] = {
     F.group_norm: l.group_norm,
     F.layer_norm: l.layer_norm,
     F.instance_norm: l.instance_norm,
+    F.rms_norm: l.rms_norm,
+    F.local_response_norm: l.local_response_norm,
     **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d, torch.max_pool1d, torch.max_pool2d), l.max_pool),
     **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d), l.avg_pool),
     **dict.fromkeys((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d), _max),
@@ -147,6 +149,10 @@ _FEATURES = (act.feature_dropout, "p training")
 
 def _instance_norm(b: Any, input: Any, mean: Any, var: Any, weight: Any, bias: Any, momentum: Any, eps: Any) -> Any:
     return l.instance_norm(b, input, mean, var, weight, bias, momentum=momentum, eps=eps)
+
+
+def _frozen_norm(b: Any, input: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
+    return l.batch_norm(b, input, mean, var, weight, bias, False, None, eps)
 
 
 MODULES: Mapping[Any, tuple[Rule, str]] = {
@@ -199,6 +205,13 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     "archspec.emit.modules.ConvOfChannels": (l.channel_conv, "weight bias"),
     "archspec.emit.modules.DropPath": (act.drop_path, "p training"),
     "archspec.emit.modules.ChannelLayerNorm": (l.channel_norm, "weight bias eps"),
+    nn.RMSNorm: (l.rms_norm, "normalized_shape weight eps"),
+    nn.LocalResponseNorm: (l.local_response_norm, "size alpha beta k"),
+    "archspec.emit.norms.ChannelRMSNorm": (l.channel_rms_norm, "weight eps"),
+    "archspec.emit.norms.GlobalResponseNorm": (l.global_response_norm, "weight bias eps"),
+    "timm.layers.grn.GlobalResponseNorm": (l.global_response_norm, "weight bias eps channel_dim"),
+    "archspec.emit.norms.FrozenBatchNorm": (_frozen_norm, "running_mean running_var weight bias eps"),
+    "torchvision.ops.misc.FrozenBatchNorm2d": (_frozen_norm, "running_mean running_var weight bias eps"),
     "archspec.emit.modules.PointwiseGELU": (_gelu, "approximate"),
     "archspec.emit.modules.GroupSoftmax": (act.group_softmax, "groups rivals"),
     "archspec.emit.modules.PointwiseLinear": (l.pointwise_linear, "weight bias"),

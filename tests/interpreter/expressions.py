@@ -17,7 +17,25 @@ ACTIVATIONS = (
     *("hardsigmoid", "hardtanh", "sigmoid", "log_sigmoid", "tanh", "softplus", "softmax"),
 )
 ORDERS = ("post", "norm-after-add", "act-before-add", "act-only-pre", "pre")
-WORDS = {*ACTIVATIONS, "glu", *ORDERS, "batch", "group", "layer", "instance", "none", "max", "avg", "end", "both"}
+NORMS = ("batch", "group", "layer", "instance", "rms", "grn", "local_response", "frozen")
+WORDS = {
+    *ACTIVATIONS,
+    "glu",
+    *ORDERS,
+    "batch",
+    "group",
+    "layer",
+    "instance",
+    "rms",
+    "grn",
+    "local_response",
+    "frozen",
+    "none",
+    "max",
+    "avg",
+    "end",
+    "both",
+}
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

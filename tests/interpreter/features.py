@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.interpreter.expressions import ACTIVATIONS, ORDERS
+from tests.interpreter.expressions import ACTIVATIONS, NORMS, ORDERS
 from tests.interpreter.operations import MERGES, OPERATIONS
 from tests.interpreter.reading import parse
 
@@ -46,7 +46,7 @@ ARGUMENTS = {
     "pixel_unshuffle": ("factor",),
     "blur": ("kernel", "stride"),
     "conv": ("out", "kernel", "stride", "padding", "dilation", "groups", "bias"),
-    "norm": ("type", "eps", "momentum", "groups", "group_size", "affine", "zero_init"),
+    "norm": ("type", "eps", "momentum", "groups", "group_size", "affine", "zero_init", "size", "alpha", "beta", "k"),
     "pool": ("type", "kernel", "stride", "padding", "dilation", "ceil", "count_padding", "output"),
     "layer": ("of", "norm", "act", "name", "when"),
     "sequence": ("name", "when"),
@@ -82,9 +82,7 @@ def wanted() -> set[str]:
         "step when",
         "step name",
     }
-    found |= {f"act {word}" for word in (*ACTIVATIONS, "glu", "none")} | {
-        f"norm {word}" for word in ("batch", "group", "layer", "instance", "none")
-    }
+    found |= {f"act {word}" for word in (*ACTIVATIONS, "glu", "none")} | {f"norm {word}" for word in (*NORMS, "none")}
     found |= {f"order {word}" for word in ORDERS} | {f"shortcut {word}" for word in SHORTCUTS}
     found |= {
         f"spec {key}"

@@ -49,7 +49,8 @@ def linear(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 
 def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """A normalization."""
-    no_others(set(given) - {"type", "eps", "momentum", "groups", "group_size", "affine", "zero_init"}, "norm")
+    numbers = ("size", "alpha", "beta", "k")
+    no_others(set(given) - {"type", "eps", "momentum", "groups", "group_size", "affine", "zero_init", *numbers}, "norm")
     if {"groups", "group_size"} <= given.keys():
         raise Refused("groups and their size")
     kind = word(given.get("type", "batch"), names)
@@ -66,11 +67,22 @@ def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     weights: dict[str, tuple[int, ...]] = {}
     if truth(given.get("affine", True), names):
         weights = {"weight": (channels,), "bias": (channels,)}
-    if kind == "instance":
-        spatial(inputs[0], "an instance norm")
+    if kind in ("instance", "grn", "local_response"):
+        spatial(inputs[0], f"a norm of type {kind}")
+    if kind == "rms":
+        weights.pop("bias", None)
+    if kind == "grn":
+        weights = {"weight": (channels,), "bias": (channels,)}
+    if kind in ("frozen", "local_response"):
+        weights = {}
+    size = integer(given.get("size", 5), names)
+    at_least((size,), 1, "size")
+    alpha, beta, k = (float(number(given.get(n, v), names)) for n, v in (("alpha", 1e-4), ("beta", 0.75), ("k", 1)))
     buffers: dict[str, tuple[int, ...]] = {}
     if kind == "batch":
         buffers = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+    elif kind == "frozen":
+        buffers = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (channels,))
 
     def compute(values: list[Tensor], state: State, training: bool) -> Tensor:
         value, weight, bias = values[0], state.get("weight"), state.get("bias")
@@ -82,12 +94,24 @@ def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
                 return F.batch_norm(value, mean, variance, weight, bias, training, momentum, eps)
             case "group":
                 return F.group_norm(value, groups, weight, bias, eps)
+            case "frozen":
+                return F.batch_norm(value, state["running_mean"], state["running_var"], weight, bias, False, 0.0, eps)
+            case "rms":
+                return F.rms_norm(value.movedim(1, -1), (channels,), weight, eps).movedim(-1, 1)
+            case "local_response":
+                return F.local_response_norm(value, size, alpha, beta, k)
+            case "grn":
+                response = value.pow(2).sum(list(range(2, value.dim())), keepdim=True).sqrt()
+                relative = response / (response.mean(1, keepdim=True) + eps)
+                each = (-1, *(1,) * rank_of(value))
+                return value + state["weight"].view(each) * (value * relative) + state["bias"].view(each)
             case "instance":
                 return F.instance_norm(value, None, None, weight, bias, True, momentum, eps)
             case _:
                 return F.layer_norm(value.movedim(1, -1), (channels,), weight, bias, eps).movedim(-1, 1)
 
     short = {"batch": "bn", "group": "gn", "layer": "ln", "instance": "inorm"}
+    short |= {"rms": "rms", "grn": "grn", "local_response": "lrn", "frozen": "bn"}
     if kind not in short:
         raise Refused(f"`{kind}` is not a normalization")
     return Operation("norm", short[kind], compute, weights, buffers)

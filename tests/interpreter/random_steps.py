@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.interpreter.chance import Chance
-from tests.interpreter.expressions import ACTIVATIONS
+from tests.interpreter.expressions import ACTIVATIONS, NORMS
 
 Step = str | dict[str, Any]
 ACTS = (
@@ -23,7 +23,6 @@ ACTS = (
     {"type": "softmax", "groups": 2, "branches": "4 // 2"},
 )
 """Activations with arguments that fit every width that is a multiple of four."""
-NORMS = ("batch", "group", "layer", "instance")
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,8 @@ class Steps:
             size = self.chance.one_in(4)
             given = ("group_size", (1, 2, "4 // 2")) if size else ("groups", (1, 2, 4, "2 * 2", "4 // 2", "width"))
             found[given[0]] = self.chance.pick(given[1])
+        if kind == "local_response":
+            found |= self.chance.pick(({}, {"size": 3, "k": 2}, {"alpha": 0.1, "beta": "1 / 2"}, {"size": "1 + 1"}))
         offered = (
             ("eps", (0.001, 0.5, "1 / 1000")),
             ("momentum", (0.01, 1, 0.3, "1 / 4")),

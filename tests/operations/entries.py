@@ -131,7 +131,7 @@ PROBABILITY = st.floats(0, 1)
 FACTOR = st.floats(-2, 2)
 NUMBERS = st.one_of(FACTOR, st.lists(FACTOR, min_size=1, max_size=6).map(tuple))
 GROUPS = st.sampled_from([1, 2, 3, 4, 6])
-NORMS, POOLS = ("batch", "group", "layer", "instance"), ("max", "avg")
+NORMS, POOLS = ("batch", "group", "layer", "instance", "rms", "grn", "local_response", "frozen"), ("max", "avg")
 
 # -- operations --------------------------------------------------------------------------------------------------------
 
@@ -361,6 +361,10 @@ ENTRIES: dict[str, Entry] = {
             "group_size": st.none() | st.just(1),  # torch has no size of groups that could be refused
             "affine": st.booleans(),
             "zero_init": st.booleans(),
+            "size": st.integers(1, 5),
+            "alpha": st.sampled_from([1e-4, 0.5]),
+            "beta": st.sampled_from([0.75, 0.5]),
+            "k": st.sampled_from([1.0, 2.0]),
         },
         bounds=(
             Bound("eps", 0, -1e-9),
@@ -368,6 +372,7 @@ ENTRIES: dict[str, Entry] = {
             Bound("momentum", 1, 1.01),
             Bound("groups", 1, 0, {"type": "group"}),
             Bound("group_size", 1, 0, {"type": "group"}),
+            Bound("size", 1, 0, {"type": "local_response"}),
         ),
         uses=[
             *(use for affine in (True, False) for use in on((4,), SIGNAL, MAP, type="batch", affine=affine)),
@@ -376,9 +381,15 @@ ENTRIES: dict[str, Entry] = {
             *(use for affine in (True, False) for use in on(SIGNAL, MAP, type="group", groups=4, affine=affine)),
             *on((4,), SIGNAL, MAP, type="group", groups=2),
             *on(SIGNAL, MAP, type="group", group_size=1),
+            *on((4,), SIGNAL, MAP, type="rms"),
+            *on(SIGNAL, MAP, type="grn"),
+            *(use for size in (5, 2) for use in on(SIGNAL, MAP, type="local_response", size=size)),
+            *on(MAP, type="local_response", size=3, alpha=0.5, beta=0.5, k=2.0),
+            *on((4,), SIGNAL, MAP, type="frozen"),
         ],
         more=[
-            *(use for word in ("batch", "group", "layer", "instance") for use in on(VIDEO, type=word, groups=2)),
+            *(use for word in NORMS for use in on(VIDEO, type=word, groups=2)),
+            *on((4,), SIGNAL, MAP, type="rms", affine=False),
             *on(MAP, type="batch", eps=0.25, momentum=0.5),
             *on(MAP, type="batch", eps=1e-5, momentum=0.1, affine=False),
             *(use for word in ("group", "layer", "instance") for use in on(MAP, type=word, groups=2, eps=0.25)),

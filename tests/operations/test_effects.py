@@ -218,7 +218,7 @@ LOCAL = [
     case
     for case in CASES
     if spatial(case)
-    and case.given.get("type") not in ("max", "group", "instance")
+    and case.given.get("type") not in ("max", "group", "instance", "grn")
     # What moves from axis to axis counts as if every position read all.
     and case.name not in ("permute", "reshape")
 ]

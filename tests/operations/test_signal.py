@@ -21,6 +21,7 @@ from archspec.operations.functions import FUNCTIONS
 from archspec.operations.signal import Law, Usage, averaged, mixed, uniform
 
 EXAMPLES = 48
+NORMS = ("batch", "layer", "instance", "rms", "grn", "local_response", "frozen")
 FOLDED = {"subtract": operator.sub, "maximum": torch.maximum, "minimum": torch.minimum}
 Value = tuple[tuple[int, ...], float, float, float]
 """A shape, and the mean, the variance within channels and that between the means of channels."""
@@ -50,7 +51,8 @@ ONE: list[tuple[str, dict[str, Any], Value]] = [
     ("conv", {"out": 48, "kernel": 3, "standardized": True, "groups": 48}, MAP),
     ("linear", {"out": 150}, FLAT),
     ("linear", {"out": 64}, MAP),
-    *[("norm", {"type": kind}, MAP) for kind in ("batch", "layer", "instance")],
+    *[("norm", {"type": kind}, MAP) for kind in NORMS],
+    ("norm", {"type": "frozen", "eps": 0.5}, MAP),
     ("norm", {"type": "group", "groups": 8}, MAP),
     ("norm", {"type": "batch", "zero_init": True}, MAP),
     *[("act", {"type": kind}, MAP) for kind in ACTIVATIONS],

@@ -28,7 +28,7 @@ SHORTCUTS = {"identity", "none", "zero-pad", "projection", "projection-all", "av
 WORDS = {
     "operation": set(operations()),
     "activation": set(ACTIVATIONS),
-    "norm": {"batch", "group", "layer", "instance"},
+    "norm": {"batch", "group", "layer", "instance", "rms", "grn", "local_response", "frozen"},
     "order": set(ACTIVATION_ORDERS),
     "shortcut": SHORTCUTS | {"beside"},
     "block": BLOCKS | {"own", "other"},

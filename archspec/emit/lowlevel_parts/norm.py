@@ -13,7 +13,12 @@ TARGETS = {
     "torch.nn.InstanceNorm2d": "instance_norm",
     "torch.nn.InstanceNorm3d": "instance_norm",
     "torch.nn.LayerNorm": "layer_norm",
+    "torch.nn.LocalResponseNorm": "F.local_response_norm",
+    "torch.nn.RMSNorm": "rms_norm",
     "archspec.emit.modules.ChannelLayerNorm": "layer_norm",
+    "archspec.emit.norms.ChannelRMSNorm": "rms_norm",
+    "archspec.emit.norms.FrozenBatchNorm": "frozen_batch_norm",
+    "archspec.emit.norms.GlobalResponseNorm": "global_response_norm",
 }
 
 
@@ -120,3 +125,55 @@ def new_layer_norm(
     if elementwise_affine:
         p[f"{name}.weight"] = torch.full((normalized_shape,), weight)
         p[f"{name}.bias"] = torch.zeros(normalized_shape)
+
+
+def rms_norm(x: Tensor, p: Params, name: str, eps: float = 1e-5) -> Tensor:
+    """y = weight * x / sqrt(mean(x^2) + eps), over the channels at each position.
+
+    Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4.
+    """
+    y = x * torch.rsqrt((x * x).mean(1, keepdim=True) + eps)
+    if f"{name}.weight" in p:
+        y = y * p[f"{name}.weight"].view([1, -1] + [1] * (x.dim() - 2))
+    return y
+
+
+def new_rms_norm(
+    p: Params, name: str, normalized_shape: int, elementwise_affine: bool = True, weight: float = 1.0
+) -> None:
+    """The scale of each channel."""
+    if elementwise_affine:
+        p[f"{name}.weight"] = torch.full((normalized_shape,), weight)
+
+
+def global_response_norm(x: Tensor, p: Params, name: str, eps: float = 1e-6) -> Tensor:
+    """y = weight * x * n + bias + x, with n = g / (mean(g) + eps) and g the root of the sum of squares over positions.
+
+    The mean is over channels. Woo et al. 2023 (arXiv:2301.00808), equations 1 to 3.
+    """
+    g = torch.sqrt((x * x).sum(list(range(2, x.dim())), keepdim=True))
+    n = g / (g.mean(1, keepdim=True) + eps)
+    per_channel = [1, -1] + [1] * (x.dim() - 2)
+    return p[f"{name}.weight"].view(per_channel) * (x * n) + p[f"{name}.bias"].view(per_channel) + x
+
+
+def new_global_response_norm(p: Params, name: str, num_features: int) -> None:
+    """The scale and the bias of each channel, both zero."""
+    p[f"{name}.weight"] = torch.zeros(num_features)
+    p[f"{name}.bias"] = torch.zeros(num_features)
+
+
+def frozen_batch_norm(x: Tensor, p: Params, name: str, eps: float = 1e-5) -> Tensor:
+    """y = weight * (x - mean) / sqrt(var + eps) + bias, for each channel, of which nothing is trained."""
+    per_channel = [1, -1] + [1] * (x.dim() - 2)
+    scale = p[f"{name}.weight"] / torch.sqrt(p[f"{name}.running_var"] + eps)
+    shift = p[f"{name}.bias"] - p[f"{name}.running_mean"] * scale
+    return x * scale.view(per_channel) + shift.view(per_channel)
+
+
+def new_frozen_batch_norm(p: Params, name: str, num_features: int) -> None:
+    """The scale and the bias of each channel, and statistics of mean 0 and variance 1."""
+    p[f"{name}.weight"] = torch.ones(num_features)
+    p[f"{name}.bias"] = torch.zeros(num_features)
+    p[f"{name}.running_mean"] = torch.zeros(num_features)
+    p[f"{name}.running_var"] = torch.ones(num_features)

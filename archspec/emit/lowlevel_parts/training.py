@@ -13,9 +13,11 @@ def forward(x: Tensor, p: Params, training: bool = False) -> Tensor:
 
 
 def trainable(p: Params) -> list[str]:
-    """The keys of what is trained: all but the statistics of norms."""
+    """The keys of what is trained: all but the statistics of norms, and norms that do not count batches."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
-    return [key for key in p if key.rpartition(".")[2] not in statistics]
+    norms, counting = ({key.rpartition(".")[0] for key in p if key.endswith(end)} for end in statistics[1:])
+    scopes = {key: key.rpartition(".") for key in p}
+    return [key for key, (scope, _, name) in scopes.items() if name not in statistics and scope not in norms - counting]
 
 
 def loss_of(x: Tensor, target: Tensor, p: Params) -> Tensor:

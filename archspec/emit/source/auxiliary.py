@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-_FILES = tuple(Path(__file__).parent.parent / name for name in ("modules.py", "padded.py"))
+_FILES = tuple(Path(__file__).parent.parent / name for name in ("modules.py", "padded.py", "norms.py"))
 
 
 def auxiliary(names: Iterable[str], width: int = 120) -> list[str]:

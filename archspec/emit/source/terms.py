@@ -13,7 +13,7 @@ from archspec.graph.formulas import Class, Condition, Expression, Formula, Joine
 from archspec.graph.patterns import Leaf
 from archspec.operations.base import TorchCall
 
-AUXILIARY = ("archspec.emit.modules.", "archspec.emit.padded.")
+AUXILIARY = ("archspec.emit.modules.", "archspec.emit.padded.", "archspec.emit.norms.")
 """The prefixes of names that torch lacks, whose text is copied into the file."""
 
 _INFIX: Mapping[str, str] = {
