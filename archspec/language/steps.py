@@ -176,9 +176,9 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
         context.faults.record("E203", "a layer needs `out`, or `of` with steps", at.key_span, help=help)
         return None
     settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
-    for key, setting in settings.items():
-        words = arguments(operations()[key])["type"].metadata["words"]
-        _check_word("type" if setting.typed else key, (*words, NONE), setting.term, key, context)
+    for key, own in settings.items():
+        words = (*arguments(operations()[key])["type"].metadata["words"], NONE)
+        _check_word("type" if own.typed else key, words, own.term, key, context)
     steps = read_steps(of, context) if of else None
     return Step("layer", "layer", at.key_span, terms, when, name, conv, settings, (), steps, has_layer=True)
 
@@ -219,10 +219,8 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)
     branches = tuple(_read_branch(item.key if named else "", item, context) for item in cursors)
-    layered = any(has_layer(branch.steps) for branch in branches)
-    return Step(
-        "merge", operation.name, at.key_span, terms, when, name, operation, branches=branches, has_layer=layered
-    )
+    deep = any(has_layer(branch.steps) for branch in branches)
+    return Step("merge", operation.name, at.key_span, terms, when, name, operation, branches=branches, has_layer=deep)
 
 
 def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
@@ -274,16 +272,15 @@ def call_arguments(
     context.faults.work.spend(DEFINING, len(fragment.params) // ENTRIES, at)
     for key, default in fragment.params.items():
         if default.constant is None and default.expression is None and key not in given:
-            message = f"`{fragment.name}` needs `{key}`"
-            help = f"write `{fragment.name}: {{{key}: ...}}`"
+            message, help = f"`{fragment.name}` needs `{key}`", f"write `{fragment.name}: {{{key}: ...}}`"
             context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
     return found
 
 
 def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
     """Where an author's own definition declares a parameter that must be given."""
-    own = default.span.source.kind != "library"
-    return (Label(default.span, f"`{cut(name)}` has no default"),) if own else ()
+    library = default.span.source.kind == "library"
+    return () if library else (Label(default.span, f"`{cut(name)}` has no default"),)
 
 
 WORD_IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")

@@ -197,19 +197,15 @@ class Norm(Normalizing):
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         channels, rank = inputs[0][0], len(inputs[0]) - 1
-        features = {"num_features": channels}
+        features, over = {"num_features": channels}, {"normalized_shape": channels}
+        layer = "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm"
+        rms = "archspec.emit.norms.ChannelRMSNorm" if rank else "torch.nn.RMSNorm"
         target, args = {
             "batch": (f"torch.nn.BatchNorm{max(rank, 1)}d", features),
             "group": ("torch.nn.GroupNorm", {"num_groups": self._groups(channels), "num_channels": channels}),
-            "layer": (
-                "archspec.emit.modules.ChannelLayerNorm" if rank else "torch.nn.LayerNorm",
-                {"normalized_shape": channels},
-            ),
+            "layer": (layer, over),
             "instance": (f"torch.nn.InstanceNorm{rank}d", features),
-            "rms": (
-                "archspec.emit.norms.ChannelRMSNorm" if rank else "torch.nn.RMSNorm",
-                {"normalized_shape": channels},
-            ),
+            "rms": (rms, over),
             "grn": ("archspec.emit.norms.GlobalResponseNorm", features),
             "local_response": ("torch.nn.LocalResponseNorm", {"size": self.size}),
             "frozen": ("archspec.emit.norms.FrozenBatchNorm", features),
