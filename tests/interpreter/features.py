@@ -76,6 +76,7 @@ def wanted() -> set[str]:
     }
     found |= {
         "merge that broadcasts",
+        *("step as", "step from", "merge from values", "merge from one value"),
         "branch when",
         "merge in a merge",
         "merge of one value twice",

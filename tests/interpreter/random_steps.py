@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.interpreter.chance import Chance
 from tests.interpreter.expressions import ACTIVATIONS, NORMS
+from tests.interpreter.random_values import named_values
 
 Step = str | dict[str, Any]
 ACTS = (
@@ -72,7 +73,7 @@ class Steps:
         if place.rank:
             kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized, self.reduced]
         if place.depth > 0:
-            kinds += [self.group, self.add, self.multiply, self.other_merge, self.meeting, self.concat]
+            kinds += [self.values, self.group, self.add, self.multiply, self.other_merge, self.meeting, self.concat]
         if place.layers and place.rank:
             kinds += [self.layer, self.layer, self.layer_of]
         if place.rank and any(not each.takes_out for each in place.fragments):
@@ -268,6 +269,10 @@ class Steps:
         if self.chance.one_in(2):
             found["name"] = self.chance.name()
         return {"sequence": found}
+
+    def values(self, place: Place) -> Step:
+        """Steps that keep values by name and read them."""
+        return {"sequence": {"steps": named_values(self.chance, lambda most: self.several(place.deeper(), most))}}
 
     def branches(self, parts: list[list[Step]], place: Place | None = None) -> Any:
         """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge.
