@@ -37,8 +37,8 @@ def specs(draw: st.DrawFn) -> SpecText:
     """Valid specs over the whole language, each small enough to be built: a :class:`SpecText`.
 
     Tables by row and by column, lists for single blocks, expressions, blocks, fragments and shortcuts of the spec's own
-    and of the library, every operation, merge and activation order, one to three spatial axes, scaling, ``extends``
-    over the zoo, naming and outputs. Every one compiles, perhaps with warnings.
+    and of the library, every operation, merge and activation order, values by name, one to three spatial axes, scaling,
+    ``extends`` over the zoo, naming and outputs. Every one compiles, perhaps with warnings.
     """
     return SpecText(drawn_document(Draw(draw)))
 
