@@ -73,7 +73,7 @@ def repeating_conv(
     """
     axes = (padding,) * RANK if isinstance(padding, int) else padding
     around = [side for axis in reversed(axes) for side in (axis, axis)]
-    padded = F.pad(x, around, padding_mode)
+    padded = F.pad(x, around, "constant" if padding_mode == "zeros" else padding_mode)
     return F.conv2d(padded, p[f"{name}.weight"], p.get(f"{name}.bias"), stride, 0, dilation, groups)
 
 
@@ -193,7 +193,15 @@ def repeating_standardized_conv(
     axes = (padding,) * RANK if isinstance(padding, int) else padding
     around = [side for axis in reversed(axes) for side in (axis, axis)]
     used = standardized(weight, scale, eps)
-    return F.conv2d(F.pad(x, around, padding_mode), used, p.get(f"{name}.bias"), stride, 0, dilation, groups)
+    return F.conv2d(
+        F.pad(x, around, "constant" if padding_mode == "zeros" else padding_mode),
+        used,
+        p.get(f"{name}.bias"),
+        stride,
+        0,
+        dilation,
+        groups,
+    )
 
 
 def new_repeating_standardized_conv(
