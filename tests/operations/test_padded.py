@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 import archspec
+from archspec.emit.lowlevel import lowlevel_source
 from archspec.emit.modules import resolve
 from archspec.emit.python import python_source
 from archspec.operations.conv import Conv
@@ -22,7 +23,7 @@ from archspec.operations.pool import Pool
 from archspec.operations.shapes import ShapeFault
 from archspec.verification.importing import torchvision_models
 from tests.support.properties import tries
-from tests.support.sources import executed, network_class
+from tests.support.sources import assert_same_network, executed, network_class
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +201,18 @@ def test_a_network_of_all_survives_tracing_and_export() -> None:
         expected = model(x)
         assert torch.equal(traced(x), expected)
         torch.testing.assert_close(exported(x), expected)
+
+
+def test_a_mode_may_be_a_parameter_of_a_block() -> None:
+    """Of one definition with uses that pad in different ways, both sources are written."""
+    block = "own: {params: {mode: zeros}, residual: [conv: {out: channels, kernel: 3, padding_mode: mode}]}"
+    table = "{block: own, count: 1, channels: [8, 8, 8], stride: 1, mode: [zeros, circular, replicate]}"
+    graph = archspec.compile(f"archspec: 1\nname: t\ninput: [8, 7, 6]\nblocks: {{{block}}}\nstages: {table}\n")
+    assert_same_network(python_source(graph), graph)
+    model = archspec.build(graph, seed=0).eval()
+    x = torch.randn(2, 8, 7, 6)
+    written = executed(lowlevel_source(graph)).forward(x, dict(model.state_dict()))
+    torch.testing.assert_close(written, model(x))
 
 
 def test_verify_knows_the_network_of_all_in_its_source_and_in_timms_layers(layers: Any) -> None:
