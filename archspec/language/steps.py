@@ -212,9 +212,8 @@ def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, con
         values = read_values(source, context)
         return Step("merge", operation.name, at.key_span, terms, when, name, operation, values=values, named=True)
     if not cursors:
-        message = f"`{operation.name}` needs at least one branch"
         help = "write `from: [...]` with the names of values, or `name: [...]` for each branch"
-        context.faults.record("E203", message, at.key_span, help=help)
+        context.faults.record("E203", f"`{operation.name}` needs at least one branch", at.key_span, help=help)
         return None
     for item in cursors if named else ():
         check_name(item.key, item.key_span, context.faults)

@@ -35,6 +35,8 @@ WORDS = {
     "avg",
     "end",
     "both",
+    "channel",
+    "whole",
 }
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

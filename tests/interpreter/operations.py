@@ -370,13 +370,22 @@ def cut(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 
 def constant(kind: str, given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """``scale`` or ``shift`` by a number, or by one for each channel."""
-    no_others(set(given) - {"by"}, kind)
+    no_others(set(given) - {"by", "learned", "per"}, kind)
+    function = torch.mul if kind == "scale" else torch.add
+    per = word(given.get("per", "channel"), names)
+    if truth(given.get("learned", False), names):
+        if isinstance(given["by"], list):
+            raise Refused("learned numbers start alike")
+        number(given["by"], names)
+        shape = () if per == "whole" else (channels_of(inputs[0]), *(1,) * rank_of(inputs[0]))
+        return Operation(
+            kind, kind, lambda values, state, training: function(values[0], state[""]), {"": shape}, direct=True
+        )
     by = given["by"] if isinstance(given["by"], list) else [given["by"]]
     if isinstance(given["by"], list) and len(by) != channels_of(inputs[0]):
         raise Refused("the numbers are not one for each channel")
     constants = [float(number(item, names)) for item in by]
     exact = torch.tensor(constants, dtype=torch.float64).reshape(-1, *(1,) * rank_of(inputs[0]))
-    function = torch.mul if kind == "scale" else torch.add
     return Operation(kind, kind, lambda values, state, training: function(values[0], exact.to(values[0].dtype)))
 
 

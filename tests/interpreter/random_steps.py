@@ -250,7 +250,8 @@ class Steps:
             return "layer_scale" if self.chance.one_in(2) else {"layer_scale": initial}
         return {
             self.chance.pick(("scale", "shift")): {
-                "by": self.chance.pick((2, 0.5, "1 / 3", "0.5 if classes > 3 else 1.5", "-1", 0))
+                "by": self.chance.pick((2, 0.5, "1 / 3", "0.5 if classes > 3 else 1.5", "-1", 0)),
+                **self.chance.pick(({}, {}, {"learned": True}, {"learned": "1 < 2", "per": "whole"})),
             }
         }
 

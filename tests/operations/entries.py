@@ -138,6 +138,8 @@ NORMS, POOLS = ("batch", "group", "layer", "instance", "rms", "grn", "local_resp
 MEETING = ((MAP, (1, 6, 5)), ((1, 6, 5), MAP), (MAP, GATE), ((1, 6), SIGNAL), (GATE, (1, 6, 5)), (MAP, (1, 6, 5), GATE))
 """Shapes that are repeated: what has one channel, what has one position."""
 
+CONSTANTS: tuple[dict[str, Any], ...] = ({"by": 0.5}, {"by": (1, 2, 3, 4, 5, 6)}, {"by": 0.5, "learned": True})
+
 ENTRIES: dict[str, Entry] = {
     "act": Entry(
         arguments=lambda rank: {
@@ -528,26 +530,36 @@ ENTRIES: dict[str, Entry] = {
         traced=traced(on(WIDE, size=(2, 8))),
     ),
     "scale": Entry(
-        arguments=lambda rank: {"by": NUMBERS},
-        stricter={"E507": "torch broadcasts, or computes only some channels"},
+        arguments=lambda rank: {"by": NUMBERS, "learned": st.booleans(), "per": st.sampled_from(["channel", "whole"])},
+        stricter={"E206": "learned numbers start alike", "E507": "torch broadcasts, or computes only some channels"},
         uses=[
             *(use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)),
             *(use for by in ((0.5, 0.1, -1, 0), (3.0,) * 4) for use in on((4,), SIGNAL, MAP, by=by)),
+            *(use for per in ("channel", "whole") for use in on((7,), MAP, by=0.5, learned=True, per=per)),
         ],
         more=[*on(VIDEO, by=0.1), *on(VIDEO, by=(1, 2, 3, 4))],
         arithmetic=[*counted(ELEMENTS, on(MAP, by=0.5)), *counted(ELEMENTS, on(MAP, by=(1, 2, 3, 4)))],
-        traced=[*traced(on(WIDE, by=0.5)), *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6)))],
+        traced=[
+            *traced(on(WIDE, by=0.5, learned=True)),
+            *traced(on(WIDE, by=0.5)),
+            *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6))),
+        ],
     ),
     "shift": Entry(
-        arguments=lambda rank: {"by": NUMBERS},
-        stricter={"E507": "torch broadcasts, or computes only some channels"},
+        arguments=lambda rank: {"by": NUMBERS, "learned": st.booleans(), "per": st.sampled_from(["channel", "whole"])},
+        stricter={"E206": "learned numbers start alike", "E507": "torch broadcasts, or computes only some channels"},
         uses=[
             *(use for by in (0.5, -2, 0) for use in on((7,), SIGNAL, MAP, by=by)),
             *(use for by in ((0.5, 0.1, -1, 0), (3.0,) * 4) for use in on((4,), SIGNAL, MAP, by=by)),
+            *(use for per in ("channel", "whole") for use in on((7,), MAP, by=0.5, learned=True, per=per)),
         ],
         more=[*on(VIDEO, by=0.1), *on(VIDEO, by=(1, 2, 3, 4))],
         arithmetic=[*counted(ELEMENTS, on(MAP, by=0.5)), *counted(ELEMENTS, on(MAP, by=(1, 2, 3, 4)))],
-        traced=[*traced(on(WIDE, by=0.5)), *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6)))],
+        traced=[
+            *traced(on(WIDE, by=0.5, learned=True)),
+            *traced(on(WIDE, by=0.5)),
+            *traced(on(WIDE, by=(1, 2, 3, 4, 5, 6))),
+        ],
     ),
     "slice": Entry(
         arguments=lambda rank: {"start": st.integers(0, 6), "stop": st.none() | st.integers(1, 12)},

@@ -305,7 +305,9 @@ def test_shapes_weights_and_macs_are_those_of_torch(case: Case) -> None:
         if weight.by_torch:
             assert torch.all(run.module.get_parameter(name) == weight.start({}))
             continue
-        assert weight.initial == (starts[name] if name else f"constant:{case.given.get('initial', 1e-06)}")
+        assert weight.initial == (
+            starts[name] if name else f"constant:{case.given.get('initial', case.given.get('by', 1e-06))}"
+        )
         if weight.initial in ("bias", "linear_bias"):
             assert weight.fan_in == nn.init._calculate_fan_in_and_fan_out(run.module.get_parameter("weight"))[0]
     kinds = {torch.float32: "float", torch.int64: "int64"}
