@@ -73,17 +73,20 @@ class Act(Elementwise):
     type: str = argument("word", "The function.", default="relu", words=tuple(ACTIVATIONS))
     slope: float = argument("number", "The slope below 0, for `leaky_relu`.", default=0.01)
     alpha: float = argument("number", "The scale of the exponential, for `elu` and `celu`.", default=1.0)
-    beta: float = argument("number", "How steep it is, for `softplus`.", default=1.0)
+    beta: float = argument("number", "The steepness, for `softplus`.", default=1.0)
     min: float = argument("number", "The least value, for `hardtanh`.", default=-1.0)
     max: float = argument("number", "The greatest value, for `hardtanh`.", default=1.0)
     approximate: str = argument(
-        "word", "Whether `gelu` is exact, or by a hyperbolic tangent.", default="none", words=("none", "tanh")
+        "word",
+        "Whether `gelu` is exact or approximated with a hyperbolic tangent.",
+        default="none",
+        words=("none", "tanh"),
     )
-    initial: float = argument("number", "The learned slope below 0 at the start, for `prelu`.", default=0.25)
-    per_channel: bool = argument("boolean", "Whether each channel has its slope, for `prelu`.", default=False)
+    initial: float = argument("number", "The initial value of the learned slope below 0, for `prelu`.", default=0.25)
+    per_channel: bool = argument("boolean", "Whether each channel has its own slope, for `prelu`.", default=False)
     groups: int = argument("integer", "Groups of channels, each with its own `softmax`.", default=1, minimum=1)
     branches: int | None = argument(
-        "integer", "Branches of equally many channels, among which `softmax` chooses.", default=None, minimum=1
+        "integer", "Branches of equal width; `softmax` weighs them against each other.", default=None, minimum=1
     )
 
     @property

@@ -21,7 +21,7 @@ class Add(Sum):
     summary = "Adds branches of one shape."
     symbol = "+"
 
-    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+    broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return merged("added", inputs, broadcast=self.broadcast, instead=_SCALED)

@@ -25,9 +25,9 @@ from archspec.operations.windows import Windows
 
 @dataclass(frozen=True)
 class Blur(Resampled):
-    """Each channel convolved with binomial coefficients, over a map whose border is reflected.
+    """Each channel convolved with binomial coefficients, with reflection padding.
 
-    Before a stride it keeps a network nearly invariant to shifts (Zhang 2019, section 3.2). The kernel is a constant
+    Before a stride, it makes a network less sensitive to shifts (Zhang 2019, section 3.2). The kernel is a constant
     and has no key in the state dict. Its padding is Zhang's: that of ``timm.layers.BlurPool2d`` for odd kernels and
     strides of 1 and 2.
     """

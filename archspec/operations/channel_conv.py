@@ -18,7 +18,7 @@ from archspec.operations.traits import Local
 
 @dataclass(frozen=True)
 class ChannelConv(Local):
-    """A convolution over the channels of a value with one position: of each with its neighbors (ECA-Net).
+    """A convolution over the channels of a value with one position: each channel is read with its neighbors (ECA-Net).
 
     Wang et al. 2019 (arXiv:1910.03151), section 3.2. The weight is that of a ``torch.nn.Conv1d`` with one channel.
     """
@@ -29,7 +29,9 @@ class ChannelConv(Local):
     activation = True
     look = "conv"
 
-    kernel: int = argument("integer", "How many neighboring channels it reads, an odd number.", default=3, minimum=1)
+    kernel: int = argument(
+        "integer", "How many neighboring channels each output reads; must be odd.", default=3, minimum=1
+    )
     bias: bool = argument("boolean", "Whether a bias is added.", default=False)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -46,8 +46,8 @@ class Conv(Windowed):
     stride: Size = argument("size", "Stride.", default=1, minimum=1)
     padding: Sides | str | None = argument(
         "sides",
-        "Padding on both sides, or a pair of before and after for an axis; `same` is TensorFlow's, `valid` none; by "
-        "default odd kernels keep the size.",
+        "Padding on both sides of an axis, or a pair: before and after; `same` pads as TensorFlow does, `valid` not at "
+        "all; by default, odd kernels keep the size.",
         default=None,
         minimum=0,
         named=(SAME, VALID),
@@ -62,25 +62,27 @@ class Conv(Windowed):
     )
     bias: bool = argument("boolean", "Whether a bias is added.", default=False)
     padding_mode: str = argument("word", "What the padding contains.", default="zeros", words=tuple(MODES))
-    transposed: bool = argument("boolean", "Whether it enlarges by the stride.", default=False)
+    transposed: bool = argument(
+        "boolean", "Whether the convolution is transposed, and enlarges the map by the stride.", default=False
+    )
     output_padding: Size | None = argument(
         "size",
-        "Positions added after each axis if `transposed`; by default what the size lacks to become `stride` times as "
-        "large, or 0 beside `padding`.",
+        "Positions added at the end of each axis if `transposed`; by default as many as make the size `stride` times "
+        "as large, or 0 with `padding`.",
         default=None,
         minimum=0,
     )
     standardized: bool = argument(
-        "boolean", "Whether each filter's weights are used with mean 0 and variance 1.", default=False
+        "boolean", "Whether each filter is standardized to mean 0 and variance 1 before use.", default=False
     )
     gain: bool = argument(
         "boolean",
-        "Whether standardized weights are divided by the root of their number and have a learned factor for each "
-        "filter, as in NFNet.",
+        "Whether each standardized filter is divided by the square root of its number of weights and multiplied by a "
+        "learned gain, as in NFNet.",
         default=False,
     )
-    gamma: float = argument("number", "A constant factor of weights with a gain.", default=1.0)
-    eps: float = argument("number", "Added to the variance of weights to standardize.", default=1e-6, minimum=0)
+    gamma: float = argument("number", "A constant factor of the filters, for `gain`.", default=1.0)
+    eps: float = argument("number", "Added to the variance of a filter, for `standardized`.", default=1e-6, minimum=0)
 
     @property
     def filters(self) -> tuple[str, ...]:

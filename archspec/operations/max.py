@@ -15,16 +15,16 @@ from archspec.operations.signal import Gradient, Signal, Usage, joined, regroupe
 
 @dataclass(frozen=True)
 class Max(Reduction):
-    """``torch.amax``: over the channels, what CBAM's spatial attention reads (Woo et al. 2018, section 3).
+    """``torch.amax``. CBAM's spatial attention reads the maximum over the channels (Woo et al. 2018, section 3).
 
-    Over the positions it is global max pooling. Where several are the largest, they share the gradient.
+    Over the positions, it is global max pooling. Elements that tie for the maximum share the gradient.
     """
 
     name = "max"
-    summary = "The largest of the channels at each position, or of the positions of each channel."
+    summary = "The maximum over the channels at each position, or over the positions of each channel."
     look = "pool"
 
-    over: str = argument("word", "Of what the largest is taken; one number is left.", words=OVER)
+    over: str = argument("word", "What to take the maximum over.", words=OVER)
 
     @property
     def saves_output(self) -> bool:

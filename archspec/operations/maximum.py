@@ -13,8 +13,8 @@ class Maximum(Extreme):
     """``max(a, b)``, as maxout and LightCNN take it (Goodfellow et al. 2013; Wu et al. 2018)."""
 
     name = "maximum"
-    summary = "Takes the largest of each element of branches of one shape."
+    summary = "Takes the elementwise maximum of branches of one shape."
     sign = 1.0
     symbol = "max"
 
-    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+    broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)

@@ -13,16 +13,16 @@ from archspec.operations.signal import Back, Gradient, Law, Signal, Usage, profi
 
 @dataclass(frozen=True)
 class Mean(Reduction):
-    """``torch.mean``: over the channels, what CBAM's spatial attention reads (Woo et al. 2018, section 3).
+    """``torch.mean``. CBAM's spatial attention reads the mean over the channels (Woo et al. 2018, section 3).
 
-    Over the positions it is global average pooling.
+    Over the positions, it is global average pooling.
     """
 
     name = "mean"
-    summary = "The mean of the channels at each position, or of the positions of each channel."
+    summary = "The mean over the channels at each position, or over the positions of each channel."
     look = "pool"
 
-    over: str = argument("word", "What is averaged; one number is left.", words=OVER)
+    over: str = argument("word", "What to average over.", words=OVER)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
         return self.call("torch.mean", inputs[0])

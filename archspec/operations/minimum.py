@@ -13,8 +13,8 @@ class Minimum(Extreme):
     """``min(a, b)``, element by element."""
 
     name = "minimum"
-    summary = "Takes the smallest of each element of branches of one shape."
+    summary = "Takes the elementwise minimum of branches of one shape."
     sign = -1.0
     symbol = "min"
 
-    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+    broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)

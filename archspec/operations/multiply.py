@@ -25,7 +25,7 @@ class Multiply(Merge):
     summary = "Multiplies branches; a 1x1 map scales the channels of a larger one."
     symbol = "\N{MULTIPLICATION SIGN}"
 
-    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+    broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if self.broadcast and (shape := met(inputs)) is not None:

@@ -48,14 +48,14 @@ class Norm(Normalizing):
     look = "norm"
     attached = True
 
-    type: str = argument("word", "What is normalized over.", default="batch", words=tuple(KINDS))
+    type: str = argument("word", "What to normalize over.", default="batch", words=tuple(KINDS))
     eps: float = argument("number", "Added to the variance.", default=1e-5, minimum=0)
     momentum: float = argument(
         "number", "Weight of the new batch in the running statistics.", default=0.1, minimum=0, maximum=1
     )
     groups: int = argument("integer", "Groups of channels, for `group`.", default=32, minimum=1)
     group_size: int | None = argument(
-        "integer", "Channels of a group, for `group`, in place of `groups`.", default=None, minimum=1
+        "integer", "Channels per group, for `group`, in place of `groups`.", default=None, minimum=1
     )
     affine: bool = argument("boolean", "Whether a scale and a bias are learned for each channel.", default=True)
     zero_init: bool = argument("boolean", "Whether the scale starts at zero.", default=False)

@@ -27,12 +27,15 @@ class Pad(Rearranging):
     summary = "Adds positions around a map."
 
     sides: Sides = argument(
-        "sides", "How many are added on both sides, or a pair of before and after for an axis.", minimum=0
+        "sides", "Positions to add on both sides of an axis, or a pair: before and after.", minimum=0
     )
     mode: str = argument(
-        "word", "What they contain.", default=CONSTANT, words=(CONSTANT, *[word for word in MODES if word != "zeros"])
+        "word",
+        "What the added positions contain.",
+        default=CONSTANT,
+        words=(CONSTANT, *[word for word in MODES if word != "zeros"]),
     )
-    value: float = argument("number", "The number that they contain, for `constant`.", default=0.0)
+    value: float = argument("number", "The value of the added positions, for `constant`.", default=0.0)
 
     def unread(self) -> dict[str, str]:
         return {} if self.mode == CONSTANT else {"value": f"the mode is `{self.mode}`"}

@@ -15,15 +15,15 @@ from archspec.operations.traits import Rearranging
 
 @dataclass(frozen=True)
 class Permute(Rearranging):
-    """``torch.permute``: ``order: [0, 2, 1]`` exchanges height and width, as coordinate attention does.
+    """``torch.permute``: ``order: [0, 2, 1]`` swaps height and width, as coordinate attention does.
 
-    The order is copied in memory, so that what follows reads values as it would those of a convolution.
+    It copies the values into their new order, so the next operation reads them as it reads those of a convolution.
     """
 
     name = "permute"
     summary = "Puts channels and spatial axes into another order."
 
-    order: Size = argument("size", "The axes of the input in their new order; 0 is the channels, 1 the first size.")
+    order: Size = argument("size", "The input's axes in their new order; 0 is the channels, 1 the first spatial axis.")
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         rank = spatial_rank(inputs[0], self.name)

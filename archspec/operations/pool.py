@@ -31,14 +31,14 @@ class Pool(Windowed):
     look = "pool"
 
     type: str = argument(
-        "word", "Which value of a window is taken; `lp` is the root of a sum of powers.", words=("max", "avg", "lp")
+        "word", "How a window is reduced; `lp` takes the root of the sum of powers.", words=("max", "avg", "lp")
     )
     kernel: Size | None = argument("size", "Window size.", default=None, minimum=1)
     stride: Size | None = argument("size", "Stride; by default the kernel.", default=None, minimum=1)
     padding: Sides | str = argument(
         "sides",
-        "Padding on both sides, at most half the kernel, or a pair of before and after for an axis; `same` is "
-        "TensorFlow's, `valid` none.",
+        "Padding on both sides of an axis, at most half the kernel, or a pair: before and after; `same` pads as "
+        "TensorFlow does, `valid` not at all.",
         default=0,
         minimum=0,
         named=(SAME, VALID),
@@ -46,7 +46,7 @@ class Pool(Windowed):
     dilation: Size = argument("size", "Distance between the window's elements, for `max`.", default=1, minimum=1)
     ceil: bool = argument("boolean", "Whether a last, partial window counts.", default=False)
     count_padding: bool = argument("boolean", "Whether an average counts the padding as zeros.", default=True)
-    power: float = argument("number", "The power, for `lp`.", default=2.0, minimum=1)
+    power: float = argument("number", "The exponent, for `lp`.", default=2.0, minimum=1)
     output: Size | None = argument("size", "Output size, instead of a kernel; 1 is global.", default=None, minimum=1)
 
     @property

@@ -19,13 +19,13 @@ from archspec.operations.traits import Elementwise
 
 @dataclass(frozen=True)
 class Power(Elementwise):
-    """``x ** by``. With a mean between two of them it is a generalized mean (Radenović et al. 2018, equation 3)."""
+    """``x ** by``. A power, a mean and the inverse power are a generalized mean (Radenović et al. 2018, equation 3)."""
 
     name = "power"
     summary = "Raises each element to a power."
     attached = True
 
-    by: float = argument("number", "The exponent; a fraction gives no number for an element below 0.")
+    by: float = argument("number", "The exponent; a fractional one gives NaN for elements below 0.")
 
     def doubts(self) -> Iterator[Doubt]:
         if self.by in (0, 1):

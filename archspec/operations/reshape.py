@@ -16,17 +16,18 @@ from archspec.operations.traits import View
 
 @dataclass(frozen=True)
 class Reshape(View):
-    """``torch.reshape`` to a map of a size; the number of channels follows.
+    """``torch.reshape`` to a map of a given size; the number of channels is inferred.
 
-    ``{size: 7}`` makes maps of 7x7 of the features of a linear layer, ``{size: 1}`` channels of all positions, and
-    ``{size: [1, width]}`` positions of all channels. A list has as many sizes as the map has spatial axes.
+    ``{size: 7}`` turns the features of a linear layer into 7x7 maps, ``{size: 1}`` turns all positions into channels,
+    and ``{size: [1, width]}`` turns the channels of a pooled value into positions. A list has one size for each
+    spatial axis of the output.
     """
 
     name = "reshape"
-    summary = "Arranges all elements as a map of a `size`; the channels follow."
+    summary = "Rearranges all elements into a map of a `size`, and infers the channels."
     look = "view"
 
-    size: Size = argument("size", "The size of the map; a number is that of both axes of a square.", minimum=1)
+    size: Size = argument("size", "The spatial size; one number holds for every axis.", minimum=1)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         size = self._size(inputs[0])

@@ -13,14 +13,14 @@ from archspec.operations.sums import Sum
 
 @dataclass(frozen=True)
 class Subtract(Sum):
-    """``a - b``: the first branch less all others, as DnCNN takes the noise away (Zhang et al. 2017)."""
+    """``a - b``: the first branch minus all others, as DnCNN subtracts the noise (Zhang et al. 2017)."""
 
     name = "subtract"
-    summary = "Takes from the first branch all others, of the same shape."
+    summary = "Subtracts all other branches of the same shape from the first."
     sign = -1.0
     symbol = "\N{MINUS SIGN}"
 
-    broadcast: bool = argument("boolean", "Whether what has one channel or position is repeated.", default=False)
+    broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return merged("subtracted", inputs, broadcast=self.broadcast)

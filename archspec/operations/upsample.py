@@ -26,8 +26,8 @@ TAPS = {"nearest": 1, **dict.fromkeys(LINEAR.values(), 2), "bicubic": 4}
 class Upsample(Resampled):
     """``torch.nn.Upsample``: a map enlarged by interpolation.
 
-    A ``scale`` holds at every size of the input, and a ``size`` is the same whatever the input's is. With a second
-    input, ``like``, the map gets the size of that value, of which nothing else is read.
+    A ``scale`` multiplies the size of the input; a ``size`` does not depend on it. With a second input, ``like``, the
+    output gets the spatial size of that value. Nothing else of that value is read.
     """
 
     name = "upsample"
@@ -35,12 +35,10 @@ class Upsample(Resampled):
 
     scale: Size | None = argument("size", "How many times larger the map becomes.", default=None, minimum=1)
     size: Size | None = argument("size", "The output's size, in place of a scale.", default=None, minimum=1)
-    like: str | None = argument(
-        "value", "A kept value whose size the map gets, at every size of the input.", default=None
-    )
-    mode: str = argument("word", "How positions between others are computed.", default="nearest", words=tuple(TAPS))
+    like: str | None = argument("value", "A kept value; the output gets its spatial size.", default=None)
+    mode: str = argument("word", "The interpolation method.", default="nearest", words=tuple(TAPS))
     align_corners: bool = argument(
-        "boolean", "Whether the corner positions of input and output are the same place.", default=False
+        "boolean", "Whether the corner positions of the input and the output coincide.", default=False
     )
 
     def doubts(self) -> Iterator[Doubt]:
