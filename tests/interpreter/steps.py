@@ -160,8 +160,10 @@ class Sequence:
         if name == "as":
             site.kept[kept] = value
             return value
-        if left(step, self._at(site, value).names):
-            value = site.kept[kept] = self._unnamed(name, {k: v for k, v in given.items() if k != "as"}, site, value)
+        here = left(step, self._at(site, value).names)
+        value = self._unnamed(name, {key: item for key, item in given.items() if key != "as"}, site, value)
+        if here:
+            site.kept[kept] = value
         return value
 
     def _unnamed(self, name: str, given: Any, site: Site, value: int) -> int:
@@ -170,6 +172,7 @@ class Sequence:
         if isinstance(reads, str):
             given = {key: item for key, item in given.items() if key != "from"}
             if not truth(given.get("when", True), self._at(site, value).names):
+                self.naming.leave_out(site.scope)
                 return value
             return self._unnamed(name, given, site, site.read(reads))
         if name in MERGES:
@@ -219,6 +222,7 @@ class Sequence:
         arguments = {key: item for key, item in branches if key in common}
         names = self._at(site, value).names
         if not truth(arguments.get("when", True), names):
+            self.naming.leave_out(site.scope)
             return value
         own = arguments.get("name")
         inputs = [site.read(each) for each in arguments.get("from", [])]
