@@ -11,6 +11,7 @@ from archspec.diagnostics import Faults, Label, cut
 from archspec.language.context import Context
 from archspec.language.spec import Fragment, Step, Template, Term
 from archspec.language.terms import NAME_PART, Cursor, read_template, written
+from archspec.operations.base import Operation, arguments
 
 NAMING_STEPS = ("as", "from")
 """The words that are steps of their own: one keeps the value that reaches it, the other goes on from a kept one."""
@@ -96,6 +97,16 @@ def read_inputs(cursor: Cursor, taken: Iterable[str], faults: Faults) -> tuple[s
         else:
             found[name] = None
     return tuple(found)
+
+
+def named_arguments(operation: type[Operation], body: Cursor | None, context: Context) -> dict[str, Template]:
+    """The values that arguments of an operation name, such as ``like``."""
+    found: dict[str, Template] = {}
+    for key, argument in arguments(operation).items():
+        item = body.get(key) if body and argument.metadata["kind"] == "value" else None
+        if item and (value := read_value_name(item, context)):
+            found[key] = value
+    return found
 
 
 def given_inputs(fragment: Fragment, body: Cursor | None, at: Cursor, context: Context) -> dict[str, Template]:

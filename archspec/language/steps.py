@@ -12,8 +12,8 @@ from archspec.language.extent import has_layer
 from archspec.language.named_values import (
     NAMING_STEPS,
     given_inputs,
+    named_arguments,
     read_naming_step,
-    read_value_name,
     read_values,
     with_names,
 )
@@ -123,11 +123,7 @@ def _read_operation(operation: type[Operation], at: Cursor, body: Cursor | None,
         message = f"`{operation.name}` needs `{missing}`"
         context.faults.record("E203", message, at.key_span, help=f"write `- {operation.name}: {{{missing}: ...}}`")
         return None
-    given = {}
-    for key, argument in arguments(operation).items():
-        item = body.get(key) if body and argument.metadata["kind"] == "value" else None
-        if item and (value := read_value_name(item, context)):
-            given[key] = value
+    given = named_arguments(operation, body, context)
     return Step("operation", operation.name, at.key_span, terms, when, name, operation, given=given)
 
 

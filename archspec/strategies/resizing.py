@@ -9,7 +9,7 @@ from archspec.strategies.draw import Draw, RawStep, StepSite
 
 def resized(draw: Draw, site: StepSite) -> RawStep:
     """A map twice as large, blocks of it as channels and back, and then as small as before."""
-    if draw.chance(3):
+    if draw.chance(4):
         name = draw.value()
         smaller = draw.pick(({"pool": {"type": "max", "kernel": 2, "ceil": True}}, {"subsample": {"stride": 2}}))
         return {"sequence": {"steps": [{"as": name}, smaller, {"upsample": {"like": name}}]}}
@@ -27,25 +27,25 @@ def resized(draw: Draw, site: StepSite) -> RawStep:
             {"subsample": {"stride": 2}},
         )
     )
-    between = shuffled if site.rank == 2 and draw.chance(2) else []
+    between = shuffled if site.rank == 2 and not draw.chance(4) else []
     return {"sequence": {"steps": [{"upsample": larger}, *between, back]}}
 
 
 def reduced(draw: Draw, site: StepSite) -> RawStep:
     """One number for each position, of which a convolution makes the width; or one for each channel, as a gate."""
     what = draw.pick(("mean", "max"))
-    if draw.chance(3):
+    if draw.chance(4):
         return {"sequence": {"steps": [{what: {"over": "channels"}}, {"conv": {"out": draw.word(site.width)}}]}}
     gate: list[RawStep] = [{what: {"over": "positions"}}]
-    if draw.chance(2):
+    if not draw.chance(3):
         gate.append({"channel_conv": draw.pick(({}, {"kernel": 5, "bias": True}))})
-    if draw.chance(3):
+    if draw.chance(2):
         gate.append({"reshape": {"size": draw.size(1)}})
-    if site.rank < 3 and draw.chance(3):
+    if site.rank < 3 and draw.chance(2):
         order = [1, 0] if site.rank == 1 else draw.pick(([0, 2, 1], [2, 1, 0]))
         gate += [{"permute": {"order": order}}, {"permute": {"order": order}}]
     gate.append({"act": {"type": "sigmoid"}})
-    if draw.chance(3):
+    if draw.chance(2):
         gate.append({"power": {"by": draw.pick((2, 0.5))}})
     return {"multiply": [[], gate]}
 

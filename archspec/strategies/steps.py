@@ -150,7 +150,10 @@ def gate(draw: Draw, site: StepSite) -> list[RawStep]:
     inner: list[RawStep] = [squeezed, "act"] if draw.chance(2) else []
     last = draw.pick(("sigmoid", "hardsigmoid", *site.acts))
     excite: RawStep = {"conv": {"out": draw.word(site.width), "bias": True}}
-    return [{"pool": {"type": draw.pick(("avg", "max")), "output": 1}}, *inner, excite, {"act": {"type": last}}]
+    pooled: RawStep = {"mean": {"over": "positions"}}
+    if draw.chance(2):
+        pooled = {"pool": {"type": draw.pick(("avg", "max")), "output": 1}}
+    return [pooled, *inner, excite, {"act": {"type": last}}]
 
 
 def _other_merge(draw: Draw, site: StepSite) -> RawStep:
@@ -275,6 +278,6 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
     return draw.pick((_SCALE, _SHIFT))(draw, site)
 
 
-_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, resized, reduced)
+_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, *(resized, reduced) * 2)
 _SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, conv_step, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
 _FLAT: tuple[_DrawStep, ...] = (_act, _gated, _LINEAR, _norm, *_KEEPING, _constant, cut)
