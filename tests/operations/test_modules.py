@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear, resolve
+from archspec.emit.norms import ChannelRMSNorm, FrozenBatchNorm, GlobalResponseNorm
 from archspec.operations.channel_shuffle import ChannelShuffle
 from archspec.operations.pad_channels import PadChannels
 from archspec.operations.shapes import Shape
@@ -156,3 +157,41 @@ def test_pad_channels_adds_zeros_and_keeps_the_rest(at: str, before: int) -> Non
     output = resolve(call.target)(x, *call.args)
     assert torch.equal(output[:, before : before + 4], x)
     assert output.count_nonzero() == x.count_nonzero()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_channel_rms_norm_is_an_rms_norm_at_each_position(rank: int) -> None:
+    module = ChannelRMSNorm(6, eps=1e-6)
+    nn.init.normal_(module.weight)
+    x = torch.randn(2, 6, *[4] * rank)
+    expected = x * (x.pow(2).mean(1, keepdim=True) + 1e-6).rsqrt() * module.weight.view(-1, *[1] * rank)
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_global_response_norm_is_timms_bit_by_bit() -> None:
+    torchvision_models()
+    from timm.layers.grn import GlobalResponseNorm as Reference  # type: ignore[import-untyped]
+
+    own, reference = GlobalResponseNorm(6), Reference(6, channels_last=False)
+    for parameter in own.parameters():
+        nn.init.normal_(parameter)
+    reference.load_state_dict(own.state_dict())
+    x = torch.randn(2, 6, 5, 7)
+    assert torch.equal(own(x), reference(x))
+
+
+def test_frozen_batch_norm_is_torchvisions_bit_by_bit() -> None:
+    """Its keys too; and in training nothing of it changes."""
+    torchvision_models()
+    from torchvision.ops.misc import FrozenBatchNorm2d  # type: ignore[import-untyped]
+
+    own, reference = FrozenBatchNorm(6), FrozenBatchNorm2d(6)
+    for buffer in own.buffers():
+        buffer.uniform_(0.5, 2)
+    reference.load_state_dict(own.state_dict())
+    assert list(own.state_dict()) == list(reference.state_dict())
+    before = copy.deepcopy(own.state_dict())
+    x = torch.randn(2, 6, 5, 7)
+    assert torch.equal(own.train()(x), reference(x))
+    assert all(torch.equal(before[key], value) for key, value in own.state_dict().items())
+    assert not list(own.parameters())
