@@ -376,9 +376,9 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
         {"out": 64, "padding": (1, 1, 1)},
         (MAP,),
         "E506",
-        "`padding` has 3 numbers, but the value here has 2 spatial axes",
+        "`padding` is given for 3 axes, but the value here has 2 axes",
         "padding",
-        "write one number for every axis, or a list of 2",
+        "write one number for all sides, or a number or a pair for each axis: `padding: [[2, 0], 1]`",
         None,
     ),
     (
@@ -402,7 +402,17 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
             "write one number for every axis, or a list of 2",
             None,
         )
-        for name in ("kernel", "stride", "padding", "dilation")
+        for name in ("kernel", "stride", "dilation")
+    ),
+    (
+        "pool",
+        {"type": "max", "kernel": 3, "padding": (1, 1, 1)},
+        (MAP,),
+        "E506",
+        "`padding` is given for 3 axes, but the value here has 2 axes",
+        "padding",
+        "write one number for all sides, or a number or a pair for each axis: `padding: [[2, 0], 1]`",
+        None,
     ),
     (
         "pool",
