@@ -22,7 +22,7 @@ def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     if kind == "local_response":
         return {**found, **draw.pick(({}, {"size": 3, "k": 2}, {"alpha": 0.1, "beta": 0.5}, {"size": "1 + 1"}))}
     if kind == "rms":
-        return {**found, "eps": draw.pick((1e-5, 1e-3))}
+        return {**found, "eps": draw.pick((0.5, 1e-3))}
     for key, values in (("eps", (1e-3, 0.5)), ("momentum", (0.01, 1)), ("affine", (False, True))):
         if draw.chance(4):
             found[key] = draw.pick(values)
