@@ -245,6 +245,9 @@ def offered(schema: Any) -> list[Any]:
     return [each["const"] for each in names]
 
 
+NORMS = ("batch", "group", "layer", "instance", "rms", "grn", "local_response", "frozen")
+
+
 def test_names_are_offered_beside_any_other_text() -> None:
     keys, definitions = VALIDATOR.schema["properties"], VALIDATOR.schema["$defs"]
     table, row = keys["stages"], keys["stages"]["items"]
@@ -254,7 +257,7 @@ def test_names_are_offered_beside_any_other_text() -> None:
             assert offered(cell["properties"][key]["items"]) == list(library().visible(section))
     for place in (keys, table["properties"], definitions["block"]["properties"]):
         assert {"relu", "silu", "none"} <= {*offered(place["act"])}
-        assert offered(place["norm"]) == ["batch", "group", "layer", "instance", "none"]
+        assert offered(place["norm"]) == [*NORMS, "none"]
         assert offered(place["activation_order"])[0] == "post"
     assert offered(keys["naming"]) == list(conventions().value)
     assert offered(keys["extends"]) == zoo_names()
