@@ -264,6 +264,6 @@ def test_names_are_offered_beside_any_other_text() -> None:
     assert {"imagenet", "classifier"} <= {*offered(keys["stem"])} & {*offered(keys["head"])}
     assert {"act", "norm", "flatten", "cifar"} <= {*offered(definitions["step"])}
     assert {*operations(), "layer", "sequence", "se"} <= definitions["step"]["properties"].keys()
-    assert offered(definitions["op-pool"]["properties"]["type"]) == ["max", "avg"]
+    assert offered(definitions["op-pool"]["properties"]["type"]) == ["max", "avg", "lp"]
     assert offered(definitions["op-act"]["properties"]["type"])[0] == "relu"
     assert {"se", "groups", "expand"} <= table["properties"].keys() & row["properties"].keys()
