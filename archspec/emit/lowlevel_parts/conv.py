@@ -67,10 +67,7 @@ def repeating_conv(
     dilation: Size = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The sum of `conv` over an input that is padded with what is inside, in the way of padding_mode.
-
-    LeCun et al. 1998, section II.
-    """
+    """The sum of `conv` over an input that is padded with what is inside (LeCun et al. 1998, section II)."""
     axes = (padding,) * RANK if isinstance(padding, int) else padding
     around = [side for axis in reversed(axes) for side in (axis, axis)]
     padded = F.pad(x, around, "constant" if padding_mode == "zeros" else padding_mode)
@@ -184,10 +181,7 @@ def repeating_standardized_conv(
     gamma: float = 1.0,
     eps: float = 1e-6,
 ) -> Tensor:
-    """The sum of `conv` with standardized weights, over an input that is padded with what is inside.
-
-    Qiao et al. 2019 (arXiv:1903.10520), equations 3 and 4; the gain is of Brock et al. 2021 (arXiv:2101.08692).
-    """
+    """The sum of `conv` with standardized weights (Qiao et al. 2019), over an input padded with what is inside."""
     weight = p[f"{name}.weight"]
     scale = p[f"{name}.gain"] * (gamma * weight[0].numel() ** -0.5) if gain else None
     axes = (padding,) * RANK if isinstance(padding, int) else padding
@@ -236,10 +230,7 @@ def padded_standardized_conv(
     gamma: float = 1.0,
     eps: float = 1e-6,
 ) -> Tensor:
-    """The sum of `conv` with standardized weights, over an input that is padded by side.
-
-    Qiao et al. 2019 (arXiv:1903.10520), equations 3 and 4; the gain is of Brock et al. 2021 (arXiv:2101.08692).
-    """
+    """The sum of `conv` with standardized weights (Qiao et al. 2019), over an input that is padded by side."""
     weight = p[f"{name}.weight"]
     scale = p[f"{name}.gain"] * (gamma * weight[0].numel() ** -0.5) if gain else None
     used = standardized(weight, scale, eps)
