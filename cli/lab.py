@@ -35,10 +35,14 @@ ENVIRONMENT = 3
     "--output",
     "folder",
     metavar="FOLDER",
-    help="Write the results into this folder. Running the same command again completes a run that ended early.",
+    help="Write the results to this folder. The same command again completes an experiment that ended early.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the experiments, as the command without a NAME does.")
-@click.option("--smallest", is_flag=True, help="Run in seconds, on few images, to see what an experiment writes.")
+@click.option(
+    "--smallest",
+    is_flag=True,
+    help="Run in seconds, with one epoch and two seeds, to see what an experiment writes.",
+)
 @lab_options.common
 @lab_options.own
 @options.reading
@@ -57,11 +61,11 @@ def command(
     """Run an experiment: train a grid of networks, compare them, and write tables, figures and a report.
 
     Without a NAME, the command lists the experiments. The folder gets `results.json`, a `.csv` for each table, figures
-    as SVG and PNG, and `report.md`, which says in words what came out and what did not. Each claim of the literature
-    is compared with its spread over seeds: it agrees, disagrees, or cannot be resolved with this data.
+    as SVG and PNG, and `report.md`, which says in words what came out and what did not. The report judges each claim of
+    the literature by its effect over the seeds: it agrees, disagrees, or cannot be resolved with this data.
 
-    `archspec lab NAME --help` has an example of each experiment, and only its options. With `--format json`, the
-    command prints what `results.json` has.
+    `archspec lab NAME --help` shows an example of one experiment, and only its options. With `--format json`, the
+    command prints the content of `results.json`.
 
     The data and the networks are small by default, so that every experiment takes a few minutes on two cores.
 

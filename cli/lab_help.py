@@ -35,7 +35,7 @@ class LabCommand(SpecCommand):
             f"{experiment.summary} It takes about {experiment.minutes:g} minutes on two free cores; `--smallest` takes "
             "seconds. Without a SPEC, the network is `resnet56_cifar` with 8, 16 and 32 channels.",
             f"\b\nExample:\n  archspec lab {experiment.example}",
-            "Then open `report.md` in the folder. `archspec lab --help` describes what a folder has.",
+            "Then open `report.md` in the folder. `archspec lab --help` describes the other files.",
         )
         with formatter.indentation():
             for text in about:

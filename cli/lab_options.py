@@ -37,13 +37,13 @@ def common(function: F) -> F:
         "--seeds",
         type=BOUNDS,
         metavar="N",
-        help=f"Runs of each network, from seed 0 on. [default: {_usual_seeds()}]",
+        help=f"How often to train each network, with seeds from 0 on. [default: {_usual_seeds()}]",
     )
     @click.option(
         "--jobs",
         type=BOUNDS,
         metavar="N",
-        help="How many runs are computed at a time. [default: 1; on a cluster, one for each processor]",
+        help="How many runs to compute at a time. [default: 1; on a cluster, one for each processor]",
     )
     @click.option(
         "--data",
@@ -58,8 +58,8 @@ def common(function: F) -> F:
         metavar="KEY=VALUE",
         help="Change a setting of the training, such as `epochs=20`. You can repeat this option.",
     )
-    @click.option("--engine", metavar="NAME", help=f"What computes the runs: {_ENGINES}. [default: local]")
-    @click.option("--address", metavar="ADDRESS", help="The cluster of the engine, if it takes one.")
+    @click.option("--engine", metavar="NAME", help=f"Where to compute the runs: {_ENGINES}. [default: local]")
+    @click.option("--address", metavar="ADDRESS", help="The address of the engine's cluster, if it takes one.")
     @functools.wraps(function)
     def command(*, trainer: tuple[str, ...], **others: Any) -> Any:
         names = ("seeds", "jobs", "data", "size", "engine", "address")

@@ -29,7 +29,7 @@ def put_list(experiments: Sequence[Experiment]) -> None:
     put("`archspec lab NAME -o FOLDER` runs one, such as")
     put_table([(f"archspec lab {each.example}", f"about {each.minutes:g} min") for each in experiments], indent="  ")
     put("")
-    put("Next: `archspec lab NAME --help` shows what one of them takes.")
+    put("Next: `archspec lab NAME --help` shows the options of one experiment.")
 
 
 def put_results(results: Results, folder: str) -> None:

@@ -62,8 +62,8 @@ def command(
 ) -> int:
     """Predict activations and gradients at initialization. Does not need torch.
 
-    The prediction has the variance of the activations and the norm of the gradient at every block, the decades that the
-    gradient spans, the effective receptive field, the lengths of the paths that the gradient takes, and a score: the
+    The command prints the variance of the activations and the norm of the gradient at every block, the decades that the
+    gradient spans, the effective receptive field, and the lengths of the gradient's paths. A score sums this up: the
     larger it is, the harder the network is to train. The exit status is 1 if a spec is at fault or misses a budget.
 
     \b

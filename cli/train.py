@@ -79,7 +79,7 @@ class Subject(NamedTuple):
     "--checkpoint",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="After each epoch, write what is needed to continue to this file.",
+    help="After each epoch, save the state of the training to this file, to continue from it.",
 )
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if its file exists.")
 @options.reading
@@ -102,12 +102,12 @@ def command(
 ) -> int:
     """Train a network, and save its weights with -o.
 
-    The command sets the input and the classes of the spec to those of the data. It prints the loss and the accuracy of
-    each epoch, on the images to train with and on those to test with. With --weights, training begins from these;
+    The command sets the input and the classes of the spec to those of the data. After each epoch, it prints the loss
+    and the accuracy on the training and the test images. With --weights, training begins with these weights;
     --transfer allows other classes and channels.
 
-    A training that is interrupted continues with --checkpoint FILE --resume, and ends with the same weights, bit for
-    bit. Under `torchrun`, each process computes its part of each batch.
+    With --checkpoint FILE --resume, an interrupted training continues, and ends with the same weights, bit for bit.
+    Under `torchrun`, each process computes its part of each batch.
 
     \b
     Examples:
@@ -149,10 +149,12 @@ def _advice(files: TrainingFiles) -> str:
     """How to go on after an interrupt."""
     if files.checkpoint and files.checkpoint.exists():
         again = "again" if files.resume else "with `--resume`"
-        return f"run the same command {again}; `{cut(files.checkpoint)}` has the training up to its last whole epoch."
+        return (
+            f"run the same command {again}; `{cut(files.checkpoint)}` has the training up to its last complete epoch."
+        )
     if files.checkpoint:
-        return "run the same command again; no epoch was complete, so it begins anew."
-    return "nothing was kept; with `--checkpoint FILE --resume`, the same command continues where it was stopped."
+        return "run the same command again; no epoch was complete, so it starts over."
+    return "nothing was saved; with `--checkpoint FILE --resume`, the same command continues where it stopped."
 
 
 def _check(files: TrainingFiles) -> None:

@@ -44,14 +44,16 @@ class Trainer(NamedTuple):
 def trainer(function: F) -> F:
     """The options of the trainer. The command gets them together, as a :class:`Trainer`."""
 
-    @click.option("--epochs", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="The epochs.")
+    @click.option(
+        "--epochs", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="How many epochs to train."
+    )
     @click.option(
         "--batch",
         type=click.IntRange(1),
         default=64,
         show_default=True,
         metavar="N",
-        help="Images in a step, of all processes together.",
+        help="Images per step, over all processes.",
     )
     @click.option("--lr", type=float, default=0.05, show_default=True, metavar="X", help="The largest learning rate.")
     @click.option(
@@ -66,14 +68,14 @@ def trainer(function: F) -> F:
         type=options.Word("schedule", SCHEDULES),
         default="one-cycle",
         show_default=True,
-        help="The learning rate rises and falls, or is divided by 10 after 1/2 and 3/4 of the epochs, or stays.",
+        help="The learning rate rises and falls, is divided by 10 after 1/2 and 3/4 of the epochs, or stays constant.",
     )
     @click.option(
         "--warmup",
         type=float,
         default=0.0,
         metavar="EPOCHS",
-        help="Let the rate of `steps` and `constant` rise over these epochs.",
+        help="Let the rate rise linearly over these epochs, for `steps` and `constant`.",
     )
     @click.option("--weight-decay", type=float, default=1e-4, show_default=True, metavar="X", help="The weight decay.")
     @click.option("--no-decay-norms", is_flag=True, help="Leave norms and biases out of the weight decay.")
@@ -82,14 +84,14 @@ def trainer(function: F) -> F:
         type=options.Word("precision", PRECISIONS),
         default="float32",
         show_default=True,
-        help="Compute in mixed precision, where the device can.",
+        help="The precision; `bfloat16` and `float16` are mixed precision.",
     )
     @click.option(
         "--device",
         default="auto",
         show_default=True,
         metavar="NAME",
-        help="Where to train: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes an accelerator if there is one.",
+        help="Where to train: `cpu`, `cuda`, `cuda:1` or `mps`; `auto` uses an accelerator if there is one.",
     )
     @functools.wraps(function)
     def command(*, no_decay_norms: bool, device: str, **others: Any) -> Any:

@@ -99,7 +99,7 @@ class CellFiles:
             path.replace(aside)
         except OSError as error:
             raise unwritable(aside, error) from None
-        say(Diagnostic("W880", f"`{cut(path)}` is damaged; it is now `{aside.name}`, and the cell is worked on again"))
+        say(Diagnostic("W880", f"`{cut(path)}` is damaged; it is now `{aside.name}`, and the cell is computed again"))
         return None
 
     def write(self, key: str, cell: str, stored: Stored) -> Stored:

@@ -234,4 +234,4 @@ def failure_of(outcome: CellOutcome) -> Diagnostic | None:
     tried = f" after {outcome.attempts} attempts" if outcome.attempts > 1 else ""
     where = f" on {outcome.where}" if outcome.where else ""
     message = f"the cell {outcome.cell.key} failed{where}{tried}: {outcome.failure}"
-    return Diagnostic("W881", message, help="the other cells are kept; the same command works this one again")
+    return Diagnostic("W881", message, help="the other cells are kept; the same command computes this one again")

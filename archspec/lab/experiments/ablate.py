@@ -24,7 +24,9 @@ from archspec.language.overrides import settings_of
 from archspec.passes.compiling import SpecLike
 
 QUESTION = "Which of these choices matters, and by how much? Each network is compared with another, seed by seed."
-LOOK = "Each small mark is a seed, each large one the mean. A difference counts if it is larger than the seeds' spread."
+LOOK = (
+    "Each small mark is a seed, and each large one the mean. Only a difference larger than the spread of seeds counts."
+)
 
 
 @door

@@ -26,7 +26,7 @@ def comparison(runs: Sequence[Runs], images: int) -> ResultTable:
         TableColumn("loss", "training loss"),
         TableColumn("loss_verdict", "loss is"),
     )
-    title = "Difference to the first value of each key, seed by seed"
+    title = "Difference from the first value of each key, seed by seed"
     rows = tuple(_compared(runs, images))
     return ResultTable("comparison", title, columns, rows, brief=len(rows) <= MOST_ROWS)
 
@@ -133,7 +133,9 @@ def _by_epoch(runs: Sequence[Runs], classes: int) -> Plot:
                 level=level,
             )
         )
-    return Plot("curves", "By epoch (band: all seeds)", tuple(panels), "How early the curves separate, and how far.")
+    return Plot(
+        "curves", "By epoch (band: all seeds)", tuple(panels), "See how early the curves separate, and how far."
+    )
 
 
 def _is_number(text: str) -> bool:

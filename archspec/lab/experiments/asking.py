@@ -31,17 +31,17 @@ class ExperimentArguments(TypedDict, total=False):
     Args:
         folder: where to write; without it, nothing is written.
         seeds: how many runs each network has, from seed 0 on: 5 for ``ablate`` and 3 for the others by default.
-        jobs: how many runs at a time: by default 1, or one for each processor of a cluster; 0 runs all in this process.
+        jobs: how many runs at a time: by default 1, or one per processor of a cluster; 0 runs all in this process.
         data: what to train on, as in :func:`archspec.lab.data.load_data`; by default ``digits``.
-        size: the height and width that the images are resized to; by default they keep their own.
+        size: the height and width to resize the images to; by default they keep their own.
         trainer: settings of the training that differ from :class:`archspec.lab.training.Settings`.
         engine: what computes the runs: ``local``, ``ray`` or ``slurm``.
-        address: of the engine's cluster, if it takes one.
+        address: the address of the engine's cluster, if it takes one.
         overrides: values to set in the spec of every network, as in :func:`archspec.load`.
         allow_outside: whether ``extends`` and ``import`` may read outside the spec's folder.
         limits: how large a network may become.
         progress: called as runs end.
-        remark: called with what is to be said about runs that failed.
+        remark: called with a diagnostic about each run that failed.
 
     >>> from archspec.lab.experiments.asking import ExperimentArguments
     >>> quick: ExperimentArguments = {"seeds": 1, "jobs": 0, "data": "synthetic", "trainer": {"epochs": 1}}

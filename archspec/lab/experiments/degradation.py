@@ -178,5 +178,7 @@ def _by_depth(runs: Sequence[Runs], classes: int) -> Plot:
         top=1.03,
         level=(1 / classes, "chance"),
     )
-    look = "Whether the plain curve falls with depth while the residual one does not. Accuracy as in the table above."
+    look = (
+        "See whether the plain curve falls with depth while the residual one does not. Accuracy is that of the table."
+    )
     return Plot("depth", "Training accuracy by depth (band: all seeds)", (panel,), look)

@@ -11,13 +11,13 @@ from archspec.lab.experiments.option import ExperimentOption
 SETS = (
     ExperimentOption(
         "deleted",
-        "How many blocks are deleted at once, after training.",
+        "How many blocks to delete at once, after training.",
         (1, 3, 5, 8, 12, 16),
         "wholes",
         least=1,
         most=1000,
     ),
-    ExperimentOption("draws", "Random sets of blocks of each size.", 8, "whole", least=1, most=1000),
+    ExperimentOption("draws", "How many random sets of each size to draw.", 8, "whole", least=1, most=1000),
 )
 """What experiments take that delete random sets of blocks."""
 
@@ -27,21 +27,23 @@ QUICK_SETS = {**QUICK, "deleted": (1, 2), "draws": 2, "overrides": ["stages.coun
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "degradation",
-        "Plain networks against residual ones at several depths: the degradation problem.",
+        "Compares plain and residual networks at several depths: the degradation problem.",
         "archspec.lab.experiments.degradation:degradation",
         "degradation -o degradation --jobs 2",
         minutes=2,
         options=(
-            ExperimentOption("plain", "Blocks a stage of the plain networks.", (3, 9), "wholes", least=1, most=1000),
             ExperimentOption(
-                "residual", "Blocks a stage of the residual networks.", (3, 9, 18), "wholes", least=1, most=1000
+                "plain", "Blocks in each stage of the plain networks.", (3, 9), "wholes", least=1, most=1000
+            ),
+            ExperimentOption(
+                "residual", "Blocks in each stage of the residual networks.", (3, 9, 18), "wholes", least=1, most=1000
             ),
         ),
         smallest={**QUICK, "plain": (1, 2), "residual": (1, 2)},
     ),
     Experiment(
         "ablate",
-        "A grid of keys of the spec and of the trainer: which choice matters, and by how much.",
+        "Varies keys of the spec and settings of the training: which choice matters, and by how much.",
         "archspec.lab.experiments.ablate:ablate",
         "ablate --over shortcut=zero-pad,projection --over lr=0.02,0.05 -o shortcuts",
         seeds=5,
@@ -55,7 +57,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ),
             ExperimentOption(
                 "preset",
-                "A grid of the literature with its claims, in place of `--over`.",
+                "A grid from the literature, with its claims, in place of `--over`.",
                 None,
                 "word",
                 words=("shortcuts", "norm", "orders"),
@@ -67,14 +69,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "stochastic",
-        "Random depth in training, and the accuracy of sub-networks by depth: the ensemble view.",
+        "Trains with random depth, and tests sub-networks: the ensemble view.",
         "archspec.lab.experiments.stochastic:stochastic",
         "stochastic -o stochastic --jobs 2",
         minutes=2,
         options=(
             ExperimentOption(
                 "drop",
-                "Probability that training drops the last block; it rises linearly from the first.",
+                "Probability that training drops the last block. It rises linearly from the first block.",
                 0.5,
                 "number",
                 most=0.99,
@@ -85,7 +87,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "lesion",
-        "A trained network without each of its blocks, without random sets of them, and in other orders.",
+        "Deletes blocks of a trained network, one by one and in random sets, and reorders them.",
         "archspec.lab.experiments.lesion:lesion",
         "lesion -o lesion --jobs 2",
         minutes=2,
@@ -98,26 +100,32 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 excludes=("overrides",),
             ),
             ExperimentOption("map", "A file with the key map of the weights.", None, "file"),
-            ExperimentOption("train", "Train the network, as without weights.", False, "flag"),
-            ExperimentOption("sets", "1 deletes every block, 2 also every pair of blocks.", 1, "whole", 1, 2),
+            ExperimentOption("train", "Train the network, which is the default without `--weights`.", False, "flag"),
+            ExperimentOption(
+                "sets", "1 deletes each block in turn; 2 also deletes each pair of blocks.", 1, "whole", 1, 2
+            ),
             *SETS,
         ),
         smallest=QUICK_SETS,
     ),
     Experiment(
         "gradients",
-        "Gradients and activations at every block, measured and predicted, and the gradient by path length.",
+        "Measures and predicts gradients and activations at every block, and splits the gradient by path length.",
         "archspec.lab.experiments.gradients:gradients",
         "gradients -o gradients --jobs 2",
         specs="several",
         minutes=2,
         options=(
             ExperimentOption(
-                "steps", "After how many steps of the training gradients are measured.", (20,), "wholes", least=1
+                "steps",
+                "After which training steps to measure gradients, besides the start and the end.",
+                (20,),
+                "wholes",
+                least=1,
             ),
-            ExperimentOption("images", "How many training images the gradient is computed for.", 128, "whole", least=2),
+            ExperimentOption("images", "How many training images to compute the gradient for.", 128, "whole", least=2),
             ExperimentOption(
-                "path_images", "Images whose gradient is taken apart by path length.", 8, "whole", least=1
+                "path_images", "How many of these images to split the gradient by path length for.", 8, "whole", least=1
             ),
         ),
         smallest={**QUICK, "images": 32, "path_images": 2, "overrides": ["stages.count=1"]},

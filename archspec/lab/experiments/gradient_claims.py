@@ -18,11 +18,11 @@ def claims(runs: Sequence[Runs]) -> Iterator[LiteratureClaim]:
     plain = next((each for each in runs if each not in residual and _normed(each)), None)
     if plain:
         yield LiteratureClaim(
-            "The gradient of a plain network with batch norm does not vanish towards its input",
+            "The gradient of a plain network with batch norm does not vanish toward its input",
             "He et al. 2015, section 4.1",
             f"log10 of the gradient at the first block over that at the last, initially ({plain.variant.label})",
             decades(plain, 0),
-            remark="It grows towards the input. Without norms, it would shrink.",
+            remark="A positive effect means that it grows toward the input. Without norms, it would shrink.",
         )
     if plain and residual:
         yield from _both(plain, residual[0])
@@ -48,7 +48,7 @@ def _both(plain: Runs, residual: Runs) -> Iterator[LiteratureClaim]:
         _size(decades(plain, 0)).minus(_size(decades(residual, 0))),
     )
     yield LiteratureClaim(
-        "Without shortcuts, the gradients of neighboring inputs have less to do with each other (they are shattered)",
+        "Without shortcuts, the gradients of neighboring inputs are less correlated (they are shattered)",
         "Balduzzi et al. 2017, figure 1",
         f"correlation of the gradients of neighboring inputs, at initialization, residual minus plain ({names})",
         autocorrelation(residual, "start").minus(autocorrelation(plain, "start")),
@@ -81,6 +81,6 @@ def _paths(residual: Runs) -> Iterator[LiteratureClaim]:
     yield LiteratureClaim(
         "The gradient comes through paths that are much shorter than most paths",
         f"{VEIT}, figure 6",
-        f"mean length of all paths, minus the mean length of those that the gradient takes, after training ({name})",
+        f"mean length of all paths, minus the mean length weighted by the gradient, after training ({name})",
         every.minus(found),
     )

@@ -51,8 +51,8 @@ def _norms(runs: Sequence[Runs]) -> Plot:
         PlotPanel("After training", x, y, tuple(end)),
     )
     look = (
-        "Read each curve from right to left, as the gradient goes. Without shortcuts, it grows on its way to the input "
-        "by powers of ten, because of the norms. With shortcuts, it grows far less."
+        "Read each curve from right to left, as the gradient flows. Without shortcuts, it grows by powers of ten on "
+        "its way to the input, because of the norms. With shortcuts, it grows far less."
     )
     return Plot("gradient_norm", "The gradient at every block", panels, look)
 
@@ -68,8 +68,8 @@ def _activations(runs: Sequence[Runs]) -> Plot:
         x = "depth of the block (0: input, 1: output)"
         panels.append(PlotPanel(title, x, "variance of activations", tuple(curves), log_y=True))
     look = (
-        "Each residual adds to the variance, so it rises from block to block within a stage. In a plain network, the "
-        "norm of each block sets it back to the same value."
+        "Each residual adds variance, so the variance rises from block to block within a stage. In a plain network, "
+        "the norm of each block resets it to the same value."
     )
     return Plot("activations", "Activations at every block", tuple(panels), look)
 

@@ -24,7 +24,7 @@ from archspec.passes.compiling import SpecLike, checked
 
 QUESTION = (
     "What happens to the gradient on its way from the loss to the first block, at initialization and after training? "
-    "How much of it comes through the shortcuts, and how many residual branches does it go through?"
+    "How much of it comes through the shortcuts, and through how many residual branches does it pass?"
 )
 OWN: Mapping[str, tuple[str, ...]] = {
     "plain": ("shortcut=none",),
@@ -35,13 +35,13 @@ OWN: Mapping[str, tuple[str, ...]] = {
 """The networks without a spec, as overrides of ``resnet56_cifar``."""
 
 NOTES = (
-    "Gradients are measured on one batch in training mode. In a network without norms, they would shrink towards the "
-    "input.",
-    "Paths decompose the gradient at the activations of one forward pass, and not the function that the network "
-    "computes. In a post-activation network, an activation follows each sum and belongs to all paths. The paper "
-    "derives its result for pre-activation.",
-    "|G_k| is the norm of the sum over all paths of length k. Paths partly cancel, so it is much smaller than the norm "
-    "of a single path times their number, which the paper reports.",
+    "Gradients are measured on one batch in training mode. In a plain network without norms, they would shrink toward "
+    "the input.",
+    "Paths decompose the gradient at the activations of one forward pass, not the function that the network computes. "
+    "In a post-activation network, an activation follows each sum and belongs to all paths. Veit et al. derive their "
+    "result for pre-activation.",
+    "|G_k| is the norm of the sum over all paths of length k. Paths partly cancel, so it is much smaller than what "
+    "Veit et al. report: the norm of a single path, multiplied by the number of paths.",
 )
 
 

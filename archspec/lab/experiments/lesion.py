@@ -24,9 +24,8 @@ from archspec.passes.compiling import SpecLike
 from archspec.weights.building import build
 
 QUESTION = (
-    "What does a trained network lose when one of its blocks is taken out? In a plain network, each layer needs the "
-    "one before it. A residual network can be seen as a collection of many paths, and half of them avoid any given "
-    "block."
+    "What does a trained network lose when one of its blocks is deleted? In a plain network, each layer needs the one "
+    "before it. A residual network can be seen as a collection of many paths, and half of them bypass any given block."
 )
 USUAL = (1, 3, 5, 8, 12, 16)
 
@@ -80,7 +79,7 @@ def _source(
         SpecError: E874, from a file and from training.
     """
     if weights is not None and train:
-        message = f"the weights `{cut(os.fspath(weights))}` are given, and the network is to be trained too"
+        message = f"the weights `{cut(os.fspath(weights))}` do not go with `train`, which trains new ones"
         raise SpecError([Diagnostic("E874", message, help="leave out `train` or the weights")])
     files = {name: None if given is None else os.fspath(given) for name, given in (("weights", weights), ("map", map))}
     return {**files, "train": train}
@@ -98,11 +97,11 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
         build(own.graph, weights=options["weights"], map=options["map"], device="meta")  # refused before any work
         hashes = [weights_hash(options[name]) for name in ("weights", "map") if options[name]]
         more |= {"weights": options["weights"], "map": options["map"], "hashes": hashes}
-        remarks.append("The weights come from one file, so seeds differ only in which blocks are drawn at random.")
+        remarks.append("The weights come from one file, so the seeds differ only in which blocks they draw at random.")
     elif plain := _plain(inquiry, data, own):
         variants.append(plain)
     else:
-        remarks.append("No plain network is compared, because this one has no shortcuts that could be taken away.")
+        remarks.append("There is no plain network to compare with, because this one has no shortcuts to remove.")
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)

@@ -189,7 +189,7 @@ def claims(runs: Sequence[Runs], images: int, classes: int) -> Iterator[Literatu
         yield LiteratureClaim(
             "Deleting one block of a residual network changes its accuracy little",
             f"{VEIT}, figure 3",
-            "half of the drop to chance, minus the median drop in accuracy without one block",
+            "half of the drop to chance minus the median drop in accuracy without one block",
             half.minus(median),
             error,
         )
@@ -267,7 +267,7 @@ def plots(runs: Sequence[Runs], classes: int) -> Iterator[Plot]:
         panels.append(
             PlotPanel(title, "block deleted", "test accuracy", tuple(curves), bottom=0, top=1.03, level=level)
         )
-    look = "A plain network falls to chance without a single block; a residual one hardly notices most losses."
+    look = "Without any single block, a plain network falls to chance. A residual one loses little without most blocks."
     yield Plot("blocks", "Accuracy without one block (band: all seeds)", tuple(panels), look)
     yield _by_number(runs, classes)
 

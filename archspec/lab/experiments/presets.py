@@ -123,28 +123,26 @@ PRESETS: dict[str, PresetGrid] = {
         "Which shortcut should a block have where its shape does not change: an identity, or a projection?",
         ("shortcut=zero-pad,projection,projection-all",),
         _shortcuts,
-        "With option C, the way from the loss to the first block goes through a convolution at every block. Its loss "
-        "stays far above those of A and B, whose way is an identity at most blocks.",
+        "With option C, the shortcut path from the loss to the first block crosses a convolution at every block. The "
+        "loss stays far above those of A and B, where this path is an identity at most blocks.",
     ),
     "norm": PresetGrid(
         "Batch norm by learning rate",
-        "What does batch norm do: does it let a network train at all, or at larger learning rates?",
+        "Does batch norm let a network train at all, or only at larger learning rates?",
         ("shortcut=zero-pad,none", "norm=batch,none", "lr=0.003,0.01,0.03,0.1,0.3,1.0"),
         _norm,
         "With batch norm, the accuracy hardly depends on the rate. Without it, the residual network fails at large "
         "rates, and the plain one at every rate.",
         overrides=("stages.count=3",),
         trainer={"epochs": 4},
-        remarks=(
-            "With the one-cycle schedule, a rate is the largest during training, and most steps have a smaller one.",
-        ),
+        remarks=("With the one-cycle schedule, a rate is the largest of the training. Most steps use a smaller one.",),
     ),
     "orders": PresetGrid(
         "Orders of convolution, norm and activation",
-        "Does it matter where in a block the norm and the activation are?",
+        "Does it matter where the norm and the activation are in a block?",
         ("activation_order=post,norm-after-add,act-before-add,act-only-pre,pre",),
         _orders,
-        "What lies on the way of the shortcut costs most: `norm-after-add` puts a norm there. The others differ by "
-        "little more than seeds of one network do.",
+        "What lies on the shortcut path costs the most: `norm-after-add` puts a norm there. The other orders differ by "
+        "little more than the seeds of one network do.",
     ),
 }

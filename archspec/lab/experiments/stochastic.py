@@ -100,8 +100,8 @@ def _deleted(inquiry: Inquiry, own: Variant) -> tuple[int, ...]:
         asked = tuple([number for number in asked if number <= blocks])
     if not asked or asked[-1] > blocks:
         most = asked[-1] if asked else 1
-        message = f"`{own.graph.name}` has {blocks} residual blocks that keep their shape, but {most} are to be deleted"
-        help = "delete fewer" if blocks else "take a network whose blocks have shortcuts"
+        message = f"`{own.graph.name}` has {blocks} residual blocks that keep their shape, so {most} cannot be deleted"
+        help = "delete fewer blocks" if blocks else "use a network whose blocks have shortcuts"
         raise SpecError([Diagnostic("E893", message, own.graph.written_at("stages"), help=help)])
     return asked
 
@@ -120,7 +120,7 @@ def _results(
         tuple(_claims(runs, deleted, images, classes)),
         (_plot(runs, deleted, classes),),
         (
-            "Only blocks that keep their shape are deleted. The norms keep the statistics that they have in the whole "
+            "Only blocks that keep the shape of their input are deleted. The norms keep the statistics of the whole "
             "network.",
             resolution(runs, images),
             SMALL,
@@ -181,7 +181,7 @@ def _claims(runs: Sequence[Runs], deleted: tuple[int, ...], images: int, classes
     yield LiteratureClaim(
         "Training with random depth trains the sub-networks too",
         f"{HUANG}, section 3",
-        "test accuracy of the sub-networks, random depth minus fixed depth, mean over the numbers deleted",
+        "test accuracy of the sub-networks, random depth minus fixed depth, averaged over the numbers deleted",
         means[0].minus(means[1]),
         sampling(*means, images=images),
     )
@@ -223,7 +223,7 @@ def _plot(runs: Sequence[Runs], deleted: tuple[int, ...], classes: int) -> Plot:
             PlotPanel(title, "blocks deleted", "test accuracy", tuple(shown), bottom=0, top=1.03, level=level)
         )
     look = (
-        "The accuracy falls gradually as blocks are deleted, and not at once. With random depth in training, it falls "
-        "later, because shorter networks were trained too."
+        "See whether the accuracy falls gradually as blocks are deleted, or at once. With random depth in training, it "
+        "falls later, because the shorter networks were trained too."
     )
     return Plot("subnetworks", "Accuracy of sub-networks (band: all seeds)", tuple(panels), look)

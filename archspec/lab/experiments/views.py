@@ -9,8 +9,8 @@ from archspec.lab.results.claim import sampling
 from archspec.lab.results.table import ResultTable, TableColumn, TableValue
 
 SMALL = (
-    "By default, the networks are narrow, the images small and the training short. So this says little about what such "
-    "a network reaches on ImageNet or CIFAR-10 after hours of training."
+    "By default, the networks are narrow, the images are small and the training is short. So the results say little "
+    "about what such networks reach on ImageNet or CIFAR-10 after hours of training."
 )
 
 
@@ -58,6 +58,6 @@ def resolution(runs: Sequence[Runs], images: int) -> str:
     error = sampling(best, images=images) if best else 0.0
     return (
         f"Test accuracies come from {images:,} images. With other images, the best accuracy would change by about "
-        f"{100 * error:.1f} points (one standard error). A difference of that size cannot be told from chance, however "
-        "many seeds there are."
+        f"{100 * error:.1f} points (one standard error). A difference of that size may be due to chance, however many "
+        "seeds there are."
     )

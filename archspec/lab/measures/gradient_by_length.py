@@ -101,7 +101,7 @@ def gradient_by_length(
     seed = arguments.seed(seed)
     blocks = [block for block in find_residual_blocks(graph) if block.merge]
     if not blocks:
-        message = f"no block of `{cut(graph.name)}` has a shortcut, so that there are no paths of several lengths"
+        message = f"no block of `{cut(graph.name)}` has a shortcut, so there are no paths of different lengths"
         raise SpecError([Diagnostic("E872", message, help="measure a network with shortcuts")])
     tape = _Tape(model, graph, blocks, images, labels)
     exact, signed, error = tape.exact()

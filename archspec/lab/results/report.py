@@ -25,8 +25,8 @@ def _lines(results: Results) -> Iterator[str]:
     how = results.circumstances
     yield from (f"# {results.title}", "", results.question, "", "```console", f"$ {how.command} -o FOLDER", "```", "")
     yield from ("## What came out", "")
-    yield "Numbers are means over seeds ± standard deviation. An empty cell means that a number does not apply, or that"
-    yield "no run has it. `results.json` has the value of every seed."
+    yield "Numbers are means over seeds ± standard deviation. A cell is empty if the number does not apply, or if no"
+    yield "run gave it. `results.json` has the value of every seed."
     yield ""
     for table in results.tables:
         if table.brief and table.rows:

@@ -73,7 +73,7 @@ def test_what_cannot_be_lesioned_is_said(tmp_path: Path) -> None:
         lesion(flat, **{**SMALL, "overrides": []})
     with pytest.raises((SpecError, EnvironmentFault), match="E801"):
         lesion("resnet20_cifar", weights=tmp_path / "none.pt", **SMALL)
-    with pytest.raises(SpecError, match=r"E874.*the network is to be trained too"):
+    with pytest.raises(SpecError, match=r"E874.*do not go with `train`"):
         lesion("resnet20_cifar", weights=tmp_path / "none.pt", train=True, **SMALL)
     results = lesion("densenet_bc_100_12_cifar", draws=1, **{**SMALL, "overrides": ["stages.count=1"], "seeds": 1})
     assert results.table("medians").column("network") == ("densenet_bc_100_12_cifar",)
