@@ -101,7 +101,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
     elif plain := _plain(inquiry, data, own):
         variants.append(plain)
     else:
-        remarks.append("There is no plain network to compare with, because this one has no shortcuts to remove.")
+        remarks.append("No plain network is trained for comparison, because this one has no shortcuts to remove.")
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)
