@@ -1,4 +1,4 @@
-"""A grid of cells: each is one function of one set of inputs, worked on by an engine, and its result one file."""
+"""A grid of cells. A cell calls one function with one set of inputs; an engine runs it, and its result is one file."""
 
 from __future__ import annotations
 

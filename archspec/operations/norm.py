@@ -36,8 +36,8 @@ class Norm(Normalizing):
     """``torch.nn.BatchNorm1d`` to ``3d``, ``GroupNorm``, ``LayerNorm``, ``InstanceNorm1d`` to ``3d``, and others.
 
     ``layer`` and ``rms`` normalize over the channels at each position, as ConvNeXt does, and not over the positions.
-    ``grn`` is the global response normalization of ConvNeXt V2, ``local_response`` that of AlexNet, and ``frozen`` a
-    batch norm of which nothing changes, as torchvision's detectors have it.
+    ``grn`` is the global response normalization of ConvNeXt V2, and ``local_response`` that of AlexNet. ``frozen`` is a
+    batch norm that training does not change, as in torchvision's detectors.
     """
 
     name = "norm"

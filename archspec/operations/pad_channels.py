@@ -21,7 +21,7 @@ class PadChannels(Rearranging):
     summary = "Adds channels of zeros."
 
     out: int = argument("integer", "Output channels, no fewer than the input has.", minimum=1)
-    at: str = argument("word", "Where the zeros stand.", default="end", words=("end", "both"))
+    at: str = argument("word", "Where the zeros go.", default="end", words=("end", "both"))
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = (self.out, *inputs[0][1:])

@@ -30,9 +30,12 @@ class Scale(Elementwise):
 
     by: Numbers = argument("numbers", "The factor, or one for each channel.")
 
-    learned: bool = argument("boolean", "Whether `by` is where a learned factor starts.", default=False)
+    learned: bool = argument("boolean", "Whether the factor is learned; `by` is its initial value.", default=False)
     per: str = argument(
-        "word", "Whether each channel has its learned factor, or the whole value one.", default="channel", words=PER
+        "word",
+        "Whether each channel has its own learned factor, or the whole value shares one.",
+        default="channel",
+        words=PER,
     )
 
     @property

@@ -28,11 +28,14 @@ class Shift(Elementwise):
     summary = "Adds a constant, or a learned number."
     attached = True
 
-    by: Numbers = argument("numbers", "What is added, or one number for each channel.")
+    by: Numbers = argument("numbers", "The number to add, or one for each channel.")
 
-    learned: bool = argument("boolean", "Whether `by` is where a learned number starts.", default=False)
+    learned: bool = argument("boolean", "Whether the number is learned; `by` is its initial value.", default=False)
     per: str = argument(
-        "word", "Whether each channel has its learned number, or the whole value one.", default="channel", words=PER
+        "word",
+        "Whether each channel has its own learned number, or the whole value shares one.",
+        default="channel",
+        words=PER,
     )
 
     @property

@@ -178,7 +178,7 @@ class Training:
             write_checkpoint(path, self.identity, state)
 
     def resume(self, path: Path) -> int:
-        """Continue from a checkpoint, if there is one. Returns its step, or 0."""
+        """Continue from a checkpoint, if its file exists. Returns its step, or 0."""
         state = read_checkpoint(path, self.identity)
         if state is None:
             return 0
