@@ -17,10 +17,10 @@ UNRESOLVED: Answer = "cannot be resolved with this data"
 
 RULE = (
     "Each claim has an effect, a number that is measured once for each seed and is positive if the claim holds. Its "
-    "mean over seeds is compared with a margin, which is how far the mean may lie from 0 by chance: half of the 95 % "
-    "interval of the mean (Student's t). For accuracies on test images, the sampling error of the images is added in "
-    "quadrature. The verdict is `agrees` if the mean effect is above the margin, `disagrees` if it is below minus the "
-    "margin, and `cannot be resolved with this data` if it lies between, or if fewer than two seeds have the effect."
+    "mean over seeds is compared with a margin, which is how far the mean may be from 0 by chance: half of the 95 % "
+    "confidence interval of the mean (Student's t). For accuracies on test images, the sampling error of the images is "
+    "added in quadrature. The verdict is `agrees` if the mean effect is above the margin, `disagrees` if it is below "
+    "minus the margin, and `cannot be resolved with this data` in between, or if fewer than two seeds have the effect."
 )
 
 

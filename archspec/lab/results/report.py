@@ -117,9 +117,7 @@ def _why(claim: LiteratureClaim) -> str:
         return "One seed shows no spread, so nothing can be concluded. Run more seeds, such as `--seeds 3`."
     if claim.effect.mean == claim.margin == 0:
         return "It is exactly 0 in every seed, so it decides nothing."
-    return (
-        "It is closer to 0 than its margin, so chance alone could have made it. More seeds or test images may decide."
-    )
+    return "It is closer to 0 than its margin, so chance alone could explain it. More seeds or test images may decide."
 
 
 def _circumstances(results: Results) -> Iterator[str]:

@@ -151,7 +151,7 @@ def test_the_report_says_what_did_not_come_out(tmp_path: Path) -> None:
     assert "| deep is good (a paper) | **cannot be resolved with this data** | -0.050 | 1.906 |" in text
     assert "- deep is good (a paper). Measured: " in text
     assert "The effect is -0.050 ± 1.906 (by seed: " in text
-    assert "It is closer to 0 than its margin, so chance alone could have made it." in text
+    assert "It is closer to 0 than its margin, so chance alone could explain it." in text
     assert "- a, seed 1: its loss was not finite at step 7, in epoch 2" in text
     assert "What to look for: look" in text
     agreed = replace(FOUND, claims=(LiteratureClaim("deep is good", "a paper", "x", Number((0.1, 0.1))),), remarks=())

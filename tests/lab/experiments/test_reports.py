@@ -19,7 +19,7 @@ from archspec.lab.results.report import in_words
     [
         ((0.5, 0.6, 0.5), AGREES, "above 0 by more than its margin, so it agrees."),
         ((-0.5, -0.6, -0.5), DISAGREES, "below 0 by more than its margin: here, the opposite is true."),
-        ((0.5, -0.6, 0.1), UNRESOLVED, "so chance alone could have made it."),
+        ((0.5, -0.6, 0.1), UNRESOLVED, "so chance alone could explain it."),
         ((0.5,), UNRESOLVED, "One seed shows no spread, so nothing can be concluded. Run more seeds"),
         ((0.0, 0.0), UNRESOLVED, "It is exactly 0 in every seed"),
         ((None, None), UNRESOLVED, "Measured: the gain. No run gives it."),
