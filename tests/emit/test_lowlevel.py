@@ -249,6 +249,19 @@ def test_names_that_the_file_has_a_use_for() -> None:
     assert_same_outputs(executed(lowlevel_source(graph)), graph, archspec.build(graph, seed=0))
 
 
+@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("abc")), min_size=2, max_size=4))
+@settings(max_examples=12, deadline=None)
+def test_stages_of_equal_blocks_follow_each_other(stages: list[tuple[int, str]]) -> None:
+    """Two stages of as many blocks are two loops, whatever their names are."""
+    counts = [count for count, _ in stages]
+    names = [f"{name}{number}" for number, (_, name) in enumerate(stages)]
+    table = f"stages: {{block: basic, channels: 2, stride: 1, count: {counts}, name: [{', '.join(names)}]}}"
+    graph = archspec.compile(spec(f"input: [2, 4, 4]\nclasses: 2\nstem: []\n{table}\n"))
+    module, model = executed(lowlevel_source(graph)), archspec.build(graph, seed=0).double().eval()
+    assert list(module.new_params(0)) == list(model.state_dict())
+    assert apart(module.forward(sample(graph), model.state_dict(), False), model(sample(graph)), 1e-6) < CLOSE
+
+
 def test_a_condition_that_compares_activation_functions() -> None:
     text = """
     input: [3, 8, 8]

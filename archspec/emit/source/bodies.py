@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.emit.source.header import escaped, one_line
 from archspec.emit.source.signatures import signature, use
@@ -26,14 +26,24 @@ _MOST_LINES = 4
 """The most lines of a formula."""
 
 
+class Making(NamedTuple):
+    """A statement that makes parameters, under a condition or in a loop; ``run`` is the number of the loop."""
+
+    head: str
+    text: str
+    run: int = 0
+
+
 class Body(Forward):
     """The functions of one definition."""
 
     def __init__(self, functions: Functions, definition: Definition) -> None:
         self.functions = functions
         self.statements: list[Statement] = []
-        self.makers: list[tuple[str, str]] = []
-        """A condition or an empty text, and a statement: its own weights first, as in the state dict."""
+        self.makers: list[Making] = []
+        """Its own weights first, as in the state dict."""
+        self.runs = 0
+        """How many loops it has."""
         self.own = 0
         """How many of them make weights of its own."""
         self.reads: dict[str, None] = {}
@@ -41,7 +51,7 @@ class Body(Forward):
         """The parameters that the two functions read."""
         self.extra = False
         super().__init__(functions.graph, definition, {})
-        made = " ".join([f"{when} {text}" for when, text in self.makers])
+        made = " ".join([f"{each.head} {each.text}" for each in self.makers])
         done = " ".join([f"{each.condition} {each.text} {each.loop}" for each in self.statements])
         names = [parameter.name for parameter in definition.parameters]
         self.reads = {name: None for name in names if re.search(rf"\b{name}\b", done)}
@@ -73,11 +83,11 @@ class Body(Forward):
         assert when is not None
         if not self.extra:
             self.statements.insert(0, Statement("extra", "0", plain=True))
-            self.makers.insert(0, ("", "extra = 0"))
+            self.makers.insert(0, Making("", "extra = 0"))
         self.extra = True
         test = show(condition(when, given))
         self.statements.append(Statement("", "extra += 1", condition=test))
-        self.makers.append((test, "extra += 1"))
+        self.makers.append(Making(f"if {test}:", "extra += 1"))
 
     def _part(self, part: DefinedPart, inputs: list[str], name: str, key: str, given: _Given) -> None:
         """Add the statements of a part: those that compute its value, and those that make its parameters."""
@@ -105,7 +115,7 @@ class Body(Forward):
                 making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
         own = any(part is each for each in self.parts)  # in a nested sequence, the value before remains
         otherwise = (self.names[part.instead] if own else inputs[0]) if when is not None else ""
-        maker = (show(when) if when is not None else "", making)
+        maker = Making(f"if {show(when)}:" if when is not None else "", making)
         if making and own and isinstance(what, Leaf) and "" in what.weights and "." not in part.path:
             self.makers.insert(self.own, maker)
             self.own += 1
@@ -170,8 +180,10 @@ class Body(Forward):
             loop, path = numbered
             before, made = len(self.statements), len(self.makers)
             self._part(part, [value], name, joined(key, path), inner)
-            self.statements[before:] = [replace(each, loop=loop) for each in self.statements[before:]]
-            self.makers[made:] = [(f"{loop}:", text) if not when else (when, text) for when, text in self.makers[made:]]
+            self.runs += 1
+            run = self.runs
+            self.statements[before:] = [replace(each, loop=loop, run=run) for each in self.statements[before:]]
+            self.makers[made:] = [each if each.head else Making(f"{loop}:", each.text, run) for each in self.makers[made:]]
 
     def making(self) -> list[str]:
         """The function that makes the parameters; no lines if it has no parameters to make."""
@@ -184,14 +196,13 @@ class Body(Forward):
     def made(self) -> list[str]:
         """The statements that make the parameters."""
         lines: list[str] = []
-        last = ""
-        for when, text in self.makers:
-            head = when if when.endswith(":") and when.startswith("for ") else f"if {when}:"
-            if not when:
+        last = ("", 0)
+        for head, text, run in self.makers:
+            if not head:
                 lines.append(text)
             else:
-                lines += [f"    {text}"] if head == last else [head, f"    {text}"]
-            last = head if when else ""
+                lines += [f"    {text}"] if (head, run) == last else [head, f"    {text}"]
+            last = (head, run)
         return lines
 
     def computing(self) -> list[str]:

@@ -16,28 +16,32 @@ _LONGEST = 100
 
 @dataclass(frozen=True)
 class Statement:
-    """An assignment, or with ``around`` a condition, under which it is done; ``plain``: it reads no parameters."""
+    """An assignment, and the condition or the loop around it.
+
+    ``plain``: it reads no parameters. ``run`` is the number of its loop, because two loops may begin alike.
+    """
 
     name: str
     text: str
     plain: bool = False
     condition: str = ""
     loop: str = ""
+    run: int = 0
 
 
 def rendered(statements: Sequence[Statement], result: str) -> list[str]:
     """The statements as lines, and what returns ``result``."""
     lines: list[str] = []
     merged = _merged(statements)
-    last = ""
+    last = ("", 0)
     for each in merged:
         head = f"{each.loop}:" if each.loop else f"if {each.condition}:" if each.condition else ""
         text = f"{each.name} = {each.text}" if each.name else each.text
         if head:
-            lines += [f"    {text}"] if head == last else [head, f"    {text}"]
+            lines += [f"    {text}"] if (head, each.run) == last else [head, f"    {text}"]
         else:
             lines.append(text)
-        last = head
+        last = (head, each.run)
     if merged and merged[-1].name == result and not (merged[-1].loop or merged[-1].condition):
         return [*lines[:-1], f"return {merged[-1].text}"]
     return [*lines, f"return {result}"]
