@@ -11,14 +11,11 @@ from tests.support.pages import diagnostics, part
 
 # What is written, and what the help or the hint must contain.
 VALUES = [
-    ("head: [conv: {out: 8, kernel: 3, padding: same}]", "leave `padding` out"),
-    ("head: [conv: {out: 8, kernel: 3, padding: SAME}]", "leave `padding` out"),
-    ("head: [pool: {type: max, kernel: 3, padding: same}]", "leave `padding` out"),
-    ("head: [conv: {out: 8, kernel: 3, padding: valid}]", "padding: 0"),
+    ("head: [conv: {out: 8, kernel: 3, padding: SAME}]", "write `same`"),
     ("head: [conv: {out: 8, kernel: 3, padding: none}]", "padding: 0"),
     ("head: [conv: {out: 8, kernel: 3, padding: None}]", "padding: 0"),
     ("head: [conv: {out: 8, kernel: 3, padding: false}]", "padding: 0"),
-    ("head: [layer: {out: 8, kernel: 3, padding: reflect}]", "number of zeros"),
+    ("head: [layer: {out: 8, kernel: 3, padding: reflect}]", "padding_mode: reflect"),
     ("head: [conv: {out: 8, kernel: 3x3}]", "`[3, 3]`"),
     ("head: [conv: {out: 8, kernel: '3,3'}]", "`[3, 3]`"),
     ("head: [conv: {out: 8, kernel: '(3, 5)'}]", "`[3, 5]`"),
@@ -141,7 +138,8 @@ def test_a_value_of_another_library_is_answered(text: str, told: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["head: [conv: {out: 8, kernel: 3, stride: '2'}]", "stages: {count: '3'}", "classes: '10'", "classes: 10.0",
+    ["head: [conv: {out: 8, kernel: 3, padding: valid}]", "head: [pool: {type: max, kernel: 3, padding: same}]",
+     "head: [conv: {out: 8, kernel: 3, stride: '2'}]", "stages: {count: '3'}", "classes: '10'", "classes: 10.0",
      "head: [conv: {out: 8, kernel: 3, bias: True}, pool: {type: avg, output: 1}, flatten, linear: {out: classes}]"],
 )  # fmt: skip
 def test_what_is_clear_is_taken(text: str) -> None:

@@ -183,7 +183,9 @@ class Body(Forward):
             self.runs += 1
             run = self.runs
             self.statements[before:] = [replace(each, loop=loop, run=run) for each in self.statements[before:]]
-            self.makers[made:] = [each if each.head else Making(f"{loop}:", each.text, run) for each in self.makers[made:]]
+            self.makers[made:] = [
+                each if each.head else Making(f"{loop}:", each.text, run) for each in self.makers[made:]
+            ]
 
     def making(self) -> list[str]:
         """The function that makes the parameters; no lines if it has no parameters to make."""
