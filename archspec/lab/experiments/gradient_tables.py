@@ -148,7 +148,7 @@ def _shares(runs: Sequence[Runs]) -> ResultTable:
         ("network", "network"),
         ("when", "when"),
         ("share", "share through the shortcut, median"),
-        ("shrunk", "share of (identity block, image) where it shrank"),
+        ("shrunk", "share of pairs (identity block, image) where it shrank"),
         ("shrunk_at_sum", "the same at the sum, before the activation"),
         ("autocorrelation", "autocorrelation at lag 1"),
         spare=("shrunk_at_sum", "shrunk"),
