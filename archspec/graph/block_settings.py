@@ -13,7 +13,8 @@ from archspec.graph.lookahead import may_have_layer
 from archspec.graph.parameters import bind
 from archspec.graph.provenance import Site, TableCell
 from archspec.language.expressions.values import Value
-from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Term
+from archspec.language.templates import Template
 
 PER_BLOCK = frozenset({"index", "number"})
 """Names that differ from block to block: a stride that reads one of them is meant for every block."""

@@ -29,9 +29,9 @@ from archspec.graph.parameters import bind, bound, read_setting
 from archspec.graph.repeat import Original, block_repeats, names_repeat
 from archspec.graph.sequences import Sequences
 from archspec.graph.shortcut_faults import refused, stem_advised
+from archspec.language.calls import declared_without_default
 from archspec.language.context import WIDTH
 from archspec.language.spec import Block, Shortcut, Spec, Stage, Step
-from archspec.language.steps import declared_without_default
 from archspec.operations.discovery import operations
 from archspec.work import ENTRIES, EXPANDING, STEPS_OF_A_BLOCK
 

@@ -71,8 +71,8 @@ class Builder:
         return self.nodes[-1]
 
 
-def too_many_nodes(limit: int, span: Span | None) -> SpecError:
-    """The refusal of a network with more nodes than ``limit``."""
+def too_many_nodes(limit: int, span: Span | None, cause: str = "count") -> SpecError:
+    """The refusal of a network with more nodes than ``limit``, because of so large a ``cause``."""
     message = f"the network would have more than {counted(limit, 'node')}"
-    help = f"lower `count`, or raise {MAX_NODES.text}"
+    help = f"lower `{cause}`, or raise {MAX_NODES.text}"
     return SpecError([Diagnostic("E601", message, span, help=help, mentions=(MAX_NODES,))])

@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archspec.graph.environment import Environment
-from archspec.graph.lookahead import decided, has_layer_left
+from archspec.graph.lookahead import check_known, decided, has_layer_left
+from archspec.graph.repetitions import at_repetition, repetitions, times_of
 from archspec.language.context import WIDTH
-from archspec.language.spec import Step, Template, Term
+from archspec.language.spec import Step, Term
+from archspec.language.templates import Repetition, Template
 from archspec.work import EXPANDING
 
-Render = Callable[[Template], str]
+RenderAt = Callable[[Template, Environment], str]
+Follows = dict[int | tuple[int, int], bool]
 
 
-def layers_follow(steps: tuple[Step, ...], env: Environment, render: Render, after: bool) -> dict[int, bool]:
+def layers_follow(steps: tuple[Step, ...], env: Environment, render: RenderAt, after: bool) -> Follows:
     """For each step of a scope that may have a layer, by its id: whether a layer follows its result.
+
+    For each repetition of a ``repeat``, by the id of this step and the counter: whether a layer follows its result.
 
     Args:
         after: whether a layer follows the result of the last step.
     """
-    found: dict[int, bool] = {}
+    found: Follows = {}
     _Backwards(env, render, found).steps(steps, after)
     return found
 
@@ -30,7 +35,7 @@ def layers_follow(steps: tuple[Step, ...], env: Environment, render: Render, aft
 class _Backwards:
     """Goes through the steps of one scope from the last to the first. ``names`` are values that later steps read."""
 
-    def __init__(self, env: Environment, render: Render, found: dict[int, bool]) -> None:
+    def __init__(self, env: Environment, render: RenderAt, found: Follows) -> None:
         self.env, self.render, self.found = env, render, found
         self.names: dict[str, bool] = {}
 
@@ -44,16 +49,18 @@ class _Backwards:
 
     def _step(self, step: Step, follows: bool) -> bool:
         if step.keep:
-            follows = self.names.pop(self.render(step.keep), False) or follows
+            follows = self.names.pop(self.render(step.keep, self.env), False) or follows
         self.found[id(step)] = follows
         reads = self._inside(step, follows)
         for value in (*step.values, *step.given.values(), *((step.source,) if step.source else ())):
-            name = self.render(value)
+            name = self.render(value, self.env)
             self.names[name] = self.names.get(name, False) or reads
         return False if step.source or step.values else reads
 
     def _inside(self, step: Step, follows: bool) -> bool:
         """Whether a layer follows what the step reads."""
+        if step.repeated is not None:
+            return self._repetitions(step, step.repeated, follows)
         if step.definition is not None:
             return follows or (step.has_layer and has_layer_left(step, self.env))
         if step.branches:
@@ -62,6 +69,19 @@ class _Backwards:
             return any(inside)
         inner = self.steps(step.steps, follows) if step.steps is not None else follows
         return step.kind == "layer" or inner
+
+    def _repetitions(self, step: Step, repeated: Repetition, follows: bool) -> bool:
+        each = bool(repeated.each and self.names.pop(self.render(repeated.each, self.env), False))
+        outer, times = self.env, times_of(step)
+        if step.has_layer:
+            check_known(times, step, outer)
+        known = not (step.reads_width and WIDTH in times.names) and times.names <= outer.values.keys()
+        for index in reversed(range(repetitions(step, outer) if known else 1)):
+            self.env = at_repetition(step, outer, index)
+            self.found[id(step), index] = follows = follows or each
+            follows = self.steps(step.steps or (), follows)
+        self.env = outer
+        return follows
 
     def _left(self, when: Term, step: Step) -> bool:
         if not step.has_layer and (

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from archspec.diagnostics import Diagnostic, Faults, Label, Span, cut
+from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut
 from archspec.graph.graph import Node
-from archspec.language.spec import Step, Template
+from archspec.language.spec import Step
+from archspec.language.templates import Template
 from archspec.wording import first_of
 
 Render = Callable[[Template], str]
 
 
 class KeptValue(NamedTuple):
-    """A value with the place that names it."""
+    """A value with the place that names it; or, without ``node``, the list of what each repetition gave."""
 
-    node: Node
+    node: Node | None
     span: Span
+    each: tuple[Node, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,8 +51,8 @@ class Kept:
     parts: NetworkParts | None = None
     values: dict[str, KeptValue] = field(default_factory=dict)
     left_out: dict[str, Span] = field(default_factory=dict)
-    follows: dict[int, bool] | None = None
-    written: dict[str, tuple[Span, bool]] | None = None
+    follows: dict[int | tuple[int, int], bool] | None = None
+    written: dict[str, tuple[Span, str]] | None = None
 
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
         """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""
@@ -74,15 +76,24 @@ class Kept:
                 return scope.values[name].node
         return self.parts.made.get(name) if self.parts else None
 
-    def keep(self, name: str, node: Node, span: Span) -> Diagnostic | None:
+    def find_all(self, name: str) -> tuple[Node, ...] | None:
+        """The list of this name, or its single value; None if there is none that can be read here."""
+        for scope in self.around():
+            if name in scope.values and scope.values[name].node is None:
+                return scope.values[name].each
+        found = self.find(name)
+        return None if found is None else (found,)
+
+    def keep(self, name: str, value: KeptValue) -> Diagnostic | None:
         """Keep a value under a name; the fault if the name means something already."""
+        span = value.span
         for scope in self.around():
             if first := scope.values.get(name):
                 label = Label(first.span, "the first is here")
                 return Diagnostic("E319", f"`{cut(name)}` is kept twice", span, labels=(label,), help=RENAME)
         if self.parts and name in self.parts.made:
             return _of_a_part(name, span)
-        self.values[name] = KeptValue(node, span)
+        self.values[name] = value
         return None
 
     def complete(self, part: str, node: Node) -> Diagnostic | None:
@@ -94,9 +105,9 @@ class Kept:
 
     def leave_out(self, step: Step, when: Span, render: Render) -> None:
         """Note that a condition leaves out a step, and what that would have kept."""
-        for each, _ in keeping(step):
-            assert each.keep
-            self.left_out.setdefault(render(each.keep), when)
+        for name, inside in keeping(step):
+            if inside != REPETITION:
+                self.left_out.setdefault(render(name), when)
 
     def fault(self, name: str, span: Span, faults: Faults, render: Render) -> Diagnostic:
         """Why no value of this name can be read at ``span``."""
@@ -109,6 +120,10 @@ class Kept:
         if self.parts and name in self.parts.made:
             message = f"several stages share the scope `{cut(name)}`, so it has no single result"
             return Diagnostic("E316", message, span, help="keep the value that you mean with `as`, and read that name")
+        if any(name in scope.values for scope in self.around()):
+            message = f"`{cut(name)}` is the list of what each repetition gave, so it has no single result"
+            help = f"read it in a merge, `- concat: {{from: [{cut(name)}]}}`, or keep the last result with `as`"
+            return Diagnostic("E316", message, span, help=help)
         coming = self.parts.coming() if self.parts else []
         names = dict.fromkeys([name for scope in self.around() for name in scope.values])
         inside = self._written(name, faults, render)
@@ -123,25 +138,25 @@ class Kept:
             return Diagnostic("E321", message, span, help=help)
         message = f"no value is called `{cut(name)}` here"
         if inside:
-            label = Label(inside[0], "kept in a branch, so that only steps of this branch read it")
-            return Diagnostic("E317", message, span, labels=(label,), help="keep the result of the merge instead")
+            told, help = INSIDE[inside[1]]
+            return Diagnostic("E317", message, span, labels=(Label(inside[0], told),), help=help)
         known = [*names, *(name for name in (self.parts.made if self.parts else ()))]
         help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
         return Diagnostic("E317", message, span, faults.hint(name, known), help=help)
 
-    def _written(self, name: str, faults: Faults, render: Render) -> tuple[Span, bool] | None:
-        """Where a step of the scope would keep a name, and whether that is in a branch; None if nowhere."""
+    def _written(self, name: str, faults: Faults, render: Render) -> tuple[Span, str] | None:
+        """Where a step of the scope would keep a name, and in which place inside it; None if nowhere."""
         *_, whole = self.around()
         if whole.written is None:
             whole.written = {}
-            for each, branched in [found for step in self.steps() for found in keeping(step)]:
-                text = constant(each.keep) if each.keep else None
-                if each.keep and text is not None and whole.written.get(text, (each.keep.span, True))[1]:
-                    whole.written[text] = each.keep.span, branched
+            for each, place in [found for step in self.steps() for found in keeping(step)]:
+                text = constant(each)
+                if text is not None and whole.written.get(text, (each.span, BRANCH))[1]:
+                    whole.written[text] = each.span, place
         if name in whole.written or not faults.few:
             return whole.written.get(name)
-        templates = [(each.keep, branched) for step in self.steps() for each, branched in keeping(step) if each.keep]
-        return next(((keep.span, b) for keep, b in templates if not constant(keep) and render(keep) == name), None)
+        templates = [found for step in self.steps() for found in keeping(step) if constant(found[0]) is None]
+        return next(((each.span, place) for each, place in templates if _rendered(each, render) == name), None)
 
 
 RENAME = "give one of them another name"
@@ -160,17 +175,38 @@ def _of_a_part(name: str, span: Span) -> Diagnostic:
     return Diagnostic("E316", message, span, help="keep the value under another name")
 
 
-def keeping(step: Step, branched: bool = False) -> Iterator[tuple[Step, bool]]:
-    """The steps that keep a value, of a step and those inside it; and whether that is in a branch."""
+BRANCH, REPETITION = "branch", "repetition"
+INSIDE = {
+    BRANCH: ("kept in a branch, so that only steps of this branch read it", "keep the result of the merge instead"),
+    REPETITION: (
+        "kept in each repetition, so that only later steps of the same one read it",
+        "keep the result of the `repeat` with `as`, or those of all repetitions with `each`",
+    ),
+}
+"""Where a name is kept that only steps there read: what that means, and what to do."""
+
+
+def keeping(step: Step, place: str = "") -> Iterator[tuple[Template, str]]:
+    """The names that a step and those inside it keep; and whether that is in a branch or a repetition."""
     if not step.named:
         return
     if step.keep:
-        yield step, branched
+        yield step.keep, place
+    if step.repeated and step.repeated.each:
+        yield step.repeated.each, place
     for inner in step.steps or ():
-        yield from keeping(inner, branched)
+        yield from keeping(inner, REPETITION if step.repeated else place)
     for branch in step.branches:
         for inner in branch.steps:
-            yield from keeping(inner, True)
+            yield from keeping(inner, place or BRANCH)
+
+
+def _rendered(template: Template, render: Render) -> str:
+    """The name, as far as it can be known here; empty where it reads the counter of a ``repeat``."""
+    try:
+        return render(template)
+    except SpecError:
+        return ""
 
 
 def constant(template: Template) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archspec.diagnostics import SpecError
 from archspec.graph.environment import Environment
 from archspec.graph.parameters import enter_fragment
+from archspec.graph.repetitions import at_repetition, repetitions, times_of
 from archspec.language.context import WIDTH
 from archspec.language.spec import Step, Term
 from archspec.work import EXPANDING
@@ -28,6 +29,8 @@ def has_layer_left(step: Step, env: Environment) -> bool:
         return False
     if step.kind == "layer":
         return True
+    if step.repeated is not None:
+        return last_repetition(step, env) >= 0
     if step.definition is not None:
         inside, env = step.definition.steps, enter_fragment(step.definition, step, env, None)
     elif step.branches:
@@ -39,6 +42,16 @@ def has_layer_left(step: Step, env: Environment) -> bool:
     else:
         inside = step.steps or ()
     return last_layer(inside, -1, env) >= 0
+
+
+def last_repetition(step: Step, env: Environment) -> int:
+    """The counter of the last repetition of a ``repeat`` in which a layer is left; -1 if there is none."""
+    check_known(times_of(step), step, env)
+    times, steps = repetitions(step, env), step.steps or ()
+    if step.repeated and not step.repeated.counter:  # all are alike
+        return times - 1 if times and last_layer(steps, -1, env) >= 0 else -1
+    counters = reversed(range(times))
+    return next((each for each in counters if last_layer(steps, -1, at_repetition(step, env, each)) >= 0), -1)
 
 
 def may_have_layer(steps: tuple[Step, ...], env: Environment) -> bool:
@@ -55,6 +68,9 @@ def _may_have_layer(step: Step, env: Environment) -> bool:
         return False
     if step.kind == "sequence":
         return may_have_layer(step.steps or (), env)
+    if step.repeated is not None:
+        known = not step.reads_width and times_of(step).names <= env.values.keys()
+        return not (known and repetitions(step, env) == 0) and may_have_layer(step.steps or (), env)
     if step.branches:
         return any(may_have_layer(each.steps, env) for each in step.branches if _may_hold(each.when, step, env))
     return True
@@ -69,21 +85,35 @@ def _may_hold(when: Term | None, step: Step, env: Environment) -> bool:
 def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
     """Whether there are steps, and ``when`` leaves out all of them.
 
-    Steps of a ``sequence`` count, those of a fragment do not: what is left of a fragment is its own affair.
+    Steps of a ``sequence`` or a ``repeat`` count, those of a fragment do not: what is left of it is its own affair.
     """
     env.work.spend(EXPANDING, len(steps), env.span)
     return bool(steps) and all(
         (step.when is not None and not env.truth(step.when))
         or (step.kind == "sequence" and all_left_out(step.steps or (), env))
+        or (step.repeated is not None and _none_left(step, env))
         for step in steps
     )
 
 
+def _none_left(step: Step, env: Environment) -> bool:
+    """Whether nothing is left of a ``repeat``: there is no repetition, or ``when`` leaves out all steps of each."""
+    if not times_of(step).names <= env.values.keys():
+        return False
+    steps = step.steps or ()
+    return all(all_left_out(steps, at_repetition(step, env, index)) for index in range(repetitions(step, env)))
+
+
 def decided(when: Term, step: Step, env: Environment) -> bool:
     """Whether a later step is there, as far as that can be known before the shapes on the way to it are."""
+    check_known(when, step, env)
+    return env.truth(when)
+
+
+def check_known(when: Term, step: Step, env: Environment) -> None:
+    """Refuse what decides whether a step is there, if it depends on what is not known yet."""
     width = step.reads_width and WIDTH in when.names
     if width or not when.names <= env.values.keys():
         name = WIDTH if width else "in_channels"
         message = f"whether this step exists depends on `{name}`, but an earlier layer must know whether it is the last"
         raise SpecError([env.located("E407", message, when, "decide by a parameter instead")])
-    return env.truth(when)

@@ -35,10 +35,11 @@ from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
 from archspec.graph.slips import warn_of_head, warn_of_layers, warn_of_sizes
 from archspec.language.expressions.values import Value
-from archspec.language.extent import extent
+from archspec.language.extent import extent, largest_repeat
 from archspec.language.scaling import Scaling
 from archspec.language.silence import audible
-from archspec.language.spec import Sequence, Spec, Template, Term
+from archspec.language.spec import Sequence, Spec, Term
+from archspec.language.templates import Template
 from archspec.operations.base import Operation
 from archspec.work import ENTRIES, EXPANDING, Limits, Work
 
@@ -151,13 +152,17 @@ def _predict(spec: Spec, plans: list[StagePlan], limits: Limits) -> None:
     """Refuse a network that must pass the limit of nodes before any of it is built."""
     total = 0
     for sequence in (spec.stem, spec.head):
-        total += extent((sequence.call,) if sequence.call else sequence.steps).nodes
+        steps = (sequence.call,) if sequence.call else sequence.steps
+        total += extent(steps).nodes
         if total > limits.nodes:
-            raise too_many_nodes(limits.nodes, sequence.span)
+            repeat = largest_repeat(steps, limits.nodes)
+            raise too_many_nodes(limits.nodes, repeat or sequence.span, "times" if repeat else "count")
     for plan in plans:
         total += plan.count * min((max(block.extent.nodes, 1) for block in plan.stage.blocks.entries), default=1)
         if total > limits.nodes:
-            raise too_many_nodes(limits.nodes, plan.stage.cells["count"].span)
+            repeat = largest_repeat([step for each in plan.stage.blocks.entries for step in each.steps], limits.nodes)
+            count = plan.stage.cells["count"].span
+            raise too_many_nodes(limits.nodes, repeat or count, "times" if repeat else "count")
 
 
 # -- stem, stages, head ------------------------------------------------------------------------------------------------

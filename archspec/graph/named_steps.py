@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archspec.graph.block_settings import StagePlan
-from archspec.graph.data_flow import layers_follow
+from archspec.graph.data_flow import Follows, layers_follow
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
 from archspec.graph.names import Names
 from archspec.language.context import WIDTH
-from archspec.language.spec import Branch, Sequence, Spec, Step, Template, Term
+from archspec.language.spec import Branch, Sequence, Spec, Step, Term
+from archspec.language.templates import Template
 from archspec.work import FAULTS
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, 
     """Give the steps of a block, a fragment or a shortcut names of their own, if any of them names a value."""
     if any(step.named for step in steps):
         env.kept = Kept(lambda: iter(steps), len(sequences.builder.nodes))
-        env.kept.follows = layers_follow(steps, env, _renderer(sequences, env), after)
+        env.kept.follows = follows(sequences, steps, env, after)
 
 
 def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, kept: Kept) -> None:
     """Give a stem, a head, ``before`` or ``after`` the names of the network."""
     env.kept = kept
     if any(step.named for step in sequence.steps):
-        found = layers_follow(sequence.steps, env, _renderer(sequences, env), False)
-        kept.follows = {**(kept.follows or {}), **found}
+        kept.follows = {**(kept.follows or {}), **follows(sequences, sequence.steps, env, False)}
+
+
+def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> Follows:
+    """For each step of a scope, and each repetition in it, whether a layer follows its result."""
+    return layers_follow(steps, env, lambda template, env: sequences.names.render(template, env.values), after)
 
 
 def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Environment, value: Node) -> None:
@@ -85,6 +90,24 @@ def read(sequences: Sequences, template: Template, env: Environment) -> Node | N
     return found
 
 
+def read_all(sequences: Sequences, template: Template, env: Environment, value: Node) -> tuple[Node, ...]:
+    """The values of a name that a merge reads: one, or a list; ``value``, with a fault, if it cannot be read here."""
+    found = env.kept.find_all(_renderer(sequences, env)(template))
+    if found is None:
+        return (read(sequences, template, env) or value,)
+    sequences.reads_by_name = True
+    return found
+
+
+def keep_each(sequences: Sequences, step: Step, env: Environment, results: tuple[Node, ...]) -> None:
+    """Keep what each repetition gave, as a list."""
+    each = step.repeated.each if step.repeated else None
+    assert each
+    name, span = _renderer(sequences, env)(each), env.blame(Term(each.span)).span
+    if fault := env.kept.keep(name, KeptValue(None, span, results)):
+        sequences.lose(fault)
+
+
 def reads(sequences: Sequences, step: Step, env: Environment, value: Node) -> tuple[Node, ...]:
     """What an operation reads: ``value``, and the values that its arguments name."""
     return (value, *[read(sequences, each, env) or value for each in step.given.values()])
@@ -94,7 +117,7 @@ def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> Non
     """Keep the result of a step under its name."""
     assert step.keep
     name, nodes = _renderer(sequences, env)(step.keep), sequences.builder.nodes
-    if fault := env.kept.keep(name, value, env.blame(Term(step.keep.span)).span):
+    if fault := env.kept.keep(name, KeptValue(value, env.blame(Term(step.keep.span)).span)):
         sequences.lose(fault)
     if len(nodes) > env.kept.start and nodes[-1] is value:
         sequences.kept_names.setdefault(value.name, name)

@@ -16,7 +16,8 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.parser import Expression, parse
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.readable import readable
-from archspec.language.spec import Stage, Template
+from archspec.language.spec import Stage
+from archspec.language.templates import Template
 from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
 from archspec.work import ENTRIES, NAMES

@@ -36,7 +36,7 @@ def find_outputs(
     stages = [region for region in regions if region.kind == "stage"]
     shared = by_name(extents(len(nodes), stages, None))
     parts |= {name: part.stage.result for name, part in shared.items() if part.stage and name not in known}
-    parts |= {name: value.node.name for name, value in kept.values.items() if value.node.name in made}
+    parts |= {name: value.node.name for name, value in kept.values.items() if value.node and value.node.name in made}
     faults = Faults(work)
     told = first_of(dict.fromkeys(region.scope for region in stages))
     help = f"the stages are {told}; " if stages else ""

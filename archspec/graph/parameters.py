@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import Field
 from typing import Any
@@ -128,3 +129,10 @@ def read_arguments(operation: type[Operation], terms: Mapping[str, Term], env: E
     fields = arguments(operation)
     others = {one: f"or write `{other}` instead" for one, other in operation.alternatives}
     return {name: read_argument(env, term, name, fields[name], others.get(name, "")) for name, term in terms.items()}
+
+
+@functools.cache
+def numbers_of(operation: Any) -> tuple[str, ...]:
+    """The arguments of an operation that need not be whole numbers."""
+    kinds = {name: field.metadata["kind"] for name, field in arguments(operation).items()}
+    return tuple(name for name, kind in kinds.items() if kind in ("number", "numbers"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,14 +16,25 @@ from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.misfits import misfit
 from archspec.graph.named_regions import NOTHING, NamedRegions
-from archspec.graph.named_steps import give_inputs, inside_branch, keep, leave_out, open_scope, read, reads, source_of
+from archspec.graph.named_steps import (
+    give_inputs,
+    inside_branch,
+    keep,
+    leave_out,
+    open_scope,
+    read_all,
+    reads,
+    source_of,
+)
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
-from archspec.graph.parameters import bound, enter_fragment, over, read_arguments, read_setting
+from archspec.graph.parameters import bound, enter_fragment, numbers_of, over, read_arguments, read_setting
+from archspec.graph.repeated_steps import repeat
 from archspec.graph.shape_faults import ShapeFaults
+from archspec.graph.slips import warn_of_omitted
 from archspec.language.authors import Authors
-from archspec.language.spec import NONE, Block, Sequence, Setting, Step, Term
-from archspec.operations.base import Doubt, Operation, arguments
+from archspec.language.spec import NONE, Block, Sequence, Step, Term
+from archspec.operations.base import Doubt, Operation
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import ShapeFault
 from archspec.work import EXPANDING
@@ -127,7 +137,7 @@ class Sequences:
         return self.steps(step.steps or (), env, inner, flow, value, after)
 
     def _merge(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
-        results = [read(self, name, env) or value for name in step.values]
+        results = [node for name in step.values for node in read_all(self, name, env, value)]
         for branch in step.branches:
             if branch.when is not None and not env.truth(branch.when):
                 continue
@@ -135,11 +145,13 @@ class Sequences:
             result = self.steps(branch.steps, inside_branch(branch, env), inner, flow, value, after)
             if result is value and all_left_out(branch.steps, env):
                 help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` to pass its input on"
-                raise self.emptied("every step of this branch", branch.span, env, help)
+                raise self.emptied("every step of this branch", branch.span, env, help, branch.steps)
             results.append(result)
         if not results:
-            help = "give the merge itself a `when`, or keep one branch"
-            raise self.emptied(f"every branch of this `{step.word}`", step.span, env, help)
+            help, what = "give the merge itself a `when`, or keep one branch", f"every branch of this `{step.word}`"
+            if step.values:
+                help, what = "let `times` be at least 1, or name one more value", f"every value of this `{step.word}`"
+            raise self.emptied(what, step.span, env, help)
         assert step.operation
         made = self.operation(step.operation, read_arguments(step.operation, step.arguments, env))
         return self.add(made, tuple(results), scope, env, step, name=step.name, terms=step.arguments)
@@ -177,17 +189,10 @@ class Sequences:
             elif not (last and part in flow.omit_last):
                 value = self._part(part, step, env, inner, flow, value)
             elif own := step.settings and step.settings.get(part):
-                self._warn_of_omitted(part, own, env)
+                warn_of_omitted(self.faults, part, own, env)
         if inner is not scope:
             self.regions.add("layer", "layer", inner, start, source, value, step.span)
         return value
-
-    def _warn_of_omitted(self, part: str, own: Setting, env: Environment) -> None:
-        """Warn of a stem's last layer that sets a part which the first block has in its place."""
-        if env.value(own.term) != NONE:
-            message = f"this `{part}` has no effect: the stem's last layer leaves it to the first block"
-            help = f"write it as a step of its own after the layer, such as `- {part}: {{type: ...}}`"
-            self.faults.add(Diagnostic("W301", message, env.blame(own.term).span, help=help))
 
     def _weights_of(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         """The convolution of a layer, or the steps of its ``of``."""
@@ -233,15 +238,16 @@ class Sequences:
         self.faults.add(fault)
         self.lost = True
 
-    def emptied(self, what: str, span: Span, env: Environment, help: str) -> SpecError:
+    def emptied(self, what: str, span: Span, env: Environment, help: str, steps: tuple[Step, ...] = ()) -> SpecError:
         """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
-        return SpecError([*self.faults, env.located("E315", f"`when` leaves out {what}", Term(span), help)])
+        cause = "`when` or `times: 0`" if any(step.repeated for step in steps) else "`when`"
+        return SpecError([*self.faults, env.located("E315", f"{cause} leaves out {what}", Term(span), help)])
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:
         """The operation with these arguments. The same ones are one object: a deep network repeats few of them."""
         kind: Any = operation  # mypy calls the class of a frozen dataclass unhashable
         # 0.0 and -0.0 are equal, and so are 1 and 1.0; their texts are not.
-        key = (kind, *values.items(), *[str(values[name]) for name in _numbers(kind) if name in values])
+        key = (kind, *values.items(), *[str(values[name]) for name in numbers_of(kind) if name in values])
         made = self.made.get(key)
         if made is None:
             made = self.made[key] = operation(**values)
@@ -281,13 +287,6 @@ class Sequences:
         return made
 
 
-@functools.cache
-def _numbers(operation: Any) -> tuple[str, ...]:
-    """The arguments of an operation that need not be whole numbers."""
-    kinds = {name: field.metadata["kind"] for name, field in arguments(operation).items()}
-    return tuple(name for name, kind in kinds.items() if kind in ("number", "numbers"))
-
-
 Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]
 
 _LOWER: Mapping[str, Lower] = {
@@ -295,6 +294,7 @@ _LOWER: Mapping[str, Lower] = {
     "layer": Sequences._layer,
     "merge": Sequences._merge,
     "sequence": Sequences._group,
+    "repeat": repeat,
     "fragment": Sequences._call,
     "naming": lambda sequences, step, env, scope, flow, value, after: value,
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archspec.diagnostics import Diagnostic, Faults, Label
+from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.language.silence import unless_meant
-from archspec.language.spec import NONE, Spec
+from archspec.language.spec import NONE, Setting, Spec
 from archspec.operations.drop_path import DropPath
 from archspec.operations.shapes import Shape, show_shape
 from archspec.operations.traits import Dropping
@@ -93,3 +94,11 @@ def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
         message = f"the network's last step, `{last.name}`, {what}"
         help = unless_meant("W507", "remove the step: a classifier ends with its last layer")
         faults.add(Diagnostic("W507", message, span, help=help))
+
+
+def warn_of_omitted(faults: Faults, part: str, own: Setting, env: Environment) -> None:
+    """Warn of a stem's last layer that sets a part which the first block has in its place."""
+    if env.value(own.term) != NONE:
+        message = f"this `{part}` has no effect: the stem's last layer leaves it to the first block"
+        help = f"write it as a step of its own after the layer, such as `- {part}: {{type: ...}}`"
+        faults.add(Diagnostic("W301", message, env.blame(own.term).span, help=help))

@@ -106,6 +106,7 @@ FRAGMENT = {key: BLOCK[key] for key in ("summary", "params", "let")} | {
 STEPS = {
     "layer": "A convolution with its normalization and activation.",
     "sequence": "Several steps in a scope or under a condition of their own.",
+    "repeat": "Steps that run several times, each time on the result of the time before.",
 }
 
 NAMING_STEPS = {
@@ -121,3 +122,10 @@ LAYER = {
 
 BRANCH = {"steps": "The steps of the branch, in order; [] is the identity."}
 SEQUENCE = {"steps": "The steps, in order."}
+REPEAT = {
+    "times": "How often the steps run, at least 0.",
+    "index": "The name of the counter, which expressions inside read; it counts from 0. Default: none.",
+    "each": "The name of the list of all results, which a merge reads with `from`. Default: none.",
+    "name": "The template of the scope of each time. Default: none, so the steps have no scope of their own.",
+    "steps": "The steps, in order.",
+}

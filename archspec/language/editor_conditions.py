@@ -81,7 +81,11 @@ def plain_step() -> Schema:
         if operation.arity == "many"
     }
     words = [*operations(), *GROUPS, *fragments()]
-    deeper = {"sequence": {"properties": {"steps": inside}}, "layer": {"properties": {"of": inside}}, **merges}
+    deeper = {
+        **{word: {"properties": {"steps": inside}} for word in ("sequence", "repeat")},
+        "layer": {"properties": {"of": inside}},
+        **merges,
+    }
     return {
         "if": {"type": "string"},
         "then": {"enum": [*bare_operations(), *callable_fragments()]},

@@ -36,7 +36,25 @@ def extent(steps: Iterable[Step]) -> Extent:
         inner = step.definition.extent if step.definition else extent(inside)
         own = step.kind in ("operation", "layer", "merge")
         if step.when is None:  # else it may be left out
-            nodes += inner.nodes + own
+            nodes += inner.nodes * _fewest(step) + own
         count += inner.steps + 1
         levels = max(levels, inner.levels)
     return Extent(nodes, count, levels + 1)
+
+
+def _fewest(step: Step) -> int:
+    """How often the steps inside a step are there at the least: more or less than once inside a ``repeat`` only."""
+    if step.kind != "repeat":
+        return 1
+    times = step.arguments["times"].constant
+    return times if type(times) is int and times > 0 else 0
+
+
+def largest_repeat(steps: Iterable[Step], nodes: int) -> Span | None:
+    """Where a ``repeat`` says how often, if it alone makes more than ``nodes``; of nested ones, the inner."""
+    for step in steps:
+        inside = step.definition.steps if step.definition else step.steps or ()
+        found = largest_repeat((*inside, *[inner for branch in step.branches for inner in branch.steps]), nodes)
+        if found or (step.kind == "repeat" and step.when is None and extent((step,)).nodes > nodes):
+            return found or step.arguments["times"].span
+    return None

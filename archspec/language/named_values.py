@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from archspec.diagnostics import Faults, Label, cut
 from archspec.language.context import Context
-from archspec.language.spec import Fragment, Step, Template, Term
+from archspec.language.spec import Fragment, Step, Term
+from archspec.language.templates import Template
 from archspec.language.terms import NAME_PART, Cursor, read_template, written
 from archspec.operations.base import Operation, arguments
 

@@ -30,8 +30,9 @@ from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
 from archspec.language.sequences import read_sequence
 from archspec.language.silence import audible
 from archspec.language.slips import warn_of_slips
-from archspec.language.spec import NONE, Block, Sequence, Setting, Spec, Stage, Template, Term
+from archspec.language.spec import NONE, Block, Sequence, Setting, Spec, Stage, Term
 from archspec.language.table import Table
+from archspec.language.templates import Template
 from archspec.language.terms import Cursor, evaluate, expression_fault, read_template, read_term, real, whole
 from archspec.language.text.document import Document
 from archspec.language.words import words_for_numbers

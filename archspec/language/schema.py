@@ -17,6 +17,7 @@ from archspec.language.schema_pieces import (
     one_of,
     or_list,
     parameters,
+    repetition,
     typed,
 )
 from archspec.language.silence import SILENCED
@@ -210,6 +211,7 @@ def _definitions() -> Schema:
         "step": _step(),
         "layer": _layer(),
         "sequence": mapping({**described({"steps": steps}, descriptions.SEQUENCE), **common()}, required=["steps"]),
+        "repeat": mapping({**common(), **repetition(steps)}, required=["times", "steps"]),
         **step,
         "block": mapping(described(block, descriptions.BLOCK), "object null"),
         "shortcut_definition": mapping(described(shortcut, descriptions.SHORTCUT), "object null"),
@@ -228,7 +230,7 @@ def common() -> Schema:
 
 
 def _step() -> Schema:
-    kinds = {**{word: f"op-{word}" for word in operations()}, "layer": "layer", "sequence": "sequence"}
+    kinds = {word: f"op-{word}" for word in operations()} | {word: word for word in descriptions.STEPS}
     told = {**{word: operation.summary for word, operation in operations().items()}, **descriptions.STEPS}
     properties = described({word: {"$ref": f"#/$defs/{name}"} for word, name in kinds.items()}, told)
     properties |= {word: {**common()[word], "description": text} for word, text in descriptions.NAMING_STEPS.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archspec.language import descriptions
+
 Schema = dict[str, Any]
 
 IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
@@ -36,6 +38,14 @@ def parameters() -> Schema:
     """Parameters, by name: a number, a word, a truth value, or null."""
     value = typed("number string boolean null")
     return typed("object null", propertyNames={"pattern": IDENTIFIER}, additionalProperties=value)
+
+
+def repetition(steps: Schema) -> Schema:
+    """The keys of a ``repeat`` beside those that every step has."""
+    times, name = typed("integer string", minimum=0, maxLength=500), typed("string", maxLength=200)
+    index = typed("string", pattern=IDENTIFIER)
+    own = {"times": times, "index": index, "each": name, "name": name, "steps": steps}
+    return described(own, descriptions.REPEAT)
 
 
 def described(properties: Schema, told: Mapping[str, str]) -> Schema:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 from archspec.diagnostics import cut, suggest
+from archspec.language.calls import call_arguments
 from archspec.language.context import Context
 from archspec.language.extent import bounded
 from archspec.language.named_values import NAMING_STEPS, given_inputs
 from archspec.language.spec import Sequence, Step
-from archspec.language.steps import call_arguments, read_steps, reads_width
+from archspec.language.steps import read_steps, reads_width
 from archspec.language.terms import Cursor, written
 from archspec.language.unknown_steps import advise_sequence
 from archspec.operations.discovery import operations
 
-STEPS = ("layer", "sequence", *NAMING_STEPS)
+STEPS = ("layer", "sequence", "repeat", *NAMING_STEPS)
 """The steps that are neither operations nor fragments."""
 
 

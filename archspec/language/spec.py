@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -18,12 +18,12 @@ from archspec.language.expressions.values import Value
 from archspec.language.look_up import Definitions
 from archspec.language.published import Published
 from archspec.language.scaling import CompoundScaling
+from archspec.language.templates import Repetition, Template
 from archspec.language.text.document import Document
 from archspec.language.text.yaml_writer import to_yaml
 from archspec.operations.base import Operation
 from archspec.operations.shapes import show_shape
 from archspec.wording import Brief, tagged
-from archspec.work import ENTRIES
 
 LANGUAGE_VERSION = 1
 
@@ -103,10 +103,11 @@ class Step(Brief):
 
     ``keep`` is the name under which its result is kept, and ``source`` that of the value that it reads in place of what
     reaches it. A merge may read ``values`` in place of branches, and a call gives some to the inputs of the fragment,
-    ``given``. ``named``: it or a step inside it keeps a value or reads one by name.
+    ``given``. ``named``: it or a step inside it keeps a value or reads one by name. ``repeated``
+    says how a ``repeat`` repeats its steps; how often is the argument ``times``.
     """
 
-    kind: Literal["operation", "layer", "merge", "sequence", "fragment", "naming"]
+    kind: Literal["operation", "layer", "merge", "sequence", "repeat", "fragment", "naming"]
     word: str
     span: Span
     arguments: Mapping[str, Term]
@@ -124,6 +125,7 @@ class Step(Brief):
     values: tuple[Template, ...] = ()
     given: Mapping[str, Template] = field(default_factory=dict)
     named: bool = False
+    repeated: Repetition | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -223,28 +225,6 @@ class Stage(Brief):
     blocks: Cell
     cells: Mapping[str, Cell]
     span: Span
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Template(Brief):
-    """A name with expressions in braces: ``layer{stage}``."""
-
-    parts: tuple[str | Expression, ...]
-    span: Span
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names that its expressions read."""
-        return frozenset().union(*[part.names for part in self.parts if not isinstance(part, str)])
-
-    @property
-    def cost(self) -> int:
-        """The steps of work that a name takes."""
-        return sum([1 + len(part) // ENTRIES if isinstance(part, str) else part.cost for part in self.parts])
-
-    def render(self, values: Mapping[str, Value], scale: Callable[[float], Value]) -> str:
-        """The name for one node or scope. Raises ExpressionFault."""
-        return "".join([part if isinstance(part, str) else str(part.run(values, scale)) for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)

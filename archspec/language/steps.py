@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 
-from archspec.diagnostics import Diagnostic, Label, Span, cut
+from archspec.diagnostics import Diagnostic, Span, cut
+from archspec.language.calls import call_arguments
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
 from archspec.language.named_values import (
@@ -17,13 +17,13 @@ from archspec.language.named_values import (
     read_values,
     with_names,
 )
+from archspec.language.repeats import read_repetition
 from archspec.language.spec import NONE, Branch, Fragment, Step, Term
 from archspec.language.terms import Cursor, check_name, plain_word
 from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
-from archspec.work import DEFINING, ENTRIES
 
 COMMON_ARGUMENTS = ("name", "when", *NAMING_STEPS)
 
@@ -85,6 +85,8 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
         return _read_layer(at, body, context)
     if word == "sequence":
         return _read_group(at, body, context)
+    if word == "repeat":
+        return _read_repeat(at, body, context)
     if word in known and known[word].arity == "many":
         return _read_merge(known[word], at, body, context)
     if word in known:
@@ -189,6 +191,24 @@ def _read_group(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
     return Step("sequence", "sequence", at.key_span, {}, when, name, steps=inner, has_layer=has_layer(inner))
 
 
+def _read_repeat(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
+    told = body if body and isinstance(body.value, dict) else None
+    times, steps = (told.get("times"), told.get("steps")) if told else (None, None)
+    if told is None or times is None or steps is None:
+        missing = "times" if times is None else "steps"
+        help = "write `- repeat: {times: 3, steps: [...]}`"
+        context.faults.record("E203", f"`repeat` needs `{missing}`", at.key_span, help=help)
+        return None
+    term, when = context.term(times, "integer"), told.get("when")
+    condition = context.term(when, "boolean") if when else None
+    repeated, inside = read_repetition(told, context)
+    inner = read_steps(steps, inside)
+    return Step(
+        "repeat", "repeat", at.key_span, {"times": term}, condition, steps=inner, has_layer=has_layer(inner),
+        named=repeated.each is not None, repeated=repeated,
+    )  # fmt: skip
+
+
 def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is None:
         help = f"write `- {operation.name}: [[], [...]]`; `[]` is the identity"
@@ -243,54 +263,3 @@ def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Con
         "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer,
         given=given,
     )  # fmt: skip
-
-
-def call_arguments(
-    fragment: Fragment, body: Cursor | None, reserved: tuple[str, ...], at: Span, context: Context
-) -> dict[str, Term]:
-    """The arguments given to a fragment, each a parameter that it declares."""
-    found: dict[str, Term] = {}
-    meant = set()
-    for item in body.children() if body and isinstance(body.value, dict) else ():
-        key = item.key
-        if key in reserved or key in fragment.inputs:
-            continue
-        if key not in fragment.params:
-            places = (f"arguments of {fragment.name}", "arguments")
-            told = context.faults.advise(key, (*fragment.params, *fragment.inputs, *reserved), *places)
-            meant.add(told.meant)
-            message = f"`{fragment.name}` has no parameter `{cut(key)}`"
-            context.faults.record("E301", message, item.key_span, told.hint, help=told.help)
-        elif item.value is not None:
-            found[key] = context.term(item, parameter_kind(fragment.params[key]))
-    given = meant | found.keys()
-    context.faults.work.spend(DEFINING, len(fragment.params) // ENTRIES, at)
-    for key, default in fragment.params.items():
-        if default.constant is None and default.expression is None and key not in given:
-            message, help = f"`{fragment.name}` needs `{key}`", f"write `{fragment.name}: {{{key}: ...}}`"
-            context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
-    return found
-
-
-def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
-    """Where an author's own definition declares a parameter that must be given."""
-    library = default.span.source.kind == "library"
-    return () if library else (Label(default.span, f"`{cut(name)}` has no default"),)
-
-
-WORD_IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
-
-
-def parameter_kind(default: Term) -> str:
-    """What a parameter takes, by its default: a word for a word, anything for null, else a number or a truth value."""
-    if default.expression:
-        return "word" if WORD_IN_QUOTES.fullmatch(default.expression.text.strip()) else "number"
-    match default.constant:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return "word"
-        case _:
-            return "any"

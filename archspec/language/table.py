@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from archspec.diagnostics import Advice, Faults, Label, cut
+from archspec.language.calls import parameter_kind
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
@@ -14,8 +15,8 @@ from archspec.language.generated import generated_columns
 from archspec.language.lengths import GENERATED, SEQUENCES, generated_length, is_own, table_length
 from archspec.language.readable import readable
 from archspec.language.sequences import read_sequence
-from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Template, Term
-from archspec.language.steps import parameter_kind
+from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Term
+from archspec.language.templates import Template
 from archspec.language.terms import Cursor, expression_fault, read_expression, read_template
 from archspec.language.text.document import Path
 from archspec.language.unknown_steps import blocks_with

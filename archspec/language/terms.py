@@ -14,7 +14,8 @@ from archspec.language.expressions.values import ExpressionFault, Value, integer
 from archspec.language.foreign_values import advise_text
 from archspec.language.look_up import Definitions
 from archspec.language.readable import readable
-from archspec.language.spec import WORD, Setting, Template, Term
+from archspec.language.spec import WORD, Setting, Term
+from archspec.language.templates import Template
 from archspec.language.text.document import Document, Path, value_at
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations

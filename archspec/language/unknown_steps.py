@@ -13,7 +13,7 @@ from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold
 from archspec.wording import first_of, listed
 
-GROUPS = ("layer", "sequence", *NAMING_STEPS)
+GROUPS = ("layer", "sequence", "repeat", *NAMING_STEPS)
 
 
 def advise_step(word: str, context: Context) -> Advice:

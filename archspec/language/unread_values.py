@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from archspec.diagnostics import Faults, Span, cut
 from archspec.language.silence import unless_meant
-from archspec.language.spec import Block, Fragment, Sequence, Shortcut, Spec, Step, Template
+from archspec.language.spec import Block, Fragment, Sequence, Shortcut, Spec, Step
+from archspec.language.templates import Template
 from archspec.language.terms import Cursor
 from archspec.work import DEFINING
 
@@ -59,14 +60,13 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
     read = {*more, *map(_sample, names)}
     faults.work.spend(DEFINING, len(every), steps[0].span)
     for step in every:
-        if step.keep is None or not spec.authors.own(step.keep.span.source):
-            continue
-        name, own = _sample(step.keep), re.compile(_pattern(step.keep)) if _varies(step.keep) else None
-        if name in read or any(each.fullmatch(name) for each in patterns):
-            continue
-        if own and any(own.fullmatch(each) for each in read):
-            continue
-        _record(f"nothing reads the value `{cut(name)}`", step.keep.span, HELP, faults)
+        each = step.repeated.each if step.repeated else None
+        for kept in filter(None, (step.keep, each)):
+            name, own = _sample(kept), re.compile(_pattern(kept)) if _varies(kept) else None
+            found = name in read or any(pattern.fullmatch(name) for pattern in patterns)
+            found = found or bool(own and any(own.fullmatch(each) for each in read))
+            if not found and spec.authors.own(kept.span.source):
+                _record(f"nothing reads the value `{cut(name)}`", kept.span, HELP, faults)
 
 
 def _warn_of_inputs(fragment: Fragment, root: Cursor, spec: Spec, faults: Faults) -> None:

@@ -158,5 +158,6 @@ def lasting(steps: list[RawStep]) -> list[RawStep]:
     ((word, given),) = steps[0].items()
     if isinstance(given, dict):
         given = {key: value for key, value in given.items() if key != "when"}
-        given = {**given, "steps": lasting(given["steps"])} if word == "sequence" else given
+        given = {**given, "steps": lasting(given["steps"])} if word in ("sequence", "repeat") else given
+        given = {**given, "times": given["times"] or 1} if word == "repeat" else given
     return [{word: given}, *steps[1:]]

@@ -11,6 +11,7 @@ from archspec.operations.discovery import operations
 from archspec.strategies.convolutions import conv_arguments, conv_step
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, lasting, part
 from archspec.strategies.named import named_values
+from archspec.strategies.repeated import repeated
 from archspec.strategies.resizing import cut, reduced, resized
 from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
 
@@ -23,7 +24,7 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [_group, _add, _other_merge, _other_merge, _meeting, _multiply, _concat, _join, _named]
+        choices += [_group, _add, _other_merge, _other_merge, _meeting, _multiply, _concat, _join, _named, _repeat]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):
@@ -192,6 +193,10 @@ def _concat(draw: Draw, site: StepSite) -> RawStep:
         kind = "layer" if site.layers and draw.chance(2) else "conv"
         parts = [[{kind: conv_arguments(draw, site, half)}, *_inner(draw, inner)] for _ in range(2)]
     return {"concat": branches(draw, parts)}
+
+
+def _repeat(draw: Draw, site: StepSite) -> RawStep:
+    return repeated(draw, site, keepers)
 
 
 def _named(draw: Draw, site: StepSite) -> RawStep:

@@ -86,6 +86,8 @@ def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
         weights["bias"] = (out,)
     if standard and gained:
         weights["gain"] = (out, 1, *(1 for _ in kernel))
+    if not all((*filters, *kernel)):
+        raise Refused("there are no weights")
     if standard and filters[1] * math.prod(kernel) == 1:
         raise Refused("one weight has no variance")
     eps = float(number(given.get("eps", 1e-6), names))

@@ -50,6 +50,7 @@ ARGUMENTS = {
     "pool": ("type", "kernel", "stride", "padding", "dilation", "ceil", "count_padding", "output"),
     "layer": ("of", "norm", "act", "name", "when"),
     "sequence": ("name", "when"),
+    "repeat": ("times", "index", "each", "name", "when"),
 }
 SETTINGS = ("shortcut", "activation_order", "norm", "act", "drop_path")
 SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fragment", "before", "after", "step")

@@ -73,7 +73,8 @@ class Steps:
         if place.rank:
             kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized, self.reduced]
         if place.depth > 0:
-            kinds += [self.values, self.group, self.add, self.multiply, self.other_merge, self.meeting, self.concat]
+            kinds += [self.values, self.repeated, self.group, self.add, self.multiply, self.other_merge, self.meeting]
+            kinds += [self.concat]
         if place.layers and place.rank:
             kinds += [self.layer, self.layer, self.layer_of]
         if place.rank and any(not each.takes_out for each in place.fragments):
@@ -274,6 +275,19 @@ class Steps:
     def values(self, place: Place) -> Step:
         """Steps that keep values by name and read them."""
         return {"sequence": {"steps": named_values(self.chance, lambda most: self.several(place.deeper(), most))}}
+
+    def repeated(self, place: Place) -> Step:
+        """Steps several times; perhaps with the sum of what each time gave."""
+        self.chance.named += 1
+        counter, times = f"turn{self.chance.named}", self.chance.pick((0, 1, 2, 3, "7 // 3"))
+        steps = [{"act": {"type": "relu", "when": f"{counter} > 0"}}, *self.several(place.deeper(), 2)]
+        found: dict[str, Any] = {"times": times, "index": counter, "steps": steps}
+        found["name"] = f"{self.chance.name()}.{{{counter}}}"
+        if self.chance.one_in(2):
+            return {"repeat": found}
+        begin = f"begin{self.chance.named}"
+        found["each"] = f"each{self.chance.named}"
+        return {"sequence": {"steps": [{"as": begin}, {"repeat": found}, {"add": {"from": [begin, found["each"]]}}]}}
 
     def branches(self, parts: list[list[Step]], place: Place | None = None) -> Any:
         """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.interpreter.expressions import Names, anything, evaluate, truth, word
+from tests.interpreter.expressions import Names, anything, evaluate, template, truth, word
 from tests.interpreter.names import Naming, Scope
 from tests.interpreter.operations import MERGES, OPERATIONS, merge
 from tests.interpreter.plan import Plan
@@ -75,12 +75,22 @@ class Site:
     settings: Settings
     file: File
     kept: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, list[int]] = field(default_factory=dict)
+    """What each repetition of a ``repeat`` gave."""
 
     def read(self, name: str) -> int:
         """The value of a name."""
         if name not in self.kept:
             raise Refused(f"there is no value `{name}`")
         return self.kept[name]
+
+    def read_all(self, name: str) -> list[int]:
+        """The values of a list, or one value."""
+        return self.lists[name] if name in self.lists else [self.read(name)]
+
+    def inside(self, **changes: Any) -> Site:
+        """The site of a branch or a repetition, which keeps its own values."""
+        return replace(self, kept=dict(self.kept), lists=dict(self.lists), **changes)
 
 
 def left(step: Any, names: Names) -> bool:
@@ -100,8 +110,16 @@ def emptied(steps: list[Any], names: Names) -> bool:
     return bool(steps) and all(
         not left(step, names)
         or (isinstance(step, dict) and "sequence" in step and emptied(step["sequence"]["steps"], names))
+        or (isinstance(step, dict) and "repeat" in step and all(turns(step["repeat"], names, emptied)))
         for step in steps
     )
+
+
+def turns(given: Mapping[str, Any], names: Names, ask: Callable[[list[Any], Names], bool]) -> list[bool]:
+    """What is true of the steps of each repetition."""
+    times = range(int(evaluate(given["times"], names) if isinstance(given["times"], str) else given["times"]))
+    counter = given.get("index")
+    return [ask(given["steps"], names.with_(**{counter: index}) if counter else names) for index in times]
 
 
 @dataclass
@@ -185,11 +203,25 @@ class Sequence:
         own = given.pop("name", None)
         if name == "sequence":
             return self.steps(given["steps"], self._named(site, own), value)
+        if name == "repeat":
+            return self._repeat(given, own, site, here.names, value)
         if name == "layer":
             return self._layer(given, own, site, value)
         if name in OPERATIONS:
             return self.operation(name, given, own, here, value)
         return self._inside(name, given, here, value, own=own)
+
+    def _repeat(self, given: Mapping[str, Any], own: str | None, site: Site, names: Names, value: int) -> int:
+        """The steps of a ``repeat``, as often as it says."""
+        results = []
+        for index, _ in enumerate(turns(given, names, lambda steps, names: True)):
+            inner = site.names.with_(**{given["index"]: index}) if "index" in given else site.names
+            inside = self._named(site, own and template(own, inner)).inside(names=inner)
+            value = self.steps(given["steps"], inside, value)
+            results.append(value)
+        if "each" in given:
+            site.lists[given["each"]] = results
+        return value
 
     def operation(self, name: str, given: Mapping[str, Any], own: str | None, site: Site, value: int) -> int:
         """One operation, with what the settings give it."""
@@ -225,7 +257,7 @@ class Sequence:
             self.naming.leave_out(site.scope)
             return value
         own = arguments.get("name")
-        inputs = [site.read(each) for each in arguments.get("from", [])]
+        inputs = [value for each in arguments.get("from", []) for value in site.read_all(each)]
         for key, branch in branches:
             if key in common:
                 continue
@@ -234,7 +266,7 @@ class Sequence:
                 continue
             if emptied(steps, names):
                 raise Refused("every step of a branch is left out")
-            inside = replace(self._named(site, key), kept=dict(site.kept))
+            inside = self._named(site, key).inside()
             inputs.append(self.written(steps, inside, value))
         if not inputs:
             raise Refused("every branch is left out")
@@ -388,6 +420,8 @@ def holds_layer(steps: Any, file: File, names: Names) -> bool:
         nothing = Names({}, names.scaled)  # a fragment's own conditions count as if they held
         return called_ is not None and holds_layer(called_[0]["steps"], called_[1], nothing)
     if not isinstance(steps, dict) or not possible(steps, names):
+        return False
+    if "repeat" in steps and steps["repeat"]["times"] == 0:
         return False
     return any(
         name == "layer"

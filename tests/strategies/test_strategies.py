@@ -40,6 +40,7 @@ WORDS = {
     "step": {
         "layer",
         "sequence",
+        "repeat",
         "name",
         "when",
         "as",

@@ -1,0 +1,51 @@
+"""A ``repeat`` to nodes: its steps once for each repetition, each of which reads what the one before gave."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from archspec.graph.environment import Environment
+from archspec.graph.graph import Node
+from archspec.graph.lookahead import last_repetition
+from archspec.graph.named_steps import follows, keep_each
+from archspec.graph.names import NameScope
+from archspec.graph.orders import Flow
+from archspec.graph.repetitions import at_repetition, repetitions
+from archspec.language.spec import Step
+
+if TYPE_CHECKING:
+    from archspec.graph.sequences import Sequences
+
+
+def repeat(
+    sequences: Sequences, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
+) -> Node:
+    """The value after the last repetition; ``value`` itself if there is no repetition."""
+    repeated, steps = step.repeated, step.steps or ()
+    assert repeated
+    times, known = repetitions(step, env), env.kept.follows
+    look = known is None and step.has_layer and not after
+    last = last_repetition(step, env) if look else times
+    results: list[Node] = []
+    for index in range(times):
+        here, inner = at_repetition(step, env, index), scope
+        more = after or index < last if known is None else known.get((id(step), index), False)
+        if known is not None:
+            here = _with_names(sequences, steps, here, more)
+        if repeated.scope:
+            name = sequences.names.render(repeated.scope, here.values)
+            inner = sequences.names.open(scope, "sequence", here.values, env.provenance(step).span, name)
+        value = sequences.steps(steps, here, inner, flow, value, more)
+        results.append(value)
+    if repeated.each:
+        keep_each(sequences, step, env, tuple(results))
+    return value
+
+
+def _with_names(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> Environment:
+    """The environment of one repetition, which keeps names of its own."""
+    found = copy.copy(env)
+    found.kept = env.kept.branch()
+    found.kept.follows = follows(sequences, steps, env, after) if any(step.named for step in steps) else None
+    return found

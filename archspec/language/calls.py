@@ -1,0 +1,62 @@
+"""What a call gives a fragment: its arguments, and what a parameter takes."""
+
+from __future__ import annotations
+
+import re
+
+from archspec.diagnostics import Label, Span, cut
+from archspec.language.context import Context
+from archspec.language.spec import Fragment, Term
+from archspec.language.terms import Cursor
+from archspec.work import DEFINING, ENTRIES
+
+
+def call_arguments(
+    fragment: Fragment, body: Cursor | None, reserved: tuple[str, ...], at: Span, context: Context
+) -> dict[str, Term]:
+    """The arguments given to a fragment, each a parameter that it declares."""
+    found: dict[str, Term] = {}
+    meant = set()
+    for item in body.children() if body and isinstance(body.value, dict) else ():
+        key = item.key
+        if key in reserved or key in fragment.inputs:
+            continue
+        if key not in fragment.params:
+            places = (f"arguments of {fragment.name}", "arguments")
+            told = context.faults.advise(key, (*fragment.params, *fragment.inputs, *reserved), *places)
+            meant.add(told.meant)
+            message = f"`{fragment.name}` has no parameter `{cut(key)}`"
+            context.faults.record("E301", message, item.key_span, told.hint, help=told.help)
+        elif item.value is not None:
+            found[key] = context.term(item, parameter_kind(fragment.params[key]))
+    given = meant | found.keys()
+    context.faults.work.spend(DEFINING, len(fragment.params) // ENTRIES, at)
+    for key, default in fragment.params.items():
+        if default.constant is None and default.expression is None and key not in given:
+            message, help = f"`{fragment.name}` needs `{key}`", f"write `{fragment.name}: {{{key}: ...}}`"
+            context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
+    return found
+
+
+def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:
+    """Where an author's own definition declares a parameter that must be given."""
+    library = default.span.source.kind == "library"
+    return () if library else (Label(default.span, f"`{cut(name)}` has no default"),)
+
+
+WORD_IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
+
+
+def parameter_kind(default: Term) -> str:
+    """What a parameter takes, by its default: a word for a word, anything for null, else a number or a truth value."""
+    if default.expression:
+        return "word" if WORD_IN_QUOTES.fullmatch(default.expression.text.strip()) else "number"
+    match default.constant:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "word"
+        case _:
+            return "any"

@@ -1,0 +1,23 @@
+"""Steps that repeat others, and keep the shape of what reaches them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.strategies.draw import Draw, RawStep, StepSite, part
+from archspec.strategies.named import DrawSteps
+
+
+@part
+def repeated(draw: Draw, site: StepSite, keepers: DrawSteps) -> RawStep:
+    """A ``repeat`` whose steps keep the shape; perhaps with the sum of what each repetition gave."""
+    counter = f"turn{draw.count(0, 9)}_{draw.value()}"
+    inner = site.deeper(conditions=(*site.conditions, f"{counter} < 1", f"{counter} % 2 == 1"))
+    found: dict[str, Any] = {"times": draw.pick((2, 1, 3, 0, "6 // 3")), "index": counter}
+    found["name"] = f"{draw.name()}.{{{counter}}}"
+    found["steps"] = keepers(draw, inner, 2)
+    if not draw.chance(3):
+        return {"repeat": found}
+    begin, found["each"] = draw.value(), draw.value()
+    merge = draw.pick(("add", "multiply", "maximum"))
+    return {"sequence": {"steps": [{"as": begin}, {"repeat": found}, {merge: {"from": [begin, found["each"]]}}]}}
