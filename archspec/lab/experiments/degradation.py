@@ -66,7 +66,13 @@ def degradation(
 
 
 def plan(inquiry: Inquiry, data: Data) -> Plan:
-    """A cell for each network and seed."""
+    """A cell for each network and seed.
+
+    Raises:
+        ValueError: there is no network to train.
+    """
+    if not inquiry.options["plain"] and not inquiry.options["residual"]:
+        raise ValueError("`plain` and `residual` are both empty: at least one takes a number of blocks, such as [3]")
     variants = [
         _variant(inquiry, data, kind, count) for kind in ("plain", "residual") for count in inquiry.options[kind]
     ]

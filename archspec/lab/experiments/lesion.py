@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
+from archspec import arguments
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.door import door
 from archspec.lab.cells import CellOutcome
@@ -77,11 +78,16 @@ def _source(
 
     Raises:
         SpecError: E874, from a file and from training.
+        TypeError: `weights` or `map` is not a path.
+        ValueError: a map without weights.
     """
+    given = (("weights", weights), ("map", map))
+    files = {name: None if value is None else arguments.path(value, name) for name, value in given}
+    if map is not None and weights is None:
+        raise ValueError("`map` takes a value only with `weights`, whose keys it renames")
     if weights is not None and train:
         message = f"the weights `{cut(os.fspath(weights))}` do not go with `train`, which trains new ones"
         raise SpecError([Diagnostic("E874", message, help="leave out `train` or the weights")])
-    files = {name: None if given is None else os.fspath(given) for name, given in (("weights", weights), ("map", map))}
     return {**files, "train": train}
 
 

@@ -60,7 +60,11 @@ class ExperimentOption(Brief):
         found = None if isinstance(value, str | bytes) else arguments.items(value)
         if found is None:
             raise arguments.wrong(self.name, "several numbers such as [3, 9]", value)
-        return tuple([self._one(each) for each in found])
+        numbers = tuple([self._one(each) for each in found])
+        for each in numbers:
+            if numbers.count(each) > 1:
+                raise ValueError(f"`{self.name}` takes each number once, got {each:g} twice")
+        return numbers
 
     def _one(self, value: object) -> float:
         if self.takes.startswith("whole"):

@@ -321,3 +321,19 @@ def test_signs_of_the_literature_come_out() -> None:
     )
     assert a < 0.05
     assert c > 0.3
+
+
+@pytest.mark.parametrize(
+    ("experiment", "option"),
+    [(each, option) for each in EXPERIMENTS for option in each.options if option.takes in ("wholes", "numbers")],
+    ids=lambda value: value.name,
+)
+def test_no_list_of_numbers_has_one_twice(experiment: Experiment, option: Any) -> None:
+    """Two networks would have one label, and a claim would compare a network with itself."""
+    with pytest.raises(ValueError, match=f"`{option.name}` takes each number once, got 2 twice"):
+        getattr(lab, experiment.name)(**{option.name: [2, 3, 2]}, seeds=1, jobs=0)
+
+
+def test_degradation_without_networks_is_refused() -> None:
+    with pytest.raises(ValueError, match="`plain` and `residual` are both empty"):
+        lab.degradation(plain=[], residual=[], seeds=1, jobs=0)

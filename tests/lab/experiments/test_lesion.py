@@ -80,6 +80,17 @@ def test_what_cannot_be_lesioned_is_said(tmp_path: Path) -> None:
     assert any("No plain network" in each for each in results.remarks)
 
 
+@pytest.mark.parametrize("name", ["weights", "map"])
+def test_a_file_that_is_no_path_is_refused_by_its_argument(name: str) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` takes a path, got 3"):
+        lesion("resnet20_cifar", **{name: 3}, **SMALL)  # type: ignore[arg-type]
+
+
+def test_a_map_without_weights_is_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`map` takes a value only with `weights`"):
+        lesion("resnet20_cifar", map=tmp_path / "map.json", **SMALL)
+
+
 def test_blocks_that_can_change_places() -> None:
     graph = archspec.compile("resnet20_cifar")
     assert movable(graph)[:2] == [["layer1.0", "layer1.1", "layer1.2"], ["layer2.1", "layer2.2"]]
