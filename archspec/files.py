@@ -167,7 +167,9 @@ def unwritable(target: str | os.PathLike[str], reason: object, help: str = "writ
 
 
 def without_folder(target: Path) -> EnvironmentFault:
-    """The fault of an output whose folder does not exist."""
+    """The fault of an output whose folder does not exist, or is a file."""
+    if os.path.lexists(target.parent):
+        return unwritable(target, f"`{cut(target.parent)}` is not a folder", "write to a folder")
     help = f"make it with `mkdir -p {shlex.quote(str(target.parent))}`, or write to a folder that exists"
     return unwritable(target, f"the folder `{cut(target.parent)}` does not exist", cut(help, 300))
 

@@ -77,14 +77,14 @@ def _source(
     """Where the weights come from, as options.
 
     Raises:
-        SpecError: E874, from a file and from training.
+        SpecError: E874, from a file and from training, or a map without weights.
         TypeError: `weights` or `map` is not a path.
-        ValueError: a map without weights.
     """
     given = (("weights", weights), ("map", map))
     files = {name: None if value is None else arguments.path(value, name) for name, value in given}
     if map is not None and weights is None:
-        raise ValueError("`map` takes a value only with `weights`, whose keys it renames")
+        message = f"the key map `{cut(os.fspath(map))}` is given, but no weights whose keys it renames"
+        raise SpecError([Diagnostic("E874", message, help="leave out `map`, or give `weights` too")])
     if weights is not None and train:
         message = f"the weights `{cut(os.fspath(weights))}` do not go with `train`, which trains new ones"
         raise SpecError([Diagnostic("E874", message, help="leave out `train` or the weights")])

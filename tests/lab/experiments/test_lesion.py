@@ -87,7 +87,7 @@ def test_a_file_that_is_no_path_is_refused_by_its_argument(name: str) -> None:
 
 
 def test_a_map_without_weights_is_not_ignored(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`map` takes a value only with `weights`"):
+    with pytest.raises(SpecError, match=r"E874.*no weights whose keys it renames"):
         lesion("resnet20_cifar", map=tmp_path / "map.json", **SMALL)
 
 
