@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Unpack
 
 from archspec.door import door
@@ -100,20 +100,28 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)
+        made = tables(runs)
+        measured = next(each for each in made if each.name == "summary").column("step")
         return Results(
             "gradients",
             "Gradients at every block",
             QUESTION,
             circumstances(inquiry, data),
             tuple([each.variant.described() for each in runs]),
-            (*tables(runs), networks(runs)),
+            (*made, networks(runs)),
             tuple(claims(runs)),
             tuple(plots(runs)),
-            (*NOTES, SMALL),
+            (*NOTES, *_unreached(inquiry.options["steps"], measured), SMALL),
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
     return Plan(cells_of(variants, data, inquiry, GRADIENTS, **more), summarize)
+
+
+def _unreached(steps: Sequence[int], measured: Sequence[object]) -> Iterator[str]:
+    """Which steps were asked for and not measured."""
+    if beyond := [step for step in steps if step not in measured]:
+        yield f"The training ended before step {', '.join(map(str, beyond))}, so nothing was measured after it."
 
 
 def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:

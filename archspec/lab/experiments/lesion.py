@@ -104,6 +104,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
         hashes = [weights_hash(options[name]) for name in ("weights", "map") if options[name]]
         more |= {"weights": options["weights"], "map": options["map"], "hashes": hashes}
         remarks.append("The weights come from one file, so the seeds differ only in which blocks they draw at random.")
+        remarks.append("The network was not trained here, so the settings of the training had no effect.")
     elif plain := _plain(inquiry, data, own):
         variants.append(plain)
     else:

@@ -96,3 +96,12 @@ def test_the_signs_of_the_literature() -> None:
     results = gradients(trainer={"epochs": 1}, seeds=2, jobs=2, path_images=2)
     verdicts = {claim.statement.partition(" (")[0][:45]: claim.effect.mean for claim in results.claims}
     assert min(value for key, value in verdicts.items() if "Backward" not in key) > 0
+
+
+def test_a_step_that_the_training_does_not_reach_is_named() -> None:
+    small: dict[str, Any] = {"overrides": ["stages.count=1"], "trainer": {"epochs": 1, "batch": 256}, "seeds": 1}
+    found = gradients("plain20_cifar", steps=[2, 100], images=8, jobs=0, **small)
+    assert found.table("summary").column("step") == (0, 2, 5)
+    assert [each for each in found.remarks if "before step" in each] == [
+        "The training ended before step 100, so nothing was measured after it."
+    ]
