@@ -100,7 +100,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
 
     def summarize(outcomes: Sequence[CellOutcome]) -> Results:
         runs = runs_of(variants, outcomes, inquiry.seeds)
-        made = tables(runs)
+        made = tuple(tables(runs))
         measured = next(each for each in made if each.name == "summary").column("step")
         return Results(
             "gradients",
