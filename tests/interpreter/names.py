@@ -24,7 +24,7 @@ DEFAULTS = {
     "after": "after{stage}",
 }
 BY_POSITION = {"stem", "deep", "head", "residual", "shortcut", "layer", "before", "after"}
-NUMBERED = {"conv", "bn", "gn", "ln", "inorm"}
+NUMBERED = {"conv", "bn", "gn", "ln", "inorm", "rms", "grn", "lrn"}
 """Kinds whose first node has a number too: convolutions and norms."""
 SHORT = {"linear": "fc"}
 """Kinds with another default name."""
