@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.strategies.draw import Draw, RawStep, StepSite, part
+from archspec.strategies.draw import Draw, RawStep, StepSite, lasting, part
 
 DrawSteps = Callable[[Draw, StepSite, int], list[RawStep]]
 
@@ -26,7 +26,7 @@ def named_values(draw: Draw, site: StepSite, keepers: DrawSteps) -> RawStep:
             other: dict[str, Any] = {"type": draw.pick(("sigmoid", "tanh")), "from": first, "as": draw.value()}
             steps = [*begun, {"as": second}, {"act": other}, {merge: {"from": [second, other["as"]]}}]
         case "joined":
-            halves: dict[str, Any] = {"from": first, "left": [], "right": keepers(draw, inner, 1)}
+            halves: dict[str, Any] = {"from": first, "left": [], "right": lasting(keepers(draw, inner, 1))}
             back = {"out": draw.word(site.width)}
             steps = [{"as": first}, {"concat": halves}, {"conv" if site.rank else "linear": back}]
         case _:

@@ -24,7 +24,19 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [_group, _add, _other_merge, _other_merge, _meeting, _multiply, _concat, _join, _named, _repeat]
+        choices += [
+            _group,
+            _add,
+            _other_merge,
+            _other_merge,
+            _other_merge,
+            _meeting,
+            _multiply,
+            _concat,
+            _join,
+            _named,
+            _repeat,
+        ]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):
