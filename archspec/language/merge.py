@@ -21,10 +21,11 @@ def overlay(base: Document, over: Document, work: Work) -> Document:
     under = base.value
     if over.value.get("stages") == NO_STAGES:
         under = {key: value for key, value in under.items() if key != "stages"}
-    return Document(over.source, _merged(under, over.value), places, {**ambiguous, **over.ambiguous})
+    return Document(over.source, merged_values(under, over.value), places, {**ambiguous, **over.ambiguous})
 
 
-def _merged(base: Any, over: Any, path: Path = ()) -> Any:
+def merged_values(base: Any, over: Any, path: Path = ()) -> Any:
+    """The values of ``over`` at ``path``, on top of those of ``base``."""
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     merged = dict(base)
@@ -33,7 +34,7 @@ def _merged(base: Any, over: Any, path: Path = ()) -> Any:
         if value is None and key in merged and not keeps_nulls:
             del merged[key]
         else:
-            merged[key] = _merged(merged.get(key), value, (*path, key))
+            merged[key] = merged_values(merged.get(key), value, (*path, key))
     return merged
 
 

@@ -10,7 +10,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecError, cut, suggest
 from archspec.hints import Hints
 from archspec.language.authors import Authors
-from archspec.language.merge import columns, overlay, without_claims
+from archspec.language.merge import columns, merged_values, overlay, without_claims
 from archspec.language.schema_faults import dotted, validate
 from archspec.language.terms import written
 from archspec.language.text.document import Document, Path, Place
@@ -180,7 +180,9 @@ def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any)
         return value
     (part, span), rest = parts[0], parts[1:]
     if isinstance(base, list) and isinstance(part, int) and part < len(base):
-        return [_at(item, (*above, i), rest, value) if i == part else item for i, item in enumerate(base)]
+        here = (*above, part)
+        entry = merged_values(base[part], _at(base[part], here, rest, value), here)  # a list replaces the one below it
+        return [*base[:part], entry, *base[part + 1 :]]
     if isinstance(base, dict) or (base is None and isinstance(part, str)):
         if above == ("stages",) and isinstance(part, int):
             form = mention(f"stages.KEY.{part}=...")

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as limited
+from hypothesis import strategies as st
 
 import archspec
 from archspec.diagnostics import Source, Span
@@ -278,3 +281,22 @@ def test_a_source_without_a_file_extends_the_zoo_only() -> None:
     assert load(Source("-", text + "resnet18\n")).classes == 1000
     with pytest.raises(archspec.SpecError, match="E801"):
         load(Source("-", text + "other.yaml\n"))
+
+
+STEPS = st.fixed_dictionaries({"out": st.integers(1, 9), "kernel": st.integers(1, 5), "stride": st.integers(1, 2)})
+
+
+@given(st.lists(STEPS, min_size=1, max_size=4), st.data())
+@limited(max_examples=30)
+def test_an_override_inside_a_list_keeps_what_is_beside_it(steps: list[dict[str, int]], data: st.DataObject) -> None:
+    """It is the file in which only that value is written anew."""
+    place, key = data.draw(st.integers(0, len(steps) - 1)), data.draw(st.sampled_from(["out", "kernel", "stride"]))
+    changed = [dict(each) for each in steps]
+    changed[place][key] = value = data.draw(st.integers(1, 9))
+
+    def text(steps: list[dict[str, int]]) -> str:
+        written = [{"layer": each} for each in steps]
+        return f"archspec: 1\nname: t\nstem: {written}\nstages: []\n".replace("'", "")
+
+    overridden = load(text(steps), overrides=[f"stem.{place}.layer.{key}={value}"])
+    assert overridden.document.value == load(text(changed)).document.value
