@@ -50,13 +50,15 @@ def conv_step(draw: Draw, site: StepSite) -> RawStep:
         return {
             "conv": {"out": draw.word(site.width), "kernel": 3, "transposed": True, "bias": draw.pick((True, False))}
         }
-    if draw.chance(6):
-        more: tuple[dict[str, Any], ...] = ({}, {"value": 0.5}, {"mode": "replicate"}, {"mode": "circular"})
-        around = {
-            "sides": draw.pick((1, [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)])),
-            **draw.pick(more),
-        }
-        around["sides"] = 1 if around.get("mode") == "circular" else around["sides"]
-        conv = {"out": draw.word(site.width), "kernel": 3, "padding": draw.pick((0, "valid"))}
-        return {"sequence": {"steps": [{"pad": around}, {"conv": conv}]}}
     return {"conv": conv_arguments(draw, site, site.width)}
+
+
+def padded(draw: Draw, site: StepSite) -> RawStep:
+    """More positions around a map, and a convolution or a pool that takes as many away."""
+    more: tuple[dict[str, Any], ...] = ({}, {"value": 0.5}, {"mode": "replicate"}, {"mode": "circular"})
+    around: dict[str, Any] = {"sides": 1, **draw.pick(more)}
+    if around.get("mode") != "circular" and draw.chance(2):
+        around["sides"] = [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)]
+    conv = {"out": draw.word(site.width), "kernel": 3, "padding": draw.pick((0, "valid"))}
+    pool = {"type": draw.pick(("avg", "max")), "kernel": 3, "stride": 1}
+    return {"sequence": {"steps": [{"pad": around}, draw.pick(({"conv": conv}, {"pool": pool}))]}}

@@ -39,13 +39,13 @@ def reduced(draw: Draw, site: StepSite) -> RawStep:
     gate: list[RawStep] = [{what: {"over": "positions"}}]
     if not draw.chance(3):
         gate.append({"channel_conv": draw.pick(({}, {"kernel": 5, "bias": True}))})
-    if draw.chance(2):
+    if draw.pick((False, True, True)):
         gate.append({"reshape": {"size": draw.size(1)}})
-    if site.rank < 3 and draw.chance(2):
+    if site.rank < 3 and draw.pick((False, True, True)):
         order = [1, 0] if site.rank == 1 else draw.pick(([0, 2, 1], [2, 1, 0]))
         gate += [{"permute": {"order": order}}, {"permute": {"order": order}}]
     gate.append({"act": {"type": "sigmoid"}})
-    if draw.chance(2):
+    if draw.pick((False, True, True)):
         gate.append({"power": {"by": draw.pick((2, 0.5))}})
     return {"multiply": [[], gate]}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
-from archspec.strategies.convolutions import conv_arguments, conv_step
+from archspec.strategies.convolutions import conv_arguments, conv_step, padded
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, lasting, part
 from archspec.strategies.named import named_values
 from archspec.strategies.repeated import repeated
@@ -24,19 +24,7 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [
-            _group,
-            _add,
-            _other_merge,
-            _other_merge,
-            _other_merge,
-            _meeting,
-            _multiply,
-            _concat,
-            _join,
-            _named,
-            _repeat,
-        ]
+        choices += [_group, _add, _meeting, _multiply, _concat, _join, _named, _repeat, *(_other_merge,) * 4]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):
@@ -120,8 +108,8 @@ def _pool(draw: Draw, site: StepSite) -> RawStep:
         found["padding"] = draw.pick(("same", [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)]))
     if found["type"] == "avg" and draw.chance(2):
         found["count_padding"] = False
-    if found["type"] == "max" and draw.chance(3):
-        found |= {"kernel": 2, "dilation": 2}
+    if found["type"] == "max" and draw.chance(3):  # a position is in the middle: padding alone would give -inf
+        found |= {"dilation": 2, "padding": "same"}
     if draw.rank < 3 and draw.chance(8):  # the root of a window of zeros has no gradient, and one position always fits
         return {"pool": {"type": "lp", "kernel": 1, "power": 1}}
     return {"pool": found}
@@ -272,7 +260,7 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
 
 
 def _act(draw: Draw, site: StepSite) -> RawStep:
-    return {"act": act_arguments(draw, site)} if draw.chance(2) else "act"
+    return "act" if draw.pick((True, False, False)) else {"act": act_arguments(draw, site)}
 
 
 def _gated(draw: Draw, site: StepSite) -> RawStep:
@@ -295,6 +283,7 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
     return draw.pick((_SCALE, _SHIFT))(draw, site)
 
 
-_MOVING = (_SHUFFLE, _SUBSAMPLE, cut, *(resized, reduced) * 2)
-_SPATIAL: tuple[_DrawStep, ...] = (_act, _gated, conv_step, _norm, _pool, *_KEEPING, _constant, _LINEAR, *_MOVING)
-_FLAT: tuple[_DrawStep, ...] = (_act, _gated, _LINEAR, _norm, *_KEEPING, _constant, cut)
+_MOVING = (_SHUFFLE, _SHUFFLE, _SUBSAMPLE, padded, padded, *(resized, reduced) * 4)
+_OFTEN = (*(_act, _norm) * 3, _gated, _LINEAR, *_KEEPING, *(_constant,) * 2, cut)
+_SPATIAL: tuple[_DrawStep, ...] = (*_OFTEN, conv_step, _pool, *_MOVING)
+_FLAT: tuple[_DrawStep, ...] = _OFTEN
