@@ -14,8 +14,11 @@ MAIN = "import sys; from archspec_cli.start import main; sys.argv[0] = 'archspec
 
 SECONDS = 60
 
-UNMEASURED: dict[str, str | None] = {"COVERAGE_PROCESS_CONFIG": None}
-"""Changes for a process that has too little of something to be measured by `make coverage` as well."""
+UNMEASURED: dict[str, str | None] = {"COVERAGE_PROCESS_CONFIG": None, "PYTHONDONTWRITEBYTECODE": "1"}
+"""Changes for a process that has too little of something to be measured by `make coverage` as well.
+
+Where files may not be large, Python would leave the beginning of a module's bytecode, which no later process can read.
+"""
 
 
 def words(*arguments: str) -> list[str]:

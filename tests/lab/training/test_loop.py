@@ -250,8 +250,9 @@ except EnvironmentFault as fault:
 def test_a_disk_that_fills_up_during_a_checkpoint_keeps_the_one_before(tmp_path: Path) -> None:
     """The second checkpoint is larger than the system allows a file to be."""
     path = tmp_path / "c"
+    # Without `-B`, Python would leave the beginning of the bytecode of a module that it imports after that.
     found = subprocess.run(
-        [sys.executable, "-c", FULL, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-B", "-c", FULL, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert found.stdout == "E806 ['c']\n"
     resumed, whole = linear(), linear()
