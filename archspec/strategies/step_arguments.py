@@ -15,7 +15,7 @@ KEEPING_ACTS = tuple([word for word in ACTIVATIONS if word != "glu"])
 def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     """Arguments of a norm that fit every width."""
     everywhere = ("batch", "layer", "group", "rms", "frozen")
-    kind = draw.pick((*everywhere, "instance", "grn", "local_response") if many else everywhere)
+    kind = draw.pick((*everywhere, *("instance", "grn", "local_response") * 2) if many else everywhere)
     found: dict[str, Any] = {"type": kind}
     if kind == "group":
         found |= draw.pick(({"groups": 2}, {"groups": 4}, {"groups": "2 * 2"}, {"group_size": 2}))

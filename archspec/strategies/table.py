@@ -218,7 +218,7 @@ def _shortcut(
         return size
     befores = [value.channels, *outs[:-1]]
     changes = [stride > 1 or b != o for stride, b, o in zip(strides, befores, outs, strict=True)]
-    fitting: list[str] = [*CHANGING, *context.shortcuts]
+    fitting: list[str] = [*CHANGING, *[*context.shortcuts] * 3]
     if block.joins or not any(changes):
         fitting = ["identity", *fitting]
     if block.joins or all(out >= before for before, out in zip(befores, outs, strict=True)):
