@@ -158,10 +158,13 @@ def _random(key: str, like: Tensor, drawn: torch.Generator) -> Tensor:
 
 
 def _interpreted(network: Network, state: State, image: Tensor, training: bool, seed: int) -> dict[str, Tensor] | str:
-    own = {
-        key: value.clone().requires_grad_(value.is_floating_point() and "running_" not in key)
-        for key, value in state.items()
+    trained = {
+        key
+        for node in network.plan.nodes
+        for name, (key, _) in node.keys().items()
+        if name in node.operation.weights  # the weight and the bias of a frozen norm are buffers
     }
+    own = {key: value.clone().requires_grad_(key in trained) for key, value in state.items()}
     image = image.clone().requires_grad_()
     torch.manual_seed(seed)
     try:

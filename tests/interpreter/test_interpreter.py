@@ -10,7 +10,7 @@ import torch
 
 import archspec
 from tests.interpreter.compare import compare
-from tests.interpreter.expressions import Names, evaluate
+from tests.interpreter.expressions import NORMS, Names, evaluate
 from tests.interpreter.features import features, wanted
 from tests.interpreter.minimize import minimized
 from tests.interpreter.network import interpret
@@ -55,6 +55,12 @@ def test_last_layers_with_settings_of_their_own(order: str, last: str) -> None:
     block = f"{{channels: width, residual: [layer: {{out: 8, kernel: 3}}, {last}]}}"
     text = SMALL.replace("block: basic", "block: b") + f"blocks: {{b: {block}}}\nactivation_order: {order}\n"
     assert compare(text).kind == "equal"
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norms_of_every_type(norm: str) -> None:
+    """Names, what is a weight and what a buffer, and values; the channels fit two groups."""
+    assert compare(SMALL + f"norm: {{type: {norm}, groups: 2}}\n").kind == "equal"
 
 
 @pytest.mark.slow
