@@ -158,6 +158,7 @@ CODES: dict[str, str] = {
     "W821": "weights cast to another dtype",
     "W822": "weights not finite",
     "W823": "key map for another spec",
+    "W824": "weights of another network",
     "W880": "damaged cell set aside",
     "W881": "cell failed",
     "W882": "cell left the finite numbers",

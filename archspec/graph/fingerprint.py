@@ -38,25 +38,29 @@ def fingerprint(graph: Graph) -> str:
         key = id(operation), tuple([shapes[position] for position in read])
         number = numbers.get(key)
         if number is None:
-            text = _encoded(_operation(operation, key[1], graph.init))
+            text = encoded(_operation(operation, key[1], graph.init))
             number = numbers[key] = texts.setdefault(text, len(texts))
         nodes.append((name, number, *read))
     returned = [(label, positions.get(name, -1)) for label, name in graph.outputs.items()]
     outputs = returned[-1][1] if graph.single else returned
-    meaning = _encoded([ENCODING, graph.input, list(texts), nodes, outputs])
+    meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs])
     return hashlib.sha256(meaning.encode()).hexdigest()
+
+
+def call_of(operation: Operation, inputs: tuple[Shape, ...]) -> list[Any]:
+    """What an operation computes, as plain data; ``inputs`` are the shapes that it reads."""
+    try:
+        call = operation.torch(inputs)
+        return [call.kind, call.target, _plain(call.args), _plain(call.kwargs), call.fold, call.packed]
+    except NotImplementedError:  # an operation of a user that torch does not have
+        return [operation.name, _plain(set_arguments(operation))]
 
 
 def _operation(operation: Operation, inputs: tuple[Shape, ...], init: Mapping[str, Any]) -> list[Any]:
     """What an operation computes and how its tensors start, as plain data."""
-    try:
-        call = operation.torch(inputs)
-        what = [call.kind, call.target, _plain(call.args), _plain(call.kwargs), call.fold, call.packed]
-    except NotImplementedError:  # an operation of a user that torch does not have
-        what = [operation.name, _plain(set_arguments(operation))]
     weights = [(name, weight.shape, _plain(weight.start(init))) for name, weight in operation.weights(inputs).items()]
     buffers = [(name, _plain(tuple(buffer))) for name, buffer in operation.buffers(inputs).items()]
-    return [*what, weights, buffers]
+    return [*call_of(operation, inputs), weights, buffers]
 
 
 def _plain(value: Any) -> Any:
@@ -72,5 +76,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _encoded(value: Any) -> str:
+def encoded(value: Any) -> str:
+    """Plain data as text, the same for equal data."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

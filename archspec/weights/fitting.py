@@ -18,6 +18,7 @@ from archspec.weights.files import read
 from archspec.weights.keymap import KeyMap, names_in_weights, read_map
 from archspec.weights.loaded import Loaded
 from archspec.weights.misfits import GRAPH, Match, check_all, check_some, reshaped
+from archspec.weights.recorded import of_another, recorded, same_but_for_shapes
 from archspec.weights.selection import Selection, select
 
 EVERYTHING = Selection()
@@ -67,7 +68,8 @@ def fit(
     match = Match(graph.name, wanted, names, selected.state, values, frozenset(key_map.keys) if key_map else None)
     others = reshaped(match)
     firsts = adaptable(graph, others) if transfer else ()
-    check_some(match, firsts) if transfer else check_all(match)
+    whose = None if transfer or key_map or selection != EVERYTHING else recorded(file)
+    check_some(match, firsts) if transfer else check_all(match, lambda: same_but_for_shapes(graph, whose))
     adapted = {key: others.pop(key) for key in firsts}
     tensors = {key: tensor for key, tensor in values.items() if key not in others}
     tensors.update({key: adapt(tensors[key], ours[AXIS]) for key, (_, ours) in adapted.items()})
@@ -80,7 +82,7 @@ def fit(
         initialized=tuple(key for key in wanted if key not in tensors),
         reshaped=others,
         unused=tuple([str(key) for key in match.without(tensors)]),
-        remarks=tuple(_remarks(graph, key_map, selected.wrappers)),
+        remarks=(*_remarks(graph, key_map, selected.wrappers), *of_another(graph, whose)),
         entry=selection.entry,
         prefix=selection.prefix,
         rename=dict(selection.rename or {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,7 +11,7 @@ from archspec.diagnostics import Diagnostic, Mention, SpecError, cut
 from archspec.display import counted
 from archspec.operations.base import Buffer, Weight
 from archspec.operations.shapes import Shape, show_shape
-from archspec.weights.advice import advice
+from archspec.weights.advice import Advice, advice
 from archspec.weights.checkpoints import COUNTER
 from archspec.weights.tensors import flaw, has_shape, is_tensor
 
@@ -56,12 +56,17 @@ class Match:
         return same and not key.endswith(COUNTER)
 
 
-def check_all(match: Match) -> None:
-    """Refuse weights that do not fit completely, and list every missing, extra and misfitting key at once."""
+def check_all(match: Match, known: Callable[[], Advice] = lambda: ("", ())) -> None:
+    """Refuse weights that do not fit completely, and list every missing, extra and misfitting key at once.
+
+    ``known`` gives the help that a file's record of its network allows, empty if none.
+    """
     found = misfits(match)
     if not found:
         return
-    help, mentions = advice(match.wanted, match.names, match.given)
+    help, mentions = known()
+    if not help:
+        help, mentions = advice(match.wanted, match.names, match.given)
     if not help:
         help = "build the spec that the weights were saved from"
         if any(match.fits(key) for key in match.values):

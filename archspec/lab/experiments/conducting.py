@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec import arguments
-from archspec.diagnostics import EnvironmentFault, cut
+from archspec.diagnostics import Diagnostic, EnvironmentFault, cut
 from archspec.lab.cells import Cell, CellOutcome, run_cells
 from archspec.lab.data import Data, load_data
 from archspec.lab.experiments.inquiry import Inquiry, Manner
@@ -24,10 +24,14 @@ PACKAGES = ("archspec-compiler", "torch", "numpy", "scikit-learn")
 
 
 class Plan(NamedTuple):
-    """The cells of an experiment, and what makes results of their outcomes, which come in the same order."""
+    """The cells of an experiment, and what makes results of their outcomes, which come in the same order.
+
+    ``warnings`` are about what is asked.
+    """
 
     cells: Sequence[Cell]
     summarize: Callable[[Sequence[CellOutcome]], Results]
+    warnings: Sequence[Diagnostic] = ()
 
     def __repr__(self) -> str:
         return brief(self)
@@ -50,6 +54,9 @@ def conduct(asked: tuple[Inquiry, Manner], plan: Callable[[Inquiry, Data], Plan]
         check_folder(folder)
     data = load_data(inquiry.data, size=inquiry.size)
     planned = plan(inquiry, data)
+    if manner.remark:
+        for warning in planned.warnings:
+            manner.remark(warning)
     how: dict[str, Any] = {"engine": manner.engine, "jobs": manner.jobs, "address": manner.address}
     with _place(folder) as place:
         outcomes = run_cells(

@@ -22,7 +22,8 @@ from archspec.lab.experiments.variants import Variant, cells_of, refuse_without_
 from archspec.lab.experiments.views import SMALL, curves, networks, resolution
 from archspec.lab.results.results import Results
 from archspec.passes.compiling import SpecLike
-from archspec.weights.building import build
+from archspec.weights.fitting import fit
+from archspec.weights.misfits import TRANSFER
 
 QUESTION = (
     "What does a trained network lose when one of its blocks is deleted? In a plain network, each layer needs the one "
@@ -98,11 +99,13 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
     own = dataclasses.replace(own, label=own.label or own.graph.name)
     refuse_without_blocks(own.graph)
     more: dict[str, Any] = {name: list(options[name]) if name == "deleted" else options[name] for name in _NAMES}
-    variants, remarks = [own], list[str]()
+    variants, remarks, warnings = [own], list[str](), list[Diagnostic]()
     if options["weights"]:
-        build(own.graph, weights=options["weights"], map=options["map"], device="meta")  # refused before any work
+        loaded = fit(own.graph, options["weights"], options["map"]).loaded  # refused before any work
         hashes = [weights_hash(options[name]) for name in ("weights", "map") if options[name]]
         more |= {"weights": options["weights"], "map": options["map"], "hashes": hashes}
+        warnings += [_without_transfer(each) for each in loaded.remarks]
+        remarks += [_sentence(each) for each in warnings]
         remarks.append("The weights come from one file, so the seeds differ only in which blocks they draw at random.")
         remarks.append("The network was not trained here, so the settings of the training had no effect.")
     elif plain := _plain(inquiry, data, own):
@@ -127,7 +130,19 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
-    return Plan(cells_of(variants, data, inquiry, LESIONED, **more), summarize)
+    return Plan(cells_of(variants, data, inquiry, LESIONED, **more), summarize, warnings)
+
+
+def _without_transfer(warning: Diagnostic) -> Diagnostic:
+    """A warning about weights, without the argument that this experiment does not take."""
+    if TRANSFER not in warning.mentions:
+        return warning
+    return dataclasses.replace(warning, help="give the spec that the weights were saved from", mentions=())
+
+
+def _sentence(warning: Diagnostic) -> str:
+    """The message of a warning as a sentence of a report."""
+    return f"{warning.message[:1].upper()}{warning.message[1:]}."
 
 
 def _without_medians(own: Runs) -> Iterator[str]:

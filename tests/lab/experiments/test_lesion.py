@@ -109,3 +109,16 @@ def test_medians_that_are_missing_are_explained() -> None:
     small = {**SMALL, "seeds": 1, "deleted": [1], "overrides": {"stages.count": 2}}
     results = lesion("densenet_bc_100_12_cifar", draws=1, **small)
     assert any("there are no medians" in remark for remark in results.remarks)
+
+
+def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
+    """Keys and shapes fit without the shortcuts, too: the report and the command say whose weights these are."""
+    how: dict[str, Any] = {"overrides": ["stages.count=1", "input=[1,8,8]", "classes=10"]}
+    graph = archspec.compile("resnet20_cifar", **how)
+    archspec.save(archspec.build(graph, seed=0), graph, tmp_path / "own.safetensors")
+    remarks: list[archspec.Diagnostic] = []
+    how = {"overrides": [*how["overrides"], "shortcut=none"], "remark": remarks.append, "trainer": {}}
+    results = lesion("resnet20_cifar", weights=tmp_path / "own.safetensors", draws=1, seeds=1, jobs=0, **how)
+    assert [each.code for each in remarks] == ["W824"]
+    assert "transfer" not in remarks[0].help
+    assert any("another network, `resnet20_cifar`" in each for each in results.remarks)
