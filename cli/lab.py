@@ -83,13 +83,18 @@ def command(
     experiment = by_name()[name]
     if folder is None:
         raise click.UsageError(f"`archspec lab {name}` writes a folder; name it with `-o FOLDER`")
+    if not folder:
+        raise click.UsageError("`-o` takes the name of a folder, and not an empty text")
     if len(specs) > 1 and experiment.specs == "one":
         raise click.UsageError(f"`{name}` takes one SPEC, got {len(specs)}")
     own = lab_options.chosen(experiment, own)
     leave_lost_folder()
     usual = experiment.smallest_with(own, specs) if smallest else {}
-    overrides = [*usual.pop("overrides", ()), *reading.settings]
-    trainer = {**usual.pop("trainer", {}), **common.pop("trainer", {})}
+    varied = {text.partition("=")[0].strip() for text in own.get("over", ())}  # these are not the usual ones
+    own_keys = [each for each in usual.pop("overrides", ()) if each.partition("=")[0] not in varied]
+    overrides = [*own_keys, *reading.settings]
+    trainer = {name: value for name, value in usual.pop("trainer", {}).items() if name not in varied}
+    trainer |= common.pop("trainer", {})
     how = {**usual, **own, **common, "trainer": trainer, "folder": folder, "overrides": overrides}
     how |= {"allow_outside": reading.allow_outside, "limits": reading.limits}
     results, remarks = _run(experiment, specs, how)

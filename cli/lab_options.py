@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -73,7 +74,12 @@ def common(function: F) -> F:
 
 def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
     """The settings of the training that are given."""
-    found = dict(map(_setting, texts))
+    pairs = [*map(_setting, texts)]
+    found = dict(pairs)
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            given = " and ".join(f"`--trainer {cut(text)}`" for text in texts if text.partition("=")[0] == name)
+            raise click.UsageError(f"the setting `{cut(name)}` is given {count} times: {given}; leave out all but one")
     with torch_needed():
         from archspec.lab.training import Settings  # it imports torch
 

@@ -34,6 +34,9 @@ class Trainer(NamedTuple):
         """
         from archspec.lab.training import Settings  # it imports torch
 
+        if self.keys["warmup"] > 0 and self.keys["schedule"] == "one-cycle":
+            message = "`--warmup` has no effect on the schedule `one-cycle`, which begins with a rise of its own"
+            raise click.UsageError(f"{message}; choose `--schedule steps` or `constant`, or leave it out")
         try:
             return Settings(**self.keys)
         except ValueError as error:

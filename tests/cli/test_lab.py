@@ -38,7 +38,7 @@ def test_without_a_name_it_lists_the_experiments(run: Run) -> None:
         ("ablate a b -o out", "`ablate` takes one SPEC, got 2"),
         ("degradation -o out --plain 3,x", "`--plain` takes whole numbers such as 3,9, got the text 'x'"),
         ("degradation -o out --plain 0", "`--plain` takes a whole number from 1 to 1000, got 0"),
-        ("stochastic -o out --drop 2", "`--drop` takes numbers from 0 to 0.99, got 2"),
+        ("stochastic -o out --drop 2", "`--drop` takes numbers from 0.01 to 0.99, got 2"),
         ("stochastic -o out --draws 2,3", "`--draws` takes one number, got the text '2,3'"),
         ("ablate -o out --preset nrom", "`--preset` takes one of shortcuts, norm, orders, got the text 'nrom'"),
         ("ablate -o out --trainer epoch=3", "training has no setting `epoch`; did you mean `epochs`?"),

@@ -53,11 +53,15 @@ def read(asked: Asked) -> Unsplit:
         exists = path.is_dir()
     except (OSError, ValueError):
         exists = False
+    if not exists and _is_there(path):
+        raise missing(f"`{cut(path)}` is not a folder", LAYOUT)
     if not exists:
         raise missing(f"the folder `{cut(path)}` does not exist", LAYOUT)
     test = next((path / name for name in TESTS if (path / name).is_dir()), None)
     train = path / "train" if test and (path / "train").is_dir() else path
     parts = [train] if train == path or test is None else [train, test]
+    if test is None and [each.name for each in path.iterdir() if each.is_dir() and each.name[:1] != "."] == ["train"]:
+        raise unusable(f"`{cut(path)}` contains `train/`, but `test/` is missing", LAYOUT)
     files = [_by_class(part) for part in parts]
     classes = tuple(files[0])
     if differing := sorted(set(files[0]) ^ set(files[-1])):
@@ -71,6 +75,13 @@ def read(asked: Asked) -> Unsplit:
         for images, part in zip(_stacked(arrays, files), files, strict=True)
     ]
     return Unsplit(found[0], classes, found[1] if len(found) > 1 else None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _by_class(folder: Path) -> dict[str, list[Path]]:

@@ -19,6 +19,7 @@ from archspec.lab.data.faults import unusable
 from archspec.lab.data.sources import SOURCES
 from archspec.lab.data.split import Data, Split
 from archspec.lab.data.unsplit import Asked, Labeled, Unsplit
+from archspec.wording import first_of
 
 MAX_SIZE = 4096
 
@@ -72,7 +73,7 @@ def _seed(seed: object) -> int:
 
 def _prepared(name: str, raw: Unsplit, asked: Asked) -> Data:
     """Split, resized and normalized data."""
-    train, test = (raw.train, raw.test) if raw.test else _divided(raw.train, raw.test_share, asked.seed)
+    train, test = (raw.train, raw.test) if raw.test else _divided(raw.train, raw.classes, raw.test_share, asked.seed)
     images, others = (_resized(_scaled(each.images), asked.size) for each in (train, test))
     dimensions = (0, 2, 3)
     mean, deviation = images.mean(dimensions, keepdim=True), images.std(dimensions, keepdim=True)
@@ -97,19 +98,21 @@ def _resized(images: Tensor, size: int | None) -> Tensor:
     return functional.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
-def _divided(labeled: Labeled, share: float, seed: int) -> tuple[Labeled, Labeled]:
+def _divided(labeled: Labeled, names: tuple[str, ...], share: float, seed: int) -> tuple[Labeled, Labeled]:
     """Two parts, with the same share of each class in the second, both in random order."""
     generator = torch.Generator().manual_seed(seed)
 
     def shuffled(positions: Tensor) -> Tensor:
         return positions[torch.randperm(len(positions), generator=generator)]
 
+    counts = labeled.labels.bincount(minlength=len(names)).tolist()
+    if single := [f"`{cut(name)}`" for name, count in zip(names, counts, strict=True) if count == 1]:
+        message = f"classes with a single image, and none to test with: {first_of(single)}"
+        raise unusable(message, "use at least 2 images of each class")
     classes = [shuffled((labeled.labels == label).nonzero().flatten()) for label in labeled.labels.unique()]
     cuts = [max(round(len(members) * share), 1) for members in classes]  # a class that nothing tests tells nothing
     test = shuffled(torch.cat([members[:cut_] for members, cut_ in zip(classes, cuts, strict=True)]))
     train = shuffled(torch.cat([members[cut_:] for members, cut_ in zip(classes, cuts, strict=True)]))
-    if min(map(len, classes)) < 2:
-        raise unusable("a class has a single image, and none to test with", "use at least 2 images of each class")
     return tuple(Labeled(labeled.images[part], labeled.labels[part]) for part in (train, test))  # type: ignore[return-value]  # two parts
 
 

@@ -13,7 +13,7 @@ from archspec.lab.experiments.ablate_views import comparison, plots
 from archspec.lab.experiments.asking import ExperimentArguments, ask, with_common
 from archspec.lab.experiments.conducting import Plan, circumstances, conduct
 from archspec.lab.experiments.inquiry import Inquiry
-from archspec.lab.experiments.over import axes, grid, no_grid, texts_of
+from archspec.lab.experiments.over import axes, grid, no_grid, refuse_clash, texts_of
 from archspec.lab.experiments.presets import PRESETS, PresetGrid
 from archspec.lab.experiments.runs import Runs, lost_runs, runs_of
 from archspec.lab.experiments.trained import TRAINED
@@ -74,6 +74,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
     if preset and inquiry.options["over"]:
         raise no_grid("a preset has a grid of its own, and `over` gives another", inquiry.options["over"][0])
     found = axes(preset.over if preset else inquiry.options["over"])
+    refuse_clash(found, inquiry.options["over"], inquiry)
     asked = _with_preset(inquiry, preset) if preset else inquiry
     variants = [
         variant(asked, data, point.label, point.overrides, keys=point.keys, **point.settings) for point in grid(found)

@@ -18,6 +18,7 @@ from archspec.lab.data import Data, load_data
 from archspec.lab.experiments.inquiry import Inquiry, Manner
 from archspec.lab.results.folder import CELLS, check_folder, write_results
 from archspec.lab.results.results import Circumstances, Results
+from archspec.lab.training.loop import refuse_batch
 from archspec.wording import brief
 
 PACKAGES = ("archspec-compiler", "torch", "numpy", "scikit-learn")
@@ -54,6 +55,9 @@ def conduct(asked: tuple[Inquiry, Manner], plan: Callable[[Inquiry, Data], Plan]
         check_folder(folder)
     data = load_data(inquiry.data, size=inquiry.size)
     planned = plan(inquiry, data)
+    for cell in planned.cells:
+        if "settings" in cell.inputs and not cell.inputs.get("weights"):
+            refuse_batch(cell.inputs["settings"]["batch"], data)
     if manner.remark:
         for warning in planned.warnings:
             manner.remark(warning)

@@ -79,6 +79,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 "Probability that training drops the last block. It rises linearly from the first block.",
                 0.5,
                 "number",
+                least=0.01,  # 0 would compare a training with itself
                 most=0.99,
             ),
             *SETS,

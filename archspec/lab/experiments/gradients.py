@@ -111,7 +111,7 @@ def plan(inquiry: Inquiry, data: Data) -> Plan:
             (*made, networks(runs)),
             tuple(claims(runs)),
             tuple(plots(runs)),
-            (*NOTES, *_unreached(inquiry.options["steps"], measured), SMALL),
+            (*NOTES, *_unreached(inquiry.options["steps"], measured), *_cut(inquiry, data), SMALL),
             lost_runs(variants, outcomes, inquiry.seeds),
         )
 
@@ -122,6 +122,15 @@ def _unreached(steps: Sequence[int], measured: Sequence[object]) -> Iterator[str
     """Which steps were asked for and not measured."""
     if beyond := [step for step in steps if step not in measured]:
         yield f"The training ended before step {', '.join(map(str, beyond))}, so nothing was measured after it."
+
+
+def _cut(inquiry: Inquiry, data: Data) -> Iterator[str]:
+    """How many images were asked for, and how many were there."""
+    images, paths = (inquiry.options[name] for name in ("images", "path_images"))
+    if images > len(data.train):
+        yield f"The gradient is that of {len(data.train):,} images, not {images:,}, because there are no more."
+    if paths > (there := min(images, len(data.train))):
+        yield f"The gradient of {there:,} images is split by path length, not {paths:,}, because there are no more."
 
 
 def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:

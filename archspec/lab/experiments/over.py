@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec import arguments
-from archspec.diagnostics import Diagnostic, Mention, Source, SpecError, cut
+from archspec.diagnostics import Diagnostic, Label, Mention, Source, SpecError, cut
+from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.training import Settings
 from archspec.language.text.scalars import NotFinite, read_scalar
 from archspec.language.text.yaml_writer import flow
 from archspec.wording import Brief
 
 MAX_NETWORKS = 1000
+NO_EFFECT = "this has no effect"
 OVER = "a mapping such as {'shortcut': ['zero-pad', 'none']}, or texts such as ['lr=0.02,0.05']"
 FORM = Mention("over", "`over=['KEY=V1,V2']`", "KEY=V1,V2")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -153,6 +155,32 @@ def grid(found: Sequence[GridAxis]) -> list[GridPoint]:
             )
         )
     return points
+
+
+def refuse_clash(found: Sequence[GridAxis], texts: Sequence[str], inquiry: Inquiry) -> None:
+    """Refuse a key of the grid that is also set for every network, which would have no effect.
+
+    Raises:
+        SpecError: E891, with both texts.
+    """
+    sources = [each if isinstance(each, Source) else Source("--set", each, "override") for each in inquiry.overrides]
+    for axis, text in zip(found, texts, strict=False):  # the grid of a preset has no texts
+        same = [each for each in sources if _reached(each.text, axis.key)]
+        label: tuple[Label, ...] = ()
+        if axis.trained and axis.key in inquiry.trainer:
+            place = Source("trainer", f"{axis.key}={inquiry.trainer[axis.key]}", "argument")
+            label = (Label(place.part(), NO_EFFECT),)
+        elif same and not axis.trained:
+            label = (Label(same[-1].part(), NO_EFFECT),)
+        if label:
+            message = f"the grid varies `{cut(axis.key)}`, which is set for every network too"
+            fault = no_grid(message, text).diagnostics[0]
+            raise SpecError([replace(fault, labels=label, help="leave out one of them", mentions=())])
+
+
+def _reached(text: str, key: str) -> bool:
+    """Whether an override sets this key, and nothing else."""
+    return text.partition("=")[0].strip() == key
 
 
 def no_grid(message: str, text: str) -> SpecError:

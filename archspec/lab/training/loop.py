@@ -73,7 +73,8 @@ def train(
     device = _device(model, settings)
     was_training, devices = model.training, [device] if device.type == "cuda" else []
     with Processes.joined(device) as processes, torch.random.fork_rng(devices):
-        _refuse_batch(settings, data, processes)
+        refuse_batch(settings.batch, data)
+        _refuse_uneven(settings.batch, processes)
         torch.manual_seed(seeded(seed, processes.rank, "layers"))
         run = Training(model, data, settings, seed, device, processes, progress)
         resumed_at = run.resume(path) if path else 0
@@ -89,11 +90,18 @@ def _check_kinds(model: nn.Module, data: Data, settings: Settings) -> None:
     arguments.instance(settings, "settings", Settings, "`Settings(...)`")
 
 
-def _refuse_batch(settings: Settings, data: Data, processes: Processes) -> None:
-    batch, number = settings.batch, len(data.train)
-    if batch > number:
+def refuse_batch(batch: int, data: Data) -> None:
+    """Refuse a batch that is larger than the training set.
+
+    Raises:
+        SpecError: E869, it is.
+    """
+    if batch > (number := len(data.train)):
         message, help = f"a batch of {batch} is larger than the {number} images to train with", "use a smaller batch"
         raise SpecError([Diagnostic("E869", message, help=help)])
+
+
+def _refuse_uneven(batch: int, processes: Processes) -> None:
     if batch % processes.world:
         message = f"a batch of {batch} does not divide among {processes.world} processes"
         raise SpecError([Diagnostic("E869", message, help="use a batch that is a multiple of the number of processes")])
