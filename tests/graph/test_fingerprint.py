@@ -91,7 +91,8 @@ def reordered(value: Any, key: str = "") -> Any:
         return [reordered(item) for item in value]
     if not isinstance(value, dict):
         return value
-    items = list(value.items()) if key in ("add", "concat", "multiply") else list(reversed(value.items()))
+    merges = [name for name, operation in operations().items() if operation.arity == "many"]
+    items = list(value.items()) if key in merges else list(reversed(value.items()))
     return {name: reordered(item, name) for name, item in items}
 
 
