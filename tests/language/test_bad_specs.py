@@ -50,7 +50,7 @@ ELSEWHERE = {
     **dict.fromkeys([f"E{n}" for n in range(880, 886)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
     **dict.fromkeys(("E890", "E891", "E892", "E893"), "an experiment, not a spec: tests/lab/experiments"),
     **dict.fromkeys([f"W{n}" for n in range(880, 883)], "a grid of cells, not a spec: tests/lab/test_cells.py"),
-    **dict.fromkeys([f"W{n}" for n in range(820, 824)], "weights, not a spec: tests/weights"),
+    **dict.fromkeys([f"W{n}" for n in range(820, 825)], "weights, not a spec: tests/weights"),
     **dict.fromkeys(("E920", "E921"), "a graph of networkx, not a spec: tests/analysis/test_skip_paths.py"),
     **dict.fromkeys([f"E9{n:02}" for n in range(1, 11)], "a reference, not a spec: tests/verification"),
 }

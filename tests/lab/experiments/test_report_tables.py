@@ -27,7 +27,9 @@ def test_every_row_has_the_cells_of_its_head() -> None:
 
 def test_networks_are_named_by_the_depth_that_they_have() -> None:
     """`--set stages.count=1` makes a network of 8 layers of what has 56."""
-    made = plan(Inquiry("gradients", None, {}, 1, "digits", {}, overrides=["stages.count=1"]), load_data("digits"))
+    options = {"steps": (20,), "images": 64, "path_images": 4}
+    inquiry = Inquiry("gradients", None, options, 1, "digits", {}, overrides=["stages.count=1"])
+    made = plan(inquiry, load_data("digits"))
     assert len(made.cells) == 4
     found = made.summarize([CellOutcome(cell, None, "lost") for cell in made.cells])
     assert [network.label for network in found.networks] == [
