@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archspec
+from archspec.emit.garbage import uncollected
 from archspec.graph.graph import INPUT
 from archspec.graph.reduction import END, Reads
-from archspec.emit.garbage import uncollected
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
 from archspec.language.text.locate import zoo_names
 from archspec.testing import graphs
