@@ -126,7 +126,8 @@ class Names:
             name = self.render(template, {"name": kind, **values, "n": number, "position": position})
             span = _author(template, span)
         help = OF_A_FRAGMENT if kind == "fragment" and not own else ""
-        return self._scope(parent, name, template is not None and kind in POSITIONAL, span, help)
+        ordered = kind in POSITIONAL and template is not None and bool(template.parts)
+        return self._scope(parent, name, ordered, span, help)
 
     def of_stage(self, stage: Stage, values: Mapping[str, Value]) -> str:
         """The scope that a stage will open, for messages; empty if it opens none, or cannot be known yet."""

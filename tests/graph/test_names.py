@@ -189,3 +189,10 @@ stages: {block: basic, count: 3, channels: 4}
 """)
     found = raised.value.diagnostics
     assert [(each.code, each.span and each.span.line) for each in found] == [("E305", 3), ("E305", 5), ("E305", 6)]
+
+
+def test_an_empty_template_for_layers_is_the_default() -> None:
+    """Also where a layer has a name of its own."""
+    text = "input: [3, 8, 8]\nstem: [layer: {out: 4, name: first}]\nstages: []\nhead: []\n"
+    (one, other) = (compiled(f"{text}{more}") for more in ("", "naming: {layer: ''}\n"))
+    assert list(one.by_name) == list(other.by_name) == ["first.conv1", "first.bn1", "first.relu"]

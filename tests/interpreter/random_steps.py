@@ -200,6 +200,13 @@ class Steps:
     def resized(self, place: Place) -> Step:
         """A map of another size, and back to the size before."""
         chance = self.chance
+        if chance.one_in(3):
+            sides = chance.pick(([[1, 0]] * place.rank, [[0, 1]] * place.rank))
+            fill = chance.pick(
+                ({}, {"value": chance.pick((1, "-1 / 2"))}, {"mode": chance.word(("constant", "replicate"))})
+            )
+            pool = {"type": chance.word(("max", "avg")), "kernel": 2, "stride": 1}
+            return {"sequence": {"steps": [{"pad": {"sides": sides, **fill}}, {"pool": pool}]}}
         larger: dict[str, Any] = {"scale": chance.size(2, place.rank)}
         if chance.one_in(2):
             linear = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[place.rank]
