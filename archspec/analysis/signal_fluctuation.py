@@ -42,7 +42,7 @@ def scatter_of_gradients(
     """For each node, the variance of the logarithm of the gradient's energy that the layers up to it bring.
 
     A layer of n channels brings 1 / n, times the correlation between positions and examples, over which others average
-    (Hanin and Nica 2018, where all are one). Behind a norm there is none.
+    (Hanin and Nica 2018, where all of them are 1). After a norm it is 0.
     """
     found, total = [], 0.0
     for position, (node, factor) in enumerate(zip(network.nodes, factors, strict=True)):

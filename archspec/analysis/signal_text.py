@@ -24,7 +24,7 @@ def signal_text(report: SignalReport) -> Iterator[TextBlock]:
         return
     blocks = report.blocks
     if not blocks:
-        yield f"{report.name}: there are no blocks and no layers to predict"
+        yield f"{report.name}: the network has no blocks or layers to predict"
         return
     yield f"{report.name}: {counted(len(blocks), report.unit)}, predicted at initialization"
     variances = [each.activation_variance for each in blocks]

@@ -25,7 +25,7 @@ def same_sides(
 
 
 def standardized(weight: Tensor, scale: Tensor | None, eps: float) -> Tensor:
-    """Filters of mean 0 and variance 1, each times its scale if there is one.
+    """Filters of mean 0 and variance 1, each times its scale, if it has a scale.
 
     Shape: (out, in, *kernel); ``scale`` has ``out`` elements.
     """

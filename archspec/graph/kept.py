@@ -70,14 +70,14 @@ class Kept:
             found = found.outer
 
     def find(self, name: str) -> Node | None:
-        """The value of this name; None if there is none that can be read here."""
+        """The value of this name, or None if it cannot be read here."""
         for scope in self.around():
             if name in scope.values:
                 return scope.values[name].node
         return self.parts.made.get(name) if self.parts else None
 
     def find_all(self, name: str) -> tuple[Node, ...] | None:
-        """The list of this name, or its single value; None if there is none that can be read here."""
+        """The list of this name, or its single value, or None if it cannot be read here."""
         for scope in self.around():
             if name in scope.values and scope.values[name].node is None:
                 return scope.values[name].each

@@ -45,7 +45,7 @@ def has_layer_left(step: Step, env: Environment) -> bool:
 
 
 def last_repetition(step: Step, env: Environment) -> int:
-    """The counter of the last repetition of a ``repeat`` in which a layer is left; -1 if there is none."""
+    """The counter of the last repetition of a ``repeat`` in which a layer is left, or -1."""
     check_known(times_of(step), step, env)
     times, steps = repetitions(step, env), step.steps or ()
     if step.repeated and not step.repeated.counter:  # all are alike
@@ -97,7 +97,7 @@ def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
 
 
 def _none_left(step: Step, env: Environment) -> bool:
-    """Whether nothing is left of a ``repeat``: there is no repetition, or ``when`` leaves out all steps of each."""
+    """Whether nothing is left of a ``repeat``: ``times`` is 0, or ``when`` leaves out every step each time."""
     if not times_of(step).names <= env.values.keys():
         return False
     steps = step.steps or ()

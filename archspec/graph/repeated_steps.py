@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def repeat(
     sequences: Sequences, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
 ) -> Node:
-    """The value after the last repetition; ``value`` itself if there is no repetition."""
+    """The value after the last repetition, or ``value`` itself if ``times`` is 0."""
     repeated, steps = step.repeated, step.steps or ()
     assert repeated
     times, known = repetitions(step, env), env.kept.follows

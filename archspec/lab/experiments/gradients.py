@@ -128,9 +128,9 @@ def _cut(inquiry: Inquiry, data: Data) -> Iterator[str]:
     """How many images were asked for, and how many were there."""
     images, paths = (inquiry.options[name] for name in ("images", "path_images"))
     if images > len(data.train):
-        yield f"The gradient is that of {len(data.train):,} images, not {images:,}, because there are no more."
+        yield f"The gradient is that of {len(data.train):,} images, not {images:,}: the data has only so many."
     if paths > (there := min(images, len(data.train))):
-        yield f"The gradient of {there:,} images is split by path length, not {paths:,}, because there are no more."
+        yield f"The gradient of {there:,} images, not {paths:,}, is split by path length: it has only so many."
 
 
 def _variants(inquiry: Inquiry, data: Data) -> list[Variant]:
