@@ -17,6 +17,10 @@ from tests.support.paths import ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {"archspec": "archspec", "cli": "archspec_cli", "specs": "archspec_specs"}
+DATA = [
+    *("archspec_specs", "archspec_specs.timm"),
+    *("archspec.explanations", "archspec.language.library", "archspec.vocabulary"),
+]
 DOCUMENTS = sorted(path.name for path in ROOT.glob("*.md")) + sorted(
     f"docs/{path.name}" for path in ROOT.glob("docs/*.md")
 )
@@ -56,7 +60,7 @@ def test_no_file_stands_outside_the_packages() -> None:
 
 def test_every_data_file_is_package_data() -> None:
     found = [*files("*.yaml"), *files("*.md")]
-    assert {path.parent.name for path in found} == {"explanations", "library", "specs", "vocabulary"}
+    assert {path.parent.name for path in found} == {"explanations", "library", "specs", "timm", "vocabulary"}
     for path in found:
         globs = SETUPTOOLS["package-data"].get(package_of(path.parent), [])
         assert any(fnmatch(path.name, glob) for glob in globs), f"{path} is not installed"
@@ -69,7 +73,14 @@ def test_no_file_of_another_kind_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["archspec_specs", "archspec.explanations", "archspec.language.library", "archspec.vocabulary"]
+    "package",
+    [
+        "archspec_specs",
+        "archspec_specs.timm",
+        "archspec.explanations",
+        "archspec.language.library",
+        "archspec.vocabulary",
+    ],
 )
 def test_an_installed_package_shows_its_data(package: str) -> None:
     (pattern,) = SETUPTOOLS["package-data"][package]

@@ -14,10 +14,10 @@ import archspec
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.signal_walk import backward, forward
 from archspec.graph.graph import INPUT, Graph, Node
-from archspec.language.text.locate import zoo_names
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape
 from archspec.testing import specs
+from tests.support.zoo import ZOO
 from tests.tools.signal_check import measure
 
 SMALL = ["stages.count=3", "input=[3, 16, 16]"]
@@ -47,7 +47,7 @@ def test_gradients_and_activations_are_those_that_torch_computes(shortcut: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_every_spec_of_the_zoo_has_a_signal(name: str) -> None:
     report = archspec.signal(name)
     assert not report.unavailable

@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import archspec
-from archspec.language.text.locate import zoo_names
 from archspec.testing.against_torch import compare_shapes
 from tests.support.reference import torchvision_model
+from tests.support.zoo import ZOO
 
 from .conftest import SMALL, Run
 
@@ -51,7 +51,7 @@ def of_torchvision(name: str) -> dict[str, int]:
 SPECS = resources.files("archspec_specs")
 FAMILIES = [
     name
-    for name in zoo_names()
+    for name in ZOO
     if name in IN_TORCHVISION or "\nextends:" not in SPECS.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
 ]
 """What others of the zoo extend; those differ from them in numbers, which other tests look at."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.language.text.locate import zoo_names
 from archspec.language.text.yaml_writer import scalar
+from tests.support.zoo import ZOO
 
 from .conftest import SMALL, Run
 
@@ -19,7 +19,7 @@ def network(graph: archspec.Graph) -> list[tuple[object, ...]]:
     return [(node.name, node.operation, node.inputs, node.shape) for node in graph.nodes]
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_a_spec_of_the_zoo_reads_back_as_the_same_network(name: str, run: Run) -> None:
     found = run("show", name)
     assert (found.status, found.err) == (0, "")

@@ -24,11 +24,11 @@ from archspec.emit.figures.shapes import Disc, Rect
 from archspec.emit.mermaid import to_mermaid
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.patterns import definitions, patterns
-from archspec.language.text.locate import zoo_names
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
 from archspec.testing import graphs
 from tests.support.figures import check_dot, check_mermaid
+from tests.support.zoo import ZOO
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,7 +70,7 @@ def in_use(text: str, values: dict[str, int]) -> str:
 USUAL = {"/1", "1 groups", "dilation 1"}
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_symbols_are_the_numbers_of_every_use(name: str) -> None:
     graph = archspec.compile(name)
     for kind in kinds_of(graph):
@@ -87,7 +87,7 @@ def test_symbols_are_the_numbers_of_every_use(name: str) -> None:
                 assert {*said} - {*written} - USUAL - without == set(), (text, use)
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_names_in_the_inside_of_blocks_are_explained_below_it(name: str) -> None:
     """Every word that is a parameter or differs has its values there, one for each block of the kind."""
     graph = archspec.compile(name)
@@ -139,7 +139,7 @@ def test_a_block_says_that_it_halves_the_map(name: str, cards: set[str]) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_strides_of_blocks_are_those_of_sizes(name: str) -> None:
     """A card has a stride where the map that leaves is about as much smaller than the one that enters."""
     graph = archspec.compile(name)
@@ -201,7 +201,7 @@ def test_nothing_is_asked_of_the_viewer() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_the_depth_of_stages_says_what_they_cost(name: str) -> None:
     """The figures of its rows, and of the whole, are those of the report."""
     graph = archspec.compile(name)

@@ -13,11 +13,11 @@ import archspec
 from archspec.emit.figure import Figure, figure
 from archspec.emit.figures.contents import DEPTHS, Depth
 from archspec.graph.graph import INPUT, Graph, Node
-from archspec.language.text.locate import zoo_names
 from archspec.operations.discovery import operations
 from archspec.testing import graphs
 from tests.support.figures import faults, from_layout, from_svg
 from tests.support.timing import allowed
+from tests.support.zoo import ZOO
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -40,7 +40,7 @@ def seconds(graph: Graph, depth: Depth = "block") -> float:
 # -- the zoo ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_every_spec_of_the_zoo(name: str) -> None:
     graph = archspec.compile(name)
     drawn = figure(graph)
@@ -52,7 +52,7 @@ def test_every_spec_of_the_zoo(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if depth != "block"])
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_every_depth(name: str, depth: Depth) -> None:
     check(figure(archspec.compile(name), depth=depth))
 

@@ -16,8 +16,8 @@ import archspec
 from archspec.emit.graph_json import to_json
 from archspec.emit.graph_schema import graph_schema
 from archspec.graph.graph import Graph, Node, Region
-from archspec.language.text.locate import zoo_names
 from archspec.testing import graphs
+from tests.support.zoo import ZOO
 
 SCHEMA = Draft202012Validator(graph_schema())
 SOME = (
@@ -114,7 +114,7 @@ def test_a_network_of_the_zoo_reads_back(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_every_network_of_the_zoo_reads_back(name: str) -> None:
     graph = archspec.compile(name)
     back = archspec.graph_from_json(to_json(graph))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.graph.graph import Graph
-from archspec.language.text.locate import zoo_names
 from tests.support.equivalence import codes, compiled, spec
 from tests.support.paths import ROOT
+from tests.support.zoo import ZOO
 
 FAMILIES = [
     path
@@ -171,7 +171,7 @@ def test_a_fault_behind_copies_names_where_the_channels_come_from() -> None:
     assert fault.labels[0].span.line == 5
 
 
-@pytest.mark.parametrize("name", [*zoo_names(), *(str(path) for path in FAMILIES)], ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", [*ZOO, *(str(path) for path in FAMILIES)], ids=lambda name: Path(name).stem)
 def test_names_are_unique_and_inputs_known(name: str) -> None:
     graph = archspec.compile(archspec.load(name))
     known = {"input"}

@@ -14,8 +14,8 @@ from archspec.emit.garbage import uncollected
 from archspec.graph.graph import INPUT
 from archspec.graph.reduction import END, Reads
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
-from archspec.language.text.locate import zoo_names
 from archspec.testing import graphs
+from tests.support.zoo import ZOO
 
 Edges = list[tuple[str, str]]
 
@@ -173,7 +173,7 @@ def test_every_network_of_the_language(graph: archspec.Graph) -> None:
         assert (region.result in names) == bool(drawn)
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_every_spec_of_the_zoo_decomposes(name: str) -> None:
     assert tangles(series_parallel(archspec.compile(name))) == []
 

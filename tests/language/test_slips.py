@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.language.text.locate import zoo_names
 from tests.support.pages import part
+from tests.support.zoo import ZOO
 
 FLAT = "head: [pool: {type: avg, output: 1}, flatten, "
 
@@ -193,7 +193,7 @@ def test_what_is_silenced_is_inherited(tmp_path: Path) -> None:
     assert codes(str(tmp_path / "net.yaml")) == []
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", ZOO)
 def test_no_spec_of_the_zoo_has_a_slip(name: str) -> None:
     assert codes(name) == []
 

@@ -1,4 +1,4 @@
-"""What is proved about a spec, as a row of docs/zoo.md."""
+"""What is proved about a spec, as a row of docs/zoo.md or docs/timm.md."""
 
 from __future__ import annotations
 
@@ -40,16 +40,22 @@ class Row:
         return f"{self.reference}: keys {self.keys}, graph {self.graph}, outputs {self.outputs}"
 
 
-def row_of(path: Path, *, proved: bool = True) -> Row:
-    """The spec at ``path``, and unless told otherwise compared with the reference that it names."""
+def row_of(path: Path, reference: str = "", *, largest: int | None = None, proved: bool = True) -> Row:
+    """The spec at ``path``, and unless told otherwise compared with ``reference``, or with the one that it names.
+
+    It is compared on its own input, or if that is larger than ``largest`` along an axis, on one as large as that.
+    """
     graph = archspec.compile(path)
     costs = archspec.analyze(graph).totals.costs
     lines = sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    reference = str(graph.origin.document.value.get("reference") or "")
+    reference = reference or str(graph.origin.document.value.get("reference") or "")
     assert costs.macs is not None
     if not reference or not proved:
         return Row(path.stem, lines, reference, "", "", "", costs.params, costs.macs, True)
     own = not reference.startswith("torchvision:")
+    if largest is not None:
+        channels, *sizes = graph.input
+        graph = archspec.compile(path, overrides={"input": [channels, *(min(size, largest) for size in sizes)]})
     verdict = archspec.verify(graph, reference)
     outputs = verdict.outputs
     assert outputs
@@ -79,7 +85,7 @@ def _told(outputs: Outputs) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """The table of docs/zoo.md."""
+    """The table of a page."""
     return "\n".join([*HEADER, *map(_line, rows)])
 
 

@@ -26,14 +26,18 @@ _YAML = re.compile(r"""\s*(\{|- |["']?[\w-]+["']?\s*:(\s|$))""")
 
 @functools.cache
 def _zoo() -> Mapping[str, Traversable]:
-    """The files of the zoo, by name, wherever the package is installed: in a folder, or in a zip file."""
-    found = importlib.resources.files("archspec_specs").iterdir()
-    return {file.name.removesuffix(".yaml"): file for file in found if file.name.endswith(".yaml")}
+    """The files of the zoo, by name, wherever the package is installed: in a folder, or in a zip file.
+
+    A folder of the zoo holds the networks of one library. Names are unique over all folders.
+    """
+    found = list(importlib.resources.files("archspec_specs").iterdir())
+    files = [*found, *(file for folder in found if folder.is_dir() for file in folder.iterdir())]
+    return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
 
 
 def ships(source: Source) -> bool:
     """Whether a text is a spec of the zoo."""
-    return source.path is not None and Path(os.path.realpath(source.path)).parent == _zoo_folder()
+    return source.path is not None and _zoo_folder() in Path(os.path.realpath(source.path)).parents
 
 
 @functools.cache

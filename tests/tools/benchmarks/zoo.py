@@ -11,7 +11,7 @@ from torch import fx, nn
 
 import archspec
 from archspec.emit.figure import figure
-from archspec.language.text.locate import zoo_names
+from archspec.language.text.locate import read_zoo, zoo_names
 from tests.support.paths import SPECS
 from tests.support.reference import torchvision_model
 from tests.tools.benchmarks.compiler import COMMAND, changed, process, torch_process
@@ -51,7 +51,7 @@ def draw_zoo(number: int) -> float:
 
 
 def compile_zoo(number: int) -> float:
-    texts = [(SPECS / f"{name}.yaml").read_text(encoding="utf-8") for name in zoo_names()]
+    texts = [read_zoo(name).text for name in zoo_names()]
     return timed(lambda: [archspec.compile(f"{text}# round {number}\n") for text in texts])
 
 

@@ -1,0 +1,1 @@
+"""Networks of timm that torchvision does not have, found by their names as the others are."""
