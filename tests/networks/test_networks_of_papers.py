@@ -141,6 +141,7 @@ def test_the_block_of_convnext_v2() -> None:
 
 CONVNEXT_V2 = """
     input: [3, 32, 24]
+    silence: [W501]
     norm: {type: layer, eps: 1e-6}
     act: gelu
     naming: {stage: blocks}
