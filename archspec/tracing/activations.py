@@ -64,9 +64,14 @@ def dropout(operation: str) -> Rule:
         x = b.value(input)
         if not training or p == 0:
             return x
-        return b.add(operation, (x,), x.shape, axes=x.axes, p=float(p))
+        return b.add(operation, (x,), x.shape, axes=x.axes, p=rate(p))
 
     return rule
+
+
+def rate(p: float) -> float:
+    """A probability to six digits: networks that compute their rates with torch have them in single precision."""
+    return float(f"{p:.6g}")
 
 
 def feature_dropout(
@@ -81,7 +86,7 @@ def drop_path(b: FormBuilder, input: Operand, p: float = 0.0, training: bool = T
     x = b.value(input)
     if not training or not p:
         return x
-    return b.add("drop_path", (x,), x.shape, axes=x.axes, p=float(p), scale=bool(scale))
+    return b.add("drop_path", (x,), x.shape, axes=x.axes, p=rate(p), scale=bool(scale))
 
 
 def stochastic_depth(b: FormBuilder, input: Operand, p: float, mode: str, training: bool = True) -> Value:

@@ -155,6 +155,7 @@ SAME: dict[str, list[nn.Module]] = {
     ],
     "dropout of channels": [nn.Dropout2d(0.3), plain(lambda x: F.dropout2d(x, 0.3))],
     "stochastic depth": [DropPath(0.25), row_drop(0.25), timm_drop(0.25)],
+    "rates in single precision": [timm_drop(rate) for rate in (0.1 / 3, torch.linspace(0, 0.1, 4)[1].item())],
     "padding": [
         plain(lambda x: F.pad(x, (0, 0, 0, 0, 1, 2))),
         plain(lambda x: F.pad(x, [0, 0, 0, 0, 1, 2], "constant", 0.0)),
