@@ -8,6 +8,7 @@ import torch
 
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
 from archspec.tracing.joining import concat
+from archspec.tracing.rearranging import unexpanded
 from archspec.tracing.slicing import sliced
 
 
@@ -24,6 +25,8 @@ def binary(operation: str) -> Rule:
             if found is not None:
                 return found
         left, right = b.value(input), b.value(other)
+        left = unexpanded(b, left, right)
+        right = unexpanded(b, right, left)
         if left.axes != right.axes or further:
             left, right = b.plain(left), b.plain(right)
         named = operation if not further else f"{operation} ({', '.join(map(str, further))})"  # no longer commutative

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Shape, Slot
 
-VIEWS = frozenset({"reshape", "permute", "slice", "concat", "zeros"})
+VIEWS = frozenset({"reshape", "permute", "expand", "slice", "concat", "zeros"})
 """Operations that only rearrange. Repeating one on the same values gives the step that is already there."""
 
-ALIASES = frozenset({"reshape", "permute", "slice"})
+ALIASES = frozenset({"reshape", "permute", "expand", "slice"})
 """Operations whose result may share the storage of their input, so that a write to one changes the other."""
 
 

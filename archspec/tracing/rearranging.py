@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
 from archspec.tracing.canonical_form import Shape
 from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
 
@@ -115,8 +117,22 @@ def _reduced(b: FormBuilder, input: Operand, dim: Any, keepdim: bool, operation:
 
 
 def expand(b: FormBuilder, input: Operand, *sizes: Any) -> Value:
-    """Only an expansion that repeats nothing has a rule."""
-    x = b.value(input)
-    if math.prod(b.result.shape) != math.prod(x.shape):
+    """``expand`` and ``expand_as``: the shape of the result says all. One that repeats nothing adds no step."""
+    x, wanted = b.value(input), b.shape
+    if math.prod(wanted) == math.prod(x.shape):
+        return b.value(reshaped(b, x, wanted))
+    if len(wanted) != len(x.axes):
         raise UnknownCall
-    return b.value(reshaped(b, x, b.shape))
+    sizes_of = dict(zip(x.axes, wanted, strict=True))
+    shape = tuple([sizes_of[axis] for axis in range(len(wanted))])
+    return b.add("expand", (x,), shape, axes=x.axes, shape=shape)
+
+
+def unexpanded(b: FormBuilder, value: Value, other: Value) -> Value:
+    """What was expanded, if arithmetic with the other operand repeats it anyway."""
+    step = b.steps[value.step]
+    if step.operation != "expand":
+        return value
+    source = value._replace(step=step.inputs[0], shape=b.steps[step.inputs[0]].shape)
+    repeated = torch.broadcast_shapes(source.seen, other.seen) == torch.broadcast_shapes(value.seen, other.seen)
+    return source if repeated else value

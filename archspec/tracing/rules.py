@@ -79,7 +79,7 @@ METHODS: Mapping[str, Rule] = {
     **dict.fromkeys(("movedim", "moveaxis"), r.movedim),
     **dict.fromkeys(("flatten", "unflatten", "squeeze", "unsqueeze"), r.reshape),
     **dict.fromkeys(("view", "view_as", "reshape", "reshape_as"), r.reshape),
-    "expand": r.expand,
+    **dict.fromkeys(("expand", "expand_as"), r.expand),
     "contiguous": r.same,
     "clone": r.copy,
     "prelu": act.prelu,

@@ -91,6 +91,15 @@ SAME: dict[str, list[Writing]] = {
         (plain(lambda x: x[:, 0:8]), nothing),
         (plain(lambda x: x.expand(2, 8, 6, 6)), nothing),
     ],
+    "a gate is expanded": [
+        (plain(lambda x: x * x.mean((2, 3), keepdim=True)), nothing),
+        (plain(lambda x: x * x.mean((2, 3), keepdim=True).expand_as(x)), nothing),
+        (plain(lambda x: x.mean((2, 3), keepdim=True).expand(-1, -1, 6, 6) * x), nothing),
+    ],
+    "a sum is expanded on both sides": [
+        (plain(lambda x: x.mean(2, keepdim=True) + x.mean(3, keepdim=True)), nothing),
+        (plain(lambda x: x.mean(2, keepdim=True).expand_as(x) + x.mean(3, keepdim=True).expand_as(x)), nothing),
+    ],
     "a multiple is added": [
         (plain(lambda x: torch.add(x, torch.tanh(x), alpha=2)), nothing),
         (plain(lambda x: x.add(torch.tanh(x), alpha=2)), nothing),
@@ -202,6 +211,10 @@ DIFFERENT: dict[str, tuple[Writing, Writing]] = {
     "expanded": (
         (plain(lambda x: x.mean((2, 3), keepdim=True).expand(2, 8, 6, 6)), nothing),
         (plain(lambda x: x.mean((2, 3), keepdim=True)), nothing),
+    ),
+    "expanded before a sum": (
+        (plain(lambda x: x.mean((2, 3), keepdim=True).expand(2, 8, 6, 6) + x.mean((2, 3), keepdim=True)), nothing),
+        (plain(lambda x: x.mean((2, 3), keepdim=True) + x.mean((2, 3), keepdim=True)), nothing),
     ),
     "small tables": (
         (lambda m, x: x * m.table, table(0.5, 8, 1, 1)),
