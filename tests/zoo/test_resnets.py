@@ -124,9 +124,7 @@ REFERENCES: dict[str, Callable[[], nn.Module]] = {
     "seresnet50": partial(timm_model, "seresnet50"),
     "resnet50d": partial(timm_model, "resnet50d"),
 }
-"""A reference for each spec. Those of ``RENAMED`` call their weights otherwise."""
-
-RENAMED = {"resnet50d"}
+"""A reference for each spec."""
 
 
 def on_meta(name: str) -> nn.Module:
@@ -178,10 +176,9 @@ def test_network_is_its_reference_bit_for_bit(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["seresnet50", "resnet50d"])
 def test_network_is_timms_bit_for_bit(name: str) -> None:
-    """timm's ResNet-D numbers its stem and its projections by position, so that only the order of its keys is ours."""
     graph, reference = archspec.compile(name), scrambled(name)
     model = archspec.build(graph, seed=0)
-    transfer(reference, model, "order" if name in RENAMED else "keys")
+    transfer(reference, model, "keys")
     assert_equivalent(model, reference, small(graph), lr=1e-6)
 
 
@@ -247,7 +244,7 @@ def test_figures_and_keys_are_the_references(name: str) -> None:
     assert expected["macs"] == counter.get_total_flops() // 2
     ours, theirs = (model.state_dict() for model in (archspec.build(graph, device="meta"), reference))
     assert [value.shape for value in ours.values()] == [value.shape for value in theirs.values()]
-    assert list(ours) == list(theirs) or name in RENAMED
+    assert list(ours) == list(theirs)
     if name in PAPERS:
         norms = sum(parameters(module) for module in reference.modules() if isinstance(module, nn.BatchNorm2d))
         assert rounded(params - (norms if name in WITHOUT_NORM else 0), PAPERS[name]) == PAPERS[name]

@@ -121,7 +121,7 @@ SCALED = [
         for base in BASES[::3]
     ),
     *(
-        Wide("resnet50d", {"stages.base_width": base}, partial(timms, "resnet50d", base_width=base), same_keys=False)
+        Wide("resnet50d", {"stages.base_width": base}, partial(timms, "resnet50d", base_width=base))
         for base in BASES[::3]
     ),
     # Its widths are rounded before they are divided by four, so only those that need no rounding are the same.
