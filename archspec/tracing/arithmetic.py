@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -44,6 +45,8 @@ def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further
     x = b.value(tensor)
     if not further and number == (1 if operation in ("mul", "div") else 0) and (first or operation in ("add", "mul")):
         return b.copied(x)
+    if operation == "div" and first and not further and abs(math.frexp(number)[0]) == 0.5:
+        operation, number = "mul", 1 / number  # exact, because the number is a power of two
     attributes = {"number": float(number), **further}
     if not first and operation not in ("add", "mul"):
         attributes["reversed"] = True

@@ -105,6 +105,11 @@ SAME: dict[str, list[nn.Module]] = {
         plain(lambda x: F.leaky_relu(x, 0.1)),
         plain(lambda x: F.leaky_relu(x, negative_slope=0.1)),
     ],
+    "an average of two": [
+        plain(lambda x: (x + x.tanh()) / 2),
+        plain(lambda x: (x + x.tanh()) * 0.5),
+        plain(lambda x: torch.div(x + x.tanh(), 2.0)),
+    ],
     "sigmoid": [nn.Sigmoid(), plain(torch.sigmoid), plain(lambda x: x.sigmoid())],
     "global pool": [
         nn.AdaptiveAvgPool2d(1),
@@ -271,6 +276,7 @@ DIFFERENT: dict[str, tuple[nn.Module, nn.Module]] = {
     "axis of a concatenation": (plain(lambda x: torch.cat([x, x], 2)), plain(lambda x: torch.cat([x, x], 3))),
     "order of a difference": (plain(lambda x: x - torch.tanh(x)), plain(lambda x: torch.tanh(x) - x)),
     "a number": (plain(lambda x: x * 2), plain(lambda x: x * 3)),
+    "a divisor that has no exact reciprocal": (plain(lambda x: x / 3), plain(lambda x: x * (1 / 3))),
     "a number divided": (plain(lambda x: x / 2), plain(lambda x: 2 / x)),
     "a factor of an addition": (
         plain(lambda x: torch.add(x, x.tanh())),
