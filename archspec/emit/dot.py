@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.emit.figures.contents import Depth, picture
-from archspec.emit.figures.links import Cluster, Vertex, links
+from archspec.emit.figures.links import Cluster, Edge, Vertex, links
 from archspec.emit.figures.palette import AREAS, FORBIDDEN, LINES
 from archspec.graph.graph import Graph
 
@@ -37,11 +37,15 @@ def to_dot(graph: Graph, *, depth: Depth = "block", title: str | None = None) ->
             lines.append(f"{indent}}}")
         else:
             lines.append(f"{indent}{member.name} [{_attributes(member)}];")
-    for source, target, style in found.edges:
-        color, _, width = LINES[style]
-        chosen = "" if style == "flow" else f' [color="{color}", penwidth={width}]'
-        lines.append(f"  {source} -> {target}{chosen};")
+    lines += [f"  {edge.source} -> {edge.target}{_line(edge)};" for edge in found.edges]
     return "\n".join([*lines, "}\n"])
+
+
+def _line(edge: Edge) -> str:
+    color, _, width = LINES[edge.style]
+    named = [f"label={_quoted(edge.name)}"] if edge.name else []
+    styled = [] if edge.style == "flow" else [f'color="{color}", penwidth={width}']
+    return f" [{', '.join([*named, *styled])}]" if named or styled else ""
 
 
 def _attributes(vertex: Vertex) -> str:

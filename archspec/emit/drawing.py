@@ -45,7 +45,7 @@ def draw(
 
     >>> import archspec
     >>> archspec.draw("resnet50", title="ResNet-50")
-    Figure(title='ResNet-50', width=599, height=889)
+    Figure(title='ResNet-50', width=601, height=889)
     """
     arguments.word(depth, "depth", DEPTHS)
     title = None if title is None else arguments.text(title, "title")

@@ -6,11 +6,11 @@ import json
 import re
 
 from archspec.emit.figures.contents import Depth, picture
-from archspec.emit.figures.links import Cluster, Vertex, links
+from archspec.emit.figures.links import Cluster, Edge, Vertex, links
 from archspec.emit.figures.palette import AREAS, FORBIDDEN
 from archspec.graph.graph import Graph
 
-_ARROWS = {"flow": "-->", "projection": "==>", "gate": "-.->"}
+_ARROWS = {"flow": "-->", "projection": "==>", "gate": "-.->", "size": "-.->"}
 _DESCRIBED = re.compile(r"[^\w ,.:/()\N{MULTIPLICATION SIGN}\N{EN DASH}-]+")
 """Characters that a description cannot have: they have a meaning that would end it, and it has no entity codes."""
 _ENTITIES = {character: f"#{ord(character)};" for character in "#&<>\"'`\\;{}[]|%*_~:@()$"}
@@ -44,13 +44,17 @@ def to_mermaid(graph: Graph, *, depth: Depth = "block", title: str | None = None
         else:
             lines.append(f"{indent}{member.name}{_box(member)}")
             looks.setdefault(member.look, []).append(member.name)
-    lines += [f"  {source} {_ARROWS[style]} {target}" for source, target, style in found.edges]
+    lines += [f"  {edge.source} {_arrow(edge)} {edge.target}" for edge in found.edges]
     for look, names in looks.items():
         fill, stroke = ("none", "none") if look == "value" else AREAS[look][:2]
         color = "" if look == "value" else ",color:#1a1a1a"
         name = f"{look}_box"  # the bare word may be a keyword
         lines += [f"  classDef {name} fill:{fill},stroke:{stroke}{color}", f"  class {','.join(names)} {name}"]
     return "\n".join([*lines, ""])
+
+
+def _arrow(edge: Edge) -> str:
+    return _ARROWS[edge.style] + (f'|"{_text(edge.name)}"|' if edge.name else "")
 
 
 def _box(vertex: Vertex) -> str:

@@ -27,6 +27,7 @@ from archspec.graph.patterns import definitions, patterns
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import show_shape
 from archspec.testing import graphs
+from tests.support.equivalence import compiled
 from tests.support.figures import check_dot, check_mermaid
 from tests.support.zoo import ZOO
 
@@ -228,6 +229,25 @@ def test_thick_and_red_lines_and_letters_are_explained_at_every_depth() -> None:
     assert "blocks with one letter differ in numbers and activations at most" in labels(
         archspec.draw("plain34", depth="stage")
     )
+
+
+def test_a_value_that_is_only_measured_is_no_gate() -> None:
+    steps = "[as: x, conv: {out: 8, kernel: 3, stride: 2}, upsample: {like: x}]"
+    graph = compiled(f"input: [3, 31, 32]\nstages: []\nstem: {steps}\nhead: []")
+    drawn = archspec.draw(graph)
+    assert {"only its size is read"} <= labels(drawn)
+    assert "gate" not in labels(drawn)
+    assert {line.style for line in drawn.sheet.canvas.lines} == {"flow", "size"}
+
+
+def test_a_long_text_fits_its_box_in_a_wider_font() -> None:
+    """A machine without the fonts of the figure has DejaVu, in which a text of digits and letters is 16 % wider."""
+    drawn = archspec.draw(compiled(
+        "input: [64, 4, 4]\nstages: []\nstem: [conv: {out: 64, kernel: 2, stride: 2, transposed: true}]\nhead: []"
+    ))  # fmt: skip
+    (box,) = [shape for shape in drawn.sheet.canvas.front if isinstance(shape, Rect)]
+    (text,) = [each for each in drawn.sheet.canvas.labels if "transposed" in each.text]
+    assert 1.16 * text_width(text.text, text.size) < box.width
 
 
 def test_the_depth_of_stages_in_words() -> None:

@@ -304,6 +304,21 @@ def test_a_figure_names_the_skips_of_a_u_net(tmp_path: Path) -> None:
     assert re.findall(r">([a-z]\d)</text>", text) == ["c1", "c2", "c3", "c4"]
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_graphviz_and_mermaid_get_the_names_of_values(name: str, tmp_path: Path) -> None:
+    """Each name is that of a value, and both formats have the same names; those of a U-Net's skips are in order."""
+    graph = archspec.compile(spec(ALL[name]))
+    dot = re.findall(r'label="(\w+)"(?:, color=.*)?\];$', edges(written(graph, tmp_path / "net.dot"), "->"), re.M)
+    mermaid = re.findall(r'\|"(\w+)"\|', edges(written(graph, tmp_path / "net.mmd"), ">"))
+    assert dot == mermaid
+    assert set(dot) <= set(graph.kept.values())
+    assert {"u-net": dot == ["c4", "c3", "c2", "c1"], "pyramid": dot == ["inner3", "inner2", "inner1"]}.get(name, True)
+
+
+def edges(text: str, arrow: str) -> str:
+    return "\n".join(line for line in text.splitlines() if re.match(rf" +n\d+ \S*{arrow}", line))
+
+
 def test_paths_through_a_u_net() -> None:
     """A path leaves the way down at one of four skips, or goes through the bottom."""
     paths = archspec.analyze(archspec.compile(spec(U_NET))).paths

@@ -231,7 +231,7 @@ LINES = [
     r" +end",
     rf' +n\d+\("{TEXT}"\)',
     rf' +n\d+\(\("{TEXT}"\)\)',
-    r" +n\d+ (?:-->|==>|-\.->) n\d+",
+    rf' +n\d+ (?:-->|==>|-\.->)(?:\|"{PLAIN}"\|)? n\d+',
     r" +classDef \w+_box fill:(?:#\w{6}|none),stroke:(?:#\w{6}|none)(?:,color:#\w{6})?",
     r" +class n\d+(?:,n\d+)* \w+_box",
 ]
@@ -249,5 +249,5 @@ def check_mermaid(text: str) -> None:
         assert open_ >= 0
     assert open_ == 0
     vertices = set(re.findall(r"^ +(n\d+)\(", text, re.M))
-    ends = re.findall(r"^ +(n\d+) (?:-->|==>|-\.->) (n\d+)$", text, re.M)
+    ends = re.findall(r'^ +(n\d+) (?:-->|==>|-\.->)(?:\|"[^"]+"\|)? (n\d+)$', text, re.M)
     assert {end for edge in ends for end in edge} == vertices

@@ -38,7 +38,7 @@ def _look(part: Part | Junction | Parts) -> Hashable:
         return tuple(map(_look, part))
     if isinstance(part, Split):
         merge = _look(part.merge) if part.merge else None
-        return (tuple(map(_look, part.branches)), merge, part.main, part.gates, part.weighted)
+        return (tuple(map(_look, part.branches)), merge, part.main, part.gates, part.weighted, part.measured)
     if isinstance(part, Mesh):
         return (tuple(map(_look, part.members)), part.wires, part.ends)
     if isinstance(part, Box | Card | Junction):

@@ -155,19 +155,21 @@ class Fusing:
             return Split(tuple(branches), None, main, weighted=weighted)
         node = self.graph.by_name[part.merge]
         each_reads = len(branches) == len(node.inputs)
-        gates = node.operation.gates(self.graph.input_shapes(node)) if each_reads else frozenset()
-        main = self._main(node, branches, full, gates)
-        for index in gates:
+        shapes = self.graph.input_shapes(node)
+        aside = node.operation.gates(shapes) if each_reads else frozenset()
+        measured = node.operation.measured(shapes) if each_reads else frozenset()
+        main = self._main(node, branches, full, aside)
+        for index in aside - measured:
             branches[index] = _colored(branches[index])
         names = self._kept(branches, node) if each_reads and self.graph.kept else ()
-        if not gates and not self.whole:
+        if not aside and not self.whole:
             groups = alike(branches)
             if len(groups) < len(branches):
                 branches = [folded([branches[index] for index in group]) for group in groups]
                 weighted = frozenset([place for place, group in enumerate(groups) if group[0] in weighted])
                 full, names = [place for place, branch in enumerate(branches) if branch], ()
-                main = self._main(node, branches, full, gates)
-        return Split(tuple(branches), self._merge(node), main, gates, weighted, names)
+                main = self._main(node, branches, full, aside)
+        return Split(tuple(branches), self._merge(node), main, aside - measured, weighted, names, measured)
 
     def _kept(self, branches: Sequence[Parts], merge: Node) -> tuple[str, ...]:
         """For each branch that is the value itself, the name under which the spec keeps this value."""
@@ -195,8 +197,8 @@ class Fusing:
     # -- plain graphs ------------------------------------------------------------------------------------------------
 
     def _mesh(self, part: Parallel | Tangle) -> Mesh:
-        names = _names(part)
-        order = sorted(names, key=self._position.__getitem__)
+        order = sorted(_names(part), key=self._position.__getitem__)
+        names: dict[tuple[int, int], str] = {}
         members: list[Box | Junction] = []
         place: dict[str, int] = {}
         wires: list[tuple[int, int]] = []
@@ -222,11 +224,13 @@ class Fusing:
                     place[name] = place[inputs[0]]
                     continue
             wires += [(place.get(each, -1), len(members)) for each in inputs]
+            kept = {(place[each], len(members)): self.graph.kept.get(each, "") for each in inputs if each in place}
+            names |= {wire: kept[wire] for wire in kept if kept[wire] and wire[1] > wire[0] + 1}
             place[name] = len(members)
             members.append(own)
         inside = {source for source, _ in wires}
         ends = tuple([index for index in range(len(members)) if index not in inside])
-        return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends)
+        return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends, names)
 
     @cached_property
     def _position(self) -> Mapping[str, int]:

@@ -63,7 +63,13 @@ class BlockKind:
     def arc(self) -> Arc:
         """The shortcut around it."""
         for part in reversed(self.parts):
-            if not isinstance(part, Split) or part.gates or part.main is None or len(part.branches) < 2:
+            if (
+                not isinstance(part, Split)
+                or part.gates
+                or part.measured
+                or part.main is None
+                or len(part.branches) < 2
+            ):
                 continue
             if not all(part.branches):
                 return "identity"

@@ -18,11 +18,12 @@ class Vertex(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A line from one vertex to another. ``style``: flow, projection or gate."""
+    """A line from one vertex to another. ``style``: flow, projection, gate or size. ``name``: of its value."""
 
     source: str
     target: str
     style: str
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -54,8 +55,15 @@ class Links:
     groups: int = 0
 
 
-_Ends = list[tuple[str, str]]
-"""Vertices that lead to the next part, and the style of the line."""
+class _End(NamedTuple):
+    """A vertex that leads to the next part, and the style and the name of the line."""
+
+    source: str
+    style: str = "flow"
+    name: str = ""
+
+
+_Ends = list[_End]
 
 
 def links(picture: Picture) -> Links:
@@ -63,15 +71,15 @@ def links(picture: Picture) -> Links:
     drawing = _Linking(Links(Cluster("", "")))
     whole = drawing.found.whole
     start = drawing.vertex(whole, (picture.input,), "value")
-    ends = drawing.series(picture.parts, [(start, "flow")], whole)
+    ends = drawing.series(picture.parts, [_End(start)], whole)
     texts = list(picture.outputs.values())
-    for number, (source, style) in enumerate(ends):
+    for number, end in enumerate(ends):
         shown = texts[number] if len(ends) == len(texts) else ", ".join(texts)
-        drawing.edge([(source, style)], drawing.vertex(whole, (shown,), "value"))
+        drawing.edge([end], drawing.vertex(whole, (shown,), "value"))
     for inset in picture.insets:
         inside = drawing.group(whole, f"{inset.letter}: {inset.title}")
         begin = drawing.vertex(inside, (inset.letter, *inset.notes), "value")
-        drawing.series(inset.parts, [(begin, "flow")], inside)
+        drawing.series(inset.parts, [_End(begin)], inside)
     return drawing.found
 
 
@@ -92,7 +100,7 @@ class _Linking:
         return found
 
     def edge(self, ends: _Ends, target: str) -> None:
-        self.found.edges += [Edge(source, target, style) for source, style in ends]
+        self.found.edges += [Edge(end.source, target, end.style, end.name) for end in ends]
 
     def series(self, parts: Parts, ends: _Ends, group: Cluster) -> _Ends:
         for part in parts:
@@ -109,7 +117,7 @@ class _Linking:
     def _one(self, part: Box | Card | Junction, ends: _Ends, group: Cluster) -> _Ends:
         name = self._put(part, group)
         self.edge(ends, name)
-        return [(name, ends[0][1] if ends and ends[0][1] == "gate" else "flow")]
+        return [_End(name, "gate" if ends and ends[0].style == "gate" else "flow")]
 
     def _put(self, part: Box | Card | Junction, group: Cluster) -> str:
         if isinstance(part, Box):
@@ -122,23 +130,31 @@ class _Linking:
     def _split(self, part: Split, ends: _Ends, group: Cluster) -> _Ends:
         found: _Ends = []
         for index, branch in enumerate(part.branches):
-            style = "gate" if index in part.gates else self._style(part, index)
-            begin = [(source, style if style != "flow" else old) for source, old in ends]
-            last = self.series(branch, begin, group)
-            found += [(source, style if style != "flow" else old) for source, old in last]
+            style = self._style(part, index)
+            begin = [_styled(end, style) for end in ends]
+            last = [_styled(end, style) for end in self.series(branch, begin, group)]
+            name = part.names[index] if part.names else ""
+            found += [end._replace(name=name) for end in last] if name else last
         if part.merge is None:
             return found
-        name = self._put(part.merge, group)
-        self.edge(found, name)
-        return [(name, "flow")]
+        merged = self._put(part.merge, group)
+        self.edge(found, merged)
+        return [_End(merged)]
 
     @staticmethod
     def _style(part: Split, index: int) -> str:
+        if index in part.gates or index in part.measured:
+            return "gate" if index in part.gates else "size"
         sums = part.merge and part.merge.sign and part.main not in (None, index)
         return "projection" if sums and index in part.weighted else "flow"
 
     def _mesh(self, part: Mesh, ends: _Ends, group: Cluster) -> _Ends:
         names = [self._put(member, group) for member in part.members]
         for source, target in part.wires:
-            self.edge(ends if source < 0 else [(names[source], "flow")], names[target])
-        return [(names[index], "flow") for index in part.ends]
+            kept = part.names.get((source, target), "")
+            self.edge(ends if source < 0 else [_End(names[source], name=kept)], names[target])
+        return [_End(names[index]) for index in part.ends]
+
+
+def _styled(end: _End, style: str) -> _End:
+    return end if style == "flow" else end._replace(style=style)

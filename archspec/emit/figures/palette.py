@@ -39,6 +39,7 @@ LINES = {
     "flow": ("#444444", "#c7cad1", 1.2),
     "projection": ("#2f6db5", "#6ea6e8", 2.4),
     "gate": ("#b0493f", "#e08a80", 1.2),
+    "size": ("#8c8c8c", "#7d828c", 0.8),
 }
 TEXTS = {
     "ink": ("#1a1a1a", "#e8e8e8"),

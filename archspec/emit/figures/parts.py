@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Arc = Literal["", "identity", "projection"]
@@ -54,8 +54,8 @@ class Split:
     """Parallel branches. ``main`` is the one that goes straight on; None if all are side by side.
 
     An empty branch is the value itself; ``names`` has the name under which the spec keeps it, or an empty text, for
-    each branch. ``gates`` are the branches that scale another. ``merge`` is None if the branches end with the part
-    around them.
+    each branch. ``gates`` are the branches that scale another, and ``measured`` those of which only the size is read.
+    ``merge`` is None if the branches end with the part around them.
     """
 
     branches: tuple[Parts, ...]
@@ -64,18 +64,21 @@ class Split:
     gates: frozenset[int] = frozenset()
     weighted: frozenset[int] = frozenset()
     names: tuple[str, ...] = ()
+    measured: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
     """A plain graph: members in topological order, and wires between them by position; -1 is the input.
 
-    ``ends`` are the members whose values later parts read.
+    ``ends`` are the members whose values later parts read. ``names`` has the name under which the spec keeps a value,
+    by the wire that passes it on to another than the next member.
     """
 
     members: tuple[Box | Junction, ...]
     wires: tuple[tuple[int, int], ...]
     ends: tuple[int, ...]
+    names: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ class Boxed:
         ]
         self.lines += [(shorten(text, WIDEST, SMALL), SMALL, "note") for text in box.lines]
         widths = [text_width(text, size) for text, size, _ in self.lines]
-        self.width = max(least, even(max(widths, default=0) + 2 * PADDING))
+        widest = max(widths, default=0)
+        self.width = max(least, even(max(widest + 2 * PADDING, widest * _SPARE + 2 * _CLOSE)))
         self.left = self.right = self.width / 2
         self.inner = 10.0 + sum(12 if size == SMALL else 14 for _, size, _ in self.lines)
         self.height = GAP + self.inner
@@ -175,8 +176,8 @@ class Splitting:
         self.low = self.merging.height / 2 if self.merging else LOW
 
     def _style(self, index: int) -> str:
-        if index in self.split.gates:
-            return "gate"
+        if index in self.split.gates or index in self.split.measured:
+            return "gate" if index in self.split.gates else "size"
         merge = self.split.merge
         side = merge and merge.sign and self.split.main not in (None, index) and index in self.split.weighted
         return "projection" if side else "flow"
@@ -251,6 +252,8 @@ class Splitting:
 
 
 _NEAR = 12
+_SPARE, _CLOSE = 1.16, 4
+"""How much wider a text may become in another font than the metrics say, and the least space beside it then."""
 _NAMED = 5
 """The space between a line and the name of its value."""
 

@@ -33,7 +33,7 @@ class Disc(NamedTuple):
 
 
 class Stroke(NamedTuple):
-    """Straight segments with round corners, and an arrowhead at the end. ``style``: flow, projection, gate."""
+    """Straight segments with round corners, and an arrowhead at the end. ``style``: flow, projection, gate, size."""
 
     points: tuple[Point, ...]
     style: str

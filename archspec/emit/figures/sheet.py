@@ -28,7 +28,7 @@ _TRIED, _SPINE = 24, 350
 _LEAST = 440
 """The most height of columns of insets beside a low spine."""
 
-_STYLES = {"projection": "shortcut with weights", "gate": "gate"}
+_STYLES = {"projection": "shortcut with weights", "gate": "gate", "size": "only its size is read"}
 
 
 @dataclass(frozen=True, slots=True)
