@@ -144,6 +144,8 @@ CODES: dict[str, str] = {
     "W309": "output named twice",
     "W310": "value that nothing reads",
     "W311": "result that nothing reads",
+    "W312": "nothing to freeze",
+    "W313": "nothing left to train",
     "W501": "stem too coarse for its input",
     "W502": "width rounded",
     "W503": "groups of another width",

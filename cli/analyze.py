@@ -47,7 +47,7 @@ from .tables import put_blocks
     "--frozen",
     multiple=True,
     metavar="SCOPE",
-    help="A scope or part that is not trained, such as `layer1` or `stem`. You can repeat this option.",
+    help="A scope or part that does not train, such as `layer1` or `stem`. You can repeat this option.",
 )
 @click.option("--per", type=options.Word("part", PER), help="Show a row for each stage, block or layer.")
 @click.option(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
+from archspec.operations.effects import Alias
 from archspec.operations.facts import Facts, applied
 from archspec.operations.shapes import Shape
 from archspec.wording import Brief, brief
@@ -47,6 +48,18 @@ class IndexedGraph(Brief):
     @property
     def nodes(self) -> tuple[Node, ...]:
         return self.graph.nodes
+
+    @functools.cached_property
+    def frozen(self) -> tuple[bool, ...]:
+        """Of each node, whether it does not train."""
+        return tuple([node.name in self.graph.frozen for node in self.nodes])
+
+    def aliases(self, *, training: bool) -> list[Alias]:
+        """How the output of each node shares the storage of its first input."""
+        return [
+            facts.alias_trained if training and not frozen else facts.alias
+            for facts, frozen in zip(self.facts, self.frozen, strict=True)
+        ]
 
     def inside(self, scope: str) -> list[int]:
         """The positions of the nodes in a scope, such as ``layer1``, in the order of their names."""

@@ -59,10 +59,8 @@ class Memory(Brief):
         return {names[name]: getattr(self, name) for name in names}
 
 
-def measure_memory(
-    network: IndexedGraph, costs: Costs, trainable: Sequence[bool], batch: int = 1, dtype: str = "float32"
-) -> Memory:
-    """The memory of a network, whose total costs are known. ``trainable`` says of each node whether it is trained."""
+def measure_memory(network: IndexedGraph, costs: Costs, batch: int = 1, dtype: str = "float32") -> Memory:
+    """The memory of a network, whose total costs are known."""
     item = ITEM_BYTES[dtype]
     weights, trained = item * costs.params, item * costs.trainable
     counters = sum([count * facts.counters for _, facts, count in network.kinds])
@@ -77,7 +75,7 @@ def measure_memory(
     if any(facts.alias != facts.alias_trained for _, facts, _ in network.kinds):
         rearranged = reordered(network, written, batch, training=True)
         roots = _roots(network, written, rearranged, training=True)
-    saved = _saved_for_backward(network, roots, written, rearranged, trainable, batch, item)
+    saved = _saved_for_backward(network, roots, written, rearranged, batch, item)
     training = None
     if saved is not None and values is not None:
         # Gradients, what is saved, and at most every live value beside its gradient.
@@ -179,7 +177,6 @@ def _saved_for_backward(
     roots: list[int],
     written: Mapping[int, int],
     rearranged: Reordered,
-    trainable: Sequence[bool],
     batch: int,
     item: int,
 ) -> int | None:
@@ -188,14 +185,18 @@ def _saved_for_backward(
     more: list[Bytes] = []
     copied = 0
     needs = [False] * len(roots)
-    for position, (sources, facts) in enumerate(zip(network.sources, network.facts, strict=True)):
+    for position, (sources, facts, frozen) in enumerate(
+        zip(network.sources, network.facts, network.frozen, strict=True)
+    ):
         needed = (needs[sources[0]],) if len(sources) == 1 else tuple([needs[source] for source in sources])
-        trained = facts.params > 0 and trainable[position]
+        trained = facts.params > 0 and not frozen
         if not trained and True not in needed:
             continue
         needs[position] = True
         rule = facts.saved
-        if False in needed or (facts.params and not trained):
+        if frozen:
+            rule = network.nodes[position].operation.saved_in_eval(network.shapes[position], needed)
+        elif False in needed:
             rule = network.nodes[position].operation.saved(network.shapes[position], trained, needed)
         if rule is None:
             return None
@@ -229,7 +230,7 @@ def _written(network: IndexedGraph) -> dict[int, int]:
 
 def _roots(network: IndexedGraph, written: Mapping[int, int], rearranged: Reordered, *, training: bool) -> list[int]:
     """For each node, and last for the network's input, the position of the node that made the storage it lies in."""
-    aliases = [facts.alias_trained if training else facts.alias for facts in network.facts]
+    aliases = network.aliases(training=training)
     return storages(network.sources, aliases, written=written, copied=rearranged.copied)
 
 

@@ -80,14 +80,14 @@ def _numbered(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(numbered)
 
 
-def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
+def _sum(facts: Sequence[Facts], frozen: Sequence[bool]) -> Costs:
     counts = Counter(map(id, facts))  # many nodes are alike, and share their facts
     kinds = [(counts[key], each) for key, each in dict(zip(map(id, facts), facts, strict=True)).items()]
     params = sum([n * f.params for n, f in kinds])
-    frozen = 0 if all(trainable) else sum([f.params for f, keep in zip(facts, trainable, strict=True) if not keep])
+    kept = sum([f.params for f, each in zip(facts, frozen, strict=True) if each]) if any(frozen) else 0
     return Costs(
         params=params,
-        trainable=params - frozen,
+        trainable=params - kept,
         buffers=sum([n * f.buffers for n, f in kinds]),
         macs=total([None if f.macs is None else n * f.macs for n, f in kinds]),
         activations=sum([n * f.activations for n, f in kinds]),
@@ -97,19 +97,18 @@ def _sum(facts: Sequence[Facts], trainable: Sequence[bool]) -> Costs:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Parts(Brief):
-    """The parts of a network. ``trainable`` says of each node whether its weights are trained."""
+    """The parts of a network."""
 
     network: IndexedGraph
-    trainable: Sequence[bool]
 
     def costs(self, first: int, last: int) -> Costs:
         """The costs of the nodes from position ``first`` up to, and without, ``last``."""
-        return _sum(self.network.facts[first:last], self.trainable[first:last])
+        return _sum(self.network.facts[first:last], self.network.frozen[first:last])
 
     def scope(self, scope: str) -> Costs:
         """The costs of all nodes in a scope, such as ``features``, which stages may share with what is around them."""
         inside = self.network.inside(scope)
-        return _sum([self.network.facts[i] for i in inside], [self.trainable[i] for i in inside])
+        return _sum([self.network.facts[i] for i in inside], [self.network.frozen[i] for i in inside])
 
     def stages(self) -> tuple[Part, ...]:
         """The stages in order."""
@@ -169,9 +168,9 @@ class Totals(Brief):
 
 
 def measure_totals(graph: Graph) -> Totals:
-    """The totals of a network alone, for one example in float32 and with nothing frozen."""
+    """The totals of a network alone, for one example in float32."""
     network = index_graph(graph)
-    return sum_up(network, Parts(network, (True,) * len(graph.nodes)), batch=1, item=4)
+    return sum_up(network, Parts(network), batch=1, item=4)
 
 
 def sum_up(network: IndexedGraph, parts: Parts, batch: int, item: int) -> Totals:

@@ -14,13 +14,11 @@ from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths_to
 from archspec.analysis.receptive_field import ReceptiveField, receptive_field
 from archspec.analysis.text import report_text
-from archspec.diagnostics import Diagnostic, Source, SpecError, cut, suggest
+from archspec.diagnostics import Diagnostic, Source
 from archspec.display import counted, html_table, plain
 from archspec.door import door
+from archspec.graph.frozen import with_frozen
 from archspec.graph.graph import Graph
-from archspec.graph.scopes import ambiguous, around, by_name
-from archspec.graph.scopes import parts as parts_of
-from archspec.hints import Hints
 from archspec.language.overrides import Overrides
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
@@ -174,7 +172,7 @@ def analyze(
         input: another input than the spec's, of the same rank: channels and one to three sizes.
         batch: examples in a batch, for memory and FLOPs per byte. All other figures are for one example.
         dtype: of weights and values, for the same: ``float32``, ``float64``, ``float16``, ``bfloat16``, or torch's.
-        frozen: a scope, or a part such as ``stem``, whose weights are not trained; or several of these.
+        frozen: a scope or part, or several, that do not train either, as under the spec's key ``frozen``.
         lengths: whether the distributions of path lengths are computed; by default up to :data:`MANY_BLOCKS` blocks.
         gates: whether paths may go through gates.
         overrides: values to set in the spec, as in :func:`load`; only for a spec that is not loaded yet.
@@ -193,19 +191,18 @@ def analyze(
     """
     batch, dtype = _batch_of(batch, dtype)
     gates, lengths = arguments.flag(gates, "gates"), None if lengths is None else arguments.flag(lengths, "lengths")
-    scopes = (frozen,) if isinstance(frozen, str) else arguments.several(frozen, "frozen", FROZEN, str)
+    scopes = [frozen] if isinstance(frozen, str) else [*arguments.several(frozen, "frozen", FROZEN, str)]
     graph = compile(spec, input=input, overrides=overrides, allow_outside=allow_outside, limits=limits)
-    network = index_graph(graph)
-    trainable = _trainable(graph, scopes)
+    network = index_graph(with_frozen(graph, scopes, lambda scope: Source("frozen", scope, "argument").part()))
     by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
-    paths, parts = {label: by_position[at] for label, at in network.outputs.items()}, Parts(network, trainable)
+    paths, parts = {label: by_position[at] for label, at in network.outputs.items()}, Parts(network)
     totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
         input=graph.input,
         outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
         totals=totals,
-        memory=measure_memory(network, totals.costs, trainable, batch, dtype),
+        memory=measure_memory(network, totals.costs, batch, dtype),
         receptive_field=receptive_field(network, list(network.outputs.values())[-1]),
         paths=list(paths.values())[-1],
         paths_by_output=paths,
@@ -222,49 +219,6 @@ def _batch_of(batch: int, dtype: str | torch.dtype) -> tuple[int, str]:
     if batch < 1 or name not in ITEM_BYTES:
         raise ValueError(f"batch must be at least 1 and dtype one of {', '.join(ITEM_BYTES)}, got {batch} and {name!r}")
     return batch, name
-
-
-def _trainable(graph: Graph, frozen: tuple[str, ...]) -> tuple[bool, ...]:
-    """Of each node, whether its weights are trained."""
-    if not frozen:
-        return (True,) * len(graph.nodes)
-    known = dict.fromkeys([each for node in graph.nodes for each in (*around(node.scope), node.name)])
-    parts = by_name(parts_of(len(graph.nodes), graph.stages, graph.head_at))
-    unknown = [scope for scope in frozen if scope not in known and scope not in parts]
-    if unknown:
-        hints = Hints()
-        words = dict.fromkeys([*parts, *known])
-        raise SpecError([_no_scope(scope, hints.nearest(scope, words), graph.name) for scope in unknown])
-    chosen = {scope for scope in frozen if scope in known}
-    kept = [chosen.isdisjoint(around(node.name)) for node in graph.nodes]
-    for scope in frozen:
-        part = parts.get(scope)
-        if part is None or (part.stage and scope in known):
-            continue
-        inside = range(part.first, part.last)
-        if scope in chosen:
-            _check_same(graph, scope, inside)
-        for position in inside:
-            kept[position] = False
-    return tuple(kept)
-
-
-def _check_same(graph: Graph, scope: str, part: range) -> None:
-    """Refuse a name that is a part of the network and a scope with other weights."""
-    nodes = enumerate(graph.nodes)
-    weighted = [(i, node) for i, node in nodes if node.operation.weights(graph.input_shapes(node))]
-    if any((scope in around(node.name)) != (i in part) for i, node in weighted):
-        raise SpecError([ambiguous(scope, scope, Source("frozen", scope, "argument").part())])
-
-
-def _no_scope(scope: str, close: str, name: str) -> Diagnostic:
-    hint = suggest(close)
-    help = (
-        "a scope is `stem`, `head`, a stage, or the beginning of a name that `archspec show --graph` prints, "
-        "such as `layer1.0` of `layer1.0.conv1`"
-    )
-    place = Source("frozen", scope, "argument").part()
-    return Diagnostic("E310", f"`{cut(name)}` has no scope `{cut(scope)}`", place, hint, help=help)
 
 
 def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:

@@ -46,14 +46,16 @@ def forward(network: IndexedGraph) -> Signals:
     signals: list[Signal] = [()] * (len(network.nodes) + 1)
     signals[SOURCE] = (NOISE._replace(channels=graph.input[0]),)
     rules = []
-    known: dict[int, SignalRule] = {}  # nodes that are alike have the very same facts
+    known: dict[tuple[int, bool], SignalRule] = {}  # nodes that are alike have the very same facts
     silent: dict[str, None] = {}
     for position, (facts, sources) in enumerate(zip(network.facts, network.sources, strict=True)):
-        rule = known.get(id(facts))
+        node = network.nodes[position]
+        key = id(facts), node.name in graph.frozen
+        rule = known.get(key)
         if rule is None:
-            node = network.nodes[position]
             usage = Usage(network.shapes[position], node.shape, graph.init)
-            rule = known[id(facts)] = SignalRule(node.operation, usage, facts.gates)
+            operation = node.operation.in_eval() if key[1] else node.operation
+            rule = known[key] = SignalRule(operation, usage, facts.gates)
         rules.append(rule)
         values = tuple([signals[source] for source in sources])
         if silent and not all(values):

@@ -38,8 +38,7 @@ def reordered(network: IndexedGraph, written: Mapping[int, int], batch: int, *, 
     views: dict[int, Strides] = {}
     otherwise: set[int] = set()
     copied: set[int] = set()
-    for position, facts in enumerate(network.facts):
-        alias = facts.alias_trained if training else facts.alias
+    for position, (facts, alias) in enumerate(zip(network.facts, network.aliases(training=training), strict=True)):
         if not alias and not facts.reads:
             continue
         source, shape = network.sources[position][0], network.shapes[position][0]

@@ -29,8 +29,22 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
         flat: one graph for the whole network, in place of one for each block.
     """
     module = _graph_module(graph, nest(graph, flat=flat))
+    if graph.frozen:
+        _freeze(graph, module)
     module.meta["archspec"] = {"language": LANGUAGE_VERSION, "name": graph.name, "hash": graph.fingerprint}
     return module
+
+
+def _freeze(graph: Graph, module: nn.Module) -> None:
+    """Let frozen weights need no gradient, and frozen modules stay in eval mode, whoever changes the mode."""
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name.rpartition(".")[0] not in graph.frozen and name not in graph.frozen)
+    kept = [name for name, _ in module.named_modules() if name in graph.frozen]
+    for path, part in module.named_modules():
+        if isinstance(part, Network):
+            inside = f"{path}." if path else ""
+            part.meta["frozen"] = tuple([name[len(inside) :] for name in kept if name.startswith(inside)])
+    module.train()
 
 
 _Parts = dict[str, nn.Module | nn.Parameter]

@@ -92,7 +92,6 @@ class _Reader:
         self._refuse(check_nodes(data["nodes"]))
         self._refuse(check_rest(data))
         files = [Source(each["name"], "", each["kind"]) for each in data.get("files", [])]
-        nodes = self._nodes(data, files)
         regions, named = (
             tuple([self._region(each, key, i, files) for i, each in enumerate(data.get(key, []))])
             for key in ("regions", "named")
@@ -100,7 +99,7 @@ class _Reader:
         graph = Graph(
             data["name"],
             tuple(data["input"]),
-            nodes,
+            self._nodes(data, files),
             data["outputs"],
             data.get("single", len(data["outputs"]) == 1),
             regions,
@@ -109,9 +108,10 @@ class _Reader:
             data.get("head", ""),
             data.get("head_at"),
             work=self.work.by,
-            trimmed=frozenset(data.get("trimmed", [])),
             named=named,
             kept=data.get("kept", {}),
+            trimmed=frozenset(data.get("trimmed", [])),
+            frozen=frozenset(data.get("frozen", [])),
             summary=data.get("summary", ""),
             paper=data.get("paper", ""),
             summaries=data.get("summaries", {}),

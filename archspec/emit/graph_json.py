@@ -56,6 +56,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "regions": regions,
         "named": named,
         "kept": dict(graph.kept),
+        "frozen": [node.name for node in graph.nodes if node.name in graph.frozen],
         "summaries": {kind: dict(by_name) for kind, by_name in summaries(graph).items()},
     }
 

@@ -63,6 +63,9 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     for name in data.get("kept", {}):
         if name not in places:
             yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+    for number, name in enumerate(data.get("frozen", [])):
+        if name == INPUT or name not in places:
+            yield ["frozen", number], f"there is no node `{cut(name)}`", did_you_mean(name, places)
     if (data.get("head_at") or 0) > last:
         yield ["head_at"], f"there are only {last} nodes", ""
     for key in ("regions", "named"):

@@ -100,6 +100,7 @@ def reading_schema() -> Schema:
             **_mapping({**TEXT, "pattern": IDENTIFIER, "maxLength": 200}, "Names that the spec gives values, by node."),
             "propertyNames": PATH,
         },
+        "frozen": {"type": "array", "items": PATH, "description": "The names of the nodes that do not train."},
         "summaries": _mapping(_mapping(TEXT, "Sentences, by name."), "What blocks, shortcuts and fragments are."),
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]

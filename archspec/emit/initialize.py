@@ -46,7 +46,8 @@ def materialize(
         inputs = graph.input_shapes(node)
         for name, weight in node.operation.weights(inputs).items():
             owner, attribute = _owner(module, node, name)
-            parameter = nn.Parameter(torch.empty(weight.shape, device=device, dtype=dtype))
+            empty = torch.empty(weight.shape, device=device, dtype=dtype)
+            parameter = nn.Parameter(empty, requires_grad=node.name not in graph.frozen)
             if initialized:
                 initialize(parameter, weight, graph.init, generator)
             owner._parameters[attribute] = parameter

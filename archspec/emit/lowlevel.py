@@ -6,6 +6,7 @@ import re
 
 from archspec.emit.source.auxiliary import auxiliary, names_of_auxiliary
 from archspec.emit.source.code import laid_out
+from archspec.emit.source.freezing import CONSTANT, constant
 from archspec.emit.source.functions import Functions
 from archspec.emit.source.header import docstring, provenance
 from archspec.emit.source.snippets import closure, of_rank, snippets, wrapped
@@ -23,6 +24,7 @@ _DRAWS = {
 }
 _BIASES = {"torch": "uniform_bias", "zero": "zero_bias"}
 _TRAINING = ("trainable", "loss_of", "sgd_step")
+_FROZEN = "is_frozen"
 _TOLD = "Only tensors and functions: a dict has every parameter under its key in the network's state dict."
 
 
@@ -49,9 +51,9 @@ def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str
         "draw_bias": _BIASES[init["bias"]],
     }
     rank = len(graph.input) - 1 or 2
-    training = snippets("training")
+    training = {**snippets("training"), **(snippets("frozen") if graph.frozen else {})}
     taken = {*_DRAWS.values(), *_BIASES.values(), *_TRAINING, *names_of_auxiliary(), "forward", "new_params", "extra"}
-    taken |= {"torch", "math", "F", "x", "Params", "Size", "Sides", "Tensor", "Callable"}
+    taken |= {_FROZEN, CONSTANT, "torch", "math", "F", "x", "Params", "Size", "Sides", "Tensor", "Callable"}
     functions = Functions(graph, patterns(graph), taken | _all_names(graph), width)
     own = ["\n".join(lines) for lines in functions.lines()]
     own[-1:] = [_new_params(functions), own[-1]]
@@ -61,6 +63,8 @@ def lowlevel_source(graph: Graph, *, command: str = "", width: int = 120) -> str
     draws = closure(re.findall(r"\w+", written), {name: each.text for name, each in snippets("draws").items()})
     ending = [training[name].text for name in _TRAINING if name != "loss_of"]
     ending.insert(1, _loss(graph, training["loss_of"].text))
+    if graph.frozen:
+        copied = [constant(graph), training[_FROZEN].text, *copied]
     copies = [wrapped(each, width) for each in (*draws, *used)]
     ending = [wrapped(each, width) for each in ending]
     body = "\n\n\n".join([*copies, *copied, *own, *ending, _main(graph)])

@@ -79,6 +79,13 @@ class Network(fx.GraphModule):
                     error.add_note(f"in {node.meta['scope']}{place}")
             raise
 
+    def train(self, mode: bool = True) -> Network:
+        """Set the mode; what the spec freezes stays in eval mode."""
+        super().train(mode)
+        for path in self.meta.get("frozen", ()):
+            self.get_submodule(path).eval()
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         # torch pickles the code and traces it again, which loses what the nodes and the model carry, and the class.
         rebuild, (state, imports) = super().__reduce__()

@@ -10,6 +10,7 @@ from pathlib import Path
 from archspec.emit.source.auxiliary import auxiliary, names_of_auxiliary
 from archspec.emit.source.classes import Classes
 from archspec.emit.source.code import laid_out
+from archspec.emit.source.freezing import CONSTANT, constant
 from archspec.emit.source.header import docstring, provenance
 from archspec.graph.graph import Graph
 from archspec.graph.patterns import patterns
@@ -18,6 +19,7 @@ IMPORTS = {
     "math": "import math",
     "OrderedDict": "from collections import OrderedDict",
     "Callable": "from collections.abc import Callable",
+    "Self": "from typing import Self",
     "torch": "import torch",
     "F": "import torch.nn.functional as F",
 }
@@ -40,13 +42,14 @@ def python_source(graph: Graph, *, command: str = "", width: int = 120) -> str:
     2
     """
     helpers = names_of_auxiliary()
-    classes = Classes(graph, patterns(graph), [*helpers, *IMPORTS, "Tensor", "nn"])
+    classes = Classes(graph, patterns(graph), [*helpers, *IMPORTS, "Tensor", "nn", CONSTANT])
     texts = ["\n".join(classes.lines(each)) for each in classes.written]
     used = {node.id for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     copied = auxiliary(used & helpers, width)
     used |= {node.id for text in copied for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     top = "\n".join([docstring(graph, width), "", provenance(graph, command, width)])
-    body = "\n\n\n".join([f"{top}\n\n{_imports(used)}", *copied, *texts])
+    imports = _imports(used) if not graph.frozen else f"{_imports(used)}\n\n{constant(graph)}"
+    body = "\n\n\n".join([f"{top}\n\n{imports}", *copied, *texts])
     return laid_out(f"{body}\n", width)
 
 

@@ -21,9 +21,9 @@ def fingerprint(graph: Graph) -> str:
     """SHA-256 of a network as 64 hexadecimal digits. :attr:`Graph.fingerprint` computes it once.
 
     It covers the input, the nodes in order with their names, what they are in torch, what they read and how their
-    weights start, and what the model returns. It leaves out how the network is written and described: the spec, the
-    network's own name, and which nodes are a stage or a block. An argument at its default is as if it were not written,
-    and equal numbers are the same (8 and 8.0).
+    weights start, what does not train, and what the model returns. It leaves out how the network is written and
+    described: the spec, the network's own name, and which nodes are a stage or a block. An argument at its default is
+    as if it were not written, and equal numbers are the same (8 and 8.0).
     """
     import hashlib  # it loads OpenSSL, and few commands ask for the hash
 
@@ -43,7 +43,8 @@ def fingerprint(graph: Graph) -> str:
         nodes.append((name, number, *read))
     returned = [(label, positions.get(name, -1)) for label, name in graph.outputs.items()]
     outputs = returned[-1][1] if graph.single else returned
-    meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs])
+    frozen = [positions[name] for name in positions if name in graph.frozen]
+    meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs, *([{"frozen": frozen}] if frozen else [])])
     return hashlib.sha256(meaning.encode()).hexdigest()
 
 

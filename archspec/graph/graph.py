@@ -100,7 +100,8 @@ class Graph:
     only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
     took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
     needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
-    that have a scope, each after those inside it. ``kept`` has the names that the spec gives values, by node.
+    that have a scope, each after those inside it. ``kept`` has the names that the spec gives values, by node, and
+    ``frozen`` the names of the nodes that do not train: their weights need no gradient, and they stay in eval mode.
     ``summary`` and ``paper`` are those of the spec, for people.
     ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
@@ -135,6 +136,7 @@ class Graph:
     trimmed: frozenset[str] = frozenset()
     named: Sequence[Region] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
     summary: str = ""
     paper: str = ""
     summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -150,7 +152,7 @@ class Graph:
         return (
             *(self.name, self.summary, self.paper, self.input, self.single, self.stem, self.head, self.head_at),
             *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
-            *(regions, len(self.regions), dict(self.kept)),
+            *(regions, len(self.regions), dict(self.kept), self.frozen),
         )
 
     def __str__(self) -> str:

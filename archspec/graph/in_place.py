@@ -67,7 +67,9 @@ def _places(graph: Graph) -> list[int]:
 def _aliases(graph: Graph, *, training: bool) -> list[Alias]:
     """How each node's output shares the storage of its first input."""
     return [
-        "" if type(operation).alias is Operation.alias else operation.alias(graph.input_shapes(node), training=training)
+        ""
+        if type(operation).alias is Operation.alias
+        else operation.alias(graph.input_shapes(node), training=training and node.name not in graph.frozen)
         for node in graph.nodes
         for operation in (node.operation,)
     ]

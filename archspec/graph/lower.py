@@ -18,8 +18,9 @@ from archspec.graph.block_settings import (
     setting_in_force,
 )
 from archspec.graph.blocks import Blocks
-from archspec.graph.builder import Builder, too_many_nodes
+from archspec.graph.builder import Builder
 from archspec.graph.environment import SCALE, Environment, Written
+from archspec.graph.frozen import freeze
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.group_widths import warn_of_setting
 from archspec.graph.kept import Kept
@@ -30,12 +31,12 @@ from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
+from archspec.graph.predicted import refuse_too_many
 from archspec.graph.provenance import Provenance, Site
 from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
 from archspec.graph.slips import warn_of_head, warn_of_layers, warn_of_sizes
 from archspec.language.expressions.values import Value
-from archspec.language.extent import extent, largest_repeat
 from archspec.language.scaling import Scaling
 from archspec.language.silence import audible
 from archspec.language.spec import Sequence, Spec, Term
@@ -69,7 +70,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors, written=_places(spec)
     )
     plans = _plan(spec, root, faults)
-    _predict(spec, plans, work.limits)
+    refuse_too_many(spec, plans, work.limits)
     builder = Builder(spec.input, work)
     sequences = Sequences(builder, Names(spec.naming, faults, scaling.width), faults, spec.authors)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
@@ -91,7 +92,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     warn_of_head(spec, builder.nodes[start:], faults)
     warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
     single = not isinstance(spec.document.value.get("outputs"), list)
-    return Graph(
+    graph = Graph(
         name=spec.name,
         input=spec.input,
         nodes=tuple(builder.nodes),
@@ -103,13 +104,14 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         head=spec.head.call.word if spec.head.call else "",
         head_at=start,
         origin=spec,
-        warnings=(*spec.warnings, *audible(spec.authors.first(faults.warnings), spec.document)),
-        work=dict(work.by),
         named=CopiedRegions(sequences.regions.found),
         kept=sequences.kept_names,
         summary=spec.summary,
         paper=str(spec.document.value.get("paper") or ""),
     )
+    graph = freeze(graph, spec, faults)
+    told = audible(spec.authors.first(faults.warnings), spec.document)
+    return replace(graph, warnings=(*spec.warnings, *told), work=dict(work.by))
 
 
 # -- before anything is built ------------------------------------------------------------------------------------------
@@ -146,23 +148,6 @@ def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
         StagePlan(stage, count, first, root, {**shared, "stage": stage.number + 1, "count": count})
         for stage, count, first in zip(spec.stages, counts, firsts, strict=False)
     ]
-
-
-def _predict(spec: Spec, plans: list[StagePlan], limits: Limits) -> None:
-    """Refuse a network that must pass the limit of nodes before any of it is built."""
-    total = 0
-    for sequence in (spec.stem, spec.head):
-        steps = (sequence.call,) if sequence.call else sequence.steps
-        total += extent(steps).nodes
-        if total > limits.nodes:
-            repeat = largest_repeat(steps, limits.nodes)
-            raise too_many_nodes(limits.nodes, repeat or sequence.span, "times" if repeat else "count")
-    for plan in plans:
-        total += plan.count * min((max(block.extent.nodes, 1) for block in plan.stage.blocks.entries), default=1)
-        if total > limits.nodes:
-            repeat = largest_repeat([step for each in plan.stage.blocks.entries for step in each.steps], limits.nodes)
-            count = plan.stage.cells["count"].span
-            raise too_many_nodes(limits.nodes, repeat or count, "times" if repeat else "count")
 
 
 # -- stem, stages, head ------------------------------------------------------------------------------------------------

@@ -21,7 +21,11 @@ def table(graph: Graph) -> list[tuple[str, ...]]:
     """A row for the input and for each node, below the names of the columns."""
     rows: list[tuple[str, ...]] = [("name", "operation", "inputs", "shape", "written at")]
     rows.append(("input", "", "", show_shape(graph.input), ""))
-    return rows + [_row(node) for node in graph.nodes]
+    rows += [_row(node) for node in graph.nodes]
+    if not graph.frozen:
+        return rows
+    trains = ["training", "", *["frozen" if node.name in graph.frozen else "" for node in graph.nodes]]
+    return [(*row[:-1], word, row[-1]) for row, word in zip(rows, trains, strict=True)]
 
 
 def _row(node: Node) -> tuple[str, ...]:

@@ -112,7 +112,8 @@ def resolve(
         scale=scaling.scale,
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
-        outputs=_outputs(root),
+        outputs=_listed(root, "outputs"),
+        frozen=_listed(root, "frozen"),
         published=_published(root.value.get("weights") or {}),
         definitions=scope,
         document=document,
@@ -132,8 +133,8 @@ def _warned(spec: Spec, root: Cursor, faults: Faults) -> Spec:
     return replace(spec, warnings=told, work=dict(faults.work.by))
 
 
-def _outputs(root: Cursor) -> tuple[str, ...]:
-    written = root.value.get("outputs") or ()
+def _listed(root: Cursor, key: str) -> tuple[str, ...]:
+    written = root.value.get(key) or ()
     return (written,) if isinstance(written, str) else tuple(written)
 
 

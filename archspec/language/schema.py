@@ -111,6 +111,7 @@ def _spec_keys() -> Schema:
         "init": mapping(described(init, descriptions.INIT), "object null", "How weights start."),
         "naming": mapping(_naming(), "string object null", "Templates for scopes and keys, or a convention."),
         "outputs": typed("string array null", "Scopes whose results the model returns.", items=text, minItems=1),
+        "frozen": typed("string array null", "Scopes that do not train and stay in eval mode.", items=text, minItems=1),
         "weights": _weights(),
         "blocks": named("block", "Blocks of this spec."),
         "shortcuts": named("shortcut_definition", "Shortcuts of this spec."),

@@ -232,8 +232,8 @@ class Spec:
     """A resolved spec.
 
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
-    is channels first, without the batch. ``expect`` and ``outputs`` stay as written; ``warnings`` are the resolver's.
-    ``rounded`` has the widths among its own values that ``scale`` rounded.
+    is channels first, without the batch. ``expect``, ``outputs`` and ``frozen`` stay as written; ``warnings`` are the
+    resolver's. ``rounded`` has the widths among its own values that ``scale`` rounded.
     ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`), and ``authors`` which of its
     texts the author wrote.
 
@@ -256,6 +256,7 @@ class Spec:
     init: Mapping[str, Value]
     naming: Mapping[str, Template]
     outputs: tuple[str, ...]
+    frozen: tuple[str, ...]
     published: Published
     definitions: Definitions
     document: Document

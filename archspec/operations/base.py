@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from archspec.operations.captions import Captioned
 from archspec.operations.effects import Alias, Bytes, Layout, Reads, Saved, Strides
+from archspec.operations.freezing import Freezable
 from archspec.operations.onnx import Exported
 from archspec.operations.shapes import Shape
 from archspec.operations.signaled import Signaled
@@ -130,7 +131,7 @@ def argument(
 
 
 @dataclass(frozen=True)
-class Operation(Captioned, Exported, Signaled):
+class Operation(Captioned, Exported, Freezable, Signaled):
     """The base of every operation. A subclass sets ``name``, ``label`` and ``summary`` and overrides what differs."""
 
     name: ClassVar[str]
@@ -154,8 +155,7 @@ class Operation(Captioned, Exported, Signaled):
     sums: ClassVar[bool] = False
     """Whether each of its inputs alone is a way through it, as those of an addition are."""
     activation: ClassVar[bool] = False
-    """Whether its output counts as activations, in the sense of Radosavovic et al. 2020: of convolutions, linear layers
-    and pools it does."""
+    """Whether its output counts as activations (Radosavovic et al. 2020): that of convolutions, linear layers, pools."""
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:

@@ -145,6 +145,13 @@ class Norm(Normalizing):
         repeated = inputs[0][0] if self.type == "instance" and self.affine else 0  # the scale, for each example
         return Saved((0,), more=Bytes(repeated, statistics=self._statistics(inputs[0])))
 
+    def saved_in_eval(self, inputs: tuple[Shape, ...], needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,)) if self.type == "batch" else self.saved(inputs, False, needed)
+
+    def in_eval(self) -> Norm:
+        # One whose scale starts at zero gives zeros in both modes.
+        return replace(self, type="frozen") if self.type == "batch" and not (self.affine and self.zero_init) else self
+
     def _others_saved(self, shape: Shape, trainable: bool, needed: bool) -> Saved:
         elements, positions = math.prod(shape), math.prod(shape[1:])
         if self.type == "frozen":

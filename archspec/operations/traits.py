@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Self
 
 from archspec.operations.base import Operation
 from archspec.operations.effects import HERE, NOTHING, Alias, Bytes, Everywhere, Layout, Reach, Saved
@@ -75,6 +77,12 @@ class Dropping(Local):
 
     def alias(self, inputs: tuple[Shape, ...], *, training: bool) -> Alias:
         return "" if training and self.p else "itself"
+
+    def saved_in_eval(self, inputs: tuple[Shape, ...], needed: tuple[bool, ...]) -> Saved | None:
+        return Saved()
+
+    def in_eval(self) -> Self:
+        return replace(self, p=0.0)  # type: ignore[call-arg]  # a subclass has it as an argument
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         return tuple([_thinned(law, 1 - self.p) for law in values[0]]) if self.p else values[0]

@@ -90,4 +90,5 @@ def _alone(graph: Graph, nodes: list[Node], source: str, result: str) -> Graph:
         head_at=None,
         origin=None,
         trimmed=graph.trimmed.union(others),
+        frozen=graph.frozen & there,
     )

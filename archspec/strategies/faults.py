@@ -215,6 +215,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E308", {"fragments": {"f": {"let": {"a": "a + 1"}, "steps": []}}}, ("fragments", "f", "let", "a"), False),
     ("E310", {"outputs": ["nowhere"]}, ("outputs", 0), False),
     ("E310", {"outputs": "nowhere.0"}, ("outputs",), False),
+    ("E310", {"frozen": ["nowhere"]}, ("frozen", 0), False),
     ("E310", {"expect": {"stages": {"nowhere": {"params": 3}}}}, ("expect", "stages", "nowhere"), True),
     (
         "E316",

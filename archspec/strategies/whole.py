@@ -139,9 +139,12 @@ def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
     if naming is not None:
         found["naming"] = naming
     plain = [stage.format(number) for number, row in enumerate(rows, 1) if not row.get("name")]
-    if not stage or not plain or not draw.chance(5):
+    if not stage or not plain or not draw.chance(4):
         return
     first = draw.pick(plain)
+    if draw.chance(2):
+        found["frozen"] = draw.pick((first, [first], plain))
+        return
     found["outputs"] = draw.pick((first, [first], plain))
 
 

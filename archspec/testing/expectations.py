@@ -83,7 +83,7 @@ class Measures:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.network = index_graph(graph)
-        self.parts = Parts(self.network, [True] * len(graph.nodes))
+        self.parts = Parts(self.network)
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
         self.output = list(self.network.outputs.values())[-1]
         self.known: dict[tuple[str, str], int | Fraction | Shape | None] = {}

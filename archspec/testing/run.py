@@ -250,6 +250,8 @@ def compare_gradients(graph: Graph, model: nn.Module) -> list[Diagnostic]:
         for name in node.operation.weights(graph.input_shapes(node)):
             nodes[f"{node.name}.{name}" if name else node.name] = node
     for key, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if parameter.grad is None:
             faults.append(fault_at(graph, nodes.get(key), "E705", f"`{key}` gets no gradient", help=OURS))
         elif not parameter.grad.isfinite().all():

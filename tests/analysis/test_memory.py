@@ -59,8 +59,14 @@ def build(graph: archspec.Graph, dtype: torch.dtype, frozen: tuple[str, ...] = (
     model = archspec.build(graph, flat=True, device="meta", dtype=dtype).to_empty(device="cpu")
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data.zero_()
+    inside = tuple(f"{scope}." for scope in frozen)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not any(name == scope or name.startswith(f"{scope}.") for scope in frozen))
+        if f"{name}.".startswith(inside):
+            parameter.requires_grad_(False)
+    for name, module in model.named_modules():
+        if name and f"{name}.".startswith(inside):
+            module.eval()
+            module.train = lambda mode=True, module=module: module  # type: ignore[assignment, misc]
     return model
 
 

@@ -98,6 +98,13 @@ def _structure(network: Network, graph: Graph) -> None:
     )
     counted = archspec.analyze(graph).totals.costs.params
     _same("parameter count", [params], [counted])
+    trained = sum(
+        math.prod(shape)
+        for number in nodes
+        if not network.is_frozen(network.plan.nodes[number])
+        for shape in network.plan.nodes[number].operation.weights.values()
+    )
+    _same("trainable parameters", [trained], [archspec.analyze(graph).totals.costs.trainable])
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -161,6 +168,7 @@ def _interpreted(network: Network, state: State, image: Tensor, training: bool, 
     trained = {
         key
         for node in network.plan.nodes
+        if not network.is_frozen(node)
         for name, (key, _) in node.keys().items()
         if name in node.operation.weights  # the weight and the bias of a frozen norm are buffers
     }
@@ -172,8 +180,13 @@ def _interpreted(network: Network, state: State, image: Tensor, training: bool, 
     except (RuntimeError, ValueError) as error:
         return str(error)
     weights = {key: value for key, value in own.items() if value.requires_grad}
-    buffers = {key: value for key, value in own.items() if not value.requires_grad}
+    buffers = {key: own[key] for key in _buffers(network)}
     return _results(outputs, image, weights, buffers, seed)
+
+
+def _buffers(network: Network) -> list[str]:
+    nodes = [network.plan.nodes[number] for number in network.kept()]
+    return [key for node in nodes for name, (key, _) in node.keys().items() if name in node.operation.buffers]
 
 
 def _built(model: fx.GraphModule, image: Tensor, seed: int) -> dict[str, Tensor] | str:
@@ -184,7 +197,8 @@ def _built(model: fx.GraphModule, image: Tensor, seed: int) -> dict[str, Tensor]
         outputs = model(image)
     except (RuntimeError, ValueError) as error:
         return str(error)
-    return _results(outputs, image, dict(model.named_parameters()), dict(model.named_buffers()), seed)
+    trained = {key: parameter for key, parameter in model.named_parameters() if parameter.requires_grad}
+    return _results(outputs, image, trained, dict(model.named_buffers()), seed)
 
 
 def _results(

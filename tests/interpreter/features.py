@@ -94,6 +94,7 @@ def wanted() -> set[str]:
             "init",
             "naming",
             "outputs",
+            "frozen",
             "shortcuts",
             "fragments",
             "blocks",

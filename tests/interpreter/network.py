@@ -77,7 +77,15 @@ class Interpreter:
         names = [node.name for node in self.plan.nodes]
         if len(set(names)) < len(names):
             raise Refused("two nodes have the same name")
-        return Network(self.plan, self._outputs(value), self._scopes(), self.file.unused())
+        outputs, scopes = self._outputs(value), self._scopes()
+        return Network(self.plan, outputs, self._frozen(scopes), scopes, self.file.unused())
+
+    def _frozen(self, scopes: Mapping[str, int]) -> tuple[str, ...]:
+        written = self.document.get("frozen") or ()
+        frozen = (written,) if isinstance(written, str) else tuple(written)
+        if missing := [name for name in frozen if name not in scopes]:
+            raise Refused(f"there is no {missing}")
+        return frozen
 
     def _outputs(self, value: int) -> dict[str, int] | int:
         wanted = self.document.get("outputs")

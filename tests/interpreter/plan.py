@@ -89,6 +89,8 @@ class Network:
 
     plan: Plan
     outputs: dict[str, int] | int
+    frozen: tuple[str, ...] = ()
+    """The scopes that do not train."""
     scopes: dict[str, int] = field(default_factory=dict)
     """Every node, and the last one of every scope, by name."""
     unused: bool = False
@@ -99,6 +101,10 @@ class Network:
         wanted = self.outputs.values() if isinstance(self.outputs, dict) else [self.outputs]
         needed = set().union(*(self.plan.before(value) for value in wanted))
         return [number for number in self.plan.order if number in needed]
+
+    def is_frozen(self, node: Node) -> bool:
+        """Whether a node does not train."""
+        return any(f"{node.name}.".startswith(f"{scope}.") for scope in self.frozen)
 
     def keys(self) -> dict[str, tuple[int, ...]]:
         """The keys of the state dict in order, with their shapes."""
@@ -123,7 +129,8 @@ class Network:
         for number in self.kept():
             node = self.plan.nodes[number]
             own = {name: state[key] for name, (key, _) in node.keys().items()}
-            known[number] = node.operation.compute([known[each] for each in node.inputs], own, training)
+            mode = training and not self.is_frozen(node)
+            known[number] = node.operation.compute([known[each] for each in node.inputs], own, mode)
             if known[number].shape[1:] != self.plan.values[number].shape[1:]:
                 raise AssertionError(f"{node.name} does not have its shape")
         if isinstance(self.outputs, dict):

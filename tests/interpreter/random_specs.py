@@ -97,7 +97,7 @@ def drawn(seed: int) -> Drawn:
     if chance.one_in(6):
         document = extending(chance, document, files)
     if chance.one_in(6) and not files:
-        _with_outputs(chance, document)
+        _with_scopes(chance, document, chance.pick(("outputs", "outputs", "frozen")))
     return Drawn(_text(chance, document), {name: _text(chance, value) for name, value in files.items()})
 
 
@@ -128,16 +128,16 @@ def _apart(value: Any) -> Any:
     return [_apart(item) for item in value] if isinstance(value, list) else value
 
 
-def _with_outputs(chance: Chance, document: dict[str, Any]) -> None:
-    """Outputs in the middle, by names that the interpreter gives."""
+def _with_scopes(chance: Chance, document: dict[str, Any], key: str) -> None:
+    """Outputs in the middle, or what does not train, by names that the interpreter gives."""
     try:
         network = interpret(yaml.dump(_apart(document), sort_keys=False))
     except Refused:
         return
-    names = [name for name in network.scopes if name]
+    names = [name for name in network.scopes if name and (key == "outputs" or name not in ("stem", "head"))]
     if names:
         some = [chance.pick(names) for _ in range(chance.count(1, 3))]
-        document["outputs"] = chance.pick((some[0], list(dict.fromkeys(some))))
+        document[key] = chance.pick((some[0], list(dict.fromkeys(some))))
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------

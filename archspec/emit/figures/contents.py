@@ -16,8 +16,10 @@ from archspec.emit.figures.kinds import Known, kinds
 from archspec.emit.figures.overview import HEADINGS, costs, grouped
 from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture
 from archspec.emit.figures.units import closed, contracted, outermost, reads_one
+from archspec.graph.frozen import frozen_scopes
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
+from archspec.wording import first_of
 
 Depth = Literal["model", "stage", "block", "op"]
 
@@ -126,7 +128,8 @@ class _Contents:
         found = {}
         for number, (stage, scope) in enumerate(zip(self.stages, scopes, strict=True), start=1):
             own = stage.scope and uses[scope] == 1
-            found[id(stage)] = (scope[2] if short else stage.scope) if own else f"stage {number}"
+            name = (scope[2] if short else stage.scope) if own else f"stage {number}"
+            found[id(stage)] = f"{name} (frozen)" if stage.scope in self.frozen else name
         return found
 
     def _counts(self, stage: Region) -> str:
@@ -173,12 +176,18 @@ class _Contents:
     def insets(self) -> tuple[Inset, ...]:
         return tuple([Inset(kind.letter, kind.title, kind.parts, kind.notes) for kind in self.kinds])
 
+    @cached_property
+    def frozen(self) -> list[str]:
+        """The largest scopes that do not train."""
+        return frozen_scopes(self.graph) if self.graph.frozen else []
+
     def legend(self) -> tuple[str, ...]:
+        frozen = (f"frozen: {first_of(self.frozen)}",) if self.frozen else ()
         if self.depth != "block":
-            return (LETTERED,) if self.kinds else ()
+            return ((LETTERED,) if self.kinds else ()) + frozen
         used = {symbol for kind in self.kinds for symbol in kind.symbols.used}
         found = [meaning for symbol, meaning in MEANINGS.items() if symbol in used]
-        return (*found, *([NOTED] if any(kind.notes for kind in self.kinds) else []))
+        return (*found, *([NOTED] if any(kind.notes for kind in self.kinds) else []), *frozen)
 
 
 def _ends(series: Series) -> set[str]:

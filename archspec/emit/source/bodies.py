@@ -57,7 +57,7 @@ class Body(Forward):
         self.reads = {name: None for name in names if re.search(rf"\b{name}\b", done)}
         self.needs = {name: None for name in names if re.search(rf"\b{name}\b", made)}
         self.trains = bool(re.search(r"\btraining\b", done))
-        self.weighs = bool(re.search(r"\bp\b", done))
+        self.weighs = bool(re.search(r"\bp\b|\bis_frozen\(", done))
 
     @property
     def name(self) -> str:

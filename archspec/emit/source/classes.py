@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from archspec.emit.source.freezing import freezes
 from archspec.emit.source.literals import identifier, literal
 from archspec.emit.source.registration import (
     assigned,
@@ -97,16 +98,17 @@ class Classes:
         kept = [f"self.{attribute} = {name}" for attribute, name in forward.kept.items()]
         kept += [f"self.{name} = {text}" for name, text in forward.flags.items()]
         returns = "Tensor" if definition.outputs is None else "dict[str, Tensor]"
-        calls = [f"self.{method}()"] if start else []
         draws = ["", f"    def {method}(self) -> None:", *indented(indented(start))] if start else []
         values = {word for line in forward.lines for word in re.findall(r"\w+", line)}
         body, computed = shortened(definition, [*kept, *setup], forward.lines, values)
-        body += calls
+        freezing, modes = freezes(self.graph) if definition is self.model else ((), ())
+        body += [*([f"self.{method}()"] if start else []), *freezing]
         init = [head(definition), *indented(["super().__init__()", *body])] if body else []
         return [
             f"class {self.name(definition)}(nn.Module):",
             *indented(init),
             *draws,
+            *indented(modes),
             *([""] if init else []),
             f"    def forward(self, x: Tensor) -> {returns}:",
             *indented(indented(computed)),

@@ -109,7 +109,7 @@ class Functions:
         if unknown:
             self._refuse(leaf, f"`{name}` does not take `{min(unknown)}`")
         own = [
-            {"x": "{}", "p": "p", "name": key, "training": "training"}[each]
+            {"x": "{}", "p": "p", "name": key, "training": self._mode(leaf, key)}[each]
             for each in applied.parameters
             if each in _OWN
         ]
@@ -121,6 +121,13 @@ class Functions:
             computing,
             f"{new.name}({', '.join(['p', key, *_chosen(new, {**defaults, **values, **start}, many=True)])})",
         )
+
+    def _mode(self, leaf: Leaf, key: str) -> str:
+        """Whether an operation is in training mode, as an expression; ``key`` is its name."""
+        frozen = {node.name in self.graph.frozen for node in leaf.nodes if node is not None}
+        if True not in frozen:
+            return "training"
+        return f"training and not is_frozen({key})" if False in frozen else "False"
 
     def _refuse(self, leaf: Leaf, reason: str) -> None:
         """Note what is not written out, once for each line of the spec that asks for it."""

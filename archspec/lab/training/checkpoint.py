@@ -24,6 +24,9 @@ def network_hash(model: nn.Module) -> str:
     for name, module in model.named_modules():
         code = module.code if isinstance(module, fx.GraphModule) else ""
         digest.update(repr((name, type(module).__name__, module.extra_repr(), code)).encode())
+    frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        digest.update(repr(frozen).encode())
     for key, value in model.state_dict().items():
         digest.update(repr((key, tuple(value.shape), str(value.dtype))).encode())
     return digest.hexdigest()

@@ -51,7 +51,7 @@ def train(
     Raises:
         Diverged: E865, the loss is not finite; nothing is written after that step.
         SpecError: E866, the checkpoint is damaged; E867, it is of another training; E869, the batch does not fit the
-            data or the processes, or the device cannot compute in the precision.
+            data or the processes, the device cannot compute in the precision, or every parameter is frozen.
         EnvironmentFault: E806, the checkpoint cannot be written; the one before is kept.
         TypeError, ValueError: an argument of the wrong type or out of range.
 
@@ -88,6 +88,14 @@ def _check_kinds(model: nn.Module, data: Data, settings: Settings) -> None:
     arguments.instance(model, "model", nn.Module, "a model of torch")
     arguments.instance(data, "data", Data, "the data that `load_data` gives")
     arguments.instance(settings, "settings", Settings, "`Settings(...)`")
+    _refuse_frozen(model)
+
+
+def _refuse_frozen(model: nn.Module) -> None:
+    parameters = [*model.parameters()]
+    if parameters and not any(each.requires_grad for each in parameters):
+        message = "every parameter of the model is frozen, so nothing is left to train"
+        raise SpecError([Diagnostic("E869", message, help="take a part out of `frozen`, such as `head`")])
 
 
 def refuse_batch(batch: int, data: Data) -> None:
