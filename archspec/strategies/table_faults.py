@@ -178,6 +178,8 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ),
     ("W310", {**rows(basic()), "head": [{"act": {"as": "unread"}}]}, ("head", 0, "act", "as"), False),
     ("W311", {**rows(basic()), "head": ["act", {"dropout": {"from": "layer1"}}]}, ("head", 0), False),
+    ("W312", {**rows(basic()), "head": [{"act": {"name": "still"}}], "frozen": ["still"]}, ("frozen", 0), False),
+    ("W313", {**rows(basic()), "stem": [], "head": [], "frozen": ["layer1"]}, ("frozen",), False),
     ("W504", {**rows(basic()), "input": [28, 28, 1]}, ("input",), False),
     ("W309", {**rows(basic()), "outputs": ["layer1", "layer1"]}, ("outputs", 1), False),
     ("W505", {**rows(basic(), basic(stride=32), basic(stride=2), basic())}, ("input",), False),
