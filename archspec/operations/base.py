@@ -155,7 +155,7 @@ class Operation(Captioned, Exported, Freezable, Signaled):
     sums: ClassVar[bool] = False
     """Whether each of its inputs alone is a way through it, as those of an addition are."""
     activation: ClassVar[bool] = False
-    """Whether its output counts as activations (Radosavovic et al. 2020): that of convolutions, linear layers, pools."""
+    """Whether its output counts as activations (Radosavovic et al. 2020): of convolutions, linear layers and pools."""
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
