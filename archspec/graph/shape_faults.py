@@ -10,6 +10,7 @@ from archspec.display import counted
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.merge_ways import Causes, MergeWays
+from archspec.graph.odd_sizes import odd_size
 from archspec.graph.provenance import Blamed
 from archspec.language.authors import FOUND, Authors
 from archspec.language.spec import Block, Step
@@ -85,8 +86,12 @@ class ShapeFaults:
         notes = [f"in {path}", f"shapes: {self.lineage.chain(ways.fork)}"]
         if at and len(inputs) > 1:
             notes += ways.told(at)
+        help = fault.help
+        if len(inputs) > 1 and (odd := odd_size(ways)):
+            notes.append(odd.note)
+            help = f"{help}; {odd.help}" if fault.channels else odd.help
         return Diagnostic(
-            fault.code, fault.message, place, labels=tuple(labels), notes=tuple(notes), help=fault.help,
+            fault.code, fault.message, place, labels=tuple(labels), notes=tuple(notes), help=help,
             mentions=fault.mentions,
         )  # fmt: skip
 

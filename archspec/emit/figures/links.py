@@ -55,7 +55,7 @@ class Links:
     groups: int = 0
 
 
-class _End(NamedTuple):
+class _Lead(NamedTuple):
     """A vertex that leads to the next part, and the style and the name of the line."""
 
     source: str
@@ -63,7 +63,7 @@ class _End(NamedTuple):
     name: str = ""
 
 
-_Ends = list[_End]
+_Leads = list[_Lead]
 
 
 def links(picture: Picture) -> Links:
@@ -71,7 +71,7 @@ def links(picture: Picture) -> Links:
     drawing = _Linking(Links(Cluster("", "")))
     whole = drawing.found.whole
     start = drawing.vertex(whole, (picture.input,), "value")
-    ends = drawing.series(picture.parts, [_End(start)], whole)
+    ends = drawing.series(picture.parts, [_Lead(start)], whole)
     texts = list(picture.outputs.values())
     for number, end in enumerate(ends):
         shown = texts[number] if len(ends) == len(texts) else ", ".join(texts)
@@ -79,7 +79,7 @@ def links(picture: Picture) -> Links:
     for inset in picture.insets:
         inside = drawing.group(whole, f"{inset.letter}: {inset.title}")
         begin = drawing.vertex(inside, (inset.letter, *inset.notes), "value")
-        drawing.series(inset.parts, [_End(begin)], inside)
+        drawing.series(inset.parts, [_Lead(begin)], inside)
     return drawing.found
 
 
@@ -99,10 +99,10 @@ class _Linking:
         around.members.append(found)
         return found
 
-    def edge(self, ends: _Ends, target: str) -> None:
+    def edge(self, ends: _Leads, target: str) -> None:
         self.found.edges += [Edge(end.source, target, end.style, end.name) for end in ends]
 
-    def series(self, parts: Parts, ends: _Ends, group: Cluster) -> _Ends:
+    def series(self, parts: Parts, ends: _Leads, group: Cluster) -> _Leads:
         for part in parts:
             if isinstance(part, Band | Frame):
                 ends = self.series(part.parts, ends, self.group(group, part.label))
@@ -114,10 +114,10 @@ class _Linking:
                 ends = self._one(part, ends, group)
         return ends
 
-    def _one(self, part: Box | Card | Junction, ends: _Ends, group: Cluster) -> _Ends:
+    def _one(self, part: Box | Card | Junction, ends: _Leads, group: Cluster) -> _Leads:
         name = self._put(part, group)
         self.edge(ends, name)
-        return [_End(name, "gate" if ends and ends[0].style == "gate" else "flow")]
+        return [_Lead(name, "gate" if ends and ends[0].style == "gate" else "flow")]
 
     def _put(self, part: Box | Card | Junction, group: Cluster) -> str:
         if isinstance(part, Box):
@@ -127,8 +127,8 @@ class _Linking:
         times = f"  \N{MULTIPLICATION SIGN}{part.count}" if part.count > 1 else ""
         return self.vertex(group, (f"{part.letter}: {part.text}{times}",), "block")
 
-    def _split(self, part: Split, ends: _Ends, group: Cluster) -> _Ends:
-        found: _Ends = []
+    def _split(self, part: Split, ends: _Leads, group: Cluster) -> _Leads:
+        found: _Leads = []
         for index, branch in enumerate(part.branches):
             style = self._style(part, index)
             begin = [_styled(end, style) for end in ends]
@@ -139,7 +139,7 @@ class _Linking:
             return found
         merged = self._put(part.merge, group)
         self.edge(found, merged)
-        return [_End(merged)]
+        return [_Lead(merged)]
 
     @staticmethod
     def _style(part: Split, index: int) -> str:
@@ -148,13 +148,13 @@ class _Linking:
         sums = part.merge and part.merge.sign and part.main not in (None, index)
         return "projection" if sums and index in part.weighted else "flow"
 
-    def _mesh(self, part: Mesh, ends: _Ends, group: Cluster) -> _Ends:
+    def _mesh(self, part: Mesh, ends: _Leads, group: Cluster) -> _Leads:
         names = [self._put(member, group) for member in part.members]
         for source, target in part.wires:
             kept = part.names.get((source, target), "")
-            self.edge(ends if source < 0 else [_End(names[source], name=kept)], names[target])
-        return [_End(names[index]) for index in part.ends]
+            self.edge(ends if source < 0 else [_Lead(names[source], name=kept)], names[target])
+        return [_Lead(names[index]) for index in part.ends]
 
 
-def _styled(end: _End, style: str) -> _End:
+def _styled(end: _Lead, style: str) -> _Lead:
     return end if style == "flow" else end._replace(style=style)
