@@ -6,6 +6,7 @@ refinement on an acyclic graph, in one pass forward and one backward.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -78,12 +79,18 @@ def _walk(ours: CanonicalForm, theirs: CanonicalForm, one: Sequence[int], other:
 def _by_name(
     mine: list[int], yours: list[int], ours: CanonicalForm, theirs: CanonicalForm, pairs: Pairs
 ) -> list[tuple[int, int]]:
-    """Pair operands of the same color: as they are paired already, then by name, then in order."""
+    """Pair operands of the same color: as they are paired already, then by the names of their weights and their own,
+    then in order."""
+
+    def apart(number: int, each: int) -> tuple[bool, ...]:
+        step, reference = ours.steps[number], theirs.steps[each]
+        keys = [[slot.key for slot in one.state] for one in (step, reference)]
+        return pairs.get(number) != each, keys[0] != keys[1], step.place != reference.place
+
     left = list(yours)
     found = []
     for number in sorted(mine, key=lambda number: number not in pairs):
-        place = ours.steps[number].place
-        best = min(left, key=lambda each: (pairs.get(number) != each, theirs.steps[each].place != place))
+        best = min(left, key=functools.partial(apart, number))
         left.remove(best)
         found.append((number, best))
     return found

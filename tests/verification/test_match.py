@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archspec.tracing.canonical_form import CanonicalForm, CanonicalStep, Slot
-from archspec.verification.match import agrees, match
+from archspec.verification.match import agrees, key_pairs, match
 from tests.support.timing import allowed
 
 
@@ -141,6 +141,27 @@ def test_a_symmetry_that_the_walk_resolves_wrongly() -> None:
     pairs = match(one, other)
     assert pairs is not None
     assert agrees(one, other, pairs)
+
+
+@given(st.permutations("abcd"), st.permutations("abcd"))
+def test_branches_that_only_their_weights_tell_apart_are_paired_by_the_names_of_those(
+    one: list[str], other: list[str]
+) -> None:
+    """A sum of like convolutions, as MobileOne has: any pairing is an isomorphism, and this one keeps the keys."""
+
+    def network(name: str, keys: list[str]) -> CanonicalForm:
+        steps = [CanonicalStep("input", (), (), (), (2, 4), "input")]
+        steps += [CanonicalStep("conv", (0,), (), (Slot("weight", key, (4,)),), (2, 4), name + key) for key in keys]
+        for _ in keys[1:]:
+            read = (len(steps) - 1 if len(steps) > len(keys) + 1 else 1, len(steps) - len(keys) + 1)
+            steps.append(CanonicalStep("add", read, (), (), (2, 4), f"{name}{len(steps)}"))
+        return CanonicalForm((*steps, CanonicalStep("output", (len(steps) - 1,), (), (), (), "output")))
+
+    other = [*sorted(one[:2], key=other.index), *one[2:]]  # the first two are added to each other, the others in order
+    ours, theirs = network("x.", one), network("y.", other)
+    pairs = match(ours, theirs)
+    assert pairs is not None
+    assert {(mine, yours) for mine, yours in key_pairs(ours, theirs, pairs)} == {(key, key) for key in one}
 
 
 def test_ten_thousand_steps_take_seconds() -> None:
