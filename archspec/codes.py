@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "E319": "value kept twice",
     "E320": "value left out by `when`",
     "E321": "unfinished stage",
+    "E322": "`blocks` not once in `around`",
     "E401": "invalid expression",
     "E402": "unknown name in an expression",
     "E403": "not a whole number",

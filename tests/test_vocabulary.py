@@ -189,7 +189,7 @@ step: Softmax =act, GLU =act
 step: SqueezeExcite =se, SqueezeExcitation =se, ConvNormAct =layer, ConvBNReLU =layer, Conv2dNormActivation =layer
 step: Identity -+leave the step out, transformer -+no transformers, LSTM -+recurrent
 step: MultiheadAttention -+no attention
-step: Embedding -+no embeddings, C2f -+does not ship this block, SPPF -+concat, Detect -+no detection heads
+step: Embedding -+no embeddings, C2f -+`around`, SPPF -+concat, Detect -+no detection heads
 step: Bottleneck -+stage table
 step: nn.Upsample =upsample, nn.Sequential =sequence, view =reshape, transpose =permute, squeeze -+flatten, amax =max
 step: pow =power, gem -+mean of powers, eca -+gate, Lambda -+no code
@@ -222,7 +222,7 @@ act: banana -, rule -, smash -, fish -
 norm: bn =batch, BatchNorm2d =batch, gn =group, ln =layer, LayerNorm2d =layer, None =none
 norm: rmsnorm =rms, evonorm -+does not have this norm, FrozenBatchNorm2d =frozen
 norm: lrn =local_response, batc =batch, banana -, bath =batch, patch -
-block: BasicBlock =basic, Bottleneck =bottleneck, MBConv =mbconv, InvertedResidual =mbconv, C2f -+does not ship
+block: BasicBlock =basic, Bottleneck =bottleneck, MBConv =mbconv, InvertedResidual =mbconv, C2f -+`around`
 block: DenseBlock -+densenet121, Fire -+squeezenet1_0, transformer -+no transformers
 block: FusedMBConv -+efficientnet_v2_s
 block: botleneck =bottleneck, banana -, magic -

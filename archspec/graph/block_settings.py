@@ -13,7 +13,7 @@ from archspec.graph.lookahead import may_have_layer
 from archspec.graph.parameters import bind
 from archspec.graph.provenance import Site, TableCell
 from archspec.language.expressions.values import Value
-from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Term
+from archspec.language.spec import ACTIVATION_ORDERS, Block, Sequence, Setting, Spec, Stage, Step, Term
 from archspec.language.templates import Template
 
 PER_BLOCK = frozenset({"index", "number"})
@@ -35,6 +35,12 @@ class StagePlan:
     values: Mapping[str, Value]
     places: dict[int, Site] = field(default_factory=dict)
 
+    @property
+    def around(self) -> Sequence | None:
+        """The steps around its blocks, if it has any."""
+        cell = self.stage.cells.get("around")
+        return cell.at(0) if cell else None
+
     @cached_property
     def by_block(self) -> bool:
         """Whether a cell has a value for each block."""
@@ -53,14 +59,17 @@ class StagePlan:
         return found
 
 
-def table_cell(stage: Stage, index: int, name: str) -> TableCell | None:
-    """The cell that gives ``name`` its value in block ``index`` of a stage; None where no cell does."""
+def table_cell(stage: Stage, index: int, name: str, beside: bool = False) -> TableCell | None:
+    """The cell that gives ``name`` its value in block ``index`` of a stage; None where no cell does.
+
+    ``beside``: in the steps before, after or around the blocks.
+    """
     block: Block = stage.blocks.at(index)
     cell = stage.blocks if name == "block" else stage.cells.get(name)
     if cell is None or name in block.fixed:
         return None
     entry: Block | Sequence | Setting | Template | Term | None = cell.at(index)
-    if entry is None or (name == "stride" and isinstance(entry, Term) and _only_first(stage, entry, index)):
+    if entry is None or (name == "stride" and isinstance(entry, Term) and _only_first(stage, entry, index, beside)):
         return None
     written = cell if isinstance(entry, Block) else entry.term if isinstance(entry, Setting) else entry
     return TableCell(stage.number + 1, name, written.span)
@@ -69,9 +78,34 @@ def table_cell(stage: Stage, index: int, name: str) -> TableCell | None:
 SIZES = ("channels", "stride", "dilation")
 
 
-def _only_first(stage: Stage, term: Term, index: int) -> bool:
-    """Whether a stride is not for block ``index``: written once for a stage, it is the stride of the first block."""
-    return index > 0 and not stage.cells["stride"].by_block and term.names.isdisjoint(PER_BLOCK)
+OF_STEPS = "post"
+"""The activation order of the steps around blocks."""
+
+
+def starts(around: Sequence) -> bool:
+    """Whether the steps around blocks have a step before them."""
+    return _first_kind(around.steps) != "blocks"
+
+
+def ends(around: Sequence) -> bool:
+    """Whether the steps around blocks have a step after them."""
+    return _first_kind(around.steps[::-1]) != "blocks"
+
+
+def _first_kind(steps: tuple[Step, ...]) -> str:
+    """What the first of some steps is that does more than name a value."""
+    return next((step.kind for step in steps if step.kind != "naming"), "")
+
+
+def _only_first(stage: Stage, term: Term, index: int, beside: bool) -> bool:
+    """Whether a stride is not for block ``index``: written once for a stage, it is the stride of the first block.
+
+    If a step around the blocks reads it, it is the stride of that step. ``beside``: the steps beside blocks ask.
+    """
+    cell = stage.cells.get("around")
+    around: Sequence | None = cell.at(0) if cell else None
+    inner = index > 0 or (around is not None and "stride" in around.reads and not beside)
+    return inner and not stage.cells["stride"].by_block and term.names.isdisjoint(PER_BLOCK)
 
 
 def setting_in_force(spec: Spec, key: str, stage: Stage, block: Block | None, index: int) -> Setting:
@@ -126,7 +160,9 @@ def order_in_force(spec: Spec, stage: Stage, block: Block, index: int, env: Envi
 
 
 def order_before(spec: Spec, plan: StagePlan) -> str:
-    """The activation order of a stage's first block, before it is known what reaches it."""
+    """The activation order of a stage's first block, or of the steps before it, before it is known what reaches it."""
+    if plan.around and starts(plan.around):
+        return OF_STEPS
     return order_in_force(spec, plan.stage, plan.stage.blocks.at(0), 0, _known_before(plan, {}))
 
 
@@ -151,21 +187,23 @@ def given_parameters(stage: Stage, block: Block, index: int) -> dict[str, Term]:
     return {key: term for key, term in cells.items() if term is not None}
 
 
-def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node) -> Environment:
+def block_environment(spec: Spec, plan: StagePlan, index: int, value: Node, *, beside: bool = False) -> Environment:
     """What the cells and settings of block ``index`` of a stage see: its place, then channels, stride and dilation.
 
     Args:
         value: what reaches the block.
+        beside: it is for the steps before, after or around the blocks.
     """
     stage, block = plan.stage, plan.stage.blocks.at(index)
     written: Written = {}
     values = {**plan.at(index), "in_channels": value.shape[0]}
-    env = Environment(values, stage.blocks.span, plan.root, place=plan.place(index), written=written)
+    place = Site(partial(table_cell, stage, index, beside=True), ("block",)) if beside else plan.place(index)
+    env = Environment(values, stage.blocks.span, plan.root, place=place, written=written)
     sizes: dict[str, Value] = {}
     for key in SIZES:
         cell = stage.cells.get(key)
         term: Term | None = cell.at(index) if cell else None
-        if term is None or (key == "stride" and _only_first(stage, term, index)):
+        if term is None or (key == "stride" and _only_first(stage, term, index, beside)):
             if key != "channels":
                 sizes[key] = 1
             continue

@@ -72,11 +72,11 @@ class Blocks:
     def __post_init__(self) -> None:
         self.names_repeat = names_repeat(self.spec)
 
-    def stage(self, plan: StagePlan, scope: NameScope, value: Node) -> tuple[Node, list[Region]]:
-        """The blocks of a stage in order: the result of the last, and where the nodes of each lie.
+    def stage(self, plan: StagePlan, scope: NameScope, value: Node) -> tuple[list[Node], list[Region]]:
+        """The blocks of a stage in order: the result of each, and where its nodes lie.
 
         Args:
-            scope: the stage's scope.
+            scope: the stage's scope, or one in it.
             value: what reaches its first block.
         """
         alike = plan.count > 2 and block_repeats(plan.stage, self.spec)
@@ -84,6 +84,7 @@ class Blocks:
         builder, names = self.sequences.builder, self.sequences.names
         original: Original | None = None
         regions: list[Region] = []
+        results: list[Node] = []
         for index in range(plan.count):
             builder.work.spend(EXPANDING, 10 + len(plan.values) // ENTRIES, plan.stage.span)
             weights, scopes, faults = builder.weights, len(names.opened), len(self.faults.found)
@@ -113,9 +114,10 @@ class Blocks:
                     named, weights = self.sequences.regions.since(inside), builder.weights - weights
                     original = Original(region, named, entered.value, made, opened, weights, values)
             regions.append(region)
+            results.append(value)
             if index == 2 and alike:
                 self._predict_rest(plan, regions)
-        return value, regions
+        return results, regions
 
     def _beside_repeats(self, entered: _EnteredBlock) -> bool:
         """Whether the shortcut of a block does not depend on the block's place in the stage."""

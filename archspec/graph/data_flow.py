@@ -12,7 +12,7 @@ from archspec.graph.lookahead import check_known, decided, has_layer_left
 from archspec.graph.repetitions import at_repetition, repetitions, times_of
 from archspec.language.context import WIDTH
 from archspec.language.spec import Step, Term
-from archspec.language.templates import Repetition, Template
+from archspec.language.templates import Template
 from archspec.work import EXPANDING
 
 RenderAt = Callable[[Template, Environment], str]
@@ -60,7 +60,7 @@ class _Backwards:
     def _inside(self, step: Step, follows: bool) -> bool:
         """Whether a layer follows what the step reads."""
         if step.repeated is not None:
-            return self._repetitions(step, step.repeated, follows)
+            return self._repetitions(step, follows)
         if step.definition is not None:
             return follows or (step.has_layer and has_layer_left(step, self.env))
         if step.branches:
@@ -70,8 +70,8 @@ class _Backwards:
         inner = self.steps(step.steps, follows) if step.steps is not None else follows
         return step.kind == "layer" or inner
 
-    def _repetitions(self, step: Step, repeated: Repetition, follows: bool) -> bool:
-        each = bool(repeated.each and self.names.pop(self.render(repeated.each, self.env), False))
+    def _repetitions(self, step: Step, follows: bool) -> bool:
+        each = bool(step.each and self.names.pop(self.render(step.each, self.env), False))
         outer, times = self.env, times_of(step)
         if step.has_layer:
             check_known(times, step, outer)

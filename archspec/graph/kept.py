@@ -121,7 +121,7 @@ class Kept:
             message = f"several stages share the scope `{cut(name)}`, so it has no single result"
             return Diagnostic("E316", message, span, help="keep the value that you mean with `as`, and read that name")
         if any(name in scope.values for scope in self.around()):
-            message = f"`{cut(name)}` is the list of what each repetition gave, so it has no single result"
+            message = f"`{cut(name)}` is a list of results, so it has no single result"
             help = f"read it in a merge, `- concat: {{from: [{cut(name)}]}}`, or keep the last result with `as`"
             return Diagnostic("E316", message, span, help=help)
         coming = self.parts.coming() if self.parts else []
@@ -161,8 +161,8 @@ class Kept:
 
 RENAME = "give one of them another name"
 NO_NAMES = (
-    "nothing is kept here yet: write `as: NAME` on an earlier step; blocks, shortcuts and fragments see only names of "
-    "their own"
+    "nothing is kept here yet: write `as: NAME` on an earlier step; blocks, `around`, shortcuts and fragments see only "
+    "names of their own"
 )
 
 
@@ -192,8 +192,8 @@ def keeping(step: Step, place: str = "") -> Iterator[tuple[Template, str]]:
         return
     if step.keep:
         yield step.keep, place
-    if step.repeated and step.repeated.each:
-        yield step.repeated.each, place
+    if step.each:
+        yield step.each, place
     for inner in step.steps or ():
         yield from keeping(inner, REPETITION if step.repeated else place)
     for branch in step.branches:

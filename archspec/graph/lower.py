@@ -5,17 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
 from archspec.display import counted
 from archspec.graph.block_settings import (
     StagePlan,
     begins_with_layer,
-    block_environment,
     note_places,
     order_before,
-    setting_in_force,
 )
 from archspec.graph.blocks import Blocks
 from archspec.graph.builder import Builder
@@ -32,10 +29,11 @@ from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
 from archspec.graph.predicted import refuse_too_many
-from archspec.graph.provenance import Provenance, Site
+from archspec.graph.provenance import Provenance
 from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
 from archspec.graph.slips import warn_of_head, warn_of_layers, warn_of_sizes
+from archspec.graph.stage_steps import blocks_of_stage, side
 from archspec.language.expressions.values import Value
 from archspec.language.scaling import Scaling
 from archspec.language.silence import audible
@@ -238,43 +236,24 @@ class _Lowering:
         return value
 
     def stage(self, plan: StagePlan, value: Node) -> Node:
-        """One stage: its `before`, its blocks, its `after`."""
+        """One stage: its `before`, its blocks with what is `around` them, its `after`."""
         names, nodes, stage = self.sequences.names, self.sequences.builder.nodes, plan.stage
-        value = self._side("before", plan, 0, value)
+        value = side(self.spec, self.sequences, self.kept, "before", plan, 0, value)
         template: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else None
         name = names.render(template, plan.at(0)) if template else ""
         scope = names.open(names.root, "stage", plan.at(0), stage.span, name)
         start, source = len(nodes), value
-        with self.spec.authors.inside(stage.blocks.span):
-            value, blocks = self.blocks.stage(plan, scope, source)
+        value, blocks = blocks_of_stage(self.spec, self.sequences, self.blocks, plan, scope, source)
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
         whole = Region("stage", scope.path, kinds, start, len(nodes), source.name, value.name, stage.span)
         self.regions += (whole, *blocks)
         self._complete(scope.path, value)
-        return self._side("after", plan, plan.count - 1, value)
+        return side(self.spec, self.sequences, self.kept, "after", plan, plan.count - 1, value)
 
     def _complete(self, part: str, value: Node) -> None:
         """Let later steps read the result of the stem or of a stage by its scope."""
         if part and (fault := self.kept.complete(part, value)):
             self.sequences.lose(fault)
-
-    def _side(self, key: Literal["before", "after"], plan: StagePlan, index: int, value: Node) -> Node:
-        """The sequence before a stage's first block, or after its last."""
-        stage, cell = plan.stage, plan.stage.cells.get(key)
-        sequence: Sequence | None = cell.at(0) if cell else None
-        if sequence is None:
-            return value
-        env = block_environment(self.spec, plan, index, value)
-        env.place = Site(env.place.cell, (key,))
-        scope = self.sequences.names.open(self.sequences.names.root, key, env.values, sequence.span)
-        settings = {name: setting_in_force(self.spec, name, stage, None, index) for name in ("norm", "act")}
-        norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
-        env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does
-        open_edge(self.sequences, sequence, env, self.kept)
-        start = len(self.sequences.builder.nodes)
-        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act), value, key)
-        warn_of_setting(self.sequences.faults, settings["norm"], env, self.sequences.builder.nodes[start:])
-        return value
 
 
 def _places(spec: Spec) -> Written:

@@ -100,10 +100,9 @@ def read_all(sequences: Sequences, template: Template, env: Environment, value: 
 
 
 def keep_each(sequences: Sequences, step: Step, env: Environment, results: tuple[Node, ...]) -> None:
-    """Keep what each repetition gave, as a list."""
-    each = step.repeated.each if step.repeated else None
-    assert each
-    name, span = _renderer(sequences, env)(each), env.blame(Term(each.span)).span
+    """Keep what each repetition, or each block, gave, as a list."""
+    assert step.each
+    name, span = _renderer(sequences, env)(step.each), env.blame(Term(step.each.span)).span
     if fault := env.kept.keep(name, KeptValue(None, span, results)):
         sequences.lose(fault)
 

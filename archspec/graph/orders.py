@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,10 @@ from archspec.language.spec import Step
 
 if TYPE_CHECKING:
     from archspec.graph.environment import Environment
+    from archspec.graph.names import NameScope
+
+LowerBlocks = Callable[["NameScope", Node], list[Node]]
+"""The blocks of a stage to nodes, in this scope and from this value on: the result of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Flow:
     ``norm`` and ``act`` are the settings in force, already evaluated: the word and the operation's arguments.
     ``source`` is what reaches a block. If the first layer of its residual reads ``source``, ``activated`` becomes the
     value that this layer's convolution reads. ``lasts`` are the last layers, if the order moves parts of them after the
-    merge.
+    merge. ``blocks`` lowers the blocks that the steps are around.
     """
 
     order: Order
@@ -55,6 +59,7 @@ class Flow:
     source: Node | None = None
     activated: Node | None = None
     lasts: list[tuple[Step, Environment]] = field(default_factory=list)
+    blocks: LowerBlocks | None = None
 
     def setting(self, key: str) -> Mapping[str, Any]:
         return self.norm if key == "norm" else self.act

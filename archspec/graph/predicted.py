@@ -17,14 +17,17 @@ def refuse_too_many(spec: Spec, plans: list[StagePlan], limits: Limits) -> None:
     """
     total = 0
     for sequence in (spec.stem, spec.head):
-        steps = (sequence.call,) if sequence.call else sequence.steps
+        steps = sequence.all_steps
         total += extent(steps).nodes
         if total > limits.nodes:
             repeat = largest_repeat(steps, limits.nodes)
             raise too_many_nodes(limits.nodes, repeat or sequence.span, "times" if repeat else "count")
     for plan in plans:
+        around = plan.around.all_steps if plan.around else ()
+        total += extent(around).nodes
         total += plan.count * min((max(block.extent.nodes, 1) for block in plan.stage.blocks.entries), default=1)
         if total > limits.nodes:
-            repeat = largest_repeat([step for each in plan.stage.blocks.entries for step in each.steps], limits.nodes)
+            inside = [step for each in plan.stage.blocks.entries for step in each.steps]
+            repeat = largest_repeat([*inside, *around], limits.nodes)
             count = plan.stage.cells["count"].span
             raise too_many_nodes(limits.nodes, repeat or count, "times" if repeat else "count")

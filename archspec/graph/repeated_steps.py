@@ -1,4 +1,4 @@
-"""A ``repeat`` to nodes: its steps once for each repetition, each of which reads what the one before gave."""
+"""What gives several results, each from the one before, to nodes: a ``repeat``, and the blocks of a stage."""
 
 from __future__ import annotations
 
@@ -38,9 +38,22 @@ def repeat(
             inner = sequences.names.open(scope, "sequence", here.values, env.provenance(step).span, name)
         value = sequences.steps(steps, here, inner, flow, value, more)
         results.append(value)
-    if repeated.each:
+    if step.each:
         keep_each(sequences, step, env, tuple(results))
     return value
+
+
+def blocks(
+    sequences: Sequences, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool
+) -> Node:
+    """The value after the last block of the stage whose steps these are."""
+    assert flow.blocks  # the language has this step only around blocks
+    if step.name:
+        scope = sequences.names.open(scope, "sequence", env.values, env.provenance(step).span, step.name)
+    results = flow.blocks(scope, value)
+    if step.each:
+        keep_each(sequences, step, env, tuple(results))
+    return results[-1]
 
 
 def _with_names(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> Environment:

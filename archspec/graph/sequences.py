@@ -29,7 +29,7 @@ from archspec.graph.named_steps import (
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, numbers_of, over, read_arguments, read_setting
-from archspec.graph.repeated_steps import repeat
+from archspec.graph.repeated_steps import blocks, repeat
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.graph.slips import warn_of_omitted
 from archspec.language.authors import Authors
@@ -167,9 +167,8 @@ class Sequences:
         give_inputs(self, step, env, entered, value)
         result = self.steps(fragment.steps, entered, inner, flow, value, after)
         if inner is not scope:
-            self.regions.add(
-                "fragment", fragment.name, inner, start, value, result, step.span, bound(fragment, entered)
-            )
+            own = bound(fragment, entered)
+            self.regions.add("fragment", fragment.name, inner, start, value, result, step.span, own)
         return result
 
     def _open(self, scope: NameScope, kind: str, env: Environment, step: Step, name: str) -> NameScope:
@@ -296,5 +295,6 @@ _LOWER: Mapping[str, Lower] = {
     "sequence": Sequences._group,
     "repeat": repeat,
     "fragment": Sequences._call,
+    "blocks": blocks,
     "naming": lambda sequences, step, env, scope, flow, value, after: value,
 }

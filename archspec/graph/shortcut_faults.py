@@ -38,8 +38,8 @@ def stem_advised(
         result: what its residual gives.
         env: the names in the block.
     """
-    own, given = result.shape[0], value.shape[0]
-    if stage.number or index or own == given or own != env.values.get("channels") or "before" in stage.cells:
+    own, given, beside = result.shape[0], value.shape[0], {"before", "around"} & stage.cells.keys()
+    if stage.number or index or own == given or own != env.values.get("channels") or beside:
         return nullcontext()
     call = spec.stem.call
     takes = call and call.definition and "width" in call.definition.params

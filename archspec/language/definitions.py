@@ -22,6 +22,7 @@ from archspec.language.text.document import Document
 from archspec.language.text.reader import read
 from archspec.language.text.scalars import ambiguity
 from archspec.language.words import words_of_arguments
+from archspec.language.wrappers import without_blocks
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
@@ -135,14 +136,13 @@ class DefinitionScope:
         self._open.append(name)
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
         inputs = read_inputs(cursor, (*params, *let), self.faults)
-        inner = cursor.get("steps")
+        inner, context = cursor.get("steps"), Context(self, names, self.faults, level=level)
         steps: tuple[Step, ...] = ()
         if inner is None:
             help = "write a list of steps, or `[]` for no steps"
             self.faults.record("E203", f"the fragment `{cut(name)}` needs `steps`", cursor.key_span, help=help)
         else:
-            read = read_steps(inner, Context(self, names, self.faults, level=level))
-            steps = bounded(read, inner.key_span, self.faults)
+            steps = bounded(read_steps(inner, context), inner.key_span, self.faults)
         self._open.pop()
         summary = str(cursor.value.get("summary") or "")
         return Fragment(name, summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps), inputs)
@@ -162,7 +162,7 @@ class DefinitionScope:
             message = f"the block `{cut(cursor.key)}` has no shortcut, so `first` has no effect"
             self.faults.record("E206", message, first.key_span, help="`first` is for a block with `residual`")
         shortcut_first = bool(first and first.value == "shortcut")
-        steps = bounded(read_steps(body, context), body.key_span, self.faults) if body else ()
+        steps = without_blocks(read_steps(body, context), body.key_span, self.faults) if body else ()
         merge = operations()[str(cursor.value.get("merge") or "add")]
         fixed = self.settings(cursor.get("fixed"), context)
         settings = self.settings(cursor, context)
@@ -180,7 +180,7 @@ class DefinitionScope:
                 return None
             if item.value == NONE:
                 return NONE
-            return bounded(read_steps(item, context), item.key_span, self.faults)
+            return without_blocks(read_steps(item, context), item.key_span, self.faults)
 
         context = Context(self, SHORTCUT_NAMES | self.names | self.declared, self.faults)
         sides, summary = (side("same"), side("change")), str(cursor.value.get("summary") or "")

@@ -23,6 +23,7 @@ TABLE = {
     "dilation": "The dilation of the stage's blocks, in positions. Default: 1.",
     "before": "Steps before the stage, outside of it. In a table by column, one sequence for each stage.",
     "after": "Steps after the stage, outside of it. In a table by column, one sequence for each stage.",
+    "around": "Steps around the blocks, with `blocks` in their place. In a table by column, one for each stage.",
 }
 
 RULE = {
@@ -107,6 +108,7 @@ STEPS = {
     "layer": "A convolution with its normalization and activation.",
     "sequence": "Several steps in a scope or under a condition of their own.",
     "repeat": "Steps that run several times, each time on the result of the time before.",
+    "blocks": "The blocks of the stage, among the steps around them.",
 }
 
 NAMING_STEPS = {
@@ -122,6 +124,7 @@ LAYER = {
 
 BRANCH = {"steps": "The steps of the branch, in order; [] is the identity."}
 SEQUENCE = {"steps": "The steps, in order."}
+BLOCKS = {"each": "The name of the list of what each block gives, which a merge reads with `from`. Default: none."}
 REPEAT = {
     "times": "How often the steps run, at least 0.",
     "index": "The name of the counter, which expressions inside read; it counts from 0. Default: none.",

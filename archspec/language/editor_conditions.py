@@ -88,6 +88,6 @@ def plain_step() -> Schema:
     }
     return {
         "if": {"type": "string"},
-        "then": {"enum": [*bare_operations(), *callable_fragments()]},
+        "then": {"enum": [*bare_operations(), "blocks", *callable_fragments()]},
         "else": {"propertyNames": {"enum": words}, "properties": deeper},
     }

@@ -30,7 +30,7 @@ def bounded(steps: tuple[Step, ...], span: Span, faults: Faults) -> tuple[Step, 
 
 def extent(steps: Iterable[Step]) -> Extent:
     """How far the steps expand, fragments included."""
-    nodes = count = levels = 0
+    nodes = count = levels = blocks = 0
     for step in steps:
         inside = (*(step.steps or ()), *(inner for branch in step.branches for inner in branch.steps))
         inner = step.definition.extent if step.definition else extent(inside)
@@ -39,7 +39,8 @@ def extent(steps: Iterable[Step]) -> Extent:
             nodes += inner.nodes * _fewest(step) + own
         count += inner.steps + 1
         levels = max(levels, inner.levels)
-    return Extent(nodes, count, levels + 1)
+        blocks += 1 if step.kind == "blocks" else inner.blocks * (2 if step.kind == "repeat" else 1)
+    return Extent(nodes, count, levels + 1, min(blocks, 2))
 
 
 def _fewest(step: Step) -> int:

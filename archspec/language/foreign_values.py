@@ -77,7 +77,7 @@ def advise_value(path: Path, value: Any) -> str:
         return _written(key, word, SETTING_PLACES[key])
     if key in SETTING_PLACES and isinstance(value, dict):
         return _word_alone(key, value)
-    if key in ("stem", "head", "before", "after") and (value is None or isinstance(value, bool)):
+    if key in ("stem", "head", "before", "after", "around") and (value is None or isinstance(value, bool)):
         return "for no steps, write an empty list, `[]`" if not value else ""
     if path[0] == "outputs" and isinstance(value, int):
         told = "an output is named, by its stage or a node: `outputs: [layer2, layer4]`"

@@ -15,7 +15,7 @@ GENERATED = frozenset({"count", "channels", "group_width"})
 """The columns that ``quantized_linear`` may generate; lists of other lengths there are not used."""
 
 
-SEQUENCES = ("before", "after")
+SEQUENCES = ("before", "after", "around")
 """The columns of sequences of steps."""
 
 STAGES = frozenset({"block", "count", "channels", "stride"})

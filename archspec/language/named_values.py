@@ -39,11 +39,17 @@ def with_names(step: Step, body: Cursor | None, context: Context) -> Step:
     """The step with what its ``as`` and ``from`` name."""
     keep, source = (body.get("as"), body.get("from")) if body else (None, None)
     inner = any(each.named for each in (*(step.steps or ()), *[s for b in step.branches for s in b.steps]))
-    if not (keep or source or inner or step.given):
+    if not (keep or source or inner or step.given or step.each):
         return step
     kept = read_value_name(keep, context, new=True) if keep else None
     from_ = read_value_name(source, context) if source and not isinstance(source.value, list) else None
     return replace(step, keep=kept, source=from_, named=True)
+
+
+def read_each(body: Cursor | None, context: Context) -> Template | None:
+    """The name of the list of what each repetition, or each block of a stage, gives."""
+    each = body.get("each") if body else None
+    return read_value_name(each, context, new=True) if each else None
 
 
 def read_value_name(cursor: Cursor, context: Context, *, new: bool = False) -> Template | None:

@@ -1,4 +1,4 @@
-"""What a ``repeat`` says beside its steps: the name of its counter, of its scopes, and of the list of its results."""
+"""What a ``repeat`` says beside its steps: the name of its counter, and of its scopes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archspec.diagnostics import cut
 from archspec.language.context import WIDTH, Context
 from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
-from archspec.language.named_values import IDENTIFIER, IDENTIFIER_HELP, NAMING_STEPS, read_value_name
+from archspec.language.named_values import IDENTIFIER, IDENTIFIER_HELP, NAMING_STEPS
 from archspec.language.spec import Term
 from archspec.language.templates import Repetition, Template
 from archspec.language.terms import Cursor, check_name, read_template, written
@@ -21,11 +21,11 @@ RESERVED = frozenset({*KEYWORDS, *TRUTHS, *FUNCTIONS, *NAMING_STEPS, "name"})
 
 def read_repetition(body: Cursor, context: Context) -> tuple[Repetition, Context]:
     """How a ``repeat`` repeats, and the context of its steps, which know its counter."""
-    index, each = body.get("index"), body.get("each")
+    index = body.get("index")
     counter = _index(index, context) if index else ""
     inside = dataclasses.replace(context, names=context.names | {counter}) if counter else context
     scope = _scope(body, inside)
-    return Repetition(counter, scope, read_value_name(each, context, new=True) if each else None), inside
+    return Repetition(counter, scope), inside
 
 
 def _index(cursor: Cursor, context: Context) -> str:

@@ -14,6 +14,7 @@ from archspec.language.schema_pieces import (
     list_of,
     mapping,
     nullable,
+    of_blocks,
     one_of,
     or_list,
     parameters,
@@ -159,12 +160,12 @@ def _stage_table() -> Schema:
     rule["rounding"] = one_of(*ROUNDINGS)
     steps = list_of("step", "string array object null")
     parameter = typed("number string boolean array object null")
-    around = described(dict.fromkeys(("before", "after"), steps), told)
-    row = {**{key: or_list(cell) for key, cell in cells.items()}, **around}
+    sequences = described(dict.fromkeys(("before", "after", "around"), steps), told)
+    row = {**{key: or_list(cell) for key, cell in cells.items()}, **sequences}
     generated = "Generates count and channels by the RegNet rule (Radosavovic et al. 2020)."
     column = {
         **{key: or_list(or_list(cell)) for key, cell in cells.items()},
-        **{key: {**cell, "items": steps} for key, cell in around.items()},
+        **{key: {**cell, "items": steps} for key, cell in sequences.items()},
         "quantized_linear": mapping(described(rule, descriptions.RULE), "object null", generated),
     }
     rows = typed("object", properties=row, additionalProperties=parameter)
@@ -213,6 +214,7 @@ def _definitions() -> Schema:
         "layer": _layer(),
         "sequence": mapping({**described({"steps": steps}, descriptions.SEQUENCE), **common()}, required=["steps"]),
         "repeat": mapping({**common(), **repetition(steps)}, required=["times", "steps"]),
+        "blocks": mapping({**common(), **of_blocks()}, "object null"),
         **step,
         "block": mapping(described(block, descriptions.BLOCK), "object null"),
         "shortcut_definition": mapping(described(shortcut, descriptions.SHORTCUT), "object null"),

@@ -48,6 +48,11 @@ def repetition(steps: Schema) -> Schema:
     return described(own, descriptions.REPEAT)
 
 
+def of_blocks() -> Schema:
+    """The keys of ``blocks`` beside those that every step has."""
+    return described({"each": typed("string", maxLength=200)}, descriptions.BLOCKS)
+
+
 def described(properties: Schema, told: Mapping[str, str]) -> Schema:
     """The properties with their descriptions."""
     return {key: {**schema, "description": told[key]} for key, schema in properties.items()}

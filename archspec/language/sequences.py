@@ -1,4 +1,4 @@
-"""Reading a stem, a head, ``before`` and ``after``: steps, or a fragment that is named."""
+"""Reading a stem, a head, ``before``, ``after`` and ``around``: steps, or a fragment that is named."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from archspec.diagnostics import cut, suggest
 from archspec.language.calls import call_arguments
 from archspec.language.context import Context
 from archspec.language.extent import bounded
-from archspec.language.named_values import NAMING_STEPS, given_inputs
+from archspec.language.named_values import given_inputs
 from archspec.language.spec import Sequence, Step
 from archspec.language.steps import read_steps, reads_width
 from archspec.language.terms import Cursor, written
-from archspec.language.unknown_steps import advise_sequence
+from archspec.language.unknown_steps import GROUPS, advise_sequence
+from archspec.language.wrappers import check_around, check_without_blocks
 from archspec.operations.discovery import operations
-
-STEPS = ("layer", "sequence", "repeat", *NAMING_STEPS)
-"""The steps that are neither operations nor fragments."""
 
 
 def is_step(value: object) -> bool:
@@ -26,7 +24,7 @@ def is_step(value: object) -> bool:
     (True, True, False, False)
     """
     names = value if isinstance(value, dict) and len(value) == 1 else (value,) if isinstance(value, str) else ()
-    return any(name in operations() or name in STEPS for name in names)
+    return any(name in operations() or name in GROUPS for name in names)
 
 
 def _cell(cursor: Cursor) -> str:
@@ -36,6 +34,22 @@ def _cell(cursor: Cursor) -> str:
 
 def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     """A stem, a head, ``before`` or ``after``: steps, a fragment's name, or ``{use: name, argument: value}``."""
+    sequence = _read(cursor, context)
+    check_without_blocks(sequence.all_steps, context.faults)
+    return sequence
+
+
+def read_around(cursor: Cursor, context: Context) -> Sequence:
+    """The steps around the blocks of a stage, written as those of a stem are."""
+    faults, inner = len(context.faults.found), dataclasses.replace(context, read=set())
+    sequence = dataclasses.replace(_read(cursor, inner), reads=frozenset(inner.read))
+    context.read.update(inner.read)
+    if len(context.faults.found) == faults:  # else a step that could not be read may be the one for the blocks
+        check_around(sequence, context.faults)
+    return sequence
+
+
+def _read(cursor: Cursor, context: Context) -> Sequence:
     if isinstance(cursor.value, list):
         return Sequence(bounded(read_steps(cursor, context), cursor.span, context.faults), cursor.span)
     body = cursor if isinstance(cursor.value, dict) else None
@@ -60,7 +74,7 @@ def read_sequence(cursor: Cursor, context: Context) -> Sequence:
     if fragment is None:
         found = advise_sequence(named.value, context)
         message = f"no fragment is called `{cut(named.value)}`"
-        help = found.help + (_cell(cursor) if named.value in operations() else "")
+        help = found.help + (_cell(cursor) if named.value in (*operations(), *GROUPS) else "")
         context.faults.record("E302", message, named.span, found.hint, help=help)
         return Sequence((), cursor.span)
     context = context.of_steps()

@@ -104,10 +104,11 @@ class Step(Brief):
     ``keep`` is the name under which its result is kept, and ``source`` that of the value that it reads in place of what
     reaches it. A merge may read ``values`` in place of branches, and a call gives some to the inputs of the fragment,
     ``given``. ``named``: it or a step inside it keeps a value or reads one by name. ``repeated``
-    says how a ``repeat`` repeats its steps; how often is the argument ``times``.
+    says how a ``repeat`` repeats its steps; how often is the argument ``times``. ``each`` is the name under which a
+    ``repeat`` or the blocks of a stage keep the list of their results.
     """
 
-    kind: Literal["operation", "layer", "merge", "sequence", "repeat", "fragment", "naming"]
+    kind: Literal["operation", "layer", "merge", "sequence", "repeat", "fragment", "naming", "blocks"]
     word: str
     span: Span
     arguments: Mapping[str, Term]
@@ -126,23 +127,37 @@ class Step(Brief):
     given: Mapping[str, Template] = field(default_factory=dict)
     named: bool = False
     repeated: Repetition | None = None
+    each: Template | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sequence(Brief):
-    """A stem, a head, or the steps before or after a stage: steps, or the call of one fragment."""
+    """A stem, a head, or the steps before, after or around a stage's blocks: steps, or the call of one fragment.
+
+    ``reads`` are the names that the expressions of steps around blocks read.
+    """
 
     steps: tuple[Step, ...]
     span: Span
     call: Step | None = None
+    reads: frozenset[str] = frozenset()
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """The steps, or the call."""
+        return (self.call,) if self.call else self.steps
 
 
 class Extent(NamedTuple):
-    """How far a sequence expands: the fewest nodes it becomes, the most steps it visits, and how deep they nest."""
+    """How far a sequence expands: the fewest nodes it becomes, the most steps it visits, and how deep they nest.
+
+    ``blocks``: how often it has the step for a stage's blocks, of which an ``around`` has one; a ``repeat`` counts two.
+    """
 
     nodes: int
     steps: int
     levels: int
+    blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,6 +13,7 @@ from archspec.language.named_values import (
     NAMING_STEPS,
     given_inputs,
     named_arguments,
+    read_each,
     read_naming_step,
     read_values,
     with_names,
@@ -87,6 +88,8 @@ def _read_named(word: str, at: Cursor, body: Cursor | None, context: Context) ->
         return _read_group(at, body, context)
     if word == "repeat":
         return _read_repeat(at, body, context)
+    if word == "blocks":
+        return _read_blocks(at, body, context)
     if word in known and known[word].arity == "many":
         return _read_merge(known[word], at, body, context)
     if word in known:
@@ -202,11 +205,19 @@ def _read_repeat(at: Cursor, body: Cursor | None, context: Context) -> Step | No
     term, when = context.term(times, "integer"), told.get("when")
     condition = context.term(when, "boolean") if when else None
     repeated, inside = read_repetition(told, context)
+    each = read_each(told, context)
     inner = read_steps(steps, inside)
     return Step(
         "repeat", "repeat", at.key_span, {"times": term}, condition, steps=inner, has_layer=has_layer(inner),
-        named=repeated.each is not None, repeated=repeated,
+        named=each is not None, repeated=repeated, each=each,
     )  # fmt: skip
+
+
+def _read_blocks(at: Cursor, body: Cursor | None, context: Context) -> Step:
+    """The blocks of a stage, inside the steps around them."""
+    name, when = _common(body, context)
+    each = read_each(body, context)
+    return Step("blocks", "blocks", at.key_span, {}, when, name, named=each is not None, each=each)
 
 
 def _read_merge(operation: type[Operation], at: Cursor, body: Cursor | None, context: Context) -> Step | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from archspec.diagnostics import Advice, Faults, Label, cut
 from archspec.language.calls import parameter_kind
+from archspec.language.cells import once, some_not_one, words_of
 from archspec.language.context import Context
 from archspec.language.definitions import BLOCK_NAMES, STAGE_NAMES, TABLE_NAMES, DefinitionScope
 from archspec.language.expressions.closures import ScaleWidth
@@ -14,7 +15,7 @@ from archspec.language.expressions.values import ExpressionFault, Value, word
 from archspec.language.generated import generated_columns
 from archspec.language.lengths import GENERATED, SEQUENCES, generated_length, is_own, table_length
 from archspec.language.readable import readable
-from archspec.language.sequences import read_sequence
+from archspec.language.sequences import read_around, read_sequence
 from archspec.language.spec import SETTINGS, WORD, Block, Cell, Stage, Term
 from archspec.language.templates import Template
 from archspec.language.terms import Cursor, expression_fault, read_expression, read_template
@@ -71,16 +72,18 @@ class Table:
             length = found if found is not None else 1 if columns else 0
         work.spend(DEFINING, (4 + len(columns)) * length, self.cursor.key_span)
         blocks = [self._blocks(number, length) for number in range(length)]
-        self._check_keys(_once(block for cell in blocks for block in cell.entries))
+        named = once(block for cell in blocks for block in cell.entries)
+        self._check_keys(named)
         self._check_meanings(blocks)
         stages = tuple(self._stage(number, blocks[number], generated) for number in range(length))
+        self._check_read(named)
         for key, numbers in self.missing.items():
             self._report_missing(key, numbers)
         return stages
 
     def _unknown_columns(self) -> dict[str, Advice]:
         """The columns that no block has as a parameter, each with what it may mean."""
-        names = list(_words(self.cursor.value.get("block")))
+        names = list(words_of(self.cursor.value.get("block")))
         self.faults.work.spend(DEFINING, 1 + len(names) // ENTRIES, self.cursor.key_span)
         named = {self.params.get(name, name) for name in dict.fromkeys(names)}
         blocks = [self.scope.block(name) if isinstance(name, str) else None for name in named]
@@ -172,9 +175,12 @@ class Table:
                 elsewhere = blocks_with(key, self.scope)
                 help = advice.help or ("" if advice.meant or self.unknown_block else f"{has}{elsewhere}")
                 self.faults.record("E301", message, self.cursor.child(key).key_span, advice.hint, help=help)
+
+    def _check_read(self, blocks: list[Block]) -> None:
+        """Warn of a stride or dilation that neither a block nor the steps beside blocks read."""
         for key in ("stride", "dilation"):
-            column = self.cursor.get(key)
-            if column and blocks and not any(key in block.reads for block in blocks) and _some_not_one(column.value):
+            column, read = self.cursor.get(key), key in self.edges.read or any(key in each.reads for each in blocks)
+            if column and blocks and not read and some_not_one(column.value):
                 self.faults.record("W301", f"no block in this table reads `{key}`", column.key_span)
 
     def _is_below_the_block(self, key: str) -> bool:
@@ -204,7 +210,7 @@ class Table:
             self.faults.record("W303", message, self.cursor.child("channels").key_span)
 
     def _stage(self, number: int, blocks: Cell, generated: Mapping[str, list[Term]]) -> Stage:
-        named = _once(blocks.entries)
+        named = once(blocks.entries)
         self.faults.work.spend(DEFINING, sum(len(block.params) for block in named) // ENTRIES, blocks.span)
         params = {name: term for block in reversed(named) for name, term in block.params.items()}
         column = self.cursor.get("count") or self.cursor.get("block")
@@ -265,7 +271,7 @@ class Table:
         if cursor.value is None:
             return None
         if key in SEQUENCES:
-            return read_sequence(cursor, self.edges)
+            return (read_around if key == "around" else read_sequence)(cursor, self.edges)
         if key in SETTINGS:
             return self.scope.setting(cursor, key, self.late)
         if key == "name":
@@ -279,21 +285,3 @@ class Table:
             self.faults.record("E202", "a stage's `name` must be text", cursor.span, help="put quotes around it")
             return None
         return read_template(cursor, self.faults)
-
-
-def _words(value: Any) -> Iterator[Any]:
-    """What a column of blocks names, stage by stage and block by block."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, list):
-            yield from item
-        elif item is not None:
-            yield item
-
-
-def _once(blocks: Iterable[Block]) -> list[Block]:
-    return list({id(block): block for block in blocks}.values())  # a cell may name one block thousands of times
-
-
-def _some_not_one(value: Any) -> bool:
-    """Whether any cell asks for something else than 1."""
-    return any(map(_some_not_one, value)) if isinstance(value, list) else value not in (1, None)

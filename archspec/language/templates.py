@@ -38,10 +38,8 @@ class Template(Brief):
 class Repetition(NamedTuple):
     """How a ``repeat`` repeats its steps.
 
-    ``counter`` is the name of the counter, from 0, or empty. ``scope`` names the scope that each repetition opens, and
-    ``each`` the list of their results.
+    ``counter`` is the name of the counter, from 0, or empty. ``scope`` names the scope that each repetition opens.
     """
 
     counter: str = ""
     scope: Template | None = None
-    each: Template | None = None

@@ -13,7 +13,8 @@ from archspec.operations.discovery import operations
 from archspec.vocabulary import find, fold
 from archspec.wording import first_of, listed
 
-GROUPS = ("layer", "sequence", "repeat", *NAMING_STEPS)
+GROUPS = ("layer", "sequence", "repeat", "blocks", *NAMING_STEPS)
+"""The steps that are neither operations nor fragments."""
 
 
 def advise_step(word: str, context: Context) -> Advice:
@@ -48,8 +49,9 @@ def advise_sequence(word: str, context: Context) -> Advice:
     found = context.faults.advise(word, fragments, "sequences")
     if found.hint or found.help:
         return found
-    if word in operations() or find(word, "steps"):
-        told = "" if word in operations() else advise_step(word, context).help
+    known = word in operations() or word in GROUPS
+    if known or find(word, "steps"):
+        told = "" if known else advise_step(word, context).help
         return Advice("", "; ".join(filter(None, ("a step is written in a list, `[...]`", told))))
     return Advice("", f"available: {first_of(fragments)}")
 

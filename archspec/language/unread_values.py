@@ -21,6 +21,9 @@ OF_AN_INPUT = "read it with `from`, or remove it from `inputs`"
 def warn_of_unread_values(spec: Spec, root: Cursor, faults: Faults) -> None:
     """Add a warning for each name that the spec's own steps keep, or a fragment of its own asks for, to no use."""
     _warn(_of_network(spec), spec.outputs, spec, faults)
+    around = {id(cell): cell.at(0) for stage in spec.stages if (cell := stage.cells.get("around"))}
+    for sequence in filter(None, around.values()):  # one that is written for all stages is read once
+        _warn(sequence.steps, (), spec, faults)
     own = spec.definitions
     for section, find in (("blocks", own.block), ("shortcuts", own.shortcut)):
         for name in root.value.get(section) or ():
@@ -60,8 +63,7 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
     read = {*more, *map(_sample, names)}
     faults.work.spend(DEFINING, len(every), steps[0].span)
     for step in every:
-        each = step.repeated.each if step.repeated else None
-        for kept in filter(None, (step.keep, each)):
+        for kept in filter(None, (step.keep, step.each)):
             name, own = _sample(kept), re.compile(_pattern(kept)) if _varies(kept) else None
             found = name in read or any(pattern.fullmatch(name) for pattern in patterns)
             found = found or bool(own and any(own.fullmatch(each) for each in read))

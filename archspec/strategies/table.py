@@ -10,8 +10,9 @@ from typing import Any
 
 from archspec.language.expressions.values import make_divisible
 from archspec.language.regnet import ROUNDINGS, in_groups, quantized_linear
+from archspec.strategies.around import around_blocks, before_blocks
 from archspec.strategies.definitions import ORDERS, BlockFacts
-from archspec.strategies.draw import Draw, FragmentFacts, part
+from archspec.strategies.draw import Draw, FragmentFacts, RawStep, part
 from archspec.strategies.edges import FeatureMap, edge, halved
 
 Row = dict[str, Any]
@@ -127,8 +128,16 @@ def _row(
     strides = _strides(draw, row, block, value, count)
     params = _params(draw, row, block)
     _settings(draw, row, block, number, count)
+    begun: list[RawStep] | None = None
+    if draw.chance(6):
+        begun, value, strided = before_blocks(draw, row.get("stride"), value, context.fragments)
+        strides = [1] * count if strided else strides
+    entered = value
     outs = _outs(block, params, widths, value.channels)
     value = _shortcut(draw, row, context, block, value, outs, strides)
+    if begun is not None:
+        known = () if block.joins else outs
+        row["around"], value = around_blocks(draw, begun, entered, value, known, context.fragments)
     if draw.chance(6):
         row["after"], value = edge(draw, value, context.fragments)
         if not row["after"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from archspec.language.lengths import SEQUENCES
 from archspec.language.text.document import value_at
 from archspec.language.text.yaml_writer import WrittenPath
 from archspec.strategies.faults import Fault, Made, RawSpec
@@ -54,10 +55,8 @@ def _exact(column: str) -> Callable[[RawSpec], bool]:
 def _by_block(document: RawSpec) -> bool:
     table = document.get("stages") or {}
     if isinstance(table, list):
-        return any(
-            isinstance(cell, list) and key not in ("before", "after") for row in table for key, cell in row.items()
-        )
-    columns = [column for key, column in table.items() if isinstance(column, list) and key not in ("before", "after")]
+        return any(isinstance(cell, list) and key not in SEQUENCES for row in table for key, cell in row.items())
+    columns = [column for key, column in table.items() if isinstance(column, list) and key not in SEQUENCES]
     return any(isinstance(cell, list) for column in columns for cell in column)
 
 
@@ -176,6 +175,7 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
         ("stages", 0, "before", 0, "act", "from"),
         False,
     ),
+    ("E322", rows(basic(around=[{"act": {"type": "silu"}}])), ("stages", 0, "around"), False),
     ("W310", {**rows(basic()), "head": [{"act": {"as": "unread"}}]}, ("head", 0, "act", "as"), False),
     ("W311", {**rows(basic()), "head": ["act", {"dropout": {"from": "layer1"}}]}, ("head", 0), False),
     ("W312", {**rows(basic()), "head": [{"act": {"name": "still"}}], "frozen": ["still"]}, ("frozen", 0), False),

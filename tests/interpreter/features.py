@@ -51,6 +51,7 @@ ARGUMENTS = {
     "layer": ("of", "norm", "act", "name", "when"),
     "sequence": ("name", "when"),
     "repeat": ("times", "index", "each", "name", "when"),
+    "blocks": ("name", "each", "when"),
 }
 SETTINGS = ("shortcut", "activation_order", "norm", "act", "drop_path")
 SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fragment", "before", "after", "step")
@@ -63,7 +64,10 @@ OPERATORS = (
     *("Add", "Sub", "Mult", "Div", "FloorDiv", "Mod", "USub", "And", "Or", "Not", "IfExp"),
     *("Eq", "NotEq", "Lt", "LtE", "Gt", "GtE", "chain"),
 )
-COLUMNS = (*SETTINGS, "block", "count", "channels", "stride", "dilation", "before", "after", "name", "quantized_linear")
+COLUMNS = (
+    *(*SETTINGS, "block", "count", "channels", "stride", "dilation", "before", "after", "around", "name"),
+    "quantized_linear",
+)
 SHORTCUTS = ("identity", "none", "zero-pad", "projection", "projection-all", "avg-projection", "inverted")
 INIT = ("he-fan-out", "he-fan-in", "xavier", "normal", "truncated-normal", "torch")
 
@@ -207,7 +211,7 @@ def _table(table: Any) -> Iterator[str]:
     for row in table if isinstance(table, list) else [table or {}]:
         for key, value in row.items():
             yield f"column {key}" if key in COLUMNS else "column parameter"
-            if key in ("before", "after"):
+            if key in ("before", "after", "around"):
                 listed = isinstance(value, list) and not isinstance(table, list)
                 for item in value if listed else [value]:
                     yield from _steps(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,19 @@ from tests.interpreter.steps import (
 from tests.interpreter.table import Stage, Table, table
 
 DEFAULTS = {"shortcut": "projection", "activation_order": "post", "norm": "batch", "act": "relu", "drop_path": 0}
-COLUMNS = {"block", "count", "channels", "stride", "dilation", "before", "after", "name", "quantized_linear", *DEFAULTS}
+COLUMNS = {
+    "block",
+    "count",
+    "channels",
+    "stride",
+    "dilation",
+    "before",
+    "after",
+    "around",
+    "name",
+    "quantized_linear",
+    *DEFAULTS,
+}
 
 
 def interpret(text: str, folder: Path | None = None, name: str | None = None) -> Network:
@@ -41,6 +53,15 @@ def interpret(text: str, folder: Path | None = None, name: str | None = None) ->
         return Interpreter(*read(text, folder, name)).network()
     except (KeyError, TypeError, AttributeError) as error:
         raise Refused(f"{type(error).__name__}: {error}") from error
+
+
+def steps_outside(stage: Stage, side: int) -> bool:
+    """Whether a stage has steps around its blocks that come before them (``side`` 1) or after them (-1)."""
+    around = stage.cells.get("around")
+    if not isinstance(around, list):
+        return around is not None
+    words = [step if isinstance(step, str) else next(iter(step)) for step in around]
+    return next(word for word in words[::side] if word not in ("as", "from")) != "blocks"
 
 
 class Interpreter:
@@ -68,12 +89,14 @@ class Interpreter:
 
     def network(self) -> Network:
         """The whole network."""
-        value = self._edge("stem", "imagenet", self._order(self.table.stages[0], 0), INPUT)
+        first, last = self.table.stages[0], self.table.stages[-1]
+        order = "post" if steps_outside(first, 1) else self._order(first, 0)
+        value = self._edge("stem", "imagenet", order, INPUT)
         self.ends["stem"] = self.kept["stem"] = value
         for stage in self.table.stages:
             value = self._stage(stage, value)
-        last = self.table.stages[-1]
-        value = self._edge("head", "classifier", self._order(last, last.count - 1), value)
+        order = "post" if steps_outside(last, -1) else self._order(last, last.count - 1)
+        value = self._edge("head", "classifier", order, value)
         names = [node.name for node in self.plan.nodes]
         if len(set(names)) < len(names):
             raise Refused("two nodes have the same name")
@@ -186,10 +209,10 @@ class Interpreter:
         definition, _ = self._definition(stage, index, names)
         return word(self._setting("activation_order", stage, index, definition)[0], names)
 
-    def _cells(self, stage: Stage, index: int, value: int) -> Names:
+    def _cells(self, stage: Stage, index: int, value: int, beside: bool = False) -> Names:
         """The names of a block that a cell can read, without the settings."""
         names = self._place(stage, index).with_(in_channels=self.plan.shape(value)[0])
-        own: dict[str, Any] = {"stride": stage.stride(index, names)}
+        own: dict[str, Any] = {"stride": stage.stride(index, names, beside)}
         dilation, channels = stage.cell("dilation", index), stage.cell("channels", index)
         own["dilation"] = 1 if dilation is None else integer(dilation, names)
         if channels is not None:
@@ -219,23 +242,40 @@ class Interpreter:
             scope = self.naming.scope(Scope(), "stage", names)
         else:
             scope = self.naming.scope(Scope(), "stage", names, template(own, names))
-        for index in range(stage.count):
-            value = self._block(stage, index, scope, value)
+
+        def blocks(scope: Scope, value: int) -> list[int]:
+            results = [value]
+            for index in range(stage.count):
+                results.append(self._block(stage, index, scope, results[-1]))
+            return results[1:]
+
+        if stage.cells.get("around") is None:
+            value = blocks(scope, value)[-1]
+        else:
+            value = self._beside("around", stage, 0, value, scope, blocks)
         self.results[scope.path] = self.kept[scope.path] = value
         return self._beside("after", stage, stage.count - 1, value)
 
-    def _beside(self, kind: str, stage: Stage, index: int, value: int) -> int:
-        """The steps before or after a stage."""
+    def _beside(
+        self,
+        kind: str,
+        stage: Stage,
+        index: int,
+        value: int,
+        scope: Scope | None = None,
+        blocks: Callable[[Scope, int], list[int]] | None = None,
+    ) -> int:
+        """The steps before or after a stage, or in its scope around its blocks."""
         written = stage.cells.get(kind)
         if written is None:
             return value
-        cells = self._cells(stage, index, value)
+        cells = self._cells(stage, index, value, beside=True)
         definition, _ = self._definition(stage, index, cells)
         names = cells.with_(**self._settings(stage, index, cells, cells, definition).words)
         settings = self._settings(stage, index, cells, cells, {})
-        scope = self.naming.scope(Scope(), kind, names)
+        scope = scope or self.naming.scope(Scope(), kind, names)
         names = names.with_(norm=settings.words["norm"], act=settings.words["act"])
-        site = Site(scope, names, settings, self.file, self.kept)
+        site = Site(scope, names, settings, self.file, {} if blocks else self.kept, blocks=blocks)
         return Sequence(self.plan, self.naming, self.base).written(written, site, value)
 
     # -- blocks --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.interpreter.random_definitions import CHANGING, LIBRARY, SE, Block, D
 from tests.interpreter.random_edges import Edges, Map
 from tests.interpreter.random_files import changed, extending, imported
 from tests.interpreter.random_steps import Fragment
-from tests.interpreter.random_table import Context, Tables
+from tests.interpreter.random_table import WRAPPER, Context, Tables
 from tests.interpreter.reading import Refused
 
 NAMINGS: tuple[Any, ...] = (
@@ -189,6 +189,8 @@ class _Whole:
         found["stem"], value = edges.stem(value, fragments, scaled)
         tables = Tables(chance, edges, Context(blocks, fragments, shortcuts, settings, scale))
         found["stages"], value = tables.table(value)
+        if tables.wraps:
+            found.setdefault("fragments", {})["wrapper"] = WRAPPER
         head = edges.head(value, fragments) if value.channels else "classifier"
         if head is not None:
             found["head"] = head

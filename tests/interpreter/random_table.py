@@ -15,6 +15,13 @@ from tests.interpreter.random_steps import Fragment
 Row = dict[str, Any]
 
 
+WRAPPER = {
+    "params": {"bounded": True},
+    "steps": [{"act": {"when": "bounded", "type": "tanh"}}, {"sequence": {"name": "inside", "steps": ["blocks"]}}],
+}
+"""A fragment around the blocks of a stage."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What the rows depend on."""
@@ -31,6 +38,7 @@ class Tables:
 
     def __init__(self, chance: Chance, edges: Edges, context: Context) -> None:
         self.chance, self.edges, self.context = chance, edges, context
+        self.wraps = False
 
     def scaled(self, width: int) -> int:
         """A width under the spec's scale."""
@@ -106,7 +114,16 @@ class Tables:
         strides = self._strides(row, block, value, blocks)
         self._params(row, block, blocks)
         self._settings(row, block, blocks)
+        begun: list[Any] | None = None
+        if chance.one_in(5):
+            begun, value = self.edges.between(value, self.context.fragments, ("stage == 1", "channels > 8"))
+            if row.get("stride") == 2 and chance.one_in(2):
+                begun.append({"pool": {"type": "max", "kernel": "3", "stride": "stride", "padding": 1}})
+                value, strides = replace(value, size=tuple(-(-each // 2) for each in value.size)), [1] * blocks
+        entered = value
         value = self._after_blocks(row, block, value, widths, strides)
+        if begun is not None:
+            row["around"], value = self._around(begun, block, entered, value, widths)
         if chance.one_in(5):
             row["after"], value = self.edges.between(value, self.context.fragments, ("stage == stages", "index > 0"))
         keeping = [each for each in self.context.fragments if not each.takes_out and not each.required]
@@ -118,6 +135,35 @@ class Tables:
         if chance.one_in(8):
             row["name"] = chance.pick((f"zone{place}", "{letter(stage - 1)}", "trunk.s{stage}", "s{stages}x{stage}"))
         return row, value
+
+    def _around(self, begun: list[Any], block: Block, entered: Map, value: Map, widths: list[int]) -> tuple[Any, Map]:
+        """The steps around blocks, which begin with some, and the shape after them."""
+        chance = self.chance
+        kinds = ["alone", "named", "branch", "call"]
+        kinds += ["list"] if block.factor and not block.joins else []
+        kinds += ["kept"] if entered.size == value.size and entered.channels else []
+        middle: list[Any] = ["blocks"]
+        match chance.pick(kinds):
+            case "list":
+                middle = [{"blocks": {"each": "parts", "as": "last"}}, {"concat": {"from": ["parts", "last"]}}]
+                outs = [(block.factor or 1) * width for width in widths]
+                value = replace(value, channels=sum(outs) + outs[-1])
+            case "kept":
+                middle = [{"as": "entered"}, {"blocks": {"as": "last"}}, {"concat": {"from": ["entered", "last"]}}]
+                if chance.one_in(2):
+                    middle = [{"concat": {"left": [], "right": [{"blocks": {"name": "inner"}}]}}]
+                value = replace(value, channels=entered.channels + value.channels)
+            case "call":
+                self.wraps = True
+                middle = [{"wrapper": {"bounded": chance.one_in(2)}}]
+                if not begun:
+                    return chance.pick(("wrapper", {"use": "wrapper", "bounded": False})), value
+            case "branch":
+                middle = [{"multiply": [["blocks", {"act": {"type": "sigmoid"}}]]}]
+            case "named":
+                inner = {"blocks": {"name": "units", "when": "classes > 0"}}
+                middle = [{"sequence": {"name": "body", "steps": [inner]}}]
+        return [*begun, *middle], value
 
     def _strides(self, row: Row, block: Block, value: Map, blocks: int) -> list[int]:
         chance = self.chance

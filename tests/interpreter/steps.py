@@ -76,7 +76,9 @@ class Site:
     file: File
     kept: dict[str, int] = field(default_factory=dict)
     lists: dict[str, list[int]] = field(default_factory=dict)
-    """What each repetition of a ``repeat`` gave."""
+    """What each repetition of a ``repeat``, or each block of a stage, gave."""
+    blocks: Callable[[Scope, int], list[int]] | None = None
+    """What lays out the blocks of the stage that the steps are around."""
 
     def read(self, name: str) -> int:
         """The value of a name."""
@@ -205,6 +207,8 @@ class Sequence:
             return self.steps(given["steps"], self._named(site, own), value)
         if name == "repeat":
             return self._repeat(given, own, site, here.names, value)
+        if name == "blocks":
+            return self._blocks(given, self._named(site, own), site, value)
         if name == "layer":
             return self._layer(given, own, site, value)
         if name in OPERATIONS:
@@ -222,6 +226,15 @@ class Sequence:
         if "each" in given:
             site.lists[given["each"]] = results
         return value
+
+    def _blocks(self, given: Mapping[str, Any], inside: Site, site: Site, value: int) -> int:
+        """The blocks of the stage."""
+        if site.blocks is None:
+            raise Refused("`blocks` outside of an `around`")
+        results = site.blocks(inside.scope, value)
+        if "each" in given:
+            site.lists[given["each"]] = results
+        return results[-1]
 
     def operation(self, name: str, given: Mapping[str, Any], own: str | None, site: Site, value: int) -> int:
         """One operation, with what the settings give it."""
@@ -352,7 +365,7 @@ class Sequence:
         given = {key: item for key, item in given.items() if key not in kept}
         names = called(definition, given, site.names, Names(values, self.base.scaled))
         scope = self.naming.scope(site.scope, "fragment", site.names, own, called=name) if open_scope else site.scope
-        return self.steps(definition["steps"], Site(scope, names, site.settings, file, kept), value)
+        return self.steps(definition["steps"], Site(scope, names, site.settings, file, kept, blocks=site.blocks), value)
 
 
 def called(definition: Mapping[str, Any], given: Mapping[str, Any], outside: Names, names: Names) -> Names:

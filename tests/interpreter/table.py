@@ -11,7 +11,7 @@ from typing import Any
 from tests.interpreter.expressions import Names, integer, make_divisible, number
 from tests.interpreter.reading import Refused
 
-OF_STAGES = ("count", "before", "after", "name")
+OF_STAGES = ("count", "before", "after", "around", "name")
 """Columns with one value for a stage."""
 
 
@@ -32,14 +32,28 @@ class Stage:
             return value[index]
         return value
 
-    def stride(self, index: int, names: Names) -> int:
-        """The stride of a block: the stage's for the first, unless the cell has one for each."""
+    def stride(self, index: int, names: Names, beside: bool) -> int:
+        """The stride of a block: the stage's for the first, unless the cell has one for each.
+
+        A step around the blocks that reads it has it in place of the first. ``beside``: a step in no block asks.
+        """
         written = self.cells.get("stride")
         each = isinstance(written, list) or (
             isinstance(written, str) and re.search(r"\b(index|number)\b", written) is not None
         )
         value = self.cell("stride", index)
-        return integer(value, names) if value is not None and (each or index == 0) else 1
+        first = index == 0 and (beside or not reads(self.cells.get("around"), "stride"))
+        return integer(value, names) if value is not None and (each or first) else 1
+
+
+def reads(steps: Any, name: str) -> bool:
+    """Whether an expression in some steps, apart from the names of values, reads a name."""
+    if isinstance(steps, dict):
+        own = ("as", "from", "each", "name")
+        return any(reads(value, name) for key, value in steps.items() if key not in own)
+    if isinstance(steps, list):
+        return any(reads(item, name) for item in steps)
+    return isinstance(steps, str) and re.search(rf"\b{name}\b", steps) is not None
 
 
 @dataclass

@@ -34,13 +34,25 @@ WORDS = {
     "block": BLOCKS | {"own", "other"},
     "rank": {"1", "2", "3"},
     "merge": {"add", "multiply", "concat", "subtract", "maximum", "minimum", "block: add", "block: concat"},
-    "table": {"rows", "columns", "rule", "rounding", "cell for blocks", "before", "after", "name", "dilation"},
+    "table": {
+        "rows",
+        "columns",
+        "rule",
+        "rounding",
+        "cell for blocks",
+        "before",
+        "after",
+        "around",
+        "name",
+        "dilation",
+    },
     "key": set(read_schema()["properties"]) - {"import", "paper", "notes", "reference"},
     "definition": {"params", "let", "fixed", "first: shortcut", "steps", "residual", "summary"},
     "step": {
         "layer",
         "sequence",
         "repeat",
+        "blocks",
         "name",
         "when",
         "as",
@@ -106,7 +118,7 @@ def _table_of(table: Any) -> Iterator[tuple[str, str]]:
             yield "table", {"quantized_linear": "rule"}.get(key, key)
             if key == "quantized_linear" and "rounding" in cell:
                 yield "table", "rounding"
-            if isinstance(cell, list) and key not in ("before", "after"):
+            if isinstance(cell, list) and key not in ("before", "after", "around"):
                 yield "table", "cell for blocks"
 
 
