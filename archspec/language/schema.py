@@ -155,8 +155,7 @@ def _stage_table() -> Schema:
         **{key: _setting(key) for key in SETTINGS},
     }
     cells, told = described(cells, descriptions.TABLE), descriptions.TABLE
-    number = typed("number string")
-    rule = dict.fromkeys(("depth", "w_0", "w_a", "w_m", "group_width"), nullable(number))
+    rule = dict.fromkeys(("depth", "w_0", "w_a", "w_m", "group_width"), nullable(typed("number string")))
     rule["rounding"] = one_of(*ROUNDINGS)
     steps = list_of("step", "string array object null")
     parameter = typed("number string boolean array object null")
