@@ -20,6 +20,7 @@ from archspec.weights.loaded import Loaded
 from archspec.weights.misfits import GRAPH, Match, check_all, check_some, reshaped
 from archspec.weights.recorded import of_another, recorded, same_but_for_shapes
 from archspec.weights.selection import Selection, select
+from archspec.weights.tensors import aligned
 
 EVERYTHING = Selection()
 
@@ -65,6 +66,7 @@ def fit(
     names, published = names_in_weights(named, graph.name, wanted), _published(graph, key_map)
     selected = select(found, names.values(), selection, published, frozenset(named.keys.values()))
     values = {key: selected.state[name] for key, name in names.items() if name in selected.state}
+    values.update({key: aligned(values[key], wanted[key].shape) for key in named.keys if key in values})
     match = Match(graph.name, wanted, names, selected.state, values, frozenset(key_map.keys) if key_map else None)
     others = reshaped(match)
     firsts = adaptable(graph, others) if transfer else ()

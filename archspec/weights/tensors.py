@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archspec.operations.shapes import Shape
@@ -31,6 +31,22 @@ def is_tensor(value: object) -> TypeGuard[Tensor | StoredTensor]:
 def has_shape(value: object) -> TypeGuard[Tensor | StoredTensor]:
     """Whether a value is a tensor with a shape: a nested one has none."""
     return is_tensor(value) and (isinstance(value, StoredTensor) or not value.is_nested)
+
+
+def aligned(value: Any, shape: Shape) -> Any:
+    """A value in the network's shape if the two differ only in axes of length 1; otherwise the value itself.
+
+    So the weight of a linear layer fits a 1x1 convolution, and a scale of C elements one of C x 1 x 1.
+
+    >>> import torch
+    >>> aligned(torch.zeros(8), (8, 1, 1)).shape
+    torch.Size([8, 1, 1])
+    """
+    if not has_shape(value) or [size for size in value.shape if size != 1] != [size for size in shape if size != 1]:
+        return value
+    if isinstance(value, StoredTensor):
+        return replace(value, shape=shape)
+    return value.reshape(shape) if str(value.layout) == "torch.strided" else value
 
 
 def flaw(value: Any) -> str:

@@ -92,6 +92,15 @@ def test_numbers_are_those_that_torch_loads(
         assert numpy.array_equal(found[key], value, equal_nan=found[key].dtype.kind == "f")
 
 
+def test_a_map_fits_other_axes_of_length_one_alike(state: State, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({key: value[..., None, None] if key == "fc.weight" else value for key, value in state.items()}, path)
+    wanted, record = with_torch(path, map={"fc.weight": "fc.weight"})
+    found, also = without_torch(path, map={"fc.weight": "fc.weight"})
+    assert also == record
+    assert numpy.array_equal(found["fc.weight"], wanted["fc.weight"])
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import archspec
@@ -124,6 +125,26 @@ def test_a_map_is_read_from_the_specs_keys_to_the_others() -> None:
     for key, value in built.items():
         assert torch.equal(value, given[turned[key]]), key
     assert not torch.equal(built[ring[0]], given[ring[0]])
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_map_fits_tensors_that_differ_in_axes_of_length_one(stored: bool, tmp_path: Path) -> None:
+    """A 1x1 convolution may be a linear layer there, and the other way around; other shapes are as wrong as before."""
+    own = archspec.build(SMALL)
+    scramble(own)
+    given = {keys()[key]: value.clone() for key, value in own.state_dict().items()}
+    given["beside.0.weight"] = given["beside.0.weight"][:, :, 0, 0].contiguous()
+    given["top.weight"] = given["top.weight"][:, :, None, None]
+    path = tmp_path / ("own.safetensors" if stored else "own.pth")
+    save_file(given, path) if stored else torch.save(given, path)
+    built = build(path, keys()).state_dict()
+    assert all(torch.equal(value, built[key]) for key, value in own.state_dict().items())
+    assert archspec.build(SMALL, weights=path, map=keys()).meta["weights"].adapted == {}
+    [fault] = refused({**given, "top.weight": given["top.weight"].reshape(4, 5, 1, 1)}, keys())
+    assert fault.code == "E807"
+    unmapped = {key: given[name] for key, name in keys().items()}
+    [fault] = refused(unmapped, {"fc.bias": "fc.bias"})  # keys that no map names stand for themselves, shapes included
+    assert fault.code == "E807"
 
 
 def test_wrappers_are_removed_before_a_map_is_used() -> None:
