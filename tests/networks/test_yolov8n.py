@@ -59,10 +59,10 @@ YOLO = """
         - [layer: {out: 128, kernel: 3, stride: 2}, concat: [[], [from: deep]]]
       after: [null, null, null, [sppf: {as: deep}], null, null, null, null]
     head:
-      - concat: {from: model.15, as: small, cv2.0: [tower: {wide: 64, out: 64}], cv3.0: [tower: {wide: 80, out: classes}]}
-      - concat: {from: model.18, as: medium, cv2.1: [tower: {wide: 64, out: 64}], cv3.1: [tower: {wide: 80, out: classes}]}
-      - concat: {from: model.21, as: large, cv2.2: [tower: {wide: 64, out: 64}], cv3.2: [tower: {wide: 80, out: classes}]}
-    outputs: [small, medium, large]
+      - concat: {from: model.15, as: p3, cv2.0: [tower: {wide: 64, out: 64}], cv3.0: [tower: {wide: 80, out: classes}]}
+      - concat: {from: model.18, as: p4, cv2.1: [tower: {wide: 64, out: 64}], cv3.1: [tower: {wide: 80, out: classes}]}
+      - concat: {from: model.21, as: p5, cv2.2: [tower: {wide: 64, out: 64}], cv3.2: [tower: {wide: 80, out: classes}]}
+    outputs: [p3, p4, p5]
     act: silu
     norm: {eps: 1e-3, momentum: 0.03}
     naming:
@@ -150,7 +150,7 @@ class Yolo(nn.Module):
             x = torch.cat([x, kept[beside[number]]], 1) if number in beside else layer(x)
             kept.append(x)
         found: list[Tensor] = self.model[-1]([kept[15], kept[18], kept[21]])
-        return dict(zip(("small", "medium", "large"), found, strict=True))
+        return dict(zip(("p3", "p4", "p5"), found, strict=True))
 
 
 def test_it_is_the_published_network() -> None:
