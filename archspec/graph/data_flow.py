@@ -5,7 +5,9 @@ Without names, the data goes through the steps in their order, and :mod:`archspe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from archspec.graph.environment import Environment
 from archspec.graph.lookahead import check_known, decided, has_layer_left
@@ -16,28 +18,49 @@ from archspec.language.templates import Template
 from archspec.work import EXPANDING
 
 RenderAt = Callable[[Template, Environment], str]
-Follows = dict[int | tuple[int, int], bool]
 
 
-def layers_follow(steps: tuple[Step, ...], env: Environment, render: RenderAt, after: bool) -> Follows:
-    """For each step of a scope that may have a layer, by its id: whether a layer follows its result.
+class Later(NamedTuple):
+    """Whether a layer follows a result, and the names of the values that a layer reads after it."""
 
-    For each repetition of a ``repeat``, by the id of this step and the counter: whether a layer follows its result.
+    follows: bool = False
+    names: Mapping[str, bool] = {}
+
+
+NOTHING_LATER = Later()
+
+
+@dataclass(slots=True)
+class Follows:
+    """Whether a layer follows the result of each step, by its id.
+
+    ``repetitions`` has what follows each repetition of a ``repeat``, by the id of this step and the counter.
+    """
+
+    steps: dict[int, bool] = field(default_factory=dict)
+    repetitions: dict[tuple[int, int], Later] = field(default_factory=dict)
+
+    def joined(self, other: Follows) -> Follows:
+        """What is known of the steps of both."""
+        return Follows({**self.steps, **other.steps}, {**self.repetitions, **other.repetitions})
+
+
+def layers_follow(steps: tuple[Step, ...], env: Environment, render: RenderAt, later: Later) -> Follows:
+    """What follows the steps of a scope that may have layers.
 
     Args:
-        after: whether a layer follows the result of the last step.
+        later: what follows the result of the last step.
     """
-    found: Follows = {}
-    _Backwards(env, render, found).steps(steps, after)
+    found = Follows()
+    _Backwards(env, render, found, later.names).steps(steps, later.follows)
     return found
 
 
 class _Backwards:
     """Goes through the steps of one scope from the last to the first. ``names`` are values that later steps read."""
 
-    def __init__(self, env: Environment, render: RenderAt, found: Follows) -> None:
-        self.env, self.render, self.found = env, render, found
-        self.names: dict[str, bool] = {}
+    def __init__(self, env: Environment, render: RenderAt, found: Follows, names: Mapping[str, bool]) -> None:
+        self.env, self.render, self.found, self.names = env, render, found, dict(names)
 
     def steps(self, steps: tuple[Step, ...], follows: bool) -> bool:
         """Whether a layer follows what reaches these steps, given whether one follows their result."""
@@ -50,7 +73,7 @@ class _Backwards:
     def _step(self, step: Step, follows: bool) -> bool:
         if step.keep:
             follows = self.names.pop(self.render(step.keep, self.env), False) or follows
-        self.found[id(step)] = follows
+        self.found.steps[id(step)] = follows
         reads = self._inside(step, follows)
         for value in (*step.values, *step.given.values(), *((step.source,) if step.source else ())):
             name = self.render(value, self.env)
@@ -78,7 +101,9 @@ class _Backwards:
         known = not (step.reads_width and WIDTH in times.names) and times.names <= outer.values.keys()
         for index in reversed(range(repetitions(step, outer) if known else 1)):
             self.env = at_repetition(step, outer, index)
-            self.found[id(step), index] = follows = follows or each
+            follows = follows or each
+            outer.work.spend(EXPANDING, len(self.names), outer.span)
+            self.found.repetitions[id(step), index] = Later(follows, dict(self.names))
             follows = self.steps(step.steps or (), follows)
         self.env = outer
         return follows

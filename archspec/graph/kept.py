@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut
 from archspec.graph.graph import Node
 from archspec.language.spec import Step
 from archspec.language.templates import Template
 from archspec.wording import first_of
+
+if TYPE_CHECKING:
+    from archspec.graph.data_flow import Follows
 
 Render = Callable[[Template], str]
 
@@ -37,30 +40,39 @@ class NetworkParts:
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """The named values of one scope: of a network, a block, a fragment or a shortcut; or of a branch in one of these.
+    """The named values of one scope: of a network, a block, a fragment or a shortcut; or of a branch or a repetition.
 
     ``steps`` are all steps of the scope, ``start`` the number of nodes before it, and ``outer`` the scope around a
-    branch. ``left_out`` has the conditions that left out what would have kept a name. ``follows`` says of each step, by
-    its id, whether a layer follows in the data's flow; it is None where no step reads a value by name. ``written`` has
-    the place of each name that the steps keep, and whether it is in a branch, once it was asked for.
+    branch or a repetition, of which ``counter`` is the name of the counter. ``left_out`` has the conditions that left
+    out what would have kept a name. ``follows`` says whether a layer follows in the data's flow; it is None where no
+    step reads a value by name. ``written`` has the place of each name that the steps keep, and whether it is in a
+    branch, once it was asked for.
     """
 
     steps: Callable[[], Iterator[Step]] = field(default=lambda: iter(()))
     start: int = 0
     outer: Kept | None = None
+    counter: str = ""
     parts: NetworkParts | None = None
     values: dict[str, KeptValue] = field(default_factory=dict)
     left_out: dict[str, Span] = field(default_factory=dict)
-    follows: dict[int | tuple[int, int], bool] | None = None
+    follows: Follows | None = None
     written: dict[str, tuple[Span, str]] | None = None
 
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
         """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""
         return Kept, ()
 
-    def branch(self) -> Kept:
-        """The scope of a branch: it sees what is kept around it."""
-        return Kept(self.steps, self.start, self, self.parts, follows=self.follows)
+    def branch(self, counter: str = "") -> Kept:
+        """The scope of a branch, or of a repetition with this counter: it sees what is kept around it."""
+        return Kept(self.steps, self.start, self, counter, self.parts, follows=self.follows)
+
+    def keeper(self, name: Template) -> Kept:
+        """The scope that keeps a name. One that reads the counter of a repetition is another in each, and outlives it."""
+        scope = self
+        while scope.outer and scope.counter in name.names:
+            scope = scope.outer
+        return scope
 
     def around(self) -> Iterator[Kept]:
         """This scope and those around it."""
@@ -106,8 +118,8 @@ class Kept:
     def leave_out(self, step: Step, when: Span, render: Render) -> None:
         """Note that a condition leaves out a step, and what that would have kept."""
         for name, inside in keeping(step):
-            if inside != REPETITION:
-                self.left_out.setdefault(render(name), when)
+            if inside != REPETITION and (text := _rendered(name, render)):
+                self.keeper(name).left_out.setdefault(text, when)
 
     def fault(self, name: str, span: Span, faults: Faults, render: Render) -> Diagnostic:
         """Why no value of this name can be read at ``span``."""
@@ -195,7 +207,9 @@ def keeping(step: Step, place: str = "") -> Iterator[tuple[Template, str]]:
     if step.each:
         yield step.each, place
     for inner in step.steps or ():
-        yield from keeping(inner, REPETITION if step.repeated else place)
+        for name, where in keeping(inner, place):
+            alike = step.repeated and where == place and step.repeated.counter not in name.names
+            yield name, REPETITION if alike else where
     for branch in step.branches:
         for inner in branch.steps:
             yield from keeping(inner, place or BRANCH)

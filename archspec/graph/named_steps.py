@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archspec.graph.block_settings import StagePlan
-from archspec.graph.data_flow import Follows, layers_follow
+from archspec.graph.data_flow import NOTHING_LATER, Follows, Later, layers_follow
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
@@ -28,19 +28,20 @@ def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, 
     """Give the steps of a block, a fragment or a shortcut names of their own, if any of them names a value."""
     if any(step.named for step in steps):
         env.kept = Kept(lambda: iter(steps), len(sequences.builder.nodes))
-        env.kept.follows = follows(sequences, steps, env, after)
+        env.kept.follows = follows(sequences, steps, env, Later(after))
 
 
 def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, kept: Kept) -> None:
     """Give a stem, a head, ``before`` or ``after`` the names of the network."""
     env.kept = kept
     if any(step.named for step in sequence.steps):
-        kept.follows = {**(kept.follows or {}), **follows(sequences, sequence.steps, env, False)}
+        found = follows(sequences, sequence.steps, env, NOTHING_LATER)
+        kept.follows = kept.follows.joined(found) if kept.follows else found
 
 
-def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> Follows:
+def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, later: Later) -> Follows:
     """For each step of a scope, and each repetition in it, whether a layer follows its result."""
-    return layers_follow(steps, env, lambda template, env: sequences.names.render(template, env.values), after)
+    return layers_follow(steps, env, lambda template, env: sequences.names.render(template, env.values), later)
 
 
 def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Environment, value: Node) -> None:
@@ -103,7 +104,7 @@ def keep_each(sequences: Sequences, step: Step, env: Environment, results: tuple
     """Keep what each repetition, or each block, gave, as a list."""
     assert step.each
     name, span = _renderer(sequences, env)(step.each), env.blame(Term(step.each.span)).span
-    if fault := env.kept.keep(name, KeptValue(None, span, results)):
+    if fault := env.kept.keeper(step.each).keep(name, KeptValue(None, span, results)):
         sequences.lose(fault)
 
 
@@ -116,7 +117,7 @@ def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> Non
     """Keep the result of a step under its name."""
     assert step.keep
     name, nodes = _renderer(sequences, env)(step.keep), sequences.builder.nodes
-    if fault := env.kept.keep(name, KeptValue(value, env.blame(Term(step.keep.span)).span)):
+    if fault := env.kept.keeper(step.keep).keep(name, KeptValue(value, env.blame(Term(step.keep.span)).span)):
         sequences.lose(fault)
     if len(nodes) > env.kept.start and nodes[-1] is value:
         sequences.kept_names.setdefault(value.name, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from archspec.graph.data_flow import NOTHING_LATER, Later
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.lookahead import last_repetition
@@ -30,9 +31,11 @@ def repeat(
     results: list[Node] = []
     for index in range(times):
         here, inner = at_repetition(step, env, index), scope
-        more = after or index < last if known is None else known.get((id(step), index), False)
-        if known is not None:
-            here = _with_names(sequences, steps, here, more)
+        if known is None:
+            more = after or index < last
+        else:
+            later = known.repetitions.get((id(step), index), NOTHING_LATER)
+            more, here = later.follows, _with_names(sequences, step, here, later)
         if repeated.scope:
             name = sequences.names.render(repeated.scope, here.values)
             inner = sequences.names.open(scope, "sequence", here.values, env.provenance(step).span, name)
@@ -56,9 +59,9 @@ def blocks(
     return results[-1]
 
 
-def _with_names(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> Environment:
+def _with_names(sequences: Sequences, repeat: Step, env: Environment, later: Later) -> Environment:
     """The environment of one repetition, which keeps names of its own."""
-    found = copy.copy(env)
-    found.kept = env.kept.branch()
-    found.kept.follows = follows(sequences, steps, env, after) if any(step.named for step in steps) else None
+    found, steps = copy.copy(env), repeat.steps or ()
+    found.kept = env.kept.branch(repeat.repeated.counter if repeat.repeated else "")
+    found.kept.follows = follows(sequences, steps, env, later) if any(step.named for step in steps) else None
     return found

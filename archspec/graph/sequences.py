@@ -106,7 +106,7 @@ class Sequences:
                 continue
             if known is None and step.has_layer and last is None:
                 last = len(steps) if after else last_layer(steps, index, env)
-            follows = known.get(id(step), False) if known is not None else last is not None and index < last
+            follows = known.steps.get(id(step), False) if known is not None else last is not None and index < last
             value = _LOWER[step.kind](self, step, here, scope, flow, source, follows)
             if step.keep is not None:
                 keep(self, step, env, value)
