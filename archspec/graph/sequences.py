@@ -44,7 +44,7 @@ from archspec.work import EXPANDING
 class Sequences:
     """Lowers sequences into one builder.
 
-    ``kept_names`` has the names of nodes that steps keep; ``lost``: a step names a value that is not there.
+    ``kept_names`` has the names of nodes that steps keep; ``lost``: where a step names a value that is not there.
     """
 
     builder: Builder
@@ -54,7 +54,7 @@ class Sequences:
     made: dict[tuple[Any, ...], Operation] = field(default_factory=dict)
     doubts: dict[int, tuple[Doubt, ...]] = field(default_factory=dict)
     kept_names: dict[str, str] = field(default_factory=dict)
-    lost: bool = False
+    lost: set[tuple[str, Span | None]] = field(default_factory=set)
     reads_by_name: bool = False
     regions: NamedRegions = field(init=False)
     lineage: Lineage = field(init=False)
@@ -186,7 +186,7 @@ class Sequences:
                     flow.activated = value
                 value = self._weights_of(step, env, inner, flow, value, after)
             elif not (last and part in flow.omit_last):
-                value = self._part(part, step, env, inner, flow, value)
+                value = self.part(part, self.layer_setting(part, step, env, flow, value), env, inner, step, value)
             elif own := step.settings and step.settings.get(part):
                 warn_of_omitted(self.faults, part, own, env)
         if inner is not scope:
@@ -204,10 +204,6 @@ class Sequences:
         values = step.operation.settled(read_arguments(step.operation, step.arguments, env), (value.shape,))
         warn_of_groups(self.faults, step.operation, step.arguments.get("groups"), env, value)
         return self.add(self.operation(step.operation, values), (value,), scope, env, step, terms=step.arguments)
-
-    def _part(self, key: str, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
-        """The norm or the activation of a layer."""
-        return self.part(key, self.layer_setting(key, step, env, flow, value), env, scope, step, value)
 
     def layer_setting(self, key: str, step: Step, env: Environment, flow: Flow, value: Node) -> Mapping[str, Any]:
         """The setting of a layer's norm or activation, which reads ``value``: its own over the one in force."""
@@ -233,9 +229,10 @@ class Sequences:
         return self.add(self.operation(operation, operation.settled(values, (value.shape,))), (value,), scope, env, at)
 
     def lose(self, fault: Diagnostic) -> None:
-        """Note a value that is not there; what does not fit after it is not told."""
-        self.faults.add(fault)
-        self.lost = True
+        """Note a value that is not there, once for a place; what does not fit after it is not told."""
+        if (place := (fault.code, fault.span)) not in self.lost:
+            self.faults.add(fault)
+            self.lost.add(place)
 
     def emptied(self, what: str, span: Span, env: Environment, help: str, steps: tuple[Step, ...] = ()) -> SpecError:
         """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""

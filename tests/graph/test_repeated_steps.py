@@ -59,6 +59,24 @@ ALIKE = [
         "sequence: {name: a0_0, steps: [act]}, sequence: {name: a1_0, steps: [act]}, "
         "sequence: {name: a1_1, steps: [act]}",
     ),
+    (
+        "act: {as: c0}, norm: {as: c1}, "
+        "repeat: {times: 3, index: i, steps: [add: {from: ['c{i}', 'c{i + 1}']}, act: {as: 'c{i + 2}'}]}, "
+        "add: {from: [c4, c2]}",
+        "act: {as: c0}, norm: {as: c1}, add: {from: [c0, c1]}, act: {as: c2}, add: {from: [c1, c2]}, act: {as: c3}, "
+        "add: {from: [c2, c3]}, act: {as: c4}, add: {from: [c4, c2]}",
+    ),
+    (
+        "repeat: {times: 2, index: i, steps: [repeat: {times: 2, index: j, steps: [act: {as: 'c{j}', from: x}, "
+        "norm: {as: 'd{i}{j}'}]}, add: {from: [c0, c1]}]}, add: {from: [d00, d01, d10, d11]}",
+        "act: {as: a, from: x}, norm: {as: d00}, act: {as: b, from: x}, norm: {as: d01}, add: {from: [a, b]}, "
+        "act: {as: c, from: x}, norm: {as: d10}, act: {as: d, from: x}, norm: {as: d11}, add: {from: [c, d]}, "
+        "add: {from: [d00, d01, d10, d11]}",
+    ),
+    (
+        "repeat: {times: 2, index: i, steps: [repeat: {times: 2, each: 'p{i}', steps: [act]}]}, add: {from: [p0, p1]}",
+        "act: {as: a}, act: {as: b}, act: {as: c}, act: {as: d}, add: {from: [a, b, c, d]}",
+    ),
 ]  # fmt: skip
 
 
@@ -89,6 +107,19 @@ LAYERS = [
         "layer: {out: channels}",
         "as: x, layer: {out: channels, as: p1}, layer: {out: channels, from: x, as: p2}, add: {from: [p1, p2]}, "
         "layer: {out: channels}",
+    ),
+    (
+        "as: a0, repeat: {times: 3, index: i, steps: [layer: {out: channels, from: 'a{i}', as: 'a{i + 1}'}, from: a0]}, "
+        "add: {from: [a0, a3]}",
+        "as: a0, layer: {out: channels, as: a1}, layer: {out: channels, as: a2}, layer: {out: channels, as: a3}, "
+        "add: {from: [a0, a3]}",
+    ),
+    (
+        "as: x, repeat: {times: 3, index: i, steps: [layer: {out: channels, as: 'a{i}'}, from: x]}, "
+        "layer: {out: channels, from: a1, as: last}, add: {from: [a0, last, a2]}",
+        "as: x, layer: {out: channels, as: a0}, layer: {out: channels, from: x, as: a1}, "
+        "layer: {out: channels, from: x, as: a2}, layer: {out: channels, from: a1, as: last}, "
+        "add: {from: [a0, last, a2]}",
     ),
 ]
 
@@ -162,6 +193,33 @@ def test_names_of_a_repetition_are_its_own() -> None:
         stem=begun("repeat: {times: 2, each: q, steps: [act]}, norm: {from: x}"), silence="[W311]"
     ).warnings
     assert warning.code == "W310"
+
+
+def test_names_that_read_the_counter_outlive_the_repetition() -> None:
+    def refused_in(code: str, steps: str, after: str = "act") -> archspec.Diagnostic:
+        return refused(code, stem=begun(f"repeat: {{times: 2, index: i, steps: [{steps}]}}, {after}"))
+
+    found = refused_in("E317", "norm, act: {from: 'c{i}', as: 'c{i + 1}'}")
+    assert "no value is called `c0` here" in found.message
+    assert "`x`" in found.help
+    found = refused_in("E318", "norm: {from: 'c{i + 1}'}, act: {as: 'c{i + 1}'}")
+    assert "`c1` is read before" in found.message
+    assert "`c0` is kept twice" in refused_in("E319", "act: {as: 'c{i // 2}'}").message
+    found = refused_in("E320", "norm, act: {as: 'c{i}', when: i > 0}", "norm: {from: c0}")
+    assert "leaves out" in found.message
+    inner = "repeat: {times: 1, index: j, steps: [act: {as: 'c{i}'}]}"
+    refused_in("E317", inner, "norm: {from: c0}")
+    branch = "add: [[], [act: {as: 'c{i}'}]]"
+    refused_in("E317", branch, "norm: {from: c0}")
+
+
+def test_work_grows_with_what_outlives_its_repetition() -> None:
+    def work(times: int) -> int:
+        steps = "[layer: {out: 8, from: 'c{i}'}, as: 'c{i + 1}']"
+        found = network(stem=f"[conv: {{out: 8, as: c0}}, repeat: {{times: {times}, index: i, steps: {steps}}}]")
+        return sum(found.work.values())
+
+    assert work(1000) < 12 * work(100)
 
 
 @pytest.mark.parametrize("name", ["in_channels", "width", "classes", "x y", "for", "relu", "min", "name", "own"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.interpreter.chance import Chance
 from tests.interpreter.expressions import ACTIVATIONS, NORMS
-from tests.interpreter.random_values import named_values
+from tests.interpreter.random_values import carried, named_values
 
 Step = str | dict[str, Any]
 ACTS = (
@@ -292,6 +292,8 @@ class Steps:
         found["name"] = f"{self.chance.name()}.{{{counter}}}"
         if self.chance.one_in(2):
             return {"repeat": found}
+        if self.chance.one_in(2):
+            return {"sequence": {"steps": carried(self.chance, found, lambda most: self.several(place.deeper(), most))}}
         begin = f"begin{self.chance.named}"
         found["each"] = f"each{self.chance.named}"
         return {"sequence": {"steps": [{"as": begin}, {"repeat": found}, {"add": {"from": [begin, found["each"]]}}]}}

@@ -32,3 +32,13 @@ def named_values(chance: Chance, several: Callable[[int], list[Any]]) -> list[An
             other = {"act": {"type": "silu", "as": c, "when": f"not ({when})"}}
             steps += [{"act": {"type": "elu", "from": a, "as": c, "when": when}}, other]
             return [*steps, {merge: {"from": [b, c]}}]
+
+
+def carried(chance: Chance, repeat: dict[str, Any], several: Callable[[int], list[Any]]) -> list[Any]:
+    """A ``repeat`` each of whose repetitions reads what the two before it kept, and a step that reads the last two."""
+    name, counter, times = f"c{chance.named}_", repeat["index"], repeat["times"]
+    merge = {chance.pick(("add", "multiply")): {"from": [f"{name}{{{counter}}}", f"{name}{{{counter} + 1}}"]}}
+    repeat["steps"] = [*repeat["steps"], {"as": f"own{name}"}, merge, *several(1), {"as": f"{name}{{{counter} + 2}}"}]
+    repeat["steps"] += [{"add": [[], [{"from": f"own{name}"}]]}]
+    last = {"add": {"from": [f"{name}{{{times} + 1}}", f"{name}{{{times}}}"]}}
+    return [{"as": f"{name}0"}, *several(1), {"as": f"{name}1"}, {"repeat": repeat}, *several(1), last]

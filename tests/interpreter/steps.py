@@ -76,12 +76,19 @@ class Site:
     file: File
     kept: dict[str, int] = field(default_factory=dict)
     lists: dict[str, list[int]] = field(default_factory=dict)
+<<<<<<< HEAD
     """What each repetition of a ``repeat``, or each block of a stage, gave."""
     blocks: Callable[[Scope, int], list[int]] | None = None
     """What lays out the blocks of the stage that the steps are around."""
+=======
+    """What each repetition of a ``repeat`` gave."""
+    repeat: tuple[str, Site] | None = None
+    """Of a repetition, the name of its counter and the site of its ``repeat``."""
+>>>>>>> 517d1a7 (timm's HRNets as specs; networks by hand whose repetitions read earlier results, and generated ones)
 
     def read(self, name: str) -> int:
         """The value of a name."""
+        name = template(name, self.names)
         if name not in self.kept:
             raise Refused(f"there is no value `{name}`")
         return self.kept[name]
@@ -90,9 +97,18 @@ class Site:
         """The values of a list, or one value."""
         return self.lists[name] if name in self.lists else [self.read(name)]
 
+    def keep(self, name: str, value: int) -> None:
+        """Give a value a name. One that reads the counter of a repetition is also seen around it."""
+        site = self
+        while True:
+            site.kept[template(name, self.names)] = value
+            if site.repeat is None or not re.search(rf"{{[^}}]*\b{site.repeat[0]}\b", name):
+                break
+            site = site.repeat[1]
+
     def inside(self, **changes: Any) -> Site:
         """The site of a branch or a repetition, which keeps its own values."""
-        return replace(self, kept=dict(self.kept), lists=dict(self.lists), **changes)
+        return replace(self, kept=dict(self.kept), lists=dict(self.lists), **{"repeat": None, **changes})
 
 
 def left(step: Any, names: Names) -> bool:
@@ -178,12 +194,12 @@ class Sequence:
         if kept is None:
             return self._unnamed(name, given, site, value)
         if name == "as":
-            site.kept[kept] = value
+            site.keep(kept, value)
             return value
         here = left(step, self._at(site, value).names)
         value = self._unnamed(name, {key: item for key, item in given.items() if key != "as"}, site, value)
         if here:
-            site.kept[kept] = value
+            site.keep(kept, value)
         return value
 
     def _unnamed(self, name: str, given: Any, site: Site, value: int) -> int:
@@ -220,7 +236,8 @@ class Sequence:
         results = []
         for index, _ in enumerate(turns(given, names, lambda steps, names: True)):
             inner = site.names.with_(**{given["index"]: index}) if "index" in given else site.names
-            inside = self._named(site, own and template(own, inner)).inside(names=inner)
+            around = (given["index"], site) if "index" in given else None
+            inside = self._named(site, own and template(own, inner)).inside(names=inner, repeat=around)
             value = self.steps(given["steps"], inside, value)
             results.append(value)
         if "each" in given:

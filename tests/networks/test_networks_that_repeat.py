@@ -81,6 +81,90 @@ ELAN = """
 """
 
 
+# -- NASNet's chain: a cell reads the results of the two cells before it (Zoph et al. 2018, fig. 2) --------------------
+
+CHAIN = """
+    input: [8, 12, 12]
+    classes: 2
+    stem: [conv: {out: 6, as: c0}, conv: {out: 6, kernel: 3, as: c1}]
+    stages: []
+    head:
+      - repeat:
+          times: 4
+          index: i
+          steps:
+            - add: [[from: "c{i}", act, conv: {out: 6}, norm], [from: "c{i + 1}", act, conv: {out: 6, kernel: 3}, norm]]
+            - as: "c{i + 2}"
+      - concat: {from: [c5, c3]}
+"""
+
+
+class Chain(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(8, 6, 1, bias=False), nn.Conv2d(6, 6, 3, padding=1, bias=False)
+        self.cells = nn.ModuleList([nn.ModuleList([self.part(1), self.part(3)]) for _ in range(4)])
+
+    def part(self, kernel: int) -> nn.Module:
+        conv = nn.Conv2d(6, 6, kernel, padding=kernel // 2, bias=False)
+        return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = [self.first(x)]
+        kept.append(self.second(kept[0]))
+        for before, last in self.cells:
+            kept.append(before(kept[-2]) + last(kept[-1]))
+        return torch.cat([kept[5], kept[3]], 1)
+
+
+# -- HRNet: modules that exchange two resolutions (Wang et al. 2019, fig. 2) --------------------------------------------
+
+EXCHANGE = """
+    input: [4, 12, 12]
+    classes: 2
+    stem: [conv: {out: 4, as: x0_0}, conv: {out: 6, kernel: 3, stride: 2, as: x1_0}]
+    stages: []
+    head:
+      - repeat:
+          times: 3
+          index: i
+          name: "unit.{i}"
+          steps:
+            - layer: {out: 4, kernel: 3, from: "x0_{i}", as: a}
+            - layer: {out: 6, kernel: 3, from: "x1_{i}", as: b}
+            - add: [[from: a], [conv: {out: 4}, upsample: {scale: 2}]]
+            - as: "x0_{i + 1}"
+            - add: [[from: a, conv: {out: 6, kernel: 3, stride: 2}], [from: b]]
+            - as: "x1_{i + 1}"
+      - add: [[], [from: x0_3, conv: {out: 6, kernel: 3, stride: 2}]]
+"""
+
+
+class Exchange(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.coarse = conv(4, 4), conv(4, 6, 3, 2)
+        self.units = nn.ModuleList([self.unit() for _ in range(3)])
+        self.last = conv(4, 6, 3, 2)
+
+    def unit(self) -> nn.Module:
+        parts = conv(4, 4, 3), nn.BatchNorm2d(4), conv(6, 6, 3), nn.BatchNorm2d(6), conv(6, 4), conv(4, 6, 3, 2)
+        return nn.ModuleList(parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.fine(x)
+        coarse = self.coarse(fine)
+        for conv0, norm0, conv1, norm1, up, down in self.units:
+            a, b = torch.relu(norm0(conv0(fine))), torch.relu(norm1(conv1(coarse)))
+            fine = a + nn.functional.interpolate(up(b), scale_factor=2)
+            coarse = down(a) + b
+        return coarse + self.last(fine)  # type: ignore[no-any-return]
+
+
+def conv(before: int, after: int, kernel: int = 1, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False)
+
+
 class Unit(nn.Sequential):
     def __init__(self, before: int, after: int, kernel: int = 1) -> None:
         super().__init__(
@@ -133,7 +217,18 @@ def test_elan() -> None:
     assert_network(ELAN, Elan(), by="order")
 
 
-@pytest.mark.parametrize("text", [OSA, RESIDUAL, CSP, ELAN], ids=["osa", "residual osa", "csp", "elan"])
+def test_a_chain_of_cells_that_read_two_results() -> None:
+    assert_network(CHAIN, Chain(), by="order")
+
+
+def test_an_exchange_of_two_resolutions() -> None:
+    assert_network(EXCHANGE, Exchange(), by="order")
+
+
+ALL = {"osa": OSA, "residual osa": RESIDUAL, "csp": CSP, "elan": ELAN, "chain": CHAIN, "exchange": EXCHANGE}
+
+
+@pytest.mark.parametrize("text", ALL.values(), ids=list(ALL))
 def test_sources_are_the_same_networks(text: str) -> None:
     graph = archspec.compile(spec(text))
     source = python_source(graph)
