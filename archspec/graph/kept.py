@@ -68,7 +68,7 @@ class Kept:
         return Kept(self.steps, self.start, self, counter, self.parts, follows=self.follows)
 
     def keeper(self, name: Template) -> Kept:
-        """The scope that keeps a name. One that reads the counter of a repetition is another in each, and outlives it."""
+        """The scope that keeps a name: one that reads the counter of a repetition differs in each, and outlives it."""
         scope = self
         while scope.outer and scope.counter in name.names:
             scope = scope.outer

@@ -109,8 +109,8 @@ LAYERS = [
         "layer: {out: channels}",
     ),
     (
-        "as: a0, repeat: {times: 3, index: i, steps: [layer: {out: channels, from: 'a{i}', as: 'a{i + 1}'}, from: a0]}, "
-        "add: {from: [a0, a3]}",
+        "as: a0, repeat: {times: 3, index: i, "
+        "steps: [layer: {out: channels, from: 'a{i}', as: 'a{i + 1}'}, from: a0]}, add: {from: [a0, a3]}",
         "as: a0, layer: {out: channels, as: a1}, layer: {out: channels, as: a2}, layer: {out: channels, as: a3}, "
         "add: {from: [a0, a3]}",
     ),

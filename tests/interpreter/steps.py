@@ -76,15 +76,11 @@ class Site:
     file: File
     kept: dict[str, int] = field(default_factory=dict)
     lists: dict[str, list[int]] = field(default_factory=dict)
-<<<<<<< HEAD
     """What each repetition of a ``repeat``, or each block of a stage, gave."""
     blocks: Callable[[Scope, int], list[int]] | None = None
     """What lays out the blocks of the stage that the steps are around."""
-=======
-    """What each repetition of a ``repeat`` gave."""
     repeat: tuple[str, Site] | None = None
     """Of a repetition, the name of its counter and the site of its ``repeat``."""
->>>>>>> 517d1a7 (timm's HRNets as specs; networks by hand whose repetitions read earlier results, and generated ones)
 
     def read(self, name: str) -> int:
         """The value of a name."""

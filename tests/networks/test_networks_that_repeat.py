@@ -117,7 +117,7 @@ class Chain(nn.Module):
         return torch.cat([kept[5], kept[3]], 1)
 
 
-# -- HRNet: modules that exchange two resolutions (Wang et al. 2019, fig. 2) --------------------------------------------
+# -- HRNet: modules that exchange two resolutions (Wang et al. 2019, fig. 2) -------------------------------------------
 
 EXCHANGE = """
     input: [4, 12, 12]
