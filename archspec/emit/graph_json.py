@@ -83,7 +83,7 @@ def _node(graph: Graph, node: Node, files: _Files) -> dict[str, Any]:
 
 def _region(region: Region, files: _Files) -> dict[str, Any]:
     kept = ("kind", "scope", "name", "first", "last", "source", "result", "shortcut", "values", "given")
-    return {**plain(region, *kept), "at": files.place(region.span)}
+    return {**plain(region, *kept), "inputs": dict(region.inputs), "at": files.place(region.span)}
 
 
 def _plain(value: Any) -> Any:

@@ -88,6 +88,9 @@ def _of_region(
     for key in ("source", "result"):
         if region[key] not in places:
             yield key, f"there is no node `{cut(region[key])}`"
+    for name, node in region.get("inputs", {}).items():
+        if places.get(node, last) >= region["first"]:
+            yield "inputs", f"`{cut(name)}` must be a node before the region, not `{cut(node)}`"
     if places.get(region["source"], -1) >= region["first"]:
         yield "source", "it must come before the region"
     if places.get(region["result"], -1) >= region["last"]:

@@ -150,6 +150,10 @@ def _definitions() -> Schema:
         "shortcut": {"type": "boolean", "description": "Whether the block merges a shortcut with its residual."},
         "values": _values("The values of its parameters."),
         "given": _values("The values of the other names that it sees."),
+        "inputs": {
+            **_mapping(TEXT, "The nodes whose values a fragment reads besides, by its names for them."),
+            "propertyNames": {"pattern": IDENTIFIER},
+        },
         "at": {"$ref": "#/$defs/place"},
     }
     place = "A place in the spec: the number of its file, line, column, last line, and the column after the last."

@@ -14,6 +14,7 @@ from archspec.graph.definitions import DefinedPart, Definition, Leaf, Parameter,
 from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Class, Condition, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
+from archspec.graph.input_names import input_names
 from archspec.graph.nesting import Call, Module, nest
 from archspec.graph.rates import rates_of
 from archspec.graph.skeletons import Grouping, is_activation, plain
@@ -79,14 +80,19 @@ class _Definer:
         self.whole, self.graph, self.group = whole, whole.graph, group
         self.modules = [module for module, _ in group.uses]
         self.members = group.members()
-        self.paths = {number: part.path for number, part in enumerate(group.parts)} | {SOURCE: ""}
+        self.paths = {number: part.path for number, part in enumerate(group.parts)}
         if group.like.numbered:
             self.paths.update({number: str(number) for number in range(len(group.parts))})
         given, let = self._named()
+        self.inputs = input_names(self.modules, {*given, *let})
+        self.paths |= {SOURCE - place: f":{name}" if place else "" for place, name in enumerate(self.inputs)}
         source = tuple([self.graph.shape(module.inputs[0])[0] for module in self.modules])
         flat = all(len(self.graph.shape(module.inputs[0])) == 1 for module in self.modules)
         known = [KnownColumn(name, column, role_of(name), True) for name, column in given.items()]
         known.append(KnownColumn("in_features" if flat else "in_channels", source, "width", True))
+        for place, name in enumerate(self.inputs[1:], start=1):
+            widths = tuple([self.graph.shape(module.inputs[place])[0] for module in self.modules])
+            known.append(KnownColumn(f"{name}_channels", widths, "width", True))
         output = tuple([self.graph.shape(module.result)[0] for module in self.modules])
         self.fitting = Fitting(known, let, output, optional=id(group) in whole.optional)
 
@@ -137,7 +143,7 @@ class _Definer:
         }
         outputs = None
         if module.outputs is not None:
-            results = {each.result: path for each, path in zip(module.members, self.paths.values(), strict=False)}
+            results = {each.result: self.paths[place] for place, each in enumerate(module.members)}
             outputs = {label: results.get(value, "") for label, value in module.outputs.items()}
         return Definition(
             group.like.kind,
@@ -150,6 +156,7 @@ class _Definer:
             outputs,
             group.like.numbered and any(part.when is not None for part in parts),
             self.whole.rates,
+            self.inputs,
         )
 
     def _conditions(

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from archspec.graph.nesting import Call, Module
 
 SOURCE = -1
-"""The number of the value that a module reads."""
+"""The number of the value that a module reads; further ones have the numbers below it."""
 MOST_GROUPS = 60
 """Groups of one family are compared in pairs only if there are at most so many."""
 MOST_OTHERS = 4
@@ -36,12 +36,21 @@ class SkeletonPart(NamedTuple):
 
 
 class Skeleton(NamedTuple):
-    """A module without its numbers. ``numbered``: whether the paths are 0, 1 and so on, as in ``nn.Sequential``."""
+    """A module without its numbers. ``numbered``: whether the paths are 0, 1 and so on, as in ``nn.Sequential``.
+
+    ``reads`` is how many values it reads.
+    """
 
     kind: Literal["sequential", "block", "model"]
     pieces: tuple[SkeletonPart, ...]
     result: int
     numbered: bool
+    reads: int = 1
+
+    @property
+    def sources(self) -> dict[int, int]:
+        """The numbers of the values that it reads, each by itself."""
+        return {SOURCE - place: SOURCE - place for place in range(self.reads)}
 
 
 @dataclass(slots=True)
@@ -117,7 +126,7 @@ def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool, most: int = M
         anywhere: whether they are in different places, as for :func:`merged`.
         most: how many parts may differ.
     """
-    if (first.like.kind, first.like.numbered) != (second.like.kind, second.like.numbered):
+    if any(getattr(first.like, name) != getattr(second.like, name) for name in ("kind", "numbered", "reads")):
         return None
     if len(first.parts) > MOST_PARTS:
         return None
@@ -180,7 +189,7 @@ class _Joining:
 
     def __init__(self, first: ModuleGroup, second: ModuleGroup, pairs: list[tuple[int, int]]) -> None:
         self.first, self.second = first, second
-        self.of_first, self.of_second = {SOURCE: SOURCE}, {SOURCE: SOURCE}
+        self.of_first, self.of_second = first.like.sources, second.like.sources
         self.order: list[tuple[int | None, int | None]] = []
         i = j = 0
         for a, b in [*pairs, (len(first.parts), len(second.parts))]:
@@ -253,7 +262,7 @@ class _Joining:
 
     def _leads(self, start: int, end: int, side: int) -> bool:
         """Whether ``start`` is absent from a group and leaves ``end`` in its place; notes the way."""
-        if start <= end:
+        if start <= end or start < 0:
             return start == end
         if self.order[start][side] is not None:
             return False
@@ -271,7 +280,7 @@ class _Joining:
 def _gives(group: ModuleGroup, skeleton: Skeleton) -> bool:
     """Whether a group without the parts that a skeleton lacks is wired as the skeleton."""
     places = group.variants[skeleton]
-    position = {SOURCE: SOURCE} | {slot: number for number, slot in enumerate(places)}
+    position = skeleton.sources | {slot: number for number, slot in enumerate(places)}
 
     def read(slot: int | None) -> int | None:
         while slot is not None and slot not in position:

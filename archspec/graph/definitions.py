@@ -51,8 +51,8 @@ class DefinedPart(Brief):
 
     ``path`` is relative to the definition. An operation without weights and buffers has no keys in the state
     dict; its path is that of one use, and may differ in other uses. ``inputs`` are the paths of the parts whose values
-    it reads; an empty path is the definition's input. An optional part is present if ``when`` is true; if not, the
-    value of ``instead``, usually the part's input, replaces its value.
+    it reads; those in :attr:`Definition.sources` are the definition's own inputs. An optional part is present if
+    ``when`` is true; if not, the value of ``instead``, usually the part's input, replaces its value.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Definition(Brief):
     unique in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose
     value it gives; ``outputs`` has those paths by label for a model with several outputs. If a sequence is
     ``positional``, its present parts are numbered, and the key of a part is its number; if not, its key is its path.
-    ``rates`` are the drop rates of the blocks of the network.
+    ``rates`` are the drop rates of the blocks of the network. ``inputs`` are the names of the values that it reads.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -83,16 +83,24 @@ class Definition(Brief):
     outputs: Mapping[str, str] | None = None
     positional: bool = False
     rates: Rates | None = None
+    inputs: tuple[str, ...] = ("x",)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The names of the values that it reads, by path; that of the first is empty, and a colon begins the others."""
+        return {f":{name}" if place else "": name for place, name in enumerate(self.inputs)}
 
     def __str__(self) -> str:
         """Its parts, one per line."""
         heading = f"{self.class_name}({', '.join([each.name for each in self.parameters])})"
-        lines = [f"{heading}: {self.kind}, {len(self.uses)} uses"]
+        reads = f" of {', '.join(self.inputs)}" if len(self.inputs) > 1 else ""
+        lines = [f"{heading}: {self.kind}{reads}, {len(self.uses)} uses"]
         before = ""
         for part in self.parts:
-            reads = "" if part.inputs == (before,) else f"  <- {', '.join([each or 'x' for each in part.inputs])}"
-            when = f"  if {show(part.when)} else {part.instead or 'x'}" if part.when is not None else ""
-            lines.append(f"    {part.path}: {_shown(part.what)}{reads}{when}")
+            named = [self.sources.get(each, each) for each in (*part.inputs, part.instead)]
+            read = "" if part.inputs == (before,) else f"  <- {', '.join(named[:-1])}"
+            when = f"  if {show(part.when)} else {named[-1]}" if part.when is not None else ""
+            lines.append(f"    {part.path}: {_shown(part.what)}{read}{when}")
             before = part.path
         return "\n".join(lines)
 

@@ -72,7 +72,8 @@ class Region(Brief):
     ``scope`` is its name in the model (``layer1``, ``layer1.0``), ``name`` that of the block, fragment or shortcut in
     the spec; ``before`` and ``after`` have the name of the fragment that they call. ``shortcut``: whether one is merged
     with what the block computes. ``values`` are those of its parameters, by name; ``given`` are those of the other
-    names that it sees: ``channels``, ``stride`` and ``dilation`` of the stage table, and its ``let``.
+    names that it sees: ``channels``, ``stride`` and ``dilation`` of the stage table, and its ``let``. ``inputs`` are
+    the nodes whose values a fragment reads beside ``source``, by the fragment's names for them.
     """
 
     kind: Literal["stage", "block", "fragment", "shortcut", "layer", "before", "after"]
@@ -86,6 +87,7 @@ class Region(Brief):
     shortcut: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

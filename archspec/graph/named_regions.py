@@ -16,6 +16,7 @@ from archspec.language.expressions.values import Value
 from archspec.wording import tagged
 
 NOTHING: Mapping[str, Value] = {}
+NO_INPUTS: Mapping[str, str] = {}
 
 
 class Copied(NamedTuple):
@@ -33,9 +34,9 @@ class Copied(NamedTuple):
         for each in self.regions:
             source, result = (self._name(name, old) for name in (each.source, each.result))
             path, first, last = self.scope + each.scope[old:], each.first + by, each.last + by
-            yield Region(
-                each.kind, path, each.name, first, last, source, result, each.span, False, each.values, each.given
-            )
+            inputs = {key: self._name(name, old) for key, name in each.inputs.items()}
+            place = path, each.name, first, last, source, result, each.span
+            yield Region(each.kind, *place, values=each.values, given=each.given, inputs=inputs)
 
     def _name(self, name: str, old: int) -> str:
         return self.source if name == self.like.source else self.scope + name[old:]
@@ -90,12 +91,13 @@ class NamedRegions:
         span: Span,
         values: Mapping[str, Value] = NOTHING,
         given: Mapping[str, Value] = NOTHING,
+        inputs: Mapping[str, str] = NO_INPUTS,
     ) -> None:
         """Note a region of the nodes from ``start`` on, if it has any and a scope."""
         end = len(self.builder.nodes)
         if scope.path and start < end:
-            ends = source.name, result.name
-            self.found.append(Region(kind, scope.path, name, start, end, *ends, span, values=values, given=given))
+            place = scope.path, name, start, end, source.name, result.name, span
+            self.found.append(Region(kind, *place, values=values, given=given, inputs=inputs))
 
     def since(self, place: int) -> tuple[Region, ...]:
         """Those noted from ``place`` on, inside a block."""

@@ -44,12 +44,15 @@ def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, lat
     return layers_follow(steps, env, lambda template, env: sequences.names.render(template, env.values), later)
 
 
-def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Environment, value: Node) -> None:
-    """Give a fragment the values that its call names, and ``value`` for one that is not there."""
+def give_inputs(sequences: Sequences, call: Step, env: Environment, inner: Environment, value: Node) -> dict[str, str]:
+    """Give a fragment the values that its call names, and ``value`` for one that is not there. Returns their nodes."""
+    given = {}
     for name, template in call.given.items():
         found = read(sequences, template, env) or value
+        given[name] = found.name
         if inner.kept is not NOTHING_KEPT:
             inner.kept.values[name] = KeptValue(found, template.span)
+    return given
 
 
 def inside_branch(branch: Branch, env: Environment) -> Environment:

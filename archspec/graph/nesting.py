@@ -40,7 +40,8 @@ class Module:
     ``kind``: a ``sequential`` has modules only, each of which reads what the one before gives; a ``block`` or a stage
     that is not so simple, and the whole ``model``, have a forward. ``path`` is the scope, empty for the model, and the
     prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
-    ``inputs`` has the one value that it reads, and ``result`` is the one that it gives. Where the model returns several
+    ``inputs`` are the values that it reads, one but for a fragment that reads others by name, and ``result`` is the one
+    that it gives. Where the model returns several
     values, ``outputs`` has them by label. ``region`` is the part of the spec that it is, if it is one.
     """
 
@@ -48,7 +49,7 @@ class Module:
     path: str
     name: str
     members: tuple[Call | Module, ...]
-    inputs: tuple[str]
+    inputs: tuple[str, ...]
     result: str
     span: Span | None = None
     outputs: Mapping[str, str] | None = None
@@ -150,10 +151,15 @@ class _Nesting:
     def _scope(self, path: str, first: int, end: int) -> list[Call | Module]:
         """A scope as one module where it can be one, else its members."""
         members = self.members(first, end, path)
-        ends = self._ends(first, end)
-        if ends is None:
+        sources, results = self._ends(first, end)
+        if len(results) != 1:
             return members
-        source, result = ends
+        result = results[0]
+        if self.fine and len(sources) > 1:
+            return self._with_inputs(path, first, end, members, sources, result)
+        if len(sources) != 1:
+            return members
+        (source,) = sources
         if self.fine:
             return self._fine(path, first, end, members, source, result)
         region = self.regions.get(path)
@@ -184,13 +190,23 @@ class _Nesting:
         name, span = (region.name, region.span) if region else ("sequence", self.by_name[result].span)
         return [*before, Module(kind, path, name, tuple(members), (source,), result, span, region=region)]
 
-    def _ends(self, first: int, end: int) -> tuple[str, str] | None:
-        """The one value that nodes read from before them, and the one that others read; None where there are more."""
+    def _with_inputs(
+        self, path: str, first: int, end: int, members: list[Call | Module], sources: set[str], result: str
+    ) -> list[Call | Module]:
+        """A fragment that reads several values, as a module with a forward of all of them."""
+        region = self.named.get((path, first, end))
+        reads = [region.source, *region.inputs.values()] if region and region.kind == "fragment" else []
+        inputs = tuple([name for name in dict.fromkeys(reads) if name in sources])
+        if not region or len(inputs) != len(sources):
+            return members
+        return [Module("block", path, region.name, tuple(members), inputs, result, region.span, region=region)]
+
+    def _ends(self, first: int, end: int) -> tuple[set[str], list[str]]:
+        """The values that nodes read from before them, and those that others read."""
         calls = self.calls[first:end]
         inside = {call.path for call in calls}
         sources = {name for call in calls for name in call.inputs if name not in inside}
-        results = [call.path for call in calls if self.last_use.get(call.path, -1) >= end]
-        return (sources.pop(), results[0]) if len(sources) == 1 and len(results) == 1 else None
+        return sources, [call.path for call in calls if self.last_use.get(call.path, -1) >= end]
 
 
 def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool) -> bool:
@@ -239,8 +255,8 @@ def alike(graph: Graph, model: Module) -> dict[str, int]:
     found: dict[str, int] = {}
     numbers: dict[tuple[object, ...], int] = {}
     for module in reversed(list(model.modules())):  # those inside a module before it
-        values = {module.inputs[0]: 0}
-        key: list[object] = [module.kind, module.name, graph.shape(module.inputs[0])]
+        values = {name: -place for place, name in enumerate(module.inputs)}
+        key: list[object] = [module.kind, module.name, *map(graph.shape, module.inputs)]
         for position, member in enumerate(module.members, start=1):
             if isinstance(member, Module):
                 same: tuple[object, ...] = (found[member.path],)

@@ -164,11 +164,11 @@ class Sequences:
         inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
         entered, start = enter_fragment(fragment, step, env, value.shape[0]), len(self.builder.nodes)
         open_scope(self, fragment.steps, entered, after)
-        give_inputs(self, step, env, entered, value)
+        inputs = give_inputs(self, step, env, entered, value)
         result = self.steps(fragment.steps, entered, inner, flow, value, after)
         if inner is not scope:
-            own = bound(fragment, entered)
-            self.regions.add("fragment", fragment.name, inner, start, value, result, step.span, own)
+            given = bound(fragment, entered)
+            self.regions.add("fragment", fragment.name, inner, start, value, result, step.span, given, inputs=inputs)
         return result
 
     def _open(self, scope: NameScope, kind: str, env: Environment, step: Step, name: str) -> NameScope:

@@ -111,7 +111,8 @@ class Grouping:
         return list(found)
 
     def _skeleton(self, module: Module) -> Skeleton:
-        values, pieces, numbered = {module.inputs[0]: SOURCE}, [], module.kind == "sequential"
+        values = {name: SOURCE - place for place, name in enumerate(module.inputs)}
+        pieces, numbered = [], module.kind == "sequential"
         for position, member in enumerate(module.members):
             if isinstance(member, Module):
                 kind: object = id(self.group_of[member.path])
@@ -124,7 +125,7 @@ class Grouping:
             key = path if isinstance(member, Module) or member.node.operation.has_state else ""
             pieces.append(SkeletonPart(key, label, tuple([values[name] for name in read])))
             values[member.result] = position
-        return Skeleton(module.kind, tuple(pieces), values[module.result], numbered)
+        return Skeleton(module.kind, tuple(pieces), values[module.result], numbered, len(module.inputs))
 
     def _kind(self, member: Call) -> object:
         """An operation without its numbers. All activation functions are alike: their class may be a parameter."""

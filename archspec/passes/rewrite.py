@@ -28,8 +28,9 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         for region in regions:
             first, last = before[region.first], before[region.last]
             source, result = (instead.get(name, name) for name in (region.source, region.result))
+            inputs = {key: instead.get(name, name) for key, name in region.inputs.items()}
             if first <= left.get(result, -1) < last:
-                found.append(replace(region, first=first, last=last, source=source, result=result))
+                found.append(replace(region, first=first, last=last, source=source, result=result, inputs=inputs))
         return tuple(found)
 
     return replace(

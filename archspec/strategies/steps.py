@@ -251,7 +251,10 @@ def call(draw: Draw, called: FragmentFacts, **given: Any) -> RawStep:
     values = {key: draw.value() for key in called.inputs}
     arguments = {**chosen, **given, **values}
     step: RawStep = {called.name: arguments} if arguments or draw.chance(2) else called.name
-    return {"sequence": {"steps": [*[{"as": value} for value in values.values()], step]}} if values else step
+    if not values:
+        return step
+    between = [{"act": {"type": draw.pick(("tanh", "sigmoid"))}}] if draw.chance(2) else []  # so that two values differ
+    return {"sequence": {"steps": [*[{"as": value} for value in values.values()], *between, step]}}
 
 
 def _call(draw: Draw, site: StepSite) -> RawStep:

@@ -23,16 +23,20 @@ class Unfolded(NamedTuple):
 def unfold(model: Definition) -> tuple[list[Unfolded], dict[str, str]]:
     """The operations of a model in the order in which they run, and what it returns by label."""
     found: list[Unfolded] = []
-    values = _values(model, {}, "", INPUT, found)
+    values = _values(model, {}, "", (INPUT,), found)
     outputs = {"output": model.result} if model.outputs is None else model.outputs
     return found, {label: values[path] for label, path in outputs.items()}
 
 
 def _values(
-    definition: Definition, arguments: Mapping[str, Constant], path: str, source: str, found: list[Unfolded]
+    definition: Definition,
+    arguments: Mapping[str, Constant],
+    path: str,
+    sources: tuple[str, ...],
+    found: list[Unfolded],
 ) -> dict[str, str]:
     assert set(arguments) == {each.name for each in definition.parameters}
-    values, position = {"": source}, 0
+    values, position = dict(zip(definition.sources, sources, strict=True)), 0
     for part in definition.parts:
         if part.when is not None and not evaluate(part.when, arguments):
             values[part.path] = values[part.instead]
@@ -46,8 +50,7 @@ def _values(
         else:
             given = {name: evaluate(value, arguments) for name, value in part.what.arguments.items()}
             inner = part.what.definition
-            (source_of_part,) = inputs
-            values[part.path] = _values(inner, given, full, source_of_part, found)[inner.result]
+            values[part.path] = _values(inner, given, full, inputs, found)[inner.result]
     return values
 
 

@@ -209,7 +209,8 @@ class Body(Forward):
 
     def computing(self) -> list[str]:
         """The function that computes the value."""
-        own = ["x: Tensor", *(["p: Params", "name: str"] if self.weighs else [])]
+        reads = [f"{name}: Tensor" for name in self.definition.inputs]
+        own = [*reads, *(["p: Params", "name: str"] if self.weighs else [])]
         if self.definition.kind == "model":
             own = ["x: Tensor", "p: Params", "training: bool = False"]
         elif self.trains:

@@ -110,7 +110,7 @@ class Classes:
             *draws,
             *indented(modes),
             *([""] if init else []),
-            f"    def forward(self, x: Tensor) -> {returns}:",
+            f"    def forward(self, {', '.join([f'{name}: Tensor' for name in definition.inputs])}) -> {returns}:",
             *indented(indented(computed)),
         ]
 

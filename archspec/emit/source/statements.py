@@ -74,7 +74,7 @@ def _is_read(name: str, statements: Sequence[Statement]) -> bool:
 
 def formula(definition: Definition, inline: Collection[int] = (), source: str = "x") -> str:
     """The formula of a definition of ``source``, in the names of its parts and of the parts of those ``inline``."""
-    texts = {"": source}
+    texts = definition.sources | {"": source}
     ends = {part.path.rpartition(".")[2] for part in definition.parts}
     for part in definition.parts:
         inputs = [texts[path] for path in part.inputs]

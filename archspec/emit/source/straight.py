@@ -35,8 +35,8 @@ class Forward(ValueNames):
         self.kept: dict[str, str] = {}
         self.flags: dict[str, str] = {}
         self.lines: list[str] = []
-        self.names: dict[str, str] = {"": "x"}
-        self.told: set[str] = set()
+        self.names: dict[str, str] = dict(definition.sources)
+        self.told: set[str] = set(definition.inputs[1:])
         self.outputs = definition.outputs or {"": definition.result}
         self.readers = self._readers()
         self.nested: dict[str, SourceText] = {}
@@ -45,7 +45,7 @@ class Forward(ValueNames):
         self._write()
 
     def _readers(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {"": []}
+        found: dict[str, list[int]] = {path: [] for path in self.definition.sources}
         for index, part in enumerate(self.parts):
             found[part.path] = []
             for path in dict.fromkeys((*part.inputs, *([part.instead] if part.when is not None else []))):

@@ -87,7 +87,7 @@ class ValueNames:
 
     def _is_convolved(self, part: DefinedPart) -> bool:
         """Whether a layer with weights comes before it. In a block that starts with its norm, no layer does."""
-        while len(part.inputs) == 1 and part.inputs[0]:
+        while len(part.inputs) == 1 and part.inputs[0] in self.position:
             part = self.parts[self.position[part.inputs[0]]]
             if is_weighted(part):
                 return True
@@ -112,7 +112,8 @@ class ValueNames:
             path = merge.path
         else:
             return "x" if self.definition.kind == "model" else "out"
-        if path not in merge.inputs:  # it takes the place of a merge that is optional
+        # Without it, a part takes the place of a merge that is optional.
+        if path not in merge.inputs or isinstance(merge.what, Use):
             return "x" if self.definition.kind == "model" else "out"
         call = self._call(merge)
         gates = [call.node.inputs[each] for each in call.node.operation.gates(self.graph.input_shapes(call.node))]
