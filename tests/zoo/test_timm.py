@@ -1,0 +1,64 @@
+"""The specs of timm's networks as a whole, and one network of each module, compared with timm's graph and keys.
+
+`make prove` compares every one of them, and what they compute.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.verification.importing import timm
+from tests.support.paths import SPECS
+
+pytestmark = pytest.mark.usefixtures("freed")
+
+FOLDER = SPECS / "timm"
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
+QUICK = (
+    "gernet_s",
+    "convmixer_768_32",
+    "convnextv2_atto",
+    "test_efficientnet",
+    "mobilenetv3_small_100",
+    "starnet_s050",
+)
+OF_MODULES = (
+    *("mobileone_s0", "repvgg_b1g4", "eca_resnext26ts", "densenetblur121d", "efficientnet_es", "mixnet_s"),
+    *("hardcorenas_a", "lcnetv2_base", "mobilenetv4_conv_small", "rexnet_100", "ghostnet_050", "repghostnet_100"),
+    *("repvit_m0_9", "mambaout_femto"),
+)
+"""At least one network of each of byobnet, convmixer, convnext, densenet, efficientnet, ghostnet, hardcorenas, lcnetv2,
+mambaout, mobilenetv3, repghost, repvit, rexnet and starnet, the smallest or the one with the most of its blocks."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_spec_is_short_and_names_the_network_of_its_name(name: str) -> None:
+    lines = [line for line in TEXTS[name].splitlines() if line.strip()]
+    assert len(lines) <= (10 if re.search("^extends:", TEXTS[name], re.MULTILINE) else 60)
+    assert f"reference: timm:{name}" in lines
+    assert not (SPECS / f"{name}.yaml").exists()
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OF_MODULES)])
+def test_keys_and_graph_are_timms(name: str) -> None:
+    timm()
+    verdict = archspec.verify(_path(name), f"timm:{name}", input=(3, 64, 64), levels=("keys", "graph"))
+    assert verdict.graph.held, [fault.message for fault in verdict.diagnostics]
+    assert verdict.keys.held, [fault.message for fault in verdict.diagnostics]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_parameters_are_those_that_timm_has(name: str) -> None:
+    timm()
+    from timm.models import create_model
+
+    wanted = sum(parameter.numel() for parameter in create_model(name).parameters())
+    assert archspec.analyze(_path(name)).totals.costs.params == wanted
+
+
+def _path(name: str) -> Path:
+    return FOLDER / f"{name}.yaml"
