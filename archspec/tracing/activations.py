@@ -52,7 +52,12 @@ def softmax(operation: str) -> Rule:
         if dim is None or dtype is not None:
             raise UnknownCall
         x = b.value(input)
-        return b.add(operation, (x,), x.shape, axes=x.axes, over=x.axes[dim])
+        over = x.axes[dim]
+        long = [axis for axis, size in enumerate(x.shape) if size != 1 or axis in (0, over)]
+        straight = x._replace(axes=tuple(range(len(x.shape))))
+        short = b.value(reshaped(b, straight, tuple([x.shape[axis] for axis in long])))
+        found = b.add(operation, (short,), short.shape, over=long.index(over))
+        return b.value(reshaped(b, found, x.shape))._replace(axes=x.axes)
 
     return rule
 

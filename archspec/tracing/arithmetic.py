@@ -9,7 +9,7 @@ import torch
 
 from archspec.tracing.form_builder import FormBuilder, Operand, Rule, StateTensor, UnknownCall, Value
 from archspec.tracing.joining import concat
-from archspec.tracing.rearranging import unexpanded
+from archspec.tracing.rearranging import reshaped, unexpanded
 from archspec.tracing.slicing import sliced
 
 
@@ -37,6 +37,9 @@ def binary(operation: str) -> Rule:
     return rule
 
 
+BINARY_ADD, BINARY_MUL = binary("add"), binary("mul")
+
+
 def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further: dict[str, Any]) -> Value:
     first = isinstance(input, Operand)
     tensor, number = (input, other) if first else (other, input)
@@ -58,6 +61,41 @@ def power(b: FormBuilder, input: Operand, exponent: Any) -> Value:
     if isinstance(exponent, bool) or not isinstance(exponent, int | float):
         raise UnknownCall
     return b.copied(x) if exponent == 1 else b.add("power", (x,), x.shape, axes=x.axes, exponent=float(exponent))
+
+
+def total(b: FormBuilder, input: Operand, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
+    """A sum over a short axis, such as the branches of a stack, is an addition of its parts.
+
+    A sum of products adds the products of the parts.
+    """
+    x = b.value(input)
+    (place,) = (dim,) if isinstance(dim, int) else dim
+    axis = x.axes[place]
+    if dtype is not None or not axis or x.shape[axis] > _FEW or not x.straight:
+        raise UnknownCall
+    step = b.steps[x.step]
+    factors = [x]
+    if step.operation == "mul" and not step.attributes and not step.state:
+        factors = [Value(number, b.steps[number].shape, x.axes, x.storage) for number in step.inputs]
+        if any(len(factor.shape) != len(x.shape) for factor in factors):
+            factors = [x]
+    found = None
+    for number in range(x.shape[axis]):
+        parts = [_part(b, factor, axis, number) for factor in factors]
+        part = parts[0] if len(parts) == 1 else BINARY_MUL(b, *parts)
+        found = part if found is None else BINARY_ADD(b, found, part)
+    assert found is not None
+    return b.value(reshaped(b, found, b.shape))
+
+
+_FEW = 16
+"""The longest axis over which a sum is written as additions."""
+
+
+def _part(b: FormBuilder, x: Value, axis: int, number: int) -> Value:
+    """One position of an axis, without the axis. An axis of length 1 is repeated."""
+    part = x if x.shape[axis] == 1 else sliced(b, x, {axis: slice(number, number + 1)})
+    return b.value(reshaped(b, part, (*part.shape[:axis], *part.shape[axis + 1 :])))
 
 
 def by_channel(operation: str) -> Rule:

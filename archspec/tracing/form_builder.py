@@ -145,7 +145,19 @@ class FormBuilder:
         value = self.value(item)
         if value.straight:
             return value
+        long = [axis for axis in value.axes if value.shape[axis] != 1]
+        if long == sorted(long):  # moving an axis of length 1 only reshapes
+            return self.viewed(value._replace(axes=tuple(range(len(value.axes)))), value.seen)
         return self.add("permute", (value,), value.seen, order=value.axes)
+
+    def viewed(self, value: Value, shape: Shape) -> Value:
+        """A straight value in another shape. Reshaping a reshaped value starts from the original."""
+        step = self.steps[value.step]
+        while step.operation == "reshape":
+            number = step.inputs[0]
+            step = self.steps[number]
+            value = Value(number, step.shape, tuple(range(len(step.shape))), value.storage)
+        return value if value.shape == shape else self.add("reshape", (value,), shape, shape=shape)
 
     def copied(self, value: Value) -> Value:
         """The same value in another storage."""

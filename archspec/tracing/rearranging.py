@@ -12,22 +12,14 @@ from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, Unk
 
 
 def reshaped(b: FormBuilder, input: Operand, shape: Shape) -> Operand:
-    """A value in another shape. Reshaping a reshaped value starts from the original."""
+    """A value or a parameter in another shape."""
     if isinstance(input, StateTensor):
         if _long(input.shape) == _long(shape):
             return StateTensor(input.key, shape)
         input = b.value(input)
     if input.seen == shape:
         return input
-    source = b.plain(input)
-    step = b.steps[source.step]
-    while step.operation == "reshape":
-        number = step.inputs[0]
-        step = b.steps[number]
-        source = Value(number, step.shape, tuple(range(len(step.shape))), source.storage)
-    if source.shape == shape:
-        return source
-    return b.add("reshape", (source,), shape, shape=shape)
+    return b.viewed(b.plain(input), shape)
 
 
 def _long(shape: Shape) -> list[int]:

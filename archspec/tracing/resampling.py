@@ -6,7 +6,7 @@ from typing import Any
 
 from archspec.tracing.form_builder import FormBuilder, Operand, UnknownCall, Value
 from archspec.tracing.layers import each, spatial
-from archspec.tracing.rearranging import permute, reshaped
+from archspec.tracing.rearranging import channel_shuffle, permute, reshaped
 
 
 def interpolate(
@@ -61,6 +61,11 @@ def pixel_unshuffle(b: FormBuilder, input: Operand, downscale_factor: int) -> Op
     batch, channels, height, width = x.shape
     parted = b.value(reshaped(b, x, (batch, channels, height // by, by, width // by, by)))
     return reshaped(b, permute(b, parted, 0, 1, 3, 5, 2, 4), b.shape)
+
+
+def space_to_depth(b: FormBuilder, input: Operand, by: int) -> Operand:
+    """timm's: the same, but the channels of one position are next to each other."""
+    return channel_shuffle(b, pixel_unshuffle(b, input, by), b.value(input).shape[1])
 
 
 def blur(b: FormBuilder, input: Operand, kernel_size: int, stride: Any) -> Value:

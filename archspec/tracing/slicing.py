@@ -6,6 +6,7 @@ the concatenation of its parts' slices.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from archspec.tracing.form_builder import FormBuilder, Operand, StateTensor, UnknownCall, Value
@@ -112,11 +113,43 @@ def _taken(b: FormBuilder, x: Value, taken: dict[int, Range]) -> Value:
         if 0 not in inner:
             within = {axis: _composed(inner.get(axis), taken.get(axis)) for axis in {*inner, *taken}}
             return cut(b, of_step(b, step.inputs[0], x), within)
+    if step.operation == "reshape" and (found := _of_reshaped(b, x, taken)):
+        return found
     if step.operation == "concat":
         axis = attributes["axis"]
         if axis and axis in taken and taken[axis][2] == 1:
             return _of_concat(b, x, axis, taken)
     return cut(b, x, taken)
+
+
+def _of_reshaped(b: FormBuilder, x: Value, taken: dict[int, Range]) -> Value | None:
+    """A part of a reshaped value is a reshaped part of the original, where both are one range of an axis.
+
+    So half of the channels is one of two groups, whether the channels were split into groups before or after.
+    """
+    source = Value(
+        number := b.steps[x.step].inputs[0], shape := b.steps[number].shape, tuple(range(len(shape))), x.storage
+    )
+    (axis, (start, stop, by)), *others = taken.items()
+    if others or by != 1 or not axis:
+        return None
+    before = math.prod(x.shape[:axis])
+    places = [place for place in range(1, len(shape)) if math.prod(shape[:place]) == before and shape[place] != 1]
+    if not places:
+        return None
+    (place,) = places
+    whole, size = x.shape[axis], shape[place]
+    if size % whole == 0:  # the axis is the outer part of one axis of the original
+        block = size // whole
+        part = (start * block, stop * block, 1)
+    elif whole % size == 0 and start % (whole // size) == stop % (whole // size) == 0:
+        block = whole // size
+        part = (start // block, stop // block, 1)
+    else:
+        return None
+    wanted = tuple([stop - start if at == axis else length for at, length in enumerate(x.shape)])
+    found = b.value(reshaped(b, _taken(b, source, {place: part}), wanted))
+    return found._replace(axes=x.axes, storage=x.storage)
 
 
 def _composed(inner: Range | None, outer: Range | None) -> Range:

@@ -69,6 +69,21 @@ def test_the_keys_of_timms_resnets(name: str) -> None:
     assert [(k, v.shape) for k, v in found.items()] == [(k, v.shape) for k, v in reference.state_dict().items()]
 
 
+OF_THE_ZOO = (
+    *("ecaresnet26t", "ecaresnetlight", "resnetaa34d", "resnetblur18", "resnetblur50d", "senet154", "seresnet50"),
+    *("legacy_senet154", "legacy_seresnet18", "legacy_seresnext26_32x4d", "legacy_xception", "xception41"),
+    *("regnetx_002", "regnety_008_tv", "regnety_040_sgn", "tresnet_m", "tresnet_v2_l"),
+)
+
+
+@pytest.mark.parametrize("name", OF_THE_ZOO)
+def test_specs_of_the_zoo_have_timms_keys(name: str) -> None:
+    with torch.device("meta"):
+        reference = timm().create_model(name, pretrained=False)
+    found = archspec.build(name, device="meta").state_dict()
+    assert [(k, v.shape) for k, v in found.items()] == [(k, v.shape) for k, v in reference.state_dict().items()]
+
+
 @pytest.mark.parametrize("name", ["resnet18", "resnet18d", "resnet10t", "resnet14t"])
 def test_the_weights_of_timms_resnets(name: str) -> None:
     reference = timm().create_model(name, pretrained=False)

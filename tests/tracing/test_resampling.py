@@ -34,20 +34,26 @@ def blur_of_timm(**given: int) -> nn.Module:
     return module
 
 
+def space_to_depth_of_timm() -> nn.Module:
+    module: nn.Module = timm().layers.SpaceToDepth(4)
+    return module
+
+
 SAME: dict[str, list[nn.Module]] = {
     "nearest": [
         nn.Upsample(scale_factor=2),
-        nn.Upsample((12, 12)),
+        nn.Upsample((24, 24)),
         plain(lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest")),
-        plain(lambda x: F.interpolate(x, (12, 12))),
+        plain(lambda x: F.interpolate(x, (24, 24))),
     ],
     "bilinear": [
         nn.Upsample(scale_factor=2, mode="bilinear"),
         plain(lambda x: F.interpolate(x, scale_factor=(2, 2), mode="bilinear", align_corners=False)),
-        nn.Upsample((12, 12), mode="bilinear"),
+        nn.Upsample((24, 24), mode="bilinear"),
     ],
     "shuffle": [nn.PixelShuffle(2), plain(lambda x: F.pixel_shuffle(x, 2)), plain(shuffled_by_hand)],
     "unshuffle": [nn.PixelUnshuffle(2), plain(lambda x: F.pixel_unshuffle(x, 2)), plain(unshuffled_by_hand)],
+    "space to depth": [space_to_depth_of_timm(), plain(lambda x: F.channel_shuffle(F.pixel_unshuffle(x, 4), 8))],
 }
 
 OTHER: dict[str, list[nn.Module]] = {
@@ -62,10 +68,10 @@ OTHER: dict[str, list[nn.Module]] = {
 @pytest.mark.parametrize("name", SAME)
 def test_ways_to_write_it_have_one_form(name: str) -> None:
     first, *others = SAME[name]
-    x = torch.randn(2, 8, 6, 6)
+    x = torch.randn(2, 8, 12, 12)
     for other in others:
         assert torch.equal(first(x), other(x))
-        assert match(form(first), form(other)) is not None
+        assert match(form(first, (2, 8, 12, 12)), form(other, (2, 8, 12, 12))) is not None
 
 
 @pytest.mark.parametrize("name", OTHER)

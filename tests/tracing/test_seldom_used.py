@@ -78,6 +78,29 @@ def recurrent() -> dict[str, Any]:
 
 Writing = tuple[Call, Callable[[], dict[str, Any]]]
 
+
+def weights_of(x: Tensor) -> Tensor:
+    """Two numbers for each channel."""
+    return torch.cat([x, torch.exp(x)], 1).mean((2, 3), keepdim=True)
+
+
+def weighed_by_stack(x: Tensor) -> Tensor:
+    """As SKNet does."""
+    return (torch.stack([x, torch.tanh(x)], 1) * F.softmax(weights_of(x).view(2, 2, 8, 1, 1), dim=1)).sum(dim=1)
+
+
+def weighed_by_slices(x: Tensor) -> Tensor:
+    weights = F.softmax(weights_of(x).view(2, 2, 8), dim=1).view(2, 16, 1, 1)
+    return x * weights[:, :8] + torch.tanh(x) * weights[:, 8:]
+
+
+def weighed_with_axes_moved(x: Tensor) -> Tensor:
+    """As ResNeSt does."""
+    weights = F.softmax(weights_of(x).view(2, 1, 2, -1).transpose(1, 2), dim=1).reshape(2, -1)
+    parts = torch.cat([x, torch.tanh(x)], 1).view(2, 2, 8, 6, 6)
+    return (parts * weights.view(2, 2, 8, 1, 1)).sum(dim=1)
+
+
 SAME: dict[str, list[Writing]] = {
     "nothing is done": [
         (plain(lambda x: x), nothing),
@@ -99,6 +122,21 @@ SAME: dict[str, list[Writing]] = {
     "a sum is expanded on both sides": [
         (plain(lambda x: x.mean(2, keepdim=True) + x.mean(3, keepdim=True)), nothing),
         (plain(lambda x: x.mean(2, keepdim=True).expand_as(x) + x.mean(3, keepdim=True).expand_as(x)), nothing),
+    ],
+    "a sum of branches": [
+        (plain(lambda x: torch.stack([x, torch.tanh(x), torch.exp(x)], 1).sum(1)), nothing),
+        (plain(lambda x: x + torch.tanh(x) + torch.exp(x)), nothing),
+    ],
+    "a sum of groups": [
+        (plain(lambda x: x.view(2, 2, 4, 6, 6).sum(dim=1)), nothing),
+        (plain(lambda x: x[:, :4] + x[:, 4:]), nothing),
+        (plain(lambda x: x.view(2, 2, 4, 6, 6)[:, 0] + x.view(2, 2, 4, 6, 6)[:, 1]), nothing),
+        (plain(lambda x: x.view(2, 2, 4, 6, 6).sum(dim=1, keepdim=True).view(2, 4, 6, 6)), nothing),
+    ],
+    "branches weighed against each other": [
+        (plain(weighed_by_stack), nothing),
+        (plain(weighed_by_slices), nothing),
+        (plain(weighed_with_axes_moved), nothing),
     ],
     "a multiple is added": [
         (plain(lambda x: torch.add(x, torch.tanh(x), alpha=2)), nothing),
@@ -215,6 +253,18 @@ DIFFERENT: dict[str, tuple[Writing, Writing]] = {
     "expanded before a sum": (
         (plain(lambda x: x.mean((2, 3), keepdim=True).expand(2, 8, 6, 6) + x.mean((2, 3), keepdim=True)), nothing),
         (plain(lambda x: x.mean((2, 3), keepdim=True) + x.mean((2, 3), keepdim=True)), nothing),
+    ),
+    "which of two groups": (
+        (plain(lambda x: x.view(2, 2, 4, 6, 6)[:, 0]), nothing),
+        (plain(lambda x: x.view(2, 2, 4, 6, 6)[:, 1]), nothing),
+    ),
+    "groups or neighbors": (
+        (plain(lambda x: x.view(2, 2, 4, 6, 6).sum(1)), nothing),
+        (plain(lambda x: x.view(2, 4, 2, 6, 6).sum(2)), nothing),
+    ),
+    "weighed over branches or channels": (
+        (plain(weighed_by_stack), nothing),
+        (plain(lambda x: x * F.softmax(x.mean((2, 3), keepdim=True), 1) + torch.tanh(x)), nothing),
     ),
     "small tables": (
         (lambda m, x: x * m.table, table(0.5, 8, 1, 1)),
