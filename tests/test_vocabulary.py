@@ -11,7 +11,8 @@ import pytest
 import archspec
 from archspec.language.definitions import SHORTCUT_NAMES, conventions, library
 from archspec.language.expressions.values import FUNCTIONS
-from archspec.language.schema import EXPECTATIONS, INITIALIZERS, common, read_schema
+from archspec.language.schema import INITIALIZERS, common, read_schema
+from archspec.language.schema_keys import EXPECTATIONS
 from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.table import COLUMNS
 from archspec.language.text.locate import zoo_names

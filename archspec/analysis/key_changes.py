@@ -14,6 +14,7 @@ DEFAULTS: Mapping[str, Any] = {
     "classes": DEFAULT_CLASSES,
     "stem": "imagenet",
     "head": "classifier",
+    "returns": "dict",
     "naming": "torchvision",
     "stages.stride": 1,
     "stages.dilation": 1,

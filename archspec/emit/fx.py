@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -86,7 +87,8 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
         _describe(made.output(values[module.result]), module.path, "output", graph.shape(module.result), module.span)
     else:
         shapes = {label: graph.shape(name) for label, name in module.outputs.items()}
-        results = {label: values[name] for label, name in module.outputs.items()}
+        results: Any = {label: values[name] for label, name in module.outputs.items()}
+        results = tuple(results.values()) if module.returns == "tuple" else results
         _describe(made.output(results), module.path, "output", shapes, module.span)
     network = Network(_root(parts), made, module.class_name)
     if any("." in path for path in parts):

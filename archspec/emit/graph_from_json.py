@@ -104,17 +104,15 @@ class _Reader:
             data.get("single", len(data["outputs"]) == 1),
             regions,
             data.get("init", {}),
-            data.get("stem", ""),
-            data.get("head", ""),
-            data.get("head_at"),
+            head_at=data.get("head_at"),
             work=self.work.by,
             named=named,
             kept=data.get("kept", {}),
             trimmed=frozenset(data.get("trimmed", [])),
             frozen=frozenset(data.get("frozen", [])),
-            summary=data.get("summary", ""),
-            paper=data.get("paper", ""),
+            **{key: data.get(key, "") for key in ("stem", "head", "summary", "paper")},
             summaries=data.get("summaries", {}),
+            returns=data.get("returns", "dict"),
         )
         self._refuse(islice(_differences(data, to_data(graph), []), MAX_FAULTS), "E842")
         return graph

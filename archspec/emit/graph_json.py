@@ -48,7 +48,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "format": FORMAT,
         **plain(graph, "name", "summary", "paper"),
         "hash": graph.fingerprint,
-        **plain(graph, "input", "outputs", "single", "init", "stem", "head", "head_at"),
+        **plain(graph, "input", "outputs", "single", "returns", "init", "stem", "head", "head_at"),
         "trimmed": sorted(graph.trimmed),
         "totals": {**plain(totals.costs, *COSTS), **plain(totals, "layers", "nodes")},
         "files": files.as_data(),

@@ -107,7 +107,7 @@ def _loss(graph: Graph, text: str) -> str:
     """The loss function; if the network does not classify, the mean square of its outputs."""
     if graph.single and len(graph.output) == 1:
         return text
-    values = "[y]" if graph.single else "y.values()"
+    values = "[y]" if graph.single else "y.values()" if graph.returns == "dict" else "y"
     return "\n".join(
         [
             "def loss_of(x: Tensor, target: Tensor, p: Params) -> Tensor:",

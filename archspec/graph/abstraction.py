@@ -157,6 +157,7 @@ class _Definer:
             group.like.numbered and any(part.when is not None for part in parts),
             self.whole.rates,
             self.inputs,
+            module.returns,
         )
 
     def _conditions(

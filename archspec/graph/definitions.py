@@ -68,9 +68,10 @@ class Definition(Brief):
 
     ``name`` is the name of the block, fragment or shortcut in the spec, empty for any other scope; ``class_name`` is
     unique in the network. ``parameters`` are in the order of a signature. ``result`` is the path of the part whose
-    value it gives; ``outputs`` has those paths by label for a model with several outputs. If a sequence is
-    ``positional``, its present parts are numbered, and the key of a part is its number; if not, its key is its path.
-    ``rates`` are the drop rates of the blocks of the network. ``inputs`` are the names of the values that it reads.
+    value it gives; ``outputs`` has those paths by label for a model with several outputs, which it returns in what
+    ``returns`` says. If a sequence is ``positional``, its present parts are numbered, and the key of a part is its
+    number; if not, its key is its path. ``rates`` are the drop rates of the blocks of the network. ``inputs`` are the
+    names of the values that it reads.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -84,11 +85,33 @@ class Definition(Brief):
     positional: bool = False
     rates: Rates | None = None
     inputs: tuple[str, ...] = ("x",)
+    returns: Literal["dict", "tuple"] = "dict"
 
     @property
     def sources(self) -> dict[str, str]:
         """The names of the values that it reads, by path; that of the first is empty, and a colon begins the others."""
         return {f":{name}" if place else "": name for place, name in enumerate(self.inputs)}
+
+    @property
+    def taken(self) -> str:
+        """What it reads, with annotations."""
+        return ", ".join([f"{name}: Tensor" for name in self.inputs])
+
+    @property
+    def type(self) -> str:
+        """The annotation of what it returns."""
+        if self.outputs is None:
+            return "Tensor"
+        return "dict[str, Tensor]" if self.returns == "dict" else f"tuple[{', '.join(['Tensor'] * len(self.outputs))}]"
+
+    def returned(self, names: Mapping[str, str]) -> str:
+        """The expression of what it returns, by the names of its values."""
+        if self.outputs is None:
+            return names[self.result]
+        if self.returns == "dict":
+            return f"{{{', '.join([f'{label!r}: {names[path]}' for label, path in self.outputs.items()])}}}"
+        values = [names[path] for path in self.outputs.values()]
+        return ", ".join(values) if len(values) > 1 else f"({values[0]},)"
 
     def __str__(self) -> str:
         """Its parts, one per line."""

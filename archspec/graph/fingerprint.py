@@ -42,7 +42,9 @@ def fingerprint(graph: Graph) -> str:
             number = numbers[key] = texts.setdefault(text, len(texts))
         nodes.append((name, number, *read))
     returned = [(label, positions.get(name, -1)) for label, name in graph.outputs.items()]
-    outputs = returned[-1][1] if graph.single else returned
+    outputs: Any = returned[-1][1] if graph.single else returned
+    if not graph.single and graph.returns == "tuple":
+        outputs = ["tuple", *[position for _, position in returned]]
     frozen = [positions[name] for name in positions if name in graph.frozen]
     meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs, *([{"frozen": frozen}] if frozen else [])])
     return hashlib.sha256(meaning.encode()).hexdigest()

@@ -95,16 +95,17 @@ class Graph:
     """A network: it can be analyzed, built, saved, compared and verified, wherever it comes from.
 
     ``input`` is the shape of one example: channels, then sizes. ``nodes`` are in topological order. ``outputs`` maps a
-    label to the node it names; ``single`` says that the model returns that one value rather than a mapping. ``regions``
-    are stages and blocks in order, a stage before its blocks. ``init`` says by which words weights are initialized, by
-    kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head`` name the fragments that these
-    call, and ``head_at`` is the position of the head's first node, None if it is not known. ``origin`` is the spec,
-    only to point into its text; None for a graph that comes from elsewhere. ``work`` is how many steps its compilation
-    took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output
-    needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after``
-    that have a scope, each after those inside it. ``kept`` has the names that the spec gives values, by node, and
-    ``frozen`` the names of the nodes that do not train: their weights need no gradient, and they stay in eval mode.
-    ``summary`` and ``paper`` are those of the spec, for people.
+    label to the node it names; ``single`` says that the model returns that one value; else ``returns`` says whether it
+    returns them in a ``dict`` by label or in a ``tuple``. ``regions`` are stages and blocks in order, a stage before
+    its blocks. ``init`` says by which words weights are initialized, by kind (:data:`archspec.operations.base.INIT` has
+    the defaults). ``stem`` and ``head`` name the fragments that these call, and ``head_at`` is the position of the
+    head's first node, None if it is not known. ``origin`` is the spec, only to point into its text; None for a graph
+    that comes from elsewhere. ``work`` is how many steps its compilation took, and for what
+    (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output needs, and that were
+    removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after`` that have a scope, each
+    after those inside it. ``kept`` has the names that the spec gives values, by node, and ``frozen`` the names of the
+    nodes that do not train: their weights need no gradient, and they stay in eval mode. ``summary`` and ``paper`` are
+    those of the spec, for people.
     ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
@@ -142,6 +143,7 @@ class Graph:
     summary: str = ""
     paper: str = ""
     summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    returns: Literal["dict", "tuple"] = "dict"
 
     def __eq__(self, other: object) -> bool:
         return self._compared() == other._compared() if isinstance(other, Graph) else NotImplemented
@@ -152,7 +154,8 @@ class Graph:
         """What equal graphs agree in, the order of the outputs included."""
         regions = [replace(region, span=None) for region in (*self.regions, *self.named)]
         return (
-            *(self.name, self.summary, self.paper, self.input, self.single, self.stem, self.head, self.head_at),
+            *(self.name, self.summary, self.paper, self.input, self.single, self.returns),
+            *(self.stem, self.head, self.head_at),
             *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
             *(regions, len(self.regions), dict(self.kept), self.frozen),
         )

@@ -30,12 +30,14 @@ class KeptValue(NamedTuple):
 class NetworkParts:
     """What only the scope of a whole network has: the results of its parts, by name.
 
-    ``made`` are those of the stem and of the stages that are complete; None where several stages share a scope.
-    ``coming`` gives the scopes of all stages, for messages.
+    ``made`` are those of the input, the stem, and the stages and heads that are complete; None where several stages
+    share a scope. ``coming`` gives the scopes of all stages, for messages. ``block`` finds the result of a block of
+    such a stage by its scope.
     """
 
     made: dict[str, Node | None] = field(default_factory=dict)
     coming: Callable[[], list[str]] = list
+    block: Callable[[str], Node | None] = lambda scope: None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +88,11 @@ class Kept:
         for scope in self.around():
             if name in scope.values:
                 return scope.values[name].node
-        return self.parts.made.get(name) if self.parts else None
+        return (self.parts.made.get(name) or self.parts.block(name)) if self.parts else None
+
+    def is_part(self, name: str) -> bool:
+        """Whether the name is that of a part of the network that is complete."""
+        return self.parts is not None and name in self.parts.made
 
     def find_all(self, name: str) -> tuple[Node, ...] | None:
         """The list of this name, or its single value, or None if it cannot be read here."""
@@ -155,6 +161,11 @@ class Kept:
         known = [*names, *(name for name in (self.parts.made if self.parts else ()))]
         help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
         return Diagnostic("E317", message, span, faults.hint(name, known), help=help)
+
+    def inside(self, name: str) -> tuple[Span, str] | None:
+        """Where a step inside a branch or a repetition keeps a name without expressions, and which of these it is."""
+        found = [(each.span, place) for step in self.steps() for each, place in keeping(step) if constant(each) == name]
+        return next((each for each in found if each[1]), None)
 
     def _written(self, name: str, faults: Faults, render: Render) -> tuple[Span, str] | None:
         """Where a step of the scope would keep a name, and in which place inside it; None if nowhere."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass, field, replace
 
-from archspec.diagnostics import Diagnostic, Faults, Label, SpecError
-from archspec.display import counted
+from archspec.diagnostics import Diagnostic, Faults, SpecError, cut
 from archspec.graph.block_settings import (
     StagePlan,
     begins_with_layer,
@@ -16,7 +13,7 @@ from archspec.graph.block_settings import (
 )
 from archspec.graph.blocks import Blocks
 from archspec.graph.builder import Builder
-from archspec.graph.environment import SCALE, Environment, Written
+from archspec.graph.environment import Environment
 from archspec.graph.frozen import freeze
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.group_widths import warn_of_setting
@@ -28,6 +25,7 @@ from archspec.graph.names import Names
 from archspec.graph.orders import OUTSIDE, Flow
 from archspec.graph.outputs import find_outputs
 from archspec.graph.parameters import read_setting
+from archspec.graph.planning import places, plan
 from archspec.graph.predicted import refuse_too_many
 from archspec.graph.provenance import Provenance
 from archspec.graph.scopes import HEAD, STEM
@@ -37,10 +35,10 @@ from archspec.graph.stage_steps import blocks_of_stage, side
 from archspec.language.expressions.values import Value
 from archspec.language.scaling import Scaling
 from archspec.language.silence import audible
-from archspec.language.spec import Sequence, Spec, Term
+from archspec.language.spec import Sequence, Spec
 from archspec.language.templates import Template
 from archspec.operations.base import Operation
-from archspec.work import ENTRIES, EXPANDING, Limits, Work
+from archspec.work import Limits, Work
 
 LEFT_OUT = {"pre": ("norm", "act"), "act-only-pre": ("act",)}
 """What a block begins with, and so what the stem's last layer omits and the head begins with."""
@@ -65,21 +63,22 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     scaling = Scaling(spec.scale, dict(spec.rounded))
     names: dict[str, Value] = {**spec.params, "classes": spec.classes}
     root = Environment(
-        names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors, written=_places(spec)
+        names, spec.document.span(()), scale=scaling.width, work=work, authors=spec.authors, written=places(spec)
     )
-    plans = _plan(spec, root, faults)
+    plans = plan(spec, root, faults)
     refuse_too_many(spec, plans, work.limits)
     builder = Builder(spec.input, work)
     sequences = Sequences(builder, Names(spec.naming, faults, scaling.width), faults, spec.authors)
     network = _Lowering(spec, plans, root, sequences, Blocks(spec, sequences, faults))
     whole_spec = Provenance(root.span)
-    value = network.stem(Node(INPUT, Operation(), (), spec.input, whole_spec))
+    value = network.begin(Node(INPUT, Operation(), (), spec.input, whole_spec))
+    value = network.stem(value)
     ends, entered = {STEM: value}, []
-    for plan in plans:
+    for each in plans:
         entered.append(value.shape)
-        value = network.stage(plan, value)
+        value = network.stage(each, value)
     start = len(builder.nodes)
-    ends[HEAD] = value = network.head(value)
+    ends |= network.heads(value)
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, ends, network.kept, work)
@@ -89,17 +88,18 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     warn_of_sizes(spec, entered, faults)
     warn_of_head(spec, builder.nodes[start:], faults)
     warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
-    single = not isinstance(spec.document.value.get("outputs"), list)
+    written = spec.document.value.get("outputs")
     graph = Graph(
         name=spec.name,
         input=spec.input,
         nodes=tuple(builder.nodes),
         outputs=outputs,
-        single=single,
+        single=isinstance(written, str) or (written is None and not spec.heads),
+        returns=spec.returns,
         regions=tuple(network.regions),
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
-        head=spec.head.call.word if spec.head.call else "",
+        head=spec.head.call.word if spec.head and spec.head.call else "",
         head_at=start,
         origin=spec,
         named=CopiedRegions(sequences.regions.found),
@@ -110,42 +110,6 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     graph = freeze(graph, spec, faults)
     told = audible(spec.authors.first(faults.warnings), spec.document)
     return replace(graph, warnings=(*spec.warnings, *told), work=dict(work.by))
-
-
-# -- before anything is built ------------------------------------------------------------------------------------------
-
-
-def _plan(spec: Spec, root: Environment, faults: Faults) -> list[StagePlan]:
-    """The stages, each with how many blocks it has after ``scale.depth``."""
-    depth = spec.scale.depth if spec.scale else 1
-    shared: dict[str, Value] = {**root.values, "stages": len(spec.stages)}
-    counts = []
-    inherited: list[Diagnostic] = []
-    for stage in spec.stages:
-        faults.work.spend(EXPANDING, 10 + len(stage.cells) + len(shared) // ENTRIES, stage.span)
-        values = {**shared, "stage": stage.number + 1}
-        count = math.ceil(Environment(values, stage.span, root).whole(stage.cells["count"].at(0)) * depth)
-        counts.append(count)
-        for key, column in (*stage.cells.items(), ("block", stage.blocks)):
-            if column.by_block and len(column.entries) != count:
-                found = f"this cell of `{key}` has {counted(len(column.entries), 'value')}"
-                message = f"{found}, but stage {stage.number + 1} has {counted(count, 'block')}"
-                labels = (Label(stage.cells["count"].span, f"{counted(count, 'block')} here"),)
-                unequal = Diagnostic("E311", message, column.span, labels=labels)
-                if spec.authors.wrote(column.span.source):
-                    faults.add(unequal)
-                else:  # these cells are correct with the count that they were written for
-                    inherited.append(unequal)
-    if inherited:
-        notes = (f"the same in {counted(len(inherited) - 1, 'more cell')}",) if len(inherited) > 1 else ()
-        faults.add(replace(inherited[0], notes=notes))
-    faults.raise_errors()
-    shared["blocks"] = sum(counts)
-    firsts = itertools.accumulate(counts, initial=0)
-    return [
-        StagePlan(stage, count, first, root, {**shared, "stage": stage.number + 1, "count": count})
-        for stage, count, first in zip(spec.stages, counts, firsts, strict=False)
-    ]
 
 
 # -- stem, stages, head ------------------------------------------------------------------------------------------------
@@ -164,7 +128,13 @@ class _Lowering:
     kept: Kept = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kept = of_network(self.spec, self.sequences.names, self.plans)
+        self.sequences.names.open_backbone(self.root.values, self.root.span)
+        self.kept = of_network(self.spec, self.sequences.names, self.plans, self._block)
+
+    def begin(self, value: Node) -> Node:
+        """The network's input, which steps can read by name."""
+        self._complete(INPUT, value)
+        return value
 
     def stem(self, value: Node) -> Node:
         """The stem. Before a block that begins with an activation, it ends without one."""
@@ -174,7 +144,7 @@ class _Lowering:
         omitted = omitted if omitted and self.plans and begins_with_layer(self.plans[0]) else ()
         deep = self.spec.naming.get("deep")
         nodes = self._to_last_convolution(values, omitted, value) if self.plans and deep and deep.parts else 0
-        value = self._edge("stem", self.spec.stem, values, omitted, value, nodes)
+        value = self._edge(STEM, self.spec.stem, values, omitted, value, nodes)
         self._complete(STEM, value)
         return value
 
@@ -187,17 +157,33 @@ class _Lowering:
         names = Names(self.spec.naming, faults, self.sequences.names.scale)
         tried = replace(self, sequences=Sequences(builder, names, faults, self.spec.authors))
         try:
-            tried._edge("stem", self.spec.stem, dict(values), omitted, value)
+            tried._edge(STEM, self.spec.stem, dict(values), omitted, value)
         except SpecError:  # which the stem itself will report
             return 0
         places = [place for place, node in enumerate(builder.nodes, 1) if node.operation.filters]
         return places[-1] if len(places) > 1 and names.edge not in names.own_names else 0
 
-    def head(self, value: Node) -> Node:
-        """The head, which sees the place and the activation order of the last block."""
+    def heads(self, value: Node) -> dict[str, Node]:
+        """The results of all heads by name, ``head`` the last."""
+        found = {}
+        for name, sequence in self.spec.heads.items():
+            self._check_name(name, sequence)
+            found[name] = self._head(name, sequence, value)
+            self._complete(name, found[name])
+        return {**found, HEAD: self._head(HEAD, self.spec.head, value)} if self.spec.head else found
+
+    def _head(self, name: str, sequence: Sequence, value: Node) -> Node:
+        """A head, which sees the place and the activation order of the last block."""
         values = self._values_at(-1, -1)
         values["activation_order"] = self.blocks.last_order or "post"
-        return self._edge("head", self.spec.head, values, (), value)
+        return self._edge(name, sequence, values, (), value)
+
+    def _check_name(self, name: str, sequence: Sequence) -> None:
+        """Refuse a head with the name of another part."""
+        if self.kept.is_part(name) or name == HEAD:
+            span = self.spec.document.key_span(("heads", name))
+            message = f"`{cut(name)}` is also the name of that part of the network"
+            raise SpecError([Diagnostic("E316", message, span, help="give the head another name")])
 
     def _values_at(self, stage: int, index: int) -> dict[str, Value]:
         """The values of the names at a block, by its stage and its index in it."""
@@ -214,7 +200,7 @@ class _Lowering:
         value: Node,
         deep: int = 0,
     ) -> Node:
-        """The stem or the head. Its settings are the spec's, evaluated at the place of the nearest block.
+        """The stem or a head. Its settings are the spec's, evaluated at the place of the nearest block.
 
         The first ``deep`` nodes are in a scope of their own.
         """
@@ -227,7 +213,9 @@ class _Lowering:
                 note_places(env.written, self.spec.settings[name], name)
         values.update(norm=norm["type"], act=act["type"])
         open_edge(self.sequences, sequence, env, self.kept)
-        scope, start = names.open(names.root, key, values, sequence.span), len(self.sequences.builder.nodes)
+        start, heads = len(self.sequences.builder.nodes), key in self.spec.heads
+        kind, parent = ("heads" if heads else key), (names.backbone if key == STEM else names.root)
+        scope = names.open(parent, kind, {**values, "name": key} if heads else values, sequence.span)
         names.edge = scope.path
         if deep:
             names.deepen(scope, values, sequence.span, deep)
@@ -241,7 +229,7 @@ class _Lowering:
         value = side(self.spec, self.sequences, self.kept, "before", plan, 0, value)
         template: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else None
         name = names.render(template, plan.at(0)) if template else ""
-        scope = names.open(names.root, "stage", plan.at(0), stage.span, name)
+        scope = names.open(names.backbone, "stage", plan.at(0), stage.span, name)
         start, source = len(nodes), value
         value, blocks = blocks_of_stage(self.spec, self.sequences, self.blocks, plan, scope, source)
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))
@@ -250,15 +238,12 @@ class _Lowering:
         self._complete(scope.path, value)
         return side(self.spec, self.sequences, self.kept, "after", plan, plan.count - 1, value)
 
+    def _block(self, scope: str) -> Node | None:
+        """The result of a block of a complete stage, by its scope."""
+        results = {region.result for region in self.regions if region.kind == "block" and region.scope == scope}
+        return next((node for node in self.sequences.builder.nodes if node.name in results and len(results) == 1), None)
+
     def _complete(self, part: str, value: Node) -> None:
         """Let later steps read the result of the stem or of a stage by its scope."""
         if part and (fault := self.kept.complete(part, value)):
             self.sequences.lose(fault)
-
-
-def _places(spec: Spec) -> Written:
-    """Where the names that every expression sees are written."""
-    paths = {"classes": ("classes",), **{name: ("params", name) for name in spec.params}}
-    places = spec.document.places
-    found: Written = {name: (Term(places[path].value), None) for name, path in paths.items() if path in places}
-    return found | ({SCALE: (Term(spec.scale.span), None)} if spec.scale else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from archspec.graph.block_settings import StagePlan
@@ -136,8 +136,8 @@ def _renderer(sequences: Sequences, env: Environment) -> Render:
     return lambda template: sequences.names.render(template, env.values)
 
 
-def of_network(spec: Spec, names: Names, plans: list[StagePlan]) -> Kept:
-    """The scope that the stem, ``before``, ``after`` and the head share."""
+def of_network(spec: Spec, names: Names, plans: list[StagePlan], block: Callable[[str], Node | None]) -> Kept:
+    """The scope that the stem, ``before``, ``after`` and the heads share; ``block`` finds results of blocks."""
 
     def steps() -> Iterator[Step]:
         yield from spec.stem.steps
@@ -146,9 +146,10 @@ def of_network(spec: Spec, names: Names, plans: list[StagePlan]) -> Kept:
                 cell = stage.cells.get(key)
                 sequence: Sequence | None = cell.at(0) if cell else None
                 yield from sequence.steps if sequence else ()
-        yield from spec.head.steps
+        for head in (*spec.heads.values(), *([spec.head] if spec.head else ())):
+            yield from head.steps
 
     def coming() -> list[str]:
         return [names.of_stage(plan.stage, plan.at(0)) for plan in plans]
 
-    return Kept(steps, parts=NetworkParts(coming=coming))
+    return Kept(steps, parts=NetworkParts(coming=coming, block=block))

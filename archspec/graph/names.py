@@ -22,7 +22,7 @@ from archspec.language.terms import NAME_HELP, NAME_PART
 from archspec.operations.base import Operation
 from archspec.work import ENTRIES, NAMES
 
-POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "deep", "head", "before", "after"})
+POSITIONAL = frozenset({"layer", "shortcut", "residual", "stem", "deep", "head", "heads", "before", "after"})
 """Scopes that name their steps by position where a template opens them, as ``torch.nn.Sequential`` does."""
 
 OF_A_FRAGMENT = (
@@ -86,6 +86,7 @@ class Names:
         self.work = faults.work
         self.scale = scale
         self.root = NameScope("")
+        self.backbone = self.root
         self._scopes: dict[str, NameScope] = {"": self.root}
         self.opened: list[NameScope] = []
         self.own_names: set[str] = set()
@@ -129,14 +130,19 @@ class Names:
         ordered = kind in POSITIONAL and template is not None and bool(template.parts)
         return self._scope(parent, name, ordered, span, help)
 
+    def open_backbone(self, values: Mapping[str, Value], span: Span) -> None:
+        """Put everything up to the heads into the scope of the backbone, where the naming has one."""
+        self.backbone = self.open(self.root, "backbone", values, span)
+
     def of_stage(self, stage: Stage, values: Mapping[str, Value]) -> str:
         """The scope that a stage will open, for messages; empty if it opens none, or cannot be known yet."""
         own: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else self.naming.get("stage")
         number = stage.number + 1
         try:
-            return self.render(own, {"name": "stage", **values, "n": number, "position": stage.number}) if own else ""
+            name = self.render(own, {"name": "stage", **values, "n": number, "position": stage.number}) if own else ""
         except SpecError:
             return ""
+        return f"{self.backbone.path}.{name}" if name and self.backbone.path else name
 
     def deepen(self, scope: NameScope, values: Mapping[str, Value], span: Span, nodes: int) -> None:
         """Put the next nodes of ``scope`` into the scope of a deep stem, which counts as one of its convolutions."""

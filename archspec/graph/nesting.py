@@ -41,8 +41,8 @@ class Module:
     that is not so simple, and the whole ``model``, have a forward. ``path`` is the scope, empty for the model, and the
     prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
     ``inputs`` are the values that it reads, one but for a fragment that reads others by name, and ``result`` is the one
-    that it gives. Where the model returns several
-    values, ``outputs`` has them by label. ``region`` is the part of the spec that it is, if it is one.
+    that it gives. Where the model returns several values, ``outputs`` has them by label; ``returns`` is what it returns
+    them in. ``region`` is the part of the spec that it is, if it is one.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -54,6 +54,7 @@ class Module:
     span: Span | None = None
     outputs: Mapping[str, str] | None = None
     region: Region | None = None
+    returns: Literal["dict", "tuple"] = "dict"
 
     @property
     def class_name(self) -> str:
@@ -94,7 +95,8 @@ def nest(graph: Graph, *, flat: bool = False, fine: bool = False) -> Module:
     members = calls if flat else _Nesting(graph, calls, fine).members(0, len(calls), "")
     result = list(graph.outputs.values())[-1]
     outputs = None if graph.single else graph.outputs
-    return Module("model", "", graph.name, tuple(members), (INPUT,), result, graph.written_at("input"), outputs)
+    span = graph.written_at("input")
+    return Module("model", "", graph.name, tuple(members), (INPUT,), result, span, outputs, returns=graph.returns)
 
 
 def _call(graph: Graph, node: Node) -> Call:

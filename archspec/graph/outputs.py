@@ -1,14 +1,15 @@
-"""What the model returns: the head's result, or the scopes under ``outputs``."""
+"""What the model returns: the results of the heads, or the scopes under ``outputs``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archspec.diagnostics import Faults, Span, cut
+from archspec.diagnostics import Diagnostic, Faults, Label, cut
 from archspec.graph.graph import Node, Region
-from archspec.graph.kept import Kept
-from archspec.graph.scopes import HEAD, ambiguous, by_name, last_of_scopes
+from archspec.graph.kept import INSIDE, Kept
+from archspec.graph.scopes import HEAD, STEM, ambiguous, by_name, last_of_scopes
 from archspec.graph.scopes import parts as extents
+from archspec.language.returned import Returned
 from archspec.language.spec import Spec
 from archspec.wording import first_of
 from archspec.work import OUTPUTS, Work
@@ -20,7 +21,7 @@ def find_outputs(
     """The names of the nodes that the model returns, by label.
 
     Args:
-        ends: the results of the stem and the head.
+        ends: the results of the stem and the heads.
         kept: the values that steps of the network's own scope keep by name.
 
     Raises:
@@ -28,32 +29,40 @@ def find_outputs(
             mean two of its values.
     """
     if not spec.outputs:
-        return {"output": ends[HEAD].name}
+        heads = {name: end.name for name, end in ends.items() if name != STEM}
+        return heads if spec.heads else {"output": heads[HEAD]}
     work.spend(OUTPUTS, len(spec.outputs) + len(nodes), spec.document.span(("outputs",)))
     known = {region.scope: region.result for region in regions if region.scope} | last_of_scopes(nodes)
     made = {node.name for node in nodes}
     parts = {name: end.name for name, end in ends.items() if end.name in made}
     stages = [region for region in regions if region.kind == "stage"]
     shared = by_name(extents(len(nodes), stages, None))
-    parts |= {name: part.stage.result for name, part in shared.items() if part.stage and name not in known}
+    parts |= {
+        name: part.stage.result for name, part in shared.items() if part.stage and name not in {*known, *spec.heads}
+    }
     parts |= {name: value.node.name for name, value in kept.values.items() if value.node and value.node.name in made}
     faults = Faults(work)
     told = first_of(dict.fromkeys(region.scope for region in stages))
     help = f"the stages are {told}; " if stages else ""
-    help += "`outputs` also takes `stem`, `head`, the names of kept values, and the names that "
+    help += "`outputs` also takes the parts `stem` and `head`, the names of heads and kept values, and the names that "
     help += "`archspec show --graph` prints or their beginnings"
-    for number, label in enumerate(spec.outputs):
-        if label not in known and label not in parts:
-            message = f"the network has no scope `{cut(label)}` that can be returned"
-            close = faults.hint(label, [*parts, *known])
-            faults.record("E310", message, _written_at(spec, number), close, help=help)
-        elif label in parts and known.get(label, parts[label]) != parts[label]:
-            faults.add(ambiguous(label, label, _written_at(spec, number)))
+    for each in spec.outputs:
+        name = each.name
+        if name not in known and name not in parts:
+            faults.add(_unknown(each, kept, faults.hint(name, [*parts, *known]), help))
+        elif name in parts and known.get(name, parts[name]) != parts[name]:
+            faults.add(ambiguous(name, "head" if name in spec.heads else name, each.span))
     known = parts | known
     faults.raise_errors()
-    return {label: known[label] for label in spec.outputs}
+    return {each.label: known[each.name] for each in spec.outputs}
 
 
-def _written_at(spec: Spec, number: int) -> Span:
-    one = isinstance(spec.document.value["outputs"], str)
-    return spec.document.span(("outputs",) if one else ("outputs", number))
+def _unknown(output: Returned, kept: Kept, hint: str, help: str) -> Diagnostic:
+    if found := kept.inside(output.name):
+        span, place = found
+        told, help = INSIDE[place]
+        message = f"`{cut(output.name)}` is kept inside a {place}, so the model cannot return it"
+        return Diagnostic("E310", message, output.span, labels=(Label(span, told),), help=help)
+    return Diagnostic(
+        "E310", f"the network has no scope `{cut(output.name)}` that can be returned", output.span, hint, help=help
+    )

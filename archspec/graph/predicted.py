@@ -16,7 +16,7 @@ def refuse_too_many(spec: Spec, plans: list[StagePlan], limits: Limits) -> None:
         SpecError: E601, it must.
     """
     total = 0
-    for sequence in (spec.stem, spec.head):
+    for sequence in (spec.stem, *spec.heads.values(), *([spec.head] if spec.head else ())):
         steps = sequence.all_steps
         total += extent(steps).nodes
         if total > limits.nodes:

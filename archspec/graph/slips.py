@@ -59,7 +59,7 @@ def warn_of_layers(spec: Spec, nodes: Sequence[Node], head: Sequence[Node], faul
         if before and before.operation.of_features:
             message = f"`{before.name}` and `{node.name}` have no activation between them: one layer could do the same"
             help = unless_meant("W509", "write `- act` between them")
-            faults.add(Diagnostic("W509", message, node.span or spec.head.span, help=help))
+            faults.add(Diagnostic("W509", message, node.span or (spec.head or spec.stem).span, help=help))
     asked = isinstance(drop.constant, int | float) and drop.constant > 0 and spec.authors.own(drop.span.source)
     if asked and not any(isinstance(node.operation, DropPath) for node in nodes):
         message = "`drop_path` has no effect here, because no block has a shortcut"
@@ -72,7 +72,7 @@ def warn_of_head(spec: Spec, head: Sequence[Node], faults: Faults) -> None:
     Args:
         head: the nodes of the head in order.
     """
-    if not head or spec.outputs:
+    if not head or spec.outputs or spec.heads or not spec.head:
         return
     last, shape = head[-1], head[-1].shape
     logits = next((node for node in reversed(head) if node.operation.weighted), None)

@@ -81,7 +81,7 @@ def _lowered(
     sequence: Sequence = plan.stage.cells[key].at(0)
     env = block_environment(spec, plan, index, value, beside=True)
     env.place = Site(env.place.cell, (key,))
-    scope = scope or sequences.names.open(sequences.names.root, key, env.values, sequence.span)
+    scope = scope or sequences.names.open(sequences.names.backbone, key, env.values, sequence.span)
     settings = {name: setting_in_force(spec, name, plan.stage, None, index) for name in ("norm", "act")}
     norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
     env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does

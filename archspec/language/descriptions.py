@@ -50,9 +50,11 @@ INIT = {
 
 NAMING = {
     "convention": "The convention whose templates apply where this mapping is silent. Default: torchvision.",
+    "backbone": "The template of the scope around everything before the heads. Default: none.",
     "stem": "The template of the scope of the stem. Default: none, so the stem is at the root.",
     "deep": "The template of the scope of a stem's steps up to the last of several convolutions. Default: none.",
     "head": "The template of the scope of the head. Default: none, so the head is at the root.",
+    "heads": "The template of the scope of each part under `heads`. Default: {name}.",
     "stage": "The template of the scope of a stage. Default: layer{stage}.",
     "block": "The template of the scope of a block, inside its stage. Default: {index}.",
     "residual": "The template of the scope of a residual, inside its block. Default: none.",

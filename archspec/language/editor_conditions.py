@@ -54,7 +54,16 @@ def _plain() -> Schema:
     naming = {"if": {"type": "string"}, "then": {"enum": list(conventions().value)}}
     columns = {"propertyNames": {"enum": [*read_schema()["properties"]["stages"]["properties"], *block_parameters()]}}
     stages = {"properties": table, **columns, "items": {"properties": table, **columns}}
-    return {"properties": {**cells, "stem": part, "head": part, "stages": stages, "naming": naming}}
+    return {
+        "properties": {
+            **cells,
+            "stem": part,
+            "head": part,
+            "heads": {"additionalProperties": part},
+            "stages": stages,
+            "naming": naming,
+        }
+    }
 
 
 def _known(words: Iterable[str]) -> Schema:

@@ -99,14 +99,21 @@ def _key(key: str, schema: Schema) -> Schema:
         return _with_free_names(schema, SHORTCUT_NAMES | words_for_numbers())
     found = _edited(_named(key, schema))
     if key in ("stem", "head"):
-        use = {"description": "The fragment to call; write its parameters beside it."}
-        found["properties"] = {
-            "use": {**_offered({"type": "string"}, {key: each.summary for key, each in fragments().items()}), **use}
-        }
-        return _offered(found, callable_fragments())
+        return _part(found)
+    if key == "heads":
+        return {**found, "additionalProperties": _part(found["additionalProperties"])}
     if key == "stages":
         return {**_with_parameters(found), "items": _with_parameters(found["items"])}
     return found
+
+
+def _part(found: Schema) -> Schema:
+    """A stem or a head: the name of a fragment, a call of one, or steps."""
+    use = {"description": "The fragment to call; write its parameters beside it."}
+    found["properties"] = {
+        "use": {**_offered({"type": "string"}, {key: each.summary for key, each in fragments().items()}), **use}
+    }
+    return _offered(found, callable_fragments())
 
 
 def _edited(schema: Any) -> Any:

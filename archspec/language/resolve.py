@@ -26,6 +26,7 @@ from archspec.language.expressions.closures import ScaleWidth
 from archspec.language.expressions.values import ExpressionFault, Value
 from archspec.language.foreign_values import key_of
 from archspec.language.published import Published
+from archspec.language.returned import Returned
 from archspec.language.scaling import CompoundScaling, Scaling, unknown_scale
 from archspec.language.sequences import read_sequence
 from archspec.language.silence import audible
@@ -106,13 +107,15 @@ def resolve(
         classes=classes,
         params=params,
         stem=_sequence(root, "stem", "imagenet", context),
-        head=_sequence(root, "head", "classifier", context),
+        head=_sequence(root, "head", "classifier", context) if root.get("head") or not root.get("heads") else None,
+        heads=_heads(root.get("heads"), context),
         stages=stages,
         settings={**_defaults(document), **settings},
         scale=scaling.scale,
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
-        outputs=_listed(root, "outputs"),
+        outputs=_outputs(root.get("outputs")),
+        returns="tuple" if root.value.get("returns") == "tuple" else "dict",
         frozen=_listed(root, "frozen"),
         published=_published(root.value.get("weights") or {}),
         definitions=scope,
@@ -121,13 +124,13 @@ def resolve(
         rounded=scaling.rounded,
         authors=authors,
     )
-    withhold_echoes(faults, document, work)
+    return _checked(spec, root, faults)
+
+
+def _checked(spec: Spec, root: Cursor, faults: Faults) -> Spec:
+    """The spec with its warnings, and the work that it took. Raises SpecError for the faults that were found."""
+    withhold_echoes(faults, spec.document, faults.work)
     faults.raise_errors()
-    return _warned(spec, root, faults)
-
-
-def _warned(spec: Spec, root: Cursor, faults: Faults) -> Spec:
-    """The spec with its warnings, and the work that it took."""
     warn_of_slips(spec, root, faults)
     told = audible(spec.authors.first(faults.warnings), spec.document)
     return replace(spec, warnings=told, work=dict(faults.work.by))
@@ -136,6 +139,20 @@ def _warned(spec: Spec, root: Cursor, faults: Faults) -> Spec:
 def _listed(root: Cursor, key: str) -> tuple[str, ...]:
     written = root.value.get(key) or ()
     return (written,) if isinstance(written, str) else tuple(written)
+
+
+def _outputs(cursor: Cursor | None) -> tuple[Returned, ...]:
+    if cursor is None:
+        return ()
+    if isinstance(cursor.value, dict):
+        return tuple([Returned(key, str(item.value), item.span) for key, item in cursor.filled().items()])
+    items = cursor.children() if isinstance(cursor.value, list) else (cursor,)
+    return tuple([Returned(str(item.value), str(item.value), item.span) for item in items])
+
+
+def _heads(cursor: Cursor | None, context: Context) -> dict[str, Sequence]:
+    items = cursor.filled() if cursor else {}
+    return {name: read_sequence(item, context) for name, item in items.items()}
 
 
 def _published(weights: Mapping[str, Any]) -> Published:

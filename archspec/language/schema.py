@@ -7,6 +7,8 @@ from typing import Any
 
 from archspec.language import descriptions
 from archspec.language.regnet import ROUNDINGS
+from archspec.language.returned import RETURNS
+from archspec.language.schema_keys import expectations, heads, outputs, weights
 from archspec.language.schema_pieces import (
     IDENTIFIER,
     Schema,
@@ -29,14 +31,10 @@ from archspec.operations.discovery import operations
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]*$(?!\n)"
 DEFINITION_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$(?!\n)"
 SCOPES = (
-    *("stem", "deep", "head", "stage", "block", "residual", "shortcut"),
+    *("backbone", "stem", "deep", "head", "heads", "stage", "block", "residual", "shortcut"),
     *("layer", "fragment", "before", "after", "step"),
 )
 INITIALIZERS = ("he-fan-out", "he-fan-in", "xavier", "normal", "truncated-normal", "torch")
-EXPECTATIONS = (
-    *("params", "macs", "activations", "layers", "skip_paths", "receptive_field"),
-    *("gradient_span", "effective_receptive_field"),
-)
 SILENCED_CODE: Schema = {"type": "string", "enum": [*SILENCED]}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -103,6 +101,7 @@ def _spec_keys() -> Schema:
         "classes": {**nullable(size), "description": "The number of classes."},
         "stem": part("before"),
         "head": part("after"),
+        "heads": heads(),
         "stages": {
             **nullable(_stage_table()),
             "description": "The stage table, by column (a mapping) or by row (a list of mappings).",
@@ -111,26 +110,18 @@ def _spec_keys() -> Schema:
         "scale": mapping(described(scale, descriptions.SCALE), "object null", "Scaling of widths and depths."),
         "init": mapping(described(init, descriptions.INIT), "object null", "How weights start."),
         "naming": mapping(_naming(), "string object null", "Templates for scopes and keys, or a convention."),
-        "outputs": typed("string array null", "Scopes whose results the model returns.", items=text, minItems=1),
+        "outputs": outputs(NAME),
+        "returns": {**one_of(*RETURNS), "description": "How the model returns several outputs. Default: dict."},
         "frozen": typed("string array null", "Scopes that do not train and stay in eval mode.", items=text, minItems=1),
-        "weights": _weights(),
+        "weights": weights(),
         "blocks": named("block", "Blocks of this spec."),
         "shortcuts": named("shortcut_definition", "Shortcuts of this spec."),
         "fragments": named("fragment", "Fragments of this spec."),
-        "expect": _expect(),
+        "expect": expectations(),
         "reference": typed(
             "string null", "The network that this spec reproduces, as `torchvision:resnet50`.", minLength=1
         ),
     }
-
-
-def _weights() -> Schema:
-    told = "Scopes of a weights file to skip, such as auxiliary heads that this network does not have."
-    skip = typed("array null", told, items=typed("string", minLength=1), minItems=1, maxItems=100)
-    told = "Parts of keys in a weights file that have another name here, with that name."
-    aliases = typed("object null", told, maxProperties=100, additionalProperties=typed("string null", minLength=1))
-    keys = {"skip": skip, "aliases": aliases}
-    return mapping(keys, "object null", "How published weights files differ from this network.")
 
 
 def _naming() -> Schema:
@@ -169,20 +160,6 @@ def _stage_table() -> Schema:
     }
     rows = typed("object", properties=row, additionalProperties=parameter)
     return typed("object array", properties=column, additionalProperties=parameter, items=rows)
-
-
-def _expect() -> Schema:
-    bound = typed("number string")
-    bounds = described({"min": bound, "max": bound}, descriptions.BOUNDS)
-    value = mapping(bounds, "number string object null", minProperties=1)
-    output = typed("array null", items=typed("integer"), minItems=1)
-    known = described({**dict.fromkeys(EXPECTATIONS, value), "output": output}, descriptions.EXPECT)
-    stages = typed("object null", additionalProperties=mapping(known))
-    return mapping(
-        {**known, **described({"stages": stages}, descriptions.EXPECT)},
-        "object null",
-        "What must be true of the compiled network.",
-    )
 
 
 # -- definitions and steps ---------------------------------------------------------------------------------------------

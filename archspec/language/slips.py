@@ -38,11 +38,15 @@ def warn_of_slips(spec: Spec, root: Cursor, faults: Faults) -> None:
         _input(root, spec.input, faults)
     _nulls(root.document, spec.authors, faults)
     seen: set[str] = set()
-    for number, name in enumerate(spec.outputs):
-        if name in seen:
-            message = f"`outputs` names `{cut(name)}` twice, but the model returns it once"
-            faults.record("W309", message, root.document.span(("outputs", number)), help="remove one of them")
-        seen.add(name)
+    single = not isinstance(root.value.get("outputs"), list | dict) and (spec.outputs or not spec.heads)
+    if single and root.get("returns"):
+        message, place = "`returns` has no effect, because the model returns one value", root.child("returns")
+        faults.record("W301", message, place.key_span, help="remove it, or list several `outputs`")
+    for label, _, span in spec.outputs:
+        if label in seen:
+            message = f"`outputs` names `{cut(label)}` twice, but the model returns it once"
+            faults.record("W309", message, span, help="remove one of them")
+        seen.add(label)
     for key in ("width", "depth"):
         factor = getattr(spec.scale, key, 1)
         if factor > MAX_FACTOR:
@@ -108,6 +112,8 @@ def _of_an_image(size: tuple[int, ...]) -> bool:
 def _nulls(document: Document, authors: Authors, faults: Faults) -> None:
     for key, word in NOTHING.items():
         place = document.places.get((key,))
+        if key == "head" and document.value.get("heads"):
+            continue
         if place and document.value.get(key) is None and authors.own(place.value.source):
             default = {"stem": "imagenet", "head": "classifier", "norm": "batch", "act": "relu"}[key]
             message = f"`{key}: null` means the default, `{default}`"

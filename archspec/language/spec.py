@@ -17,6 +17,7 @@ from archspec.language.expressions.parser import Expression
 from archspec.language.expressions.values import Value
 from archspec.language.look_up import Definitions
 from archspec.language.published import Published
+from archspec.language.returned import Returned
 from archspec.language.scaling import CompoundScaling
 from archspec.language.templates import Repetition, Template
 from archspec.language.text.document import Document
@@ -247,8 +248,9 @@ class Spec:
     """A resolved spec.
 
     ``document`` is the merged text, as ``archspec show`` prints it: every value with the place it came from. ``input``
-    is channels first, without the batch. ``expect``, ``outputs`` and ``frozen`` stay as written; ``warnings`` are the
-    resolver's. ``rounded`` has the widths among its own values that ``scale`` rounded.
+    is channels first, without the batch. ``head`` is None if there are only other ``heads``, which have their names.
+    ``expect`` and ``frozen`` stay as written; ``warnings`` are the resolver's. ``rounded`` has the widths among its own
+    values that ``scale`` rounded.
     ``work`` is how many steps it took so far, and for what (:class:`archspec.work.Work`), and ``authors`` which of its
     texts the author wrote.
 
@@ -264,13 +266,15 @@ class Spec:
     classes: int
     params: Mapping[str, Value]
     stem: Sequence
-    head: Sequence
+    head: Sequence | None
+    heads: Mapping[str, Sequence]
     stages: tuple[Stage, ...]
     settings: Mapping[str, Setting]
     scale: CompoundScaling | None
     init: Mapping[str, Value]
     naming: Mapping[str, Template]
-    outputs: tuple[str, ...]
+    outputs: tuple[Returned, ...]
+    returns: Literal["dict", "tuple"]
     frozen: tuple[str, ...]
     published: Published
     definitions: Definitions

@@ -20,7 +20,7 @@ OF_AN_INPUT = "read it with `from`, or remove it from `inputs`"
 
 def warn_of_unread_values(spec: Spec, root: Cursor, faults: Faults) -> None:
     """Add a warning for each name that the spec's own steps keep, or a fragment of its own asks for, to no use."""
-    _warn(_of_network(spec), spec.outputs, spec, faults)
+    _warn(_of_network(spec), [each.name for each in spec.outputs], spec, faults)
     around = {id(cell): cell.at(0) for stage in spec.stages if (cell := stage.cells.get("around"))}
     for sequence in filter(None, around.values()):  # one that is written for all stages is read once
         _warn(sequence.steps, (), spec, faults)
@@ -40,8 +40,9 @@ def warn_of_unread_values(spec: Spec, root: Cursor, faults: Faults) -> None:
 def _of_network(spec: Spec) -> tuple[Step, ...]:
     cells = [stage.cells.get(key) for stage in spec.stages for key in ("before", "after")]
     sides: list[Sequence | None] = [cell.at(0) for cell in cells if cell]
-    calls = [part.call for part in (spec.stem, spec.head, *sides) if part and part.call]
-    return (*spec.stem.steps, *[step for side in sides if side for step in side.steps], *spec.head.steps, *calls)
+    found = [part for part in (spec.stem, *sides, *spec.heads.values(), spec.head) if part]
+    calls = [part.call for part in found if part.call]
+    return (*[step for part in found for step in part.steps], *calls)
 
 
 def _of_definition(definition: Block | Shortcut | None) -> Iterator[tuple[Step, ...]]:

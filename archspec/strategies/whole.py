@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from archspec.strategies.definitions import LIBRARY, ORDERS, SE, block, fragment, shortcut
@@ -21,6 +22,7 @@ NAMINGS: tuple[tuple[Any, str], ...] = (
     ("torchvision", "layer{}"),
     ({"stage": "trunk.block{stage}", "block": "b{index}", "residual": "f", "shortcut": "proj"}, "trunk.block{}"),
     ({"stem": "stem", "head": "top", "conv": "c{n}", "norm": "{kind}_{n}", "before": "in{stage}"}, "layer{}"),
+    ({"backbone": "trunk", "heads": "{name}_{n}"}, "trunk.layer{}"),
     ({"layer": "l{n}", "step": "op{position}", "stage": "s{letter(stage - 1)}"}, ""),
     ({"convention": "torchvision", "block": "{letter(index)}"}, "layer{}"),
     ("sequential", ""),
@@ -70,6 +72,8 @@ def document(draw: Draw) -> dict[str, Any]:
     last = head(draw, value, () if used else fragments, kept)
     if last is not None:
         found["head"] = last
+    if draw.chance(5):
+        _heads(draw, found, value, kept)
     _naming(draw, found, rows)
     if draw.chance(5):
         found["init"] = {key: draw.pick(values) for key, values in INIT.items() if draw.chance(2)}
@@ -145,7 +149,27 @@ def _naming(draw: Draw, found: dict[str, Any], rows: list[Row]) -> None:
     if draw.chance(2):
         found["frozen"] = draw.pick((first, [first], plain))
         return
-    found["outputs"] = draw.pick((first, [first], plain))
+    if "outputs" in found:
+        return
+    found["outputs"] = draw.pick((first, [first], plain, {"last": plain[-1]}))
+    if isinstance(found["outputs"], str):
+        found.pop("returns", None)
+
+
+@part
+def _heads(draw: Draw, found: dict[str, Any], value: FeatureMap, kept: Mapping[str, FeatureMap]) -> None:
+    """Several heads, and how the model returns their results."""
+    names = ("auxiliary", "dense")[: draw.count(1, 2)]
+    found["heads"] = {name: head(draw, value, (), kept) or "classifier" for name in names}
+    if draw.chance(2):
+        end = [{"conv": {"out": "classes"}}, {"upsample": {"like": "input"}}]
+        found["heads"]["map"] = [*([{"from": "stem"}] if draw.chance(2) else []), *end]
+    if draw.chance(2):
+        found["head"] = None
+    if draw.chance(3):
+        found["returns"] = draw.pick(("tuple", "dict"))
+    if draw.chance(3):
+        found["outputs"] = {f"out{number}": name for number, name in enumerate(found["heads"])}
 
 
 @part

@@ -261,7 +261,9 @@ def compare_gradients(graph: Graph, model: nn.Module) -> list[Diagnostic]:
 
 
 def _by_label(graph: Graph, results: Any) -> dict[str, Tensor]:
-    return {next(iter(graph.outputs)): results} if graph.single else dict(results)
+    if graph.single:
+        return {next(iter(graph.outputs)): results}
+    return dict(results) if graph.returns == "dict" else dict(zip(graph.outputs, results, strict=True))
 
 
 def _example(graph: Graph, seed: int) -> Tensor:

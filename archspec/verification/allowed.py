@@ -14,6 +14,7 @@ AGAINST = Mention("against", "`against`")
 
 TORCHVISION = """
 num_classes width_mult groups width_per_group replace_stride_with_dilation dropout stochastic_depth_prob aux_logits
+aux_loss
 attention_dropout bn_size drop_rate dropout_aux init_weights layer_scale memory_efficient mlp_dropout
 representation_size round_nearest stem_width transform_input zero_init_residual
 """

@@ -85,8 +85,11 @@ def _of_library(against: str) -> bool:
 def _factory(reference: Reference) -> Any:
     if reference.origin == "torchvision":
         models = _library(importing.torchvision_models)
-        names = [*models.list_models(module=models), *models.list_models(module=models.video)]
-        return _network_of(reference, names, partial(models.get_model, reference.name, weights=None))
+        names = [name for part in (models, models.video) for name in models.list_models(module=part)]
+        segmentation = models.list_models(module=models.segmentation)
+        untrained = {"weights_backbone": None} if reference.name in segmentation else {}
+        make = partial(models.get_model, reference.name, weights=None, **untrained)
+        return _network_of(reference, [*names, *segmentation], make)
     if reference.origin == "timm":
         library = _library(importing.timm)
         known = library.is_model(reference.name.partition(".")[0])

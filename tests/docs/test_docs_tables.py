@@ -26,7 +26,8 @@ from archspec.language.extent import MAX_STEPS
 from archspec.language.load import MAX_CHAIN
 from archspec.language.regnet import in_groups
 from archspec.language.resolve import DEFAULT_SETTINGS
-from archspec.language.schema import EXPECTATIONS, SCOPES, read_schema
+from archspec.language.schema import SCOPES, read_schema
+from archspec.language.schema_keys import EXPECTATIONS
 from archspec.language.spec import ACTIVATION_ORDERS
 from archspec.language.steps import MAX_LEVELS
 from archspec.language.table import COLUMNS

@@ -202,10 +202,12 @@ def _built(model: fx.GraphModule, image: Tensor, seed: int) -> dict[str, Tensor]
 
 
 def _results(
-    outputs: dict[str, Tensor] | Tensor, image: Tensor, weights: State, buffers: State, seed: int
+    outputs: dict[str, Tensor] | tuple[Tensor, ...] | Tensor, image: Tensor, weights: State, buffers: State, seed: int
 ) -> dict[str, Tensor]:
     """The outputs, the statistics, and the gradients of a random weighting of the outputs."""
-    found = {f"output {key}": value for key, value in (outputs if isinstance(outputs, dict) else {"": outputs}).items()}
+    items = {"": outputs} if isinstance(outputs, Tensor) else outputs
+    items = items if isinstance(items, dict) else {f"{key}": value for key, value in enumerate(items)}
+    found = {f"output {key}": value for key, value in items.items()}
     drawn = torch.Generator().manual_seed(seed + 1)
     loss = sum((value * torch.randn(value.shape, generator=drawn, dtype=value.dtype)).sum() for value in found.values())
     gradients: list[Tensor | None] = [None] * (1 + len(weights))

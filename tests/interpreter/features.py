@@ -54,7 +54,21 @@ ARGUMENTS = {
     "blocks": ("name", "each", "when"),
 }
 SETTINGS = ("shortcut", "activation_order", "norm", "act", "drop_path")
-SCOPES = ("stem", "head", "stage", "block", "residual", "shortcut", "layer", "fragment", "before", "after", "step")
+SCOPES = (
+    "backbone",
+    "stem",
+    "head",
+    "heads",
+    "stage",
+    "block",
+    "residual",
+    "shortcut",
+    "layer",
+    "fragment",
+    "before",
+    "after",
+    "step",
+)
 FUNCTIONS = ("int", "round", "floor", "ceil", "min", "max", "abs", "make_divisible", "scaled", "letter")
 NAMES = (
     *("classes", "in_channels", "stage", "stages", "count", "blocks", "index", "number", "channels", "stride"),
@@ -99,6 +113,8 @@ def wanted() -> set[str]:
             "naming",
             "outputs",
             "frozen",
+            "heads",
+            "returns",
             "shortcuts",
             "fragments",
             "blocks",
@@ -133,7 +149,17 @@ def wanted() -> set[str]:
         f"{kind} {key}" for kind in ("block", "fragment") for key in ("params", "let", "required", "call of a fragment")
     }
     found |= {"block residual", "block steps", "block merge concat", "block first shortcut", "block first residual"}
-    found |= {"shortcut steps", "outputs list", "outputs name", "anchor", "rank 1", "rank 2", "rank 3"}
+    found |= {
+        "shortcut steps",
+        "outputs list",
+        "outputs name",
+        "outputs keys",
+        "returns tuple",
+        "anchor",
+        "rank 1",
+        "rank 2",
+        "rank 3",
+    }
     return found | {
         "chain of extends",
         "import in an import",
@@ -177,7 +203,9 @@ def _document(document: Mapping[str, Any]) -> Iterator[str]:
     if "input" in document:
         yield f"rank {len(document['input']) - 1}"
     if document.get("outputs"):
-        yield "outputs list" if isinstance(document["outputs"], list) else "outputs name"
+        yield {list: "outputs list", str: "outputs name", dict: "outputs keys"}[type(document["outputs"])]
+    if document.get("returns") == "tuple":
+        yield "returns tuple"
     if isinstance(document.get("import"), list) and len(document["import"]) > 1:
         yield "several imports"
     yield from _texts(document)

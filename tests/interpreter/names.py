@@ -11,9 +11,11 @@ from tests.interpreter.expressions import Names, template
 from tests.interpreter.reading import Refused, conventions
 
 DEFAULTS = {
+    "backbone": "",
     "stem": "",
     "deep": "",
     "head": "",
+    "heads": "{name}",
     "stage": "layer{stage}",
     "block": "{index}",
     "residual": "",
@@ -23,7 +25,7 @@ DEFAULTS = {
     "before": "before{stage}",
     "after": "after{stage}",
 }
-BY_POSITION = {"stem", "deep", "head", "residual", "shortcut", "layer", "before", "after"}
+BY_POSITION = {"stem", "deep", "head", "heads", "residual", "shortcut", "layer", "before", "after"}
 NUMBERED = {"conv", "bn", "gn", "ln", "inorm", "rms", "grn", "lrn"}
 """Kinds whose first node has a number too: convolutions and norms."""
 SHORT = {"linear": "fc"}

@@ -83,12 +83,15 @@ class Interpreter:
         self.naming = Naming(document.get("naming"))
         self.plan = Plan.of(integer(size, self.base) for size in document.get("input", [3, 224, 224]))
         self.table: Table = table(document["stages"], self.base, scale)
+        self.backbone = Scope()
         self.results: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.kept: dict[str, int] = {}
 
     def network(self) -> Network:
         """The whole network."""
+        self.backbone = self.naming.scope(Scope(), "backbone", self.base)
+        self.kept["input"] = INPUT
         first, last = self.table.stages[0], self.table.stages[-1]
         order = "post" if steps_outside(first, 1) else self._order(first, 0)
         value = self._edge("stem", "imagenet", order, INPUT)
@@ -96,11 +99,18 @@ class Interpreter:
         for stage in self.table.stages:
             value = self._stage(stage, value)
         order = "post" if steps_outside(last, -1) else self._order(last, last.count - 1)
-        value = self._edge("head", "classifier", order, value)
+        heads, end = self.document.get("heads") or {}, value
+        for name, written in heads.items():
+            if written is not None:
+                if name in {"head", *self.kept}:
+                    raise Refused(f"`{name}` is another part")
+                self.ends[name] = self.kept[name] = self._edge(name, written, order, end)
+        if not any(each is not None for each in heads.values()) or self.document.get("head") is not None:
+            self.ends["head"] = self._edge("head", "classifier", order, end)
         names = [node.name for node in self.plan.nodes]
         if len(set(names)) < len(names):
             raise Refused("two nodes have the same name")
-        outputs, scopes = self._outputs(value), self._scopes()
+        outputs, scopes = self._outputs(), self._scopes()
         return Network(self.plan, outputs, self._frozen(scopes), scopes, self.file.unused())
 
     def _frozen(self, scopes: Mapping[str, int]) -> tuple[str, ...]:
@@ -110,20 +120,25 @@ class Interpreter:
             raise Refused(f"there is no {missing}")
         return frozen
 
-    def _outputs(self, value: int) -> dict[str, int] | int:
+    def _outputs(self) -> dict[str, int] | tuple[int, ...] | int:
         wanted = self.document.get("outputs")
-        if wanted is None:
-            return value
-        known, ends = self._scopes(), {**self.ends, "head": value}
-        ends = {name: end for name, end in ends.items() if end != INPUT}
-        for name in set([wanted] if isinstance(wanted, str) else wanted) & ends.keys() & known.keys():
+        heads = {name: end for name, end in self.ends.items() if name != "stem"}
+        if wanted is None and not self.document.get("heads"):
+            return heads["head"]
+        known, ends = self._scopes(), {name: end for name, end in self.ends.items() if end != INPUT}
+        names = {name: name for name in ([wanted] if isinstance(wanted, str) else wanted or heads)}
+        names = {key: name for key, name in wanted.items() if name is not None} if isinstance(wanted, dict) else names
+        for name in set(names.values()) & ends.keys() & known.keys():
             if known[name] != ends[name]:
                 raise Refused(f"`{name}` has two meanings")
-        known = {**ends, **known}
-        missing = [name for name in ([wanted] if isinstance(wanted, str) else wanted) if name not in known]
+        known = {**known, **heads} if wanted is None else {**ends, **known}
+        missing = [name for name in names.values() if name not in known]
         if missing:
             raise Refused(f"there is no {missing}")
-        return known[wanted] if isinstance(wanted, str) else {name: known[name] for name in wanted}
+        if isinstance(wanted, str):
+            return known[wanted]
+        found = {key: known[name] for key, name in names.items()}
+        return tuple(found.values()) if self.document.get("returns") == "tuple" else found
 
     def _scopes(self) -> dict[str, int]:
         """The last node of every scope, and every node."""
@@ -137,7 +152,7 @@ class Interpreter:
 
     # -- stem and head -------------------------------------------------------------------------------------------------
 
-    def _edge(self, kind: str, default: str, order: str, value: int) -> int:
+    def _edge(self, part: str, default: str, order: str, value: int) -> int:
         names = self.base.with_(in_channels=self.plan.shape(value)[0])
         settings = Settings(
             norm_setting(self.document.get("norm", "batch"), names),
@@ -145,10 +160,12 @@ class Interpreter:
             order,
         )
         names = names.with_(**settings.words)
-        site = Site(self.naming.scope(Scope(), kind, names), names, settings, self.file, self.kept)
+        kind = part if part in ("stem", "head") else "heads"
+        around = self.backbone if kind == "stem" else Scope()
+        site = Site(self.naming.scope(around, kind, names, called=part), names, settings, self.file, self.kept)
         last = STEM.get(order, PLAIN) if kind == "stem" and self._layered() else PLAIN
         make = Sequence(self.plan, self.naming, self.base, last=last)
-        written = self.document.get(kind, default)
+        written = self.document["heads"][part] if kind == "heads" else self.document.get(kind, default)
         if kind == "stem" and self.naming.templates["deep"]:
             self.naming.deepen(site.scope, names, to_last_convolution(make, written, site, value))
         return laid_out(make, written, site, value)
@@ -239,9 +256,9 @@ class Interpreter:
         names = self._place(stage, 0)
         own = stage.cells.get("name")
         if own is None:
-            scope = self.naming.scope(Scope(), "stage", names)
+            scope = self.naming.scope(self.backbone, "stage", names)
         else:
-            scope = self.naming.scope(Scope(), "stage", names, template(own, names))
+            scope = self.naming.scope(self.backbone, "stage", names, template(own, names))
 
         def blocks(scope: Scope, value: int) -> list[int]:
             results = [value]
@@ -249,10 +266,12 @@ class Interpreter:
                 results.append(self._block(stage, index, scope, results[-1]))
             return results[1:]
 
+        before = set(self.results)
         if stage.cells.get("around") is None:
             value = blocks(scope, value)[-1]
         else:
             value = self._beside("around", stage, 0, value, scope, blocks)
+        self.kept |= {path: end for path, end in self.results.items() if path not in before}
         self.results[scope.path] = self.kept[scope.path] = value
         return self._beside("after", stage, stage.count - 1, value)
 
@@ -273,7 +292,7 @@ class Interpreter:
         definition, _ = self._definition(stage, index, cells)
         names = cells.with_(**self._settings(stage, index, cells, cells, definition).words)
         settings = self._settings(stage, index, cells, cells, {})
-        scope = scope or self.naming.scope(Scope(), kind, names)
+        scope = scope or self.naming.scope(self.backbone, kind, names)
         names = names.with_(norm=settings.words["norm"], act=settings.words["act"])
         site = Site(scope, names, settings, self.file, {} if blocks else self.kept, blocks=blocks)
         return Sequence(self.plan, self.naming, self.base).written(written, site, value)

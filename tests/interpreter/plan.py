@@ -88,7 +88,7 @@ class Network:
     """A whole network: its plan without what no output needs, and the values that it returns."""
 
     plan: Plan
-    outputs: dict[str, int] | int
+    outputs: dict[str, int] | tuple[int, ...] | int
     frozen: tuple[str, ...] = ()
     """The scopes that do not train."""
     scopes: dict[str, int] = field(default_factory=dict)
@@ -98,7 +98,8 @@ class Network:
 
     def kept(self) -> list[int]:
         """The nodes that an output needs, in the order in which they run."""
-        wanted = self.outputs.values() if isinstance(self.outputs, dict) else [self.outputs]
+        wanted = [self.outputs] if isinstance(self.outputs, int) else self.outputs
+        wanted = wanted.values() if isinstance(wanted, dict) else wanted
         needed = set().union(*(self.plan.before(value) for value in wanted))
         return [number for number in self.plan.order if number in needed]
 
@@ -123,7 +124,7 @@ class Network:
                 place.setdefault(last, {}).update({f"={key}": value for key, value in node.keys().items()})
         return dict(_in_order(tree))
 
-    def run(self, state: State, value: Tensor, training: bool) -> dict[str, Tensor] | Tensor:
+    def run(self, state: State, value: Tensor, training: bool) -> dict[str, Tensor] | tuple[Tensor, ...] | Tensor:
         """The outputs. Running statistics in ``state`` change, as they do in torch."""
         known = {INPUT: value}
         for number in self.kept():
@@ -135,6 +136,8 @@ class Network:
                 raise AssertionError(f"{node.name} does not have its shape")
         if isinstance(self.outputs, dict):
             return {name: known[number] for name, number in self.outputs.items()}
+        if isinstance(self.outputs, tuple):
+            return tuple([known[number] for number in self.outputs])
         return known[self.outputs]
 
 

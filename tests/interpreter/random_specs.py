@@ -52,6 +52,7 @@ NAMINGS: tuple[Any, ...] = (
     },
     {"residual": "body", "layer": "{position}", "fragment": "{position}", "step": "x{n}{kind}"},
     {"shortcut": "", "residual": "", "stage": "", "block": "z{number}"},
+    {"backbone": "trunk", "heads": "{name}_{n}"},
     {
         "add": "sum{n}",
         "dropout": "drop{n}",
@@ -137,7 +138,12 @@ def _with_scopes(chance: Chance, document: dict[str, Any], key: str) -> None:
     names = [name for name in network.scopes if name and (key == "outputs" or name not in ("stem", "head"))]
     if names:
         some = [chance.pick(names) for _ in range(chance.count(1, 3))]
-        document[key] = chance.pick((some[0], list(dict.fromkeys(some))))
+        listed = list(dict.fromkeys(some))
+        document[key] = chance.pick((some[0], listed))
+        if key == "outputs" and chance.one_in(3):
+            document[key] = {f"key{i}": name for i, name in enumerate(listed)}
+        if key == "outputs" and not isinstance(document[key], str):
+            document["returns"] = chance.pick((None, "dict", "tuple"))
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------
@@ -194,9 +200,26 @@ class _Whole:
         head = edges.head(value, fragments) if value.channels else "classifier"
         if head is not None:
             found["head"] = head
+        if value.channels and chance.one_in(4):
+            found["heads"] = {name: self._head(edges, value) for name in ("aux", "classes")[: chance.count(1, 2)]}
+            if chance.one_in(2):
+                found["head"] = None
+            if chance.one_in(2):
+                found["returns"] = chance.pick(("dict", "tuple"))
         self._some(2, lambda: chance.pick(NAMINGS), "naming")
         self._some(5, lambda: {key: chance.pick(values) for key, values in INIT.items() if chance.one_in(2)}, "init")
         return found
+
+    def _head(self, edges: Edges, value: Map) -> Any:
+        """One of several heads; it may read an earlier value, or the size of the input."""
+        start = self.chance.pick(([], [], [{"from": "stem"}]))
+        end = {"upsample": {"like": "input"}}
+        flat = ["flatten", {"linear": {"out": "classes"}}]
+        return [
+            *start,
+            {"linear": {"out": 4}},
+            *self.chance.pick((flat, [{"pool": {"type": "avg", "output": 1}}, end])),
+        ]
 
     def _scale(self) -> dict[str, Any] | None:
         if not self.chance.one_in(6):

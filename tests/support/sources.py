@@ -80,7 +80,8 @@ def _results(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     images = images.clone().requires_grad_()
     torch.manual_seed(3)
     output = network(images * 1)  # a network may write over what it is given
-    outputs = output if isinstance(output, dict) else {"output": output}
+    outputs = {"output": output} if isinstance(output, Tensor) else output
+    outputs = dict(enumerate(outputs)) if isinstance(outputs, tuple) else outputs
     torch.manual_seed(4)
     sum((each * torch.randn_like(each)).sum() for each in outputs.values()).backward()  # type: ignore[union-attr]
     found = {f"output {label}": value.detach() for label, value in outputs.items()}

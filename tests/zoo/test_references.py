@@ -44,6 +44,19 @@ def test_all_convolutional_classifiers_of_torchvision_are_here() -> None:
     assert convolutional <= named
 
 
+def test_all_segmentation_networks_of_torchvision_are_here() -> None:
+    from torchvision import models
+
+    names = models.list_models(module=models.segmentation)
+    assert len(names) == 6
+    for name in names:
+        (entry,) = models.get_model_weights(name)
+        size = entry.transforms.keywords["resize_size"]
+        costs = archspec.analyze(name, input=(3, size, size)).totals.costs
+        assert (CLAIMED[name].partition("(")[0], costs.params) == (f"torchvision:{name}", entry.meta["num_params"])
+        assert abs((costs.macs or 0) / 1e9 - entry.meta["_ops"]) <= 0.0006
+
+
 def test_every_spec_is_compared_with_something() -> None:
     """With the reference that it names, or in tests/zoo/test_resnets.py or below with one that is written by hand."""
     assert set(SPECS) == {*CLAIMED, *BY_HAND, "densenet_bc_100_12_cifar"}
@@ -69,6 +82,8 @@ def test_figures_are_those_that_torchvision_publishes(name: str) -> None:
     """Parameters exactly, and MACs to the three places of its documentation, at the size of its weights' first crop."""
     from torchvision import models
 
+    if name in models.list_models(module=models.segmentation):
+        pytest.skip("figures of another size: test_all_segmentation_networks_of_torchvision_are_here")
     costs = archspec.analyze(name).totals.costs
     assert costs.macs is not None
     published = [(weights.meta["num_params"], weights.meta["_ops"]) for weights in models.get_model_weights(name)]

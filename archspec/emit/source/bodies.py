@@ -216,9 +216,8 @@ class Body(Forward):
         elif self.trains:
             own.append("training: bool")
         parameters = self._named(signature(self._with(self.reads)))
-        returns = "Tensor" if self.definition.outputs is None else "dict[str, Tensor]"
         name = "forward" if self.definition.kind == "model" else self.name
-        head = f"def {name}({', '.join([*own, *([parameters] if parameters else [])])}) -> {returns}:"
+        head = f"def {name}({', '.join([*own, *([parameters] if parameters else [])])}) -> {self.definition.type}:"
         return [head, *self._docstring(), *_indented(list(map(self._named, self._computed())))]
 
     def _docstring(self) -> list[str]:
@@ -242,10 +241,7 @@ class Body(Forward):
         return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']
 
     def _computed(self) -> list[str]:
-        if self.definition.outputs is None:
-            return rendered(self.statements, self.names[self.definition.result])
-        items = [f"{label!r}: {self.names[path]}" for label, path in self.definition.outputs.items()]
-        return rendered(self.statements, f"{{{', '.join(items)}}}")
+        return rendered(self.statements, self.definition.returned(self.names))
 
 
 class Positions:

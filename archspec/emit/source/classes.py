@@ -97,7 +97,6 @@ class Classes:
         forward = Forward(self.graph, definition, attributes)
         kept = [f"self.{attribute} = {name}" for attribute, name in forward.kept.items()]
         kept += [f"self.{name} = {text}" for name, text in forward.flags.items()]
-        returns = "Tensor" if definition.outputs is None else "dict[str, Tensor]"
         draws = ["", f"    def {method}(self) -> None:", *indented(indented(start))] if start else []
         values = {word for line in forward.lines for word in re.findall(r"\w+", line)}
         body, computed = shortened(definition, [*kept, *setup], forward.lines, values)
@@ -110,7 +109,7 @@ class Classes:
             *draws,
             *indented(modes),
             *([""] if init else []),
-            f"    def forward(self, {', '.join([f'{name}: Tensor' for name in definition.inputs])}) -> {returns}:",
+            f"    def forward(self, {definition.taken}) -> {definition.type}:",
             *indented(indented(computed)),
         ]
 

@@ -88,11 +88,7 @@ class Forward(ValueNames):
                 return
             self.names[part.path] = name = self._name(part, index)
             self.lines.append(f"{name} = {text.text}")
-        if self.definition.outputs is None:
-            self.lines.append(f"return {self.names[self.definition.result]}")
-        else:
-            items = [f"{label!r}: {self.names[path]}" for label, path in self.definition.outputs.items()]
-            self.lines.append(f"return {{{', '.join(items)}}}")
+        self.lines.append(f"return {self.definition.returned(self.names)}")
 
     def _other(self, part: DefinedPart, index: int) -> DefinedPart | None:
         """An optional part that is present if this one is not, reads the same value, and takes its place."""
