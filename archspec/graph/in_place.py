@@ -24,7 +24,8 @@ def writable(graph: Graph) -> dict[str, int]:
     another way. No value in the input's storage may be read later, returned by the model, or given to the model. None
     may be saved for the backward pass, by the node that made it or by one that reads it. All nodes that make or read
     such a value must be in the same block, so that a hook on a block or a stage sees what went in and came out. Of a
-    merge, only the first two branches may be written over, because sums of more would be rounded in another order.
+    merge, only the first two branches may be written over, because sums of more would be rounded in another order; of a
+    subtraction only the first.
     """
     nodes = graph.nodes
     if not any(node.operation.may_write_in_place() for node in nodes):
@@ -42,7 +43,7 @@ def writable(graph: Graph) -> dict[str, int]:
             continue
         # In a mode in which it returns its input, as a dropout does in eval mode, it writes nothing.
         writes = [mode for mode in modes if not mode.aliases[position]]
-        for which in (1, 0) if len(node.inputs) > 1 else (0,):
+        for which in (1, 0) if len(node.inputs) > 1 and not node.operation.ordered else (0,):
             free = bool(writes) and all(mode.is_free(position, sources[position][which], found) for mode in writes)
             if free and graph.shape(node.inputs[which]) == node.shape and (not which or order.same(position)):
                 found[node.name] = which

@@ -10,6 +10,9 @@ from archspec.operations.signal import Gradient, Signal, Usage
 class Signaled:
     """An operation as the prediction of the signal sees it."""
 
+    ordered = False
+    """Whether exchanging its inputs changes more than how a result is rounded, as in a subtraction."""
+
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         """Its output at initialization, in training mode, given its inputs; None without a rule."""
         return None

@@ -18,6 +18,7 @@ class Subtract(Sum):
     name = "subtract"
     summary = "Subtracts all other branches of the same shape from the first."
     sign = -1.0
+    ordered = True
     symbol = "\N{MINUS SIGN}"
 
     broadcast: bool = argument("boolean", "Whether axes of length 1 are repeated to fit.", default=False)
@@ -26,7 +27,12 @@ class Subtract(Sum):
         return merged("subtracted", inputs, broadcast=self.broadcast)
 
     def torch(self, inputs: tuple[Shape, ...], *, in_place: bool = False) -> TorchCall:
+        if in_place:
+            return TorchCall("method", "sub_", fold=True)  # a method, as for an addition
         return TorchCall("function", "operator.sub", fold=True)
 
     def onnx(self, inputs: tuple[Shape, ...], *, fixed: bool = True) -> tuple[OnnxCall, ...]:
         return folded("Sub", len(inputs))
+
+    def may_write_in_place(self) -> bool:
+        return True

@@ -314,6 +314,9 @@ WRITTEN = {
     "a dropout": ("conv: {out: 4}, dropout", ["dropout"]),
     "a dropout of nothing": ("conv: {out: 4}, dropout: {p: 0}", []),
     "a slice": ("conv: {out: 4}, slice: {stop: 2}, act", []),
+    "the first of a difference": ("conv: {out: 4}, subtract: [[conv: {out: 4}], []]", ["subtract"]),
+    "never the second of a difference": ("conv: {out: 4}, subtract: [[], [conv: {out: 4}]]", []),
+    "a difference of three": ("conv: {out: 4}, subtract: [[conv: {out: 4}], [], []]", ["subtract"]),
     "three, of which the last is free": ("conv: {out: 4}, add: [[], [], [conv: {out: 4}]]", []),
 }
 

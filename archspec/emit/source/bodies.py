@@ -271,7 +271,7 @@ class Positions:
 
 def _out_of_place(leaf: Leaf) -> Leaf:
     """A sum or a product that overwrites nothing, as in a formula."""
-    name = {"add_": "operator.add", "mul_": "operator.mul"}.get(leaf.call.target)
+    name = {"add_": "operator.add", "mul_": "operator.mul", "sub_": "operator.sub"}.get(leaf.call.target)
     return leaf if name is None else replace(leaf, call=replace(leaf.call, kind="function", target=name))
 
 

@@ -24,7 +24,7 @@ _INFIX: Mapping[str, str] = {
     "torch.mul": "*",
 }
 _OPERATORS = frozenset({"operator.add", "operator.sub", "operator.mul", "operator.getitem"})
-_IN_PLACE: Mapping[str, str] = {"add_": "+=", "mul_": "*="}
+_IN_PLACE: Mapping[str, str] = {"add_": "+=", "mul_": "*=", "sub_": "-="}
 _BY_POSITION = ("p", "kernel_size", "stride", "padding")
 """The first keyword arguments of torch's layers in the order of their positions; the first is that of dropouts."""
 
