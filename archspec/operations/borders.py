@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.operations.padding import places
+from archspec.operations.padding import left, places
 from archspec.operations.profiles import LONGEST, Axis, Profile
 from archspec.operations.signal import Back, Law, affine
 from archspec.operations.windows import Windows
@@ -55,7 +55,7 @@ def _padded(axis: Axis, size: int, before: int, after: int, mode: str) -> tuple[
     if not before and not after:
         return 1.0, axis
     if total > LONGEST:
-        return (size / total if mode == "zeros" else 1.0), ()
+        return (left(size, before, after) / total if mode == "zeros" else 1.0), ()
     energies = axis or (1.0,) * size
     found = [energies[at] if at >= 0 else 0.0 for at in places(size, before, after, mode)]
     gain = sum(found) / total
@@ -67,7 +67,7 @@ def _unpadded(axis: Axis, size: int, before: int, after: int, mode: str) -> tupl
     if not before and not after:
         return 1.0, axis
     if total > LONGEST:
-        return (1.0 if mode == "zeros" else total / size), ()
+        return (left(size, before, after) / size if mode == "zeros" else total / size), ()
     energies = axis or (1.0,) * total
     found = [0.0] * size
     for at, energy in zip(places(size, before, after, mode), energies, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from archspec.operations.base import TorchCall, argument
@@ -10,7 +11,17 @@ from archspec.operations.borders import bordered, filled, unbordered
 from archspec.operations.captions import Caption, Phrase
 from archspec.operations.effects import Everywhere, Layout, Reach, Saved
 from archspec.operations.onnx import Floats, Integers, OnnxCall, X
-from archspec.operations.padding import MODES, ONNX_MODES, BySide, Sides, by_side, check_mode
+from archspec.operations.padding import (
+    MODES,
+    ONNX_MODES,
+    BySide,
+    Sides,
+    by_side,
+    check_mode,
+    check_removed,
+    left,
+    numbers,
+)
 from archspec.operations.shapes import Shape, spatial_rank
 from archspec.operations.signal import Gradient, Signal, Usage
 from archspec.operations.traits import Rearranging
@@ -21,13 +32,17 @@ CONSTANT = "constant"
 
 @dataclass(frozen=True)
 class Pad(Rearranging):
-    """``torch.nn.functional.pad`` of the positions, as in ``torch.nn.ZeroPad2d`` and ``ReflectionPad2d``."""
+    """``torch.nn.functional.pad`` of the positions, as in ``torch.nn.ZeroPad2d`` and ``ReflectionPad2d``.
+
+    A negative number removes positions: ``[[-1, 1]]`` shifts a signal by one.
+    """
 
     name = "pad"
     summary = "Adds positions around a map."
 
     sides: Sides = argument(
-        "sides", "Positions to add on both sides of an axis, or a pair: before and after.", minimum=0
+        "sides",
+        "Positions to add on both sides of an axis, or a pair: before and after; a negative number removes positions.",
     )
     mode: str = argument(
         "word",
@@ -43,6 +58,7 @@ class Pad(Rearranging):
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         size, windows = inputs[0][1:], self._windows(inputs[0])
         shape = (inputs[0][0], *windows.padded(size))
+        check_removed(self.mode != CONSTANT and self.mode, BySide(windows.padding, windows.behind), size, "sides")
         check_mode(self.mode, BySide(windows.padding, windows.behind), size, "sides", shape)
         return shape
 
@@ -50,7 +66,10 @@ class Pad(Rearranging):
         return Saved((0,) if self.mode in ("reflect", "replicate") else ())
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
-        return "first" if self.mode == "circular" else super().layout(inputs)
+        if self.mode == "circular":
+            return "first"
+        adds = any(side > 0 for side in numbers(self.sides))
+        return super().layout(inputs) if adds else "kept"  # torch then copies a part of the input as it lies
 
     def reach(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Reach, ...] | Everywhere | None:
         return tuple([Reach(padding=before) for before in self._windows(inputs[0]).padding])
@@ -74,7 +93,8 @@ class Pad(Rearranging):
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         size, windows = usage.inputs[0][1:], self._windows(usage.inputs[0])
         if self.mode == CONSTANT and self.value:
-            share = usage.positions[0] / usage.positions[1]
+            kept = [left(*axis) for axis in zip(size, windows.padding, windows.behind, strict=True)]
+            share = prod(kept) / usage.positions[1]
             return tuple([filled(law, share, self.value) for law in values[0]])
         return tuple([bordered(law, size, windows, self._word) for law in values[0]])
 

@@ -93,6 +93,29 @@ def places(size: int, before: int, after: int, mode: str) -> Places:
     return tuple([at if 0 <= at < size else outside(at, size) for at in range(-before, size + after)])
 
 
+def left(size: int, before: int, after: int) -> int:
+    """How many of an axis' own positions a padding leaves, of which a negative number removes some.
+
+    >>> left(5, -1, 1), left(5, 2, 2), left(5, -2, -3)
+    (4, 5, 0)
+    """
+    return size + min(before, 0) + min(after, 0)
+
+
+def check_removed(mode: str | bool, sides: BySide, size: Shape, argument: str) -> None:
+    """Refuse to remove all positions of an axis, or any if what is added repeats positions. Raises ShapeFault."""
+    if min((*sides.before, *sides.after), default=0) >= 0:
+        return
+    if mode:
+        message = f"`{mode}` repeats positions, so that a negative number cannot remove any"
+        raise ShapeFault(
+            "E502", message, argument=argument, help="use a `pad` of its own, without `mode`, to remove them"
+        )
+    if any(left(*axis) < 1 for axis in zip(size, *sides, strict=True)):
+        message = f"this removes every position of an input of {show_shape(size)}"
+        raise ShapeFault("E502", message, argument=argument, help="remove fewer positions, or use a larger `input`")
+
+
 def check_mode(mode: str, sides: BySide, size: Shape, argument: str, assumed: Shape | None) -> None:
     """Refuse to repeat more positions than there are. Raises ShapeFault."""
     least = {"reflect": 1, "circular": 0}.get(mode)

@@ -58,7 +58,8 @@ def padded(draw: Draw, site: StepSite) -> RawStep:
     more: tuple[dict[str, Any], ...] = ({}, {"value": 0.5}, {"mode": "replicate"}, {"mode": "circular"})
     around: dict[str, Any] = {"sides": 1, **draw.pick(more)}
     if around.get("mode") != "circular" and draw.chance(2):
-        around["sides"] = [draw.pick((1, [2, 0], [0, 2])) for _ in range(draw.rank)]
+        lopsided = draw.pick((([2, 0], [0, 2]), ([2, 0], [3, -1]) if "mode" not in around else ([0, 2],)))
+        around["sides"] = [draw.pick((1, *lopsided)) for _ in range(draw.rank)]
     conv = {"out": draw.word(site.width), "kernel": 3, "padding": draw.pick((0, "valid"))}
     pool = {"type": draw.pick(("avg", "max")), "kernel": 3, "stride": 1}
     return {"sequence": {"steps": [{"pad": around}, draw.pick(({"conv": conv}, {"pool": pool}))]}}

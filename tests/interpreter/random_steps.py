@@ -201,10 +201,11 @@ class Steps:
         """A map of another size, and back to the size before."""
         chance = self.chance
         if chance.one_in(3):
-            sides = chance.pick(([[1, 0]] * place.rank, [[0, 1]] * place.rank))
+            sides = chance.pick(([[1, 0]] * place.rank, [[0, 1]] * place.rank, [[-1, 2]] * place.rank))
             fill = chance.pick(
                 ({}, {"value": chance.pick((1, "-1 / 2"))}, {"mode": chance.word(("constant", "replicate"))})
             )
+            fill = {} if sides[0][0] < 0 else fill
             pool = {"type": chance.word(("max", "avg")), "kernel": 2, "stride": 1}
             return {"sequence": {"steps": [{"pad": {"sides": sides, **fill}}, {"pool": pool}]}}
         larger: dict[str, Any] = {"scale": chance.size(2, place.rank)}

@@ -18,6 +18,7 @@ from archspec.emit.lowlevel import lowlevel_source
 from archspec.emit.modules import resolve
 from archspec.emit.python import python_source
 from archspec.operations.conv import Conv
+from archspec.operations.pad import Pad
 from archspec.operations.padding import MODES, same_padding
 from archspec.operations.pool import Pool
 from archspec.operations.shapes import ShapeFault
@@ -229,6 +230,7 @@ def test_verify_knows_the_network_of_all_in_its_source_and_in_timms_layers(layer
         "pool: {type: max, kernel: 3, stride: 2, padding: same}",
         "conv: {out: 8, kernel: 3, stride: 2, padding: same, standardized: true, name: conv3}",
         "pad: {sides: [[0, 2], 1], mode: reflect}",
+        "pad: {sides: [[-1, 1], [0, -1]]}",
     )
     modules = [
         layers.Conv2dSame(3, 8, 3, stride=2, bias=False),
@@ -238,6 +240,7 @@ def test_verify_knows_the_network_of_all_in_its_source_and_in_timms_layers(layer
         layers.create_pool2d("max", 3, 2, padding="same"),
         layers.StdConv2dSame(8, 8, 3, stride=2),
         nn.ReflectionPad2d((1, 1, 0, 2)),
+        nn.ZeroPad2d((0, -1, -1, 1)),
     ]
     assert len(modules) == len(steps)
     labels = iter(names)
@@ -246,6 +249,24 @@ def test_verify_knows_the_network_of_all_in_its_source_and_in_timms_layers(layer
     ]
     text = f"archspec: 1\nname: t\ninput: [3, 23, 18]\nstages: []\nhead: []\nstem: [{', '.join(steps)}]\n"
     assert archspec.verify(text, nn.Sequential(OrderedDict(named))).holds("keys", "graph", "outputs")
+
+
+@tries(60)
+@given(data=st.data())
+def test_a_pad_removes_positions_as_torch_does(data: st.DataObject) -> None:
+    size = data.draw(st.tuples(*[st.integers(1, 6)] * 2))
+    sides = data.draw(st.tuples(*[st.tuples(*[st.integers(-4, 4)] * 2)] * 2))
+    pad, x = Pad(sides=sides, value=data.draw(st.sampled_from([0.0, 0.5]))), torch.arange(0.0, size[0] * size[1])
+    x = x.reshape(1, 1, *size)
+    try:
+        shape = pad.shape(((1, *size),))
+    except ShapeFault:
+        assert any(each + min(a, 0) + min(b, 0) < 1 for each, (a, b) in zip(size, sides, strict=True))
+        return
+    found = F.pad(x, [each for pair in reversed(sides) for each in pair], value=pad.value)
+    assert tuple(found.shape[1:]) == shape
+    call = pad.torch(((1, *size),))
+    assert torch.equal(resolve(call.target)(x, *call.args, **call.kwargs), found)
 
 
 @tries(60)

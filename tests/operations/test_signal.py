@@ -86,6 +86,8 @@ ONE: list[tuple[str, dict[str, Any], Value]] = [
     ("layer_scale", {"initial": 0.1}, MAP),
     ("pad", {"sides": ((2, 0), 1)}, MAP),
     ("pad", {"sides": 1, "value": 2.0}, MAP),
+    ("pad", {"sides": ((-1, 1), (-2, 0))}, MAP),
+    ("pad", {"sides": ((-1, 2), -1), "value": 2.0}, MAP),
     *[("pad", {"sides": ((2, 0), 1), "mode": mode}, MAP) for mode in ("reflect", "replicate", "circular")],
     ("pad_channels", {"out": 80}, MAP),
     ("slice", {"start": 8, "stop": 40}, MAP),
