@@ -46,7 +46,9 @@ class Pool(Windowed):
     dilation: Size = argument("size", "Distance between the window's elements, for `max`.", default=1, minimum=1)
     ceil: bool = argument("boolean", "Whether a last, partial window counts.", default=False)
     count_padding: bool = argument("boolean", "Whether an average counts the padding as zeros.", default=True)
-    power: float = argument("number", "The exponent, for `lp`.", default=2.0, minimum=1)
+    power: float = argument(
+        "number", "The exponent, for `lp`; unless it is even, elements below 0 may give NaN.", default=2.0, minimum=1
+    )
     output: Size | None = argument("size", "Output size, instead of a kernel; 1 is global.", default=None, minimum=1)
 
     @property
