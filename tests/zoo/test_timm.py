@@ -30,25 +30,39 @@ OF_MODULES = (
     *("mobileone_s0", "repvgg_b1g4", "eca_resnext26ts", "densenetblur121d", "efficientnet_es", "mixnet_s"),
     *("hardcorenas_a", "lcnetv2_base", "mobilenetv4_conv_small", "rexnet_100", "ghostnet_050", "repghostnet_100"),
     *("repvit_m0_9", "mambaout_femto"),
+    *("dla46_c", "dpn48b", "selecsls42", "hrnet_w18_small", "inception_v3.tv_in1k", "inception_v4"),
+    *("inception_resnet_v2", "nasnetalarge", "pnasnet5large"),
 )
-"""At least one network of each of byobnet, convmixer, convnext, densenet, efficientnet, ghostnet, hardcorenas, lcnetv2,
-mambaout, mobilenetv3, repghost, repvit, rexnet and starnet, the smallest or the one with the most of its blocks."""
+"""At least one network of each of byobnet, convmixer, convnext, densenet, dla, dpn, efficientnet, ghostnet,
+hardcorenas, hrnet, inception_v3, inception_v4, inception_resnet_v2, lcnetv2, mambaout, mobilenetv3, nasnet, pnasnet,
+repghost, repvit, rexnet, selecsls and starnet, the smallest or the one with the most of its blocks."""
+OTHER_KEYS = ("fasternet_t0", "dla60_res2net")
+"""Networks whose keys are timm's in another order, or by key map: of fasternet, and of dla with scales."""
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_spec_is_short_and_names_the_network_of_its_name(name: str) -> None:
     lines = [line for line in TEXTS[name].splitlines() if line.strip()]
     assert len(lines) <= (10 if re.search("^extends:", TEXTS[name], re.MULTILINE) else 60)
-    assert f"reference: timm:{name}" in lines
+    assert any(re.fullmatch(rf"reference: timm:{re.escape(name)}(\(.*\))?", line) for line in lines)
     assert not (SPECS / f"{name}.yaml").exists()
 
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OF_MODULES)])
 def test_keys_and_graph_are_timms(name: str) -> None:
     timm()
-    verdict = archspec.verify(_path(name), f"timm:{name}", input=(3, 64, 64), levels=("keys", "graph"))
+    size = 96 if name.startswith("inception") else 64
+    verdict = archspec.verify(_path(name), f"timm:{name}", input=(3, size, size), levels=("keys", "graph"))
     assert verdict.graph.held, [fault.message for fault in verdict.diagnostics]
     assert verdict.keys.held, [fault.message for fault in verdict.diagnostics]
+
+
+@pytest.mark.parametrize("name", OTHER_KEYS)
+def test_the_graph_is_timms_and_pairs_every_key(name: str) -> None:
+    timm()
+    verdict = archspec.verify(_path(name), f"timm:{name}", input=(3, 64, 64), levels=("graph",))
+    assert verdict.graph.held, [fault.message for fault in verdict.diagnostics]
+    assert len(verdict.key_map) == verdict.keys.count
 
 
 @pytest.mark.parametrize("name", QUICK)
