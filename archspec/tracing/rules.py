@@ -210,6 +210,7 @@ MODULES: Mapping[Any, tuple[Rule, str]] = {
     nn.RMSNorm: (l.rms_norm, "normalized_shape weight eps"),
     nn.LocalResponseNorm: (l.local_response_norm, "size alpha beta k"),
     "archspec.emit.norms.ChannelRMSNorm": (l.channel_rms_norm, "weight eps"),
+    "timm.layers.norm.RmsNorm2d": (l.channel_rms_norm, "weight eps"),
     "archspec.emit.norms.GlobalResponseNorm": (l.global_response_norm, "weight bias eps"),
     "timm.layers.grn.GlobalResponseNorm": (l.global_response_norm, "weight bias eps channel_dim"),
     "archspec.emit.norms.FrozenBatchNorm": (_frozen_norm, "running_mean running_var weight bias eps"),

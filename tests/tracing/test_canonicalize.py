@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from archspec.emit.modules import ChannelLayerNorm, DropPath, PointwiseLinear
+from archspec.emit.norms import ChannelRMSNorm
 from archspec.tracing.canonical_form import CanonicalForm
 from archspec.tracing.canonicalize import canonicalize
 from archspec.tracing.trace import trace
@@ -85,6 +86,12 @@ def timm_drop(p: float) -> nn.Module:
     return TimmDropPath(p)
 
 
+def timm_rms_norm() -> nn.Module:
+    from timm.layers import RmsNorm2d
+
+    return RmsNorm2d(8)
+
+
 SAME: dict[str, list[nn.Module]] = {
     "relu": [
         nn.ReLU(),
@@ -110,6 +117,7 @@ SAME: dict[str, list[nn.Module]] = {
         plain(lambda x: (x + x.tanh()) * 0.5),
         plain(lambda x: torch.div(x + x.tanh(), 2.0)),
     ],
+    "root mean square over the channels": [ChannelRMSNorm(8, eps=1e-6), timm_rms_norm()],
     "sigmoid": [nn.Sigmoid(), plain(torch.sigmoid), plain(lambda x: x.sigmoid())],
     "global pool": [
         nn.AdaptiveAvgPool2d(1),
