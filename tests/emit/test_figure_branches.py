@@ -171,3 +171,14 @@ def test_a_description_in_mermaid_keeps_strides_and_stages() -> None:
     (described,) = re.findall(r"accDescr: (.*)", text)
     assert f"7{TIMES}7 conv, 64, /2" in described
     assert ". layer3: bottleneck, 256, /2, 5 times bottleneck, 256. " in described
+
+
+@pytest.mark.parametrize("around", ["[concat: [[conv: {out: 8}], [norm, blocks]]]", "[add: [[], [blocks]]]"])
+def test_blocks_in_a_branch_are_one_card_with_their_number(around: str) -> None:
+    row = f"{{block: basic, count: 4, channels: 16, around: {around}}}"
+    graph = archspec.compile(f"archspec: 1\nname: t\ninput: [3, 16, 16]\nstem: [conv: {{out: 16}}]\nstages: [{row}]\n")
+    drawn = figure(graph)
+    check(drawn)
+    assert texts(drawn).count("basic") == 2  # the card, and the title of what it contains
+    assert f"{TIMES}4" in texts(drawn)
+    assert {node.name for node in graph.nodes} <= drawn_nodes(drawn) | {INPUT}

@@ -10,6 +10,7 @@ from torch import nn
 
 import archspec
 from archspec.graph.graph import Graph
+from archspec.passes.reordered import reordered
 
 START = "archspec: 1\nname: t\ninput: [3, 16, 16]\nclasses: 5\n"
 STEM = "[conv: {out: 8, kernel: 3}]"
@@ -170,3 +171,18 @@ def test_the_built_stage_is_the_one_written_by_hand() -> None:
     hand.load_state_dict({own[key]: state[key] for key in keys})
     x = torch.randn(2, 3, 16, 16)
     assert torch.equal(model(x), hand(model.conv1(x)))
+
+
+def test_blocks_change_places_inside_it() -> None:
+    """What a list of the blocks' results contains follows the places, as in the module whose blocks are exchanged."""
+    graph = network(
+        "[{block: basic, count: 4, channels: 8, around: [as: x, blocks: {each: p}, concat: {from: [x, p]}]}]"
+    )
+    moved = reordered(graph, {"layer1.1": "layer1.2", "layer1.2": "layer1.1"})
+    model, other = (archspec.build(each, seed=0).eval() for each in (graph, moved))
+    state = model.state_dict()
+    other.load_state_dict(state)
+    swap = {"layer1.1.": "layer1.2.", "layer1.2.": "layer1.1."}
+    model.load_state_dict({swap.get(key[:9], key[:9]) + key[9:]: value.clone() for key, value in state.items()})
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.equal(model(x), other(x))

@@ -14,7 +14,7 @@ from archspec.emit.figures.captions import LETTERED, MEANINGS, NOTED, plain
 from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
 from archspec.emit.figures.overview import HEADINGS, costs, grouped
-from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture
+from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture, Split
 from archspec.emit.figures.units import closed, contracted, outermost, reads_one
 from archspec.graph.frozen import frozen_scopes
 from archspec.graph.graph import INPUT, Graph, Node, Region
@@ -139,7 +139,7 @@ class _Contents:
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def _joined(self, parts: Parts) -> Parts:
-        """Blocks of one kind that follow each other as one part."""
+        """Blocks of one kind that follow each other as one part, also inside branches."""
         found: list[Part] = []
         run: list[Card] = []
         for part in parts:
@@ -148,6 +148,8 @@ class _Contents:
                 run = []
             if isinstance(part, Card):
                 run.append(part)
+            elif isinstance(part, Split):
+                found.append(replace(part, branches=tuple(map(self._joined, part.branches))))
             else:
                 found.append(part)
         return (*found, self._run(run)) if run else tuple(found)
