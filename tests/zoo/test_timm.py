@@ -25,6 +25,8 @@ QUICK = (
     "test_efficientnet",
     "mobilenetv3_small_100",
     "starnet_s050",
+    "cs3darknet_s",
+    "ese_vovnet19b_dw",
 )
 OF_MODULES = (
     *("mobileone_s0", "repvgg_b1g4", "eca_resnext26ts", "densenetblur121d", "efficientnet_es", "mixnet_s"),
@@ -32,12 +34,15 @@ OF_MODULES = (
     *("repvit_m0_9", "mambaout_femto"),
     *("dla46_c", "dpn48b", "selecsls42", "hrnet_w18_small", "inception_v3.tv_in1k", "inception_v4"),
     *("inception_resnet_v2", "nasnetalarge", "pnasnet5large"),
+    *("cspdarknet53", "cs3sedarknet_xdw", "darknetaa53", "cspnext_tiny", "eca_vovnet39b", "hgnet_tiny", "hgnetv2_b4"),
 )
-"""At least one network of each of byobnet, convmixer, convnext, densenet, dla, dpn, efficientnet, ghostnet,
-hardcorenas, hrnet, inception_v3, inception_v4, inception_resnet_v2, lcnetv2, mambaout, mobilenetv3, nasnet, pnasnet,
-repghost, repvit, rexnet, selecsls and starnet, the smallest or the one with the most of its blocks."""
-OTHER_KEYS = ("fasternet_t0", "dla60_res2net")
-"""Networks whose keys are timm's in another order, or by key map: of fasternet, and of dla with scales."""
+"""At least one network of each of byobnet, convmixer, convnext, cspnet, cspnext, densenet, dla, dpn, efficientnet,
+ghostnet, hardcorenas, hgnet, hrnet, inception_v3, inception_v4, inception_resnet_v2, lcnetv2, mambaout, mobilenetv3,
+nasnet, pnasnet, repghost, repvit, rexnet, selecsls, starnet and vovnet, the smallest or the one with the most of its
+blocks."""
+OTHER_KEYS = ("fasternet_t0", "dla60_res2net", "hgnetv2_b0")
+"""Networks whose keys are timm's in another order, or by key map: of fasternet, and of dla with scales; in hgnet,
+timm's learned factors have one axis, and here none."""
 
 
 @pytest.mark.parametrize("name", TEXTS)
