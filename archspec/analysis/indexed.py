@@ -6,14 +6,14 @@ import functools
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.storage import SOURCE
 from archspec.operations.base import Operation
 from archspec.operations.effects import Alias
-from archspec.operations.facts import Facts, applied
+from archspec.operations.facts import Applied, Facts, applied
 from archspec.operations.shapes import Shape
 from archspec.wording import Brief, brief
 
@@ -95,13 +95,20 @@ def index_graph(graph: Graph) -> IndexedGraph:
         shapes.append(read)
         made[name] = (position,), (shape,)
     found = list(map(applied, [node.operation for node in graph.nodes], shapes))
-    facts = tuple([each.facts for each in found])
-    kinds = tuple([Kind(each.operation, each.facts, count) for each, count in Counter(found).items()])
+    pairs = [(each, node.name in graph.borrowing) for each, node in zip(found, graph.nodes, strict=True)]
+    known = {pair: _facts(*pair) for pair in set(pairs)}
+    facts = tuple([known[pair] for pair in pairs])
+    kinds = tuple([Kind(pair[0].operation, known[pair], count) for pair, count in Counter(pairs).items()])
     ways = sources
     if any(kind.facts.gates for kind in kinds):
         ways = [_without(each.gates, inputs) for each, inputs in zip(facts, sources, strict=True)]
     outputs = {label: made[name][0][0] for label, name in graph.outputs.items()}
     return IndexedGraph(graph, tuple(sources), tuple(shapes), tuple(ways), facts, outputs, kinds)
+
+
+def _facts(found: Applied, borrowing: bool) -> Facts:
+    """What an operation costs; its weights and buffers, if it has an earlier node's, cost nothing more."""
+    return replace(found.facts, params=0, buffers=0, counters=0) if borrowing else found.facts
 
 
 def _without(gates: frozenset[int], inputs: tuple[int, ...]) -> tuple[int, ...]:

@@ -189,7 +189,8 @@ def _saved_for_backward(
         zip(network.sources, network.facts, network.frozen, strict=True)
     ):
         needed = (needs[sources[0]],) if len(sources) == 1 else tuple([needs[source] for source in sources])
-        trained = facts.params > 0 and not frozen
+        weighs = facts.params > 0 or network.nodes[position].name in network.graph.borrowing
+        trained = weighs and not frozen
         if not trained and True not in needed:
             continue
         needs[position] = True

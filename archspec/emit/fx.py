@@ -38,9 +38,10 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
 
 def _freeze(graph: Graph, module: nn.Module) -> None:
     """Let frozen weights need no gradient, and frozen modules stay in eval mode, whoever changes the mode."""
+    frozen = {graph.state_of(name) for name in graph.frozen}
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(name.rpartition(".")[0] not in graph.frozen and name not in graph.frozen)
-    kept = [name for name, _ in module.named_modules() if name in graph.frozen]
+        parameter.requires_grad_(name.rpartition(".")[0] not in frozen and name not in frozen)
+    kept = [name for name, _ in module.named_modules() if name in frozen]
     for path, part in module.named_modules():
         if isinstance(part, Network):
             inside = f"{path}." if path else ""
@@ -73,12 +74,13 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
     source = module.inputs[0]
     values = {source: _describe(made.placeholder("x"), source, "input", graph.shape(source), module.span)}
     for member in module.members:
-        target = module.relative(member)
+        target = _target(module, member)
         inputs = [values[name] for name in member.inputs]
         if isinstance(member, Call) and member.torch.kind != "module":
             values[member.result] = _function(graph, made, parts, member, target, inputs)
             continue
-        parts[target] = _module(graph, member)
+        if isinstance(member, Module) or not member.state:
+            parts[target] = _module(graph, member)
         called = made.create_node("call_module", target, tuple(inputs), {})
         operation = member.node.operation if isinstance(member, Call) else member.name
         span = member.node.span if isinstance(member, Call) else member.span
@@ -90,7 +92,8 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
         results: Any = {label: values[name] for label, name in module.outputs.items()}
         results = tuple(results.values()) if module.returns == "tuple" else results
         _describe(made.output(results), module.path, "output", shapes, module.span)
-    network = Network(_root(parts), made, module.class_name)
+    shares = any(isinstance(member, Call) and member.state for member in module.members)
+    network = Network(_root(parts, tree=shares), made, module.class_name)
     if any("." in path for path in parts):
         _order(network, parts)
     return network
@@ -124,7 +127,8 @@ def _function(graph: Graph, made: fx.Graph, parts: _Parts, call: Call, target: s
     if not call.torch.fold:
         for key, weight in operation.weights(graph.input_shapes(call.node)).items():
             path = f"{target}.{key}" if key else target
-            parts[path] = nn.Parameter(torch.empty(weight.shape, device="meta"))
+            if not call.state:
+                parts[path] = nn.Parameter(torch.empty(weight.shape, device="meta"))
             inputs.append(_describe(made.create_node("get_attr", path, (), {}), name, operation, weight.shape, span))
         return _describe(_called(made, call.torch, inputs, target), name, operation, shape, span)
     value = inputs[0]
@@ -150,9 +154,16 @@ def _called(made: fx.Graph, call: TorchCall, inputs: list[fx.Node], target: str)
     return made.create_node(op, function, args, dict(call.kwargs), target.replace(".", "_"))
 
 
-def _root(parts: _Parts) -> nn.Module | _Parts:
+def _target(module: Module, member: Call | Module) -> str:
+    """The path inside a module of what a member calls: its own, unless it uses the tensors of another node."""
+    if isinstance(member, Module) or not member.state:
+        return module.relative(member)
+    return module.relative(member._replace(path=member.state))
+
+
+def _root(parts: _Parts, *, tree: bool) -> nn.Module | _Parts:
     """The root that a GraphModule takes its modules from: a tree if paths have dots, because it would reorder those."""
-    if not any("." in path for path in parts):
+    if not tree and not any("." in path for path in parts):
         return parts
     root = nn.Module()
     for path, part in parts.items():

@@ -22,6 +22,7 @@ from archspec.emit.json_text import parse, place
 from archspec.graph.builder import Builder, too_many_nodes
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.provenance import Recorded, TableCell
+from archspec.graph.sharing import wrongly_shared
 from archspec.language.acceptance import Accepts, acceptance
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
@@ -111,9 +112,11 @@ class _Reader:
             trimmed=frozenset(data.get("trimmed", [])),
             frozen=frozenset(data.get("frozen", [])),
             **{key: data.get(key, "") for key in ("stem", "head", "summary", "paper")},
+            shared=data.get("shared", {}),
             summaries=data.get("summaries", {}),
             returns=data.get("returns", "dict"),
         )
+        self._refuse((["shared", name], told, "") for name, told in wrongly_shared(graph))
         self._refuse(islice(_differences(data, to_data(graph), []), MAX_FAULTS), "E842")
         return graph
 
@@ -150,9 +153,8 @@ class _Reader:
 
     def _nodes(self, data: Any, files: list[Source]) -> tuple[Node, ...]:
         """The nodes, with the shapes that their operations give."""
-        builder, made = Builder(tuple(data["input"]), self.work), dict[str, Node]()
-        start = Node(INPUT, Operation(), (), builder.input)
-        made[INPUT] = start
+        builder = Builder(tuple(data["input"]), self.work)
+        made = {INPUT: Node(INPUT, Operation(), (), builder.input)}
         operations: dict[str, Operation] = {}
         for number, each in enumerate(data["nodes"]):
             path: Path = ["nodes", number]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from archspec.analysis.parts import measure_totals
@@ -57,6 +58,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "named": named,
         "kept": dict(graph.kept),
         "frozen": [node.name for node in graph.nodes if node.name in graph.frozen],
+        "shared": {node.name: graph.shared[node.name] for node in graph.nodes if node.name in graph.shared},
         "summaries": {kind: dict(by_name) for kind, by_name in summaries(graph).items()},
     }
 
@@ -64,6 +66,8 @@ def to_data(graph: Graph) -> dict[str, Any]:
 def _node(graph: Graph, node: Node, files: _Files) -> dict[str, Any]:
     operation = node.operation
     facts = applied(operation, graph.input_shapes(node)).facts
+    if node.name in graph.borrowing:
+        facts = replace(facts, params=0, buffers=0)
     return {
         "name": node.name,
         "scope": node.scope,

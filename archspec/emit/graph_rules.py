@@ -63,6 +63,13 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     for name in data.get("kept", {}):
         if name not in places:
             yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+    for name, state in data.get("shared", {}).items():
+        if name == INPUT or name not in places:
+            yield ["shared", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+        elif state in data["shared"] or places.get(state, -1) >= places[name] or (why := why_not(state)):
+            told = "it comes later" if state not in data["shared"] else "it uses the weights of another node"
+            told = why if state not in data["shared"] and state not in places else told
+            yield ["shared", name], f"`{cut(name)}` cannot use the weights of `{cut(state)}`: {told}", ""
     for number, name in enumerate(data.get("frozen", [])):
         if name == INPUT or name not in places:
             yield ["frozen", number], f"there is no node `{cut(name)}`", did_you_mean(name, places)

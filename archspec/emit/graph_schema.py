@@ -102,6 +102,10 @@ def reading_schema() -> Schema:
             "propertyNames": PATH,
         },
         "frozen": {"type": "array", "items": PATH, "description": "The names of the nodes that do not train."},
+        "shared": {
+            **_mapping(PATH, "The prefix of the keys of nodes that use the weights of another node, by node."),
+            "propertyNames": PATH,
+        },
         "summaries": _mapping(_mapping(TEXT, "Sentences, by name."), "What blocks, shortcuts and fragments are."),
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]

@@ -10,7 +10,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import init as torch_init
 
-from archspec.graph.graph import Graph, Node
+from archspec.graph.graph import Graph
+from archspec.graph.state import key_of
 from archspec.operations.base import Weight
 
 Initializer = Callable[[Tensor, Generator | None], Tensor]
@@ -43,24 +44,25 @@ def materialize(
     """Give the weights of an emitted model storage and, unless they are to be loaded, their initial values."""
     dtype = dtype or torch.get_default_dtype()
     for node in graph.nodes:
+        if node.name in graph.borrowing:
+            continue
         inputs = graph.input_shapes(node)
         for name, weight in node.operation.weights(inputs).items():
-            owner, attribute = _owner(module, node, name)
+            owner, attribute = _owner(module, key_of(graph, node, name))
             empty = torch.empty(weight.shape, device=device, dtype=dtype)
             parameter = nn.Parameter(empty, requires_grad=node.name not in graph.frozen)
             if initialized:
                 initialize(parameter, weight, graph.init, generator)
             owner._parameters[attribute] = parameter
         for name, buffer in node.operation.buffers(inputs).items():
-            owner, attribute = _owner(module, node, name)
+            owner, attribute = _owner(module, key_of(graph, node, name))
             kind = torch.int64 if buffer.dtype == "int64" else dtype
             owner._buffers[attribute] = torch.full(buffer.shape, buffer.initial, device=device, dtype=kind)
 
 
-def _owner(module: nn.Module, node: Node, weight: str) -> tuple[nn.Module, str]:
-    """The module with a node's weight, and the attribute; a weight with an empty name has the node's name."""
-    path = f"{node.name}.{weight}" if weight else node.name
-    parent, _, attribute = path.rpartition(".")
+def _owner(module: nn.Module, key: str) -> tuple[nn.Module, str]:
+    """The module with a tensor of the state dict, and the attribute."""
+    parent, _, attribute = key.rpartition(".")
     return module.get_submodule(parent), attribute
 
 

@@ -15,7 +15,7 @@ from archspec.diagnostics import Diagnostic, EnvironmentFault, Span, SpecError
 from archspec.emit.metadata import metadata
 from archspec.emit.refusal import refusal
 from archspec.graph.graph import INPUT, Graph, Node
-from archspec.graph.state import Tensor, state
+from archspec.graph.state import Tensor, key_of, state
 from archspec.operations.base import Buffer
 from archspec.operations.onnx import Floats, Input, Integers, NotInOnnx, Omitted, OnnxCall, Operand, Result, State
 
@@ -160,7 +160,7 @@ class _Writer:
             case Input(position):
                 return inputs[position]
             case State(name):
-                return f"{node.name}.{name}" if name else node.name
+                return key_of(self.graph, node, name)
             case Result(call):
                 return results[call]
             case Omitted():

@@ -135,7 +135,7 @@ class _Definer:
                 what, inputs = self._in_place(what, inputs)
             instead = "" if part.instead is None else self.paths[part.instead]
             paths = tuple([self.paths[each] for each in inputs])
-            parts.append(DefinedPart(self.paths[number], paths, what, when, instead))
+            parts.append(DefinedPart(self.paths[number], paths, what, when, instead, part.key.partition("=")[2]))
         module = self.modules[0]
         names = {
             module.region.name if module.region and module.region.kind not in ("layer", "stage") else ""

@@ -52,7 +52,8 @@ class DefinedPart(Brief):
     ``path`` is relative to the definition. An operation without weights and buffers has no keys in the state
     dict; its path is that of one use, and may differ in other uses. ``inputs`` are the paths of the parts whose values
     it reads; those in :attr:`Definition.sources` are the definition's own inputs. An optional part is present if
-    ``when`` is true; if not, the value of ``instead``, usually the part's input, replaces its value.
+    ``when`` is true; if not, the value of ``instead``, usually the part's input, replaces its value. ``state`` is the
+    path of the operation whose weights it uses, if not its own.
     """
 
     path: str
@@ -60,6 +61,7 @@ class DefinedPart(Brief):
     what: Leaf | Use
     when: Condition | None = None
     instead: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -45,8 +45,10 @@ def fingerprint(graph: Graph) -> str:
     outputs: Any = returned[-1][1] if graph.single else returned
     if not graph.single and graph.returns == "tuple":
         outputs = ["tuple", *[position for _, position in returned]]
+    shared = [(positions[name], state) for name, state in graph.shared.items() if name in positions]
     frozen = [positions[name] for name in positions if name in graph.frozen]
-    meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs, *([{"frozen": frozen}] if frozen else [])])
+    more = [{key: sorted(found)} for key, found in (("frozen", frozen), ("shared", shared)) if found]
+    meaning = encoded([ENCODING, graph.input, list(texts), nodes, outputs, *more])
     return hashlib.sha256(meaning.encode()).hexdigest()
 
 

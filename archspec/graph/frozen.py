@@ -32,7 +32,8 @@ def with_frozen(graph: Graph, scopes: Sequence[str], place: Callable[[str], Span
     if not scopes:
         return graph
     chosen = frozenset(graph.nodes[i].name for i in _positions(graph, scopes, place) if _freezes(graph, graph.nodes[i]))
-    return replace(graph, frozen=graph.frozen | chosen)
+    states = {graph.state_of(name) for name in chosen}  # whoever uses them does not train them either
+    return replace(graph, frozen=graph.frozen | {n.name for n in graph.nodes if graph.state_of(n.name) in states})
 
 
 def freeze(graph: Graph, spec: Spec, faults: Faults) -> Graph:
@@ -62,7 +63,7 @@ def frozen_scopes(graph: Graph) -> list[str]:
     trained = {scope for node in others for scope in around(node.name)}
     found: dict[str, None] = {}
     for node in graph.nodes:
-        if node.name in graph.frozen:
+        if node.name in graph.frozen and node.name not in graph.borrowing:
             found[next(scope for scope in reversed(around(node.name)) if scope not in trained)] = None
     return list(found)
 

@@ -104,9 +104,9 @@ class Graph:
     (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output needs, and that were
     removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after`` that have a scope, each
     after those inside it. ``kept`` has the names that the spec gives values, by node, and ``frozen`` the names of the
-    nodes that do not train: their weights need no gradient, and they stay in eval mode. ``summary`` and ``paper`` are
-    those of the spec, for people.
-    ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
+    nodes that do not train: their weights need no gradient, and they stay in eval mode. ``shared`` names the weights of
+    nodes that use those of an earlier one. ``summary`` and ``paper`` are those of the spec. ``summaries`` has those of
+    blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
     does not count: ``origin``, ``summaries``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
@@ -140,6 +140,7 @@ class Graph:
     named: Sequence[Region] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
+    shared: Mapping[str, str] = field(default_factory=dict)
     summary: str = ""
     paper: str = ""
     summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -157,7 +158,7 @@ class Graph:
             *(self.name, self.summary, self.paper, self.input, self.single, self.returns),
             *(self.stem, self.head, self.head_at),
             *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
-            *(regions, len(self.regions), dict(self.kept), self.frozen),
+            *(regions, len(self.regions), dict(self.kept), self.frozen, dict(self.shared)),
         )
 
     def __str__(self) -> str:
@@ -202,6 +203,16 @@ class Graph:
     def by_name(self) -> Mapping[str, Node]:
         """Every node by its name."""
         return {node.name: node for node in self.nodes}
+
+    def state_of(self, name: str) -> str:
+        """The prefix of a node's keys: its own name, unless it uses the tensors of another node."""
+        return self.shared.get(name, name)
+
+    @cached_property
+    def borrowing(self) -> frozenset[str]:
+        """The names of the nodes whose weights and buffers an earlier node has."""
+        found, nodes = dict[str, str](), self.nodes if self.shared else ()
+        return frozenset(n.name for n in nodes if found.setdefault(self.state_of(n.name), n.name) != n.name)
 
     @property
     def output(self) -> Shape:

@@ -14,6 +14,7 @@ from archspec.wording import first_of
 
 if TYPE_CHECKING:
     from archspec.graph.data_flow import Follows
+    from archspec.graph.sharing import FirstUse
 
 Render = Callable[[Template], str]
 
@@ -48,7 +49,8 @@ class Kept:
     branch or a repetition, of which ``counter`` is the name of the counter. ``left_out`` has the conditions that left
     out what would have kept a name. ``follows`` says whether a layer follows in the data's flow; it is None where no
     step reads a value by name. ``written`` has the place of each name that the steps keep, and whether it is in a
-    branch, once it was asked for.
+    branch, once it was asked for. ``shares`` has the steps whose weights others use by name, and ``unshared`` the
+    conditions that left out the first step of a name.
     """
 
     steps: Callable[[], Iterator[Step]] = field(default=lambda: iter(()))
@@ -60,6 +62,8 @@ class Kept:
     left_out: dict[str, Span] = field(default_factory=dict)
     follows: Follows | None = None
     written: dict[str, tuple[Span, str]] | None = None
+    shares: dict[str, FirstUse] = field(default_factory=dict)
+    unshared: dict[str, Span] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
         """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""

@@ -85,6 +85,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     if sequences.reads_by_name:
         ended = {*outputs.values(), *[end.name for end in ends.values()]}
         warn_of_lost_results(builder.nodes, ended, sequences.kept_names, faults)
+    sequences.sharing.warn(faults)
     warn_of_sizes(spec, entered, faults)
     warn_of_head(spec, builder.nodes[start:], faults)
     warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
@@ -104,6 +105,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         origin=spec,
         named=CopiedRegions(sequences.regions.found),
         kept=sequences.kept_names,
+        shared=sequences.sharing.names,
         summary=spec.summary,
         paper=str(spec.document.value.get("paper") or ""),
     )

@@ -12,6 +12,7 @@ from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
 from archspec.graph.names import Names
+from archspec.graph.sharing import leave_out_shared, share
 from archspec.language.context import WIDTH
 from archspec.language.spec import Branch, Sequence, Spec, Step, Term
 from archspec.language.templates import Template
@@ -116,9 +117,12 @@ def reads(sequences: Sequences, step: Step, env: Environment, value: Node) -> tu
     return (value, *[read(sequences, each, env) or value for each in step.given.values()])
 
 
-def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> None:
-    """Keep the result of a step under its name."""
-    assert step.keep
+def keep(sequences: Sequences, step: Step, env: Environment, value: Node, start: int) -> None:
+    """Keep the result of a step under its name, and let its nodes, from number ``start`` on, share their weights."""
+    if step.share:
+        share(sequences, step, env, start)
+    if not step.keep:
+        return
     name, nodes = _renderer(sequences, env)(step.keep), sequences.builder.nodes
     if fault := env.kept.keeper(step.keep).keep(name, KeptValue(value, env.blame(Term(step.keep.span)).span)):
         sequences.lose(fault)
@@ -129,6 +133,7 @@ def keep(sequences: Sequences, step: Step, env: Environment, value: Node) -> Non
 def leave_out(sequences: Sequences, step: Step, env: Environment) -> None:
     """Note that a condition leaves out a step that names values."""
     assert step.when
+    leave_out_shared(step, env)
     env.kept.leave_out(step, step.when.span, _renderer(sequences, env))
 
 

@@ -17,13 +17,15 @@ from typing import Literal, NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.graph.graph import INPUT, Graph, Node, Region
+from archspec.graph.scopes import around
 from archspec.operations.base import TorchCall
 
 
 class Call(NamedTuple):
     """A node as its module runs it: ``inputs`` are the values in the order in which torch takes them.
 
-    ``result`` is the value that it gives, which is the node's name.
+    ``result`` is the value that it gives, which is the node's name, and so is ``path``, unless the weights have another
+    name. ``state`` is the path of the call whose weights it uses, if not its own.
     """
 
     node: Node
@@ -31,6 +33,7 @@ class Call(NamedTuple):
     path: str
     inputs: tuple[str, ...]
     result: str
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ def _call(graph: Graph, node: Node) -> Call:
     inputs = node.inputs
     if over and call.kind != "module":  # torch writes over the first
         inputs = (inputs[over], *inputs[:over], *inputs[over + 1 :])
-    return Call(node, call, node.name, inputs, node.name)
+    state = graph.state_of(node.name)
+    if node.name in graph.borrowing:
+        return Call(node, call, node.name, inputs, node.name, state)
+    return Call(node, call, state, inputs, node.name)
 
 
 class _Nesting:
@@ -120,12 +126,20 @@ class _Nesting:
         self.regions: dict[str, Region] = {region.scope: region for region in reversed(graph.regions)}
         self.extents: dict[str, list[int]] = {}
         """The first and the last node of each scope, and how many nodes it has."""
+        self.lent: set[str] = set()
+        """The scopes with calls that use weights of other scopes: the module around both calls them."""
+        self.shares: set[str] = set()
+        """The scopes with calls that use the weights of others."""
+        for call in calls:
+            for scope in around(call.path.rpartition(".")[0]) if call.state else ():
+                self.shares.add(scope)
+                self.lent |= set() if call.state.startswith(f"{scope}.") else {scope}
         self.last_use = dict.fromkeys(graph.outputs.values(), len(calls))
         for index in range(len(calls) - 1, -1, -1):
             node = calls[index].node
             for name in node.inputs:
                 self.last_use.setdefault(name, index)
-            path = node.scope
+            path = calls[index].path.rpartition(".")[0]
             while path:
                 extent = self.extents.setdefault(path, [index, index, 0])
                 extent[0] = index
@@ -154,7 +168,7 @@ class _Nesting:
         """A scope as one module where it can be one, else its members."""
         members = self.members(first, end, path)
         sources, results = self._ends(first, end)
-        if len(results) != 1:
+        if len(results) != 1 or path in self.lent:
             return members
         result = results[0]
         if self.fine and len(sources) > 1:
@@ -166,7 +180,8 @@ class _Nesting:
             return self._fine(path, first, end, members, source, result)
         region = self.regions.get(path)
         kind: Literal["sequential", "block"] = "block"
-        if not (region and region.kind == "block") and _follow(members, path, source, region is not None):
+        follow = path not in self.shares and _follow(members, path, source, region is not None)
+        if not (region and region.kind == "block") and follow:
             kind = "sequential"
         elif not region or (region.first, region.last) != (first, end):
             return members
@@ -183,7 +198,7 @@ class _Nesting:
             before = list(itertools.takewhile(_is_function, members))
             source = before[-1].result if before else source
         members = members[len(before) :]
-        follow = _all_follow(members, path, source)
+        follow = path not in self.shares and _all_follow(members, path, source)
         if not region and not (follow and members):
             return [*before, *members]
         kind: Literal["sequential", "block"] = (
@@ -206,9 +221,9 @@ class _Nesting:
     def _ends(self, first: int, end: int) -> tuple[set[str], list[str]]:
         """The values that nodes read from before them, and those that others read."""
         calls = self.calls[first:end]
-        inside = {call.path for call in calls}
+        inside = {call.result for call in calls}
         sources = {name for call in calls for name in call.inputs if name not in inside}
-        return sources, [call.path for call in calls if self.last_use.get(call.path, -1) >= end]
+        return sources, [call.result for call in calls if self.last_use.get(call.result, -1) >= end]
 
 
 def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool) -> bool:
@@ -263,9 +278,11 @@ def alike(graph: Graph, model: Module) -> dict[str, int]:
             if isinstance(member, Module):
                 same: tuple[object, ...] = (found[member.path],)
             else:
+                state = member.state and module.relative(member._replace(path=member.state))
                 same = (
                     repr((member.node.operation, member.torch)),
                     member.node.shape,
+                    state,
                 )  # 0.0 equals -0.0, its text does not
             key.append((module.relative(member), same, tuple([values[name] for name in member.inputs])))
             values[member.result] = position

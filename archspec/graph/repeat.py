@@ -59,7 +59,7 @@ class Original:
                 [Diagnostic(fault.code, fault.message, self.region.span, help=fault.help, mentions=fault.mentions)]
             ) from None
         made, channels = {self.source.name: value.name}, sequences.lineage.channels
-        kept = sequences.kept_names
+        kept, sharing = sequences.kept_names, sequences.sharing
         for name, operation, read, shape, provenance in self.nodes:
             copied = made[name] = new + name[old:]
             inputs = (made[read[0]],) if len(read) == 1 else tuple([made[source] for source in read])
@@ -69,6 +69,7 @@ class Original:
                 channels[copied] = channels[name]
             if name in kept:
                 kept[copied] = kept[name]
+            sharing.copied(name, copied, old, new)
         for opened in self.scopes:
             names.reopen(opened, new + opened.path[old:])
         end, ends, like = len(builder.nodes), (value.name, made[self.region.result]), self.region

@@ -31,6 +31,7 @@ from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, numbers_of, over, read_arguments, read_setting
 from archspec.graph.repeated_steps import blocks, repeat
 from archspec.graph.shape_faults import ShapeFaults
+from archspec.graph.sharing import Sharing
 from archspec.graph.slips import warn_of_omitted
 from archspec.language.authors import Authors
 from archspec.language.spec import NONE, Block, Sequence, Step, Term
@@ -55,6 +56,7 @@ class Sequences:
     doubts: dict[int, tuple[Doubt, ...]] = field(default_factory=dict)
     kept_names: dict[str, str] = field(default_factory=dict)
     lost: set[tuple[str, Span | None]] = field(default_factory=set)
+    sharing: Sharing = field(default_factory=Sharing)
     reads_by_name: bool = False
     regions: NamedRegions = field(init=False)
     lineage: Lineage = field(init=False)
@@ -104,12 +106,13 @@ class Sequences:
                 if step.named:
                     leave_out(self, step, env)
                 continue
+            start = len(self.builder.nodes)
             if known is None and step.has_layer and last is None:
                 last = len(steps) if after else last_layer(steps, index, env)
             follows = known.steps.get(id(step), False) if known is not None else last is not None and index < last
             value = _LOWER[step.kind](self, step, here, scope, flow, source, follows)
-            if step.keep is not None:
-                keep(self, step, env, value)
+            if step.keep or step.share:
+                keep(self, step, env, value, start)
         return value
 
     def scoped(self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:

@@ -72,8 +72,9 @@ class Grouping:
                 group = ModuleGroup(parts, skeleton.result, {skeleton: tuple(range(len(parts)))})
                 made.append(group)
             group.uses += [(module, skeleton) for module in places[skeleton]]
-        groups = merged(made, anywhere)
-        if named:
+        shares = any("=" in piece.key for skeleton in places for piece in skeleton.pieces)
+        groups = made if shares else merged(made, anywhere)
+        if named and not shares:
             groups = [self._joined(group) for group in groups]
         found = {skeleton: group for group in groups for skeleton in group.variants}
         self.groups += [group for group in dict.fromkeys(groups) if group not in self.groups]
@@ -123,6 +124,8 @@ class Grouping:
             numbered = numbered and path == str(position)
             label = self.labels.setdefault(kind, len(self.labels))
             key = path if isinstance(member, Module) or member.node.operation.has_state else ""
+            if isinstance(member, Call) and member.state:
+                key = f"{path}={module.relative(member._replace(path=member.state))}"
             pieces.append(SkeletonPart(key, label, tuple([values[name] for name in read])))
             values[member.result] = position
         return Skeleton(module.kind, tuple(pieces), values[module.result], numbered, len(module.inputs))

@@ -22,8 +22,14 @@ def tensors_of(graph: Graph, nodes: Iterable[Node]) -> dict[str, Tensor]:
         inputs = graph.input_shapes(node)
         tensors: dict[str, Tensor] = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
         for name, tensor in tensors.items():
-            found[f"{node.name}.{name}" if name else node.name] = tensor
+            found[key_of(graph, node, name)] = tensor
     return found
+
+
+def key_of(graph: Graph, node: Node, tensor: str) -> str:
+    """The key of a node's weight or buffer; one with an empty name has the name of the node itself."""
+    state = graph.state_of(node.name)
+    return f"{state}.{tensor}" if tensor else state
 
 
 def _by_module(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

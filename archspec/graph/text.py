@@ -22,10 +22,17 @@ def table(graph: Graph) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("name", "operation", "inputs", "shape", "written at")]
     rows.append(("input", "", "", show_shape(graph.input), ""))
     rows += [_row(node) for node in graph.nodes]
-    if not graph.frozen:
-        return rows
-    trains = ["training", "", *["frozen" if node.name in graph.frozen else "" for node in graph.nodes]]
-    return [(*row[:-1], word, row[-1]) for row, word in zip(rows, trains, strict=True)]
+    if graph.frozen:
+        words = ["frozen" if node.name in graph.frozen else "" for node in graph.nodes]
+        rows = _with_column(rows, ["training", "", *words])
+    if graph.shared:
+        rows = _with_column(rows, ["weights of", "", *[graph.shared.get(node.name, "") for node in graph.nodes]])
+    return rows
+
+
+def _with_column(rows: list[tuple[str, ...]], words: list[str]) -> list[tuple[str, ...]]:
+    """The rows with one column more, before the last."""
+    return [(*row[:-1], word, row[-1]) for row, word in zip(rows, words, strict=True)]
 
 
 def _row(node: Node) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ NAMING_STEPS = {
     "as": "Keep the value under this name, for `from` in later steps.",
     "from": "Read the value of this name in place of the previous step's.",
 }
+SHARE = "Steps of one scope with the same name here use the weights of the first of them."
 VALUES = "The value that every branch reads, or a list of values to merge in place of branches."
 
 LAYER = {

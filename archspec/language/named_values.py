@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from archspec.diagnostics import Faults, Label, cut
+from archspec.diagnostics import Faults, Label, Span, cut
 from archspec.language.context import Context
 from archspec.language.spec import Fragment, Step, Term
 from archspec.language.templates import Template
@@ -39,11 +39,25 @@ def with_names(step: Step, body: Cursor | None, context: Context) -> Step:
     """The step with what its ``as`` and ``from`` name."""
     keep, source = (body.get("as"), body.get("from")) if body else (None, None)
     inner = any(each.named for each in (*(step.steps or ()), *[s for b in step.branches for s in b.steps]))
-    if not (keep or source or inner or step.given or step.each):
+    share = body.get("share") if body and isinstance(body.value, dict) else None
+    if share and step.kind == "merge" and isinstance(share.value, list | dict):
+        share = None  # a branch of this name
+    if not (keep or source or inner or step.given or step.each or share):
         return step
     kept = read_value_name(keep, context, new=True) if keep else None
     from_ = read_value_name(source, context) if source and not isinstance(source.value, list) else None
-    return replace(step, keep=kept, source=from_, named=True)
+    return replace(step, keep=kept, source=from_, named=True, share=_shared(share, context) if share else None)
+
+
+def _shared(cursor: Cursor, context: Context) -> tuple[str, Span] | None:
+    """The name under which a step shares its weights, and its place."""
+    name = cursor.value
+    if isinstance(name, str) and IDENTIFIER.fullmatch(name):
+        return name, cursor.span
+    code, told = ("E305", f"`{cut(name)}`") if isinstance(name, str) else ("E202", written(name))
+    message = f"`share` takes a name, not {told}"
+    context.faults.record(code, message, cursor.span, help=f"{IDENTIFIER_HELP}, such as `share: head`")
+    return None
 
 
 def read_each(body: Cursor | None, context: Context) -> Template | None:

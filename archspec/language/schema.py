@@ -118,9 +118,7 @@ def _spec_keys() -> Schema:
         "shortcuts": named("shortcut_definition", "Shortcuts of this spec."),
         "fragments": named("fragment", "Fragments of this spec."),
         "expect": expectations(),
-        "reference": typed(
-            "string null", "The network that this spec reproduces, as `torchvision:resnet50`.", minLength=1
-        ),
+        "reference": typed("string null", "The network that it reproduces, as `torchvision:resnet50`.", minLength=1),
     }
 
 
@@ -205,6 +203,7 @@ def common() -> Schema:
         "when": typed("boolean string", "If this is false, the step is left out.", maxLength=500),
         "as": typed("string", descriptions.NAMING_STEPS["as"], maxLength=200),
         "from": typed("string", descriptions.NAMING_STEPS["from"], maxLength=200),
+        "share": typed("string", descriptions.SHARE, maxLength=200),
     }
 
 

@@ -104,9 +104,8 @@ class Step(Brief):
 
     ``keep`` is the name under which its result is kept, and ``source`` that of the value that it reads in place of what
     reaches it. A merge may read ``values`` in place of branches, and a call gives some to the inputs of the fragment,
-    ``given``. ``named``: it or a step inside it keeps a value or reads one by name. ``repeated``
-    says how a ``repeat`` repeats its steps; how often is the argument ``times``. ``each`` is the name under which a
-    ``repeat`` or the blocks of a stage keep the list of their results.
+    ``given``. ``named``: it or a step inside it names a value or shares weights. ``repeated`` says how a ``repeat``
+    repeats, ``each`` names the results of a ``repeat`` or of blocks, and ``share`` shared weights, with its place.
     """
 
     kind: Literal["operation", "layer", "merge", "sequence", "repeat", "fragment", "naming", "blocks"]
@@ -129,6 +128,7 @@ class Step(Brief):
     named: bool = False
     repeated: Repetition | None = None
     each: Template | None = None
+    share: tuple[str, Span] | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -26,7 +26,7 @@ from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
 
-COMMON_ARGUMENTS = ("name", "when", *NAMING_STEPS)
+COMMON_ARGUMENTS = ("name", "when", "share", *NAMING_STEPS)
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""

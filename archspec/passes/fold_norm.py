@@ -52,7 +52,10 @@ def fold_norm(network: Trained) -> Trained:
     graph, state = _checked(network), dict(network.state)
     uses, nodes = graph.uses(), dict(graph.by_name)
     instead: dict[str, str] = {}
+    states = {*graph.shared.values()}
     for name, norm, inputs, _, _ in graph.nodes:
+        if name in graph.shared or inputs[0] in graph.shared or {name, inputs[0]} & states:
+            continue  # the same weights would have to be folded elsewhere too
         layer = nodes.get(instead.get(inputs[0], inputs[0]))
         if not isinstance(norm, Norm) or norm.type not in ("batch", "frozen") or layer is None or uses[inputs[0]] > 1:
             continue

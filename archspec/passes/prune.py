@@ -33,5 +33,6 @@ def prune(graph: Graph) -> Graph:
     left = [node for node in graph.nodes if node.name in wanted]
     if len(left) == len(graph.nodes):
         return graph
-    trimmed = tensors_of(graph, (node for node in graph.nodes if node.name not in wanted))
+    trimmed = {*tensors_of(graph, (node for node in graph.nodes if node.name not in wanted))}
+    trimmed -= tensors_of(graph, left).keys()  # those that a node which is left shares
     return with_nodes(replace(graph, trimmed=graph.trimmed.union(trimmed)), left)

@@ -41,6 +41,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         named=moved(graph.named),
         kept={found: kept for name, kept in graph.kept.items() if (found := instead.get(name, name)) in left},
         frozen=graph.frozen & left.keys(),
+        shared={name: state for name, state in graph.shared.items() if name in left},
         head_at=None if graph.head_at is None else before[graph.head_at],
     )
 

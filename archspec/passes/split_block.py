@@ -76,7 +76,8 @@ def _alone(graph: Graph, nodes: list[Node], source: str, result: str) -> Graph:
     """Some nodes of a graph as a network that reads the value ``source``."""
     instead = {source: INPUT}
     there = {node.name for node in nodes}
-    others = tensors_of(graph, [node for node in graph.nodes if node.name not in there])
+    others = {*tensors_of(graph, [node for node in graph.nodes if node.name not in there])}
+    others -= tensors_of(graph, nodes).keys()
     return replace(
         graph,
         input=graph.shape(source),
@@ -91,4 +92,5 @@ def _alone(graph: Graph, nodes: list[Node], source: str, result: str) -> Graph:
         origin=None,
         trimmed=graph.trimmed.union(others),
         frozen=graph.frozen & there,
+        shared={name: state for name, state in graph.shared.items() if name in there},
     )

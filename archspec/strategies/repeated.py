@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from archspec.strategies.draw import Draw, RawStep, StepSite, part
 from archspec.strategies.named import DrawSteps
+from archspec.strategies.step_arguments import norm_arguments
 
 
 @part
@@ -31,3 +33,17 @@ def repeated(draw: Draw, site: StepSite, keepers: DrawSteps) -> RawStep:
         return {"sequence": {"steps": [*begun, {"repeat": found}, {merge: last}]}}
     found["each"] = draw.value()
     return {"sequence": {"steps": [{"as": begin}, {"repeat": found}, {merge: {"from": [begin, found["each"]]}}]}}
+
+
+@part
+def shared(draw: Draw, site: StepSite) -> RawStep:
+    """Steps that keep the shape, twice with the same weights."""
+    name = draw.value()
+    word = "conv" if site.rank else "linear"
+    step: dict[str, Any] = {word: {"out": draw.word(site.width)}}
+    if draw.chance(2):
+        step[word]["share"] = name
+        return {"sequence": {"steps": [step, "act", copy.deepcopy(step)]}}
+    steps = [step, {"norm": norm_arguments(draw, many=site.many)}]
+    parts = [{"share": name, "name": draw.name(), "steps": copy.deepcopy(steps)} for _ in range(2)]
+    return {"sequence": {"steps": [{"sequence": each} for each in parts]}}

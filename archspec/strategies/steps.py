@@ -11,7 +11,7 @@ from archspec.operations.discovery import operations
 from archspec.strategies.convolutions import conv_arguments, conv_step, padded
 from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Width, lasting, part
 from archspec.strategies.named import named_values
-from archspec.strategies.repeated import repeated
+from archspec.strategies.repeated import repeated, shared
 from archspec.strategies.resizing import cut, reduced, resized
 from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
 
@@ -24,7 +24,7 @@ def keeper(draw: Draw, site: StepSite) -> RawStep:
     """One step after which the value has the shape that it had before."""
     choices = list(_FLAT if site.rank == 0 else _SPATIAL)
     if site.depth > 0:
-        choices += [_group, _add, _meeting, _multiply, _concat, _join, _named, _repeat, *(_other_merge,) * 4]
+        choices += [_group, _add, _meeting, _multiply, _concat, _join, _named, _repeat, shared, *(_other_merge,) * 4]
     if site.layers and site.rank:
         choices += [_layer, _layer, _layer_of]
     if site.rank and any(not called.takes_out for called in site.fragments):

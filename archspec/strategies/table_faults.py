@@ -107,6 +107,12 @@ def _empty_cell(draw: st.DrawFn, document: RawSpec) -> Made:
 
 # -- a table of their own ----------------------------------------------------------------------------------------------
 
+SHARING: tuple[list[Any], list[Any]] = (
+    [{"sequence": {"name": f"s{n}", "share": "same", "steps": [{"conv": {"out": n}}]}} for n in (3, 5)],
+    [{"conv": {"out": 8, "share": "same", **more}} for more in ({"when": False}, {"name": "other"})],
+)
+"""Heads whose steps cannot share their weights."""
+
 KEPT = ("archspec", "name", "summary", "params", "input", "classes", "blocks", "shortcuts", "fragments", "init")
 
 OWN = {"blocks": {"b": {"steps": [{"layer": {"out": "channels"}}]}}}
@@ -178,6 +184,9 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ("E322", rows(basic(around=[{"act": {"type": "silu"}}])), ("stages", 0, "around"), False),
     ("W310", {**rows(basic()), "head": [{"act": {"as": "unread"}}]}, ("head", 0, "act", "as"), False),
     ("W311", {**rows(basic()), "head": ["act", {"dropout": {"from": "layer1"}}]}, ("head", 0), False),
+    ("E323", {**rows(basic()), "head": SHARING[0]}, ("head", 1, "sequence", "share"), False),
+    ("E324", {**rows(basic()), "head": SHARING[1]}, ("head", 1, "conv", "share"), False),
+    ("W314", {**rows(basic()), "head": [{"conv": {"out": 8, "share": "once"}}]}, ("head", 0, "conv", "share"), False),
     ("W312", {**rows(basic()), "head": [{"act": {"name": "still"}}], "frozen": ["still"]}, ("frozen", 0), False),
     ("W313", {**rows(basic()), "stem": [], "head": [], "frozen": ["layer1"]}, ("frozen",), False),
     ("W504", {**rows(basic()), "input": [28, 28, 1]}, ("input",), False),

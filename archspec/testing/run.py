@@ -19,7 +19,7 @@ from archspec.emit.fx import emit
 from archspec.files import unwritable
 from archspec.graph.blame import fault_at
 from archspec.graph.graph import Graph
-from archspec.graph.state import state
+from archspec.graph.state import key_of, state
 from archspec.operations.shapes import show_shape
 from archspec.passes.compiling import compile
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
@@ -248,7 +248,7 @@ def compare_gradients(graph: Graph, model: nn.Module) -> list[Diagnostic]:
     nodes, faults = {}, []
     for node in graph.nodes:
         for name in node.operation.weights(graph.input_shapes(node)):
-            nodes[f"{node.name}.{name}" if name else node.name] = node
+            nodes[key_of(graph, node, name)] = node
     for key, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue

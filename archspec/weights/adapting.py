@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from archspec.graph.graph import INPUT, Graph
+from archspec.graph.state import key_of
 from archspec.operations.shapes import Shape
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def first_convolutions(graph: Graph) -> frozenset[str]:
             continue
         inputs = graph.input_shapes(node)
         tensors = {**node.operation.weights(inputs), **node.operation.buffers(inputs)}
-        found += [f"{node.name}.{name}" for name in node.operation.filters]
+        found += [key_of(graph, node, name) for name in node.operation.filters]
         if not tensors and node.shape[:1] == inputs[0][:1]:
             reads.add(node.name)
     return frozenset(found)

@@ -93,18 +93,20 @@ def _structure(network: Network, graph: Graph) -> None:
     nodes = network.kept()
     _same("node names", (network.plan.nodes[number].name for number in nodes), (node.name for node in graph.nodes))
     _same("shapes", (network.plan.shape(number) for number in nodes), (node.shape for node in graph.nodes))
-    params = sum(
-        math.prod(shape) for number in nodes for shape in network.plan.nodes[number].operation.weights.values()
-    )
+
+    def elements(numbers: Iterable[int]) -> int:
+        weights = {
+            key: math.prod(shape)
+            for number in numbers
+            for name, (key, shape) in network.plan.nodes[number].keys().items()
+            if name in network.plan.nodes[number].operation.weights
+        }
+        return sum(weights.values())
+
     counted = archspec.analyze(graph).totals.costs.params
-    _same("parameter count", [params], [counted])
-    trained = sum(
-        math.prod(shape)
-        for number in nodes
-        if not network.is_frozen(network.plan.nodes[number])
-        for shape in network.plan.nodes[number].operation.weights.values()
-    )
-    _same("trainable parameters", [trained], [archspec.analyze(graph).totals.costs.trainable])
+    _same("parameter count", [elements(nodes)], [counted])
+    trained = [number for number in nodes if not network.is_frozen(network.plan.nodes[number])]
+    _same("trainable parameters", [elements(trained)], [archspec.analyze(graph).totals.costs.trainable])
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -186,7 +188,8 @@ def _interpreted(network: Network, state: State, image: Tensor, training: bool, 
 
 def _buffers(network: Network) -> list[str]:
     nodes = [network.plan.nodes[number] for number in network.kept()]
-    return [key for node in nodes for name, (key, _) in node.keys().items() if name in node.operation.buffers]
+    found = [key for node in nodes for name, (key, _) in node.keys().items() if name in node.operation.buffers]
+    return list(dict.fromkeys(found))
 
 
 def _built(model: fx.GraphModule, image: Tensor, seed: int) -> dict[str, Tensor] | str:

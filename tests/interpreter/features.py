@@ -95,7 +95,7 @@ def wanted() -> set[str]:
     }
     found |= {
         "merge that broadcasts",
-        *("step as", "step from", "merge from values", "merge from one value"),
+        *("step share", "step as", "step from", "merge from values", "merge from one value"),
         "branch when",
         "merge in a merge",
         "merge of one value twice",
@@ -290,7 +290,7 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
             continue
         for key, value in (given or {}).items():
             yield f"argument {name}.{key}"
-            yield from (f"step {key}",) * (key in ("when", "name", "as", "from"))
+            yield from (f"step {key}",) * (key in ("when", "name", "as", "from", "share"))
             yield from ("sequence name",) * (name == "sequence" and key == "name")
             if name in ("act", "norm") and key == "type":
                 yield from _setting(name, value)
@@ -303,7 +303,7 @@ def _steps(steps: Any, inside: bool = False) -> Iterator[str]:
 def _merge(name: str, given: Any) -> Iterator[str]:
     listed = isinstance(given, list)
     yield f"merge {name} {'list' if listed else 'mapping'}"
-    own = ("name", "when", "as", "from", "broadcast")
+    own = ("name", "when", "as", "from", "share", "broadcast")
     branches = list(given) if listed else [value for key, value in given.items() if key not in own]
     if not listed and "from" in given:
         yield f"merge from {'values' if isinstance(given['from'], list) else 'one value'}"

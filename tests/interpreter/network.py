@@ -9,7 +9,7 @@ from typing import Any
 from tests.interpreter.expressions import Names, anything, integer, number, scaled_width, template, word
 from tests.interpreter.names import Naming, Scope
 from tests.interpreter.operations import merge
-from tests.interpreter.plan import INPUT, Network, Plan
+from tests.interpreter.plan import INPUT, Network, Node, Plan
 from tests.interpreter.reading import File, Refused, read
 from tests.interpreter.steps import (
     AFTER,
@@ -87,6 +87,8 @@ class Interpreter:
         self.results: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.kept: dict[str, int] = {}
+        self.shares: dict[str, list[Node]] = {}
+        self.unshared: set[str] = set()
 
     def network(self) -> Network:
         """The whole network."""
@@ -162,7 +164,8 @@ class Interpreter:
         names = names.with_(**settings.words)
         kind = part if part in ("stem", "head") else "heads"
         around = self.backbone if kind == "stem" else Scope()
-        site = Site(self.naming.scope(around, kind, names, called=part), names, settings, self.file, self.kept)
+        scope = self.naming.scope(around, kind, names, called=part)
+        site = Site(scope, names, settings, self.file, self.kept, shares=self.shares, unshared=self.unshared)
         last = STEM.get(order, PLAIN) if kind == "stem" and self._layered() else PLAIN
         make = Sequence(self.plan, self.naming, self.base, last=last)
         written = self.document["heads"][part] if kind == "heads" else self.document.get(kind, default)
@@ -294,7 +297,9 @@ class Interpreter:
         settings = self._settings(stage, index, cells, cells, {})
         scope = scope or self.naming.scope(self.backbone, kind, names)
         names = names.with_(norm=settings.words["norm"], act=settings.words["act"])
-        site = Site(scope, names, settings, self.file, {} if blocks else self.kept, blocks=blocks)
+        kept = {} if blocks else self.kept
+        more = {} if blocks else {"shares": self.shares, "unshared": self.unshared}
+        site = Site(scope, names, settings, self.file, kept, blocks=blocks, **more)
         return Sequence(self.plan, self.naming, self.base).written(written, site, value)
 
     # -- blocks --------------------------------------------------------------------------------------------------------

@@ -23,11 +23,14 @@ class Node:
     name: str
     operation: Operation
     inputs: tuple[int, ...]
+    state: str = ""
+    """The name of the node whose weights and buffers it uses, if not its own."""
 
     def keys(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Its own names of weights and buffers, each with the key in the state dict and the shape."""
         own = {**self.operation.weights, **self.operation.buffers}
-        return {key: (f"{self.name}.{key}" if key else self.name, shape) for key, shape in own.items()}
+        name = self.state or self.name
+        return {key: (f"{name}.{key}" if key else name, shape) for key, shape in own.items()}
 
 
 @dataclass
@@ -104,15 +107,22 @@ class Network:
         return [number for number in self.plan.order if number in needed]
 
     def is_frozen(self, node: Node) -> bool:
-        """Whether a node does not train."""
-        return any(f"{node.name}.".startswith(f"{scope}.") for scope in self.frozen)
+        """Whether a node does not train: it, or one that uses the same weights, is in such a scope."""
+        return (node.state or node.name) in self.still
+
+    @property
+    def still(self) -> set[str]:
+        """The names of the weights that do not train."""
+        nodes = [self.plan.nodes[number] for number in self.plan.order]
+        inside = [each for each in nodes if any(f"{each.name}.".startswith(f"{scope}.") for scope in self.frozen)]
+        return {each.state or each.name for each in inside}
 
     def keys(self) -> dict[str, tuple[int, ...]]:
         """The keys of the state dict in order, with their shapes."""
         tree: dict[str, Any] = {}
         for number in self.kept():
             node = self.plan.nodes[number]
-            *path, last = node.name.split(".")
+            *path, last = (node.state or node.name).split(".")
             if not node.keys():
                 continue
             place = tree

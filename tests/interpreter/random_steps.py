@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,7 +74,16 @@ class Steps:
         if place.rank:
             kinds += [self.conv, self.conv, self.pool, self.shuffle, self.subsample, self.resized, self.reduced]
         if place.depth > 0:
-            kinds += [self.values, self.repeated, self.group, self.add, self.multiply, self.other_merge, self.meeting]
+            kinds += [
+                self.values,
+                self.repeated,
+                self.shared,
+                self.group,
+                self.add,
+                self.multiply,
+                self.other_merge,
+                self.meeting,
+            ]
             kinds += [self.concat]
         if place.layers and place.rank:
             kinds += [self.layer, self.layer, self.layer_of]
@@ -298,6 +308,19 @@ class Steps:
         begin = f"begin{self.chance.named}"
         found["each"] = f"each{self.chance.named}"
         return {"sequence": {"steps": [{"as": begin}, {"repeat": found}, {"add": {"from": [begin, found["each"]]}}]}}
+
+    def shared(self, place: Place) -> Step:
+        """A step, or several, twice with the same weights."""
+        self.chance.named += 1
+        name = f"same{self.chance.named}"
+        if self.chance.one_in(2):
+            word = "conv" if place.rank and self.chance.one_in(2) else "linear"
+            kernel = {"kernel": self.chance.pick((1, 3))} if word == "conv" else {}
+            step: dict[str, Any] = {word: {"out": self.width(place), "share": name, **kernel}}
+            return {"sequence": {"steps": [step, *self.several(place.deeper(), 1), copy.deepcopy(step)]}}
+        steps = [self.norm(place), *self.several(replace(place.plain(), depth=0), 2)]
+        parts = [{"sequence": {"share": name, "name": self.chance.name(), "steps": copy.deepcopy(steps)}} for _ in "ab"]
+        return {"sequence": {"steps": parts}}
 
     def branches(self, parts: list[list[Step]], place: Place | None = None) -> Any:
         """Branches as a list, or as a mapping that names them, perhaps with a name and a condition of the merge.

@@ -11,7 +11,7 @@ from typing import Any
 from tests.interpreter.expressions import Names, anything, evaluate, template, truth, word
 from tests.interpreter.names import Naming, Scope
 from tests.interpreter.operations import MERGES, OPERATIONS, merge
-from tests.interpreter.plan import Plan
+from tests.interpreter.plan import Node, Plan
 from tests.interpreter.reading import File, Refused
 
 LAYERS: dict[str, tuple[str, str]] = {
@@ -81,6 +81,10 @@ class Site:
     """What lays out the blocks of the stage that the steps are around."""
     repeat: tuple[str, Site] | None = None
     """Of a repetition, the name of its counter and the site of its ``repeat``."""
+    shares: dict[str, list[Node]] = field(default_factory=dict)
+    """The nodes with weights of the first step of each name under ``share``."""
+    unshared: set[str] = field(default_factory=set)
+    """The names whose first step is left out."""
 
     def read(self, name: str) -> int:
         """The value of a name."""
@@ -186,6 +190,8 @@ class Sequence:
         name, given = (step, {}) if isinstance(step, str) else next(iter(step.items()))
         if name == "from":
             return site.read(given)
+        if isinstance(given, dict) and isinstance(given.get("share"), str):
+            return self._shared(name, given, site, value)
         kept = given if name == "as" else given.get("as") if isinstance(given, dict) else None
         if kept is None:
             return self._unnamed(name, given, site, value)
@@ -196,6 +202,32 @@ class Sequence:
         value = self._unnamed(name, {key: item for key, item in given.items() if key != "as"}, site, value)
         if here:
             site.keep(kept, value)
+        return value
+
+    def _shared(self, name: str, given: dict[str, Any], site: Site, value: int) -> int:
+        """A step whose weights are those of the first of its name."""
+        shared, start = given["share"], len(self.plan.nodes)
+        step = {name: {key: item for key, item in given.items() if key != "share"}}
+        if not left(step, self._at(site, value).names):
+            if shared not in site.shares:
+                site.unshared.add(shared)
+            return self._step(step, site, value)
+        value = self._step(step, site, value)
+        numbers = [n for n in range(start, len(self.plan.nodes)) if self.plan.nodes[n].keys()]
+        nodes = [self.plan.nodes[number] for number in numbers]
+        if shared not in site.shares:
+            if shared in site.unshared:
+                raise Refused(f"the first `{shared}` is left out")
+            if nodes:
+                site.shares[shared] = nodes
+            return value
+        firsts = site.shares[shared]
+        shapes = [[(key, shape) for key, (_, shape) in node.keys().items()] for node in nodes]
+        if shapes != [[(key, shape) for key, (_, shape) in node.keys().items()] for node in firsts]:
+            raise Refused(f"`{shared}` differs from the first")
+        for number, node, first in zip(numbers, nodes, firsts, strict=True):
+            if node.name != first.name:  # it may have been tried before
+                self.plan.nodes[number] = replace(node, state=first.state or first.name)
         return value
 
     def _unnamed(self, name: str, given: Any, site: Site, value: int) -> int:

@@ -57,6 +57,7 @@ WORDS = {
         "when",
         "as",
         "from",
+        "share",
         "inputs",
         "of",
         "mixer",

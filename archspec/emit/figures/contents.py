@@ -99,7 +99,8 @@ class _Contents:
             yield None if number is None else self.stages[number], tuple([part for _, part in run])
 
     def _text(self, node: Node) -> str:
-        return plain(node.operation.caption(self.graph.input_shapes(node)))
+        text = plain(node.operation.caption(self.graph.input_shapes(node)))
+        return f"{text}, shared" if node.name in self.graph.borrowing and node.operation.weighted else text
 
     def _unit(self, region: Region) -> Card | Box | Frame:
         names = tuple([node.name for node in self.graph.nodes[region.first : region.last]])

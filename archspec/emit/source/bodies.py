@@ -71,7 +71,7 @@ class Body(Forward):
         prefix = "" if self.definition.kind == "model" else "{name}"
         positions = Positions(self.definition)
         for index, part in enumerate(self.parts):
-            key = joined(prefix, positions.of(part))
+            key = joined(prefix, part.state or positions.of(part))
             name = self._name(part, index)
             self._part(part, [self.names[path] for path in part.inputs], name, key, {})
             if positions.counts(part):
@@ -113,6 +113,7 @@ class Body(Forward):
                 start = node.operation.weights(self.graph.input_shapes(node))[each].start(self.graph.init)
                 size = written(substituted(shape, given))
                 making = f"p[{shown(f'{key}.{each}' if each else key)}] = torch.full({size}, {written(start)})"
+        making = "" if part.state else making
         own = any(part is each for each in self.parts)  # in a nested sequence, the value before remains
         otherwise = (self.names[part.instead] if own else inputs[0]) if when is not None else ""
         maker = Making(f"if {show(when)}:" if when is not None else "", making)

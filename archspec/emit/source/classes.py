@@ -18,6 +18,7 @@ from archspec.emit.source.registration import (
     is_listed,
     is_numbered,
     items,
+    lent,
     numbered,
     renamed,
     scopes_of_numbers,
@@ -26,9 +27,9 @@ from archspec.emit.source.registration import (
 )
 from archspec.emit.source.shortening import shortened
 from archspec.emit.source.signatures import use
-from archspec.emit.source.starts import METHOD, statements
+from archspec.emit.source.starts import METHOD, start_of, statements
 from archspec.emit.source.straight import Forward, is_module, is_replaced
-from archspec.emit.source.terms import check, condition, made, substituted, written
+from archspec.emit.source.terms import check, condition, made, substituted
 from archspec.graph.formulas import Expression, show
 from archspec.graph.graph import Graph
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, definitions, runs
@@ -139,6 +140,9 @@ class Classes:
         dicts = scopes_of_numbers(self._registered(definition, names))
         activations: dict[str, str] = {}
         for part in self._in_order(definition):
+            if part.state:
+                attributes |= lent(part, dicts)
+                continue
             own = self._own_statements(part, definition)
             if own:
                 attributes[part.path] = attribute(part.path, dicts)
@@ -146,7 +150,6 @@ class Classes:
                 continue
             for path, text in self._made(part, {}):
                 path = names.get(path, path)
-                lines += holders(path, held, dicts)
                 is_weight = text.startswith("nn.Parameter(")
                 key = part.path if path == names.get(part.path) else path
                 attributes[key] = weight_attribute(path, dicts) if is_weight else attribute(path, dicts)
@@ -156,7 +159,7 @@ class Classes:
                     continue
                 if is_activation(part):
                     activations[same] = attribute(path, dicts)
-                lines += self._chosen(part, path, text, dicts)
+                lines += [*holders(path, held, dicts), *self._chosen(part, path, text, dicts)]
         return lines, attributes
 
     def _chosen(self, part: DefinedPart, path: str, text: str, dicts: Collection[str]) -> list[str]:
@@ -192,8 +195,9 @@ class Classes:
 
     def _registered(self, definition: Definition, names: Mapping[str, str]) -> list[str]:
         """The paths of the modules and weights that a class registers."""
-        paths = [names.get(part.path, part.path) for part in definition.parts if is_module(part)]
-        for part in definition.parts:
+        parts = [part for part in definition.parts if not part.state]
+        paths = [names.get(part.path, part.path) for part in parts if is_module(part)]
+        for part in parts:
             if isinstance(part.what, Leaf) and not is_module(part):
                 paths += [f"{part.path}.{key}" if key else part.path for key in part.what.weights]
         return paths
@@ -209,19 +213,10 @@ class Classes:
         if isinstance(what, Leaf) and what.call.kind != "module":
             check(what)
             for key, shape in what.weights.items():
-                text = f"nn.Parameter({self._start(what, key, substituted(shape, names))})"
+                text = f"nn.Parameter({start_of(self.graph, what, key, substituted(shape, names))})"
                 yield f"{part.path}.{key}" if key else part.path, text
             return
         yield part.path, self.expression(part, names)
-
-    def _start(self, leaf: Leaf, key: str, shape: Expression) -> str:
-        """A tensor that a function reads, at its start."""
-        nodes = [node for node in leaf.nodes if node is not None]
-        starts = {node.operation.weights(self.graph.input_shapes(node))[key].start(self.graph.init) for node in nodes}
-        (start,) = starts if len(starts) == 1 else (0.0,)
-        if start in (0.0, 1.0):
-            return f"torch.{'ones' if start else 'zeros'}({written(shape)[1:-1].removesuffix(',')})"
-        return f"torch.full({written(shape)}, {literal(start)})"
 
     def expression(self, part: DefinedPart, names: _Names) -> str:
         """The expression that makes the module of a part."""

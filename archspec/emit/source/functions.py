@@ -154,7 +154,7 @@ class Functions:
                 ):
                     for node in part.what.nodes:
                         value = _start_of(self.graph, node) if node is not None else None
-                        if node is not None and value not in (None, 1.0):
+                        if node is not None and value not in (None, 1.0) and node.name not in self.graph.borrowing:
                             found.setdefault(value, []).append(f"{node.name}.weight")
         return found
 

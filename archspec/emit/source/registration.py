@@ -22,6 +22,14 @@ def weight_attribute(path: str, dicts: Collection[str] = ()) -> str:
     return f"{owner}.{name}" if name.isidentifier() else f"getattr({owner}, {literal(name)})"
 
 
+def lent(part: DefinedPart, dicts: Collection[str]) -> dict[str, str]:
+    """The texts that read the module or the weights of a part that uses those of another one."""
+    if isinstance(part.what, Use) or part.what.call.kind == "module":
+        return {part.path: attribute(part.state, dicts)}
+    keys = [f".{key}" if key else "" for key in part.what.weights]
+    return {f"{part.path}{key}": weight_attribute(f"{part.state}{key}", dicts) for key in keys}
+
+
 def is_activation(part: DefinedPart) -> bool:
     """Whether it is an activation function, which all calls of a class share as torchvision's ``self.relu`` is."""
     if isinstance(part.what, Use) or part.when is not None or "." in part.path:

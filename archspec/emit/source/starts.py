@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archspec.emit.source.literals import literal
-from archspec.emit.source.terms import target
+from archspec.emit.source.terms import target, written
+from archspec.graph.formulas import Expression
 from archspec.graph.graph import Graph, Node
 from archspec.graph.nesting import Call, Module
-from archspec.graph.patterns import Definition
-from archspec.graph.state import state
+from archspec.graph.patterns import Definition, Leaf
+from archspec.graph.state import key_of, state
 from archspec.operations.base import INIT
 
 METHOD = "init_weights"
@@ -58,6 +59,8 @@ def statements(graph: Graph, classes: Sequence[Definition], name: Callable[[Defi
     layers = {kind: _Layers() for kind in _KINDS}
     constants: dict[str, list[str]] = {}
     for node in graph.nodes:
+        if node.name in graph.borrowing:
+            continue
         shapes = graph.input_shapes(node)
         call = node.operation.torch(shapes)
         for key, weight in node.operation.weights(shapes).items():
@@ -86,8 +89,9 @@ def statements(graph: Graph, classes: Sequence[Definition], name: Callable[[Defi
 def _own_order(graph: Graph) -> list[str]:
     """The layers in the order in which the network runs them; empty if ``modules()`` gives them in that order."""
     drawn = [
-        (node.name, f"{node.name}.{key}")
+        (graph.state_of(node.name), key_of(graph, node, key))
         for node in graph.nodes
+        if node.name not in graph.borrowing
         for key, weight in node.operation.weights(graph.input_shapes(node)).items()
         if weight.initial in _KINDS
     ]
@@ -184,3 +188,13 @@ def _fill(tensor: str, start: object) -> str:
     if start == 0.0:
         return f"nn.init.zeros_({tensor})"
     return f"nn.init.constant_({tensor}, {literal(start)})"
+
+
+def start_of(graph: Graph, leaf: Leaf, key: str, shape: Expression) -> str:
+    """A tensor that a function reads, at its start."""
+    nodes = [node for node in leaf.nodes if node is not None]
+    starts = {node.operation.weights(graph.input_shapes(node))[key].start(graph.init) for node in nodes}
+    (start,) = starts if len(starts) == 1 else (0.0,)
+    if start in (0.0, 1.0):
+        return f"torch.{'ones' if start else 'zeros'}({written(shape)[1:-1].removesuffix(',')})"
+    return f"torch.full({written(shape)}, {literal(start)})"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from archspec.emit.modules import make, resolve
 from archspec.graph.graph import INPUT, Graph, Node
 from archspec.graph.residual import ancestors
+from archspec.graph.state import key_of
 from archspec.operations.base import Operation, TorchCall
 
 Function = Callable[..., Tensor]
@@ -34,18 +35,18 @@ class NodeFunctions:
         shapes = graph.input_shapes(node)
         key = node.name, node.operation, shapes
         if key not in self.made:
-            self.made[key] = self._make(node, shapes)
+            self.made[key] = self._make(graph, node, shapes)
         return self.made[key]
 
-    def _make(self, node: Node, shapes: tuple[tuple[int, ...], ...]) -> Function:
+    def _make(self, graph: Graph, node: Node, shapes: tuple[tuple[int, ...], ...]) -> Function:
         call = node.operation.torch(shapes, in_place=False)
         weights = node.operation.weights(shapes)
         if call.kind == "module":
             if weights or node.operation.buffers(shapes):
-                return self.model.get_submodule(node.name)
+                return self.model.get_submodule(graph.state_of(node.name))
             made = make(resolve(call.target), call.args, call.kwargs, has_weights=False)
-            return made.train(self.model.training)
-        names = [f"{node.name}.{key}" if key else node.name for key in weights]
+            return made.train(self.model.training and node.name not in graph.frozen)
+        names = [key_of(graph, node, key) for key in weights]
         return _called(call, [self.model.get_parameter(name) for name in names])
 
     def steps(self, graph: Graph, ends: Iterable[str], starts: Iterable[str] = ()) -> list[Step]:

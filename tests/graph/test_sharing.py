@@ -1,0 +1,261 @@
+"""Steps that share their weights: one set of tensors for several nodes, in every form of the network."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+import archspec
+from archspec.graph.state import state
+from archspec.passes import INFERENCE, Trained, run
+from tests.support.equivalence import compiled
+from tests.support.reference import torchvision_models
+
+TOWER = """
+fragments:
+  tower:
+    params: {wide: 8}
+    steps: [conv: {out: 8, kernel: 3}, norm, act, layer_scale, conv: {out: wide, kernel: 3, bias: true}]
+"""
+PYRAMID = f"""
+input: [3, 16, 16]
+classes: 5
+{TOWER}
+stem: [conv: {{out: 8, kernel: 3}}, act]
+stages: {{block: basic, count: 2, channels: 8, stride: [1, 2]}}
+head:
+  - tower: {{share: all, from: layer1, as: p1}}
+  - tower: {{share: all, from: layer2, as: p2}}
+  - pool: {{type: max, kernel: 2}}
+  - tower: {{share: all, as: p3}}
+outputs: [p3, p1, p2]
+"""
+RECURRENT = """
+input: [3, 8, 8]
+classes: 5
+blocks:
+  recurrent:
+    residual:
+      - conv: {out: channels, kernel: 1}
+      - repeat: {times: 3, steps: [{sequence: {share: cell, steps: [conv: {out: channels, kernel: 3}, norm]}}, act]}
+stem: [conv: {out: 8, kernel: 3}]
+stages: {block: recurrent, count: [4, 2], channels: [8, 12]}
+"""
+SIAMESE = """
+input: [3, 8, 8]
+classes: 4
+stem:
+  - subtract:
+    - [slice: {stop: 1}, conv: {out: 8, kernel: 3, share: twin}, norm: {type: group, groups: 2, share: scale}]
+    - [slice: {start: 1, stop: 2}, conv: {out: 8, kernel: 3, share: twin}, norm: {type: group, groups: 2, share: scale}]
+stages: []
+head: [pool: {type: avg, output: 1}, flatten, linear: {out: classes}]
+"""
+NETWORKS = {"pyramid": PYRAMID, "recurrent": RECURRENT, "siamese": SIAMESE}
+ALL = pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
+
+
+class Tower(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+        self.layer_scale, self.conv2 = nn.Parameter(torch.ones(8, 1, 1)), nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(torch.relu(self.bn1(self.conv1(x))) * self.layer_scale)
+
+
+def results(model: nn.Module, images: Tensor) -> list[Tensor]:
+    found = model(images)
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+def test_against_a_module_that_is_called_several_times() -> None:
+    """Results, running statistics after each call, and gradients that add up."""
+    graph = compiled(PYRAMID)
+    model = archspec.build(graph, seed=0)
+    tower = Tower()
+    with torch.no_grad():
+        model.tower.layer_scale.copy_(torch.rand_like(model.tower.layer_scale))
+    tower.load_state_dict(model.tower.state_dict())
+    backbone = archspec.build(compiled(PYRAMID.replace("outputs: [p3, p1, p2]", "outputs: [layer1, layer2]")), seed=1)
+    backbone.load_state_dict({key: value for key, value in model.state_dict().items() if not key.startswith("tower.")})
+    images = torch.randn(2, 3, 16, 16)
+    maps = backbone(images)
+    p1 = tower(maps["layer1"])
+    p2 = tower(maps["layer2"])
+    expected = [tower(torch.max_pool2d(p2, 2)), p1, p2]
+    found = results(model, images)
+    for own, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, other, rtol=0, atol=0)
+    sum(each.square().sum() for each in expected).backward()  # type: ignore[union-attr]
+    sum(each.square().sum() for each in found).backward()  # type: ignore[union-attr]
+    for (name, own), (_, other) in zip(model.tower.named_parameters(), tower.named_parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, msg=name)
+    for key, value in tower.state_dict().items():
+        assert torch.equal(value, model.tower.state_dict()[key]), key
+    assert int(model.tower.bn1.num_batches_tracked) == 3
+
+
+@ALL
+def test_counted_once(text: str) -> None:
+    graph = compiled(text)
+    apart = archspec.compile(archspec.load(unshared(text)))
+    assert graph.shared
+    for flat in (False, True):
+        model = archspec.build(graph, flat=flat)
+        report = archspec.analyze(graph)
+        assert report.totals.costs.params == sum(each.numel() for each in model.parameters())
+        assert report.totals.costs.buffers == sum(each.numel() for each in model.buffers())
+        assert list(state(graph)) == list(model.state_dict())
+        assert report.memory.buffers == sum(each.nbytes for each in model.buffers())
+    others = archspec.analyze(apart).totals.costs
+    assert report.totals.costs.macs == others.macs
+    assert report.totals.costs.params < others.params
+    assert sum(part.costs.params for part in report.nodes) == report.totals.costs.params
+
+
+def unshared(text: str) -> str:
+    return re.sub(r"share: \w+,? ?", "", text).replace("conv: {, ", "conv: {") + "\narchspec: 1\nname: apart"
+
+
+@ALL
+def test_other_forms(text: str, tmp_path: Path) -> None:
+    graph = compiled(text)
+    model = archspec.build(graph, seed=0)
+    weights = copy.deepcopy(model.state_dict())
+    images = torch.randn(4, *graph.input)
+    expected = results(model, images)
+    after = model.state_dict()
+    archspec.write(graph, tmp_path / "net.json")
+    assert archspec.graph_from_json((tmp_path / "net.json").read_text()) == graph
+    other = loaded(graph, tmp_path / "net.py", "python")["Model"]()
+    assert list(other.state_dict()) == list(weights)
+    other.load_state_dict(weights)
+    for one, two in zip(results(other, images), expected, strict=True):
+        assert torch.equal(one, two)
+    assert all(torch.equal(value, after[key]) for key, value in other.state_dict().items())
+    low = loaded(graph, tmp_path / "low.py", "lowlevel")
+    assert set(low["new_params"]()) == set(weights)
+    p = {key: value.clone() for key, value in weights.items()}
+    found = low["forward"](images, p, training=True)
+    for one, two in zip(found.values() if isinstance(found, dict) else [found], expected, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
+    for key, value in p.items():
+        torch.testing.assert_close(value, after[key], rtol=1e-3, atol=1e-4)
+
+
+def loaded(graph: archspec.Graph, path: Path, target: str) -> dict[str, Any]:
+    archspec.write(graph, path, to=target)
+    names: dict[str, Any] = {"__name__": path.stem}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    classes = [each for each in names.values() if isinstance(each, type) and each.__module__ == path.stem]
+    return {**names, **({"Model": classes[-1]} if classes else {})}
+
+
+@ALL
+def test_onnx(text: str, tmp_path: Path) -> None:
+    graph = compiled(text)
+    model = archspec.build(graph, seed=0)
+    results(model, torch.randn(4, *graph.input))  # statistics that are not those at the start
+    archspec.write(graph, tmp_path / "net.onnx", weights=model.state_dict())
+    names = [each.name for each in onnx.load(tmp_path / "net.onnx").graph.initializer]
+    assert len(names) == len(set(names))
+    assert sum(key in names for key in model.state_dict()) == len([k for k in state(graph) if "num_batches" not in k])
+    images = torch.randn(2, *graph.input)
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
+    found = session.run(None, {"input": images.numpy()})
+    with torch.no_grad():
+        for one, two in zip(found, results(model.eval(), images), strict=True):
+            numpy.testing.assert_allclose(one, two.numpy(), rtol=1e-3, atol=1e-4)
+
+
+@ALL
+def test_loaded_verified_and_folded(text: str) -> None:
+    graph = compiled(text)
+    model = archspec.build(graph, seed=0)
+    again = archspec.build(graph, weights=model.state_dict())
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in again.state_dict().items())
+    assert archspec.verify(graph, lambda: archspec.build(graph)).holds("keys", "graph", "outputs")
+    folded = run(Trained(graph, model.state_dict()), INFERENCE)
+    images = torch.randn(2, *graph.input)
+    small = archspec.build(folded.graph, weights=dict(folded.state))
+    for one, two in zip(results(small.eval(), images), results(model.eval(), images), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
+
+
+def test_verification_tells_shared_from_separate() -> None:
+    graph, apart = compiled(SIAMESE), archspec.compile(archspec.load(unshared(SIAMESE)))
+    assert not archspec.verify(graph, lambda: archspec.build(apart)).holds("graph")
+    assert not archspec.verify(apart, lambda: archspec.build(graph)).holds("graph")
+
+
+def test_outputs_that_leave_out_the_first() -> None:
+    """The keys stay those of the first step."""
+    graph = compiled(PYRAMID.replace("[p3, p1, p2]", "p2"))
+    whole = archspec.build(compiled(PYRAMID), seed=0)
+    keys = [key for key in whole.state_dict() if key.startswith("tower.")]
+    assert [key for key in archspec.build(graph).state_dict() if key.startswith("tower")] == keys
+    model = archspec.build(graph, weights=whole.state_dict())
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(model.eval()(images), whole.eval()(images)["p2"])
+
+
+def test_freezing_one_use_freezes_all() -> None:
+    graph = compiled(PYRAMID + "frozen: [tower2]")
+    model = archspec.build(graph)
+    model(torch.randn(2, 3, 16, 16))
+    assert not any(each.requires_grad for each in model.tower.parameters())
+    assert int(model.tower.bn1.num_batches_tracked) == 0
+    own = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    assert archspec.analyze(graph).totals.costs.trainable == own
+
+
+def test_torchvisions_retinanet() -> None:
+    """Its classification head, applied to every level of a pyramid."""
+    torchvision_models()
+    from torchvision.models.detection.retinanet import RetinaNetClassificationHead  # type: ignore[import-untyped]
+
+    theirs = RetinaNetClassificationHead(16, num_anchors=3, num_classes=5).eval()
+    conv = "conv: {out: 16, kernel: 3, bias: true, name: '0'}"
+    layers = "\n".join([f"      - sequence: {{name: conv.{n}, steps: [{conv}, act]}}" for n in range(4)])
+    text = f"""
+input: [16, 32, 32]
+fragments:
+  tower:
+    steps:
+{layers}
+      - conv: {{out: 15, kernel: 3, bias: true, name: cls_logits}}
+stem: []
+stages: []
+head:
+  - as: p3
+  - tower: {{share: tower, name: head, as: a}}
+  - pool: {{type: max, kernel: 2, from: p3, as: p4}}
+  - tower: {{share: tower, name: again, as: b}}
+  - pool: {{type: max, kernel: 2, from: p4, as: p5}}
+  - tower: {{share: tower, name: third, as: c}}
+outputs: [a, b, c]
+"""
+    graph = compiled(text)
+    weights = {f"head.{key}": value for key, value in theirs.state_dict().items()}
+    ours = archspec.build(graph)
+    assert {key: value.shape for key, value in ours.state_dict().items()} == {k: v.shape for k, v in weights.items()}
+    ours.load_state_dict(weights)
+    maps = [torch.randn(2, 16, 32, 32)]
+    maps += [torch.max_pool2d(maps[0], 2)]
+    maps += [torch.max_pool2d(maps[1], 2)]
+    with torch.no_grad():
+        expected = theirs(maps)
+        found = ours.eval()(maps[0])
+    flat = [each.view(2, 3, 5, -1).permute(0, 3, 1, 2).reshape(2, -1, 5) for each in found.values()]
+    assert torch.equal(torch.cat(flat, 1), expected)
