@@ -108,12 +108,10 @@ class _Reader:
             head_at=data.get("head_at"),
             work=self.work.by,
             named=named,
-            kept=data.get("kept", {}),
             trimmed=frozenset(data.get("trimmed", [])),
             frozen=frozenset(data.get("frozen", [])),
             **{key: data.get(key, "") for key in ("stem", "head", "summary", "paper")},
-            shared=data.get("shared", {}),
-            summaries=data.get("summaries", {}),
+            **{key: data.get(key, {}) for key in ("kept", "shared", "summaries")},
             returns=data.get("returns", "dict"),
         )
         self._refuse((["shared", name], told, "") for name, told in wrongly_shared(graph))
@@ -162,9 +160,8 @@ class _Reader:
             if key not in operations:
                 operations[key] = self._operation(each, path)
             if len(each["inputs"]) > _most(operations[key]):  # a merge may have only one branch left
-                raise self._fault(
-                    [*path, "inputs"], f"`{each['operation']}` takes one value, got {len(each['inputs'])}"
-                )
+                told = f"`{each['operation']}` takes one value, got {len(each['inputs'])}"
+                raise self._fault([*path, "inputs"], told)
             at = self._span(each.get("at"), [*path, "at"], files)
             cells = self._cells(each.get("cells", []), [*path, "cells"], files)
             provenance = Recorded(at or self.source.part(0, 1), cells)

@@ -102,10 +102,7 @@ def reading_schema() -> Schema:
             "propertyNames": PATH,
         },
         "frozen": {"type": "array", "items": PATH, "description": "The names of the nodes that do not train."},
-        "shared": {
-            **_mapping(PATH, "The prefix of the keys of nodes that use the weights of another node, by node."),
-            "propertyNames": PATH,
-        },
+        "shared": {**_mapping(PATH, "The names of the weights that nodes share, by node."), "propertyNames": PATH},
         "summaries": _mapping(_mapping(TEXT, "Sentences, by name."), "What blocks, shortcuts and fragments are."),
     }
     required = ["archspec", "format", "name", "input", "outputs", "nodes"]
