@@ -249,9 +249,9 @@ expect: flops =macs, parameters =params, accuracy -+without training, parms =par
 padding: auto -+keeps the size, SAME -+padding: same, VALID -+padding: 0, reflect -+padding_mode, banana -
 extends: torchvision:resnet50 =resnet50, timm:resnet50.a1_in1k =resnet50, ResNet-50 =resnet50
 extends: MobileNetV2 =mobilenet_v2, resnet50d.ra2_in1k =resnet50d, resnext50.a1_in1k =resnext50_32x4d
-extends: mobilenetv2_100.ra_in1k =mobilenet_v2
+extends: mobilenetv2_100.ra_in1k =mobilenetv2_100
 extends: resnext50 =resnext50_32x4d, vit_b_16 -+no transformers, yolov8n -+not detection, resnet5O =resnet50
-extends: resnet26 -
+extends: resnet77 -
 extends: torchvision:swin_t -+no transformers, efficientnet-b0 =efficientnet_b0, banana -
 """
 

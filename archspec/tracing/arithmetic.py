@@ -50,7 +50,7 @@ def _with_number(b: FormBuilder, operation: str, input: Any, other: Any, further
         return b.copied(x)
     if operation == "div" and first and not further and abs(math.frexp(number)[0]) == 0.5:
         operation, number = "mul", 1 / number  # exact, because the number is a power of two
-    attributes = {"number": float(number), **further}
+    attributes = {"number": float(f"{number:.12g}"), **further}  # networks compute it in different orders
     if not first and operation not in ("add", "mul"):
         attributes["reversed"] = True
     return b.add(f"{operation} a number", (x,), x.shape, axes=x.axes, **attributes)

@@ -51,6 +51,7 @@ class Chance:
         forms = (
             *(f"({inner})", f"max({inner}, 1)" if value >= 1 else inner, f"min({inner}, 4096)", f"int({inner})"),
             *(f"{value * 3} / 3", f"{2 * value + 1} // 2", f"{value} % 10007", f"abs(-{value})", f"int({value}.7)"),
+            f"sqrt({value * value})",
             *(f"round({value}.2)", f"floor({value}.9)", f"ceil({value} - 0.5)", f"round({value * 2 + 1} / 2 - 0.5)"),
             *(f"{inner} if {self.condition()} else {inner}", f"min({value}, {value + 8}, 99)", f"{value}.0"),
             *(f"0 + {inner}", f"-(-{value})", f"make_divisible({value}, 1)", f"{inner} if true else 0"),

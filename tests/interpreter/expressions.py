@@ -178,6 +178,7 @@ def _call(function: str, arguments: list[Any], names: Names) -> Any:
         "min": min,
         "max": max,
         "abs": abs,
+        "sqrt": math.sqrt,
         "make_divisible": make_divisible,
         "scaled": names.scaled,
         "letter": lambda i: "abcdefghijklmnopqrstuvwxyz"[i],
@@ -186,7 +187,7 @@ def _call(function: str, arguments: list[Any], names: Names) -> Any:
         raise Refused(f"`{function}` is not a function")
     try:
         return functions[function](*arguments)
-    except (TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
+    except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
         raise Refused(f"{function}{tuple(arguments)}") from error
 
 

@@ -69,7 +69,7 @@ SCOPES = (
     "after",
     "step",
 )
-FUNCTIONS = ("int", "round", "floor", "ceil", "min", "max", "abs", "make_divisible", "scaled", "letter")
+FUNCTIONS = ("int", "round", "floor", "ceil", "min", "max", "abs", "sqrt", "make_divisible", "scaled", "letter")
 NAMES = (
     *("classes", "in_channels", "stage", "stages", "count", "blocks", "index", "number", "channels", "stride"),
     *("dilation", "norm", "act", "activation_order", "out_channels", "width", "n", "position", "name", "kind"),

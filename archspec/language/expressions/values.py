@@ -126,6 +126,13 @@ def make_divisible(value: Number, divisor: Number = 8) -> int:
     return nearest + step if nearest < 0.9 * value else nearest
 
 
+def sqrt(value: Number) -> float:
+    """The square root."""
+    if value < 0:
+        raise ExpressionFault("E406", f"`sqrt` takes a number of at least 0, not {value}")
+    return math.sqrt(value)
+
+
 def letter(index: Number) -> str:
     """The letter at ``index`` in the alphabet: ``a`` for 0, ``z`` for 25."""
     place = integer(index)
@@ -142,6 +149,7 @@ FUNCTIONS: dict[str, str] = {
     "min": "the smallest of two or more numbers",
     "max": "the largest of two or more numbers",
     "abs": "a number without its sign",
+    "sqrt": "the square root of a number of at least 0: sqrt(9) is 3",
     "make_divisible": "make_divisible(v, d): the nearest multiple of d (8 if left out), losing at most a tenth of v",
     "scaled": "a width under the spec's compound `scale`; the nearest whole number without a `scale`",
     "letter": "the letter of a number: letter(0) is 'a'",
@@ -154,6 +162,7 @@ UNARY: dict[str, Callable[[Number], Value]] = {
     "floor": math.floor,
     "ceil": math.ceil,
     "abs": abs,
+    "sqrt": sqrt,
     "make_divisible": make_divisible,
     "letter": letter,
 }

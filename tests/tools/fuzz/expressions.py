@@ -32,7 +32,7 @@ ATOMS = (
 ARITHMETIC = ("+", "-", "*", "/", "//", "%")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 OPERATORS = (*ARITHMETIC, *COMPARISONS, "and", "or", "not", "true", "false")
-CALLS = ("int", "round", "floor", "ceil", "abs", "letter", "scaled", "make_divisible")
+CALLS = ("int", "round", "floor", "ceil", "abs", "sqrt", "letter", "scaled", "make_divisible")
 TOKENS = (*ATOMS, *OPERATORS, *CALLS, *("not", "if", "else", "(", ")", ",", "min(", "max(", "in", "is", "lambda", "**"))
 TOKENS += (
     ".",

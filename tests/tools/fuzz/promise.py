@@ -164,6 +164,7 @@ PYTHON: dict[str, Any] = {
     "min": min,
     "max": max,
     "abs": abs,
+    "sqrt": math.sqrt,
     "make_divisible": make_divisible,
     "scaled": doubled,
     "letter": lambda index: "abcdefghijklmnopqrstuvwxyz"[int(index)],
