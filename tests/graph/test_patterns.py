@@ -73,6 +73,14 @@ def test_definitions_give_back_the_plan_of_any_network(graph: Graph) -> None:
     proved(graph)
 
 
+def test_padding_by_side_in_a_branch() -> None:
+    """The call of a convolution that pads before it convolves has its arguments in another order."""
+    padded = "layer: {out: 4, kernel: 3, stride: stride, padding: [[2, 0], 1]}"
+    block = f"{{residual: [concat: [[layer: {{out: 4, stride: stride}}], [{padded}]]]}}"
+    spec = f"blocks: {{own: {block}}}\nstages: {{block: own, count: 2, channels: 8}}\n"
+    proved(archspec.compile(f"archspec: 1\nname: padded\ninput: [3, 9, 8]\nstem: {{use: cifar, width: 8}}\n{spec}"))
+
+
 def shapes(definition: Definition) -> set[tuple[object, ...]]:
     """What the uses of a definition are without their numbers: parts by path, or by order where they are numbered."""
     numbered = all(part.path.isdecimal() for part in definition.parts)

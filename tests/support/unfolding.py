@@ -12,7 +12,7 @@ from archspec.graph.nesting import Call, nest
 
 
 class Unfolded(NamedTuple):
-    """An operation: ``call`` is its kind, class or function, arguments and keyword arguments."""
+    """An operation: ``call`` is its kind, class or function, arguments, and keyword arguments in order of names."""
 
     path: str
     call: tuple[Any, ...]
@@ -61,7 +61,7 @@ def _operation(path: str, leaf: Leaf, arguments: Mapping[str, Constant], inputs:
         assert isinstance(chosen, Class)
         target = chosen.target
     args = tuple([evaluate(each, arguments) for each in leaf.call.args])
-    kwargs = {name: evaluate(value, arguments) for name, value in leaf.call.kwargs.items()}
+    kwargs = {name: evaluate(value, arguments) for name, value in sorted(leaf.call.kwargs.items())}
     weights: Any = {name: evaluate(shape, arguments) for name, shape in leaf.weights.items()}
     return Unfolded(path, (leaf.call.kind, target, args, kwargs), weights, inputs)
 
@@ -85,9 +85,8 @@ def expected(graph: Graph, found: list[Unfolded]) -> list[Unfolded]:
         weights = {} if torch.kind == "module" else node.operation.weights(graph.input_shapes(node))
         shapes = {name: weight.shape for name, weight in weights.items()}
         inputs = tuple([names[name] for name in inputs])
-        made.append(
-            Unfolded(names[node.name], (torch.kind, torch.target, torch.args, dict(torch.kwargs)), shapes, inputs)
-        )
+        call = (torch.kind, torch.target, torch.args, dict(sorted(torch.kwargs.items())))
+        made.append(Unfolded(names[node.name], call, shapes, inputs))
     return made
 
 
