@@ -69,7 +69,8 @@ def share(ours: nn.Module, theirs: nn.Module, pairs: Mapping[str, str]) -> None:
                 if source.numel() != tensor.numel():
                     raise Incomparable(f"`{key}` and the reference's `{pairs[key]}` have different shapes")
                 values = source.detach().reshape(tensor.shape)
-                held[name] = nn.Parameter(values) if isinstance(tensor, nn.Parameter) else values.clone()
+                trained = tensor.requires_grad
+                held[name] = nn.Parameter(values, trained) if isinstance(tensor, nn.Parameter) else values.clone()
 
 
 def sample_weight(module: nn.Module) -> Tensor:

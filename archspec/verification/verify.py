@@ -77,7 +77,7 @@ def _compared(
     step("comparing keys")
     reference.train()
     keys = compare_keys(graph, reference)
-    ours = emit(replace(graph, frozen=frozenset()), flat=True)  # a reference says nothing of what does not train
+    ours = emit(graph if _freezes(reference) else replace(graph, frozen=frozenset()), flat=True)
     step("tracing and matching the graphs")
     graphs, pairs, random = compare_graphs(graph, ours, reference, max(batch, 2), file_of(name))
     if graphs.held or (graphs.by_order and graphs.untraceable):
@@ -107,6 +107,15 @@ def _compared(
         tolerance=tolerance,
         diagnostics=tuple(_diagnostics(keys, graphs, outputs, pairs, levels)),
     )
+
+
+def _freezes(reference: nn.Module) -> bool:
+    """Whether a part of a network in training stays in eval mode or needs no gradient.
+
+    Otherwise the network says nothing of what does not train, and what the spec freezes is not compared.
+    """
+    parts, parameters = reference.modules(), reference.parameters()
+    return not all(part.training for part in parts) or not all(each.requires_grad for each in parameters)
 
 
 def _unproved(outputs: Outputs) -> Outputs:

@@ -47,6 +47,39 @@ def test_source_is_proved_on_every_level(name: str, tmp_path: Path) -> None:
     assert not any(gap.largest for gap in verdict.outputs.gaps.values())
 
 
+FROZEN = [["stem"], ["layer1", "classifier.fc"], ["layer2.0.bn1"], ["gain"], ["dropout", "conv1"]]
+
+
+def part_frozen(scopes: list[str]) -> archspec.Graph:
+    text = """
+archspec: 1
+name: t
+input: [3, 16, 16]
+classes: 5
+stem: [conv: {out: 4, kernel: 3}, norm, act]
+stages: {block: basic, count: [1, 2], channels: [4, 8], stride: [1, 2]}
+head: [scale: {by: 1, learned: true, name: gain}, dropout, classifier]
+"""
+    return archspec.compile(f"{text}frozen: {scopes}\n")
+
+
+@pytest.mark.parametrize("scopes", FROZEN, ids=str)
+def test_source_that_freezes_is_proved(scopes: list[str], tmp_path: Path) -> None:
+    """In training, the file keeps frozen parts in eval mode, and so does the network that it is compared with."""
+    graph = part_frozen(scopes)
+    verdict = archspec.verify(graph, written(tmp_path, graph))
+    assert verdict.holds("keys", "graph", "outputs")
+    assert verdict.outputs
+    assert not any(gap.largest for gap in verdict.outputs.gaps.values())
+
+
+def test_a_reference_that_freezes_another_part_is_found(tmp_path: Path) -> None:
+    graph = part_frozen(["layer1"])
+    assert not archspec.verify(graph, written(tmp_path, part_frozen(["stem"]))).holds("graph")
+    assert not archspec.verify(graph, written(tmp_path, part_frozen(["classifier.fc"]))).holds("outputs")
+    assert archspec.verify(graph, written(tmp_path, part_frozen(["relu"]))).holds("keys", "graph", "outputs")
+
+
 CHANGES = {
     "another stride": ("stride=2", "stride=1"),
     "no activation": ("self.relu(self.bn1(", "(self.bn1("),
