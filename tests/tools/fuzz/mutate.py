@@ -14,7 +14,8 @@ from tests.tools.fuzz.choices import Choices
 from tests.tools.fuzz.expressions import grown
 from tests.tools.fuzz.texts import GOOD, ZOO, Text, load
 
-STEPS = ("steps", "residual", "same", "change", "stem", "head", "of", "before", "after", "around", "add", "multiply", "concat")
+EDGES = ("stem", "head", "before", "after", "around")
+STEPS = ("steps", "residual", "same", "change", "of", *EDGES, "add", "multiply", "concat")
 NUMBERS = (0, 1, 2, 3, 5, 7, 8, 16, 64, 100, 1000, 10**6, 10**9, -1, 0.5, 1.5, 1e-5)
 ODD = (None, True, "", "x y", "1/0", "7 / 2", "in_channels", "relu", "none", [], {}, [[]], [1, 2, 3], {"a": 1}, "a.b")
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
