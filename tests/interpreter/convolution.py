@@ -21,8 +21,13 @@ MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "c
 Pair = tuple[int, int]
 
 
-def by_side(given: Any, names: Names, size: tuple[int, ...], windows: list[tuple[int, int, int]]) -> list[Pair]:
-    """What is padded before and after each axis. ``windows`` are the kernel, the stride and the dilation along each."""
+def by_side(
+    given: Any, names: Names, size: tuple[int, ...], windows: list[tuple[int, int, int]], removes: bool = False
+) -> list[Pair]:
+    """What is padded before and after each axis. ``windows`` are the kernel, the stride and the dilation along each.
+
+    A negative padding ``removes`` positions, or is refused.
+    """
     if given == "valid":
         return [(0, 0)] * len(size)
     if given == "same":
@@ -38,7 +43,8 @@ def by_side(given: Any, names: Names, size: tuple[int, ...], windows: list[tuple
     if any(len(pair) != 2 for pair in pairs):
         raise Refused(f"{given} is not before and after each axis")
     found = [(integer(before, names), integer(after, names)) for before, after in pairs]
-    at_least([each for pair in found for each in pair], 0, "padding")
+    if not removes:
+        at_least([each for pair in found for each in pair], 0, "padding")
     return found
 
 
@@ -112,13 +118,13 @@ def conv(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
 
 
 def pad(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
-    """Positions added around a map."""
+    """Positions added around a map, or removed from it."""
     no_others(set(given) - {"sides", "mode", "value"}, "pad")
     rank = spatial(inputs[0], "padding")
     mode, value = word(given.get("mode", "constant"), names), float(number(given.get("value", 0), names))
     if mode not in set(MODES.values()) or given["sides"] in ("same", "valid"):
         raise Refused("no such padding")
-    pairs = by_side(given["sides"], names, tuple(inputs[0].shape[2:]), [(1, 1, 1)] * rank)
+    pairs = by_side(given["sides"], names, tuple(inputs[0].shape[2:]), [(1, 1, 1)] * rank, removes=True)
     around = [each for pair in reversed(pairs) for each in pair]
     fill = {"value": value} if mode == "constant" else {}
     return Operation("pad", "pad", lambda values, state, training: F.pad(values[0], around, mode, **fill))
