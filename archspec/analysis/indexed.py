@@ -15,6 +15,7 @@ from archspec.operations.base import Operation
 from archspec.operations.effects import Alias
 from archspec.operations.facts import Applied, Facts, applied
 from archspec.operations.shapes import Shape
+from archspec.passes.in_eval_mode import in_eval_mode
 from archspec.wording import Brief, brief
 
 
@@ -99,10 +100,16 @@ def index_graph(graph: Graph) -> IndexedGraph:
     known = {pair: _facts(*pair) for pair in set(pairs)}
     facts = tuple([known[pair] for pair in pairs])
     kinds = tuple([Kind(pair[0].operation, known[pair], count) for pair, count in Counter(pairs).items()])
+    if graph.training:
+        run = in_eval_mode(graph).by_name
+        facts = tuple([each if n.name in run else _idle(each) for n, each in zip(graph.nodes, facts, strict=True)])
+        counted = zip([node.operation for node in graph.nodes], facts, strict=True)
+        kinds = tuple([Kind(operation, each, 1) for operation, each in counted])
     ways = sources
     if any(kind.facts.gates for kind in kinds):
         ways = [_without(each.gates, inputs) for each, inputs in zip(facts, sources, strict=True)]
-    outputs = {label: made[name][0][0] for label, name in graph.outputs.items()}
+    order = sorted(graph.outputs, key=lambda label: label not in graph.training)  # the last is the main one
+    outputs = {label: made[graph.outputs[label]][0][0] for label in order}
     return IndexedGraph(graph, tuple(sources), tuple(shapes), tuple(ways), facts, outputs, kinds)
 
 
@@ -123,3 +130,8 @@ def total(values: Iterable[int | None]) -> int | None:
             return None
         found += value
     return found
+
+
+def _idle(facts: Facts) -> Facts:
+    """An operation that runs in training only: inference does not compute it."""
+    return replace(facts, macs=0, activations=0, elementwise=0, weighted=False)

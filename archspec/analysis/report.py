@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from archspec import arguments
@@ -23,6 +23,7 @@ from archspec.language.overrides import Overrides
 from archspec.operations.base import Operation
 from archspec.operations.shapes import Shape, show_shape
 from archspec.passes.compiling import SpecLike, compile
+from archspec.passes.in_eval_mode import in_eval_mode
 from archspec.screen import as_text
 from archspec.wording import tagged
 from archspec.work import Limits
@@ -200,9 +201,9 @@ def analyze(
     return Report(
         name=graph.name,
         input=graph.input,
-        outputs={label: graph.shape(name) for label, name in graph.outputs.items()},
+        outputs={label: graph.shape(graph.outputs[label]) for label in network.outputs},
         totals=totals,
-        memory=measure_memory(network, totals.costs, batch, dtype),
+        memory=_memory(network, totals.costs, batch, dtype),
         receptive_field=receptive_field(network, list(network.outputs.values())[-1]),
         paths=list(paths.values())[-1],
         paths_by_output=paths,
@@ -238,3 +239,12 @@ def _file(graph: Graph) -> str:
     """The file of a graph's spec; empty for a spec without a file."""
     source = graph.origin.document.source if graph.origin else None
     return source.name if source and source.kind == "file" else ""
+
+
+def _memory(network: IndexedGraph, costs: Costs, batch: int, dtype: str) -> Memory:
+    """The memory; that of inference is without what runs in training only."""
+    found = measure_memory(network, costs, batch, dtype)
+    if not network.graph.training:
+        return found
+    evaluated = measure_memory(index_graph(in_eval_mode(network.graph)), costs, batch, dtype)
+    return replace(found, inference_peak=evaluated.inference_peak, peak_at=evaluated.peak_at)

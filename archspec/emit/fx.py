@@ -15,6 +15,7 @@ from torch import fx, nn
 
 from archspec.diagnostics import Span
 from archspec.emit.modules import Network, make, resolve
+from archspec.emit.two_modes import in_two_modes
 from archspec.graph.graph import Graph
 from archspec.graph.nesting import Call, Module, nest
 from archspec.language.spec import LANGUAGE_VERSION
@@ -30,6 +31,8 @@ def emit(graph: Graph, *, flat: bool = False) -> fx.GraphModule:
         flat: one graph for the whole network, in place of one for each block.
     """
     module = _graph_module(graph, nest(graph, flat=flat))
+    if graph.training:
+        module = in_two_modes(module, [label in graph.training for label in graph.outputs])
     if graph.frozen:
         _freeze(graph, module)
     module.meta["archspec"] = {"language": LANGUAGE_VERSION, "name": graph.name, "hash": graph.fingerprint}

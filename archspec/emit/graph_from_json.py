@@ -113,6 +113,7 @@ class _Reader:
             **{key: data.get(key, "") for key in ("stem", "head", "summary", "paper")},
             **{key: data.get(key, {}) for key in ("kept", "shared", "summaries")},
             returns=data.get("returns", "dict"),
+            training=frozenset(data.get("training", [])),
         )
         self._refuse((["shared", name], told, "") for name, told in wrongly_shared(graph))
         self._refuse(islice(_differences(data, to_data(graph), []), MAX_FAULTS), "E842")

@@ -50,6 +50,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         **plain(graph, "name", "summary", "paper"),
         "hash": graph.fingerprint,
         **plain(graph, "input", "outputs", "single", "returns", "init", "stem", "head", "head_at"),
+        "training": sorted(graph.training),
         "trimmed": sorted(graph.trimmed),
         "totals": {**plain(totals.costs, *COSTS), **plain(totals, "layers", "nodes")},
         "files": files.as_data(),

@@ -60,6 +60,11 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
             "a network with several outputs cannot return a single value",
             "",
         )
+    for number, label in enumerate(data.get("training", [])):
+        if label not in data["outputs"]:
+            yield ["training", number], f"there is no output `{cut(label)}`", did_you_mean(label, data["outputs"])
+    if data["outputs"] and set(data["outputs"]) <= set(data.get("training", [])):
+        yield ["training"], "the network returns nothing in eval mode", ""
     for name in data.get("kept", {}):
         if name not in places:
             yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)

@@ -16,6 +16,7 @@ import onnx
 from archspec.emit.onnx_file import octets, write_model
 from archspec.emit.onnx_nodes import OPSET, Dynamic, add_tensor, needed, without_weights
 from archspec.graph.graph import Graph
+from archspec.passes.in_eval_mode import in_eval_mode
 
 LARGEST = 2_000_000_000
 """The most bytes of weights inside the file. protobuf refuses a message of 2 GiB, and the nodes need some of that."""
@@ -45,7 +46,7 @@ def write_onnx(
         SpecError: E830, as :func:`to_onnx`.
         OSError: a file cannot be written.
     """
-    model, weights = without_weights(graph, dynamic, opset), _floats(graph, tensors)
+    model, weights = without_weights(in_eval_mode(graph), dynamic, opset), _floats(graph, tensors)
     if sum(values.nbytes for _, values in weights) > LARGEST:
         beside = path.with_name(f"{path.name}.data")
         with beside.open("wb") as stream:
@@ -79,7 +80,7 @@ def to_onnx(
     >>> model.graph.node[0].op_type, model.graph.node[0].name, list(model.graph.node[0].input)
     ('Conv', 'conv1', ['input', 'conv1.weight'])
     """
-    model = without_weights(graph, dynamic, opset)
+    model = without_weights(in_eval_mode(graph), dynamic, opset)
     for key, values in _floats(graph, tensors):
         add_tensor(model.graph, key, values)
     return model
@@ -89,7 +90,7 @@ def to_onnx(
 
 
 def _floats(graph: Graph, tensors: Mapping[str, numpy.ndarray]) -> list[tuple[str, numpy.ndarray]]:
-    return [(key, tensors[key].astype("<f4", copy=False)) for key in needed(graph)]
+    return [(key, tensors[key].astype("<f4", copy=False)) for key in needed(in_eval_mode(graph))]
 
 
 def _add_outside(graph: onnx.GraphProto, name: str, values: numpy.ndarray, stream: BinaryIO, file: str) -> None:

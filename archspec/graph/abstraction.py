@@ -158,6 +158,7 @@ class _Definer:
             self.whole.rates,
             self.inputs,
             module.returns,
+            module.training,
         )
 
     def _conditions(

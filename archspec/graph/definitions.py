@@ -88,6 +88,7 @@ class Definition(Brief):
     rates: Rates | None = None
     inputs: tuple[str, ...] = ("x",)
     returns: Literal["dict", "tuple"] = "dict"
+    training: frozenset[str] = frozenset()
 
     @property
     def sources(self) -> dict[str, str]:
@@ -104,16 +105,25 @@ class Definition(Brief):
         """The annotation of what it returns."""
         if self.outputs is None:
             return "Tensor"
-        return "dict[str, Tensor]" if self.returns == "dict" else f"tuple[{', '.join(['Tensor'] * len(self.outputs))}]"
+        types = [self._type_of([each for each in self.outputs if each not in self.training])]
+        return " | ".join(dict.fromkeys([self._type_of(list(self.outputs)), *(types if self.training else [])]))
 
-    def returned(self, names: Mapping[str, str]) -> str:
-        """The expression of what it returns, by the names of its values."""
+    def _type_of(self, labels: list[str]) -> str:
+        if self.returns == "dict":
+            return "dict[str, Tensor]"
+        alone = self.training and len(labels) == 1
+        return "Tensor" if alone else f"tuple[{', '.join(['Tensor'] * len(labels))}]"
+
+    def returned(self, names: Mapping[str, str], *, training: bool = True) -> str:
+        """The expression of what it returns in a mode, by the names of its values."""
         if self.outputs is None:
             return names[self.result]
+        found = {label: names[path] for label, path in self.outputs.items() if training or label not in self.training}
         if self.returns == "dict":
-            return f"{{{', '.join([f'{label!r}: {names[path]}' for label, path in self.outputs.items()])}}}"
-        values = [names[path] for path in self.outputs.values()]
-        return ", ".join(values) if len(values) > 1 else f"({values[0]},)"
+            return f"{{{', '.join([f'{label!r}: {name}' for label, name in found.items()])}}}"
+        if len(found) == 1:
+            return f"({next(iter(found.values()))}{'' if self.training else ','})"
+        return ", ".join(found.values())
 
     def __str__(self) -> str:
         """Its parts, one per line."""

@@ -45,6 +45,8 @@ def fingerprint(graph: Graph) -> str:
     outputs: Any = returned[-1][1] if graph.single else returned
     if not graph.single and graph.returns == "tuple":
         outputs = ["tuple", *[position for _, position in returned]]
+    if graph.training:
+        outputs = {"returns": outputs, "training": [label in graph.training for label in graph.outputs]}
     shared = [(positions[name], state) for name, state in graph.shared.items() if name in positions]
     frozen = [positions[name] for name in positions if name in graph.frozen]
     more = [{key: sorted(found)} for key, found in (("frozen", frozen), ("shared", shared)) if found]

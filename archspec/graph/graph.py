@@ -96,17 +96,18 @@ class Graph:
 
     ``input`` is the shape of one example: channels, then sizes. ``nodes`` are in topological order. ``outputs`` maps a
     label to the node it names; ``single`` says that the model returns that one value; else ``returns`` says whether it
-    returns them in a ``dict`` by label or in a ``tuple``. ``regions`` are stages and blocks in order, a stage before
-    its blocks. ``init`` says by which words weights are initialized, by kind (:data:`archspec.operations.base.INIT` has
-    the defaults). ``stem`` and ``head`` name the fragments that these call, and ``head_at`` is the position of the
-    head's first node, None if it is not known. ``origin`` is the spec, only to point into its text; None for a graph
-    that comes from elsewhere. ``work`` is how many steps its compilation took, and for what
-    (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys of the nodes that no output needs, and that were
-    removed. ``named`` are the regions of fragments, shortcuts, layers, ``before`` and ``after`` that have a scope, each
-    after those inside it. ``kept`` has the names that the spec gives values, by node, and ``frozen`` the names of the
-    nodes that do not train: their weights need no gradient, and they stay in eval mode. ``shared`` names the weights of
-    nodes that use those of an earlier one. ``summary`` and ``paper`` are those of the spec. ``summaries`` has those of
-    blocks, shortcuts and fragments, by kind and name, if there is no ``origin`` to ask.
+    returns them in a ``dict`` by label or in a ``tuple``, and ``training`` has the labels of those that it returns in
+    training only. ``regions`` are stages and blocks in order, a stage before its blocks. ``init`` says by which words
+    weights are initialized, by kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head``
+    name the fragments that these call, and ``head_at`` is the position of the head's first node, None if it is not
+    known. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
+    how many steps its compilation took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys
+    of the nodes that no output needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers,
+    ``before`` and ``after`` that have a scope, each after those inside it. ``kept`` has the names that the spec gives
+    values, by node, and ``frozen`` the names of the nodes that do not train: their weights need no gradient, and they
+    stay in eval mode. ``shared`` names the weights of nodes that use those of an earlier one. ``summary`` and ``paper``
+    are those of the spec. ``summaries`` has those of blocks, shortcuts and fragments, by kind and name, if there is no
+    ``origin`` to ask.
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
     does not count: ``origin``, ``summaries``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
@@ -145,6 +146,7 @@ class Graph:
     paper: str = ""
     summaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     returns: Literal["dict", "tuple"] = "dict"
+    training: frozenset[str] = frozenset()
 
     def __eq__(self, other: object) -> bool:
         return self._compared() == other._compared() if isinstance(other, Graph) else NotImplemented
@@ -155,10 +157,9 @@ class Graph:
         """What equal graphs agree in, the order of the outputs included."""
         regions = [replace(region, span=None) for region in (*self.regions, *self.named)]
         return (
-            *(self.name, self.summary, self.paper, self.input, self.single, self.returns),
-            *(self.stem, self.head, self.head_at),
-            *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init)),
-            *(regions, len(self.regions), dict(self.kept), self.frozen, dict(self.shared)),
+            *(self.name, self.summary, self.paper, self.input, self.single, self.returns, self.training),
+            *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init), self.head_at),
+            *(regions, len(self.regions), dict(self.kept), self.frozen, dict(self.shared), self.stem, self.head),
         )
 
     def __str__(self) -> str:
@@ -167,15 +168,14 @@ class Graph:
 
     def __repr__(self) -> str:
         blocks = sum(region.kind == "block" for region in self.regions)
-        known = [name for name in self.outputs.values() if name == INPUT or name in self.by_name]
-        ends = [show_shape(self.shape(name)) for name in known]
+        known = {INPUT, *self.by_name}
+        ends = [show_shape(self.shape(name)) for name in self.outputs.values() if name in known]
         shapes = f"{show_shape(self.input)} to {first_of(ends, most=3)}"
         return tagged(self, f"{self.name}: {counted(blocks, 'block')}, {counted(len(self.nodes), 'node')}, {shapes}")
 
     def _repr_svg_(self) -> str:
         """The figure, which a notebook shows."""
-        # By its name, because a graph knows nothing of what is made from it.
-        made: str = importlib.import_module("archspec.emit.figure").to_svg(self)
+        made: str = importlib.import_module("archspec.emit.figure").to_svg(self)  # a graph knows no target
         return made
 
     @property
@@ -216,8 +216,8 @@ class Graph:
 
     @property
     def output(self) -> Shape:
-        """The shape of the (last) output."""
-        return self.shape(list(self.outputs.values())[-1])
+        """The shape of the (last) output in eval mode."""
+        return self.shape([name for label, name in self.outputs.items() if label not in self.training][-1])
 
     @property
     def stages(self) -> tuple[Region, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from archspec.diagnostics import Diagnostic, Faults, SpecError, cut
@@ -95,8 +96,9 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         input=spec.input,
         nodes=tuple(builder.nodes),
         outputs=outputs,
-        single=isinstance(written, str) or (written is None and not spec.heads),
+        single=isinstance(written, str) or (written is None and not spec.heads) or _is_alone(spec, outputs),
         returns=spec.returns,
+        training=frozenset([each.label for each in spec.outputs if each.training and each.label in outputs]),
         regions=tuple(network.regions),
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
@@ -249,3 +251,8 @@ class _Lowering:
         """Let later steps read the result of the stem or of a stage by its scope."""
         if part and (fault := self.kept.complete(part, value)):
             self.sequences.lose(fault)
+
+
+def _is_alone(spec: Spec, outputs: Mapping[str, str]) -> bool:
+    """Whether `when` leaves one value of a tuple, which the model then returns alone."""
+    return spec.returns == "tuple" and len(outputs) == 1 < len(spec.outputs)

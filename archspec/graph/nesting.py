@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.graph.graph import INPUT, Graph, Node, Region
@@ -45,7 +45,8 @@ class Module:
     prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
     ``inputs`` are the values that it reads, one but for a fragment that reads others by name, and ``result`` is the one
     that it gives. Where the model returns several values, ``outputs`` has them by label; ``returns`` is what it returns
-    them in. ``region`` is the part of the spec that it is, if it is one.
+    them in, and ``training`` has the labels of those that it returns in training only. ``region`` is the part of the
+    spec that it is, if it is one.
     """
 
     kind: Literal["sequential", "block", "model"]
@@ -58,6 +59,7 @@ class Module:
     outputs: Mapping[str, str] | None = None
     region: Region | None = None
     returns: Literal["dict", "tuple"] = "dict"
+    training: frozenset[str] = frozenset()
 
     @property
     def class_name(self) -> str:
@@ -99,7 +101,8 @@ def nest(graph: Graph, *, flat: bool = False, fine: bool = False) -> Module:
     result = list(graph.outputs.values())[-1]
     outputs = None if graph.single else graph.outputs
     span = graph.written_at("input")
-    return Module("model", "", graph.name, tuple(members), (INPUT,), result, span, outputs, returns=graph.returns)
+    form: dict[str, Any] = {"returns": graph.returns, "training": graph.training}
+    return Module("model", "", graph.name, tuple(members), (INPUT,), result, span, outputs, **form)
 
 
 def _call(graph: Graph, node: Node) -> Call:

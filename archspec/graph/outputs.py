@@ -46,7 +46,8 @@ def find_outputs(
     help = f"the stages are {told}; " if stages else ""
     help += "`outputs` also takes the parts `stem` and `head`, the names of heads and kept values, and the names that "
     help += "`archspec show --graph` prints or their beginnings"
-    for each in spec.outputs:
+    asked = [each for each in spec.outputs if not (each.training and each.name in kept.left_out)]
+    for each in asked:
         name = each.name
         if name not in known and name not in parts:
             faults.add(_unknown(each, kept, faults.hint(name, [*parts, *known]), help))
@@ -54,7 +55,7 @@ def find_outputs(
             faults.add(ambiguous(name, "head" if name in spec.heads else name, each.span))
     known = parts | known
     faults.raise_errors()
-    return {each.label: known[each.name] for each in spec.outputs}
+    return {each.label: known[each.name] for each in asked}
 
 
 def _unknown(output: Returned, kept: Kept, hint: str, help: str) -> Diagnostic:

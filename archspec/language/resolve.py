@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -114,7 +115,7 @@ def resolve(
         scale=scaling.scale,
         init={key: word for key, word in (root.value.get("init") or {}).items() if word is not None},
         naming=_naming(root.get("naming"), tuple(i.document for i in imports if i.by_spec), faults),
-        outputs=_outputs(root.get("outputs")),
+        outputs=_outputs(root.get("outputs"), faults),
         returns="tuple" if root.value.get("returns") == "tuple" else "dict",
         frozen=_listed(root, "frozen"),
         published=_published(root.value.get("weights") or {}),
@@ -141,13 +142,21 @@ def _listed(root: Cursor, key: str) -> tuple[str, ...]:
     return (written,) if isinstance(written, str) else tuple(written)
 
 
-def _outputs(cursor: Cursor | None) -> tuple[Returned, ...]:
+def _outputs(cursor: Cursor | None, faults: Faults) -> tuple[Returned, ...]:
     if cursor is None:
         return ()
-    if isinstance(cursor.value, dict):
-        return tuple([Returned(key, str(item.value), item.span) for key, item in cursor.filled().items()])
-    items = cursor.children() if isinstance(cursor.value, list) else (cursor,)
-    return tuple([Returned(str(item.value), str(item.value), item.span) for item in items])
+    keys = cursor.filled() if isinstance(cursor.value, dict) else {}
+    items = list(keys.values()) or (cursor.children() if isinstance(cursor.value, list) else [cursor])
+    found = []
+    for key, item in itertools.zip_longest(keys, items):
+        name = item.get("training") if isinstance(item.value, dict) else item
+        if name is not None:
+            text = str(name.value)
+            found.append(Returned(text if key is None else key, text, name.span, name is not item))
+    if found and all(each.training for each in found):
+        help = "name a value that the model returns in both modes too"
+        faults.record("E206", "the model returns nothing in eval mode", cursor.span, help=help)
+    return tuple(found)
 
 
 def _heads(cursor: Cursor | None, context: Context) -> dict[str, Sequence]:

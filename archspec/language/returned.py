@@ -11,8 +11,12 @@ RETURNS = ("dict", "tuple")
 
 
 class Returned(NamedTuple):
-    """A value that the model returns: its key, and the name of a scope, a part or a kept value."""
+    """A value that the model returns: its key, and the name of a scope, a part or a kept value.
+
+    ``training``: it is returned in training mode only.
+    """
 
     label: str
     name: str
     span: Span
+    training: bool = False

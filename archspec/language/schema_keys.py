@@ -21,8 +21,12 @@ def heads() -> Schema:
 def outputs(name: str) -> Schema:
     """The schema of ``outputs``; ``name`` is the pattern of a key."""
     told = "Scopes or kept values that the model returns: one, a list, or a mapping from keys to them."
-    keys = {"propertyNames": {"pattern": name}, "additionalProperties": nullable(typed("string")), "minProperties": 1}
-    return typed("string array object null", told, items=typed("string"), minItems=1, **keys)
+    value = mapping(
+        {"training": typed("string", "A value that the model returns in training mode only.")}, "string object"
+    )
+    value = {**value, "minProperties": 1}
+    keys = {"propertyNames": {"pattern": name}, "additionalProperties": nullable(value), "minProperties": 1}
+    return typed("string array object null", told, items=value, minItems=1, **keys)
 
 
 def weights() -> Schema:

@@ -42,7 +42,7 @@ def warn_of_slips(spec: Spec, root: Cursor, faults: Faults) -> None:
     if single and root.get("returns"):
         message, place = "`returns` has no effect, because the model returns one value", root.child("returns")
         faults.record("W301", message, place.key_span, help="remove it, or list several `outputs`")
-    for label, _, span in spec.outputs:
+    for label, _, span, _ in spec.outputs:
         if label in seen:
             message = f"`outputs` names `{cut(label)}` twice, but the model returns it once"
             faults.record("W309", message, span, help="remove one of them")

@@ -84,6 +84,7 @@ def _alone(graph: Graph, nodes: list[Node], source: str, result: str) -> Graph:
         nodes=tuple([node._replace(inputs=tuple([instead.get(name, name) for name in node.inputs])) for node in nodes]),
         outputs={"output": instead.get(result, result)},
         single=True,
+        training=frozenset(),
         regions=(),
         named=(),
         stem="",

@@ -170,6 +170,8 @@ def _heads(draw: Draw, found: dict[str, Any], value: FeatureMap, kept: Mapping[s
         found["returns"] = draw.pick(("tuple", "dict"))
     if draw.chance(3):
         found["outputs"] = {f"out{number}": name for number, name in enumerate(found["heads"])}
+        if len(found["heads"]) > 1 and draw.chance(2):
+            found["outputs"]["out1"] = {"training": found["outputs"]["out1"]}
 
 
 @part

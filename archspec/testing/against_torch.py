@@ -71,7 +71,9 @@ class _Comparison(fx.Interpreter):
     """Interprets the flat graph and collects what differs from the inferred shapes."""
 
     def __init__(self, graph: Graph) -> None:
-        super().__init__(emit(graph, flat=True).eval())
+        model = emit(graph, flat=True)
+        whole = model.graph  # in training mode, with every output
+        super().__init__(model.eval(), graph=whole)
         self.expected = graph
         self.found: list[Diagnostic] = []
         self.confirmed: set[str] = set()

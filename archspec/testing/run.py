@@ -22,6 +22,7 @@ from archspec.graph.graph import Graph
 from archspec.graph.state import key_of, state
 from archspec.operations.shapes import show_shape
 from archspec.passes.compiling import compile
+from archspec.passes.in_eval_mode import in_eval_mode
 from archspec.testing.against_torch import compare_shapes, lint, raise_interrupt
 from archspec.weights.building import build
 from archspec.weights.saving import write
@@ -168,7 +169,7 @@ def reload(graph: Graph, model: nn.Module) -> list[Diagnostic]:
 
 
 def _same_results(graph: Graph, model: nn.Module, other: nn.Module) -> bool:
-    example = _example(graph, 0)
+    example, graph = _example(graph, 0), in_eval_mode(graph)
     with torch.inference_mode():
         one, two = (_by_label(graph, each.eval()(example)) for each in (model, other))
     model.train()

@@ -97,6 +97,8 @@ class _TraceReader:
             if rule is None or target._forward_hooks or target._forward_pre_hooks:
                 raise UnknownCall
             return rule[0](self.builder, *args, *[self.held(node, target, name) for name in rule[1].split()], **kwargs)
+        if isinstance(target, type) and issubclass(target, tuple):  # a named tuple, as GoogLeNet returns in training
+            return tuple(target(*args, **kwargs))
         function = rules.method_rule(target) if isinstance(target, str) else rules.function_rule(target)
         if function is None:
             raise UnknownCall

@@ -154,6 +154,7 @@ def wanted() -> set[str]:
         "outputs list",
         "outputs name",
         "outputs keys",
+        "outputs in training",
         "returns tuple",
         "anchor",
         "rank 1",
@@ -204,6 +205,8 @@ def _document(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"rank {len(document['input']) - 1}"
     if document.get("outputs"):
         yield {list: "outputs list", str: "outputs name", dict: "outputs keys"}[type(document["outputs"])]
+        if any(isinstance(each, dict) for each in document["outputs"]):
+            yield "outputs in training"
     if document.get("returns") == "tuple":
         yield "returns tuple"
     if isinstance(document.get("import"), list) and len(document["import"]) > 1:

@@ -84,6 +84,7 @@ class Interpreter:
         self.plan = Plan.of(integer(size, self.base) for size in document.get("input", [3, 224, 224]))
         self.table: Table = table(document["stages"], self.base, scale)
         self.backbone = Scope()
+        self.training: tuple[int, ...] = ()
         self.results: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.kept: dict[str, int] = {}
@@ -113,7 +114,7 @@ class Interpreter:
         if len(set(names)) < len(names):
             raise Refused("two nodes have the same name")
         outputs, scopes = self._outputs(), self._scopes()
-        return Network(self.plan, outputs, self._frozen(scopes), scopes, self.file.unused())
+        return Network(self.plan, outputs, self._frozen(scopes), scopes, self.file.unused(), self.training)
 
     def _frozen(self, scopes: Mapping[str, int]) -> tuple[str, ...]:
         written = self.document.get("frozen") or ()
@@ -125,6 +126,7 @@ class Interpreter:
     def _outputs(self) -> dict[str, int] | tuple[int, ...] | int:
         wanted = self.document.get("outputs")
         heads = {name: end for name, end in self.ends.items() if name != "stem"}
+        wanted, self.training = _without_training(wanted)
         if wanted is None and not self.document.get("heads"):
             return heads["head"]
         known, ends = self._scopes(), {name: end for name, end in self.ends.items() if end != INPUT}
@@ -402,3 +404,15 @@ class Interpreter:
         make = Sequence(self.plan, self.naming, self.base)
         reached = make.written(steps, Site(scope, names, site.settings, file), start)
         return value if reached == start else reached
+
+
+def _without_training(wanted: Any) -> tuple[Any, tuple[int, ...]]:
+    """The outputs with names alone, and the positions of those that are returned in training only."""
+    if not isinstance(wanted, dict | list):
+        return wanted, ()
+    items = list(wanted.values() if isinstance(wanted, dict) else wanted)
+    only = tuple([place for place, item in enumerate(items) if isinstance(item, dict)])
+    if len(only) == len(items):
+        raise Refused("nothing is returned in eval mode")
+    names = [item["training"] if isinstance(item, dict) else item for item in items]
+    return (dict(zip(wanted, names, strict=True)) if isinstance(wanted, dict) else names), only

@@ -98,6 +98,8 @@ class Network:
     """Every node, and the last one of every scope, by name."""
     unused: bool = False
     """Whether there are definitions that nothing uses, so that their faults were not seen."""
+    training: tuple[int, ...] = ()
+    """The positions of the outputs that are returned in training only."""
 
     def kept(self) -> list[int]:
         """The nodes that an output needs, in the order in which they run."""
@@ -144,11 +146,14 @@ class Network:
             known[number] = node.operation.compute([known[each] for each in node.inputs], own, mode)
             if known[number].shape[1:] != self.plan.values[number].shape[1:]:
                 raise AssertionError(f"{node.name} does not have its shape")
+        if isinstance(self.outputs, int):
+            return known[self.outputs]
+        gone = () if training else self.training
         if isinstance(self.outputs, dict):
-            return {name: known[number] for name, number in self.outputs.items()}
-        if isinstance(self.outputs, tuple):
-            return tuple([known[number] for number in self.outputs])
-        return known[self.outputs]
+            kept = {name for place, name in enumerate(self.outputs) if place not in gone}
+            return {name: known[number] for name, number in self.outputs.items() if name in kept}
+        found = tuple([known[number] for place, number in enumerate(self.outputs) if place not in gone])
+        return found[0] if gone and len(found) == 1 else found
 
 
 def _in_order(tree: dict[str, Any]) -> Iterable[tuple[str, tuple[int, ...]]]:

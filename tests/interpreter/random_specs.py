@@ -142,6 +142,8 @@ def _with_scopes(chance: Chance, document: dict[str, Any], key: str) -> None:
         document[key] = chance.pick((some[0], listed))
         if key == "outputs" and chance.one_in(3):
             document[key] = {f"key{i}": name for i, name in enumerate(listed)}
+        if key == "outputs" and isinstance(document[key], list) and len(listed) > 1 and chance.one_in(2):
+            document[key] = [listed[0], *({"training": name} for name in listed[1:])]
         if key == "outputs" and not isinstance(document[key], str):
             document["returns"] = chance.pick((None, "dict", "tuple"))
 

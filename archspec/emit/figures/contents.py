@@ -54,7 +54,7 @@ def _outputs(graph: Graph) -> dict[str, str]:
     """The note for each value that the model returns: its labels and its shape."""
     labels: dict[str, list[str]] = {}
     for label, name in graph.outputs.items():
-        labels.setdefault(name, []).append(label)
+        labels.setdefault(name, []).append(f"{label} (training only)" if label in graph.training else label)
     shapes = {name: shown(graph.shape(name)) for name in labels}
     return shapes if graph.single else {name: f"{', '.join(labels[name])}: {shape}" for name, shape in shapes.items()}
 

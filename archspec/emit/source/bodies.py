@@ -242,7 +242,11 @@ class Body(Forward):
         return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']
 
     def _computed(self) -> list[str]:
-        return rendered(self.statements, self.definition.returned(self.names))
+        lines = rendered(self.statements, self.definition.returned(self.names))
+        if self.definition.training:
+            evaluated = self.definition.returned(self.names, training=False)
+            lines[-1:] = ["if not training:", f"    return {evaluated}", lines[-1]]
+        return lines
 
 
 class Positions:

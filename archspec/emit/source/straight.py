@@ -88,6 +88,11 @@ class Forward(ValueNames):
                 return
             self.names[part.path] = name = self._name(part, index)
             self.lines.append(f"{name} = {text.text}")
+        if self.definition.training:
+            self.lines += [
+                "if not self.training:",
+                f"    return {self.definition.returned(self.names, training=False)}",
+            ]
         self.lines.append(f"return {self.definition.returned(self.names)}")
 
     def _other(self, part: DefinedPart, index: int) -> DefinedPart | None:
