@@ -60,7 +60,7 @@ LESS: Mapping[str, str] = {
     DEFINING: "write fewer definitions, parameters, columns or stages",
     EXPRESSIONS: "write fewer or shorter expressions in blocks that repeat",
     NAMES: "write shorter names, or fewer blocks",
-    EXPANDING: "lower `count`, or write fewer steps and parameters in blocks that repeat",
+    EXPANDING: "lower `count` or `times`, or write fewer steps and parameters in what repeats",
     FAULTS: "correct some faults first",
     OUTPUTS: "write fewer outputs",
 }
@@ -83,7 +83,7 @@ class Work:
         ...
     archspec.diagnostics.SpecError: error[E603]: this spec takes more than 100 steps to compile
       steps: 55% for expanding its blocks and steps, 45% for evaluating its expressions
-      help: lower `count`, or write fewer steps and parameters in blocks that repeat, or raise `limits.work`
+      help: lower `count` or `times`, or write fewer steps and parameters in what repeats, or raise `limits.work`
     """
 
     __slots__ = ("by", "limits", "most", "spent")

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from archspec.diagnostics import Diagnostic
 from archspec.graph.block_settings import StagePlan
 from archspec.graph.data_flow import NOTHING_LATER, Follows, Later, layers_follow
 from archspec.graph.environment import Environment
@@ -14,6 +15,7 @@ from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Ren
 from archspec.graph.names import Names
 from archspec.graph.sharing import leave_out_shared, share
 from archspec.language.context import WIDTH
+from archspec.language.named_values import wrong_name
 from archspec.language.spec import Branch, Sequence, Spec, Step, Term
 from archspec.language.templates import Template
 from archspec.work import FAULTS
@@ -107,9 +109,7 @@ def read_all(sequences: Sequences, template: Template, env: Environment, value: 
 def keep_each(sequences: Sequences, step: Step, env: Environment, results: tuple[Node, ...]) -> None:
     """Keep what each repetition, or each block, gave, as a list."""
     assert step.each
-    name, span = _renderer(sequences, env)(step.each), env.blame(Term(step.each.span)).span
-    if fault := env.kept.keeper(step.each).keep(name, KeptValue(None, span, results)):
-        sequences.lose(fault)
+    _keep(sequences, step.each, env, KeptValue(None, env.blame(Term(step.each.span)).span, results))
 
 
 def reads(sequences: Sequences, step: Step, env: Environment, value: Node) -> tuple[Node, ...]:
@@ -123,11 +123,21 @@ def keep(sequences: Sequences, step: Step, env: Environment, value: Node, start:
         share(sequences, step, env, start)
     if not step.keep:
         return
-    name, nodes = _renderer(sequences, env)(step.keep), sequences.builder.nodes
-    if fault := env.kept.keeper(step.keep).keep(name, KeptValue(value, env.blame(Term(step.keep.span)).span)):
-        sequences.lose(fault)
-    if len(nodes) > env.kept.start and nodes[-1] is value:
+    nodes, kept = sequences.builder.nodes, KeptValue(value, env.blame(Term(step.keep.span)).span)
+    name = _keep(sequences, step.keep, env, kept)
+    if name and len(nodes) > env.kept.start and nodes[-1] is value:
         sequences.kept_names.setdefault(value.name, name)
+
+
+def _keep(sequences: Sequences, template: Template, env: Environment, value: KeptValue) -> str:
+    """Keep a value, and return its name; empty, with a fault, if a template gives what cannot be a name."""
+    name = _renderer(sequences, env)(template)
+    if wrong := wrong_name(name, new=True):
+        sequences.lose(Diagnostic("E305", wrong[0], value.span, help=wrong[1]))
+        return ""
+    if fault := env.kept.keeper(template).keep(name, value):
+        sequences.lose(fault)
+    return name
 
 
 def leave_out(sequences: Sequences, step: Step, env: Environment) -> None:

@@ -69,7 +69,7 @@ class DefinitionScope:
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Any] = {}
         self._visible: dict[str, Mapping[str, DefinitionScope]] = {}
-        self._open: list[str] = []
+        self._open: dict[str, Fragment] = {}
 
     def written(self, section: str) -> Mapping[str, object]:
         """The definitions of this document alone."""
@@ -97,10 +97,10 @@ class DefinitionScope:
         if scope is None:
             return None
         if name in scope._open:
-            circle = " > ".join(map(cut, [*scope._open[scope._open.index(name) :], name]))
-            message = f"fragments call each other in a circle: {cut(circle, 200)}"
-            faults.record("E307", message, wanted.key_span)
-            return Fragment(name, "", {}, {}, (), wanted.span, False, extent(()))
+            names = [*scope._open, name]
+            circle = cut(" > ".join(map(cut, names[names.index(name) :])), 200)
+            faults.record("E307", f"fragments call each other in a circle: {circle}", wanted.key_span)
+            return scope._open[name]
         around = 0 if scope.document.source.kind == "library" else level
         return scope._own("fragments", name, lambda cursor: scope._fragment(cursor, around))
 
@@ -133,9 +133,9 @@ class DefinitionScope:
 
     def _fragment(self, cursor: Cursor, level: int) -> Fragment:
         name = cursor.key
-        self._open.append(name)
         params, let, names, _ = self._signature(cursor, FRAGMENT_NAMES)
         inputs = read_inputs(cursor, (*params, *let), self.faults)
+        self._open[name] = Fragment(name, "", params, let, (), cursor.key_span, False, extent(()), inputs)
         inner, context = cursor.get("steps"), Context(self, names, self.faults, level=level)
         steps: tuple[Step, ...] = ()
         if inner is None:
@@ -143,7 +143,7 @@ class DefinitionScope:
             self.faults.record("E203", f"the fragment `{cut(name)}` needs `steps`", cursor.key_span, help=help)
         else:
             steps = bounded(read_steps(inner, context), inner.key_span, self.faults)
-        self._open.pop()
+        del self._open[name]
         summary = str(cursor.value.get("summary") or "")
         return Fragment(name, summary, params, let, steps, cursor.key_span, has_layer(steps), extent(steps), inputs)
 

@@ -66,8 +66,11 @@ def several_numbers(text: str) -> str:
     return f"[{', '.join(re.findall('[0-9]+', match[1]))}]" if match else ""
 
 
-def advise_value(path: Path, value: Any) -> str:
-    """What to write for a value of a type that its key does not take; an empty text without an answer."""
+def advise_value(path: Path, value: Any, *, steps: bool = False) -> str:
+    """What to write for a value of a type that its key does not take; an empty text without an answer.
+
+    ``steps`` says whether a mapping can be there, as in a list of steps.
+    """
     key, word = key_of(path), "null" if value is None else str(value).lower()
     if isinstance(value, str) and (numbers := several_numbers(value)):
         return f"write a list: `{key}: {numbers}`"
@@ -94,7 +97,7 @@ def advise_value(path: Path, value: Any) -> str:
         return f"write `scale: {{width: {value}}}`, or `depth`"
     if path[:-1] == ("stages",) and isinstance(path[-1], int) and isinstance(value, int):
         return "a list has one mapping for each stage; for numbers of blocks, write `stages: {count: [3, 4, 6, 3]}`"
-    if path and isinstance(path[-1], int) and isinstance(value, list):
+    if steps and path and isinstance(path[-1], int) and isinstance(value, list):
         return "a step is a name, or a mapping with one key: `- conv: {out: 64, kernel: 3}`"
     if isinstance(value, dict | list):
         return ""

@@ -81,14 +81,16 @@ def read_value_name(cursor: Cursor, context: Context, *, new: bool = False) -> T
             context.check(Term(cursor.span, expression=part))
     if all(isinstance(part, str) for part in template.parts):
         text = "".join(map(str, template.parts))
-        if fault := _wrong_name(text, new=new):
+        if "{" in text or "}" in text:
+            return None  # the braces do not match
+        if fault := wrong_name(text, new=new):
             context.faults.record("E305", fault[0], cursor.span, help=fault[1])
             return None
     return template
 
 
-def _wrong_name(text: str, *, new: bool) -> tuple[str, str] | None:
-    """What is wrong with the name of a value, and what to do."""
+def wrong_name(text: str, *, new: bool) -> tuple[str, str] | None:
+    """What is wrong with the name of a value, and what to do. With ``new``, the value gets this name."""
     if keyword.iskeyword(text):
         return f"`{text}` cannot be the name of a value: it is a Python keyword", "choose another name"
     fits = IDENTIFIER.fullmatch(text) if new else all(NAME_PART.fullmatch(part) for part in text.split("."))

@@ -11,9 +11,9 @@ from archspec.diagnostics import Diagnostic, Label, Mention, Source, Span, SpecE
 from archspec.hints import Hints
 from archspec.language.authors import Authors
 from archspec.language.merge import columns, merged_values, overlay, without_claims
-from archspec.language.schema_faults import dotted, validate
+from archspec.language.schema_faults import validate
 from archspec.language.terms import written
-from archspec.language.text.document import Document, Path, Place
+from archspec.language.text.document import Document, Path, Place, dotted
 from archspec.language.text.reader import read
 from archspec.language.text.yaml_writer import flow
 from archspec.wording import first_of

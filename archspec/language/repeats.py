@@ -65,6 +65,6 @@ def _scope(body: Cursor, context: Context) -> Template | None:
     for part in template.parts:
         if not isinstance(part, str):
             context.check(Term(name.span, expression=part))
-    if all(isinstance(part, str) for part in template.parts):
+    if all(isinstance(part, str) for part in template.parts) and not set("{}") & set(name.value):
         check_name(name.value, name.span, context.faults)
     return template

@@ -13,7 +13,7 @@ from archspec.language.schema_errors import ValidationError, errors_of, schema_o
 from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
-from archspec.language.text.document import Document, Path, value_at
+from archspec.language.text.document import Document, Path, dotted, value_at
 from archspec.vocabulary import find
 from archspec.work import Work
 
@@ -86,8 +86,13 @@ def _may_be_a_spec(keys: list[str], known: Iterable[str]) -> bool:
 
 
 def _without_echoes(errors: Iterable[ValidationError]) -> list[ValidationError]:
-    """The errors, without those inside a step that is not one operation: most likely its keys need more indentation."""
+    """The errors, without those inside a step that is not one operation: most likely its keys need more indentation.
+
+    A value of a wrong type is not one of the words that its key takes either.
+    """
     found = list(errors)
+    mistyped = {tuple(error.absolute_path) for error in found if error.validator == "type"}
+    found = [error for error in found if error.validator != "enum" or tuple(error.absolute_path) not in mistyped]
     steps = {tuple(error.absolute_path) for error in found if _counts_operations(error)}
     if not steps:
         return found
@@ -154,8 +159,8 @@ def _diagnostics(
             values = "1 value" if wanted == 1 else f"{wanted} values"
             yield Diagnostic("E206", f"{here} must have {bound} {values}, not {len(instance)}", span)
         case "minProperties":
-            keys = ", ".join(f"`{key}`" for key in error.schema["properties"])
-            yield Diagnostic("E206", f"{here} is empty; write at least one of {keys}", span)
+            keys = ", ".join(f"`{key}`" for key in error.schema.get("properties", ()))
+            yield Diagnostic("E206", f"{here} is empty; write at least one {f'of {keys}' if keys else 'key'}", span)
         case _:
             yield Diagnostic("E206", f"{here}: {cut(error.message, 200)}", span)
 
@@ -163,11 +168,6 @@ def _diagnostics(
 def _inside(path: Path) -> str:
     """`` in `stem[0].conv` ``, for the end of a sentence."""
     return f" in `{dotted(path)}`" if path else ""
-
-
-def dotted(path: Path) -> str:
-    """A path as a message writes it: ``stem[0].conv``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path).lstrip(".")
 
 
 def _last(path: Path) -> str:
@@ -230,7 +230,9 @@ def _wrong_type(document: Document, path: Path, error: ValidationError) -> Diagn
     expected = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     quotes = set(wanted) <= {"string", "null"} and isinstance(error.instance, bool | int | float)
     hint, help = _as_mapping(path, error)
-    help = help or ("" if hint else advise_value(path, error.instance))
+    help = help or ("" if hint else advise_value(path, error.instance, steps="object" in wanted))
+    if words := [f"`{word}`" for word in error.schema.get("enum", ()) if word is not None]:
+        help = help or f"write one of {', '.join(words)}"
     help = help or ("put quotes around it if you mean text" if quotes else "")
     message = f"{_last(path)} takes {expected}, not {written(error.instance)}"
     return Diagnostic("E202", message, document.span(path), hint, help=help)

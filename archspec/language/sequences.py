@@ -12,6 +12,7 @@ from archspec.language.named_values import given_inputs
 from archspec.language.spec import Sequence, Step
 from archspec.language.steps import read_steps, reads_width
 from archspec.language.terms import Cursor, written
+from archspec.language.text.document import dotted
 from archspec.language.unknown_steps import GROUPS, advise_sequence
 from archspec.language.wrappers import check_around, check_without_blocks
 from archspec.operations.discovery import operations
@@ -65,7 +66,8 @@ def _read(cursor: Cursor, context: Context) -> Sequence:
         help = "write `{use: name, ...}` with a fragment's name, or a list of steps"
         near = next((key for key in body.value if context.faults.nearest(key, ["use"])), None) if body else None
         span, hint = (body.child(near).key_span, suggest("use")) if body and near else (cursor.key_span, "")
-        context.faults.record("E203", f"`use` is missing in `{cursor.key}`", span, hint, help=help)
+        hint = "" if near == "use" else hint  # it is null
+        context.faults.record("E203", f"`use` is missing in `{dotted(cursor.path)}`", span, hint, help=help)
         return Sequence((), cursor.span)
     if not isinstance(named.value, str):
         context.faults.record("E202", f"`use` takes a fragment's name, not {written(named.value)}", named.span)

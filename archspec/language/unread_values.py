@@ -12,7 +12,7 @@ from archspec.language.templates import Template
 from archspec.language.terms import Cursor
 from archspec.work import DEFINING
 
-HELP = "check its spelling here and where `from` should read it, or remove `as`"
+HELP = "check its spelling here and where `from` should read it, or remove `{key}`"
 MOST_TEMPLATES = 50
 """With more names that are templates, unread ones are not looked for."""
 OF_AN_INPUT = "read it with `from`, or remove it from `inputs`"
@@ -64,12 +64,15 @@ def _warn(steps: tuple[Step, ...], more: Iterable[str], spec: Spec, faults: Faul
     read = {*more, *map(_sample, names)}
     faults.work.spend(DEFINING, len(every), steps[0].span)
     for step in every:
-        for kept in filter(None, (step.keep, step.each)):
+        for key, kept in (("as", step.keep), ("each", step.each)):
+            if kept is None:
+                continue
             name, own = _sample(kept), re.compile(_pattern(kept)) if _varies(kept) else None
             found = name in read or any(pattern.fullmatch(name) for pattern in patterns)
             found = found or bool(own and any(own.fullmatch(each) for each in read))
             if not found and spec.authors.own(kept.span.source):
-                _record(f"nothing reads the value `{cut(name)}`", kept.span, HELP, faults)
+                help = HELP.format(key=key)
+                _record(f"nothing reads the value `{cut(_written(kept))}`", kept.span, help, faults)
 
 
 def _warn_of_inputs(fragment: Fragment, root: Cursor, spec: Spec, faults: Faults) -> None:
@@ -110,6 +113,11 @@ def _varies(name: Template) -> bool:
 def _sample(name: Template) -> str:
     """A name as it is written, with a letter in place of each expression."""
     return "".join([part if isinstance(part, str) else "n" for part in name.parts])
+
+
+def _written(name: Template) -> str:
+    """A name as it is written."""
+    return "".join([part if isinstance(part, str) else f"{{{part.text}}}" for part in name.parts])
 
 
 def _pattern(name: Template) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import Source, Span
+from archspec.diagnostics import Source, Span, cut
 from archspec.wording import Brief, brief
 
 Path = tuple[str | int, ...]
@@ -18,6 +18,11 @@ YamlValue = None | bool | int | float | str | list[Any] | dict[str, Any]
 def value_at(value: Any, path: Iterable[Any]) -> Any:
     """The value at a path below ``value``."""
     return functools.reduce(operator.getitem, path, value)
+
+
+def dotted(path: Path) -> str:
+    """A path as a message writes it: ``stem[0].conv``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path).lstrip(".")
 
 
 class Place(NamedTuple):
