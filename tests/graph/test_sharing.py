@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import archspec
 from archspec.graph.state import state
 from archspec.passes import INFERENCE, Trained, run
+from tests.graph.test_patterns import proved
 from tests.support.equivalence import compiled
 from tests.support.reference import torchvision_models
 
@@ -208,6 +209,12 @@ def test_outputs_that_leave_out_the_first() -> None:
     model = archspec.build(graph, weights=whole.state_dict())
     images = torch.randn(2, 3, 16, 16)
     assert torch.equal(model.eval()(images), whole.eval()(images)["p2"])
+
+
+@pytest.mark.parametrize("outputs", ["[p3, p1, p2]", "p2", "[p2, p3]"])
+def test_definitions_give_back_the_plan(outputs: str) -> None:
+    """Also where the first step is not needed, so that a later one has the weights under the first one's name."""
+    proved(compiled(PYRAMID.replace("[p3, p1, p2]", outputs)))
 
 
 def test_freezing_one_use_freezes_all() -> None:

@@ -79,7 +79,7 @@ def expected(graph: Graph, found: list[Unfolded]) -> list[Unfolded]:
         torch, inputs = each.torch, each.inputs
         shapes_read = graph.input_shapes(node)
         free = not node.operation.weights(shapes_read) and not node.operation.buffers(shapes_read)
-        names[node.name] = like.path if free else node.name
+        names[node.name] = like.path if free else each.path
         if like.call[0] != "method" and "inplace" not in like.call[3]:
             torch, inputs = node.operation.torch(graph.input_shapes(node), in_place=False), node.inputs
         weights = {} if torch.kind == "module" else node.operation.weights(graph.input_shapes(node))
