@@ -6,9 +6,11 @@ import pytest
 import torch
 
 import archspec
-from tests.support.equivalence import scramble
+from archspec.emit.lowlevel import lowlevel_source
+from tests.support.equivalence import compiled, scramble
 from tests.support.properties import fingerprint
 from tests.support.reference import torchvision_models
+from tests.support.sources import assert_same_network, executed
 
 IMAGE = (2, 3, 64, 64)
 
@@ -85,6 +87,30 @@ def test_a_value_that_is_returned_is_not_written_over() -> None:
     assert (found["layer1.0.bn1"] < 0).any()
     assert torch.equal(found["layer1.0.relu"], found["layer1.0.bn1"].relu())
     assert (found["bn1"] < 0).any()
+
+
+ACTIVATED = """
+input: [3, 16, 16]
+classes: 5
+stem: [conv: {out: 4, kernel: 3}, act, norm]
+stages: {block: basic, count: 2, channels: [4, 8], stride: [1, 2], after: [[act: {type: silu}], []]}
+head: [act: {type: tanh}, pool: {type: avg, output: 1}, act: {type: sigmoid}, flatten, linear: {out: classes}]
+"""
+"""Each kind of part, with an activation that a line of source could write around it."""
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["each with the head", "all at once"])
+def test_sources_keep_what_is_returned(together: bool) -> None:
+    names = [node.name for node in compiled(ACTIVATED).nodes]
+    for outputs in [names] if together else [[name, "head"] for name in names]:
+        graph = compiled(f"{ACTIVATED}outputs: {outputs}\nreturns: {'tuple' if together else 'dict'}")
+        assert_same_network(archspec.source(graph), graph)
+        model = archspec.build(graph, seed=0).eval()
+        image = torch.randn(2, *graph.input)
+        with torch.no_grad():
+            found = executed(lowlevel_source(graph)).forward(image, model.state_dict())
+            assert type(found) is type(wanted := model(image))
+        torch.testing.assert_close(found, wanted)
 
 
 HEAD = "archspec: 1\nname: t\nextends: resnet18\n"

@@ -32,7 +32,7 @@ class Statement:
 def rendered(statements: Sequence[Statement], result: str) -> list[str]:
     """The statements as lines, and what returns ``result``."""
     lines: list[str] = []
-    merged = _merged(statements)
+    merged = _merged([*statements, Statement("", result)])[:-1]
     last = ("", 0)
     for each in merged:
         head = f"{each.loop}:" if each.loop else f"if {each.condition}:" if each.condition else ""
