@@ -109,7 +109,8 @@ def test_sources_keep_what_is_returned(together: bool) -> None:
         image = torch.randn(2, *graph.input)
         with torch.no_grad():
             found = executed(lowlevel_source(graph)).forward(image, model.state_dict())
-            assert type(found) is type(wanted := model(image))
+            wanted = model(image)
+        assert type(found) is type(wanted)
         torch.testing.assert_close(found, wanted)
 
 
