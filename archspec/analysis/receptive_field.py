@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import sub
@@ -69,7 +69,18 @@ class ReceptiveField(Brief):
 
 def receptive_field(network: IndexedGraph, output: int) -> ReceptiveField | None:
     """The receptive field on the way to the node at position ``output``; None where a rule is missing, or no map is."""
+    return receptive_fields(network, [output])[0]
+
+
+def receptive_fields(network: IndexedGraph, outputs: Iterable[int]) -> list[ReceptiveField | None]:
+    """The receptive fields on the way to several nodes, by position."""
     fields, left_out = _fields(network)
+    return [_on_the_way(network, output, fields, left_out) for output in outputs]
+
+
+def _on_the_way(
+    network: IndexedGraph, output: int, fields: Sequence[_Field], left_out: Mapping[int, int]
+) -> ReceptiveField | None:
     while output != SOURCE and isinstance(fields[output], Everywhere):
         output = network.ways[output][0]
     found = fields[output]

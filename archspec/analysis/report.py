@@ -12,7 +12,7 @@ from archspec.analysis.memory import ITEM_BYTES, Memory, measure_memory
 from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths_to
-from archspec.analysis.receptive_field import ReceptiveField, receptive_field
+from archspec.analysis.receptive_field import ReceptiveField, receptive_fields
 from archspec.analysis.text import report_text
 from archspec.diagnostics import Diagnostic, Source
 from archspec.display import counted, html_table, plain
@@ -48,8 +48,9 @@ class Report:
     """The analysis of one network.
 
     ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
-    ``paths_by_output`` has those of each. ``unavailable`` names, for each cost that is None, the operations that have
-    no rule for it. ``file`` is the spec's file, as the caller named it; specs in several files may have one name.
+    ``paths_by_output`` and ``receptive_field_by_output`` have those of each. ``unavailable`` names, for each cost that
+    is None, the operations that have no rule for it.
+    ``file`` is the spec's file, as the caller named it; specs in several files may have one name.
 
     >>> import archspec
     >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]
@@ -64,6 +65,7 @@ class Report:
     receptive_field: ReceptiveField | None
     paths: Paths
     paths_by_output: Mapping[str, Paths]
+    receptive_field_by_output: Mapping[str, ReceptiveField | None]
     unavailable: Mapping[str, tuple[str, ...]]
     warnings: tuple[Diagnostic, ...] = field(repr=False)
     parts: Parts = field(repr=False)
@@ -97,7 +99,7 @@ class Report:
 
     def as_data(self) -> dict[str, Any]:
         """Everything but the blocks and nodes as plain data, for JSON; lengths of paths begin at 0."""
-        totals, field = self.totals, self.receptive_field
+        totals = self.totals
         found: dict[str, Any] = {
             **plain(self, "name", "file", "input", "output", "convention"),
             "totals": {
@@ -106,8 +108,7 @@ class Report:
                 "flops_per_byte": totals.intensity,
             },
             "memory": self.memory.as_data(),
-            "receptive_field": field
-            and {**plain(field, "size", "stride", "center"), "at": field.scope, **plain(field, "gates_left_out")},
+            "receptive_field": _field_data(self.receptive_field),
             "paths": self.paths.as_data(),
             "stages": [stage.as_data() for stage in self.stages],
             "outside": [row.as_data() for row in self.rows if not row.count],
@@ -115,7 +116,11 @@ class Report:
         }
         if len(self.outputs) > 1:
             found["outputs"] = {
-                label: {"shape": list(shape), "paths": self.paths_by_output[label].as_data()}
+                label: {
+                    "shape": list(shape),
+                    "receptive_field": _field_data(self.receptive_field_by_output[label]),
+                    "paths": self.paths_by_output[label].as_data(),
+                }
                 for label, shape in self.outputs.items()
             }
         return found
@@ -145,6 +150,12 @@ class Report:
             foot=("total", "", "", show_shape(self.output), *_figures(self.totals.costs)),
             notes=(f"{note}." for note in (self.convention, *silent)),
         )
+
+
+def _field_data(found: ReceptiveField | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {**plain(found, "size", "stride", "center"), "at": found.scope, **plain(found, "gates_left_out")}
 
 
 def _figures(costs: Costs) -> tuple[str, ...]:
@@ -196,7 +207,9 @@ def analyze(
     graph = compile(spec, input=input, overrides=overrides, allow_outside=allow_outside, limits=limits)
     network = index_graph(with_frozen(graph, scopes, lambda scope: Source("frozen", scope, "argument").part()))
     by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
-    paths, parts = {label: by_position[at] for label, at in network.outputs.items()}, Parts(network)
+    positions, parts = {label: network.outputs[label] for label in graph.outputs}, Parts(network)
+    fields = dict(zip(positions, receptive_fields(network, positions.values()), strict=True))
+    main = list(network.outputs)[-1]
     totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
@@ -204,9 +217,10 @@ def analyze(
         outputs={label: graph.shape(graph.outputs[label]) for label in network.outputs},
         totals=totals,
         memory=_memory(network, totals.costs, batch, dtype),
-        receptive_field=receptive_field(network, list(network.outputs.values())[-1]),
-        paths=list(paths.values())[-1],
-        paths_by_output=paths,
+        receptive_field=fields[main],
+        paths=by_position[network.outputs[main]],
+        paths_by_output={label: by_position[at] for label, at in positions.items()},
+        receptive_field_by_output=fields,
         unavailable=_unavailable(network),
         warnings=graph.warnings,
         parts=parts,

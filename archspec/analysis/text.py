@@ -45,14 +45,13 @@ def report_text(report: Report, per: str) -> Iterator[TextBlock]:
     spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, and columns without figures
     yield TextTable(rows, right=range(2, last), header=True, total=True, spare=spare)
     for label, paths in report.paths_by_output.items():
-        yield from _lengths(paths, f" to {label}" if len(report.paths_by_output) > 1 else "")
+        yield from _lengths(paths, _to(label, report))
     yield ""
     yield from _notes(report)
 
 
 def _summary(report: Report) -> list[tuple[str, str, str]]:
     totals, costs, memory = report.totals, report.totals.costs, report.memory
-    field, paths = report.receptive_field, report.paths
     kinds = ", ".join(f"{name} {number:,}" for name, number in totals.params_by_operation.items())
     frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
     whole = f" for {_batch(memory.batch)}" if memory.batch > 1 else ""
@@ -62,8 +61,6 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     of_pools = f", {short(pooled)} of them from global pools" if pooled else ""
     buffers = f", and {_bytes(memory.buffers)} of buffers" if memory.buffers else ""
     at = f", at {memory.peak_at}" if memory.peak_at else ""
-    last = f" to {list(report.outputs)[-1]}" if len(report.outputs) > 1 else ""
-    unseen = ("receptive field", "unavailable", "") if "receptive_field" in report.unavailable else None
     adam = f"at most, with SGD; with Adam {_bytes(memory.training_adam)}"
     rows = [
         ("parameters", f"{costs.params:,}", f"{frozen}{kinds}"),
@@ -76,10 +73,26 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
         ("inference peak", _bytes(memory.inference_peak), f"for {_batch(memory.batch)}{at}"),
         ("saved for backward", _bytes(memory.saved_for_backward), f"with the input's {_bytes(memory.input)}"),
         ("training step", _bytes(memory.training_sgd), adam if memory.training_sgd is not None else ""),
-        ("receptive field", _size(field.size), f"stride {_size(field.stride)}, at {field.scope}") if field else unseen,
-        (f"skip paths{last}", shown(paths.skip_paths), _choices(paths)),
+        *_fields(report),
     ]
+    for label, paths in report.paths_by_output.items():
+        rows.append((f"skip paths{_to(label, report)}", shown(paths.skip_paths), _choices(paths)))
     return [row for row in rows if row]
+
+
+def _fields(report: Report) -> Iterator[tuple[str, str, str]]:
+    """The receptive field of each output that has one."""
+    for label, field in report.receptive_field_by_output.items():
+        name = f"receptive field{f' of {label}' if len(report.outputs) > 1 else ''}"
+        if field:
+            yield (name, _size(field.size), f"stride {_size(field.stride)}, at {field.scope}")
+        elif "receptive_field" in report.unavailable:
+            yield (name, "unavailable", "")
+
+
+def _to(label: str, report: Report) -> str:
+    """Which of several outputs a figure is of; empty where there is one."""
+    return f" to {label}" if len(report.outputs) > 1 else ""
 
 
 def _digits(number: float) -> str:
@@ -159,7 +172,7 @@ def _share(part: int | None, whole: int | None) -> str:
 def _notes(report: Report) -> Iterator[str]:
     """How things are counted, and what is left out."""
     yield f"{report.convention}."
-    if report.receptive_field and report.receptive_field.gates_left_out:
+    if any(field and field.gates_left_out for field in report.receptive_field_by_output.values()):
         yield "The receptive field leaves out the gates. Each gate sees the whole input."
     if report.paths.skip_paths > 1:
         yield JACOBIAN

@@ -192,6 +192,16 @@ def test_everything_is_frozen() -> None:
 # -- outputs, and many blocks ------------------------------------------------------------------------------------------
 
 
+def test_the_text_tells_of_each_output_in_the_order_of_the_spec() -> None:
+    """Auxiliary heads come after the one that they help, also where the model returns them in training only."""
+    for name, labels in (("fcn_resnet50", ["out", "aux"]), ("googlenet", ["head", "aux2", "aux1"])):
+        overrides = ["params.aux=true"] if name == "googlenet" else []
+        lines = str(archspec.analyze(name, overrides=overrides)).splitlines()
+        for what in ("receptive field of ", "skip paths to "):
+            found = [line.removeprefix(what).split()[0] for line in lines if line.startswith(what)]
+            assert found[: len(labels)] == labels, what
+
+
 def test_a_spec_with_outputs_is_analysed_to_each() -> None:
     """3 and 4 blocks to layer2, then 6, then 3; one layer in the stem, none in a head."""
     backbone = archspec.load("resnet50", overrides=["outputs=[layer2, layer3, layer4]"])
@@ -207,6 +217,9 @@ def test_a_spec_with_outputs_is_analysed_to_each() -> None:
         "layer4": 1 + 3 * 16,
     }
     assert found.totals.layers == 49
+    for label, field in found.receptive_field_by_output.items():
+        assert field == archspec.analyze("resnet50", overrides=[f"outputs={label}"]).receptive_field
+    assert found.receptive_field == found.receptive_field_by_output["layer4"]
     assert found.totals.costs.params == 25_557_032 - 2_049_000
     data = found.as_data()
     assert {label: (o["shape"], o["paths"]["log2_skip_paths"]) for label, o in data["outputs"].items()} == {
