@@ -49,8 +49,8 @@ class Report:
 
     ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
     ``paths_by_output`` and ``receptive_field_by_output`` have those of each. ``unavailable`` names, for each cost that
-    is None, the operations that have no rule for it.
-    ``file`` is the spec's file, as the caller named it; specs in several files may have one name.
+    is None, the operations that have no rule for it. ``file`` is the spec's file, as the caller named it; specs in
+    several files may have one name.
 
     >>> import archspec
     >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]

@@ -32,12 +32,13 @@ class NetworkParts:
     """What only the scope of a whole network has: the results of its parts, by name.
 
     ``made`` are those of the input, the stem, and the stages and heads that are complete; None where several stages
-    share a scope. ``coming`` gives the scopes of all stages, for messages. ``block`` finds the result of a block of
-    such a stage by its scope.
+    share a scope. For messages, ``coming`` gives the scopes of all stages, and ``heads`` has the names of all heads.
+    ``block`` finds the result of a block of such a stage by its scope.
     """
 
     made: dict[str, Node | None] = field(default_factory=dict)
     coming: Callable[[], list[str]] = list
+    heads: tuple[str, ...] = ()
     block: Callable[[str], Node | None] = lambda scope: None
 
 
@@ -158,6 +159,10 @@ class Kept:
             message = f"the stage `{cut(name)}` is not complete where this step reads its result"
             help = "read it in a later stage's `before`, in its own `after`, or in the head"
             return Diagnostic("E321", message, span, help=help)
+        if self.parts and name in self.parts.heads:
+            message = f"the head `{cut(name)}` is read before it is complete"
+            help = "only a later head can read it: heads run in the order in which they are written, `head` last"
+            return Diagnostic("E318", message, span, help=help)
         message = f"no value is called `{cut(name)}` here"
         if inside:
             told, help = INSIDE[inside[1]]

@@ -91,6 +91,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     warn_of_head(spec, builder.nodes[start:], faults)
     warn_of_layers(spec, builder.nodes, builder.nodes[start:], faults)
     written = spec.document.value.get("outputs")
+    in_both_modes = {each.label for each in spec.outputs if not each.training}
     graph = Graph(
         name=spec.name,
         input=spec.input,
@@ -98,7 +99,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         outputs=outputs,
         single=isinstance(written, str) or (written is None and not spec.heads) or _is_alone(spec, outputs),
         returns=spec.returns,
-        training=frozenset([each.label for each in spec.outputs if each.training and each.label in outputs]),
+        training=frozenset([each.label for each in spec.outputs if each.label in outputs]) - in_both_modes,
         regions=tuple(network.regions),
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
@@ -219,7 +220,8 @@ class _Lowering:
         open_edge(self.sequences, sequence, env, self.kept)
         start, heads = len(self.sequences.builder.nodes), key in self.spec.heads
         kind, parent = ("heads" if heads else key), (names.backbone if key == STEM else names.root)
-        scope = names.open(parent, kind, {**values, "name": key} if heads else values, sequence.span)
+        at = self.spec.document.key_span(("heads", key)) if heads else sequence.span
+        scope = names.open(parent, kind, {**values, "name": key} if heads else values, at)
         names.edge = scope.path
         if deep:
             names.deepen(scope, values, sequence.span, deep)

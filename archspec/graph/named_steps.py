@@ -13,6 +13,7 @@ from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
 from archspec.graph.names import Names
+from archspec.graph.scopes import HEAD
 from archspec.graph.sharing import leave_out_shared, share
 from archspec.language.context import WIDTH
 from archspec.language.named_values import wrong_name
@@ -167,4 +168,5 @@ def of_network(spec: Spec, names: Names, plans: list[StagePlan], block: Callable
     def coming() -> list[str]:
         return [names.of_stage(plan.stage, plan.at(0)) for plan in plans]
 
-    return Kept(steps, parts=NetworkParts(coming=coming, block=block))
+    heads = (*spec.heads, *((HEAD,) if spec.head else ()))
+    return Kept(steps, parts=NetworkParts(coming=coming, heads=heads, block=block))

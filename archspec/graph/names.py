@@ -97,6 +97,7 @@ class Names:
         self._deep = (self.root, self.root)
         self._left = 0
         self._taken: dict[str, Span | None] = {}
+        self._opened_at: dict[str, Span] = {}
         self._checked: set[str] = set()
         self._refused: set[Span] = set()
 
@@ -170,6 +171,7 @@ class Names:
                 self._check(name, span, help)
             found = self._scopes[path] = NameScope(path, positional)
             self.opened.append(found)
+            self._opened_at[path] = span
             self._claim_scope(path, span)
         return found
 
@@ -181,7 +183,7 @@ class Names:
     def take(self, path: str, span: Span | None) -> None:
         """Give a node the name ``path``. Raises SpecError, E304, if the name is taken."""
         if path in self._taken or path in self._scopes:
-            raise self._twice(path, span, self._taken.get(path))
+            raise self._twice(path, span, self._taken.get(path) or self._opened_at.get(path))
         self._taken[path] = span
 
     def _claim_scope(self, path: str, span: Span) -> None:
@@ -215,7 +217,7 @@ class Names:
         if path in self._taken or path in self._scopes:
             template = self._template(operation) if automatic else None
             labels = (Label(template.span, "named by this"),) if template and template.span != span else ()
-            raise self._twice(path, span, self._taken.get(path), labels)
+            raise self._twice(path, span, self._taken.get(path) or self._opened_at.get(path), labels)
         self._taken[path] = span
         return path
 

@@ -101,6 +101,7 @@ def resolve(
     stages = _stages(root, scope, {**params, "classes": classes}, scaling.width, faults)
     _check_settings_are_read(root, settings, stages, authors, faults)
     size = root.get("input")
+    heads = _heads(root.get("heads"), context)
     spec = Spec(
         name=str(root.value["name"]),
         summary=str(root.value.get("summary") or ""),
@@ -108,8 +109,8 @@ def resolve(
         classes=classes,
         params=params,
         stem=_sequence(root, "stem", "imagenet", context),
-        head=_sequence(root, "head", "classifier", context) if root.get("head") or not root.get("heads") else None,
-        heads=_heads(root.get("heads"), context),
+        head=_sequence(root, "head", "classifier", context) if root.get("head") or not heads else None,
+        heads=heads,
         stages=stages,
         settings={**_defaults(document), **settings},
         scale=scaling.scale,

@@ -158,3 +158,20 @@ def test_a_variant_takes_a_head_away() -> None:
     assert not archspec.compile(heads).warnings
     assert list(archspec.compile(heads).outputs) == ["a"]
     assert isinstance(archspec.build(heads, device="meta")(torch.empty(1, 3, 224, 224, device="meta")), dict)
+
+
+@pytest.mark.parametrize("heads", ["", "heads: {}", "heads: {a: null}"])
+def test_without_a_head_there_is_the_classifier(heads: str) -> None:
+    """Heads that are null are not set, and nor is `head: null`."""
+    text = f"archspec: 1\nname: one\nextends: resnet18\nhead: null\n{heads}\n"
+    graph = archspec.compile(text)
+    assert graph.outputs == {"output": "fc"}
+    assert graph.single
+
+
+@pytest.mark.parametrize("outputs", ["[head, {training: head}]", "[{training: head}, head]"])
+def test_what_is_returned_in_both_modes_is_not_left_out_of_one(outputs: str) -> None:
+    graph = archspec.compile(f"archspec: 1\nname: one\nextends: resnet18\noutputs: {outputs}\n")
+    assert [each.code for each in graph.warnings] == ["W309"]
+    assert graph.training == frozenset()
+    assert archspec.analyze(graph).totals.layers == 18
