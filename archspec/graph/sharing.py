@@ -97,9 +97,11 @@ def share(sequences: Sequences, step: Step, env: Environment, start: int) -> Non
 
 
 def leave_out_shared(step: Step, env: Environment) -> None:
-    """Note that a condition leaves out a step that would be the first of those that share its weights."""
+    """Note that a condition leaves out a step that shares its weights: a later one, or one that would be the first."""
     *_, scope = env.kept.around()
-    if step.share and step.when and step.share[0] not in scope.shares:
+    if step.share and (first := scope.shares.get(step.share[0])):
+        first.uses += 1
+    elif step.share and step.when:
         scope.unshared.setdefault(step.share[0], step.when.span)
 
 

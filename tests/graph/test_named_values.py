@@ -173,7 +173,7 @@ def test_outputs_are_kept_values() -> None:
     assert graph.outputs == {"a": "conv1", "p": "conv3"}
     assert graph.warnings == ()
     found = refused("E310", stem="[add: [[], [conv: {out: 3, as: inner}, norm: {from: inner}]]]", outputs="inner")
-    assert "no scope `inner`" in found.message
+    assert "kept inside a branch" in found.message
 
 
 def test_an_output_that_is_a_kept_value_and_another_node() -> None:

@@ -73,7 +73,7 @@ def test_every_operation_and_argument_is_described() -> None:
         assert word in definitions["step"]["properties"]
         if operation.arity == "one":
             described = definitions[f"op-{word}"]["properties"]
-            assert described.keys() == {*arguments(operation), "name", "when", "as", "from"}
+            assert described.keys() == {*arguments(operation), "name", "when", "as", "from", "share"}
             assert all(item["description"] for item in described.values())
     assert read_schema()["properties"].keys() >= {"archspec", "name", "stages", *SETTINGS}
 
