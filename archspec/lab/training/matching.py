@@ -113,12 +113,27 @@ def _checked(graph: Graph, data: Data) -> Graph:
         raise SpecError(
             [Diagnostic("E864", message + show_shape(data.input), help="compile the network for this input")]
         )
-    if not graph.single or graph.output != (len(data.classes),):
-        gives = f"{counted(len(graph.outputs), 'output')}" if not graph.single else _numbers(graph.output)
+    if not graph.single:
+        raise SpecError([_several(graph, data)])
+    if graph.output != (len(data.classes),):
+        gives = _numbers(graph.output)
         message = f"`{cut(graph.name)}` gives {gives}, but `{data.name}` has {len(data.classes)} classes"
-        help = "end the head with `linear: {out: classes}`, and list no other `outputs`"
+        help = "end the head with `linear: {out: classes}`"
         raise SpecError([Diagnostic("E863", message, graph.written_at("head"), help=help)])
     return graph
+
+
+def _several(graph: Graph, data: Data) -> Diagnostic:
+    """E863 of a model that returns a dict or a tuple, also one with a single value."""
+    message = f"`{cut(graph.name)}` gives {counted(len(graph.outputs), 'output')} in a {graph.returns}, but training "
+    message += "takes one tensor, with a number for each class"
+    listed = graph.origin.outputs if graph.origin else ()
+    names, wanted = {each.label: each.name for each in listed}, (len(data.classes),)
+    always = [label for label in graph.outputs if label not in graph.training]
+    fits = [names.get(label, label) for label in always if graph.shape(graph.outputs[label]) == wanted]
+    help = "end a head with `linear: {out: classes}`, and name it alone under `outputs`"
+    help = f"write `outputs: {cut(fits[0])}`" if fits else help
+    return Diagnostic("E863", message, graph.written_at("outputs" if listed else "heads"), help=help)
 
 
 def _numbers(shape: Shape) -> str:

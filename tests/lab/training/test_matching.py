@@ -119,6 +119,29 @@ def test_a_network_with_several_outputs() -> None:
     assert (found.code, "gives 2 outputs" in found.message) == ("E863", True)
 
 
+SEVERAL = {
+    "head: classifier\nheads: {side: classifier}\n": (7, "write `outputs: side`"),
+    "head: null\nheads: {side: classifier}\n": (7, "write `outputs: side`"),
+    "heads: {side: [conv: {out: 10}]}\n": (6, "end a head with `linear: {out: classes}`"),
+    "head: classifier\nheads: {side: classifier}\noutputs: [head, {training: side}]\n": (8, "write `outputs: head`"),
+    "head: classifier\noutputs: {low: layer1, high: head}\nreturns: tuple\n": (7, "write `outputs: head`"),
+    "head: classifier\noutputs: [layer1]\n": (7, "end a head with `linear: {out: classes}`"),
+}
+
+
+@pytest.mark.parametrize("text", SEVERAL, ids=lambda text: text.replace("\n", " "))
+def test_what_to_write_for_a_model_of_several_outputs(text: str) -> None:
+    """Also of one in a dict; what the help says to write makes a network that can be trained."""
+    start = "archspec: 1\nname: t\ninput: [1, 8, 8]\nstem: [conv: {out: 4}]\n"
+    start += "stages: {block: basic, count: 1, channels: 4}\n"
+    found, (line, help) = refused(start + text), SEVERAL[text]
+    assert found.span is not None
+    assert (found.code, found.span.line) == ("E863", line)
+    assert found.help.startswith(help)
+    if help.startswith("write"):
+        assert for_data(start + text, DIGITS, overrides=[found.help.split("`")[1].replace(": ", "=")]).output == (10,)
+
+
 def test_a_graph_without_a_spec_is_for_its_own_input() -> None:
     graph = replace(for_data("resnet20_cifar", DIGITS), origin=None)
     assert for_data(graph, DIGITS) is graph
