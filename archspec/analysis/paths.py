@@ -35,8 +35,8 @@ from archspec.wording import LONGEST_REPR, bounded
 class Paths:
     """The paths from the input to one output.
 
-    ``residual_blocks`` counts the choices on them: n - 1 at a merge of n ways, and so 1 in a block with a shortcut.
-    ``skip_paths`` counts the paths that these choices make. ``graph_paths`` counts all paths of the graph, through
+    ``residual_blocks`` counts the skip connections: n - 1 at a merge of n ways, and so 1 in a block with a shortcut.
+    ``skip_paths`` counts the paths that these make. ``graph_paths`` counts all paths of the graph, through
     every branch of every concatenation. A length ``in_blocks`` is the number of residual branches that a skip path
     takes, ``in_layers`` the number of convolutions and linear layers that it crosses.
     """
@@ -88,7 +88,7 @@ class Paths:
         blocks, deleted = self.residual_blocks, arguments.whole(deleted, "deleted")
         length = None if length is None else arguments.whole(length, "length")
         if not 0 <= deleted <= blocks or not (length is None or 0 <= length <= blocks):
-            raise ValueError(f"the network has {blocks} residual blocks")
+            raise ValueError(f"the network has {blocks} skip connections")
         if length is not None:
             return math.comb(blocks - deleted, length) / math.comb(blocks, length)
         if self.skip_paths == 2**blocks:  # every merge doubles the paths, so that the lengths are binomial

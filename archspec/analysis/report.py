@@ -139,7 +139,7 @@ class Report:
         return html_table(
             (
                 f"{self.name}{of}: {show_shape(self.input)} to {show_shape(self.output)}",
-                f"{counted(self.totals.layers, 'layer')}, {counted(blocks, 'residual block')}, "
+                f"{counted(self.totals.layers, 'layer')}, {counted(blocks, 'skip connection')}, "
                 f"{paths} skip path{'' if paths == '1' else 's'}",
             ),
             [

@@ -118,7 +118,7 @@ def _size(size: float | tuple[float, ...] | None) -> str:
 def _choices(paths: Paths) -> str:
     """Where the skip paths come from."""
     blocks, power = paths.residual_blocks, _power(paths.skip_paths)
-    told = f"from {counted(blocks, 'residual block')}" if blocks else "no residual blocks"
+    told = f"from {counted(blocks, 'skip connection')}" if blocks else "no skip connections"
     if paths.skip_paths > 1 and power != shown(paths.skip_paths):
         told = f"{power}, {told}"
     if paths.graph_paths != paths.skip_paths:
@@ -196,7 +196,7 @@ def _lengths(paths: Paths, where: str) -> Iterator[TextBlock]:
     yield f"by the residual branches that they take: {_spread(blocks)}"
     yield from _bars(blocks)
     if blocks.counts is None:
-        yield f"with more than {MANY_BLOCKS:,} residual blocks, `--lengths` counts the paths of each length"
+        yield f"with more than {MANY_BLOCKS:,} skip connections, `--lengths` counts the paths of each length"
         return
     low, high = blocks.middle()
     if (low, high) != (blocks.least, blocks.most):

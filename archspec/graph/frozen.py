@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from archspec.diagnostics import Diagnostic, Faults, Span, SpecError, cut, suggest
@@ -84,10 +84,10 @@ def _positions(graph: Graph, scopes: Sequence[str], place: Callable[[str], Span]
         for scope in around(node.name):
             inside.setdefault(scope, []).append(position)
     extents = by_name(parts(len(graph.nodes), graph.stages, graph.head_at))
-    unknown = [scope for scope in scopes if scope not in inside and scope not in extents]
+    words = dict.fromkeys([*extents, *inside])
+    unknown = [scope for scope in scopes if scope not in words]
     if unknown:
-        hints, words = Hints(), dict.fromkeys([*extents, *inside])
-        raise SpecError([_no_scope(scope, hints.nearest(scope, words), graph, place(scope)) for scope in unknown])
+        raise SpecError([_no_scope(scope, close, graph, place(scope)) for scope, close in _meant(unknown, words)])
     found: dict[int, None] = {}
     for scope in scopes:
         part = extents.get(scope)
@@ -99,6 +99,14 @@ def _positions(graph: Graph, scopes: Sequence[str], place: Callable[[str], Span]
             _check_same(graph, scope, own, inside[scope], place(scope))
         found.update(dict.fromkeys(own))
     return found
+
+
+def _meant(unknown: Sequence[str], words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Unknown scopes, each with the scope that may be meant: as deep as it is, if there is one that is close."""
+    hints = Hints()
+    for scope in unknown:
+        level = [word for word in words if word.count(".") == scope.count(".")]
+        yield scope, hints.nearest(scope, level) or hints.nearest(scope, words)
 
 
 def _check_same(graph: Graph, scope: str, part: range, inside: Sequence[int], place: Span) -> None:

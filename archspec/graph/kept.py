@@ -194,7 +194,7 @@ class Kept:
 RENAME = "give one of them another name"
 NO_NAMES = (
     "nothing is kept here yet: write `as: NAME` on an earlier step; blocks, `around`, shortcuts and fragments see only "
-    "names of their own"
+    "names of their own; a fragment takes values from its caller under `inputs`"
 )
 
 

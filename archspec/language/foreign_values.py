@@ -87,7 +87,9 @@ def advise_value(path: Path, value: Any, *, steps: bool = False) -> str:
         return f"{told}; the `out_indices` of timm count the stem as 0"
     if len(path) > 1 and path[-2] in MERGES and isinstance(path[-1], int) and not isinstance(value, dict):
         entry = find("none" if value is None else word, "sequences")
-        return entry.help if entry and not entry.meant else "a branch is a list of steps, such as `[norm]`"
+        return entry.help if entry and not entry.meant else _branch(value)
+    if path == ("heads",) and isinstance(value, list):
+        return "write the heads without dashes: `heads: {classifier: [...], auxiliary: [...]}`"
     if path == ("input",):
         return "write channels and sizes, without the batch: `input: [3, 224, 224]`"
     if path == ("init",) and isinstance(value, str):
@@ -117,6 +119,15 @@ def complete(operation: str, word: str) -> str:
     entry = find(f"{word}{operation}", "steps")
     written = f"{operation}: {{type: {word}"
     return entry.write.removeprefix("- ") if entry and entry.write.startswith(f"- {written},") else f"{written}}}"
+
+
+def _branch(value: Any) -> str:
+    """What to write for a branch that is not a list of steps."""
+    if not isinstance(value, str) or not value.replace(".", "").isidentifier():
+        return "a branch is a list of steps, such as `[norm]`"
+    if value in operations():
+        return f"a branch is a list of steps: write `[{value}]`"
+    return f"a branch is a list of steps: write `[from: {value}]` to read a kept value, `[{value}]` to call a fragment"
 
 
 def _word_alone(key: str, value: dict[str, Any]) -> str:

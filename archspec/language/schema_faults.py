@@ -124,7 +124,8 @@ def _diagnostics(
     here, span = _last(path), document.span(path)
     match error.validator:
         case "additionalProperties" if set(error.schema.get("properties", ())) == {"steps", "when"}:
-            help = "write `- - conv: ...` for a branch of steps, or `{when: ..., steps: [...]}`"
+            step = cut(next(iter(instance), "conv"), 20)
+            help = f"write `[{step}: ...]` or `- - {step}: ...` for a branch of steps, or `{{when: ..., steps: [...]}}`"
             message = f"{here} takes a list of steps, or a mapping of `steps` and `when`, not {written(instance)}"
             yield Diagnostic("E202", message, span, help=help)
         case "additionalProperties":

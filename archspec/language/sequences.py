@@ -30,7 +30,8 @@ def is_step(value: object) -> bool:
 
 def _cell(cursor: Cursor) -> str:
     """More help for a cell of a column."""
-    return "; a column has such a list, or `null`, for each stage" if isinstance(cursor.path[-1], int) else ""
+    told = "; a column has such a list, or `null`, for each stage, or names one fragment for all"
+    return told if isinstance(cursor.path[-1], int) else ""
 
 
 def read_sequence(cursor: Cursor, context: Context) -> Sequence:

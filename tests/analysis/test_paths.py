@@ -40,7 +40,7 @@ def test_resnet110() -> None:
     )
     assert found.surviving(0) == found.surviving(10, 0) == 1
     for deleted, length in ((55, None), (-1, None), (1, 55), (1, -1)):
-        with pytest.raises(ValueError, match="54 residual blocks"):
+        with pytest.raises(ValueError, match="54 skip connections"):
             found.surviving(deleted, length)
 
 

@@ -126,7 +126,7 @@ def test_every_cell_of_the_table() -> None:
         [*row, *(f"{figure:,}" for figure in numbers)] for row, numbers in zip(rows, figures, strict=True)
     ]
     assert cells(page, "tfoot") == [["total", "", "", "5", *(f"{sum(column):,}" for column in (params, macs, active))]]
-    caption = "<caption>tested: 3x8x8 to 5<br>8 layers, 3 residual blocks, 8 skip paths</caption>"
+    caption = "<caption>tested: 3x8x8 to 5<br>8 layers, 3 skip connections, 8 skip paths</caption>"
     assert caption in page
     assert page.endswith(f"</table><p>{CONVENTION}.</p>")
 
@@ -220,6 +220,6 @@ def test_without_lengths_a_share_of_paths_needs_them() -> None:
     with pytest.raises(ValueError, match=r"^the distribution was not computed: ask for `lengths`$"):
         without.surviving(1)
     for deleted, length in ((3, None), (-1, None), (1, 3), (1, -1)):
-        with pytest.raises(ValueError, match=r"^the network has 2 residual blocks$"):
+        with pytest.raises(ValueError, match=r"^the network has 2 skip connections$"):
             paths.surviving(deleted, length)
     assert [paths.surviving(1, length) for length in (0, 1, 2)] == [1, 1 / 2, 0]

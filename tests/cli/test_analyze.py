@@ -109,7 +109,7 @@ def test_the_text_has_totals_stages_and_paths(run: Run) -> None:
         "inference peak": "9.63 MB",
         "saved for backward": "86.1 MB",
         "receptive field": "427  stride 32",
-        "skip paths": "65,536  2^16, from 16 residual blocks",
+        "skip paths": "65,536  2^16, from 16 skip connections",
         "layer4": "58.6%",
         "total": "100.0%",
     }.items():
@@ -180,7 +180,7 @@ def test_above_2000_blocks_the_text_says_how_to_have_the_lengths(run: Run) -> No
     )
     found = run("analyze", "-", stdin=deep)
     assert (found.status, found.err) == (0, "")
-    assert "2^2001  from 2,001 residual blocks" in found.out
+    assert "2^2001  from 2,001 skip connections" in found.out
     assert "0 to 2,001, mean 1,000.5, deviation 22.37" in found.out
     assert "`--lengths` counts the paths of each length" in found.out
     assert "█" not in found.out

@@ -28,6 +28,12 @@ VALUES = [
     ("head: [conv: {out: 8, groups: dw}]", "groups: depthwise"),
     ("head: [pool: {type: max, kernel: None}]", "leave the key out"),
     ("head: [pool: global]", "output: 1"),
+    ("head: [concat: [[], layer3]]", "`[from: layer3]`"),
+    ("head: [concat: [[], act]]", "write `[act]`"),
+    ("head: [concat: [from: layer3, []]]", "`[from: ...]`"),
+    ("head: [upsample: {size: input}]", "`upsample: {like: input}`"),
+    ("heads: [classifier: [flatten], auxiliary: [flatten]]", "without dashes"),
+    ("stages: {around: [blocks]}", "names one fragment for all"),
     ("head: [pool: max]", "did you mean `pool: {type: max, kernel: 3, stride: 2, padding: 1}`?"),
     ("head: [pool: average]", "did you mean `pool: {type: avg, kernel: 2}`?"),
     ("head: [pool: maximum]", "did you mean `pool: {type: max, kernel: 3, stride: 2, padding: 1}`?"),
@@ -165,3 +171,20 @@ def test_a_key_that_names_no_network_does_not(value: str) -> None:
     with pytest.raises(archspec.SpecError) as refused:
         archspec.load(f"archspec: 1\nname: t\nstages: []\nmodel: {value}\n")
     assert "extends" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "fragments: {up: {params: {skip: null}, steps: [upsample: {like: skip}]}}\nhead: [up: {skip: layer3}]",
+            "a fragment takes values from its caller under `inputs`",
+        ),
+        ("frozen: layer0", "did you mean `layer4`?"),  # a stage, and not a block of one
+        ("frozen: layer1.0.cnv1", "did you mean `layer1.0.conv1`?"),
+    ],
+)
+def test_a_value_of_the_graph_is_answered(text: str, told: str) -> None:
+    with pytest.raises(archspec.SpecError) as refused:
+        archspec.compile(f"archspec: 1\nname: n\nextends: resnet18\n{text}")
+    assert told in str(refused.value)

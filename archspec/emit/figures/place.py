@@ -79,7 +79,7 @@ class Boxed:
         self.lines += [(shorten(text, WIDEST, SMALL), SMALL, "note") for text in box.lines]
         widths = [text_width(text, size) for text, size, _ in self.lines]
         widest = max(widths, default=0)
-        self.width = max(least, even(max(widest + 2 * PADDING, widest * _SPARE + 2 * _CLOSE)))
+        self.width = max(least, even(max(widest + 2 * PADDING, widest * SPARE + 2 * _CLOSE)))
         self.left = self.right = self.width / 2
         self.inner = 10.0 + sum(12 if size == SMALL else 14 for _, size, _ in self.lines)
         self.height = GAP + self.inner
@@ -252,7 +252,7 @@ class Splitting:
 
 
 _NEAR = 12
-_SPARE, _CLOSE = 1.16, 4
+SPARE, _CLOSE = 1.16, 4
 """How much wider a text may become in another font than the metrics say, and the least space beside it then."""
 _NAMED = 5
 """The space between a line and the name of its value."""

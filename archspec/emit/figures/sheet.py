@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from archspec.emit.figures.columns import Columns, SpineRow, rows
 from archspec.emit.figures.metrics import shorten, text_width, wrapped
 from archspec.emit.figures.parts import Inset, Picture
-from archspec.emit.figures.place import SIZE, SMALL, End
+from archspec.emit.figures.place import SIZE, SMALL, SPARE, End
 from archspec.emit.figures.rows import place
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect, Stroke
 
@@ -164,7 +164,7 @@ class _Drafting:
         entries += [("", meaning) for meaning in self.picture.legend]
         x, y = float(MARGIN), self.bottom + 22
         for style, meaning in entries:
-            width = text_width(meaning, SMALL) + (26 if style else 0)
+            width = text_width(meaning, SMALL) * SPARE + (26 if style else 0)
             if x > MARGIN and x + width > self.right:
                 x, y = float(MARGIN), y + 14
             if style:
