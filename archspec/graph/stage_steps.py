@@ -16,6 +16,7 @@ from archspec.graph.parameters import read_setting
 from archspec.graph.provenance import Site
 from archspec.graph.sequences import Sequences
 from archspec.language.spec import Sequence, Spec
+from archspec.language.wrappers import place_of_blocks
 
 
 def side(
@@ -53,7 +54,7 @@ def blocks_of_stage(
     result = _lowered(spec, sequences, "around", plan, 0, value, inside=inside, scope=scope)
     if not found:
         help = "give the steps beside `blocks` this condition, and not the step itself"
-        raise sequences.emptied("the blocks of this stage", around.span, plan.root, help)
+        raise sequences.emptied("the blocks of this stage", place_of_blocks(around), plan.root, help)
     if ends(around):
         blocks.last_order = OF_STEPS
     return result, found

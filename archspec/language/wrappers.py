@@ -46,6 +46,11 @@ def check_around(sequence: Sequence, faults: Faults) -> None:
     faults.record("E322", message, last.span, labels=(label,), help="keep one of them")
 
 
+def place_of_blocks(sequence: Sequence) -> Span:
+    """The place of the step ``blocks`` of an ``around``, or of the call of a fragment that has it."""
+    return next(_places(sequence.all_steps))[0].span
+
+
 def _inside(place: Step) -> tuple[Label, ...]:
     """Where a fragment that is called has the step."""
     if place.definition is None or place.definition.span.source.kind == "library":
