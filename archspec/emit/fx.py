@@ -17,7 +17,8 @@ from archspec.diagnostics import Span
 from archspec.emit.modules import Network, make, resolve
 from archspec.emit.two_modes import in_two_modes
 from archspec.graph.graph import Graph
-from archspec.graph.nesting import Call, Module, nest
+from archspec.graph.nesting import nest
+from archspec.graph.plan import Call, Module
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.operations.base import Operation, TorchCall
 from archspec.operations.shapes import Shape
@@ -161,7 +162,7 @@ def _target(module: Module, member: Call | Module) -> str:
     """The path inside a module of what a member calls: its own, unless it uses the tensors of another node."""
     if isinstance(member, Module) or not member.state:
         return module.relative(member)
-    return module.relative(member._replace(path=member.state))
+    return module.within(member.state)
 
 
 def _root(parts: _Parts, *, tree: bool) -> nn.Module | _Parts:

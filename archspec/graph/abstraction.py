@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.graph.alignment import SOURCE, ModuleGroup
+from archspec.graph.called_again import nodes_called_again
 from archspec.graph.class_names import ClassNames
 from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, role_of, safe
 from archspec.graph.conditions import condition
@@ -15,7 +16,8 @@ from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Class, Condition, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
 from archspec.graph.input_names import input_names
-from archspec.graph.nesting import Call, Module, nest
+from archspec.graph.nesting import nest
+from archspec.graph.plan import Call, Module
 from archspec.graph.rates import rates_of
 from archspec.graph.skeletons import Grouping, is_activation, plain
 
@@ -32,6 +34,7 @@ class Abstraction:
         plan = nest(graph, fine=True)
         self.regions: dict[str, Region | None] = {}
         self._enter(plan, None)
+        self.repeated = nodes_called_again(plan)
         grouping = Grouping(graph, plan)
         self.groups = grouping.group_of
         self.optional = frozenset(_optional(grouping))
@@ -40,7 +43,7 @@ class Abstraction:
         """The roles of the parameters of each definition."""
         self.number: dict[str, int] = {}
         """The position of each module among the uses of its definition."""
-        self.class_names = ClassNames({call.torch.target for call in _calls(plan) if call.torch.kind == "module"})
+        self.class_names = ClassNames({call.torch.target for call in plan.calls() if call.torch.kind == "module"})
         for group in grouping.groups:
             self.number.update({module.path: number for number, (module, _) in enumerate(group.uses)})
             definer = _Definer(self, group)
@@ -58,7 +61,7 @@ class Abstraction:
                 self._enter(member, own or around)
 
     def definition(self, module: Module) -> Definition:
-        return self.made[id(self.groups[module.path])]
+        return self.made[id(self.groups[module.made])]
 
 
 def _optional(grouping: Grouping) -> Iterator[int]:
@@ -66,11 +69,7 @@ def _optional(grouping: Grouping) -> Iterator[int]:
     for group in grouping.groups:
         for members in group.members():
             if None in members:
-                yield from (id(grouping.group_of[each.path]) for each in members if isinstance(each, Module))
-
-
-def _calls(module: Module) -> list[Call]:
-    return [member for each in module.modules() for member in each.members if isinstance(member, Call)]
+                yield from (id(grouping.group_of[each.made]) for each in members if isinstance(each, Module))
 
 
 class _Definer:
@@ -218,7 +217,7 @@ class _Definer:
         path = self.paths[number]
         if isinstance(first, Module):
             definition = self.whole.definition(first)
-            places = [None if member is None else self.whole.number[member.path] for member in members]
+            places = [self.whole.number[member.made] if isinstance(member, Module) else None for member in members]
             arguments: dict[str, Expression] = {}
             for parameter in definition.parameters:
                 column = tuple([ABSENT if place is None else parameter.values[place] for place in places])
@@ -265,20 +264,21 @@ class _Definer:
 
     def _in_place(self, leaf: Leaf, inputs: tuple[int, ...]) -> tuple[Leaf, tuple[int, ...]]:
         """The same, in place if all uses may be."""
-        over = {self.graph.in_place.get(node.name) for node in leaf.nodes if node}
+        nodes = [node for node in leaf.nodes if node]
+        for node in nodes:  # which grows
+            nodes += self.whole.repeated.get(node.name, ())
+        over = {self.graph.in_place.get(node.name) for node in nodes}
         if None in over or len(over) > 1:
             return leaf, inputs
         which = over.pop()
-        node = next(node for node in leaf.nodes if node)
+        node = nodes[0]
         torch = node.operation.torch(self.graph.input_shapes(node), in_place=True)
         assert which is not None
         if torch.kind != "module":
             call = replace(leaf.call, kind=torch.kind, target=torch.target)
             return replace(leaf, call=call), (inputs[which], *inputs[:which], *inputs[which + 1 :])
         if all(
-            "inplace" in each.operation.torch(self.graph.input_shapes(each), in_place=True).kwargs
-            for each in leaf.nodes
-            if each
+            "inplace" in each.operation.torch(self.graph.input_shapes(each), in_place=True).kwargs for each in nodes
         ):
             return replace(leaf, call=replace(leaf.call, kwargs={**leaf.call.kwargs, "inplace": True})), inputs
         return leaf, inputs

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from archspec.graph.nesting import Call, Module
+from archspec.graph.plan import Call, Module
 
 SOURCE = -1
 """The number of the value that a module reads; further ones have the numbers below it."""

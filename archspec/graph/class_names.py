@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from archspec.graph.definitions import Leaf, Use
-from archspec.graph.nesting import Module
+from archspec.graph.plan import Module
 
 SPELLED = {"se": "SqueezeExcite", "mbconv": "MBConv", "fused_mbconv": "FusedMBConv", "convnext": "ConvNeXt"}
 """Names of the library and of the zoo that a person spells in another way."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from archspec.graph.formulas import Condition, Constant, Expression, Variable, show
 from archspec.graph.graph import Node
-from archspec.graph.nesting import Module
+from archspec.graph.plan import Module
 from archspec.graph.rates import Rates
 from archspec.operations.base import TorchCall
 from archspec.wording import Brief

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from archspec.graph.columns import safe
-from archspec.graph.nesting import Module
+from archspec.graph.plan import Module
 
 LOCAL = frozenset({"p", "name", "training", "extra", "out"})
 """Names that functions of source have for other things."""

@@ -10,72 +10,12 @@ follow each other. The keys of the state dict are the same.
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from archspec.diagnostics import Span
+from archspec.graph.called_again import called_again
 from archspec.graph.graph import INPUT, Graph, Node, Region
+from archspec.graph.plan import Call, Module
 from archspec.graph.scopes import around
-from archspec.operations.base import TorchCall
-
-
-class Call(NamedTuple):
-    """A node as its module runs it: ``inputs`` are the values in the order in which torch takes them.
-
-    ``result`` is the value that it gives, which is the node's name, and so is ``path``, unless the weights have another
-    name. ``state`` is the path of the call whose weights it uses, if not its own.
-    """
-
-    node: Node
-    torch: TorchCall
-    path: str
-    inputs: tuple[str, ...]
-    result: str
-    state: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A scope that becomes a module, with its members in the order in which they run.
-
-    ``kind``: a ``sequential`` has modules only, each of which reads what the one before gives; a ``block`` or a stage
-    that is not so simple, and the whole ``model``, have a forward. ``path`` is the scope, empty for the model, and the
-    prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
-    ``inputs`` are the values that it reads, one but for a fragment that reads others by name, and ``result`` is the one
-    that it gives. Where the model returns several values, ``outputs`` has them by label; ``returns`` is what it returns
-    them in, and ``training`` has the labels of those that it returns in training only. ``region`` is the part of the
-    spec that it is, if it is one.
-    """
-
-    kind: Literal["sequential", "block", "model"]
-    path: str
-    name: str
-    members: tuple[Call | Module, ...]
-    inputs: tuple[str, ...]
-    result: str
-    span: Span | None = None
-    outputs: Mapping[str, str] | None = None
-    region: Region | None = None
-    returns: Literal["dict", "tuple"] = "dict"
-    training: frozenset[str] = frozenset()
-
-    @property
-    def class_name(self) -> str:
-        """The name of its class where it has a forward: ``Bottleneck``."""
-        return re.sub(r"\W", "", self.name.title()) or "Network"
-
-    def relative(self, member: Call | Module) -> str:
-        """The path of a member inside this module."""
-        return member.path[len(self.path) + 1 :] if self.path else member.path
-
-    def modules(self) -> Iterator[Module]:
-        """This module and those inside it, each before its members."""
-        yield self
-        for member in self.members:
-            if isinstance(member, Module):
-                yield from member.modules()
 
 
 def nest(graph: Graph, *, flat: bool = False, fine: bool = False) -> Module:
@@ -131,12 +71,11 @@ class _Nesting:
         """The first and the last node of each scope, and how many nodes it has."""
         self.lent: set[str] = set()
         """The scopes with calls that use weights of other scopes: the module around both calls them."""
-        self.shares: set[str] = set()
-        """The scopes with calls that use the weights of others."""
         for call in calls:
             for scope in around(call.path.rpartition(".")[0]) if call.state else ():
-                self.shares.add(scope)
                 self.lent |= set() if call.state.startswith(f"{scope}.") else {scope}
+        self.planned: dict[str, list[Call | Module]] = {}
+        """What the scopes are that other scopes may call again."""
         self.last_use = dict.fromkeys(graph.outputs.values(), len(calls))
         for index in range(len(calls) - 1, -1, -1):
             node = calls[index].node
@@ -148,6 +87,7 @@ class _Nesting:
                 extent[0] = index
                 extent[2] += 1
                 path = path.rpartition(".")[0]
+        self.again = called_again(graph, calls, self.extents) if fine else {}
 
     def members(self, first: int, end: int, path: str) -> list[Call | Module]:
         """Nodes ``first`` up to ``end`` as their module sees them, with the modules in it as one member each."""
@@ -160,12 +100,25 @@ class _Nesting:
             scope = call.path[:dot] if dot > 0 else ""
             start, last, count = self.extents[scope] if scope else (index, index, 0)
             if start == index and last - index + 1 == count:
-                found += self._scope(scope, index, last + 1)
+                again = self._again(scope, index, last + 1)
+                self.planned[scope] = again or self._scope(scope, index, last + 1)
+                found += self.planned[scope]
                 index = last + 1
             else:
                 found.append(call)
                 index += 1
         return found
+
+    def _again(self, path: str, first: int, end: int) -> list[Call | Module]:
+        """A scope as another one whose module it calls again; empty if it does not."""
+        if path not in self.again:
+            return []
+        again = self.again[path]
+        planned = self.planned.get(again.other, [])
+        made = next((each for each in planned if isinstance(each, Module) and each.path == again.other), None)
+        if not made or self._ends(first, end)[1] != [again.values[made.result]]:
+            return []
+        return again.members(planned)
 
     def _scope(self, path: str, first: int, end: int) -> list[Call | Module]:
         """A scope as one module where it can be one, else its members."""
@@ -183,7 +136,7 @@ class _Nesting:
             return self._fine(path, first, end, members, source, result)
         region = self.regions.get(path)
         kind: Literal["sequential", "block"] = "block"
-        follow = path not in self.shares and _follow(members, path, source, region is not None)
+        follow = _follow(members, path, source, region is not None)
         if not (region and region.kind == "block") and follow:
             kind = "sequential"
         elif not region or (region.first, region.last) != (first, end):
@@ -201,7 +154,7 @@ class _Nesting:
             before = list(itertools.takewhile(_is_function, members))
             source = before[-1].result if before else source
         members = members[len(before) :]
-        follow = path not in self.shares and _all_follow(members, path, source)
+        follow = _all_follow(members, path, source)
         if not region and not (follow and members):
             return [*before, *members]
         kind: Literal["sequential", "block"] = (
@@ -234,7 +187,7 @@ def _follow(members: list[Call | Module], path: str, source: str, is_stage: bool
     for member in members:
         name = member.path[len(path) + 1 :]
         nested = isinstance(member, Module)
-        if member.inputs != (source,) or "." in name or not (name.isdecimal() or (is_stage and nested)):
+        if member.state or member.inputs != (source,) or "." in name or not (name.isdecimal() or (is_stage and nested)):
             return False
         if isinstance(member, Call) and member.torch.kind != "module":
             return False
@@ -252,7 +205,7 @@ def _is_function(member: Call | Module) -> bool:
 def _all_follow(members: list[Call | Module], path: str, source: str) -> bool:
     """Whether the members of a scope are modules directly in it, each of which reads the one before."""
     for member in members:
-        if member.inputs != (source,) or "." in member.path[len(path) + 1 :]:
+        if member.state or member.inputs != (source,) or "." in member.path[len(path) + 1 :]:
             return False
         if isinstance(member, Call) and member.torch.kind != "module":
             return False
@@ -281,7 +234,7 @@ def alike(graph: Graph, model: Module) -> dict[str, int]:
             if isinstance(member, Module):
                 same: tuple[object, ...] = (found[member.path],)
             else:
-                state = member.state and module.relative(member._replace(path=member.state))
+                state = member.state and module.within(member.state)
                 same = (
                     repr((member.node.operation, member.torch)),
                     member.node.shape,

@@ -22,7 +22,7 @@ from archspec.graph.alignment import (
     merged,
 )
 from archspec.graph.graph import Graph
-from archspec.graph.nesting import Call, Module
+from archspec.graph.plan import Call, Module
 from archspec.operations.base import TorchCall
 
 Family = tuple[object, ...]
@@ -104,7 +104,7 @@ class Grouping:
                 for module, _ in group.uses:
                     for member in module.members:
                         if isinstance(member, Module):
-                            visit(self.group_of[member.path])
+                            visit(self.group_of[member.made])
                 found[group] = None
 
         for group in self.groups:
@@ -116,7 +116,7 @@ class Grouping:
         pieces, numbered = [], module.kind == "sequential"
         for position, member in enumerate(module.members):
             if isinstance(member, Module):
-                kind: object = id(self.group_of[member.path])
+                kind: object = id(self.group_of[member.made])
                 read: tuple[str, ...] = member.inputs
             else:
                 kind, read = self._kind(member), member.node.inputs
@@ -124,8 +124,8 @@ class Grouping:
             numbered = numbered and path == str(position)
             label = self.labels.setdefault(kind, len(self.labels))
             key = path if isinstance(member, Module) or member.node.operation.has_state else ""
-            if isinstance(member, Call) and member.state:
-                key = f"{path}={module.relative(member._replace(path=member.state))}"
+            if member.state:
+                key = f"{path}={module.within(member.state)}"
             pieces.append(SkeletonPart(key, label, tuple([values[name] for name in read])))
             values[member.result] = position
         return Skeleton(module.kind, tuple(pieces), values[module.result], numbered, len(module.inputs))
@@ -173,9 +173,12 @@ def _written(member: Call | Module) -> object:
 def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:
     """The modules by family, each family after the families of the modules inside it."""
     modules: dict[Family, list[Module]] = {}
+    entered: dict[str, tuple[Family, int]] = {}
     inside: dict[Family, dict[Family, None]] = {}
 
     def enter(module: Module, around: Family) -> tuple[Family, int]:
+        if module.state:  # it is there already
+            return entered[module.state]
         family = _family(module, around)
         met = [enter(member, family) for member in module.members if isinstance(member, Module)]
         height = max([height for _, height in met], default=-1) + 1
@@ -183,6 +186,7 @@ def _families(model: Module) -> Iterator[tuple[Family, list[Module]]]:
             family = (*family, height)
         modules.setdefault(family, []).append(module)
         inside.setdefault(family, {}).update(dict.fromkeys([other for other, _ in met]))
+        entered[module.path] = family, height
         return family, height
 
     enter(model, ())

@@ -58,8 +58,7 @@ def fit(
         EnvironmentFault: E809, safetensors is not installed.
         TypeError: ``weights`` is neither a path nor a mapping.
     """
-    file, found = content(weights, stored=stored)
-    wanted = state(graph)
+    (file, found), wanted = content(weights, stored=stored), state(graph)
     if key_map := None if map is None else read_map(map):
         _check_map(key_map, graph, wanted, transfer)
     named = key_map or KeyMap({})

@@ -9,7 +9,8 @@ from hypothesis import given
 
 import archspec
 from archspec.graph.graph import Graph
-from archspec.graph.nesting import Call, Module, nest
+from archspec.graph.nesting import nest
+from archspec.graph.plan import Call, Module
 from archspec.passes import prune
 from archspec.testing import graphs
 from tests.graph.test_patterns import proved

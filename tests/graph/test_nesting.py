@@ -9,7 +9,8 @@ from torch import fx, nn
 
 import archspec
 from archspec.graph.graph import INPUT, Graph
-from archspec.graph.nesting import Call, Module, alike, nest
+from archspec.graph.nesting import alike, nest
+from archspec.graph.plan import Call, Module
 from archspec.testing import graphs
 from tests.support.properties import tries
 

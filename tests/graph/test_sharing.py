@@ -61,7 +61,91 @@ stem:
 stages: []
 head: [pool: {type: avg, output: 1}, flatten, linear: {out: classes}]
 """
-NETWORKS = {"pyramid": PYRAMID, "recurrent": RECURRENT, "siamese": SIAMESE}
+TWICE = """
+input: [3, 8, 8]
+classes: 4
+fragments:
+  part: {steps: [act, conv: {out: 8, kernel: 3}, norm]}
+  tower:
+    steps:
+      - part: {share: part}
+      - add: [[part: {share: part}], [act]]
+      - pool: {type: avg, kernel: 2}
+  mixed:
+    inputs: [low]
+    steps:
+      - conv: {out: 8, kernel: 3, as: high}
+      - conv: {out: 8, from: low, kernel: 3, as: other}
+      - add: {from: [high, other]}
+stem: [conv: {out: 8, kernel: 3}]
+stages: []
+head:
+  - as: c1
+  - pool: {type: max, kernel: 2, as: c2}
+  - tower: {share: t, from: c1, as: d1}
+  - tower: {share: t, from: d1, as: d2}
+  - add: [[from: d1], [pool: {type: max, kernel: 2, from: c1}]]
+  - mixed: {low: c2, share: m}
+  - mixed: {low: d1, share: m, as: e}
+outputs: [e, d2, d1]
+"""
+"""A part that is shared inside a shared part, and one that reads two values."""
+BLOCKS = """
+input: [3, 8, 8]
+classes: 4
+fragments:
+  look: {params: {k: 3}, steps: [layer: {out: in_channels, kernel: k}, act: {type: sigmoid}]}
+blocks:
+  twin:
+    residual:
+      - multiply:
+        - [layer: {out: channels, kernel: 1}, look: {share: look, name: a}]
+        - [layer: {out: channels, kernel: 1}, look: {share: look, name: b}]
+stem: [conv: {out: 8, kernel: 3}]
+stages: {block: twin, count: [3, 2], channels: [8, 12]}
+head: [pool: {type: avg, output: 1}, flatten, linear: {out: classes}]
+"""
+"""A part that the branches of each block share."""
+SEQUENCES = """
+input: [3, 8, 8]
+classes: 4
+stem:
+  - concat:
+    - [sequence: {name: one, share: s, steps: [slice: {stop: 2}, conv: {out: 8, kernel: 3}, norm, act]}]
+    - [sequence: {name: two, share: s, steps: [slice: {stop: 2}, conv: {out: 8, kernel: 3}, norm, act]}]
+  - concat:
+    - [sequence: {name: three, share: u, steps: [conv: {out: 8, kernel: 3}, act: {type: relu}]}]
+    - [sequence: {name: four, share: u, steps: [conv: {out: 8, kernel: 3}, act: {type: silu}]}]
+  - layer: {out: 16, kernel: 3, share: l}
+  - layer: {out: 16, kernel: 3, share: l}
+stages: []
+head: [pool: {type: avg, output: 1}, flatten, linear: {out: classes}]
+"""
+"""Sequences that begin with a function; the second pair differs in an operation without weights."""
+OVERWRITING = """
+input: [3, 8, 8]
+classes: 4
+fragments:
+  look: {steps: [act, conv: {out: 8, kernel: 3}, act]}
+stem: [conv: {out: 8, kernel: 3}]
+stages: []
+head:
+  - look: {share: s}
+  - conv: {out: 8, kernel: 3, as: c1}
+  - look: {share: s, as: c2}
+  - look: {share: s, as: c3}
+outputs: [c1, c2, c3]
+"""
+"""The first call may overwrite what it reads; the later ones may not."""
+NETWORKS = {
+    "pyramid": PYRAMID,
+    "recurrent": RECURRENT,
+    "siamese": SIAMESE,
+    "twice": TWICE,
+    "blocks": BLOCKS,
+    "sequences": SEQUENCES,
+    "overwriting": OVERWRITING,
+}
 ALL = pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 
 
@@ -161,6 +245,30 @@ def loaded(graph: archspec.Graph, path: Path, target: str) -> dict[str, Any]:
     exec(compile(path.read_text(), str(path), "exec"), names)
     classes = [each for each in names.values() if isinstance(each, type) and each.__module__ == path.stem]
     return {**names, **({"Model": classes[-1]} if classes else {})}
+
+
+CALLS = {
+    ("pyramid", "tower"): 3,
+    ("recurrent", "conv2"): 2 * 3,
+    ("twice", "tower"): 2,
+    ("twice", "part"): 2,
+    ("twice", "mixed3"): 2,
+    ("blocks", "a"): 2 * 2,
+    ("sequences", "one"): 2,
+    ("overwriting", "look"): 3,
+}
+
+
+@pytest.mark.parametrize(("name", "part"), CALLS, ids=map("-".join, CALLS))
+def test_source_calls_a_shared_part_as_a_whole(name: str, part: str, tmp_path: Path) -> None:
+    """As a person writes it, in place of the operations inside it."""
+    graph = compiled(NETWORKS[name])
+    archspec.write(graph, tmp_path / "net.py", to="python")
+    assert (tmp_path / "net.py").read_text().count(f"self.{part}(") == CALLS[name, part]
+    archspec.write(graph, tmp_path / "low.py", to="lowlevel")
+    lines = (tmp_path / "low.py").read_text().splitlines()
+    calls = [line for line in lines if re.search(rf'\(.*p, (f"{{name}}\.|"){part}"', line) and "new_" not in line]
+    assert len(calls) == CALLS[name, part]
 
 
 @ALL

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from archspec.graph.definitions import Definition, Leaf
 from archspec.graph.formulas import Class, Constant, evaluate
 from archspec.graph.graph import INPUT, Graph
-from archspec.graph.nesting import Call, nest
+from archspec.graph.nesting import nest
+from archspec.graph.plan import Call
 
 
 class Unfolded(NamedTuple):

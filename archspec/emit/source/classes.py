@@ -75,7 +75,7 @@ class Classes:
         for definition in self.all:
             for item in items(definition):
                 part = item.part if isinstance(item, Repeat) else item
-                if isinstance(part.what, Use):
+                if isinstance(part.what, Use) and not part.state:
                     found[id(part.what.definition)] += 1
         return found
 

@@ -9,8 +9,8 @@ from archspec.emit.source.literals import literal
 from archspec.emit.source.terms import target, written
 from archspec.graph.formulas import Expression
 from archspec.graph.graph import Graph, Node
-from archspec.graph.nesting import Call, Module
 from archspec.graph.patterns import Definition, Leaf
+from archspec.graph.plan import Module
 from archspec.graph.state import key_of, state
 from archspec.operations.base import INIT
 
@@ -174,8 +174,7 @@ def _starts(use: Module, path: str, key: str, start: object) -> bool:
 
 
 def _nodes(module: Module) -> dict[str, Node]:
-    calls = [member for each in module.modules() for member in each.members if isinstance(member, Call)]
-    return {call.path: call.node for call in calls}
+    return {call.path: call.node for call in module.calls()}
 
 
 def _reached(path: str) -> str:

@@ -9,8 +9,8 @@ from archspec.emit.source.literals import identifier
 from archspec.emit.source.registration import unused
 from archspec.emit.source.terms import in_place
 from archspec.graph.graph import Graph
-from archspec.graph.nesting import Call
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Use
+from archspec.graph.plan import Call
 
 MOST_WRITTEN_OVER = 4
 """How many operations that work in place on one value are looked at for its name."""
