@@ -114,6 +114,13 @@ def test_sources_keep_what_is_returned(together: bool) -> None:
         torch.testing.assert_close(found, wanted)
 
 
+def test_a_value_that_a_merge_reads_twice_is_computed_once() -> None:
+    table = "stages: {block: basic, count: 2, channels: 4, around: {use: twice}}\n"
+    steps = "[blocks: {each: parts, as: last}, concat: {from: [parts, last]}]"
+    graph = compiled(f"input: [3, 8, 8]\n{table}fragments: {{twice: {{steps: {steps}}}}}\n")
+    assert_same_network(archspec.source(graph), graph)
+
+
 HEAD = "archspec: 1\nname: t\nextends: resnet18\n"
 
 

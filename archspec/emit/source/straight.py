@@ -228,7 +228,8 @@ class Forward(ValueNames):
         reader, left = self.parts[at], [each.path for each in self.parts[index:at]]
         packed = isinstance(reader.what, Leaf) and reader.what.call.packed and not self._is_choice(reader)
         plain = part.when is None and text.depth == 1 and len(text.text) * len(left) <= LONGEST
-        return packed and plain and left == list(reader.inputs[-len(left) :])
+        once = reader.inputs.count(part.path) == 1
+        return packed and plain and once and left == list(reader.inputs[-len(left) :])
 
     def _nests_in_merge(self, part: DefinedPart, reader: DefinedPart, text: SourceText) -> bool:
         """Whether a short call is written as an operand, as in ``out += self.downsample(x)``."""
