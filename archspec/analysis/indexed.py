@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -35,7 +35,8 @@ class IndexedGraph(Brief):
     """A graph, and by position what the analyses ask of each of its nodes.
 
     ``sources`` are the positions of a node's inputs and ``shapes`` their shapes; ``ways`` those of the inputs through
-    which a path goes, all but gates. ``outputs`` are positions by label; ``kinds`` are in order of their first nodes.
+    which a path goes, all but gates. ``outputs`` are positions by label, the main one first;
+    ``kinds`` are in order of their first nodes; ``idle`` names the nodes that run in training only.
     """
 
     graph: Graph
@@ -45,6 +46,7 @@ class IndexedGraph(Brief):
     facts: tuple[Facts, ...]
     outputs: dict[str, int]
     kinds: tuple[Kind, ...]
+    idle: Set[str] = frozenset()
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -100,17 +102,17 @@ def index_graph(graph: Graph) -> IndexedGraph:
     known = {pair: _facts(*pair) for pair in set(pairs)}
     facts = tuple([known[pair] for pair in pairs])
     kinds = tuple([Kind(pair[0].operation, known[pair], count) for pair, count in Counter(pairs).items()])
-    if graph.training:
-        run = in_eval_mode(graph).by_name
-        facts = tuple([each if n.name in run else _idle(each) for n, each in zip(graph.nodes, facts, strict=True)])
+    idle = graph.by_name.keys() - in_eval_mode(graph).by_name.keys() if graph.training else frozenset[str]()
+    if idle:
+        facts = tuple([_idle(each) if n.name in idle else each for n, each in zip(graph.nodes, facts, strict=True)])
         counted = zip([node.operation for node in graph.nodes], facts, strict=True)
         kinds = tuple([Kind(operation, each, 1) for operation, each in counted])
     ways = sources
     if any(kind.facts.gates for kind in kinds):
         ways = [_without(each.gates, inputs) for each, inputs in zip(facts, sources, strict=True)]
-    order = sorted(graph.outputs, key=lambda label: label not in graph.training)  # the last is the main one
+    order = sorted(graph.outputs, key=lambda label: label in graph.training)  # the first is the main one
     outputs = {label: made[graph.outputs[label]][0][0] for label in order}
-    return IndexedGraph(graph, tuple(sources), tuple(shapes), tuple(ways), facts, outputs, kinds)
+    return IndexedGraph(graph, tuple(sources), tuple(shapes), tuple(ways), facts, outputs, kinds, idle)
 
 
 def _facts(found: Applied, borrowing: bool) -> Facts:

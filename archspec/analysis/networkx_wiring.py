@@ -54,12 +54,12 @@ def _named(dag: networkx.DiGraph, to: Hashable) -> Hashable:
 
 
 def _last(dag: networkx.DiGraph) -> Hashable:
-    """The last output that the graph names, or the only node that nothing reads."""
+    """The first output that the graph names, or the only node that nothing reads."""
     if not len(dag):
         raise _refused("the graph has no nodes")
     outputs = dag.graph.get("outputs")
-    if isinstance(outputs, Mapping) and outputs and (last := list(outputs.values())[-1]) in dag:
-        named: Hashable = last
+    if isinstance(outputs, Mapping) and outputs and (first := next(iter(outputs.values()))) in dag:
+        named: Hashable = first
         return named
     found: list[Hashable] = [name for name, readers in dag.out_degree() if not readers]
     if len(found) > 1:

@@ -127,7 +127,7 @@ class Parts(Brief):
     def rows(self) -> tuple[Part, ...]:
         """The stages, and the parts before, between and after them, in order."""
         stages = iter(self.stages())
-        extents = parts(len(self.network.nodes), self.network.graph.stages, self.network.graph.head_at)
+        extents = parts(len(self.network.nodes), self.network.graph.stages, self.network.graph.heads)
         return _numbered([next(stages) if part.stage else self._outside(part) for part in extents])
 
     def _region(self, region: Region, count: int) -> Part:
@@ -136,7 +136,11 @@ class Parts(Brief):
 
     def _outside(self, part: NamedPart) -> Part:
         """The part that nodes outside any stage make."""
-        calls = {STEM: self.network.graph.stem, HEAD: self.network.graph.head}
+        graph = self.network.graph
+        calls = {STEM: graph.stem, HEAD: graph.head}
+        if part.name in graph.heads and part.name not in calls:
+            extent = part.first, part.last
+            calls[part.name] = next((each.name for each in graph.named if (each.first, each.last) == extent), "")
         output = self.network.nodes[part.last - 1].shape
         return Part(part.name, calls.get(part.name, ""), 0, output, self.costs(part.first, part.last))
 
@@ -151,7 +155,8 @@ class Totals(Brief):
 
     ``intensity`` is the arithmetic intensity of one pass in eval mode (Williams, Waterman and Patterson, "Roofline",
     CACM 52(4), 2009), in FLOPs per byte of traffic: the FLOPs of the whole batch, divided by the bytes of the weights,
-    read once, and of every operation's inputs and outputs for the whole batch.
+    read once, and of every operation's inputs and outputs for the whole batch. ``params_in_training_only`` are those of
+    operations that run in training only, as auxiliary heads do.
     """
 
     costs: Costs
@@ -160,6 +165,7 @@ class Totals(Brief):
     params_by_operation: Mapping[str, int]
     activations_without_global_pools: int
     intensity: float | None
+    params_in_training_only: int = 0
 
     def __str__(self) -> str:
         """The size of a network: ``25,557,032 parameters, 4.09 G MACs, 50 layers``."""
@@ -185,7 +191,11 @@ def sum_up(network: IndexedGraph, parts: Parts, batch: int, item: int) -> Totals
     intensity = None if costs.flops is None else batch * costs.flops / max(moved, 1)
     pooled = sum([count * facts.activations for _, facts, count in network.kinds if facts.pools_all])
     layers = weighted_layers(network)
-    return Totals(costs, layers, len(network.nodes), kinds, costs.activations - pooled, intensity)
+    pooled_out = costs.activations - pooled
+    idle = sum(
+        [facts.params for node, facts in zip(network.nodes, network.facts, strict=True) if node.name in network.idle]
+    )
+    return Totals(costs, layers, len(network.nodes), kinds, pooled_out, intensity, idle)
 
 
 def weighted_layers(network: IndexedGraph) -> int:

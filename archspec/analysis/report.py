@@ -47,10 +47,10 @@ FROZEN = "a scope such as 'layer1', or a list of scopes"
 class Report:
     """The analysis of one network.
 
-    ``outputs`` are the shapes that it returns, by label; ``paths`` and ``receptive_field`` are those of the last, and
-    ``paths_by_output`` and ``receptive_field_by_output`` have those of each. ``unavailable`` names, for each cost that
-    is None, the operations that have no rule for it. ``file`` is the spec's file, as the caller named it; specs in
-    several files may have one name.
+    ``outputs`` are the shapes that it returns, by label, the main output first: that which is the first in eval mode.
+    ``paths`` and ``receptive_field`` are of the main output; ``paths_by_output`` and ``receptive_field_by_output`` have
+    those of each. ``unavailable`` names, for each cost that is None, the operations that have no rule for it.
+    ``file`` is the spec's file, as the caller named it; specs in several files may have one name.
 
     >>> import archspec
     >>> [(part.name, part.output, part.costs.params) for part in archspec.analyze("resnet50").stages][0]
@@ -74,8 +74,8 @@ class Report:
 
     @property
     def output(self) -> Shape:
-        """The shape of the (last) output."""
-        return list(self.outputs.values())[-1]
+        """The shape of the main output."""
+        return next(iter(self.outputs.values()))
 
     @property
     def stages(self) -> tuple[Part, ...]:
@@ -105,6 +105,7 @@ class Report:
             "totals": {
                 **totals.costs.as_data(),
                 **plain(totals, "activations_without_global_pools", "layers", "nodes", "params_by_operation"),
+                "params_in_training_only": totals.params_in_training_only,
                 "flops_per_byte": totals.intensity,
             },
             "memory": self.memory.as_data(),
@@ -207,9 +208,9 @@ def analyze(
     graph = compile(spec, input=input, overrides=overrides, allow_outside=allow_outside, limits=limits)
     network = index_graph(with_frozen(graph, scopes, lambda scope: Source("frozen", scope, "argument").part()))
     by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
-    positions, parts = {label: network.outputs[label] for label in graph.outputs}, Parts(network)
+    positions, parts = network.outputs, Parts(network)
     fields = dict(zip(positions, receptive_fields(network, positions.values()), strict=True))
-    main = list(network.outputs)[-1]
+    main = next(iter(positions))
     totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
@@ -218,7 +219,7 @@ def analyze(
         totals=totals,
         memory=_memory(network, totals.costs, batch, dtype),
         receptive_field=fields[main],
-        paths=by_position[network.outputs[main]],
+        paths=by_position[positions[main]],
         paths_by_output={label: by_position[at] for label, at in positions.items()},
         receptive_field_by_output=fields,
         unavailable=_unavailable(network),

@@ -169,7 +169,7 @@ def predict(network: IndexedGraph) -> SignalReport:
     ahead = forward(network)
     if ahead.unavailable:
         return SignalReport(graph.name, graph.output, (), unavailable=ahead.unavailable)
-    output = list(network.outputs.values())[-1]
+    output = next(iter(network.outputs.values()))
     places = {INPUT: SOURCE, **{node.name: position for position, node in enumerate(graph.nodes)}}
     field = receptive_field(network, output)
     residuals = [block for block in find_residual_blocks(graph) if block.merge]

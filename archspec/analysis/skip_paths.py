@@ -30,7 +30,7 @@ def skip_paths(
 
     Args:
         dag: the graph, a ``networkx.DiGraph`` or ``MultiDiGraph``.
-        to: the node to which paths are counted; by default the last of ``dag.graph["outputs"]``, which
+        to: the node to which paths are counted; by default the first of ``dag.graph["outputs"]``, which
             :meth:`archspec.Graph.to_networkx` sets, or in a graph without these the only node that nothing reads.
         lengths: whether the distributions of lengths are computed; by default up to 2,000 residual blocks.
         gates: whether paths may go through gates.

@@ -16,6 +16,7 @@ from archspec.analysis.paths import MANY_BLOCKS, Paths
 from archspec.display import counted, short
 from archspec.operations.shapes import show_shape
 from archspec.screen import Bars, TextBlock, TextTable
+from archspec.wording import first_of
 
 if TYPE_CHECKING:
     from archspec.analysis.report import Report
@@ -36,7 +37,8 @@ JACOBIAN = (
 
 def report_text(report: Report, per: str) -> Iterator[TextBlock]:
     """One report, with a row for each ``stage``, ``block`` or ``layer``."""
-    yield f"{report.name}: {show_shape(report.input)} to {show_shape(report.output)}"
+    ends = [f"{show_shape(shape)}{_of(report, label)}" for label, shape in report.outputs.items()]
+    yield f"{report.name}: {show_shape(report.input)} to {first_of(ends)}"
     yield ""
     yield TextTable(_summary(report), right=(1,))
     yield ""
@@ -45,14 +47,21 @@ def report_text(report: Report, per: str) -> Iterator[TextBlock]:
     spare = (last - 4, last - 2, last - 1, *range(1, last - 6))  # shares, activations, and columns without figures
     yield TextTable(rows, right=range(2, last), header=True, total=True, spare=spare)
     for label, paths in report.paths_by_output.items():
-        yield from _lengths(paths, _to(label, report))
+        yield from _lengths(paths, _of(report, label))
     yield ""
     yield from _notes(report)
+
+
+def _of(report: Report, label: str) -> str:
+    """Which output a figure is about, after it; empty where there is only one."""
+    return f" ({label})" if len(report.outputs) > 1 else ""
 
 
 def _summary(report: Report) -> list[tuple[str, str, str]]:
     totals, costs, memory = report.totals, report.totals.costs, report.memory
     kinds = ", ".join(f"{name} {number:,}" for name, number in totals.params_by_operation.items())
+    idle = totals.params_in_training_only
+    trained = f"{idle:,} of them in training only; " if idle else ""
     frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
     whole = f" for {_batch(memory.batch)}" if memory.batch > 1 else ""
     intensity = f", {_digits(totals.intensity)} FLOPs per byte moved{whole}" if totals.intensity else ""
@@ -63,7 +72,7 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     at = f", at {memory.peak_at}" if memory.peak_at else ""
     adam = f"at most, with SGD; with Adam {_bytes(memory.training_adam)}"
     rows = [
-        ("parameters", f"{costs.params:,}", f"{frozen}{kinds}"),
+        ("parameters", f"{costs.params:,}", f"{trained}{frozen}{kinds}"),
         ("buffers", f"{costs.buffers:,}", "running statistics and counters") if costs.buffers else None,
         ("MACs", short(costs.macs), flops),
         ("activations", short(costs.activations), f"outputs of convolutions, linear layers and pools{of_pools}"),
@@ -76,23 +85,18 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
         *_fields(report),
     ]
     for label, paths in report.paths_by_output.items():
-        rows.append((f"skip paths{_to(label, report)}", shown(paths.skip_paths), _choices(paths)))
+        rows.append((f"skip paths{_of(report, label)}", shown(paths.skip_paths), _choices(paths)))
     return [row for row in rows if row]
 
 
 def _fields(report: Report) -> Iterator[tuple[str, str, str]]:
     """The receptive field of each output that has one."""
     for label, field in report.receptive_field_by_output.items():
-        name = f"receptive field{f' of {label}' if len(report.outputs) > 1 else ''}"
+        name = f"receptive field{_of(report, label)}"
         if field:
             yield (name, _size(field.size), f"stride {_size(field.stride)}, at {field.scope}")
         elif "receptive_field" in report.unavailable:
             yield (name, "unavailable", "")
-
-
-def _to(label: str, report: Report) -> str:
-    """Which of several outputs a figure is of; empty where there is one."""
-    return f" to {label}" if len(report.outputs) > 1 else ""
 
 
 def _digits(number: float) -> str:

@@ -49,7 +49,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
         "format": FORMAT,
         **plain(graph, "name", "summary", "paper"),
         "hash": graph.fingerprint,
-        **plain(graph, "input", "outputs", "single", "returns", "init", "stem", "head", "head_at"),
+        **plain(graph, "input", "outputs", "single", "returns", "init", "stem", "head", "heads"),
         "training": sorted(graph.training),
         "trimmed": sorted(graph.trimmed),
         "totals": {**plain(totals.costs, *COSTS), **plain(totals, "layers", "nodes")},

@@ -78,8 +78,9 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     for number, name in enumerate(data.get("frozen", [])):
         if name == INPUT or name not in places:
             yield ["frozen", number], f"there is no node `{cut(name)}`", did_you_mean(name, places)
-    if (data.get("head_at") or 0) > last:
-        yield ["head_at"], f"there are only {last} nodes", ""
+    for name, place in data.get("heads", {}).items():
+        if place > last:
+            yield ["heads", name], f"there are only {last} nodes", ""
     for key in ("regions", "named"):
         for number, region in enumerate(data.get(key, [])):
             for place, message in _of_region(region, places, last, stages=key == "regions"):
@@ -110,7 +111,7 @@ def _of_region(
 
 
 def _of_stages(data: Mapping[str, Any]) -> Iterator[Fault]:
-    """Stages must be in order and must not overlap."""
+    """Stages must be in order and must not overlap, and heads come after them, in order too."""
     end = 0
     for number, region in enumerate(data.get("regions", [])):
         if region["kind"] != "stage":
@@ -118,5 +119,7 @@ def _of_stages(data: Mapping[str, Any]) -> Iterator[Fault]:
         if region["first"] < end:
             yield ["regions", number, "first"], "stages must be in order, and must not overlap", ""
         end = max(end, region["last"])
-    if data.get("head_at") is not None and data["head_at"] < end:
-        yield ["head_at"], "the head must come after the stages", ""
+    for name, place in data.get("heads", {}).items():
+        if place < end:
+            yield ["heads", name], "heads must be in order, and come after the stages", ""
+        end = max(end, place)

@@ -80,7 +80,11 @@ def reading_schema() -> Schema:
         },
         "stem": {**CALLED, "description": "The fragment that the stem calls, or empty."},
         "head": {**CALLED, "description": "The fragment that the head calls, or empty."},
-        "head_at": {"type": ["integer", "null"], "minimum": 0, "description": "The position of the head's first node."},
+        "heads": {
+            "type": "object",
+            "additionalProperties": COUNT,
+            "description": "The positions at which the heads begin, by name and in order.",
+        },
         "trimmed": {"type": "array", "items": TEXT, "description": "Keys of nodes that no output needs."},
         "totals": {
             **_object({**_costs(), "layers": COUNT, "nodes": COUNT}),

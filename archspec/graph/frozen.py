@@ -83,7 +83,7 @@ def _positions(graph: Graph, scopes: Sequence[str], place: Callable[[str], Span]
     for position, node in enumerate(graph.nodes):
         for scope in around(node.name):
             inside.setdefault(scope, []).append(position)
-    extents = by_name(parts(len(graph.nodes), graph.stages, graph.head_at))
+    extents = by_name(parts(len(graph.nodes), graph.stages, graph.heads))
     words = dict.fromkeys([*extents, *inside])
     unknown = [scope for scope in scopes if scope not in words]
     if unknown:

@@ -99,10 +99,10 @@ class Graph:
     returns them in a ``dict`` by label or in a ``tuple``, and ``training`` has the labels of those that it returns in
     training only. ``regions`` are stages and blocks in order, a stage before its blocks. ``init`` says by which words
     weights are initialized, by kind (:data:`archspec.operations.base.INIT` has the defaults). ``stem`` and ``head``
-    name the fragments that these call, and ``head_at`` is the position of the head's first node, None if it is not
-    known. ``origin`` is the spec, only to point into its text; None for a graph that comes from elsewhere. ``work`` is
-    how many steps its compilation took, and for what (:class:`archspec.work.Work`). ``trimmed`` has the state-dict keys
-    of the nodes that no output needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers,
+    name the fragments that these call, and ``heads`` has the position at which each head begins, by name and in order;
+    it is empty if these are not known. ``origin`` is the spec, only to point into its text; None for a graph that comes
+    from elsewhere. ``work`` is how many steps its compilation took, and for what. ``trimmed`` has the keys of the nodes
+    that no output needs, and that were removed. ``named`` are the regions of fragments, shortcuts, layers,
     ``before`` and ``after`` that have a scope, each after those inside it. ``kept`` has the names that the spec gives
     values, by node, and ``frozen`` the names of the nodes that do not train: their weights need no gradient, and they
     stay in eval mode. ``shared`` names the weights of nodes that use those of an earlier one. ``summary`` and ``paper``
@@ -111,8 +111,6 @@ class Graph:
 
     Two graphs are equal if they are the same network with the same names, regions and texts. Where they were written
     does not count: ``origin``, ``summaries``, ``warnings``, ``work``, ``trimmed``, and the places of nodes and regions.
-
-    A small graph can be made by hand:
 
     >>> from archspec.operations.discovery import operations
     >>> conv, relu = operations()["conv"](out=8, kernel=3), operations()["act"](type="relu")
@@ -133,7 +131,7 @@ class Graph:
     init: Mapping[str, Value] = field(default_factory=dict)
     stem: str = ""
     head: str = ""
-    head_at: int | None = None
+    heads: Mapping[str, int] = field(default_factory=dict)
     origin: Spec | None = None
     warnings: tuple[Diagnostic, ...] = ()
     work: Mapping[str, int] = field(default_factory=dict)
@@ -158,7 +156,7 @@ class Graph:
         regions = [replace(region, span=None) for region in (*self.regions, *self.named)]
         return (
             *(self.name, self.summary, self.paper, self.input, self.single, self.returns, self.training),
-            *([node[:4] for node in self.nodes], list(self.outputs.items()), dict(self.init), self.head_at),
+            *([node[:4] for node in self.nodes], [*self.outputs.items()], dict(self.init), [*self.heads.items()]),
             *(regions, len(self.regions), dict(self.kept), self.frozen, dict(self.shared), self.stem, self.head),
         )
 
@@ -215,9 +213,14 @@ class Graph:
         return frozenset(n.name for n in nodes if found.setdefault(self.state_of(n.name), n.name) != n.name)
 
     @property
+    def main(self) -> str:
+        """The node of the main output: the first that the model returns in eval mode."""
+        return next(name for label, name in self.outputs.items() if label not in self.training)
+
+    @property
     def output(self) -> Shape:
-        """The shape of the (last) output in eval mode."""
-        return self.shape([name for label, name in self.outputs.items() if label not in self.training][-1])
+        """The shape of the main output."""
+        return self.shape(self.main)
 
     @property
     def stages(self) -> tuple[Region, ...]:
@@ -237,8 +240,7 @@ class Graph:
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """The shapes of a node's inputs, in order."""
-        if type(node) is not Node:
-            raise arguments.wrong("node", "a Node of the graph", node, "`graph.by_name` has them by name")
+        arguments.instance(node, "node", Node, "a Node of the graph", "`graph.by_name` has them by name")
         return tuple(self.shape(name) for name in node.inputs)
 
     def blocks(self, stage: Region) -> tuple[Region, ...]:
@@ -259,9 +261,8 @@ class Graph:
     def uses(self) -> dict[str, int]:
         """How many times each value is read; an output of the model counts as a reader."""
         found = dict.fromkeys([INPUT, *self.by_name], 0)
-        for names in (*[node.inputs for node in self.nodes], self.outputs.values()):
-            for name in names:
-                found[name] += 1
+        for name in (*[name for node in self.nodes for name in node.inputs], *self.outputs.values()):
+            found[name] += 1
         return found
 
     @cached_property
@@ -275,8 +276,7 @@ class Graph:
         It is a multigraph, because a merge may read one value twice. The network's input is the node ``input``. A node
         carries, for one example:
 
-        - ``operation``, None for the input; ``shape`` of the output, channels first, without the batch; ``bytes`` of
-          the output in float32;
+        - ``operation``, None for the input; ``shape`` of the output, channels first, and its ``bytes`` in float32;
         - ``params``, ``macs``, ``activations`` and ``elementwise``, as in a row of a report; None without a rule;
         - ``adds``: whether it adds its inputs; ``layer``: whether it is a convolution or a linear layer;
         - ``stage`` and ``block``: the scopes around it, numbered if several share one; ``file`` and ``line``: where the

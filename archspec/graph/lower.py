@@ -104,7 +104,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         init=spec.init,
         stem=spec.stem.call.word if spec.stem.call else "",
         head=spec.head.call.word if spec.head and spec.head.call else "",
-        head_at=start,
+        heads=network.begun,
         origin=spec,
         named=CopiedRegions(sequences.regions.found),
         kept=sequences.kept_names,
@@ -130,6 +130,7 @@ class _Lowering:
     sequences: Sequences
     blocks: Blocks
     regions: list[Region] = field(default_factory=list)
+    begun: dict[str, int] = field(default_factory=dict)
     kept: Kept = field(init=False)
 
     def __post_init__(self) -> None:
@@ -181,6 +182,7 @@ class _Lowering:
         """A head, which sees the place and the activation order of the last block."""
         values = self._values_at(-1, -1)
         values["activation_order"] = self.blocks.last_order or "post"
+        self.begun[name] = len(self.sequences.builder.nodes)
         return self._edge(name, sequence, values, (), value)
 
     def _check_name(self, name: str, sequence: Sequence) -> None:

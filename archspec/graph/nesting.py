@@ -38,11 +38,10 @@ def nest(graph: Graph, *, flat: bool = False, fine: bool = False) -> Module:
     """
     calls = [_call(graph, node) for node in graph.nodes]
     members = calls if flat else _Nesting(graph, calls, fine).members(0, len(calls), "")
-    result = list(graph.outputs.values())[-1]
     outputs = None if graph.single else graph.outputs
     span = graph.written_at("input")
     form: dict[str, Any] = {"returns": graph.returns, "training": graph.training}
-    return Module("model", "", graph.name, tuple(members), (INPUT,), result, span, outputs, **form)
+    return Module("model", "", graph.name, tuple(members), (INPUT,), graph.main, span, outputs, **form)
 
 
 def _call(graph: Graph, node: Node) -> Call:

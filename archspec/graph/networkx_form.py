@@ -30,7 +30,8 @@ NOTHING: dict[str, Any] = {
 
 def networkx_form(graph: Graph, name_of_input: str, *, plain: bool = False) -> networkx.MultiDiGraph:
     """The graph for networkx; :meth:`archspec.graph.graph.Graph.to_networkx` says what its nodes and edges carry."""
-    found = networkx.MultiDiGraph(name=graph.name, outputs=dict(graph.outputs))
+    outputs = dict(sorted(graph.outputs.items(), key=lambda each: each[0] in graph.training))  # the main one first
+    found = networkx.MultiDiGraph(name=graph.name, outputs=outputs)
     shapes = {name_of_input: graph.input}
     found.add_node(name_of_input, **NOTHING, shape=graph.input, bytes=BYTES * math.prod(graph.input))
     stages = _around([region for region in graph.regions if region.kind == "stage"], len(graph.nodes))

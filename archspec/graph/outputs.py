@@ -36,7 +36,7 @@ def find_outputs(
     made = {node.name for node in nodes}
     parts = {name: end.name for name, end in ends.items() if end.name in made}
     stages = [region for region in regions if region.kind == "stage"]
-    shared = by_name(extents(len(nodes), stages, None))
+    shared = by_name(extents(len(nodes), stages, {}))
     parts |= {
         name: part.stage.result for name, part in shared.items() if part.stage and name not in {*known, *spec.heads}
     }

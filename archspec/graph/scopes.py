@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, cut
@@ -21,13 +21,13 @@ class NamedPart(NamedTuple):
     stage: Region | None = None
 
 
-def parts(nodes: int, stages: Sequence[Region], head: int | None) -> list[NamedPart]:
-    """The stages, and what is before, between and after them, in order.
+def parts(nodes: int, stages: Sequence[Region], heads: Mapping[str, int]) -> list[NamedPart]:
+    """The stages, what is before and between them, and the heads, in order.
 
     Args:
         nodes: how many nodes the network has.
         stages: its stages.
-        head: the position at which the head begins, which divides a network without stages; None if it is not known.
+        heads: the positions at which the heads begin, by name and in order; empty if they are not known.
     """
     found: list[NamedPart] = []
     end = 0
@@ -36,11 +36,17 @@ def parts(nodes: int, stages: Sequence[Region], head: int | None) -> list[NamedP
             found.append(NamedPart(BETWEEN if found else STEM, end, region.first))
         found.append(NamedPart(region.scope, region.first, region.last, region))
         end = region.last
-    if not stages and head:
-        found.append(NamedPart(STEM, 0, head))
-        end = head
-    if end < nodes:
-        found.append(NamedPart(STEM if head is None and not stages else HEAD, end, nodes))
+    if not stages and (first := next(iter(heads.values()), 0)):
+        found.append(NamedPart(STEM, 0, first))
+        end = first
+    ends = [*heads.values(), nodes][1:]
+    own = [(name, last) for (name, first), last in zip(heads.items(), ends, strict=False) if first < last]
+    if end < nodes and not own:
+        own = [(HEAD if stages or heads else STEM, nodes)]
+    for name, last in own:  # what comes after the last stage belongs to the first head
+        if end < last:
+            found.append(NamedPart(name, end, last))
+            end = last
     return found
 
 

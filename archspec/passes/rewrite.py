@@ -42,7 +42,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         kept={found: kept for name, kept in graph.kept.items() if (found := instead.get(name, name)) in left},
         frozen=graph.frozen & left.keys(),
         shared={name: state for name, state in graph.shared.items() if name in left},
-        head_at=None if graph.head_at is None else before[graph.head_at],
+        heads={name: before[place] for name, place in graph.heads.items()},
     )
 
 
@@ -62,5 +62,5 @@ def with_inserted(graph: Graph, inserted: Mapping[str, Sequence[Node]]) -> Graph
         nodes=tuple(nodes),
         regions=moved(graph.regions),
         named=moved(graph.named),
-        head_at=None if graph.head_at is None else places[graph.head_at],
+        heads={name: places[place] for name, place in graph.heads.items()},
     )

@@ -89,7 +89,7 @@ def _alone(graph: Graph, nodes: list[Node], source: str, result: str) -> Graph:
         named=(),
         stem="",
         head="",
-        head_at=None,
+        heads={},
         origin=None,
         trimmed=graph.trimmed.union(others),
         frozen=graph.frozen & there,

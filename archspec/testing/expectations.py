@@ -85,7 +85,7 @@ class Measures:
         self.network = index_graph(graph)
         self.parts = Parts(self.network)
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
-        self.output = list(self.network.outputs.values())[-1]
+        self.output = next(iter(self.network.outputs.values()))
         self.known: dict[tuple[str, str], int | Fraction | Shape | None] = {}
         self.hints = Hints()
 

@@ -108,7 +108,7 @@ def _at_class(difference: Diagnostic, reference: nn.Module, place: str, file: st
 def _difference(graph: Graph, divergence: Divergence) -> Diagnostic:
     node = graph.by_name.get(divergence.place)
     if node is None:
-        node = graph.by_name.get(list(graph.outputs.values())[-1])
+        node = graph.by_name.get(graph.main)
     at = graph.by_name.get(divergence.place)
     cells = [cell for cell in (at.cells if at else ()) if cell.column in divergence.arguments]
     labels = [Label(cell.span, f"the stage's {cell.column}") for cell in cells]

@@ -19,7 +19,7 @@ PLACES = {
     "": "spec file name input output convention totals memory receptive_field paths stages outside unavailable "
     "diagnostics",
     "totals": "params trainable buffers macs flops activations activations_without_global_pools elementwise layers "
-    "nodes params_by_operation flops_per_byte",
+    "nodes params_by_operation params_in_training_only flops_per_byte",
     "memory": "batch dtype weights_bytes buffers_bytes input_bytes inference_peak_bytes inference_peak_at "
     "saved_for_backward_bytes training_sgd_bytes training_adam_bytes",
     "receptive_field": "size stride center at gates_left_out",
@@ -218,8 +218,8 @@ def test_outputs_have_paths_of_their_own(small: Path, run: Run) -> None:
         "layer2": 4,
     }
     text = run("analyze", "small.yaml").out
-    assert "skip paths to layer1 by the layers" in text
-    assert re.search(r"skip paths to layer2 +4 ", text)
+    assert "skip paths (layer1) by the layers" in text
+    assert re.search(r"skip paths \(layer2\) +4 ", text)
 
 
 # -- other forms -------------------------------------------------------------------------------------------------------

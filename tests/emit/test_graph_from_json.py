@@ -125,7 +125,7 @@ def test_what_is_not_a_graph(text: str) -> None:
             "a network with several outputs cannot return a single value",
         ),
         (put("outputs", {"__import__('os')": "fc"}), "E840", "cannot be"),
-        (put("head_at", 999), "E841", "there are only"),
+        (put("heads", {"head": 999}), "E841", "there are only"),
         (put("regions", 0, "last", 999), "E841", "it must be from `first`"),
         (put("regions", 0, "source", "nowhere"), "E841", "there is no node `nowhere`"),
         (put("regions", 0, "source", "fc"), "E841", "it must come before the region"),

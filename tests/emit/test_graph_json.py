@@ -35,7 +35,7 @@ def compare(graph: Graph, back: Graph) -> None:
     """Every field that two equal graphs share, as the docstring of `graph_from_json` says."""
     assert back == graph
     assert back.fingerprint == graph.fingerprint
-    for name in ("name", "summary", "paper", "input", "single", "stem", "head", "head_at", "trimmed"):
+    for name in ("name", "summary", "paper", "input", "single", "stem", "head", "heads", "trimmed"):
         assert getattr(back, name) == getattr(graph, name), name
     assert list(back.outputs.items()) == list(graph.outputs.items())
     assert dict(back.init) == dict(graph.init)

@@ -101,11 +101,6 @@ def _called(call: TorchCall, weights: list[nn.Parameter]) -> Function:
     return folded
 
 
-def last_output(graph: Graph) -> str:
-    """The value that a network is trained on: its last output."""
-    return list(graph.outputs.values())[-1]
-
-
 def in_float64(model: nn.Module) -> nn.Module:
     """A model whose parameters and buffers are in float64 and need no gradient."""
     return model.to(torch.float64).requires_grad_(False)

@@ -18,7 +18,7 @@ from archspec import arguments
 from archspec.diagnostics import Diagnostic, SpecError, cut
 from archspec.graph.graph import Graph
 from archspec.graph.residual import ResidualBlock, ancestors, find_residual_blocks
-from archspec.lab.measures.functions import NodeFunctions, in_float64, last_output, run_steps
+from archspec.lab.measures.functions import NodeFunctions, in_float64, run_steps
 from archspec.lab.measures.path_sampling import PathSampler
 from archspec.lab.measures.rows import GradientRows, Routing, backward_rows
 from archspec.wording import Brief
@@ -130,7 +130,7 @@ class _Tape:
     ) -> None:
         self.graph, self.blocks = graph, blocks
         self.functions = NodeFunctions(in_float64(copy.deepcopy(model)).eval())
-        self.entry, self.end = blocks[0].source, last_output(graph)
+        self.entry, self.end = blocks[0].source, graph.main
         with torch.no_grad():
             steps = self.functions.steps(graph, {self.end})
             self.values = run_steps(steps, {"input": images.to(torch.float64)}, keep=True)

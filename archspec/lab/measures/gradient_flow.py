@@ -14,7 +14,7 @@ from torch.nn import functional
 from archspec import arguments
 from archspec.graph.graph import INPUT, Graph
 from archspec.graph.residual import ResidualBlock, find_residual_blocks
-from archspec.lab.measures.functions import NodeFunctions, last_output, run_steps
+from archspec.lab.measures.functions import NodeFunctions, run_steps
 from archspec.wording import Brief
 
 
@@ -179,7 +179,7 @@ def _forward(
     model: nn.Module, graph: Graph, images: Tensor, labels: Tensor, wanted: set[str]
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Some values of a forward pass, and the sum of the losses."""
-    end = last_output(graph)
+    end = graph.main
     steps = NodeFunctions(model).steps(graph, {end, *wanted} - {INPUT})
     given = images if images.requires_grad else images.clone().requires_grad_()
     with torch.enable_grad():

@@ -14,7 +14,7 @@ from archspec import arguments
 from archspec.graph.graph import INPUT, Graph
 from archspec.lab.data.split import Split
 from archspec.lab.measures.calibration import batch_norms, calibration_batches, measuring
-from archspec.lab.measures.functions import NodeFunctions, last_output, run_steps
+from archspec.lab.measures.functions import NodeFunctions, run_steps
 from archspec.lab.training.evaluation import BATCH, Score, device_of
 
 KEPT = 2**26
@@ -70,7 +70,7 @@ def _plain(model: nn.Module, graph: Graph, graphs: Sequence[Graph], split: Split
     starts = [_first_change(graph, each) for each in graphs]
     steps = functions.steps(graph, {*starts} - {INPUT})
     programs = [
-        (start, functions.steps(each, {last_output(each)}, {start}), last_output(each))
+        (start, functions.steps(each, {each.main}, {start}), each.main)
         for start, each in zip(starts, graphs, strict=True)
     ]
     size = sum(math.prod(graph.shape(name)) for name in {*starts})
@@ -90,7 +90,7 @@ def _recalibrated(model: nn.Module, graphs: Sequence[Graph], split: Split, image
     norms = batch_norms(model)
     found = []
     for graph in graphs:
-        end = last_output(graph)
+        end = graph.main
         steps = functions.steps(graph, {end})
         with measuring([norms[name] for name, *_ in steps if name in norms]):
             for batch in batches:
