@@ -227,7 +227,7 @@ def test_a_spec_with_outputs_is_analysed_to_each() -> None:
         "layer3": ([1024, 14, 14], 13),
         "layer4": ([2048, 7, 7], 16),
     }
-    assert (data["output"], data["paths"]) == ([2048, 7, 7], data["outputs"]["layer4"]["paths"])
+    assert (data["output"], data["paths"]) == ([512, 28, 28], data["outputs"]["layer2"]["paths"])
     assert "outputs" not in archspec.analyze("resnet18").as_data()
 
 
