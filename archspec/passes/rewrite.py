@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from archspec.graph.graph import Graph, Node, Region
+from archspec.graph.graph import INPUT, Graph, Node, Region
 
 
 def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] | None = None) -> Graph:
     """The graph with only ``nodes``, whose names are among those of its own and in the same order.
 
-    A region without any of these nodes, or whose result is not one of them, is removed too.
+    A region without any of these nodes, or whose result is not one of them, is removed too. A region whose source is
+    gone begins at the first value that its nodes read.
 
     Args:
         graph: the graph before.
@@ -21,6 +22,7 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
     """
     instead = instead or {}
     left = {node.name: place for place, node in enumerate(nodes)}
+    known = {INPUT, *left}
     before = list(accumulate((node.name in left for node in graph.nodes), initial=0))
 
     def moved(regions: Sequence[Region]) -> tuple[Region, ...]:
@@ -28,7 +30,11 @@ def with_nodes(graph: Graph, nodes: Sequence[Node], instead: Mapping[str, str] |
         for region in regions:
             first, last = before[region.first], before[region.last]
             source, result = (instead.get(name, name) for name in (region.source, region.result))
-            inputs = {key: instead.get(name, name) for key, name in region.inputs.items()}
+            given = {key: instead.get(name, name) for key, name in region.inputs.items()}
+            inputs = {key: name for key, name in given.items() if name in known}
+            if source not in known:  # nothing that is left in the region reads it
+                read = [instead.get(name, name) for node in nodes[first:last] for name in node.inputs]
+                source = next((name for name in read if left.get(name, -1) < first), INPUT)
             if first <= left.get(result, -1) < last:
                 found.append(replace(region, first=first, last=last, source=source, result=result, inputs=inputs))
         return tuple(found)

@@ -170,3 +170,22 @@ def test_json_keeps_what_a_fragment_reads(name: str) -> None:
     again = archspec.graph_from_json(to_json(graph))
     assert again == graph
     assert python_source(again) == python_source(graph)
+
+
+def test_a_fragment_whose_own_value_and_input_nothing_reads() -> None:
+    """What leads only to them is left out; the fragment is still one region, also in the graph as JSON."""
+    graph = compiled("""
+input: [3, 8, 8]
+fragments:
+  last:
+    inputs: [a, b]
+    steps: [conv: {out: 8, from: b}, norm]
+stem: [conv: {out: 4}, conv: {out: 5, as: other}, conv: {out: 6, as: read}]
+stages: []
+head: [conv: {out: 7}, last: {a: other, b: read}]
+silence: [W310, W311]
+""")
+    assert [node.name for node in graph.nodes] == ["conv1", "conv2", "conv3", "last.conv1", "last.bn1"]
+    again = archspec.graph_from_json(to_json(graph))
+    assert to_json(again) == to_json(graph)
+    assert_same_network(archspec.source(again), graph)
