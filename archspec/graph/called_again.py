@@ -10,7 +10,7 @@ from archspec.graph.plan import Call, Module
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class CalledAgain:
     """A scope whose operations are those of the scope ``other``.
 
     ``calls`` has the call here for the result of each call there, and ``values`` the value here for each one there.
@@ -42,7 +42,7 @@ class Again:
         return self.path + path[len(self.other) :]
 
 
-def called_again(graph: Graph, calls: Sequence[Call], extents: Mapping[str, Sequence[int]]) -> dict[str, Again]:
+def called_again(graph: Graph, calls: Sequence[Call], extents: Mapping[str, Sequence[int]]) -> dict[str, CalledAgain]:
     """The scopes that can call the module of another one again, by path.
 
     Args:
@@ -50,7 +50,7 @@ def called_again(graph: Graph, calls: Sequence[Call], extents: Mapping[str, Sequ
         calls: its nodes as they run.
         extents: the first and the last node of each scope, and how many nodes it has.
     """
-    found: dict[str, Again] = {}
+    found: dict[str, CalledAgain] = {}
     for path, extent in extents.items() if graph.borrowing else ():
         own = _whole(calls, extent)
         first = next((each for each in own if each.state), None)
@@ -58,7 +58,7 @@ def called_again(graph: Graph, calls: Sequence[Call], extents: Mapping[str, Sequ
             continue
         other = first.state[: len(first.state) - len(first.path) + len(path)]
         theirs = _whole(calls, extents.get(other, ()))
-        if again := _same(graph, Again(path, other, {}, {}), own, theirs):
+        if again := _same(graph, CalledAgain(path, other, {}, {}), own, theirs):
             found[path] = again
     return found
 
@@ -70,7 +70,7 @@ def _whole(calls: Sequence[Call], extent: Sequence[int]) -> Sequence[Call]:
     return calls[extent[0] : extent[1] + 1]
 
 
-def _same(graph: Graph, again: Again, own: Sequence[Call], theirs: Sequence[Call]) -> Again | None:
+def _same(graph: Graph, again: CalledAgain, own: Sequence[Call], theirs: Sequence[Call]) -> CalledAgain | None:
     """The same with its calls and values; None if the two scopes do not do the same."""
     values: dict[str, str] = {}
     back: dict[str, str] = {}

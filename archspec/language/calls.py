@@ -6,9 +6,13 @@ import re
 
 from archspec.diagnostics import Label, Span, cut
 from archspec.language.context import Context
+from archspec.language.named_values import NAMING_STEPS
 from archspec.language.spec import Fragment, Term
 from archspec.language.terms import Cursor
 from archspec.work import DEFINING, ENTRIES
+
+COMMON_ARGUMENTS = ("name", "when", "share", *NAMING_STEPS)
+"""What every step takes."""
 
 
 def call_arguments(
@@ -21,7 +25,12 @@ def call_arguments(
         key = item.key
         if key in reserved or key in fragment.inputs:
             continue
-        if key not in fragment.params:
+        if key not in fragment.params and key in COMMON_ARGUMENTS:
+            meant.add(key)
+            message = f"`{key}` belongs to a step; beside `use`, only the parameters of the fragment are given"
+            help = f"write a list of one step: `[{fragment.name}: {{{key}: ..., ...}}]`"
+            context.faults.record("E301", message, item.key_span, help=help)
+        elif key not in fragment.params:
             places = (f"arguments of {fragment.name}", "arguments")
             told = context.faults.advise(key, (*fragment.params, *fragment.inputs, *reserved), *places)
             meant.add(told.meant)

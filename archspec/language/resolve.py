@@ -79,8 +79,7 @@ def resolve(
     """
     work, authors = work or Work(), authors or Authors(document.source)
     authors.document = document
-    faults = Faults(work)
-    root = Cursor(document)
+    faults, root = Faults(work), Cursor(document)
     params, waiting = _params(root.get("params"), faults)
     scaling = Scaling(_scale(root.get("scale"), params, waiting, faults))
     params |= {key: _value(term, scaling.width, faults) for key, term in waiting.items()}

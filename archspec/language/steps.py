@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Span, cut
-from archspec.language.calls import call_arguments
+from archspec.language.calls import COMMON_ARGUMENTS, call_arguments
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
 from archspec.language.named_values import (
@@ -25,8 +25,6 @@ from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
-
-COMMON_ARGUMENTS = ("name", "when", "share", *NAMING_STEPS)
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""
