@@ -65,7 +65,7 @@ def reading_schema() -> Schema:
             "minProperties": 1,
         },
         "single": {"type": "boolean", "description": "Whether the model returns its one value, and not a mapping."},
-        "returns": {"enum": ["dict", "tuple"], "description": "What the model returns several values in."},
+        "returns": {"enum": ["dict", "tuple"], "description": "How the model returns several values."},
         "training": {"type": "array", "items": TEXT, "description": "The outputs that are returned in training only."},
         "init": {
             **_object(

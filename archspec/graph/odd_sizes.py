@@ -88,14 +88,14 @@ def _rounded(changes: Sequence[_AxisChange], wanted: Collection[int]) -> tuple[_
 
 def _told(lineage: Lineage, rounding: _AxisChange, enlarging: _AxisChange, axis: int) -> OddSize:
     rate, size = math.ceil(rounding.rate), lineage.builder.input[axis]
-    rest = "which is odd" if rate == 2 else f"which does not divide by {rate}"
+    rest = "which is odd" if rate == 2 else f"which is not divisible by {rate}"
     why = f", {rest}," if rounding.before % rate else ""
     note = f"{rounding.node.name} makes {rounding.after} of {rounding.before}{why} and {enlarging.node.name} makes "
     note += f"{enlarging.after} of {enlarging.before}"
     word = enlarging.node.operation.name
     advice = [f"write `{word}: {{{each}: NAME}}`, for the size of a kept value" for each in _by_value(enlarging.node)]
     if by := _divisor(lineage, rounding.node, axis):
-        advice.append(f"use an input size that divides by {by}, such as {-(-size // by) * by}")
+        advice.append(f"use an input size that is divisible by {by}, such as {-(-size // by) * by}")
     return OddSize(note, "; or ".join(advice) or "make the sizes before the merge equal")
 
 

@@ -128,7 +128,7 @@ def _difference(first: FirstUse, found: list[Stateful], span: Span) -> Diagnosti
             help = "bring both values to one width, for example with a `conv` of kernel 1 before each, or share less"
             return fault(message, f"the weights are made here, for {counted(there, 'channel')}", help)
         given, before = (cut(described(each.node.operation)) for each in (own, other))
-        message = f"`share: {name}` stands for `{before}`, and this step has `{given}` there"
+        message = f"`share: {name}` has the weights of `{before}`, but this step has `{given}` there"
         help = "give both steps the same arguments, or this one another name under `share`"
         return fault(message, "the weights are made here", help)
     if len(found) != len(first.nodes):

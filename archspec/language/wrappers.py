@@ -21,7 +21,7 @@ def check_without_blocks(steps: tuple[Step, ...], faults: Faults) -> None:
     """Refuse the step ``blocks`` outside of an ``around``."""
     if extent(steps).blocks:
         place, _ = next(_places(steps))
-        message = "`blocks` are those of a stage, and only its column `around` has this step"
+        message = "the step `blocks` belongs only in the column `around` of the stage table"
         help = "move these steps to `around` in the stage table, or remove `blocks`"
         faults.record("E322", message, place.span, labels=_inside(place), help=help)
 

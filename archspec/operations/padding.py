@@ -107,7 +107,7 @@ def check_removed(mode: str | bool, sides: BySide, size: Shape, argument: str) -
     if min((*sides.before, *sides.after), default=0) >= 0:
         return
     if mode:
-        message = f"`{mode}` repeats positions, so that a negative number cannot remove any"
+        message = f"`{mode}` can only add positions, so no number may be negative"
         raise ShapeFault(
             "E502", message, argument=argument, help="use a `pad` of its own, without `mode`, to remove them"
         )

@@ -81,4 +81,4 @@ def test_the_message_of_a_u_net_at_an_odd_size() -> None:
     assert fault.message == "4x26 and 4x25 cannot be added"
     assert fault.notes[-1] == "conv2 makes 13 of 25, which is odd, and upsample makes 26 of 13"
     like = "write `upsample: {like: NAME}`, for the size of a kept value"
-    assert fault.help == f"{like}; or use an input size that divides by 2, such as 26"
+    assert fault.help == f"{like}; or use an input size that is divisible by 2, such as 26"
