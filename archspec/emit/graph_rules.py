@@ -9,6 +9,7 @@ from typing import Any
 from archspec.diagnostics import cut, did_you_mean
 from archspec.graph.graph import INPUT
 from archspec.graph.reserved_names import RESERVED, why_reserved
+from archspec.graph.scopes import around
 
 Fault = tuple[list[str | int], str, str]
 """A fault: the path of the value, a message, and a hint."""
@@ -68,13 +69,7 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     for name in data.get("kept", {}):
         if name not in places:
             yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
-    for name, state in data.get("shared", {}).items():
-        if name == INPUT or name not in places:
-            yield ["shared", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
-        elif state in data["shared"] or places.get(state, -1) >= places[name] or (why := why_not(state)):
-            told = "it comes later" if state not in data["shared"] else "it uses the weights of another node"
-            told = why if state not in data["shared"] and state not in places else told
-            yield ["shared", name], f"`{cut(name)}` cannot use the weights of `{cut(state)}`: {told}", ""
+    yield from _of_shared(data.get("shared", {}), places)
     for number, name in enumerate(data.get("frozen", [])):
         if name == INPUT or name not in places:
             yield ["frozen", number], f"there is no node `{cut(name)}`", did_you_mean(name, places)
@@ -86,6 +81,28 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
             for place, message in _of_region(region, places, last, stages=key == "regions"):
                 yield [key, number, place], message, ""
     yield from _of_stages(data)
+
+
+def _of_shared(shared: Mapping[str, str], places: Mapping[str, int]) -> Iterator[Fault]:
+    """The faults of whose weights nodes use: those of a node before them, or of one that the network lacks."""
+    keys = {*places, *shared.values()}
+    scopes = {scope for key in keys for scope in around(key.rpartition(".")[0])}
+    for name, state in shared.items():
+        if name == INPUT or name not in places:
+            yield ["shared", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+            continue
+        inside = next((each for each in around(state) if each in keys and each in scopes), "")
+        if state == name:
+            told = "these are its own"
+        elif state in shared:
+            told = "it uses the weights of another node"
+        elif places.get(state, -1) >= places[name]:
+            told = "it comes later"
+        elif inside:
+            told = f"`{cut(inside)}` cannot be both a node and the scope of nodes"
+        elif not (told := why_not(state)):
+            continue
+        yield ["shared", name], f"`{cut(name)}` cannot use the weights of `{cut(state)}`: {told}", ""
 
 
 def _of_region(

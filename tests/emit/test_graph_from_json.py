@@ -17,6 +17,7 @@ from archspec.diagnostics import Source, SpecError
 from archspec.emit.graph_json import to_json
 from archspec.emit.graph_schema import graph_schema
 from archspec.graph.nesting import nest
+from archspec.graph.state import state as state_of
 
 SPEC = """\
 archspec: 1
@@ -149,6 +150,73 @@ def test_what_cannot_be(change: Callable[[dict[str, Any]], object], code: str, s
     found = faults(changed(change))
     assert found[0][0] == code
     assert said in found[0][1]
+
+
+SHARED = """\
+archspec: 1
+name: shared
+input: [4, 8, 8]
+classes: 5
+stem:
+  - conv: {out: 4, kernel: 3, share: twin}
+  - norm
+  - act
+  - conv: {out: 4, kernel: 3, share: twin}
+  - sequence: {name: own, steps: [norm, conv: {out: 8, kernel: 3}]}
+stages: []
+head: [pool: {type: avg, output: 1}, flatten, linear: {out: classes}]
+"""
+
+
+def sharing(shared: Any) -> str:
+    """The network whose second convolution has the weights of the first, with another ``shared``."""
+    data = json.loads(to_json(archspec.compile(SHARED)))
+    assert data["shared"] == {"conv2": "conv1"}
+    del data["hash"], data["totals"]
+    data["nodes"] = [{key: value for key, value in each.items() if key not in DERIVED} for each in data["nodes"]]
+    return json.dumps({**data, "shared": shared})
+
+
+@pytest.mark.parametrize(
+    ("shared", "code", "said"),
+    [
+        ({"cnov2": "conv1"}, "E841", "there is no node `cnov2`"),
+        ({"input": "conv1"}, "E841", "there is no node `input`"),
+        ({"conv1": "conv2"}, "E841", "`conv1` cannot use the weights of `conv2`: it comes later"),
+        ({"conv1": "conv1"}, "E841", "`conv1` cannot use the weights of `conv1`: these are its own"),
+        ({"conv2": "conv1", "own.conv1": "conv2"}, "E841", "of `conv2`: it uses the weights of another node"),
+        ({"conv2": "bn1"}, "E841", "`conv2` cannot use the weights of `bn1`, those of `norm`"),
+        ({"conv2": "relu"}, "E841", "`conv2` cannot use the weights of `relu`, those of `act`"),
+        ({"own.conv1": "conv1"}, "E841", "cannot use the weights of `conv1`, those of `conv(out=4, kernel=3)`"),
+        ({"conv2": "own"}, "E841", "`own` cannot be both a node and the scope of nodes"),
+        ({"conv2": "conv1.again"}, "E841", "`conv1` cannot be both a node and the scope of nodes"),
+        ({"conv1": "first", "conv2": "first.again"}, "E841", "`first` cannot be both a node and the scope of nodes"),
+        ({"conv2": "a.class"}, "E841", "`class` cannot be a name: it is a Python keyword"),
+        ({"conv2": "a.b c"}, "E840", '`shared.conv2` cannot be `"a.b c"`'),
+        ({"conv2": 3}, "E840", "`shared.conv2` must be"),
+        (["conv2"], "E840", "`shared` must be"),
+    ],
+)
+def test_whose_weights_a_node_cannot_use(shared: Any, code: str, said: str) -> None:
+    found = faults(sharing(shared))[0]
+    assert found[0] == code
+    assert said in found[1]
+
+
+def test_any_weights_of_another_node_are_refused_or_built() -> None:
+    """Every pair of names, of nodes, of scopes, and of names that the network lacks."""
+    names = [each["name"] for each in json.loads(sharing({}))["nodes"]]
+    names += ["own", "own.bn1.deep", "conv1.deep", "elsewhere", "input", "output"]
+    built = 0
+    for name in names:
+        for state in names:
+            try:
+                graph = archspec.graph_from_json(sharing({name: state}))
+            except SpecError:
+                continue
+            model, built = archspec.build(graph), built + 1
+            assert list(model.state_dict()) == list(state_of(graph))
+    assert len(names) < built < len(names) ** 2
 
 
 def test_a_place_is_that_of_the_value() -> None:
