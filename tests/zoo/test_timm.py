@@ -12,7 +12,8 @@ import pytest
 
 import archspec
 from archspec.verification.importing import timm
-from tests.support.paths import SPECS
+from tests.support.paths import ROOT, SPECS
+from tests.zoo.timm import also
 
 pytestmark = pytest.mark.usefixtures("freed")
 
@@ -77,6 +78,14 @@ def test_parameters_are_those_that_timm_has(name: str) -> None:
 
     wanted = sum(parameter.numel() for parameter in create_model(name).parameters())
     assert archspec.analyze(_path(name)).totals.costs.params == wanted
+
+
+def test_the_page_says_of_every_network_that_it_is_timms() -> None:
+    cells = [line.split("|") for line in (ROOT / "docs" / "timm.md").read_text(encoding="utf-8").splitlines()]
+    rows = {row[1].strip(" `"): [cell.strip() for cell in row[5:7]] for row in cells if len(row) == 10}
+    assert {*TEXTS, *also()} == {*rows} - {"spec", "---"}
+    for name in (*TEXTS, *also()):
+        assert rows[name] in (["isomorphic", "0"], ["isomorphic", "rounding"]), name
 
 
 def _path(name: str) -> Path:
