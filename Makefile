@@ -54,7 +54,7 @@ test-slow: $(VENV)/.dev ## run the slow tests: networks of the zoo against their
 	@echo '==> pytest -m slow'
 	@$(PYTEST) -m slow $(PYTEST_ARGS)
 
-prove: $(VENV)/.dev ## verify every spec against the library that has it, and compare docs/zoo.md (PROVE_ARGS=resnet50: one)
+prove: $(VENV)/.dev ## verify every spec against the library that has it, and compare the pages (PROVE_ARGS=resnet50: one)
 	@echo '==> python -m tests.zoo'
 	@$(BIN)/python -m tests.zoo $(PROVE_ARGS)
 

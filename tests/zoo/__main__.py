@@ -24,12 +24,14 @@ from tests.zoo.table import Row, row_of
 
 SMALL = 96
 """The size at which source is compared; the smallest at which every network of the zoo runs is 75."""
+PAGES = ROOT / "docs"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.zoo", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="only these specs, and with --write only their rows")
     parser.add_argument("--write", action="store_true", help="write what was found into the pages")
+    parser.add_argument("--quick", action="store_true", help="of timm's networks only the smallest of each module")
     parser.add_argument("--source", action="store_true", help="compare the readable source with what `build` builds")
     arguments = parser.parse_args()
     own, theirs = (sorted(folder.glob("*.yaml"), key=lambda path: path.stem) for folder in (SPECS, timm.FOLDER))
@@ -38,9 +40,11 @@ def main() -> int:
         parser.error(f"no spec is called {', '.join(sorted(unknown))}")
     if arguments.names:
         own, theirs = ([path for path in paths if path.stem in arguments.names] for paths in (own, theirs))
+    elif arguments.quick:
+        theirs = [path for path in theirs if path.stem in timm.smallest(PAGES / "timm.md")]
     if arguments.source:
         return _sources([path.stem for path in (*own, *theirs)])
-    again = [path for path in own if path.stem in timm.also()]
+    again = [path for path in own if path.stem in timm.also() and not arguments.quick]
     found = {
         "zoo": [_proved(path) for path in own],
         "timm": [_proved(path, largest=timm.LARGEST) for path in theirs]
@@ -50,8 +54,8 @@ def main() -> int:
     if failed:
         print(f"\nnot the same as their reference: {', '.join(failed)}", file=sys.stderr)
     pages = {
-        "zoo": Page(ROOT / "docs" / "zoo.md", sorted(path.stem for path in SPECS.glob("*.yaml"))),
-        "timm": timm.page(ROOT / "docs" / "timm.md"),
+        "zoo": Page(PAGES / "zoo.md", sorted(path.stem for path in SPECS.glob("*.yaml"))),
+        "timm": timm.page(PAGES / "timm.md"),
     }
     if arguments.write:
         for name, page in pages.items():

@@ -23,8 +23,9 @@ class Page:
         """The page with the rows of ``found``; other specs of ``names`` keep theirs."""
         before, _, rest = self.path.read_text(encoding="utf-8").partition(BEGIN)
         old, _, after = rest.partition(END)
-        lines = [line for line in (*table([]).splitlines(), *old.splitlines(), *table(found).splitlines()) if line]
-        rows = {_key(line): line for line in lines if line.startswith("|") and _key(line) in self._keys}
+        head = table([]).splitlines()
+        lines = [*head, *old.splitlines(), *table(found).splitlines()]
+        rows = {_key(line): line for line in lines if line.count("|") == head[0].count("|")}
         kept = [rows[key] for key in self._keys if key in rows]
         tables = "\n\n".join(filter(None, ("\n".join(kept), self.more(kept[2:]))))
         return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"

@@ -33,20 +33,37 @@ def page(path: Path) -> Page:
     return Page(path, [*sorted(path.stem for path in FOLDER.glob("*.yaml")), *sorted(also())], modules)
 
 
+def smallest(path: Path) -> set[str]:
+    """Of the networks on the page, the one with the fewest MACs of each module."""
+    rows = [line.split("|") for line in path.read_text(encoding="utf-8").splitlines() if "`timm:" in line]
+    found: dict[str, tuple[float, str]] = {}
+    for row in rows:
+        module = _modules()[_network("|".join(row))]
+        macs = float(row[8].strip(" G").replace(",", ""))
+        found[module] = min(found.get(module, (macs, row[1])), (macs, row[1]))
+    return {name.strip(" `") for _, name in found.values()}
+
+
 def modules(lines: list[str]) -> str:
     """A table of the convolutional modules, of the lines of the table of specs."""
-    timm()
-    from timm.models import list_models
-
     identical = {_network(line): line.split("|")[4].strip() == "identical" for line in lines}
     rows, reached = [], 0
     for module, lacks in _told()["modules"].items():
-        names = list_models(module=module)
+        names = [name for name, own in _modules().items() if own == module]
         proved = [identical[name] for name in names if name in identical]
         rows.append(f"| `{module}` | {len(names)} | {len(proved)} | {sum(proved)} | {lacks or ''} |")
         reached += bool(proved)
     total = f"These are {len(identical)} networks, in {reached} of {len(rows)} modules."
     return "\n".join(["## By module", "", total, "", *_HEADER, *rows])
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """The module of each network of timm that this page is about."""
+    timm()
+    from timm.models import list_models
+
+    return {name: module for module in _told()["modules"] for name in list_models(module=module)}
 
 
 def _network(line: str) -> str:
