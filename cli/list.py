@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,7 +18,7 @@ from archspec.emit.targets import TARGETS
 from archspec.language.definitions import conventions, library
 from archspec.language.spec import Term
 from archspec.language.terms import Cursor
-from archspec.language.text.locate import zoo_names
+from archspec.language.text.locate import zoo_folder, zoo_names
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.screen import TextTable
@@ -122,9 +123,13 @@ def command(section: str | None, form: str) -> int:
     elif section:
         _put_details(SECTIONS[section][1]())
     else:
-        for title, make in SECTIONS.values():
-            put_blocks([f"{title}:", TextTable([(e["name"], e["summary"]) for e in make()], indent="  "), ""])
-        put_blocks([f"`archspec list SECTION` shows more. The sections are {', '.join(SECTIONS)}."])
+        for name, (title, make) in SECTIONS.items():
+            rows = [(e["name"], e["summary"]) for e in make() if name != "zoo" or not zoo_folder(e["name"])]
+            put_blocks([f"{title}:", TextTable(rows, indent="  "), ""])
+        libraries = Counter(filter(None, map(zoo_folder, zoo_names())))
+        told = " and ".join(f"{number} networks of {library}" for library, number in libraries.items())
+        more = f"; `archspec list zoo` also lists {told}" if told else ""
+        put_blocks([f"`archspec list SECTION` shows more{more}. The sections are {', '.join(SECTIONS)}."])
     return 0
 
 

@@ -25,14 +25,25 @@ _YAML = re.compile(r"""\s*(\{|- |["']?[\w-]+["']?\s*:(\s|$))""")
 
 
 @functools.cache
-def _zoo() -> Mapping[str, Traversable]:
+def _zoo() -> Mapping[str, tuple[str, Traversable]]:
     """The files of the zoo, by name, wherever the package is installed: in a folder, or in a zip file.
 
-    A folder of the zoo holds the networks of one library. Names are unique over all folders.
+    Before each file is its folder: one that has the networks of one library, or an empty text. Names are unique over
+    all folders.
     """
     found = list(importlib.resources.files("archspec_specs").iterdir())
-    files = [*found, *(file for folder in found if folder.is_dir() for file in folder.iterdir())]
-    return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
+    folders = [("", found), *((folder.name, list(folder.iterdir())) for folder in found if folder.is_dir())]
+    return {
+        file.name.removesuffix(".yaml"): (folder, file)
+        for folder, files in folders
+        for file in files
+        if file.name.endswith(".yaml")
+    }
+
+
+def zoo_folder(name: str) -> str:
+    """The folder of a spec of the zoo, named after the library that has its network; an empty text for most."""
+    return _zoo()[name][0]
 
 
 def ships(source: Source) -> bool:
@@ -52,7 +63,7 @@ def zoo_names() -> list[str]:
 
 def read_zoo(name: str) -> Source:
     """The source of a spec of the zoo. Its path may lead into a zip file."""
-    file = _zoo()[name]
+    _, file = _zoo()[name]
     return decode(file.read_bytes(), f"{name}.yaml", path=str(Path(str(file)).absolute()))
 
 
