@@ -202,20 +202,18 @@ def analyze(
     >>> report.totals.costs.params, report.totals.layers, report.paths.skip_paths
     (25557032, 50, 65536)
     """
-    batch, dtype = _batch_of(batch, dtype)
-    gates, lengths = arguments.flag(gates, "gates"), None if lengths is None else arguments.flag(lengths, "lengths")
-    scopes = [frozen] if isinstance(frozen, str) else [*arguments.several(frozen, "frozen", FROZEN, str)]
+    (batch, dtype), gates, scopes = _batch_of(batch, dtype), arguments.flag(gates, "gates"), _scopes(frozen)
+    lengths = None if lengths is None else arguments.flag(lengths, "lengths")
     graph = compile(spec, input=input, overrides=overrides, allow_outside=allow_outside, limits=limits)
     network = index_graph(with_frozen(graph, scopes, lambda scope: Source("frozen", scope, "argument").part()))
-    by_position = count_paths_to(network, network.outputs.values(), lengths=lengths, gates=gates)
     positions, parts = network.outputs, Parts(network)
+    by_position = count_paths_to(network, positions.values(), lengths=lengths, gates=gates)
     fields = dict(zip(positions, receptive_fields(network, positions.values()), strict=True))
-    main = next(iter(positions))
-    totals = sum_up(network, parts, batch, ITEM_BYTES[dtype])
+    main, totals = next(iter(positions)), sum_up(network, parts, batch, ITEM_BYTES[dtype])
     return Report(
         name=graph.name,
         input=graph.input,
-        outputs={label: graph.shape(graph.outputs[label]) for label in network.outputs},
+        outputs={label: graph.shape(graph.outputs[label]) for label in positions},
         totals=totals,
         memory=_memory(network, totals.costs, batch, dtype),
         receptive_field=fields[main],
@@ -227,6 +225,10 @@ def analyze(
         parts=parts,
         file=_file(graph),
     )
+
+
+def _scopes(frozen: str | Iterable[str]) -> list[str]:
+    return [frozen] if isinstance(frozen, str) else [*arguments.several(frozen, "frozen", FROZEN, str)]
 
 
 def _batch_of(batch: int, dtype: str | torch.dtype) -> tuple[int, str]:

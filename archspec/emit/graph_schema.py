@@ -50,7 +50,6 @@ def _rule(name: str) -> Schema:
 
 def reading_schema() -> Schema:
     """The schema without the rules that tie arguments to operations, which are slow to check for each node."""
-    words = {"enum": [*INITIALIZERS]}
     properties: Schema = {
         "archspec": {"const": "graph", "description": "The kind of file."},
         "format": {"const": FORMAT, "description": "The version of the format."},
@@ -67,17 +66,7 @@ def reading_schema() -> Schema:
         "single": {"type": "boolean", "description": "Whether the model returns its one value, and not a mapping."},
         "returns": {"enum": ["dict", "tuple"], "description": "How the model returns several values."},
         "training": {"type": "array", "items": TEXT, "description": "The outputs that are returned in training only."},
-        "init": {
-            **_object(
-                {
-                    "conv": words,
-                    "linear": words,
-                    "bias": {"enum": ["torch", "zero"]},
-                    "zero_init_residual": {"type": "boolean"},
-                }
-            ),
-            "description": "How weights are initialized, where it is not the default.",
-        },
+        "init": _init(),
         "stem": {**CALLED, "description": "The fragment that the stem calls, or empty."},
         "head": {**CALLED, "description": "The fragment that the head calls, or empty."},
         "heads": {
@@ -184,6 +173,13 @@ TOLD = (
 def _costs() -> Schema:
     """The costs; a cost is null if an operation has no rule for it."""
     return {name: {"type": ["integer", "null"], "minimum": 0} for name in COSTS}
+
+
+def _init() -> Schema:
+    words = {"enum": [*INITIALIZERS]}
+    rules = {"conv": words, "linear": words, "bias": {"enum": ["torch", "zero"]}}
+    told = "How weights are initialized, where it is not the default."
+    return {**_object({**rules, "zero_init_residual": {"type": "boolean"}}), "description": told}
 
 
 def _regions() -> Schema:
