@@ -65,6 +65,7 @@ CODES: dict[str, str] = {
     "E506": "wrong number of dimensions",
     "E507": "channels do not fit",
     "E508": "map does not divide into blocks",
+    "E509": "module of torch refuses its input",
     "E601": "too many nodes",
     "E602": "too many elements",
     "E603": "too much work",

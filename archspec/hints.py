@@ -13,6 +13,8 @@ HINT_WORK = 200_000
 CLOSE = 0.6
 """How alike two words must be, from 0 to 1, so that their letters are compared one by one."""
 
+_PACKAGE = "torch.nn."
+
 MAX_WORD = 64
 """How many characters of a misspelled word are compared."""
 
@@ -32,15 +34,16 @@ class Hints:
 
     def nearest(self, word: str, words: Iterable[str]) -> str:
         """The word that ``word`` misspells; an empty text if no word is close, or the bound is reached."""
-        wanted = _folded(word[:MAX_WORD].removeprefix("torch.").removeprefix("nn."))
+        wanted = _folded(word[:MAX_WORD])
         folded: dict[str, str] = {}
         for each in map(str, words):
             if self.left <= 0:
                 break
             self.left -= 4
-            if 2 * min(len(each), len(wanted)) >= CLOSE * (len(each) + len(wanted)):
-                folded[_folded(each)] = each
-                self.left -= len(each)
+            known = each.removeprefix(_PACKAGE)
+            if 2 * min(len(known), len(wanted)) >= CLOSE * (len(known) + len(wanted)):
+                folded[_folded(known)] = each
+                self.left -= len(known)
         swapped = next((each for each in (wanted, *_swapped(wanted)) if each in folded), "")
         return folded.get(swapped or self._closest(wanted, folded), "")
 
@@ -108,7 +111,7 @@ def _swapped(word: str) -> Iterator[str]:
 
 
 def _folded(word: str) -> str:
-    return word.lower().replace("_", "-")
+    return word.removeprefix("torch.").removeprefix("nn.").lower().replace("_", "-")
 
 
 def _alike(one: str, other: str) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, cut
 from archspec.language.calls import COMMON_ARGUMENTS, call_arguments
@@ -25,6 +27,9 @@ from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
 from archspec.wording import first_of
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+"""The name of something in a package, such as `torch.nn.Softsign`."""
 
 MAX_LEVELS = 64
 """How deep steps may be nested, including the steps of the fragments that they call."""
@@ -144,21 +149,37 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
             if value in words or (value in known[key].metadata["named"] and value not in context.names):
                 found[key] = plain_word(body.child(key).span, value, context.names)
                 continue
-            found[key] = context.term(body.child(key), kind)
+            dotted = kind == "word" and isinstance(value, str) and _DOTTED.fullmatch(value)
+            cursor = body.child(key)
+            found[key] = plain_word(cursor.span, str(value), context.names) if dotted else context.term(cursor, kind)
             if kind == "word":
                 none = (NONE,) if operation.setting and key == "type" else ()
-                place = "pool types" if operation.name == "pool" else operation.name
-                _check_word(key, (*words, *none), found[key], place, context)
+                _check_word(key, (*words, *none), found[key], _Vocabulary.of(operation, known[key]), context)
     return found
 
 
-def _check_word(key: str, words: tuple[str, ...], term: Term, place: str, context: Context) -> None:
+class _Vocabulary(NamedTuple):
+    """Where a word is: its places in the vocabulary of other libraries, and what to say of the words, if not all."""
+
+    names: tuple[str, ...]
+    advice: str
+
+    @classmethod
+    def of(cls, operation: type[Operation], argument: dataclasses.Field[Any]) -> _Vocabulary:
+        name = "pool types" if operation.name == "pool" else operation.name
+        return cls(argument.metadata.get("places", (name,)), argument.metadata.get("advice", ""))
+
+
+def _check_word(key: str, words: tuple[str, ...], term: Term, place: _Vocabulary, context: Context) -> None:
     if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
-        shown = ", ".join(f"`{word}`" for word in words)
         names = sorted(context.names) if context.faults.few else ()
-        found = context.faults.advise(term.constant, (*words, *names), place)
-        message = f"`{key}` must be one of {shown}, not `{cut(term.constant)}`"
-        context.faults.record("E204", message, term.span, found.hint, help=found.help)
+        found = context.faults.advise(term.constant, (*words, *names), *place.names)
+        message = f"`{key}` cannot be `{cut(term.constant)}`"
+        if not place.advice:
+            shown = ", ".join(f"`{word}`" for word in words)
+            message = f"`{key}` must be one of {shown}, not `{cut(term.constant)}`"
+        help = found.help or ("" if found.hint else place.advice)
+        context.faults.record("E204", message, term.span, found.hint, help=help)
 
 
 def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -177,7 +198,7 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
     settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
     for key, own in settings.items():
         words = (*arguments(operations()[key])["type"].metadata["words"], NONE)
-        _check_word("type" if own.typed else key, words, own.term, key, context)
+        _check_word("type" if own.typed else key, words, own.term, _Vocabulary((key,), ""), context)
     steps = read_steps(of, context) if of else None
     return Step("layer", "layer", at.key_span, terms, when, name, conv, settings, (), steps, has_layer=True)
 

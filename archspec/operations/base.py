@@ -199,8 +199,8 @@ class Operation(Captioned, Exported, Freezable, Signaled):
         """Its buffers by name, in torch's order."""
         return {}
 
-    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        """Multiply-adds for one example; convolution and linear layers only, without the bias."""
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        """Multiply-adds for one example, of convolutions and linear layers, without the bias; None without a rule."""
         return 0
 
     def elementwise(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:

@@ -108,6 +108,7 @@ LOWERED: tuple[tuple[str, list[Any], WrittenPath, bool], ...] = (
     ("E315", [{"concat": {"a": {"when": False, "steps": []}}}], (0, "concat"), True),
     ("E506", ["flatten", {"conv": {"out": 8}}], (1, "conv"), True),
     ("E506", [{"pool": {"type": "avg", "output": 1}}, "flatten", {"pool": {"type": "max", "kernel": 1}}], (2,), False),
+    ("E509", [{"torch": {"module": "torch.nn.Softmin", "dim": 9}}], (0, "torch", "dim"), False),
     ("E507", [{"slice": {"stop": 1000000}}], (0, "slice", "stop"), False),
     ("E507", [{"conv": {"out": 8}}, {"pad_channels": {"out": 4}}], (1, "pad_channels", "out"), False),
     ("E602", [{"conv": {"out": 100000000000000}}], (0, "conv", "out"), False),

@@ -29,6 +29,18 @@ def norm_arguments(draw: Draw, *, many: bool) -> dict[str, Any]:
     return found
 
 
+LAYERS: tuple[dict[str, Any], ...] = (
+    {"module": "torch.nn.Softsign"},
+    {"module": "torch.nn.Tanhshrink"},
+    {"module": "torch.nn.Softshrink", "lambd": 0.25},
+    {"module": "torch.nn.Softshrink", "lambd": "1 / 8"},
+    {"module": "torch.nn.RReLU", "lower": 0.25, "upper": 0.5},
+    {"module": "torch.nn.Softmin", "dim": "2 - 1"},
+    {"module": "torch.nn.AlphaDropout", "p": 0.25},
+)
+"""Layers of torch by their names that keep every shape."""
+
+
 @part
 def act_arguments(draw: Draw, site: StepSite) -> dict[str, Any]:
     """Arguments of an activation that keeps the shape."""

@@ -13,7 +13,7 @@ from archspec.strategies.draw import Draw, FragmentFacts, RawStep, StepSite, Wid
 from archspec.strategies.named import named_values
 from archspec.strategies.repeated import repeated, shared
 from archspec.strategies.resizing import cut, reduced, resized
-from archspec.strategies.step_arguments import KEEPING_ACTS, act_arguments, norm_arguments
+from archspec.strategies.step_arguments import KEEPING_ACTS, LAYERS, act_arguments, norm_arguments
 
 FACTORS = (0.5, 1, 0.001)
 PROBABILITIES = (0.5, 0, 0.25)
@@ -263,6 +263,8 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
 
 
 def _act(draw: Draw, site: StepSite) -> RawStep:
+    if draw.chance(60):  # seldom, as their costs are unavailable, and those of the network with them
+        return {"torch": draw.pick(LAYERS)}
     return "act" if draw.pick((True, False, False)) else {"act": act_arguments(draw, site)}
 
 

@@ -175,6 +175,13 @@ LAYERS = [
     *[f"{kind}: {{over: {over}}}" for kind in ("mean", "max") for over in ("channels", "positions")],
     "power: {by: 2}",
     "reshape: {size: 1}",
+    *[
+        f"torch: {{module: torch.nn.{name}}}"
+        for name in ("Hardshrink", "Softshrink", "Softsign", "Tanhshrink", "RReLU")
+    ],
+    *[f"torch: {{module: torch.nn.{name}, dim: 1}}" for name in ("LogSoftmax", "Softmax", "Softmin")],
+    *[f"torch: {{module: torch.nn.{name}, p: 0.25}}" for name in ("AlphaDropout", "FeatureAlphaDropout")],
+    "torch: {module: torch.nn.Threshold, threshold: 0.1, value: 2}",
 ]
 
 

@@ -41,6 +41,7 @@ ARGUMENTS = {
     "channel_conv": ("kernel", "bias"),
     "permute": ("order",),
     "reshape": ("size",),
+    "torch": ("module", "dim", "p", "lambd", "threshold", "value", "lower", "upper"),
     "upsample": ("scale", "size", "mode", "align_corners"),
     "pixel_shuffle": ("factor",),
     "pixel_unshuffle": ("factor",),

@@ -31,7 +31,7 @@ class Operation:
     @property
     def keeps(self) -> bool:
         """Whether every shape stays as it is."""
-        keeping = ("norm", "act", "dropout", "drop_path", "scale", "shift", "layer_scale")
+        keeping = ("norm", "act", "dropout", "drop_path", "scale", "shift", "layer_scale", "torch")
         return self.word in keeping and self.kind != "glu"
 
 

@@ -423,6 +423,40 @@ def drop_path(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation
     return Operation("drop_path", "drop_path", compute)
 
 
+def layer(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
+    """A layer of torch by its name, of those that have neither weights nor another shape."""
+    called = word(given["module"], names).removeprefix("torch.nn.")
+    needed, other = _LAYERS.get(called, ((), ()))
+    if called not in _LAYERS or not set(needed) <= set(given) - {"module"} <= {*needed, *other}:
+        raise Refused(f"no {called} with {sorted(given)}")
+    values = {name: float(number(value, names)) for name, value in given.items() if name != "module"}
+    if "dim" in values:
+        values["dim"] = integer(given["dim"], names)
+        if not 1 <= values["dim"] < inputs[0].dim():
+            raise Refused("there is no such axis")
+
+    def compute(inputs: list[Tensor], state: State, training: bool) -> Tensor:
+        own: torch.nn.Module = getattr(torch.nn, called)(**values)
+        result: Tensor = own.train(training)(inputs[0])
+        return result
+
+    return Operation("torch", called.lower(), compute)
+
+
+_LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "Softsign": ((), ()),
+    "Tanhshrink": ((), ()),
+    "Hardshrink": ((), ("lambd",)),
+    "Softshrink": ((), ("lambd",)),
+    "Threshold": (("threshold", "value"), ()),
+    "RReLU": ((), ("lower", "upper")),
+    "LogSoftmax": (("dim",), ()),
+    "Softmin": (("dim",), ()),
+    "AlphaDropout": ((), ("p",)),
+}
+"""Layers of torch, with the arguments that they need and the others that they take."""
+
+
 # -- merges ------------------------------------------------------------------------------------------------------------
 
 
@@ -479,4 +513,5 @@ OPERATIONS: dict[str, Make] = {
     "layer_scale": layer_scale,
     "dropout": dropout,
     "drop_path": drop_path,
+    "torch": layer,
 }

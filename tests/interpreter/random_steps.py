@@ -26,6 +26,20 @@ ACTS = (
 )
 """Activations with arguments that fit every width that is a multiple of four."""
 
+LAYERS: tuple[dict[str, Any], ...] = (
+    {"module": "torch.nn.Softsign"},
+    {"module": "torch.nn.Tanhshrink"},
+    {"module": "torch.nn.Hardshrink", "lambd": 0.25},
+    {"module": "torch.nn.Softshrink", "lambd": "1 / 8"},
+    {"module": "'torch.nn.Softshrink'"},
+    {"module": "torch.nn.Threshold", "threshold": 0.1, "value": "0 - 1"},
+    {"module": "torch.nn.RReLU", "lower": 0.25, "upper": "1 / 2"},
+    {"module": "torch.nn.LogSoftmax", "dim": 1},
+    {"module": "torch.nn.Softmin", "dim": "2 - 1"},
+    {"module": "torch.nn.AlphaDropout", "p": "1 / 4"},
+)
+"""Layers of torch by their names that keep every shape."""
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -112,6 +126,8 @@ class Steps:
     # -- operations ----------------------------------------------------------------------------------------------------
 
     def act(self, place: Place) -> Step:
+        if self.chance.one_in(10):
+            return {"torch": self.chance.pick(LAYERS)}
         if self.chance.one_in(3):
             return "act" if self.chance.one_in(2) else {"act": {}}
         if self.chance.one_in(8):

@@ -15,6 +15,7 @@ from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
 from archspec.operations.shapes import Shape
+from archspec.operations.torch_module import MODULES, PREFIX
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 Given = Mapping[str, Any]
@@ -63,11 +64,14 @@ class Entry:
     which archspec refuses on purpose what torch would run, or what has no torch call that could be asked, and why.
     ``uses`` are compared with one run in torch in every respect, ``more`` in shapes, weights and MACs only, and
     ``traced`` survive fx, in place or not. ``arithmetic`` is counted by hand: one for each element that is computed,
-    two where it is scaled and shifted, a window's size.
+    two where it is scaled and shifted, a window's size. ``unavailable``: on purpose it has no rule for any cost, its
+    reach or the signal. ``in_onnx`` says of arguments whether there is a form of it in ONNX.
     """
 
     uses: Iterable[Use]
     arithmetic: Iterable[tuple[Use, int]]
+    unavailable: bool = False
+    in_onnx: Callable[[Given], bool] = lambda given: True
     arguments: Callable[[int], Strategies] = lambda rank: {}
     bounds: tuple[Bound, ...] = ()
     stricter: Mapping[str, str] = field(default_factory=dict)
@@ -131,6 +135,23 @@ PROBABILITY = st.floats(0, 1)
 FACTOR = st.floats(-2, 2)
 NUMBERS = st.one_of(FACTOR, st.lists(FACTOR, min_size=1, max_size=6).map(tuple))
 GROUPS = st.sampled_from([1, 2, 3, 4, 6])
+LAYER = st.shared(st.sampled_from(list(MODULES)), key="layer of torch")
+
+
+def of_layer(name: str, strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An argument of a layer of torch, seldom where the layer does not take it, and mostly where it needs it."""
+    return LAYER.flatmap(lambda word: mostly(None, strategy) if name not in MODULES[word] else usually(strategy))
+
+
+def usually(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(*[strategy] * 6, st.none())
+
+
+def layer(word: str, *shapes: Shape, **given: Any) -> list[Use]:
+    """A layer of torch by its name."""
+    return on(*shapes, module=PREFIX + word, **given)
+
+
 NORMS, POOLS = ("batch", "group", "layer", "instance", "rms", "grn", "local_response", "frozen"), ("max", "avg")
 
 # -- operations --------------------------------------------------------------------------------------------------------
@@ -581,6 +602,76 @@ ENTRIES: dict[str, Entry] = {
         more=on(VIDEO, stride=(1, 2, 3)),
         arithmetic=counted(0, on(MAP, stride=2)),
         traced=traced(on(WIDE, stride=2)),
+    ),
+    "torch": Entry(
+        arguments=lambda rank: {
+            "module": LAYER.map(PREFIX.__add__),
+            "dim": of_layer("dim", st.integers(1, 4)),
+            "p": of_layer("p", PROBABILITY),
+            "lambd": of_layer("lambd", st.floats(0, 2)),
+            "threshold": of_layer("threshold", FACTOR),
+            "value": of_layer("value", FACTOR),
+            "lower": of_layer("lower", st.floats(0, 0.5)),
+            "upper": of_layer("upper", st.floats(0, 0.5)),
+            "normalized_shape": of_layer("normalized_shape", size(1, 5)(rank)),
+            "eps": of_layer("eps", st.floats(1e-6, 1)),
+            "elementwise_affine": of_layer("elementwise_affine", st.booleans()),
+            "bias": of_layer("bias", st.booleans()),
+            "output_size": of_layer("output_size", size(1, 4)(2)),
+            "kernel_size": of_layer("kernel_size", size(1, 3)(2)),
+            "dilation": of_layer("dilation", size(1, 2)(2)),
+            "padding": of_layer("padding", size(0, 1)(2)),
+            "stride": of_layer("stride", size(1, 2)(2)),
+        },
+        bounds=(
+            Bound("dim", 1, 0, {"module": "torch.nn.Softmax"}),
+            Bound("p", 0, -0.01, {"module": "torch.nn.AlphaDropout"}),
+            Bound("p", 1, 1.01, {"module": "torch.nn.AlphaDropout"}),
+            Bound("lambd", 0, -0.01, {"module": "torch.nn.Softshrink"}),
+            Bound("normalized_shape", 1, 0, {"module": "torch.nn.LayerNorm"}, "mean: {over: positions}"),
+            Bound("eps", 0, -1e-9, {"module": "torch.nn.LayerNorm", "normalized_shape": 8}),
+            *(
+                Bound(name, at, at - 1, {"module": "torch.nn.Unfold", "kernel_size": 1})
+                for name, at in (("dilation", 1), ("padding", 0), ("stride", 1))
+            ),
+            Bound("kernel_size", 1, 0, {"module": "torch.nn.Unfold"}),
+            Bound(
+                *("output_size", 1, 0, {"module": "torch.nn.Fold", "kernel_size": 1}),
+                "torch: {module: torch.nn.Unfold, kernel_size: 8}",
+            ),
+        ),
+        stricter={
+            "E301": "torch raises a TypeError, as Python does for any unknown argument",
+            "E306": "torch raises a TypeError",
+            "E506": "torch takes the examples of the batch for channels",
+            "E509": "a layer that mixes the examples of a batch, which torch does not know",
+        },
+        uses=[
+            *(use for word in ("Hardshrink", "Softshrink") for use in layer(word, (7,), SIGNAL, MAP)),
+            *(use for word in ("Hardshrink", "Softshrink") for use in layer(word, MAP, lambd=0.25)),
+            *(use for word in ("Tanhshrink", "Softsign") for use in layer(word, (7,), SIGNAL, MAP)),
+            *layer("Threshold", (7,), MAP, threshold=0.1, value=-2.0),
+            *layer("RReLU", (7,), MAP),
+            *layer("RReLU", MAP, lower=0.25, upper=0.5),
+            *(use for word in ("Softmax", "Softmin", "LogSoftmax") for use in layer(word, (7,), SIGNAL, MAP, dim=1)),
+            *(use for word in ("Softmax", "Softmin", "LogSoftmax") for use in layer(word, MAP, dim=3)),
+            *layer("Softmax2d", MAP),
+            *(use for p in (0.0, 0.5) for use in layer("AlphaDropout", (7,), MAP, p=p)),
+            *layer("FeatureAlphaDropout", MAP),
+            *layer("Dropout1d", SIGNAL),
+            *layer("Dropout2d", MAP, p=0.25),
+            *layer("Dropout3d", VIDEO),
+            *(use for word in ("LayerNorm", "RMSNorm") for use in layer(word, (7,), normalized_shape=7)),
+            *(use for word in ("LayerNorm", "RMSNorm") for use in layer(word, MAP, normalized_shape=(6, 5), eps=0.25)),
+            *layer("LayerNorm", MAP, normalized_shape=MAP, bias=False),
+            *layer("RMSNorm", MAP, normalized_shape=5, elementwise_affine=False),
+            *layer("Unfold", MAP, kernel_size=(3, 2), stride=2, padding=1, dilation=(1, 2)),
+            *layer("Fold", (8, 12), output_size=(4, 5), kernel_size=2),
+        ],
+        arithmetic=(),
+        unavailable=True,
+        in_onnx=lambda given: given["module"] not in (f"{PREFIX}Unfold", f"{PREFIX}Fold"),
+        more=[*layer("Softsign", VIDEO), *layer("Softmax", VIDEO, dim=4)],
     ),
     "upsample": Entry(
         arguments=lambda rank: {
