@@ -55,8 +55,8 @@ def test_the_zoo(name: str, gates: bool) -> None:
     assert archspec.skip_paths(dag, lengths=False).in_layers.counts is None
 
 
-def test_the_last_output_is_the_end_even_if_another_lies_behind_it() -> None:
-    graph = archspec.compile(archspec.load("resnet18", overrides=["outputs=[layer4, layer2]"]))
+def test_the_first_output_is_the_end_even_if_another_lies_behind_it() -> None:
+    graph = archspec.compile(archspec.load("resnet18", overrides=["outputs=[layer2, layer4]"]))
     report, dag = archspec.analyze(graph), graph.to_networkx()
     assert archspec.skip_paths(dag) == report.paths == report.paths_by_output["layer2"]
     dag.graph.clear()

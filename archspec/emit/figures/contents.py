@@ -15,7 +15,7 @@ from archspec.emit.figures.fuse import Fusing, shown
 from archspec.emit.figures.kinds import Known, kinds
 from archspec.emit.figures.overview import HEADINGS, costs, grouped
 from archspec.emit.figures.parts import Band, Box, Card, Frame, Inset, Part, Parts, Picture, Split
-from archspec.emit.figures.units import closed, contracted, outermost, reads_one
+from archspec.emit.figures.units import closed, contracted, outermost, reads_one, unmeasured
 from archspec.graph.frozen import frozen_scopes
 from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle, decompose, series_parallel
@@ -77,7 +77,7 @@ class _Contents:
     def parts(self) -> Parts:
         units = {unit.result: self._unit(unit) for unit in self.units}
         results = dict.fromkeys(self.graph.outputs.values())
-        reads = contracted(self.graph, self.units)
+        reads = unmeasured(self.graph, contracted(self.graph, self.units))
         fusing = Fusing(self.graph, self._text, units, reads, frozenset(results), whole=self.depth == "op")
         series = decompose(reads, INPUT, results)
         self.ends = _ends(series)
@@ -85,7 +85,7 @@ class _Contents:
         for stage, run in self._staged(series):
             parts = self._joined(fusing.parts(run, begins=not found))
             found += [Band(self._names[id(stage)], parts)] if stage is not None and parts else parts
-        return grouped(tuple(found), results) if self.depth == "model" else tuple(found)
+        return grouped(self.graph, tuple(found), results) if self.depth == "model" else tuple(found)
 
     def _staged(self, series: Series) -> Iterator[tuple[Region | None, Series]]:
         """The series in runs, each inside one stage or outside all stages."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from archspec.emit.figures.folding import alike, folded
-from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split
+from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split, boxes
 from archspec.graph.graph import Graph, Node
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle
 from archspec.operations.shapes import show_shape
@@ -204,7 +204,7 @@ class Fusing:
         wires: list[tuple[int, int]] = []
         reads = dict.fromkeys(order, 0)
         for name in order:
-            for each in self.graph.by_name[name].inputs:
+            for each in self.reads.get(name, self.graph.by_name[name].inputs):
                 if each in reads:
                     reads[each] += 1
         for name in order:
@@ -214,7 +214,7 @@ class Fusing:
                 inputs = self.reads[name]
                 own: Box | Junction = _as_box(unit)
             else:
-                inputs = node.inputs
+                inputs = tuple(self.reads.get(name, node.inputs))
                 own = self._merge(node) if node.operation.arity == "many" else self._box([node], self.text(node))
                 before = members[place[inputs[0]]] if len(inputs) == 1 and inputs[0] in place else None
                 alone = reads.get(inputs[0]) == 1
@@ -242,7 +242,12 @@ def _as_box(unit: Card | Box | Frame) -> Box:
         return unit
     if isinstance(unit, Card):
         return Box(unit.nodes, "block", f"{unit.letter}  {unit.text}", shape=unit.shape)
-    return Box((), "block", unit.label, shape=unit.shape)
+    return Box(tuple(_inside(unit.parts)), "block", unit.label, shape=unit.shape)
+
+
+def _inside(parts: Parts) -> list[str]:
+    """The nodes of a frame that is drawn as one box."""
+    return [name for box in boxes(parts) for name in box.nodes]
 
 
 def _names(part: Parallel | Tangle) -> set[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
+from typing import NamedTuple
 
 from archspec.analysis.indexed import index_graph, total
 from archspec.display import short
-from archspec.emit.figures.parts import Box, Part, Parts, boxes
+from archspec.emit.figures.parts import Box, Junction, Mesh, Part, Parts, Split, boxes
 from archspec.graph.graph import Graph
 from archspec.graph.scopes import BETWEEN, HEAD, STEM
 from archspec.operations.facts import Facts
@@ -19,14 +21,17 @@ _LINES = 8
 """The most layers that a box lists."""
 
 
-def grouped(parts: Parts, returned: Collection[str]) -> Parts:
-    """The parts with all layers before, between and after the stages in one box each.
+def grouped(graph: Graph, parts: Parts, returned: Collection[str]) -> Parts:
+    """The parts with all layers before, between and after the stages in one box each, and those of each head.
 
-    A part that splits, or whose value the model returns before the end, stays as it is.
+    A part that splits, or whose value the model returns before the end, stays as it is. Where heads begin at several
+    values, each box beside the others says what it costs.
     """
     runs = [(stage, list(run)) for stage, run in groupby(parts, _is_stage)]
     if not any(stage for stage, _ in runs):
         return parts
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
+    beside = _Beside(graph, places, returned, dict(zip(graph.by_name, index_graph(graph).facts, strict=True)))
     found: list[Part] = []
     for number, (stage, run) in enumerate(runs):
         name = STEM if number == 0 else HEAD if number == len(runs) - 1 else BETWEEN
@@ -34,18 +39,59 @@ def grouped(parts: Parts, returned: Collection[str]) -> Parts:
         inner = [node for part in plain for node in part.nodes][:-1]
         alone = name == BETWEEN and len(run) == 1
         if stage or alone or len(plain) < len(run) or any(node in returned for node in inner):
-            found += run
+            found += [beside.split(part) if isinstance(part, Split) and not part.merge else part for part in run]
         else:
-            found.append(_box(name, plain))
+            found.append(_box(beside.head(plain[-1]) if name == HEAD else name, plain))
     return tuple(found)
+
+
+class _Beside(NamedTuple):
+    """What is side by side: stages and heads that read one value."""
+
+    graph: Graph
+    places: Mapping[str, int]
+    returned: Collection[str]
+    facts: Mapping[str, Facts]
+
+    def split(self, split: Split) -> Split:
+        return replace(split, branches=tuple(map(self.branch, split.branches)))
+
+    def branch(self, parts: Parts) -> Parts:
+        """The parts of a branch: stages, and the layers of each head in one box, with their costs."""
+        found: list[Part] = []
+        for whole, run in groupby(parts, _is_stage):
+            own: list[Part] = list(run)
+            inner = [node for box in boxes(tuple(own)) for node in box.nodes][:-1]
+            joined = not any(isinstance(part, Mesh) or (isinstance(part, Split) and not part.merge) for part in own)
+            if not whole and joined and not any(node in self.returned for node in inner):
+                layers = [each for each in boxes(tuple(own)) if isinstance(each, Box | Junction)]
+                own = [_box(self.head(layers[-1]), layers)]
+            for part in own:
+                if isinstance(part, Split) and not part.merge:
+                    part = self.split(part)
+                found.append(self.priced(part) if isinstance(part, Box) else part)
+        return tuple(found)
+
+    def head(self, box: Box | Junction) -> str:
+        """The name of the head that a box belongs to."""
+        at = self.places[box.nodes[-1]]
+        return next(
+            (name for name, first in reversed([*self.graph.heads.items()]) if first <= at),
+            BETWEEN if self.graph.heads else HEAD,
+        )
+
+    def priced(self, box: Box) -> Box:
+        """A box that says what it costs: the notes at the right are about what is side by side together."""
+        params, macs = _written([self.facts[name] for name in box.nodes])
+        return replace(box, lines=(*box.lines, f"{params} parameters, {macs} MACs"))
 
 
 def _is_stage(part: Part) -> bool:
     return isinstance(part, Box) and part.look == "stage"
 
 
-def _box(name: str, run: Sequence[Box]) -> Box:
-    lines = [part.text for part in run]
+def _box(name: str, run: Sequence[Box | Junction]) -> Box:
+    lines = [part.text for part in run if isinstance(part, Box)]
     if len(lines) > _LINES:
         lines = [*lines[: _LINES - 1], f"and {len(lines) - _LINES + 1} more"]
     nodes = tuple([node for part in run for node in part.nodes])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archspec.graph.graph import Graph, Region
+from archspec.graph.graph import INPUT, Graph, Region
 from archspec.graph.reduction import Reads
 
 
@@ -44,6 +44,18 @@ def contracted(graph: Graph, units: Sequence[Region]) -> Reads:
         position = unit.last
     reads.update([(node.name, node.inputs) for node in nodes[position:]])
     return reads
+
+
+def unmeasured(graph: Graph, reads: Reads) -> Reads:
+    """What each value reads, without the network's input where only its size is read: captions say the size."""
+    found = dict(reads)
+    for node in graph.nodes:
+        if INPUT not in node.inputs[1:] or node.name not in reads:
+            continue
+        sizes = node.operation.measured(graph.input_shapes(node))
+        left = tuple([name for place, name in enumerate(node.inputs) if name != INPUT or place not in sizes])
+        found[node.name] = left or node.inputs
+    return found
 
 
 def reads_one(graph: Graph, region: Region) -> bool:
