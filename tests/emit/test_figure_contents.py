@@ -385,3 +385,26 @@ def test_widths_of_whole_texts_are_those_of_a_font() -> None:
     for text in labels(archspec.draw("mobilenet_v3_large")) | labels(archspec.draw("densenet121")):
         measured = font.getlength(text, features=["-kern"] if features.check("raqm") else None)
         assert text_width(text, 1000) == pytest.approx(measured, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "marked"),
+    [
+        ("null", []),
+        ("[stem]", ["7 conv, 64, /2, frozen"]),
+        ("[bn1]", ["BN, frozen"]),
+        ("[head]", ["fc, 1000, frozen"]),
+        ("[layer2]", ["layer2 (frozen)"]),
+        ("[stem, layer1, layer2.0]", ["7 conv, 64, /2, frozen", "layer1 (frozen)"]),
+    ],
+)
+@pytest.mark.parametrize("target", ["dot", "mermaid"])
+def test_what_does_not_train_is_marked(frozen: str, marked: list[str], target: str) -> None:
+    """Also in the formats without a legend: stages, and what is outside them."""
+    graph = archspec.compile(f"archspec: 1\nname: t\nextends: resnet18\nfrozen: {frozen}")
+    text = to_dot(graph) if target == "dot" else to_mermaid(graph)
+    lines = [line for line in text.splitlines() if "accDescr" not in line]
+    text = "\n".join(lines).replace("#40;", "(").replace("#41;", ")")
+    for each in marked:
+        assert each in text
+    assert text.count("frozen") == len(marked)

@@ -100,7 +100,16 @@ class _Contents:
 
     def _text(self, node: Node) -> str:
         text = plain(node.operation.caption(self.graph.input_shapes(node)))
-        return f"{text}, shared" if node.name in self.graph.borrowing and node.operation.weighted else text
+        text = f"{text}, shared" if node.name in self.graph.borrowing and node.operation.weighted else text
+        return f"{text}, frozen" if node.name in self._marked else text
+
+    @cached_property
+    def _marked(self) -> frozenset[str]:
+        """The nodes outside the stages that are marked as frozen: of a convolution and its norm, the convolution."""
+        frozen = self.graph.frozen
+        inside = {node.name for stage in self.stages for node in self.graph.nodes[stage.first : stage.last]}
+        nodes = [node for node in self.graph.nodes if node.name in frozen - inside and node.operation.has_state]
+        return frozenset([each.name for each in nodes if each.operation.weighted or each.inputs[0] not in frozen])
 
     def _unit(self, region: Region) -> Card | Box | Frame:
         names = tuple([node.name for node in self.graph.nodes[region.first : region.last]])
