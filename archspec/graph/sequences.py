@@ -15,7 +15,7 @@ from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
 from archspec.graph.lookahead import all_left_out, last_layer
 from archspec.graph.misfits import misfit
-from archspec.graph.named_regions import NOTHING, NamedRegions
+from archspec.graph.named_regions import NO_INPUTS, NOTHING, NamedRegions
 from archspec.graph.named_steps import (
     give_inputs,
     inside_branch,
@@ -78,17 +78,17 @@ class Sequences:
     ) -> Node:
         """A stem, a head, or an edge of a stage. ``kind`` is that of its region, for a stem or head only of a call."""
         steps, call, start = sequence.steps, sequence.call, len(self.builder.nodes)
-        name, values = "", NOTHING
+        name, values, inputs = "", NOTHING, NO_INPUTS
         if call is not None and call.definition:
             env = env.at(value.shape[0]) if call.reads_width else env
             outer, steps = env, call.definition.steps
             env = enter_fragment(call.definition, call, outer, value.shape[0])
             open_scope(self, steps, env, False)
-            give_inputs(self, call, outer, env, value)
+            inputs = give_inputs(self, call, outer, env, value)
             name, values = call.definition.name, bound(call.definition, env)
         result = self.steps(steps, env, scope, flow, value, False)
         if name or kind != "fragment":
-            self.regions.add(kind, name, scope, start, value, result, sequence.span, values)
+            self.regions.add(kind, name, scope, start, value, result, sequence.span, values, inputs=inputs)
         return result
 
     def steps(

@@ -175,3 +175,35 @@ def test_what_is_returned_in_both_modes_is_not_left_out_of_one(outputs: str) -> 
     assert [each.code for each in graph.warnings] == ["W309"]
     assert graph.training == frozenset()
     assert archspec.analyze(graph).totals.layers == 18
+
+
+FCN = """
+archspec: 1
+name: fcn
+input: [3, 20, 24]
+classes: 5
+fragments:
+  fcn:
+    inputs: [features, image]
+    steps:
+      - conv: {out: width // 4, kernel: 3, from: features}
+      - norm
+      - conv: {out: classes, bias: true}
+      - upsample: {like: image, mode: bilinear}
+stem: cifar
+stages: {block: basic, count: 1, channels: [8, 16], stride: [1, 2]}
+heads:
+  main: {use: fcn, features: layer2, image: input}
+  side: {use: fcn, features: layer1, image: input}
+"""
+
+
+@pytest.mark.parametrize("outputs", ["[main, side]", "[side]", "{out: main, aux: {training: side}}"])
+def test_a_head_that_calls_a_fragment_with_inputs_is_a_class_whose_forward_takes_them(outputs: str) -> None:
+    graph = archspec.compile(f"{FCN}outputs: {outputs}\n")
+    text = archspec.source(graph)
+    assert "class Fcn(nn.Module):" in text
+    assert "def forward(self, x: Tensor, image: Tensor) -> Tensor:" in text
+    assert_same_network(text, graph)
+    assert_same_network(archspec.source(graph), graph, (17, 31))
+    assert archspec.graph_from_json(to_json(graph)) == graph
