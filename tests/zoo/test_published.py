@@ -137,5 +137,19 @@ def test_what_the_entries_say_of_the_network(name: str) -> None:
         assert smallest.output == (*graph.output[:1], *entry.meta["min_size"][: len(graph.output) - 1])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AUXILIARY)
+def test_a_published_file_is_loaded_wholly_with_the_auxiliary_heads(name: str) -> None:
+    """Every tensor of the file is in the model, and no other."""
+    file = published(name)
+    model = archspec.build(name, weights=file, overrides=["params.aux=true"])
+    made = model.state_dict()
+    assert {key for key in made if not key.endswith("num_batches_tracked")} == {
+        key for key in file if not key.endswith("num_batches_tracked")
+    }
+    assert all(torch.equal(made[key], file[key]) for key in file)
+    assert any("aux" in key.lower() for key in file)
+
+
 def test_every_network_of_a_spec_is_here() -> None:
     assert len(list(specs())) == 77
