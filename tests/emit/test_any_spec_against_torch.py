@@ -54,7 +54,9 @@ def by_scope(graph: archspec.Graph) -> list[str]:
     for node in graph.nodes:
         inputs = graph.input_shapes(node)
         names = [*node.operation.weights(inputs), *node.operation.buffers(inputs)]
-        keys += [f"{node.name}.{name}" if name else node.name for name in names]
+        owner = graph.shared.get(node.name, node.name)
+        keys += [f"{owner}.{name}" if name else owner for name in names]
+    keys = list(dict.fromkeys(keys))  # those of shared weights once, at their first use
     first: dict[str, int] = {}
     for position, key in enumerate(keys):
         for end in [index for index, character in enumerate(key) if character == "."]:
