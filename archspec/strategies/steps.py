@@ -263,9 +263,12 @@ def _call(draw: Draw, site: StepSite) -> RawStep:
 
 
 def _act(draw: Draw, site: StepSite) -> RawStep:
-    if draw.chance(60):  # seldom, as their costs are unavailable, and those of the network with them
-        return {"torch": draw.pick(LAYERS)}
     return "act" if draw.pick((True, False, False)) else {"act": act_arguments(draw, site)}
+
+
+def _by_name(draw: Draw, site: StepSite) -> RawStep:
+    """A layer of torch by its name; seldom, as the costs of the whole network are then unavailable."""
+    return {"torch": draw.pick(LAYERS)} if draw.chance(3) else _act(draw, site)
 
 
 def _gated(draw: Draw, site: StepSite) -> RawStep:
@@ -289,6 +292,6 @@ def _constant(draw: Draw, site: StepSite) -> RawStep:
 
 
 _MOVING = (_SHUFFLE, _SHUFFLE, _SUBSAMPLE, padded, padded, *(resized, reduced) * 4)
-_OFTEN = (*(_act, _norm) * 3, _gated, _LINEAR, *_KEEPING, *(_constant,) * 2, cut)
+_OFTEN = (*(_act, _norm) * 3, _gated, _LINEAR, *_KEEPING, *(_constant,) * 2, cut, _by_name)
 _SPATIAL: tuple[_DrawStep, ...] = (*_OFTEN, conv_step, _pool, *_MOVING)
 _FLAT: tuple[_DrawStep, ...] = _OFTEN

@@ -12,6 +12,7 @@ import archspec
 from archspec.graph.state import state
 from archspec.strategies import specs
 from archspec.testing.against_torch import compare_shapes, lint
+from tests.operations.entries import ENTRIES
 from tests.support.properties import compiled, tries
 
 torch.set_num_threads(1)
@@ -38,7 +39,8 @@ def test_inference_agrees_with_torch(spec: str) -> None:
     assert [tuple(value.shape[1:]) for value in found.values()] == list(report.outputs.values())
     assert graph.single or list(found) == list(report.outputs)
     assert report.totals.costs.params == sum(parameter.numel() for parameter in model.parameters())
-    assert report.totals.costs.macs == counter.get_total_flops() // 4
+    ruled = not any(ENTRIES[node.operation.name].unavailable for node in graph.nodes)
+    assert report.totals.costs.macs == (counter.get_total_flops() // 4 if ruled else None)
 
 
 def test_a_merge_of_one_branch_runs_nothing() -> None:
