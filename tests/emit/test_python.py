@@ -76,7 +76,7 @@ def test_every_spec_has_short_source_that_ruff_leaves_alone(width: int, tmp_path
     if width == 120:
         assert lengths["resnet50"] <= 80
         assert sorted(lengths.values())[len(lengths) // 2] <= 90
-        # Inception-v3 has five distinct blocks; on MobileNet-V3, two heads for segmentation are written out beside them.
+        # Inception-v3 has five distinct blocks; on MobileNet-V3, the heads of segmentation are written out as well.
         long = {"inception_v3", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"}
         assert max(length for name, length in lengths.items() if name not in long) <= 160
 
