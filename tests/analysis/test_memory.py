@@ -92,9 +92,9 @@ def test_zoo(name: str) -> None:
     assert_zoo(name, batch=2)
 
 
-@pytest.mark.parametrize("name", variants_slow())
+@pytest.mark.parametrize("name", [each for each in variants_slow() if "deeplabv3" not in str(each)])
 def test_zoo_with_one_example(name: str) -> None:
-    """Its values can lie in several orders that are all contiguous."""
+    """Its values can lie in several orders that are all contiguous. DeepLabV3 takes no statistics of one example."""
     assert_zoo(name, batch=1)
 
 

@@ -124,7 +124,7 @@ def test_the_shortcut_is_the_identity_whichever_way_it_is_written() -> None:
 def test_each_output_has_its_paths() -> None:
     found = analyze(compiled("extends: resnet18\noutputs: [layer2, layer4]"))
     assert {label: paths.skip_paths for label, paths in found.paths_by_output.items()} == {"layer2": 16, "layer4": 256}
-    assert found.paths is found.paths_by_output["layer4"]
+    assert found.paths is found.paths_by_output["layer2"]  # the first is the main one
 
 
 # -- very deep networks ------------------------------------------------------------------------------------------------

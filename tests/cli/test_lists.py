@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 import archspec
 from archspec.codes import CODES
+from archspec.language.text.locate import zoo_names
 from archspec.operations.base import arguments
 from archspec.operations.discovery import operations
 from archspec_cli.main import COMMANDS
@@ -168,7 +169,7 @@ def completed(line: str, folder: Path) -> list[str]:
         ("archspec ", set(COMMANDS)),
         (
             "archspec check resnet18",
-            {"resnet18_mine.yaml", *(path.stem for path in SPECS if path.stem.startswith("resnet18"))},
+            {"resnet18_mine.yaml", *(name for name in zoo_names() if name.startswith("resnet18"))},
         ),
         ("archspec build --fo", {"--force", "--format"}),
         ("archspec check --format ", {"text", "json", "sarif", "github"}),
