@@ -252,7 +252,7 @@ def plain(text: str) -> str:
 
 def test_a_table_on_a_terminal_is_that_of_a_pipe() -> None:
     for arguments in (["list"], ["list", "operations"], ["show", "resnet18", "--graph"], ["explain"]):
-        status, text = process.on_terminal(arguments, columns=200)
+        status, text = process.on_terminal(arguments, columns=600)
         assert status == 0
         assert plain(text) == process.archspec(*arguments).stdout.decode()
 
