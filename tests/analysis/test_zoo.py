@@ -14,7 +14,7 @@ import archspec
 from archspec_cli.main import run
 from tests.support.paths import ROOT
 
-SPECS = {path.stem: path for path in (ROOT / "specs").glob("*.yaml")}
+SPECS = {path.stem: path for path in (ROOT / "specs").rglob("*.yaml")}
 
 
 def test_every_spec_is_there_with_its_own_figures() -> None:
@@ -24,7 +24,8 @@ def test_every_spec_is_there_with_its_own_figures() -> None:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert found[name].reference == written.get("reference")
         assert Path(found[name].path).name == f"{name}.yaml"
-        assert [each.code for each in archspec.check(name).diagnostics if each.severity == "error"] == []
+        if path.parent.name == "specs":  # `archspec check` of the whole zoo is a test of the command
+            assert [each.code for each in archspec.check(name).diagnostics if each.severity == "error"] == []
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "googlenet", "resnet20_cifar"])
@@ -75,13 +76,13 @@ def test_the_list_of_a_pattern_has_the_same(capsys: pytest.CaptureFixture[str]) 
     [
         ("resnet5O", "there is no section and no spec `resnet5O`; did you mean `resnet50`?"),
         ("opertions", "there is no section and no spec `opertions`; did you mean `operations`?"),
-        ("zzz*", "no spec matches `zzz*`; `archspec list zoo` shows all 105"),
+        ("zzz*", "no spec matches `zzz*`; `archspec list zoo` shows all ALL"),
         ("qqqq", "there is no section `qqqq`; the sections are zoo, blocks, "),
     ],
 )
 def test_what_matches_nothing_is_wrong_usage(word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", word]) == 2
-    assert said.replace("105", str(len(SPECS))) in capsys.readouterr().err
+    assert said.replace("ALL", str(len(SPECS))) in capsys.readouterr().err
 
 
 def test_the_zoo_needs_no_torch() -> None:
