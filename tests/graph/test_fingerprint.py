@@ -86,19 +86,21 @@ Document = dict[str, Any]
 
 
 def reordered(value: Any, key: str = "") -> Any:
-    """Keys in the other order, except where the order means something: the branches of a merge."""
+    """Keys in the other order, except where the order means something: branches, heads and outputs."""
     if isinstance(value, list):
         return [reordered(item) for item in value]
     if not isinstance(value, dict):
         return value
     merges = [name for name, operation in operations().items() if operation.arity == "many"]
-    items = list(value.items()) if key in merges else list(reversed(value.items()))
+    ordered = key in (*merges, "heads", "outputs")
+    items = list(value.items()) if ordered else list(reversed(value.items()))
     return {name: reordered(item, name) for name, item in items}
 
 
 def with_defaults(document: Document) -> Document:
     """The defaults of the spec written out, those of settings only where no block has a setting of its own."""
-    found = {"stem": "imagenet", "head": "classifier", **document} if "extends" not in document else dict(document)
+    head = {} if "heads" in document else {"head": "classifier"}
+    found = {"stem": "imagenet", **head, **document} if "extends" not in document else dict(document)
     if "extends" not in document:
         found["init"] = {**{kind: words[0] for kind, words in INIT.items()}, **(document.get("init") or {})}
         if "blocks" not in document and "mbconv" not in str(document):

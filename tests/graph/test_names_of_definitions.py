@@ -8,7 +8,7 @@ import archspec
 from tests.support.properties import fingerprint
 
 HEAD = "archspec: 1\nname: t\nextends: resnet18\n"
-NAMES = ["double", "float", "half", "train", "forward", "class", "torch", "self", "input"]
+NAMES = ["double", "float", "half", "train", "forward", "class", "self", "input"]
 SIDE = "[conv: {out: out_channels, stride: stride}]"
 RESIDUAL = "[layer: {out: channels, stride: stride}]"
 STEPS = "steps: [conv: {out: 64, stride: 4}]"
