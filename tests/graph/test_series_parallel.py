@@ -175,6 +175,9 @@ def test_every_network_of_the_language(graph: archspec.Graph) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_spec_of_the_zoo_decomposes(name: str) -> None:
+    """But for those with an auxiliary head, which have two ends."""
+    if len(archspec.compile(name).outputs) > 1:
+        return
     assert tangles(series_parallel(archspec.compile(name))) == []
 
 

@@ -39,4 +39,4 @@ def test_of_nodes() -> None:
 def test_of_figures() -> None:
     report = archspec.analyze(f"{ONE}head: [conv: {{out: 1}}]\n")
     assert str(report.totals) == "1 parameter, 64 MACs, 1 layer"
-    assert "1 layer, 0 residual blocks, 1 skip path<" in report._repr_html_().replace("\n", "<")
+    assert "1 layer, 0 skip connections, 1 skip path<" in report._repr_html_().replace("\n", "<")
