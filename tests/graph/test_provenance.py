@@ -170,7 +170,7 @@ def test_every_cell_is_the_authors_and_of_a_column_of_its_stage(graph: Graph) ->
     for node in graph.nodes:
         assert node.provenance
         assert id(node.provenance.span.source) in sources
-        assert (node.name in inside) == ("block" in cells(node))
+        assert (node.name in inside) == bool({"block", "around"} & set(cells(node)))
         for cell in node.cells:
             stage = graph.origin.stages[cell.stage - 1]
             assert id(cell.span.source) in sources
