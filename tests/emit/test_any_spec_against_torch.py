@@ -22,6 +22,8 @@ def results(model: nn.Module, *size: int, device: str) -> dict[str, Tensor]:
     """What a model returns for a batch of noise, by label."""
     torch.manual_seed(0)
     found = model(torch.randn(*size, device=device))
+    if isinstance(found, tuple):
+        return {f"output{number}": value for number, value in enumerate(found)}
     return found if isinstance(found, dict) else {"output": found}
 
 
