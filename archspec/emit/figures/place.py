@@ -131,7 +131,8 @@ class Merging:
     def put(self, canvas: Canvas, x: float, y: float, left: float, right: float) -> None:
         if self.circle:
             canvas.front.append(Disc(x, y + _DISC, _DISC, self.merge.nodes))
-            canvas.labels.append(Lettering(x, y + _DISC + 4.5, self.text, 14))
+            size, below = (14, 4.5) if len(self.text) == 1 else (8, 2.5)  # a word, such as max, fits inside too
+            canvas.labels.append(Lettering(x, y + _DISC + below, self.text, size))
             return
         canvas.front.append(Rect(left, y, right - left, _BAR, "merge", 9, self.merge.nodes))
         canvas.labels.append(Lettering((left + right) / 2, y + 14, self.text, SIZE))
