@@ -20,7 +20,7 @@ from archspec.strategies import SpecText, specs
 from tests.support.properties import compiled, meaning, tries
 
 # Written by hand: the columns that every table has, and the parameters of the library's blocks.
-COLUMNS = {"block", "count", "channels", "stride", "dilation", "before", "after", "name"}
+COLUMNS = {"block", "count", "channels", "stride", "dilation", "before", "after", "around", "name"}
 COLUMNS |= {"shortcut", "activation_order", "norm", "act", "drop_path"}
 LIBRARY = {
     "basic": set(),
