@@ -52,7 +52,7 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
     last = len(data["nodes"])
     for label, name in data["outputs"].items():
         if name not in places:
-            yield ["outputs", label], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+            yield ["outputs", label], f"the graph has no node `{cut(name)}`", did_you_mean(name, places)
     if not data["outputs"]:
         yield ["outputs"], "the network returns nothing", ""
     if data.get("single", True) and len(data["outputs"]) > 1:
@@ -63,16 +63,16 @@ def check_rest(data: Mapping[str, Any]) -> Iterator[Fault]:
         )
     for number, label in enumerate(data.get("training", [])):
         if label not in data["outputs"]:
-            yield ["training", number], f"there is no output `{cut(label)}`", did_you_mean(label, data["outputs"])
+            yield ["training", number], f"the graph has no output `{cut(label)}`", did_you_mean(label, data["outputs"])
     if data["outputs"] and set(data["outputs"]) <= set(data.get("training", [])):
         yield ["training"], "the network returns nothing in eval mode", ""
     for name in data.get("kept", {}):
         if name not in places:
-            yield ["kept", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+            yield ["kept", name], f"the graph has no node `{cut(name)}`", did_you_mean(name, places)
     yield from _of_shared(data.get("shared", {}), places)
     for number, name in enumerate(data.get("frozen", [])):
         if name == INPUT or name not in places:
-            yield ["frozen", number], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+            yield ["frozen", number], f"the graph has no node `{cut(name)}`", did_you_mean(name, places)
     for name, place in data.get("heads", {}).items():
         if place > last:
             yield ["heads", name], f"there are only {last} nodes", ""
@@ -89,7 +89,7 @@ def _of_shared(shared: Mapping[str, str], places: Mapping[str, int]) -> Iterator
     scopes = {scope for key in keys for scope in around(key.rpartition(".")[0])}
     for name, state in shared.items():
         if name == INPUT or name not in places:
-            yield ["shared", name], f"there is no node `{cut(name)}`", did_you_mean(name, places)
+            yield ["shared", name], f"the graph has no node `{cut(name)}`", did_you_mean(name, places)
             continue
         inside = next((each for each in around(state) if each in keys and each in scopes), "")
         if state == name:
@@ -117,7 +117,7 @@ def _of_region(
         return
     for key in ("source", "result"):
         if region[key] not in places:
-            yield key, f"there is no node `{cut(region[key])}`"
+            yield key, f"the graph has no node `{cut(region[key])}`"
     for name, node in region.get("inputs", {}).items():
         if places.get(node, last) >= region["first"]:
             yield "inputs", f"`{cut(name)}` must be a node before the region, not `{cut(node)}`"

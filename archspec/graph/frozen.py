@@ -102,7 +102,7 @@ def _positions(graph: Graph, scopes: Sequence[str], place: Callable[[str], Span]
 
 
 def _meant(unknown: Sequence[str], words: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Unknown scopes, each with the scope that may be meant: as deep as it is, if there is one that is close."""
+    """Unknown scopes, each with the closest scope of the same depth, or else of any depth."""
     hints = Hints()
     for scope in unknown:
         level = [word for word in words if word.count(".") == scope.count(".")]

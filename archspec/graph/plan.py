@@ -36,9 +36,9 @@ class Module:
     prefix of its members' paths. ``name`` is the block's in the spec, ``sequence`` where no block or stage is meant.
     ``inputs`` are the values that it reads, one but for a fragment that reads others by name, and ``result`` is the one
     that it gives. Where the model returns several values, ``outputs`` has them by label; ``returns`` is what it returns
-    them in, and ``training`` has the labels of those that it returns in training only. ``region`` is the part of the
-    spec that it is, if it is one. ``state`` is the path of the module that is called again here, if it is not new; the
-    members are those of that module, with their paths, values and nodes here.
+    them in, and ``training`` has the labels of those that it returns in training only. ``region`` is the part of
+    the spec that becomes this module, or None. If the weights are those of an earlier module, ``state`` is the path of
+    that module, and the members are its members, with their paths, values and nodes here.
     """
 
     kind: Literal["sequential", "block", "model"]

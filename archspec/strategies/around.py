@@ -37,7 +37,7 @@ def around_blocks(
         begun: the steps before the blocks.
         entered: the shape that reaches the blocks.
         value: the shape after the last block.
-        outs: the channels after each block, of which none is known where blocks join what they add.
+        outs: the channels after each block; empty where blocks concatenate, because nothing is known then.
     """
     named = {"name": draw.name()} if draw.chance(3) else {}
     kinds = ["plain", "plain", "beside"]

@@ -125,7 +125,7 @@ def _taken(b: FormBuilder, x: Value, taken: dict[int, Range]) -> Value:
 def _of_reshaped(b: FormBuilder, x: Value, taken: dict[int, Range]) -> Value | None:
     """A part of a reshaped value is a reshaped part of the original, where both are one range of an axis.
 
-    So half of the channels is one of two groups, whether the channels were split into groups before or after.
+    So half of the channels has the same form as the first or second of two groups.
     """
     source = Value(
         number := b.steps[x.step].inputs[0], shape := b.steps[number].shape, tuple(range(len(shape))), x.storage

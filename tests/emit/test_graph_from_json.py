@@ -119,7 +119,7 @@ def test_what_is_not_a_graph(text: str) -> None:
         (put("nodes", 0, "inputs", ["input", "input"]), "E841", "`conv` takes one value, got 2"),
         (put("nodes", 5, "inputs", ["conv1", "conv1"]), "E841", "takes one value, got 2"),
         (put("outputs", {}), "E840", "`outputs`"),
-        (put("outputs", {"output": "nowhere"}), "E841", "there is no node `nowhere`"),
+        (put("outputs", {"output": "nowhere"}), "E841", "the graph has no node `nowhere`"),
         (
             put("outputs", {"a": "conv1", "b": "fc"}),
             "E841",
@@ -128,7 +128,7 @@ def test_what_is_not_a_graph(text: str) -> None:
         (put("outputs", {"__import__('os')": "fc"}), "E840", "cannot be"),
         (put("heads", {"head": 999}), "E841", "there are only"),
         (put("regions", 0, "last", 999), "E841", "it must be from `first`"),
-        (put("regions", 0, "source", "nowhere"), "E841", "there is no node `nowhere`"),
+        (put("regions", 0, "source", "nowhere"), "E841", "the graph has no node `nowhere`"),
         (put("regions", 0, "source", "fc"), "E841", "it must come before the region"),
         (put("regions", 0, "kind", "shortcut"), "E841", "a shortcut belongs in `named`"),
         (put("regions", 0, "scope", "layer1.class"), "E841", "`class` cannot be a name"),
@@ -180,8 +180,8 @@ def sharing(shared: Any) -> str:
 @pytest.mark.parametrize(
     ("shared", "code", "said"),
     [
-        ({"cnov2": "conv1"}, "E841", "there is no node `cnov2`"),
-        ({"input": "conv1"}, "E841", "there is no node `input`"),
+        ({"cnov2": "conv1"}, "E841", "the graph has no node `cnov2`"),
+        ({"input": "conv1"}, "E841", "the graph has no node `input`"),
         ({"conv1": "conv2"}, "E841", "`conv1` cannot use the weights of `conv2`: it comes later"),
         ({"conv1": "conv1"}, "E841", "`conv1` cannot use the weights of `conv1`: these are its own"),
         ({"conv2": "conv1", "own.conv1": "conv2"}, "E841", "of `conv2`: it uses the weights of another node"),
