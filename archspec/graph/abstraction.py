@@ -80,7 +80,7 @@ class _Definer:
         self.modules = [module for module, _ in group.uses]
         self.members = group.members()
         self.paths = {number: part.path for number, part in enumerate(group.parts)}
-        if group.like.numbered:
+        if group.numbered:
             self.paths.update({number: str(number) for number in range(len(group.parts))})
         given, let = self._named()
         self.inputs = input_names(self.modules, {*given, *let})
@@ -153,7 +153,7 @@ class _Definer:
             self.paths[group.result],
             tuple(self.modules),
             outputs,
-            group.like.numbered and any(part.when is not None for part in parts),
+            group.numbered and any(part.when is not None for part in parts),
             self.whole.rates,
             self.inputs,
             module.returns,
@@ -179,7 +179,7 @@ class _Definer:
         """Call activations whose class is a parameter ``act``, if their names follow from the class."""
         for number, what in made.items():
             names = {member.path.rpartition(".")[2] for member in self.members[number] if member}
-            if isinstance(what, Leaf) and what.target and len(names) > 1 and not self.group.like.numbered:
+            if isinstance(what, Leaf) and what.target and len(names) > 1 and not self.group.numbered:
                 scope, count = self.paths[number].rpartition(".")[0], 1
                 path = name = f"{scope}.act" if scope else "act"
                 while path in self.paths.values():

@@ -84,8 +84,13 @@ class ModuleGroup:
 
     @property
     def like(self) -> Skeleton:
-        """One of its skeletons: all have the same kind, and are numbered or not."""
+        """One of its skeletons: all have the same kind."""
         return next(iter(self.variants))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether all its skeletons are: where one leaves out a number, each part has its key."""
+        return all(each.numbered for each in self.variants)
 
     def members(self) -> list[list[Call | Module | None]]:
         """For each slot, the member that each use has there."""
@@ -126,9 +131,9 @@ def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool, most: int = M
         anywhere: whether they are in different places, as for :func:`merged`.
         most: how many parts may differ.
     """
-    if any(getattr(first.like, name) != getattr(second.like, name) for name in ("kind", "numbered", "reads")):
+    if any(getattr(first.like, name) != getattr(second.like, name) for name in ("kind", "reads")):
         return None
-    if len(first.parts) > MOST_PARTS:
+    if len(first.parts) > MOST_PARTS or not (first.numbered == second.numbered or _has_numbers(first, second)):
         return None
     first_labels, second_labels = (Counter(part.label for part in group.parts) for group in (first, second))
     if not _are_near(first, second, (first_labels & second_labels).total(), anywhere, most):
@@ -136,6 +141,11 @@ def merge(first: ModuleGroup, second: ModuleGroup, anywhere: bool, most: int = M
     pairs = _common(first, second, anywhere)
     near = _are_near(first, second, len(pairs), anywhere, most)
     return _Joining(first, second, pairs).joined() if near else None
+
+
+def _has_numbers(*groups: ModuleGroup) -> bool:
+    """Whether the parts of all have numbers for names, though some may be missing: of parts that are left out."""
+    return all(part.path.isdigit() for group in groups for part in group.parts)
 
 
 def _are_near(first: ModuleGroup, second: ModuleGroup, common: int, anywhere: bool, most: int) -> bool:
@@ -156,13 +166,14 @@ def _common(first: ModuleGroup, second: ModuleGroup, anywhere: bool) -> list[tup
     step instead.
     """
     a, b = first.parts, second.parts
+    numbered = first.numbered and second.numbered
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
 
     def weight(i: int, j: int) -> int:
-        if a[i].label != b[j].label or not (first.like.numbered or a[i].key == b[j].key):
+        if a[i].label != b[j].label or not (numbered or a[i].key == b[j].key):
             return 0
         alike = None in (a[i].written, b[j].written) or a[i].written == b[j].written
-        if first.like.numbered:
+        if numbered:
             return int(anywhere or alike)
         return 2 if alike or a[i].path == b[j].path else 1
 
@@ -222,7 +233,7 @@ class _Joining:
         result = self._agreed(self.of_first[self.first.result], self.of_second[self.second.result])
         if result is None:
             return None
-        if not self.first.like.numbered and not self._have_names():
+        if not (self.first.numbered and self.second.numbered) and not self._have_names():
             return None
         variants = {key: tuple([self.of_first[each] for each in places]) for key, places in self.first.variants.items()}
         for key, places in self.second.variants.items():

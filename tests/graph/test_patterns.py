@@ -107,13 +107,7 @@ def is_class(definition: Definition) -> bool:
     return definition.kind != "model" and not alone and not any(each and each.kind == "stage" for each in regions)
 
 
-POOL = "timm's names count the pool that is left out, so the shortcuts with and without it are two classes"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.xfail(reason=POOL, strict=True)) if n == "resnet50d" else n for n in ZOO],
-)
+@pytest.mark.parametrize("name", ZOO)
 def test_no_two_definitions_differ_in_numbers_or_one_part_only(name: str) -> None:
     classes = [each for each in definitions(patterns(archspec.compile(name))) if is_class(each)]
     found = {each.class_name: shapes(each) for each in classes}

@@ -92,13 +92,8 @@ LOOPS = {
 }
 
 
-OVERRIDES = {"resnet50d": ["naming=torchvision"]}
-
-
 def of(name: str) -> tuple[Definition, ...]:
-    """The definitions of a network; those of ResNet-D by torchvision's names, where a pool that is left out only moves
-    the parts behind it."""
-    return definitions(patterns(archspec.compile(name, overrides=OVERRIDES.get(name, ()))))
+    return definitions(patterns(archspec.compile(name)))
 
 
 @pytest.mark.parametrize("name", IN_TORCHVISION)
