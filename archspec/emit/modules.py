@@ -209,7 +209,12 @@ class ConvOfChannels(nn.Conv1d):
     """
 
     def __init__(
-        self, kernel_size: int, *, bias: bool = False, device: torch.device | str | None = None, dtype: Any = None
+        self,
+        kernel_size: int,
+        *,
+        bias: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(1, 1, kernel_size, padding=kernel_size // 2, bias=bias, device=device, dtype=dtype)
 

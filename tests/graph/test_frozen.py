@@ -19,6 +19,7 @@ from archspec.lab.training import Settings, for_data, train
 from archspec.passes import without_residual
 from tests.support.equivalence import compiled
 from tests.support.reference import torchvision_models
+from tests.support.sources import written_names
 
 SPEC = """
 input: [3, 16, 16]
@@ -116,7 +117,7 @@ def test_other_forms(scopes: list[str], tmp_path: Path) -> None:
     images = torch.randn(4, 3, 16, 16)
     expected = model(images)
     after = copy.deepcopy(model.state_dict())
-    readable = loaded(graph, tmp_path / "net.py", "python")
+    readable = written_names(graph, tmp_path / "net.py", "python")
     other = readable["Model"]()
     other.load_state_dict(state)
     assert torch.equal(other(images), expected)
@@ -125,20 +126,12 @@ def test_other_forms(scopes: list[str], tmp_path: Path) -> None:
     assert {key: value.requires_grad for key, value in other.named_parameters()} == {
         key: value.requires_grad for key, value in named.items()
     }
-    low = loaded(graph, tmp_path / "low.py", "lowlevel")
+    low = written_names(graph, tmp_path / "low.py", "lowlevel")
     p: dict[str, Tensor] = {key: value.clone() for key, value in state.items()}
     torch.testing.assert_close(low["forward"](images, p, training=True), expected, rtol=1e-4, atol=1e-5)
     assert set(low["trainable"](p)) == {key for key, value in named.items() if value.requires_grad}
     for key, value in p.items():
         torch.testing.assert_close(value, after[key], rtol=1e-4, atol=1e-5)
-
-
-def loaded(graph: archspec.Graph, path: Path, target: str) -> dict[str, Any]:
-    archspec.write(graph, path, to=target)
-    names: dict[str, Any] = {"__name__": path.stem}
-    exec(compile(path.read_text(), str(path), "exec"), names)
-    classes = [each for each in names.values() if isinstance(each, type) and each.__module__ == path.stem]
-    return {**names, **({"Model": classes[-1]} if classes else {})}
 
 
 @pytest.mark.parametrize("scopes", SCOPES, ids=str)
@@ -149,11 +142,11 @@ def test_chance_in_sources_is_that_of_the_built_module(scopes: list[str], tmp_pa
     state, images = copy.deepcopy(model.state_dict()), torch.randn(4, 3, 16, 16)
     torch.manual_seed(1)
     expected = model(images)
-    other = loaded(graph, tmp_path / "net.py", "python")["Model"]()
+    other = written_names(graph, tmp_path / "net.py", "python")["Model"]()
     other.load_state_dict(state)
     torch.manual_seed(1)
     assert torch.equal(other(images), expected)
-    low = loaded(graph, tmp_path / "low.py", "lowlevel")
+    low = written_names(graph, tmp_path / "low.py", "lowlevel")
     torch.manual_seed(1)
     torch.testing.assert_close(low["forward"](images, dict(state), training=True), expected, rtol=1e-4, atol=1e-5)
 

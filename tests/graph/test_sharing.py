@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy
 import onnx
@@ -20,6 +19,7 @@ from archspec.passes import INFERENCE, Trained, run
 from tests.graph.test_patterns import proved
 from tests.support.equivalence import compiled
 from tests.support.reference import torchvision_models
+from tests.support.sources import written_names
 
 TOWER = """
 fragments:
@@ -223,13 +223,13 @@ def test_other_forms(text: str, tmp_path: Path) -> None:
     after = model.state_dict()
     archspec.write(graph, tmp_path / "net.json")
     assert archspec.graph_from_json((tmp_path / "net.json").read_text()) == graph
-    other = loaded(graph, tmp_path / "net.py", "python")["Model"]()
+    other = written_names(graph, tmp_path / "net.py", "python")["Model"]()
     assert list(other.state_dict()) == list(weights)
     other.load_state_dict(weights)
     for one, two in zip(results(other, images), expected, strict=True):
         assert torch.equal(one, two)
     assert all(torch.equal(value, after[key]) for key, value in other.state_dict().items())
-    low = loaded(graph, tmp_path / "low.py", "lowlevel")
+    low = written_names(graph, tmp_path / "low.py", "lowlevel")
     assert set(low["new_params"]()) == set(weights)
     p = {key: value.clone() for key, value in weights.items()}
     found = low["forward"](images, p, training=True)
@@ -237,14 +237,6 @@ def test_other_forms(text: str, tmp_path: Path) -> None:
         torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
     for key, value in p.items():
         torch.testing.assert_close(value, after[key], rtol=1e-3, atol=1e-4)
-
-
-def loaded(graph: archspec.Graph, path: Path, target: str) -> dict[str, Any]:
-    archspec.write(graph, path, to=target)
-    names: dict[str, Any] = {"__name__": path.stem}
-    exec(compile(path.read_text(), str(path), "exec"), names)
-    classes = [each for each in names.values() if isinstance(each, type) and each.__module__ == path.stem]
-    return {**names, **({"Model": classes[-1]} if classes else {})}
 
 
 CALLS = {

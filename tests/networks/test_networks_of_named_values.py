@@ -6,7 +6,6 @@ import importlib
 import itertools
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ import archspec
 from archspec.verification.importing import timm
 from tests.support.equivalence import assert_network, assert_same, scramble, spec
 from tests.support.reference import torchvision_models
+from tests.support.sources import executed
 
 # -- U-Net (Ronneberger et al. 2015), with padding ---------------------------------------------------------------------
 
@@ -279,9 +279,7 @@ def test_sources_and_json(name: str, tmp_path: Path) -> None:
     example = torch.randn(1, *graph.input, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = model(example)
-        found: dict[str, Any] = {"__name__": "readable"}
-        exec(written(graph, tmp_path / "net.py"), found)
-        readable = found["Tested"]().eval()
+        readable = executed(written(graph, tmp_path / "net.py")).Tested().eval()
         readable.load_state_dict(model.state_dict())
         assert_same(readable(example), wanted, "readable source")
     uses = graph.uses()

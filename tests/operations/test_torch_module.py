@@ -7,7 +7,6 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ import archspec
 from archspec.emit.lowlevel import lowlevel_source
 from archspec.operations.torch_module import MODULES, NEEDED, RANKS, TorchModule
 from tests.support.equivalence import compiled
+from tests.support.sources import executed
 
 STEPS = """
   - torch: {module: torch.nn.Softshrink, lambd: 0.125}
@@ -79,12 +79,9 @@ def test_a_network_is_that_written_by_hand() -> None:
     for value, parameter in zip(own.parameters(), other.parameters(), strict=True):
         nn.init.uniform_(value, 0.5, 1.5)
         parameter.data.copy_(value)
-    space: dict[str, Any] = {}
-    exec(archspec.source(graph), space)
-    readable = space["ByName"]()
+    readable = executed(archspec.source(graph)).ByName()
     readable.load_state_dict(own.state_dict())
-    low: dict[str, Any] = {"__name__": "low"}
-    exec(lowlevel_source(graph), low)
+    low = vars(executed(lowlevel_source(graph)))
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     params = dict(own.state_dict())
     for training in (False, True):

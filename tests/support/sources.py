@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import types
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,17 @@ from archspec.graph.state import state
 
 
 def executed(source: str, name: str = "written") -> types.ModuleType:
-    """The module that a text is."""
+    """The module that a text is. Its annotations are evaluated, though those of this file are not."""
     module = types.ModuleType(name)
-    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    exec(compile(source, f"{name}.py", "exec", dont_inherit=True), module.__dict__)
     return module
+
+
+def written_names(graph: archspec.Graph, path: Path, target: str) -> dict[str, Any]:
+    """What a written source defines; a class of the network is also called ``Model``."""
+    archspec.write(graph, path, to=target)
+    module = executed(path.read_text(encoding="utf-8"), path.stem)
+    return {**vars(module), **({"Model": network_class(module)} if target == "python" else {})}
 
 
 def network_class(module: types.ModuleType) -> type[nn.Module]:
