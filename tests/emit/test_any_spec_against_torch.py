@@ -10,21 +10,25 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
 from archspec.graph.state import state
+from archspec.passes.in_eval_mode import in_eval_mode
 from archspec.strategies import specs
 from archspec.testing.against_torch import compare_shapes, lint
 from tests.operations.entries import ENTRIES
 from tests.support.properties import compiled, tries
+from tests.support.returned import returned
 
 torch.set_num_threads(1)
 
 
-def results(model: nn.Module, *size: int, device: str) -> dict[str, Tensor]:
-    """What a model returns for a batch of noise, by label."""
+def results(model: nn.Module, graph: archspec.Graph, device: str) -> list[Tensor]:
+    """The values that a model returns for a batch of noise, in the form and with the labels that the graph says."""
     torch.manual_seed(0)
-    found = model(torch.randn(*size, device=device))
-    if isinstance(found, tuple):
-        return {f"output{number}": value for number, value in enumerate(found)}
-    return found if isinstance(found, dict) else {"output": found}
+    found = model(torch.randn(2, *graph.input, device=device))
+    shown = graph if model.training else in_eval_mode(graph)
+    assert isinstance(found, Tensor) == shown.single
+    assert isinstance(found, Tensor) or isinstance(found, tuple) == (graph.returns == "tuple")
+    assert not isinstance(found, dict) or list(found) == list(shown.outputs)
+    return returned(found)
 
 
 @tries(40)
@@ -36,10 +40,10 @@ def test_inference_agrees_with_torch(spec: str) -> None:
     model = archspec.build(graph, device="meta").eval()
     lint(model)
     with FlopCounterMode(display=False) as counter:
-        found = results(model, 2, *graph.input, device="meta")
+        found = results(model, graph, device="meta")
     report = archspec.analyze(graph, lengths=False)
-    assert [tuple(value.shape[1:]) for value in found.values()] == list(report.outputs.values())
-    assert graph.single or list(found) == list(report.outputs)
+    shown = in_eval_mode(graph).outputs
+    assert [tuple(value.shape[1:]) for value in found] == [report.outputs[label] for label in shown]
     assert report.totals.costs.params == sum(parameter.numel() for parameter in model.parameters())
     ruled = not any(ENTRIES[node.operation.name].unavailable for node in graph.nodes)
     assert report.totals.costs.macs == (counter.get_total_flops() // 4 if ruled else None)
@@ -99,14 +103,13 @@ def test_a_built_model_runs(spec: str) -> None:
     flat.load_state_dict(model.state_dict())
     for value in model.state_dict().values():
         assert value.isfinite().all()
-    found, other = (results(each, 2, *graph.input, device="cpu") for each in (model, flat))
-    for label, name in zip(found, graph.outputs.values(), strict=True):
-        value = found[label]
+    found, other = (results(each, graph, device="cpu") for each in (model, flat))
+    for value, again, name in zip(found, other, graph.outputs.values(), strict=True):
         assert tuple(value.shape) == (2, *graph.shape(name))
-        torch.testing.assert_close(other[label], value, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(again, value, rtol=0, atol=0, equal_nan=True)
     trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
     if trained:
-        sum(value.sum() for value in found.values()).backward()
+        sum(value.sum() for value in found).backward()
     wanted = {name for name, parameter in trained.items() if parameter.grad is None}
     assert not wanted, f"nothing reaches {wanted}"
 

@@ -23,6 +23,7 @@ from archspec.testing import graphs
 from tests.analysis.networks import CHANNELS_LAST, LEAVES, Step
 from tests.support.equivalence import compiled, scramble
 from tests.support.properties import tries
+from tests.support.returned import returned
 
 torch.set_num_threads(1)
 
@@ -73,8 +74,7 @@ def run(model: nn.Module, example: Tensor, train: bool) -> tuple[list[Tensor], T
     """The outputs, and the gradient of the input; parameters get theirs."""
     torch.manual_seed(0)
     x = example.clone().requires_grad_()
-    found = model.train(train)(x)
-    outputs = list(found.values()) if isinstance(found, dict) else [found]
+    outputs = returned(model.train(train)(x))
     weights = [torch.linspace(-1, 1, value.numel()).view(value.shape) for value in outputs]
     sum((value * weight).sum() for value, weight in zip(outputs, weights, strict=True)).backward()
     return [value.detach() for value in outputs], x.grad
@@ -132,8 +132,7 @@ def watch_modules(graph: Graph, model: nn.Module, example: Tensor) -> None:
     seen: list[tuple[str, Tensor, Tensor]] = []
 
     def hook(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        outputs = output.values() if isinstance(output, dict) else [output]
-        seen.extend((name, value, value.clone()) for value in (*inputs, *outputs))
+        seen.extend((name, value, value.clone()) for value in (*inputs, *returned(output)))
 
     scopes = {region.scope for region in graph.regions}
     handles = [

@@ -27,6 +27,7 @@ from archspec.operations.discovery import operations
 from archspec.testing import specs
 from tests.emit.test_python import HOSTILE, NAMES, assert_clean
 from tests.support.equivalence import spec
+from tests.support.returned import returned
 from tests.support.sources import executed
 
 pytestmark = pytest.mark.usefixtures("freed")
@@ -88,9 +89,9 @@ def assert_same_outputs(module: types.ModuleType, graph: Graph, model: torch.nn.
         for name in weights:
             params[name].requires_grad_()
         torch.manual_seed(6)
-        wanted = outputs(model(images[0] * 1))
+        wanted = returned(model(images[0] * 1))
         torch.manual_seed(6)
-        found = outputs(module.forward(images[1], params, training))
+        found = returned(module.forward(images[1], params, training))
         pulls = [torch.randn_like(each) for each in wanted]
         given = [images[0], *dict(model.named_parameters()).values()]
         gradients = torch.autograd.grad(wanted, given, pulls, allow_unused=True)
@@ -104,10 +105,6 @@ def assert_same_outputs(module: types.ModuleType, graph: Graph, model: torch.nn.
                 assert apart(first, second, max(largest, 1e-6) * CLOSE) < CLOSE, name
         for name, buffer in model.named_buffers():
             assert apart(params[name].double(), buffer.double(), 1e-6) < CLOSE, name
-
-
-def outputs(value: Tensor | dict[str, Tensor]) -> list[Tensor]:
-    return list(value.values()) if isinstance(value, dict) else [value]
 
 
 @pytest.mark.parametrize(

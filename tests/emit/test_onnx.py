@@ -26,6 +26,7 @@ from tests.operations.entries import CASES, ENTRIES, Case
 from tests.operations.test_contract import applications
 from tests.support.equivalence import compiled, scramble
 from tests.support.properties import tries
+from tests.support.returned import returned
 
 torch.set_num_threads(1)
 
@@ -53,8 +54,8 @@ def compare(model: torch.nn.Module, exported: onnx.ModelProto, *shapes: tuple[in
             found = model(x)
         names = [each.name.partition(":")[0] for each in session.get_outputs()]
         results = dict(zip(names, session.run(None, {session.get_inputs()[0].name: x.numpy()}), strict=True))
-        expected = found if isinstance(found, dict) else {names[0]: found}
-        assert names == list(expected)
+        assert not isinstance(found, dict) or names == list(found)
+        expected = dict(zip(names, returned(found), strict=True))
         for label, value in expected.items():
             assert results[label].shape == tuple(value.shape)
             assert value.isfinite().all()

@@ -19,6 +19,7 @@ from archspec.passes import INFERENCE, Trained, run
 from tests.graph.test_patterns import proved
 from tests.support.equivalence import compiled
 from tests.support.reference import torchvision_models
+from tests.support.returned import returned
 from tests.support.sources import written_names
 
 TOWER = """
@@ -160,8 +161,7 @@ class Tower(nn.Module):
 
 
 def results(model: nn.Module, images: Tensor) -> list[Tensor]:
-    found = model(images)
-    return list(found.values()) if isinstance(found, dict) else [found]
+    return returned(model(images))
 
 
 def test_against_a_module_that_is_called_several_times() -> None:
@@ -233,7 +233,7 @@ def test_other_forms(text: str, tmp_path: Path) -> None:
     assert set(low["new_params"]()) == set(weights)
     p = {key: value.clone() for key, value in weights.items()}
     found = low["forward"](images, p, training=True)
-    for one, two in zip(found.values() if isinstance(found, dict) else [found], expected, strict=True):
+    for one, two in zip(returned(found), expected, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
     for key, value in p.items():
         torch.testing.assert_close(value, after[key], rtol=1e-3, atol=1e-4)

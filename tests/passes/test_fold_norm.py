@@ -15,6 +15,7 @@ from archspec.passes import INFERENCE, Trained, fold_norm, run
 from archspec.testing import graphs
 from tests.support.equivalence import compiled, scramble
 from tests.support.properties import tries
+from tests.support.returned import returned
 
 torch.set_num_threads(1)
 
@@ -80,8 +81,7 @@ def built(network: Trained) -> nn.Module:
 def outputs(model: nn.Module, graph: Graph, *size: int) -> list[Tensor]:
     torch.manual_seed(0)
     with torch.no_grad():
-        found = model(torch.randn(2, graph.input[0], *(size or graph.input[1:])))
-    return list(found.values()) if isinstance(found, dict) else [found]
+        return returned(model(torch.randn(2, graph.input[0], *(size or graph.input[1:]))))
 
 
 def assert_close(found: list[Tensor], expected: list[Tensor]) -> None:

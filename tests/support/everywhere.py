@@ -15,6 +15,7 @@ from archspec.emit.onnx import to_onnx
 from archspec.emit.python import python_source
 from archspec.graph.graph import Graph
 from tests.support.equivalence import scramble, transfer
+from tests.support.returned import returned
 from tests.support.sources import assert_same_network, executed
 
 ROUNDING = 1e-5
@@ -36,8 +37,8 @@ def assert_written(graph: Graph, reference: nn.Module) -> None:
     with torch.no_grad():
         wanted = model(example)
         lowlevel = executed(lowlevel_source(graph)).forward(example, model.state_dict(), False)
-    for found in (_values(lowlevel), _by_onnx(graph, model, example)):
-        for one, other in zip(found, _values(wanted), strict=True):
+    for found in (returned(lowlevel), _by_onnx(graph, model, example)):
+        for one, other in zip(found, returned(wanted), strict=True):
             assert_close(one, other)
 
 
@@ -76,10 +77,6 @@ def assert_close(found: Tensor, wanted: Tensor, rounding: float = ROUNDING) -> N
     assert found.shape == wanted.shape
     assert wanted.isfinite().all()
     assert (found - wanted).abs().max() <= rounding * wanted.abs().max()
-
-
-def _values(output: Tensor | dict[str, Tensor]) -> list[Tensor]:
-    return list(output.values()) if isinstance(output, dict) else [output]
 
 
 def _by_onnx(graph: Graph, model: nn.Module, example: Tensor) -> list[Tensor]:
