@@ -1,4 +1,4 @@
-"""Copies of archspec's own modules, as the source that archspec writes has them."""
+"""Copies of archspec's own modules and functions, as the source that archspec writes has them."""
 
 from __future__ import annotations
 import __future__
@@ -8,8 +8,24 @@ import inspect
 from types import CodeType, FunctionType
 from typing import Any
 
-OWN = ("archspec.emit.modules", "archspec.emit.padded")
+from torch import nn
+
+OWN = ("archspec.emit.modules", "archspec.emit.norms", "archspec.emit.padded")
 """Known here by name alone, as in the table of rules."""
+
+
+def copied_functions(network: nn.Module) -> list[FunctionType]:
+    """The functions among the globals of a network's code that are copies of archspec's own."""
+    codes = [getattr(type(module).forward, "__globals__", {}) for module in network.modules()]
+    known = {id(names): names for names in codes}
+    functions = [each for names in known.values() for each in names.values() if isinstance(each, FunctionType)]
+    return [each for each in functions if original_function(each)]
+
+
+def original_function(function: FunctionType) -> str:
+    """The qualified name of the function of archspec that this one copies without a change; else an empty text."""
+    found = _own(function.__name__)
+    return _qualified(found) if isinstance(found, FunctionType) and _same(function, found) else ""
 
 
 def original(kind: type) -> str:
@@ -18,8 +34,7 @@ def original(kind: type) -> str:
     A class with that name alone is not enough: its bases, its methods and the functions that these call have the same
     code, and its attributes the same values. A copy may leave out what only its ``repr`` needs.
     """
-    modules = [importlib.import_module(name) for name in OWN]
-    found = next((each for module in modules if (each := getattr(module, kind.__name__, None))), None)
+    found = _own(kind.__name__)
     if not isinstance(found, type) or len(kind.__bases__) != len(found.__bases__):
         return ""
     for one, other in zip(kind.__bases__, found.__bases__, strict=True):
@@ -31,8 +46,14 @@ def original(kind: type) -> str:
     return _qualified(found) if same and _values(kind) == _values(found) else ""
 
 
-def _qualified(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__name__}"
+def _own(name: str) -> Any:
+    """What archspec's own modules have under a name; None if they do not have it."""
+    found = [getattr(importlib.import_module(module), name, None) for module in OWN]
+    return next((each for each in found if each is not None), None)
+
+
+def _qualified(thing: type | FunctionType) -> str:
+    return f"{thing.__module__}.{thing.__name__}"
 
 
 def _values(kind: type) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from archspec.tracing import resampling as u
 from archspec.tracing import slicing as s
 from archspec.tracing import windows as w
 from archspec.tracing.activations import unary
-from archspec.tracing.copies import original
+from archspec.tracing.copies import original, original_function
 from archspec.tracing.form_builder import Rule
 
 _leaky_relu = unary("leaky_relu", negative_slope=0.01)
@@ -249,11 +250,12 @@ def _module_rule(kind: type[nn.Module]) -> tuple[Rule, str] | None:
 
 
 def function_rule(target: Any) -> Rule | None:
-    """The rule for a function."""
+    """The rule for a function, or for the one of archspec's that it copies."""
     try:
-        return FUNCTIONS.get(target) or FUNCTIONS.get(qualified(target))
+        found = FUNCTIONS.get(target) or FUNCTIONS.get(qualified(target))
     except TypeError:  # not hashable
         return None
+    return found or (FUNCTIONS.get(original_function(target)) if isinstance(target, FunctionType) else None)
 
 
 def method_rule(name: str) -> Rule | None:

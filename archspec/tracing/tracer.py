@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.proxy import Attribute
 
+from archspec.tracing.copies import copied_functions
 from archspec.tracing.rules import module_rule
 
 PARTS = frozenset(
@@ -47,6 +48,10 @@ class Tracer(fx.Tracer):
         self.specialized = False
         self._shapes: Shapes | None = None
         self._running = False
+
+    def trace(self, root: Any, concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        self._autowrap_function_ids.update(map(id, copied_functions(root)))
+        return super().trace(root, concrete_args)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return module_rule(type(m)) is not None or super().is_leaf_module(m, module_qualified_name)

@@ -41,14 +41,14 @@ def compare_outputs(
     Args:
         ours: the spec's network, on the meta device.
         theirs: the reference. Its parameters are shared with ours, and its weights and running statistics change.
-        pairs: our keys to the reference's; empty if they are not known.
+        pairs: our keys to the reference's; empty if they are not known, or if both have no weights.
         shape: the input's, (N, C, *spatial).
         seed: the seed of the weights, of the input, of random operations in training, and of the loss.
         tolerance: a difference that is always allowed, relative to the reference's largest absolute value.
         random: why training cannot be compared value by value; empty if it can.
         certain: whether the pairs are right. If not, and outputs are far apart, rounding is not measured.
     """
-    if not pairs:
+    if not pairs and (ours.state_dict() or theirs.state_dict()):
         reason = "graphs, keys and order of execution do not show which weights belong together"
         return Outputs(False, reason=reason, paired=False, tolerance=tolerance)
     try:

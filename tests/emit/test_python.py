@@ -27,8 +27,8 @@ from archspec.operations.discovery import operations
 from archspec.operations.traits import Elementwise
 from archspec.testing import specs
 from tests.support.equivalence import spec
-from tests.support.paths import ROOT, SPECS
-from tests.support.sources import assert_same_keys, assert_same_network, executed, network_class
+from tests.support.paths import SPECS
+from tests.support.sources import TARGETS, assert_same_keys, assert_same_network, executed, network_class
 
 pytestmark = pytest.mark.usefixtures("freed")
 
@@ -373,13 +373,6 @@ def test_conditions_of_whole_blocks(steps: str) -> None:
     """
     graph = archspec.compile(spec(text))
     assert_same_network(python_source(graph), graph, (8, 8))
-
-
-TARGETS = {
-    name
-    for path in (ROOT / "archspec" / "operations").glob("*.py")
-    for name in re.findall(r"archspec\.emit\.\w+\.(\w+)", path.read_text(encoding="utf-8"))
-}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS & names_of_auxiliary()))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from archspec.graph.graph import INPUT, Graph, Node
 from archspec.operations.act import ACTIVATIONS
 from archspec.operations.base import Operation
 from archspec.operations.discovery import operations
@@ -39,6 +40,17 @@ class Case(NamedTuple):
     @property
     def operation(self) -> Operation:
         return operations()[self.name](**self.given)
+
+    @property
+    def graph(self) -> Graph:
+        """A network of this operation alone. Further values that it reads are pools of the input."""
+        nodes, names = [], [INPUT]
+        for number, shape in enumerate(self.inputs[1:]):
+            pool = operations()["pool"](type="avg", output=shape[1:])
+            nodes.append(Node(f"other{number}", pool, (INPUT,), (self.inputs[0][0], *shape[1:])))
+            names.append(f"other{number}")
+        nodes.append(Node("it", self.operation, tuple(names), self.operation.shape(self.inputs)))
+        return Graph("one", self.inputs[0], tuple(nodes), {"output": "it"})
 
     def __str__(self) -> str:
         told = [f"{name}={value}" for name, value in self.given.items()]

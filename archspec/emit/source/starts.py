@@ -195,5 +195,6 @@ def start_of(graph: Graph, leaf: Leaf, key: str, shape: Expression) -> str:
     starts = {node.operation.weights(graph.input_shapes(node))[key].start(graph.init) for node in nodes}
     (start,) = starts if len(starts) == 1 else (0.0,)
     if start in (0.0, 1.0):
-        return f"torch.{'ones' if start else 'zeros'}({written(shape)[1:-1].removesuffix(',')})"
+        sizes = written(shape)[1:-1].removesuffix(",") or "()"
+        return f"torch.{'ones' if start else 'zeros'}({sizes})"
     return f"torch.full({written(shape)}, {literal(start)})"
