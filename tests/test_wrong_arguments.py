@@ -331,6 +331,7 @@ PYTHON: Table = {
     ),
     archspec.Graph.blocks: ({"self": GRAPH, "stage": None}, {"stage": (*TEXTS, "layer1", 0, GRAPH)}),
     archspec.Graph.to_networkx: ({"self": GRAPH}, {"plain": (*FLAGS, None)}),
+    archspec.Graph.state_of: ({"self": GRAPH, "name": "conv1"}, {"name": TEXTS}),
     archspec.Graph.written_at: ({"self": GRAPH, "key": "input"}, {"key": TEXTS}),
     Verdict.holds: ({"self": VERDICT}, {"levels": ((1,), ("all",), (["keys"],), (b"keys",), (None,))}),
     Paths.surviving: (

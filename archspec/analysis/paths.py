@@ -126,7 +126,7 @@ def count_paths_to(
     inputs = network.sources if gates else network.ways
     merges = [position for position, read in enumerate(inputs) if len(read) > 1]
     choices = {i for i in merges if network.facts[i].gates or network.nodes[i].operation.sums}
-    wiring = Wiring(inputs, [facts.weighted for facts in network.facts], choices)
+    wiring = Wiring(inputs, [node.operation.weighted for node in network.nodes], choices)
     return paths_of(wiring, outputs, lengths=lengths, gates=gates)
 
 

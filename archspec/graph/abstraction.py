@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from archspec.graph.alignment import SOURCE, ModuleGroup
 from archspec.graph.called_again import nodes_called_again
 from archspec.graph.class_names import ClassNames
 from archspec.graph.columns import ABSENT, Column, KnownColumn, Role, role_of, safe
@@ -16,6 +15,7 @@ from archspec.graph.fitting import Fitting
 from archspec.graph.formulas import Class, Condition, Expression, Variable, names_in
 from archspec.graph.graph import Graph, Region
 from archspec.graph.input_names import input_names
+from archspec.graph.module_groups import SOURCE, ModuleGroup
 from archspec.graph.nesting import nest
 from archspec.graph.plan import Call, Module
 from archspec.graph.rates import rates_of

@@ -116,8 +116,8 @@ class Graph:
     >>> conv, relu = operations()["conv"](out=8, kernel=3), operations()["act"](type="relu")
     >>> first = Node("conv", conv, (INPUT,), conv.shape(((3, 32, 32),)))
     >>> graph = Graph("tiny", (3, 32, 32), (first, Node("relu", relu, ("conv",), (8, 32, 32))), {"output": "relu"})
-    >>> graph.output, graph.shape("input"), graph.input_shapes(graph.by_name["relu"]), graph.uses()
-    ((8, 32, 32), (3, 32, 32), ((8, 32, 32),), {'input': 1, 'conv': 1, 'relu': 1})
+    >>> graph.output, graph.shape("input"), graph.input_shapes(first), graph.state_of("conv"), graph.uses()
+    ((8, 32, 32), (3, 32, 32), ((3, 32, 32),), 'conv', {'input': 1, 'conv': 1, 'relu': 1})
     >>> graph.written_at("input"), [graph.blocks(stage) for stage in graph.stages], graph.to_networkx().edges()
     (None, [], OutMultiEdgeDataView([('input', 'conv'), ('conv', 'relu')]))
     """
@@ -204,7 +204,7 @@ class Graph:
 
     def state_of(self, name: str) -> str:
         """The prefix of a node's keys: its own name, unless it uses the tensors of another node."""
-        return self.shared.get(name, name)
+        return self.shared.get(arguments.text(name, "name", "the name of a node"), name)
 
     @cached_property
     def borrowing(self) -> frozenset[str]:

@@ -11,17 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from archspec.graph.alignment import (
-    MOST_GROUPS,
-    SOURCE,
-    AlignedPart,
-    ModuleGroup,
-    Skeleton,
-    SkeletonPart,
-    merge,
-    merged,
-)
+from archspec.graph.alignment import MOST_GROUPS, merge, merged
 from archspec.graph.graph import Graph
+from archspec.graph.module_groups import SOURCE, AlignedPart, ModuleGroup, Skeleton, SkeletonPart
 from archspec.graph.plan import Call, Module
 from archspec.operations.base import TorchCall
 

@@ -236,7 +236,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E406", {"classes": "'many'"}, ("classes",), False),
     ("E501", {"classes": "3 - 3"}, ("classes",), False),
     ("E701", {"expect": {"params": {"max": 1}}}, ("expect", "params"), False),
-    ("E701", {"expect": {"macs": {"min": "900T"}}}, ("expect", "macs"), False),
+    ("E701", {"expect": {"params": {"min": "900T"}}}, ("expect", "params"), False),
     ("E703", {"expect": {"macs": "4 Q"}}, ("expect", "macs"), False),
     ("W305", {"norm": {"type": "batch", "groups": 4}, "head": ["norm"]}, ("norm", "groups"), False),
     ("W307", {"params": {"never_read": 1}}, ("params", "never_read"), True),

@@ -235,9 +235,9 @@ def _doubling(draw: st.DrawFn, document: RawSpec) -> Made:
 
 
 def _has_lists(document: RawSpec) -> bool:
-    """Whether the table says how many stages there are; in one of single values, a longer list says more stages."""
+    """Whether the table says how many stages there are: in rows, or in two lists, with which a longer one disagrees."""
     table = document["stages"]
-    return isinstance(table, list) or any(isinstance(column, list) for column in table.values())
+    return isinstance(table, list) or sum(isinstance(column, list) for column in table.values()) > 1
 
 
 def _own_table(document: RawSpec) -> bool:

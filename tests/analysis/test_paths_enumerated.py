@@ -31,13 +31,16 @@ class Path(NamedTuple):
 
 
 def edges(graph: archspec.Graph, gates: bool) -> dict[str, list[tuple[int, str]]]:
-    """For each node its inputs and their positions, without those of gates unless these are asked for."""
+    """For each node its inputs and their positions, without those of gates unless these are asked for.
+
+    Of a value that only says how large a map becomes, nothing goes into the map.
+    """
     found = {}
     for node in graph.nodes:
         inputs = list(enumerate(node.inputs))
         if node.operation.name == "multiply" and not gates:
             inputs = [next(item for item in inputs if graph.shape(item[1]) == node.shape)]
-        found[node.name] = inputs
+        found[node.name] = inputs[:1] if node.operation.name == "upsample" else inputs
     return found
 
 

@@ -40,16 +40,28 @@ class Functional(nn.Module):
         for node in graph.nodes:
             call = node.operation.torch(graph.input_shapes(node))
             part = resolve(call.target)(*call.args, **call.kwargs) if call.kind == "module" else nn.Module()
+            name = graph.state_of(node.name)
+            if name.replace(".", "/") in self.parts:
+                continue
             if call.kind != "module" and node.operation.weights(graph.input_shapes(node)):
-                part.register_parameter("own", nn.Parameter(model.get_parameter(node.name).detach().clone()))
+                part.register_parameter("own", nn.Parameter(model.get_parameter(name).detach().clone()))
             elif list(part.state_dict()):
-                part.load_state_dict(model.get_submodule(node.name).state_dict())
-            self.parts[node.name.replace(".", "/")] = part
+                part.load_state_dict(model.get_submodule(name).state_dict())
+            self.parts[name.replace(".", "/")] = part.requires_grad_(node.name not in graph.frozen)
+
+    def train(self, mode: bool = True) -> Functional:
+        super().train(mode)
+        for name in self.graph.frozen:
+            self._part(name).eval()
+        return self
+
+    def _part(self, name: str) -> nn.Module:
+        return self.parts[self.graph.state_of(name).replace(".", "/")]
 
     def forward(self, x: Tensor) -> Any:
         values = {INPUT: x}
         for node in self.graph.nodes:
-            part = self.parts[node.name.replace(".", "/")]
+            part = self._part(node.name)
             call = node.operation.torch(self.graph.input_shapes(node))
             inputs: list[Any] = [values[name] for name in node.inputs]
             if call.kind == "module":

@@ -30,11 +30,14 @@ COPIED = [case for case in USES if target(case).startswith("archspec.emit.")]
 
 
 @pytest.mark.parametrize("case", USES, ids=str)
-def test_both_sources_compute_what_is_built(case: Case) -> None:
+def test_readable_source_gives_what_is_built(case: Case) -> None:
+    assert_same_network(archspec.source(case.graph), case.graph, batch=3)
+
+
+@pytest.mark.parametrize("case", [case for case in USES if not case.given.get("power", 2) % 2], ids=str)
+def test_low_level_source_computes_what_is_built(case: Case) -> None:
+    """Odd powers of negative values are left out: they are not numbers, and do not compare."""
     graph = case.graph
-    assert_same_network(archspec.source(graph), graph, batch=3)
-    if case.given.get("power", 2) % 2:
-        return  # of negative values, these are not numbers
     lowlevel = executed(archspec.source(graph, level="lowlevel"))
     assert_same_outputs(lowlevel, graph, archspec.build(graph, seed=0))
 

@@ -148,10 +148,17 @@ def test_what_names_no_network_of_a_library(text: str, attempts: list[str]) -> N
     assert attempts == []
 
 
-@pytest.mark.parametrize("name", ["fcn_resnet50", "fasterrcnn_resnet50_fpn", "ssd300_vgg16", "raft_small"])
+@pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "ssd300_vgg16", "raft_small"])
 def test_a_network_that_loads_a_backbone_is_not_among_those_of_torchvision(name: str, attempts: list[str]) -> None:
     """Their builders download the backbone's weights unless `weights_backbone=None` is passed."""
     assert [fault.code for fault in faults(f"torchvision:{name}")] == ["E902"]
+    assert attempts == []
+
+
+@pytest.mark.parametrize("name", ["fcn_resnet50", "lraspp_mobilenet_v3_large"])
+def test_a_segmentation_network_has_a_backbone_without_weights(name: str, attempts: list[str]) -> None:
+    made, _ = own_reference(f"torchvision:{name}", PLACE)
+    assert isinstance(made, nn.Module)
     assert attempts == []
 
 
