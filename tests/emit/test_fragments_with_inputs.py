@@ -17,6 +17,8 @@ from archspec.graph.patterns import definitions, patterns
 from tests.emit.test_python import assert_clean
 from tests.networks.test_networks_of_named_values import U_NET
 from tests.support.equivalence import compiled
+from tests.support.everywhere import assert_close
+from tests.support.returned import returned
 from tests.support.sources import assert_same_keys, assert_same_network, executed
 from tests.support.unfolding import expected, unfold, without_defaults
 
@@ -131,9 +133,8 @@ def test_source_computes_what_build_does(name: str) -> None:
         with torch.no_grad():
             wanted = built.train(training)(x.clone())
             ours = forward(x.clone(), state, training)
-        pairs = zip(wanted.values(), ours.values(), strict=True) if isinstance(wanted, dict) else [(wanted, ours)]
-        for one, other in pairs:
-            torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+        for one, other in zip(returned(wanted), returned(ours), strict=True):
+            assert_close(other, one)
 
 
 @pytest.mark.parametrize("name", ["u-net", "pyramid", "in a block", "nested, apart", "called torch"])

@@ -297,20 +297,40 @@ def written(graph: archspec.Graph, path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_a_figure_names_the_skips_of_a_u_net(tmp_path: Path) -> None:
-    text = written(archspec.compile(spec(U_NET)), tmp_path / "net.svg")
-    assert re.findall(r">([a-z]\d)</text>", text) == ["c1", "c2", "c3", "c4"]
+STAGED = """
+    input: [1, 32, 48]
+    norm: none
+    fragments:
+      up:
+        inputs: [skip]
+        params: {out: null}
+        steps: [upsample: {like: skip}, concat: [[from: skip], []], layer: {out: out, kernel: 3}]
+    blocks: {one: {channels: output width, steps: [layer: {out: channels, kernel: 3, stride: stride}]}}
+    stem: []
+    stages: {block: one, count: 2, channels: [8, 16, 32], stride: [1, 2, 2]}
+    head: [up: {out: 16, skip: layer2}, up: {out: 8, skip: layer1}, conv: {out: 2}]
+"""
+
+
+@pytest.mark.parametrize(("text", "names"), [(U_NET, ["c1", "c2", "c3", "c4"]), (STAGED, ["layer1", "layer2"])])
+def test_a_figure_names_the_skips_of_a_u_net(text: str, names: list[str], tmp_path: Path) -> None:
+    """Each at its arc, once; of the stages, one that a fragment reads has no band with its name."""
+    found = written(archspec.compile(spec(text)), tmp_path / "net.svg")
+    arcs = re.findall(r">(c\d|layer\d)</text>", found)
+    assert arcs[-len(names) :] == names
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_graphviz_and_mermaid_get_the_names_of_values(name: str, tmp_path: Path) -> None:
-    """Each name is that of a value, and both formats have the same names; those of a U-Net's skips are in order."""
+    """Both formats have the same names, of values and of stages that the head reads; a U-Net's are in order."""
     graph = archspec.compile(spec(ALL[name]))
     dot = re.findall(r'label="(\w+)"(?:, color=.*)?\];$', edges(written(graph, tmp_path / "net.dot"), "->"), re.M)
     mermaid = re.findall(r'\|"(\w+)"\|', edges(written(graph, tmp_path / "net.mmd"), ">"))
     assert dot == mermaid
-    assert set(dot) <= set(graph.kept.values())
-    assert {"u-net": dot == ["c4", "c3", "c2", "c1"], "pyramid": dot == ["inner3", "inner2", "inner1"]}.get(name, True)
+    kept = [each for each in dot if each in graph.kept.values()]
+    assert set(dot) - set(kept) == ({"layer2", "layer3"} if name == "pyramid" else set())
+    known = {"u-net": ["c4", "c3", "c2", "c1"], "pyramid": ["inner3", "inner2", "inner1"]}
+    assert kept == known.get(name, kept)
 
 
 def edges(text: str, arrow: str) -> str:

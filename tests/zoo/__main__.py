@@ -24,6 +24,8 @@ from tests.zoo.table import Row, row_of
 
 SMALL = 96
 """The size at which source is compared; the smallest at which every network of the zoo runs is 75."""
+SUMS = 1e-5
+"""How far apart gradients may be, relative to the largest of a tensor, where branches run in another order."""
 PAGES = ROOT / "docs"
 
 
@@ -83,17 +85,28 @@ def _sources(names: list[str]) -> int:
         try:
             graph = archspec.compile(name, overrides=[f"input={[channels, *sizes]}"])
             source = archspec.source(graph)
-            assert_same_network(source, graph)
-            assert_proved(source, graph)
+            exactly = _equal(source, graph)
+            assert_proved(source, graph, exactly)
         except (AssertionError, archspec.SpecError) as error:
             failed.append(name)
             print(f"{name:34}{error}", flush=True)
         else:
-            print(f"{name:34}equal bit for bit, and proved, at {'x'.join(map(str, sizes))}", flush=True)
+            told = "equal bit for bit" if exactly else f"equal outputs, and gradients within {SUMS:g}"
+            print(f"{name:34}{told}, and proved, at {'x'.join(map(str, sizes))}", flush=True)
         gc.collect()
     if failed:
         print(f"\nnot the same as their source: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
+
+
+def _equal(source: str, graph: archspec.Graph) -> bool:
+    """Whether all is equal, bit for bit; if the order of sums differs, gradients may be a little apart."""
+    try:
+        assert_same_network(source, graph)
+    except AssertionError:
+        assert_same_network(source, graph, sums=SUMS)
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from archspec.emit.figures.metrics import shorten, text_width
 from archspec.emit.figures.parts import Band, Box, Card, Part, Parts, Split, boxes
-from archspec.emit.figures.place import SMALL, Boxed, End, Laid
+from archspec.emit.figures.place import SMALL, Boxed, End, Laid, Splitting
 from archspec.emit.figures.rows import Blocked, Framed, place
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect
 
@@ -56,8 +56,8 @@ class Columns:
         self.notes = [max([text_width(note, SMALL) for note in column]) for column in columns]
         noted = sum(self.notes) + _APART * (len(self.notes) - 1) if self.notes else 0
         self.before = named + 2 * _SIDE if bands else 0
-        # A viewer's font may be wider than the table of widths says, but a note must not cross a frame.
-        away = _APART if headings or any(isinstance(row.laid, Framed) for row in rows) else _SIDE
+        # A viewer's font may be wider than the table of widths says, but a note must not cross a frame or a bar.
+        away = _APART if headings or any(isinstance(row.laid, Framed | Splitting) for row in rows) else _SIDE
         self.after = (noted + away if noted else 0) + (_SIDE if bands else 0)
         self.found = _broken(rows, most, ratio, self.before + self.after)
         widths = [round(self.before + each.left) + round(each.right + self.after) for each in self.found]

@@ -161,7 +161,7 @@ class Fusing:
         main = self._main(node, branches, full, aside)
         for index in aside - measured:
             branches[index] = _colored(branches[index])
-        names = self._kept(branches, node) if each_reads and self.graph.kept else ()
+        names = self._read(branches, node, measured) if each_reads else ()
         if not aside and not self.whole:
             groups = alike(branches)
             if len(groups) < len(branches):
@@ -171,10 +171,25 @@ class Fusing:
                 main = self._main(node, branches, full, aside)
         return Split(tuple(branches), self._merge(node), main, aside - measured, weighted, names, measured)
 
-    def _kept(self, branches: Sequence[Parts], merge: Node) -> tuple[str, ...]:
-        """For each branch that is the value itself, the name under which the spec keeps this value."""
-        read = zip(branches, merge.inputs, strict=True)
-        return tuple(["" if branch else self.graph.kept.get(name, "") for branch, name in read])
+    def _read(self, branches: Sequence[Parts], merge: Node, measured: frozenset[int]) -> tuple[str, ...]:
+        """For each branch that is the value itself, its name; no names if none has one."""
+        read = enumerate(zip(branches, merge.inputs, strict=True))
+        apart = [("" if branch or index in measured else name) for index, (branch, name) in read]
+        found = tuple([name and self._named(name, merge.name) for name in apart])
+        return found if any(found) else ()
+
+    def _named(self, value: str, reader: str) -> str:
+        """The name under which the spec keeps a value, or reads it outside blocks: that of its stage."""
+        return self.graph.kept.get(value) or ("" if reader in self._in_blocks else self._stages.get(value, ""))
+
+    @cached_property
+    def _stages(self) -> Mapping[str, str]:
+        return {stage.result: stage.scope for stage in self.graph.stages if stage.last > stage.first}
+
+    @cached_property
+    def _in_blocks(self) -> frozenset[str]:
+        blocks = [region for region in self.graph.regions if region.kind == "block"]
+        return frozenset([node.name for block in blocks for node in self.graph.nodes[block.first : block.last]])
 
     @staticmethod
     def _main(node: Node, branches: list[Parts], full: list[int], gates: frozenset[int]) -> int | None:
@@ -224,7 +239,7 @@ class Fusing:
                     place[name] = place[inputs[0]]
                     continue
             wires += [(place.get(each, -1), len(members)) for each in inputs]
-            kept = {(place[each], len(members)): self.graph.kept.get(each, "") for each in inputs if each in place}
+            kept = {(place[each], len(members)): self._named(each, name) for each in inputs if each in place}
             names |= {wire: kept[wire] for wire in kept if kept[wire] and wire[1] > wire[0] + 1}
             place[name] = len(members)
             members.append(own)

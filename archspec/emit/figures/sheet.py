@@ -119,8 +119,7 @@ class _Drafting:
             _within(Lettering(end.x, low + 11, text, SMALL, "dim")) for end, text in zip(ends, texts, strict=True)
         ]
         pairs = sorted(zip(ends, labels, strict=True), key=lambda pair: pair[0].x)
-        extents = [label.extent for _, label in pairs]
-        if any(one[2] + 6 > other[0] for one, other in pairwise(extents)):
+        if any(one.x + _half(one) + 6 > other.x - _half(other) for (_, one), (_, other) in pairwise(pairs)):
             # Names begin at their arrows, and names further to the left are lower, so no arrow crosses a name.
             last = len(pairs) - 1
             lower = [(end, label._replace(y=label.y + 14 * (last - i))) for i, (end, label) in enumerate(pairs)]
@@ -171,6 +170,11 @@ class _Drafting:
                 self.canvas.lines.append(Stroke(((x, y - 3), (x + 20, y - 3)), style, arrow=False))
             self._text(Lettering(x + (26 if style else 0), y, meaning, SMALL, "dim", "start"))
             x += width + 18
+
+
+def _half(label: Lettering) -> float:
+    """Half the width that a label in the middle may have."""
+    return text_width(label.text, label.size) * SPARE / 2
 
 
 def _within(label: Lettering) -> Lettering:
