@@ -12,7 +12,7 @@ import torch
 import archspec
 from archspec.emit.graph_json import to_json
 from archspec.passes.in_eval_mode import in_eval_mode
-from tests.support.sources import assert_same_network
+from tests.support.sources import assert_same_network, executed, network_class
 
 TEXT = """
 archspec: 1
@@ -29,6 +29,7 @@ heads:
     - linear: {out: 7}
 head: classifier
 """
+GOOGLENET = "archspec: 1\nname: small\nextends: googlenet\ninput: [3, 75, 75]\nparams: {aux: true}\nexpect: null\n"
 FORMS = {
     "alone": "outputs: [head, {training: side}]\nreturns: tuple\n",
     "tuple": "outputs: [layer2, {training: side}, head]\nreturns: tuple\n",
@@ -81,6 +82,37 @@ def test_sources_json_and_the_harness_follow(form: str) -> None:
     assert archspec.graph_from_json(to_json(graph)) == graph
     assert_same_network(archspec.source(graph), graph)
     assert graph.fingerprint != archspec.compile(TEXT + FORMS[form].replace("{training: side}", "side")).fingerprint
+
+
+def _called(network: torch.nn.Module, size: tuple[int, ...], training: bool) -> set[str]:
+    """The modules without parts that a network calls."""
+    found = set[str]()
+    for name, part in network.named_modules():
+        if not list(part.children()):
+            part.register_forward_hook(lambda *_, name=name: found.add(name))
+    network.train(training)(torch.randn(2, *size))
+    return found
+
+
+@pytest.mark.parametrize("text", [*(TEXT + form for form in FORMS.values()), GOOGLENET])
+def test_sources_do_not_compute_what_eval_mode_does_not_return(text: str) -> None:
+    graph = archspec.compile(text)
+    written = network_class(executed(archspec.source(graph)))
+    for training in (True, False):
+        built, made = archspec.build(graph), written()
+        states = {name.rpartition(".")[0] for name in built.state_dict()}
+        assert states & _called(built, graph.input, training) == states & _called(made, graph.input, training)
+
+
+def test_low_level_source_does_not_need_weights_of_what_it_does_not_return() -> None:
+    graph = archspec.compile(GOOGLENET)
+    forward = executed(archspec.source(graph, level="lowlevel")).forward
+    weights = archspec.build(graph).state_dict()
+    kept = {key: value for key, value in weights.items() if not key.startswith("aux")}
+    x = torch.randn(2, *graph.input)
+    assert torch.equal(forward(x, kept), forward(x, weights))
+    with pytest.raises(KeyError):
+        forward(x, kept, training=True)
 
 
 def test_costs_are_those_of_inference_and_parameters_those_of_the_state_dict() -> None:

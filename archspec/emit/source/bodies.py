@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec.emit.source.by_mode import by_mode
 from archspec.emit.source.header import escaped, one_line
 from archspec.emit.source.signatures import signature, use
 from archspec.emit.source.statements import Statement, counted, formula, joined, rendered, shown
@@ -242,11 +243,11 @@ class Body(Forward):
         return [f'    """{told[0]}', *[f"    {each}" if each else "" for each in told[1:]], '    """']
 
     def _computed(self) -> list[str]:
-        lines = rendered(self.statements, self.definition.returned(self.names))
-        if self.definition.training:
-            evaluated = self.definition.returned(self.names, training=False)
-            lines[-1:] = ["if not training:", f"    return {evaluated}", lines[-1]]
-        return lines
+        returned = self.definition.returned(self.names)
+        lines = rendered(self.statements, returned)
+        if not self.definition.training:
+            return lines
+        return by_mode(lines[:-1], "training", self.definition.returned(self.names, training=False), returned)
 
 
 class Positions:

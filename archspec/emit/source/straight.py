@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from archspec.emit.source.by_mode import by_mode
 from archspec.emit.source.literals import identifier
 from archspec.emit.source.registration import unused
 from archspec.emit.source.terms import SourceText, called, condition, in_place
@@ -88,12 +89,12 @@ class Forward(ValueNames):
                 return
             self.names[part.path] = name = self._name(part, index)
             self.lines.append(f"{name} = {text.text}")
+        returned = self.definition.returned(self.names)
         if self.definition.training:
-            self.lines += [
-                "if not self.training:",
-                f"    return {self.definition.returned(self.names, training=False)}",
-            ]
-        self.lines.append(f"return {self.definition.returned(self.names)}")
+            evaluated = self.definition.returned(self.names, training=False)
+            self.lines = by_mode(self.lines, "self.training", evaluated, returned)
+        else:
+            self.lines.append(f"return {returned}")
 
     def _other(self, part: DefinedPart, index: int) -> DefinedPart | None:
         """An optional part that is present if this one is not, reads the same value, and takes its place."""

@@ -58,7 +58,12 @@ def _zoo_folder() -> Path:
 
 def zoo_names() -> list[str]:
     """The names of the zoo's specs, sorted as people count: resnet18 before resnet101."""
-    return sorted(_zoo(), key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name))
+    return list(_in_order())
+
+
+@functools.cache
+def _in_order() -> tuple[str, ...]:
+    return tuple(sorted(_zoo(), key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(8), name)))
 
 
 def read_zoo(name: str) -> Source:
