@@ -227,7 +227,7 @@ def test_values_scopes_and_rates_are_written_as_a_person_writes_them() -> None:
     assert "inner" in assigned
     assert not [name for name in assigned if re.search(r"\d", name)]
     assert 'self.head["1"] = nn.Linear(8, 4)' in source
-    assert "get_submodule" not in source
+    assert "getattr" not in source
     assert "Nested(0.3 * (i + 2) / 7) for i in range(3)" in source
 
 

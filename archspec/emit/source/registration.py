@@ -93,7 +93,7 @@ def attribute(path: str, dicts: Collection[str] = ()) -> str:
         elif ".".join(names[:place]) in dicts:
             text += f"[{literal(name)}]"
         else:
-            text += f".get_submodule({literal(name)})"
+            text = f"getattr({text}, {literal(name)})"  # also of a part that may be None
     return text
 
 
