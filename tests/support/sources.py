@@ -95,6 +95,23 @@ def assert_proved(source: str, graph: Graph, exactly: bool = True) -> None:
     assert not exactly or not any(gap.largest for gap in verdict.outputs.gaps.values())
 
 
+SUMS = 1e-5
+"""How far apart gradients may be, relative to the largest of a tensor, where branches run in another order."""
+
+
+def assert_source(graph: Graph) -> bool:
+    """The readable source gives the network, and `archspec verify` proves it; whether all is equal, bit for bit."""
+    source = archspec.source(graph)
+    exactly = True
+    try:
+        assert_same_network(source, graph)
+    except AssertionError:
+        assert_same_network(source, graph, sums=SUMS)
+        exactly = False
+    assert_proved(source, graph, exactly)
+    return exactly
+
+
 def _results(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """What a network gives and learns: its outputs, the gradients of the input and the weights, and its buffers."""
     network.zero_grad()

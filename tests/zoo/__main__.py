@@ -17,15 +17,13 @@ from pathlib import Path
 
 import archspec
 from tests.support.paths import ROOT, SPECS
-from tests.support.sources import assert_proved, assert_same_network
+from tests.support.sources import SUMS, assert_source
 from tests.zoo import timm
 from tests.zoo.page import Page
 from tests.zoo.table import Row, row_of
 
 SMALL = 96
 """The size at which source is compared; the smallest at which every network of the zoo runs is 75."""
-SUMS = 1e-5
-"""How far apart gradients may be, relative to the largest of a tensor, where branches run in another order."""
 PAGES = ROOT / "docs"
 
 
@@ -84,9 +82,7 @@ def _sources(names: list[str]) -> int:
         sizes = [min(each, SMALL) for each in whole]
         try:
             graph = archspec.compile(name, overrides=[f"input={[channels, *sizes]}"])
-            source = archspec.source(graph)
-            exactly = _equal(source, graph)
-            assert_proved(source, graph, exactly)
+            exactly = assert_source(graph)
         except Exception as error:  # whatever a source raises, the next network is compared too
             failed.append(name)
             print(f"{name:34}{type(error).__name__}: {error}", flush=True)
@@ -97,16 +93,6 @@ def _sources(names: list[str]) -> int:
     if failed:
         print(f"\nnot the same as their source: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
-
-
-def _equal(source: str, graph: archspec.Graph) -> bool:
-    """Whether all is equal, bit for bit; if the order of sums differs, gradients may be a little apart."""
-    try:
-        assert_same_network(source, graph)
-    except AssertionError:
-        assert_same_network(source, graph, sums=SUMS)
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 import archspec
 from archspec.verification.importing import timm
 from tests.support.paths import ROOT, SPECS
+from tests.support.sources import assert_source
 from tests.zoo.timm import also
 
 pytestmark = pytest.mark.usefixtures("freed")
@@ -44,6 +45,17 @@ blocks."""
 OTHER_KEYS = ("fasternet_t0", "dla60_res2net", "hgnetv2_b0")
 """Networks whose keys are timm's in another order, or by key map: of fasternet, and of dla with scales; in hgnet,
 timm's learned factors have one axis, and here none."""
+
+
+SOURCES = ("tresnet_m", "dm_nfnet_f0", "dla34", "hrnet_w18_small")
+"""Networks with blurs, with factors of one number, with sums in another order, and with parts that have numbers."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*QUICK, *OTHER_KEYS, *OF_MODULES, *SOURCES} & TEXTS.keys()))
+def test_the_source_gives_the_network(name: str) -> None:
+    """`python -m tests.zoo --source` compares all of them."""
+    assert_source(archspec.compile(name, overrides=["input=[3, 96, 96]"]))
 
 
 @pytest.mark.parametrize("name", TEXTS)
