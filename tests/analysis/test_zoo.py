@@ -23,9 +23,7 @@ def test_every_spec_is_there_with_its_own_figures() -> None:
     for name, path in SPECS.items():
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert found[name].reference == written.get("reference")
-        assert Path(found[name].path).name == f"{name}.yaml"
-        if path.parent.name == "specs":  # `archspec check` of the whole zoo is a test of the command
-            assert [each.code for each in archspec.check(name).diagnostics if each.severity == "error"] == []
+        assert Path(found[name].path).name == f"{name}.yaml"  # tests/cli/test_check.py checks every spec
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "googlenet", "resnet20_cifar"])
