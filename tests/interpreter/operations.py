@@ -425,7 +425,7 @@ def drop_path(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation
 
 def layer(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
     """A layer of torch by its name, of those that have neither weights nor another shape."""
-    called = word(given["module"], names).removeprefix("torch.nn.")
+    called = word(given["module"], names, [f"torch.nn.{name}" for name in _LAYERS]).removeprefix("torch.nn.")
     needed, other = _LAYERS.get(called, ((), ()))
     if called not in _LAYERS or not set(needed) <= set(given) - {"module"} <= {*needed, *other}:
         raise Refused(f"no {called} with {sorted(given)}")
