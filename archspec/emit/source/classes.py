@@ -92,7 +92,7 @@ class Classes:
         """The class of a definition."""
         if definition.kind == "sequential":
             return self._sequential_class(definition)
-        setup, attributes = self._setup(definition)
+        base, setup, attributes = self._setup(definition)
         start = statements(self.graph, self.written, self.name) if definition is self.model else []
         method = f"{METHOD}_" if any(path.split(".")[0] == METHOD for path in attributes) else METHOD
         forward = Forward(self.graph, definition, attributes)
@@ -105,7 +105,7 @@ class Classes:
         body += [*([f"self.{method}()"] if start else []), *freezing]
         init = [head(definition), *indented(["super().__init__()", *body])] if body else []
         return [
-            f"class {self.name(definition)}(nn.Module):",
+            f"class {self.name(definition)}({base}):",
             *indented(init),
             *draws,
             *indented(modes),
@@ -131,8 +131,8 @@ class Classes:
             *indented(indented(body)),
         ]
 
-    def _setup(self, definition: Definition) -> tuple[list[str], dict[str, str]]:
-        """The statements that make the parts, and the text of each part in ``forward``."""
+    def _setup(self, definition: Definition) -> tuple[str, list[str], dict[str, str]]:
+        """The base class, the statements that make the parts, and the text of each part in ``forward``."""
         lines: list[str] = []
         attributes: dict[str, str] = {}
         held: set[str] = set()
@@ -160,7 +160,7 @@ class Classes:
                 if is_activation(part):
                     activations[same] = attribute(path, dicts)
                 lines += [*holders(path, held, dicts), *self._chosen(part, path, text, dicts)]
-        return lines, attributes
+        return "nn.ModuleDict" if "" in dicts else "nn.Module", lines, attributes
 
     def _chosen(self, part: DefinedPart, path: str, text: str, dicts: Collection[str]) -> list[str]:
         """The statements that register a part, with a replacement where it is absent."""

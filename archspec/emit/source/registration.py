@@ -14,6 +14,9 @@ from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, 
 _MOST_FILLED = 2
 """The most places of a sequence that an ``nn.Identity`` fills; with more, the parts are given by name."""
 
+_OF_DICTS = frozenset(("clear", "items", "keys", "pop", "update", "values"))
+"""The methods of an ``nn.ModuleDict``."""
+
 
 def weight_attribute(path: str, dicts: Collection[str] = ()) -> str:
     """The text that reads a parameter of a class, whose name may be a number."""
@@ -110,13 +113,18 @@ def assigned(path: str, text: str, dicts: Collection[str] = ()) -> str:
 
 
 def scopes_of_numbers(paths: Collection[str]) -> set[str]:
-    """The scopes that contain modules with numbers as names, but are not modules of the plan."""
+    """The scopes that contain modules with numbers as names, but are not modules of the plan.
+
+    An empty text among them is the class itself, some of whose modules have numbers.
+    """
     children: dict[str, set[str]] = {}
     for path in paths:
         names = path.split(".")
-        for length in range(1, len(names)):
+        for length in range(len(names)):
             children.setdefault(".".join(names[:length]), set()).add(names[length])
-    return {scope for scope, names in children.items() if scope not in paths and all(map(str.isdecimal, names))}
+    own = children.pop("", set())
+    found = {scope for scope, names in children.items() if scope not in paths and all(map(str.isdecimal, names))}
+    return found | ({""} if any(map(str.isdecimal, own)) and own.isdisjoint(_OF_DICTS) else set())
 
 
 def holders(path: str, known: set[str], dicts: Collection[str]) -> list[str]:
