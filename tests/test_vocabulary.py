@@ -119,6 +119,19 @@ def test_no_word_is_listed_twice_in_one_place() -> None:
     assert [key for key, entries in found.items() if len(entries) > 1 or not key[1]] == []
 
 
+@pytest.mark.parametrize(
+    ("word", "reference"),
+    [
+        ("replace_stride_with_dilation", "torchvision:resnet50(replace_stride_with_dilation=[False, True, True])"),
+        ("output_stride", "timm:resnet50(output_stride=8)"),
+    ],
+)
+def test_dilated_stages_are_those_of_the_library_that_has_the_word(word: str, reference: str) -> None:
+    (entry,) = [entry for _, entry in ENTRIES if word in entry.words]
+    graph = archspec.compile(over("resnet50", entry.write), overrides=["input=[3, 64, 64]"])
+    assert archspec.verify(graph, reference, levels=["keys", "graph"]).holds("keys", "graph")
+
+
 def over(spec: str, write: str) -> str:
     """The spec that a line of the table makes of another one. A step makes the head."""
     if write.startswith("{"):
