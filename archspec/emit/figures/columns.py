@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import NamedTuple
 
+from archspec.emit.figures.along import along, middles
 from archspec.emit.figures.metrics import shorten, text_width
-from archspec.emit.figures.parts import Band, Box, Card, Part, Parts, Split, boxes
+from archspec.emit.figures.parts import Band, Box, Card, Junction, Part, Parts, Split, boxes
 from archspec.emit.figures.place import SMALL, Boxed, End, Laid, Splitting
 from archspec.emit.figures.rows import Blocked, Framed, place
 from archspec.emit.figures.shapes import Canvas, Lettering, Rect
@@ -23,13 +25,20 @@ _FULL = 0.6
 """A column that is filled to this fraction ends before a stage that would be split."""
 
 
+class Note(NamedTuple):
+    """Texts at the right of a part, in columns, and how far below its top they are."""
+
+    y: float
+    texts: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class SpineRow:
-    """A part, the number of the band that it is in, and the notes at its right, in columns."""
+    """A part, the number of the band that it is in, and the notes at its right."""
 
     laid: Laid
     band: int | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,7 +61,7 @@ class Columns:
         self.headings = headings
         self.bands = [shorten(name, _NAME, SMALL) for name in bands]
         named = max([text_width(name, SMALL) for name in self.bands], default=0)
-        columns = zip_longest(*[row.notes for row in rows], headings, fillvalue="")
+        columns = zip_longest(*[note.texts for row in rows for note in row.notes], headings, fillvalue="")
         self.notes = [max([text_width(note, SMALL) for note in column]) for column in columns]
         noted = sum(self.notes) + _APART * (len(self.notes) - 1) if self.notes else 0
         self.before = named + 2 * _SIDE if bands else 0
@@ -103,9 +112,11 @@ class Columns:
                 label = Lettering(left + 8, begin + 14, self.bands[row.band], SMALL, "dim", "start")
                 canvas.labels.append(label)
             band = row.band
+            top = ends[0].y
             ends = row.laid.draw(canvas, ends[0])
+            for note in row.notes:
+                self._write(canvas, note.texts, right, top + note.y + 3)
             bottom = max([each.y for each in ends])
-            self._write(canvas, row.notes, right, bottom - row.laid.low + 3)
             if band is not None and after.band != band:
                 low = bottom + _BOTTOM
                 canvas.behind.append(Rect(left, begin, right - left, low - begin, "band", 8))
@@ -136,27 +147,53 @@ def rows(
     bands: list[str] = []
     widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Card)], default=0)
     broad = max([Boxed(each).width for each in parts if isinstance(each, Box)], default=0) if costs else 0
+    noting = _Noting(shape, tags, whole=bool(costs))
     for part in parts:
         inside = part.parts if isinstance(part, Band) else (part,)
         band = len(bands) if isinstance(part, Band) else None
         bands += [part.label] if isinstance(part, Band) else []
         for each in inside:
-            shown = _shape(each)
-            note = shown if shown != shape and not (part is parts[-1] and each is inside[-1]) else ""
-            out = [tags[name] for drawn in (boxes((each,)) if tags else ()) for name in drawn.nodes if name in tags]
+            last = part is parts[-1] and each is inside[-1]
             laid: Laid = Blocked(each, widest) if isinstance(each, Card) else place(each)
             if costs and isinstance(each, Box):
                 laid = Boxed(each, broad)
-            note = "→ " + "; ".join(out) if out else shown if costs else note
-            found.append(SpineRow(laid, band, (note, *(costs[len(found)] if costs else ()))))
-            shape = shown or shape
+            *texts, text = noting.texts(each, last=last)
+            own = [*[(text,) for text in texts], (text, *(costs[len(found)] if costs else ()))]
+            notes = [Note(y, texts) for y, texts in zip(middles(each, laid), own, strict=True)]
+            found.append(SpineRow(laid, band, tuple(notes)))
     return found, bands
 
 
-def _shape(part: Part) -> str:
-    if isinstance(part, Split):
-        return part.merge.shape if part.merge else ""
-    return "" if isinstance(part, Band) else getattr(part, "shape", "")
+class _Noting:
+    """Notes of values in order. ``shape`` is that of the value so far; ``whole``: also of values with equal shapes."""
+
+    def __init__(self, shape: str, tags: Mapping[str, str], *, whole: bool) -> None:
+        self.shape, self.tags, self.whole = shape, tags, whole
+
+    def texts(self, part: Part, *, last: bool) -> list[str]:
+        """The note of each value on the axis of a part, whose last value may be the last of all."""
+        values = list(along(part))
+        found = [self._text(value, last=last and value is values[-1]) for value in values]
+        if not self.tags:
+            return found
+        own = [self._returned(() if isinstance(value, Split) else (value,)) for value in values]
+        beside = set(self._returned((part,))).difference(*own)
+        own[-1] += [name for name in self._returned((part,)) if name in beside]
+        said = ["; ".join([self.tags[name] for name in names]) for names in own]
+        return [f"→ {out}" if out else text for out, text in zip(said, found, strict=True)]
+
+    def _returned(self, values: tuple[Part | Junction, ...]) -> list[str]:
+        """The values in a part that have a note."""
+        return [name for drawn in boxes(values) for name in drawn.nodes if name in self.tags]
+
+    def _text(self, value: Part | Junction, *, last: bool) -> str:
+        before, shown = self.shape, _shape(value)
+        self.shape = shown or before
+        return shown if self.whole or (shown != before and not last) else ""
+
+
+def _shape(value: Part | Junction) -> str:
+    return "" if isinstance(value, Split | Band) else getattr(value, "shape", "")
 
 
 def _broken(rows: list[SpineRow], most: float, ratio: float, beside: float) -> list[_Column]:

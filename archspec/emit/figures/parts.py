@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -136,13 +136,13 @@ class Picture:
     total: str = ""
 
 
-def boxes(parts: Parts) -> Iterator[Box | Card | Junction]:
+def boxes(parts: Sequence[Part | Junction]) -> Iterator[Box | Card | Junction]:
     """Every part with a text, in order."""
     work = list(reversed(parts))
     while work:
-        part: Part | Junction = work.pop()
+        part = work.pop()
         if isinstance(part, Split):
-            work += [part.merge] if part.merge else []  # type: ignore[list-item]
+            work += [part.merge] if part.merge else []
             work += [each for branch in reversed(part.branches) for each in reversed(branch)]
         elif isinstance(part, Frame | Band):
             work += reversed(part.parts)
