@@ -14,6 +14,7 @@ from archspec.language.schema_pieces import IDENTIFIER
 from archspec.language.spec import LANGUAGE_VERSION
 from archspec.language.terms import QUOTES, ambiguous, written
 from archspec.language.text.document import Document, Path, dotted, value_at
+from archspec.language.torch_layers import keys_of_layer, with_refused_layers
 from archspec.vocabulary import find
 from archspec.work import Work
 
@@ -62,7 +63,7 @@ def validate(document: Document, *, library: bool = False, partial: bool = False
         help = "" if library else "a spec begins with `archspec: 1` and a `name`; `archspec show resnet50` prints one"
         faults.record("E203", message, document.span(()), help=help)
         faults.raise_errors()
-    errors = _without_echoes(errors_of(document.value, library))
+    errors = with_refused_layers(document, _without_echoes(errors_of(document.value, library)), faults)
     meant = _meant(errors, faults)
     for error in errors:
         if not (partial and error.validator == "required" and not error.absolute_path):
@@ -130,9 +131,10 @@ def _diagnostics(
             yield Diagnostic("E202", message, span, help=help)
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
+            usable = keys_of_layer(path, instance, known)
             for key in instance:
                 if key not in known:
-                    yield _unknown_key(document, path, key, known, faults)
+                    yield _unknown_key(document, path, key, usable, faults)
         case "required":
             for key in wanted:
                 if key not in instance and (path, key) not in meant:

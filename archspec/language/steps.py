@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Span, cut
 from archspec.language.calls import COMMON_ARGUMENTS, call_arguments
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
+from archspec.language.known_words import check_argument, check_word
 from archspec.language.named_values import (
     NAMING_STEPS,
     given_inputs,
@@ -153,33 +153,8 @@ def read_arguments(operation: type[Operation], body: Cursor | None, context: Con
             cursor = body.child(key)
             found[key] = plain_word(cursor.span, str(value), context.names) if dotted else context.term(cursor, kind)
             if kind == "word":
-                none = (NONE,) if operation.setting and key == "type" else ()
-                _check_word(key, (*words, *none), found[key], _Vocabulary.of(operation, known[key]), context)
+                check_argument(operation, key, found[key], body.value, context)
     return found
-
-
-class _Vocabulary(NamedTuple):
-    """Where a word is: its places in the vocabulary of other libraries, and what to say of the words, if not all."""
-
-    names: tuple[str, ...]
-    advice: str
-
-    @classmethod
-    def of(cls, operation: type[Operation], argument: dataclasses.Field[Any]) -> _Vocabulary:
-        name = "pool types" if operation.name == "pool" else operation.name
-        return cls(argument.metadata.get("places", (name,)), argument.metadata.get("advice", ""))
-
-
-def _check_word(key: str, words: tuple[str, ...], term: Term, place: _Vocabulary, context: Context) -> None:
-    if isinstance(term.constant, str) and term.constant not in words and term.constant not in context.names:
-        names = sorted(context.names) if context.faults.few else ()
-        found = context.faults.advise(term.constant, (*words, *names), *place.names)
-        message = f"`{key}` cannot be `{cut(term.constant)}`"
-        if not place.advice:
-            shown = ", ".join(f"`{word}`" for word in words)
-            message = f"`{key}` must be one of {shown}, not `{cut(term.constant)}`"
-        help = found.help or ("" if found.hint else place.advice)
-        context.faults.record("E204", message, term.span, found.hint, help=help)
 
 
 def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | None:
@@ -198,7 +173,7 @@ def _read_layer(at: Cursor, body: Cursor | None, context: Context) -> Step | Non
     settings = {key: context.setting(item, key) for key in ("norm", "act") if body and (item := body.get(key))}
     for key, own in settings.items():
         words = (*arguments(operations()[key])["type"].metadata["words"], NONE)
-        _check_word("type" if own.typed else key, words, own.term, _Vocabulary((key,), ""), context)
+        check_word("type" if own.typed else key, words, own.term, key, context)
     steps = read_steps(of, context) if of else None
     return Step("layer", "layer", at.key_span, terms, when, name, conv, settings, (), steps, has_layer=True)
 

@@ -57,8 +57,6 @@ RANKS = {"Dropout1d": 1, "Dropout2d": 2, "Dropout3d": 3, "Softmax2d": 2, "Unfold
 
 WORDS = tuple([PREFIX + name for name in MODULES])
 
-ADVICE = "`archspec list operations` lists the layers of torch that a spec may name; code of yours is never imported"
-
 
 @dataclass(frozen=True)
 class TorchModule(Operation):
@@ -68,13 +66,7 @@ class TorchModule(Operation):
     summary = "A layer of torch by its name, for what has no operation; its costs are unavailable."
     nonlinear = True
 
-    module: str = dataclasses.field(
-        metadata={
-            **argument("word", "The layer of torch.", words=WORDS).metadata,
-            "places": ("steps",),
-            "advice": ADVICE,
-        }
-    )
+    module: str = argument("word", "The layer of torch.", words=WORDS)
     dim: int | None = argument("integer", "The axis, for softmaxes; 1 is the channels.", default=None, minimum=1)
     p: float | None = argument("number", "The probability of dropping.", default=None, minimum=0, maximum=1)
     lambd: float | None = argument("number", "Where shrinking ends.", default=None, minimum=0)
@@ -133,7 +125,8 @@ class TorchModule(Operation):
         for name, default in known.items():
             if default is NEEDED and name not in self.given:
                 message = f"`{self.module}` needs `{name}`"
-                help = f"write `- torch: {{module: {self.module}, {name}: ...}}`"
+                told = [f"{key}: {list(own) if isinstance(own, tuple) else own}" for key, own in self.given.items()]
+                help = f"write `- torch: {{{', '.join([f'module: {self.module}', *told, f'{name}: ...'])}}}`"
                 raise ShapeFault("E306", message, argument="module", help=help, assumed=value)
         rank, needed = len(value) - 1, RANKS.get(self.word)
         if needed is not None and rank != needed:
