@@ -38,6 +38,11 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
+def in_code(names: Iterable[str]) -> str:
+    """Names of operations and the like for the end of a sentence, each in backticks: `` `mish`, `torch.nn.Fold` ``."""
+    return first_of(f"`{name}`" for name in names)
+
+
 def bounded(text: str, length: int = LONGEST) -> str:
     """``text``, or its beginning if it is longer than ``length``."""
     return text if len(text) <= length else f"{text[: length - 3]}..."

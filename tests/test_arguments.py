@@ -65,4 +65,4 @@ def test_an_expectation_that_an_operation_keeps_from_being_measured(key: str, va
         assert found == []
         return
     (fault,) = found
-    assert (fault.code, fault.help) == ("E702", "there is no rule for it in mystery")
+    assert (fault.code, fault.help) == ("E702", "archspec has no rule for `mystery`")

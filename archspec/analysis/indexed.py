@@ -76,8 +76,8 @@ class IndexedGraph(Brief):
         return [self.nodes[position].name for position in positions], positions
 
     def without_rule(self, what: str) -> tuple[str, ...]:
-        """The operations that have no rule for ``what``, by name."""
-        silent = [kind.operation.name for kind in self.kinds if getattr(kind.facts, what) is None]
+        """The operations that have no rule for ``what``, as a sentence calls them."""
+        silent = [kind.operation.called for kind in self.kinds if getattr(kind.facts, what) is None]
         return tuple(dict.fromkeys(silent))
 
 

@@ -135,7 +135,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         blocks, paths = self.paths.residual_blocks, shown(self.paths.skip_paths)
-        silent = [f"{cost} is unavailable: no rule in {', '.join(names)}" for cost, names in self.unavailable.items()]
+        silent = [
+            f"{cost} is unavailable: archspec has no rule for {', '.join(names)}"
+            for cost, names in self.unavailable.items()
+        ]
         of = f" ({self.file})" if self.file not in ("", f"{self.name}.yaml") else ""
         return html_table(
             (
@@ -246,7 +249,7 @@ def _unavailable(network: IndexedGraph) -> dict[str, tuple[str, ...]]:
         "macs": network.without_rule("macs"),
         "elementwise": network.without_rule("elementwise"),
         "inference_peak": network.without_rule("scratch"),
-        "saved_for_backward": tuple(dict.fromkeys([operation.name for operation in silent])),
+        "saved_for_backward": tuple(dict.fromkeys([operation.called for operation in silent])),
         "receptive_field": network.without_rule("reach"),
     }
     return {cost: names for cost, names in found.items() if names}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archspec.display import counted
 from archspec.operations.shapes import show_shape
 from archspec.screen import Spark, TextBlock
+from archspec.wording import in_code
 
 if TYPE_CHECKING:
     from archspec.analysis.signal import SignalReport
@@ -20,7 +21,7 @@ COLUMNS = ("spec", "scope", "activation_variance", "gradient_norm", "residual_sh
 def signal_text(report: SignalReport) -> Iterator[TextBlock]:
     """The figures of a network, with a bar for each block."""
     if report.unavailable:
-        yield f"{report.name}: unavailable: there is no rule for the signal in {', '.join(report.unavailable)}"
+        yield f"{report.name}: unavailable: archspec has no rule for the signal in {in_code(report.unavailable)}"
         return
     blocks = report.blocks
     if not blocks:

@@ -62,7 +62,7 @@ def forward(network: IndexedGraph) -> Signals:
             continue
         found = rule.operation.signal(rule.usage, values)
         if found is None:
-            silent[rule.operation.name] = None
+            silent[rule.operation.called] = None
         else:
             signals[position] = found
     return Signals(rules, signals, tuple(silent))

@@ -16,7 +16,7 @@ from archspec.analysis.paths import MANY_BLOCKS, Paths
 from archspec.display import counted, short
 from archspec.operations.shapes import show_shape
 from archspec.screen import Bars, TextBlock, TextTable
-from archspec.wording import first_of
+from archspec.wording import first_of, in_code, listed
 
 if TYPE_CHECKING:
     from archspec.analysis.report import Report
@@ -182,8 +182,10 @@ def _notes(report: Report) -> Iterator[str]:
         yield JACOBIAN
     if report.paths.gates_counted:
         yield "The paths through gates are counted."
-    for cost, names in report.unavailable.items():
-        yield f"`{cost}` is unavailable: there is no rule for it in {', '.join(names)}."
+    for names in dict.fromkeys(report.unavailable.values()):
+        costs = [f"`{cost}`" for cost, silent in report.unavailable.items() if silent == names]
+        are = "is" if len(costs) == 1 else "are"
+        yield f"{listed(costs)} {are} unavailable: archspec has no rule for {in_code(names)}."
 
 
 # -- how long the paths are --------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def comparison_text(reports: Sequence[Report]) -> Iterator[TextBlock]:
         "pass. The receptive field is in pixels, and the mean length of the skip paths is in layers."
     )
     for name in dict.fromkeys(name for report in reports for names in report.unavailable.values() for name in names):
-        yield f"Some figures are unavailable: there is no rule for them in {name}."
+        yield f"Some figures are unavailable: archspec has no rule for `{name}`."
 
 
 def exact_comparison(reports: Sequence[Report]) -> list[list[Any]]:

@@ -38,6 +38,11 @@ class Captioned:
     attached: ClassVar[bool] = False
     """Whether a figure writes it into the box of the layer that it follows, as a norm and an activation."""
 
+    @property
+    def called(self) -> str:
+        """How a sentence calls it: the word of the language, or the module of torch that it names."""
+        return self.name
+
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         """What a figure writes in its box."""
         return (Phrase(self.name.replace("_", " ")),)

@@ -90,6 +90,10 @@ class TorchModule(Operation):
         return self.module.removeprefix(PREFIX)
 
     @property
+    def called(self) -> str:
+        return self.module
+
+    @property
     def kind(self) -> str:
         return self.word.lower()
 

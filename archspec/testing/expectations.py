@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archspec.analysis.indexed import index_graph
 from archspec.analysis.parts import Parts, weighted_layers
-from archspec.diagnostics import Diagnostic, Source, cut, suggest
+from archspec.diagnostics import Diagnostic, Label, Source, cut, suggest
 from archspec.graph.graph import Graph
 from archspec.hints import Hints
 from archspec.operations.shapes import Shape
@@ -23,7 +23,7 @@ from archspec.testing.figures import (
     read_expectation,
     shown_figure,
 )
-from archspec.wording import first_of
+from archspec.wording import first_of, in_code
 
 if TYPE_CHECKING:
     from archspec.analysis.signal import SignalReport
@@ -43,6 +43,9 @@ __all__ = [
     "read_expectation",
 ]
 
+
+MAX_LABELS = 4
+"""The most steps that a diagnostic points to."""
 
 TWICE = Fraction("0.01")
 """How far from twice a figure a claim may be that counts FLOPs, as a share of the figure: they are often rounded."""
@@ -167,16 +170,24 @@ class Measures:
         of = f" of the stage `{claim.stage}`" if claim.stage else ""
         message = f"`{claim.key}`{of} cannot be measured, so it does not count as met"
         help = "of a stage, `params`, `macs`, `activations` and `output` can"
+        silent: tuple[str, ...] = ()
         rule = {"macs": "macs", "receptive_field": "reach"}.get(claim.key)
         if rule and (not claim.stage or claim.key == "macs"):
             silent = self.network.without_rule(rule)
-            help = f"there is no rule for it in {first_of(silent)}" if silent else "the network has no feature map"
+            help = f"archspec has no rule for {in_code(silent)}" if silent else "the network has no feature map"
         if claim.key in REAL and not claim.stage:
             silent = self._signal.unavailable
-            help = (
-                f"there is no rule for the signal in {first_of(silent)}" if silent else "the network has no feature map"
-            )
-        return Diagnostic("E702", message, claim.key_span, help=help)
+            help = f"archspec has no rule for {in_code(silent)}" if silent else "the network has no feature map"
+        return Diagnostic("E702", message, claim.key_span, help=help, labels=self._labels(silent))
+
+    def _labels(self, silent: tuple[str, ...]) -> tuple[Label, ...]:
+        """The steps of the spec that keep a figure from being measured, each operation once."""
+        found: dict[str, Label] = {}
+        for node in self.graph.nodes:
+            name = node.operation.called
+            if name in silent and node.span and node.span.source.kind != "library":
+                found.setdefault(name, Label(node.span, f"this step is `{name}`"))
+        return tuple(found.values())[:MAX_LABELS]
 
     def _failed(self, claim: Claim, found: int | Fraction, expectation: Expectation) -> Diagnostic:
         where = network = self._network(claim)

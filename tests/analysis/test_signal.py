@@ -142,7 +142,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
     assert report.unavailable == ("unknown",)
     assert (report.blocks, report.gradient_span, report.score, report.path_length) == ((), None, None, None)
     assert report.as_data()["unavailable"] == ["unknown"]
-    assert "no rule for the signal in unknown" in str(report)
+    assert "archspec has no rule for the signal in `unknown`" in str(report)
 
 
 def calls(count: int) -> int:

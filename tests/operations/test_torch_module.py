@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import archspec
 from archspec.emit.lowlevel import lowlevel_source
 from archspec.operations.torch_module import MODULES, NEEDED, RANKS, TorchModule
+from archspec.testing.expectations import check_expectations
 from tests.support.equivalence import compiled
 from tests.support.sources import executed
 
@@ -106,6 +107,29 @@ def test_costs_are_unavailable() -> None:
     assert analysis.totals.costs.macs is None
     assert analysis.totals.costs.params == 8 * 8 * 2 + 8
     assert "unavailable" in told
+
+
+def test_the_layers_that_keep_figures_from_being_known_are_named() -> None:
+    """By their modules: archspec has no rule, not torch. What is unavailable for the same reason is said once."""
+    analysis = archspec.analyze(SPEC)
+    layers = ["Softshrink", "LayerNorm", "RMSNorm", "Dropout2d", "Softmax2d", "Unfold", "Fold"]
+    assert analysis.unavailable["macs"] == tuple(f"torch.nn.{each}" for each in layers)
+    told = ", ".join(f"`torch.nn.{each}`" for each in layers)
+    assert str(analysis).endswith(f"are unavailable: archspec has no rule for {told}.")
+    assert "archspec has no rule for the signal in `torch.nn.Softshrink`" in str(archspec.signal(SPEC))
+
+
+@pytest.mark.parametrize("key", ["macs", "receptive_field", "effective_receptive_field", "gradient_span"])
+def test_an_expectation_names_the_layers_and_their_steps(key: str) -> None:
+    steps = ["  - torch: {module: torch.nn.Softshrink}", "  - torch: {module: torch.nn.Hardshrink}"]
+    spec = "\n".join([SPEC.partition("\n  -")[0], *steps, steps[0], "stages: []", "head: []"])
+    (fault,) = check_expectations(archspec.compile(spec), [f"{key}<=2"])
+    assert fault.code == "E702"
+    assert fault.help.startswith("archspec has no rule for `torch.nn.Softshrink`")
+    first, *others = fault.labels
+    assert (first.span.line, first.span.column) == (5, 5)
+    assert first.text == "this step is `torch.nn.Softshrink`"
+    assert [label.text for label in others] in ([], ["this step is `torch.nn.Hardshrink`"])
 
 
 def test_a_constant_axis_of_weights_may_not_be_the_batch() -> None:
