@@ -15,6 +15,7 @@ import archspec
 from archspec.display import short
 from archspec.emit.dot import to_dot
 from archspec.emit.figure import Figure, figure
+from archspec.emit.figures.along import along
 from archspec.emit.figures.captions import plain
 from archspec.emit.figures.contents import Depth, picture
 from archspec.emit.figures.kinds import BlockKind, kinds
@@ -236,9 +237,10 @@ def test_the_depth_of_stages_says_what_they_cost(name: str) -> None:
     rows, whole = report.rows, report.totals.costs
     contents = picture(graph, "model", None)
     assert contents.total == f"{short(whole.params)} parameters, {short(whole.macs)} MACs"
+    values = [value for part in contents.parts for value in along(part, members=True)]
     found = [
         (*(cost if box is part else beside(box)), box.shape)
-        for part, cost in zip(contents.parts, contents.costs, strict=True)
+        for part, cost in zip(values, contents.costs, strict=True)
         for box in boxes((part,))
         if isinstance(box, Box)
     ]

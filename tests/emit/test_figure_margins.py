@@ -1,4 +1,4 @@
-"""The right margin of a figure: shapes, beside what gives them."""
+"""The right margin of a figure: shapes and costs, beside what has them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archspec
+from archspec.analysis.indexed import index_graph, total
+from archspec.display import short
 from archspec.emit.figure import Figure, figure
 from archspec.emit.figures.contents import Depth
 from archspec.emit.figures.shapes import Disc, Lettering, Rect
@@ -116,3 +118,55 @@ def test_a_returned_value_inside_a_split_has_its_note_beside_it() -> None:
     (box,) = [each for each in parts(drawn) if isinstance(each, Rect) and graph.shape(each.nodes[-1])[0] == 16]
     assert note.text.endswith(f"y: 16{TIMES}8{TIMES}8")
     assert abs(middle(box) - note.y + 3) < 0.6
+
+
+# -- costs -----------------------------------------------------------------------------------------------------------
+
+
+def under(labels: list[Lettering], heading: str) -> list[Lettering]:
+    """The notes below the headings with this text, each of which ends at the side of its heading."""
+    sides = {each.x for each in labels if each.text == heading}
+    return [each for each in labels if each.anchor == "end" and each.x in sides and each.text != heading]
+
+
+def check_costs(graph: Graph) -> None:
+    """What costs something says how much, in it or at the margin beside it, and no note is about what others cost."""
+    drawn = figure(graph, depth="model")
+    assert faults(from_layout(drawn)) == []
+    facts = dict(zip(graph.by_name, index_graph(graph).facts, strict=True))
+    labels = drawn.sheet.canvas.labels
+    columns = [under(labels, heading) for heading in ("parameters", "MACs")]
+    margin = {(params.y - 3, params.text, macs.text) for params, macs in zip(*columns, strict=True)}
+    for part in parts(drawn):
+        own = [facts[name] for name in part.nodes]
+        params, macs = short(sum([each.params for each in own])), short(total([each.macs for each in own]))
+        across = part.x if isinstance(part, Disc) else part.x + part.width / 2
+        inside = {each.text for each in labels if abs(each.x - across) < 1 and part.y < each.y}
+        beside = {each for each in margin if abs(each[0] - middle(part)) < 0.6 and each[1:] == (params, macs)}
+        if (params, macs) != ("0", "0"):
+            said = f"{params} parameters, {macs} MACs"
+            assert beside or inside & {said, f"{said} in all"}, part
+        margin -= beside
+    assert not margin
+
+
+@settings(max_examples=60)
+@given(st.one_of(graphs(), u_nets()))
+def test_what_costs_says_so_in_it_or_beside_it(graph: Graph) -> None:
+    check_costs(graph)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet50", "densenet121", "fcn_resnet50", pytest.param("lraspp_mobilenet_v3_large", marks=pytest.mark.slow)],
+)
+def test_what_costs_in_the_zoo_says_so(name: str) -> None:
+    check_costs(archspec.compile(name))
+
+
+def test_equal_branches_say_what_all_of_them_cost() -> None:
+    ways = ", ".join(["[conv: {out: 4, kernel: 3, bias: true}, act]"] * 5 + ["[conv: {out: 2}]"])
+    graph = compiled(f"input: [4, 8, 8]\nstages: []\nstem: [concat: [{ways}]]\nhead: []")
+    check_costs(graph)
+    said = {each.text for each in figure(graph, depth="model").sheet.canvas.labels}
+    assert {"740 parameters, 46.1 k MACs in all", "8 parameters, 512 MACs"} <= said

@@ -140,14 +140,15 @@ def rows(
     """The rows of a spine with this input shape, and the names of its bands.
 
     A shape is written where it changes. ``tags`` are the notes, by value, for values that the model returns and also
-    reads. The last row has no shape, because the output is below it. With ``costs``, one for each part, every row has
-    its shape, and boxes have equal widths.
+    reads. The last row has no shape, because the output is below it. With ``costs``, one for each value on the axis,
+    also inside plain graphs, each has its shape, and boxes have equal widths.
     """
     found: list[SpineRow] = []
     bands: list[str] = []
     widest = max([Blocked(each).width for each in boxes(parts) if isinstance(each, Card)], default=0)
     broad = max([Boxed(each).width for each in parts if isinstance(each, Box)], default=0) if costs else 0
-    noting = _Noting(shape, tags, whole=bool(costs))
+    whole, spent = bool(costs), iter(costs)
+    noting = _Noting(shape, tags, whole=whole)
     for part in parts:
         inside = part.parts if isinstance(part, Band) else (part,)
         band = len(bands) if isinstance(part, Band) else None
@@ -157,9 +158,8 @@ def rows(
             laid: Laid = Blocked(each, widest) if isinstance(each, Card) else place(each)
             if costs and isinstance(each, Box):
                 laid = Boxed(each, broad)
-            *texts, text = noting.texts(each, last=last)
-            own = [*[(text,) for text in texts], (text, *(costs[len(found)] if costs else ()))]
-            notes = [Note(y, texts) for y, texts in zip(middles(each, laid), own, strict=True)]
+            texts = [(text, *next(spent, ())) for text in noting.texts(each, last=last)]
+            notes = map(Note, middles(each, laid, members=whole), texts)
             found.append(SpineRow(laid, band, tuple(notes)))
     return found, bands
 
@@ -172,7 +172,7 @@ class _Noting:
 
     def texts(self, part: Part, *, last: bool) -> list[str]:
         """The note of each value on the axis of a part, whose last value may be the last of all."""
-        values = list(along(part))
+        values = list(along(part, members=self.whole))
         found = [self._text(value, last=last and value is values[-1]) for value in values]
         if not self.tags:
             return found

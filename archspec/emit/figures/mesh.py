@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from archspec.emit.figures.parts import Box, Mesh
 from archspec.emit.figures.place import GAP, LOW, Boxed, End, Merging
 from archspec.emit.figures.shapes import Canvas
@@ -42,6 +44,13 @@ class Meshed:
     @staticmethod
     def _inner(member: Boxed | Merging) -> float:
         return member.inner if isinstance(member, Boxed) else member.height
+
+    def middles(self) -> Iterator[float]:
+        """How far the middle of each member is below the top."""
+        y = float(_FORK)
+        for inner in map(self._inner, self.members):
+            yield y + GAP + inner / 2
+            y += GAP + inner
 
     def _lanes(self) -> dict[int, int]:
         """The number of each value's lane: the first that is free from its member to the last reader."""

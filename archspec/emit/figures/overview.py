@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from archspec.analysis.indexed import index_graph, total
 from archspec.display import short
-from archspec.emit.figures.parts import Box, Junction, Mesh, Part, Parts, Split, boxes
+from archspec.emit.figures.along import along
+from archspec.emit.figures.parts import Band, Box, Frame, Junction, Mesh, Part, Parts, Split, boxes
 from archspec.graph.graph import Graph
 from archspec.graph.scopes import BETWEEN, HEAD, STEM
 from archspec.operations.facts import Facts
@@ -24,14 +25,14 @@ _LINES = 8
 def grouped(graph: Graph, parts: Parts, returned: Collection[str]) -> Parts:
     """The parts with all layers before, between and after the stages in one box each, and those of each head.
 
-    A part that splits, or whose value the model returns before the end, stays as it is. Where heads begin at several
-    values, each box beside the others says what it costs.
+    A part that splits, or whose value the model returns before the end, stays as it is. Each box that is not on the
+    axis says what it costs: the notes at the right are about what is there.
     """
     runs = [(stage, list(run)) for stage, run in groupby(parts, _is_stage)]
-    if not any(stage for stage, _ in runs):
-        return parts
     places = {node.name: place for place, node in enumerate(graph.nodes)}
     beside = _Beside(graph, places, returned, dict(zip(graph.by_name, index_graph(graph).facts, strict=True)))
+    if not any(stage for stage, _ in runs):
+        return tuple(map(beside.apart, parts))
     found: list[Part] = []
     for number, (stage, run) in enumerate(runs):
         name = STEM if number == 0 else HEAD if number == len(runs) - 1 else BETWEEN
@@ -42,7 +43,7 @@ def grouped(graph: Graph, parts: Parts, returned: Collection[str]) -> Parts:
             found += [beside.split(part) if isinstance(part, Split) and not part.merge else part for part in run]
         else:
             found.append(_box(beside.head(plain[-1]) if name == HEAD else name, plain))
-    return tuple(found)
+    return tuple(map(beside.apart, found))
 
 
 class _Beside(NamedTuple):
@@ -57,7 +58,7 @@ class _Beside(NamedTuple):
         return replace(split, branches=tuple(map(self.branch, split.branches)))
 
     def branch(self, parts: Parts) -> Parts:
-        """The parts of a branch: stages, and the layers of each head in one box, with their costs."""
+        """The parts of a branch: stages, and the layers of each head in one box."""
         found: list[Part] = []
         for whole, run in groupby(parts, _is_stage):
             own: list[Part] = list(run)
@@ -69,7 +70,7 @@ class _Beside(NamedTuple):
             for part in own:
                 if isinstance(part, Split) and not part.merge:
                     part = self.split(part)
-                found.append(self.priced(part) if isinstance(part, Box) else part)
+                found.append(part)
         return tuple(found)
 
     def head(self, box: Box | Junction) -> str:
@@ -80,10 +81,30 @@ class _Beside(NamedTuple):
             BETWEEN if self.graph.heads else HEAD,
         )
 
-    def priced(self, box: Box) -> Box:
-        """A box that says what it costs: the notes at the right are about what is side by side together."""
+    def apart(self, part: Part, *, aside: bool = False, several: bool = False) -> Part:
+        """A part whose boxes say what they cost, except those on the axis. ``several``: it is drawn for equal ones."""
+        if isinstance(part, Box):
+            return self.priced(part, several=several) if aside else part
+        if isinstance(part, Split):
+            ways = [
+                tuple([self.apart(each, aside=aside or place != part.main, several=several) for each in branch])
+                for place, branch in enumerate(part.branches)
+            ]
+            return replace(part, branches=tuple(ways))
+        if isinstance(part, Mesh) and aside:
+            members = [self.priced(each, several=several) if isinstance(each, Box) else each for each in part.members]
+            return replace(part, members=tuple(members))
+        if isinstance(part, Frame):
+            inside = [self.apart(each, aside=True, several=several or part.count > 1) for each in part.parts]
+            return replace(part, parts=tuple(inside))
+        return part
+
+    def priced(self, box: Box, *, several: bool) -> Box:
+        """A box that says what it costs, if it costs anything."""
         params, macs = _written([self.facts[name] for name in box.nodes])
-        return replace(box, lines=(*box.lines, f"{params} parameters, {macs} MACs"))
+        if (params, macs) == ("0", "0"):
+            return box
+        return replace(box, lines=(*box.lines, f"{params} parameters, {macs} MACs{' in all' if several else ''}"))
 
 
 def _is_stage(part: Part) -> bool:
@@ -99,10 +120,18 @@ def _box(name: str, run: Sequence[Box | Junction]) -> Box:
 
 
 def costs(graph: Graph, parts: Parts) -> tuple[tuple[str, ...], ...]:
-    """The parameters and MACs of each part, and last those of the network."""
+    """The parameters and MACs of each value on the axis of the parts, and last those of the network.
+
+    What is side by side, and a frame for equal branches, have none: the boxes in it say what they cost.
+    """
     facts = dict(zip(graph.by_name, index_graph(graph).facts, strict=True))
-    each = [[facts[name] for box in boxes((part,)) for name in box.nodes] for part in parts]
-    return tuple([_written(found) for found in [*each, list(facts.values())]])
+    values = [value for part in parts for value in along(part, members=True)]
+    found = [
+        ("", "") if isinstance(value, Split | Frame) else _written([facts[name] for name in value.nodes])
+        for value in values
+        if not isinstance(value, Band | Mesh)  # the members of a plain graph stand for it, and no stage is a band
+    ]
+    return (*found, _written(list(facts.values())))
 
 
 def _written(facts: Sequence[Facts]) -> tuple[str, ...]:

@@ -118,8 +118,8 @@ class Picture:
     """All contents of a figure.
 
     ``outputs`` are the values at its ends that the model returns, and ``tags`` returned values that are also read; each
-    has its note. ``costs`` are written at the right of each part after its shape, below ``headings``; ``total`` is a
-    sentence about the network.
+    has its note. ``costs`` are written at the right, after the shape of each value on the axis, below ``headings``;
+    ``total`` is a sentence about the network.
     """
 
     title: str
