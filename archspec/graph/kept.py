@@ -10,7 +10,7 @@ from archspec.diagnostics import Diagnostic, Faults, Label, Span, SpecError, cut
 from archspec.graph.graph import Node
 from archspec.language.spec import Step
 from archspec.language.templates import Template
-from archspec.wording import first_of
+from archspec.wording import MAX_ITEMS, first_of
 
 if TYPE_CHECKING:
     from archspec.graph.data_flow import Follows
@@ -167,9 +167,27 @@ class Kept:
         if inside:
             told, help = INSIDE[inside[1]]
             return Diagnostic("E317", message, span, labels=(Label(inside[0], told),), help=help)
-        known = [*names, *(name for name in (self.parts.made if self.parts else ()))]
+        known = [*names, *(self.parts.made if self.parts else ())]
         help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
+        if block := self._block_around(name):
+            help = f"`{cut(block)}` is the result of the whole block; what a block makes inside has no name outside it"
+        elif block := next(filter(self._block, (f"{stage}.0" for stage in coming[:MAX_ITEMS])), ""):
+            help += f", and of single blocks, such as `{cut(block)}`; for another value, write `as: NAME` on its step"
         return Diagnostic("E317", message, span, faults.hint(name, known), help=help)
+
+    def _block(self, scope: str) -> bool:
+        return self.parts is not None and self.parts.block(scope) is not None
+
+    def _block_around(self, name: str) -> str:
+        """The block whose scope a name begins with; empty without one."""
+        ends = [place for place, sign in enumerate(name[:MAX_SCOPE]) if sign == "."]
+        return next((name[:end] for end in reversed(ends) if self._block(name[:end])), "")
+
+    def names(self) -> dict[str, str]:
+        """The name under which steps here read a value, by its node: of several, the nearest and first."""
+        nodes = [(name, value.node) for scope in self.around() for name, value in scope.values.items()]
+        parts = self.parts.made.items() if self.parts else ()
+        return {node.name: name for name, node in reversed([*nodes, *parts]) if node}
 
     def inside(self, name: str) -> tuple[Span, str] | None:
         """Where a step inside a branch or a repetition keeps a name without expressions, and which of these it is."""
@@ -190,6 +208,9 @@ class Kept:
         templates = [found for step in self.steps() for found in keeping(step) if constant(found[0]) is None]
         return next(((each.span, place) for each, place in templates if _rendered(each, render) == name), None)
 
+
+MAX_SCOPE = 200
+"""How much of a name is compared with scopes of blocks."""
 
 RENAME = "give one of them another name"
 NO_NAMES = (

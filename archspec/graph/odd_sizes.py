@@ -7,11 +7,13 @@ from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from archspec.diagnostics import cut
 from archspec.graph.graph import Node
 from archspec.graph.lineage import Lineage
 from archspec.graph.merge_ways import MAX_WAY, MergeWays
 from archspec.operations.base import Operation, arguments
 from archspec.operations.shapes import Shape
+from archspec.work import ENTRIES, EXPANDING
 
 
 class OddSize(NamedTuple):
@@ -48,7 +50,7 @@ def odd_size(ways: MergeWays) -> OddSize | None:
         for way in ways.ways if len(sizes) > 1 else ():
             changes = _changes(ways.lineage, way, axis)
             if found := _rounded(changes or (), sizes):
-                return _told(ways.lineage, *found, axis)
+                return _told(ways, *found, axis)
     return None
 
 
@@ -86,17 +88,56 @@ def _rounded(changes: Sequence[_AxisChange], wanted: Collection[int]) -> tuple[_
     return None
 
 
-def _told(lineage: Lineage, rounding: _AxisChange, enlarging: _AxisChange, axis: int) -> OddSize:
-    rate, size = math.ceil(rounding.rate), lineage.builder.input[axis]
-    rest = "which is odd" if rate == 2 else f"which is not divisible by {rate}"
-    why = f", {rest}," if rounding.before % rate else ""
-    note = f"{rounding.node.name} makes {rounding.after} of {rounding.before}{why} and {enlarging.node.name} makes "
-    note += f"{enlarging.after} of {enlarging.before}"
-    word = enlarging.node.operation.name
-    advice = [f"write `{word}: {{{each}: NAME}}`, for the size of a kept value" for each in _by_value(enlarging.node)]
+def _told(ways: MergeWays, rounding: _AxisChange, enlarging: _AxisChange, axis: int) -> OddSize:
+    lineage = ways.lineage
+    size = lineage.builder.input[axis]
+    word, keys = enlarging.node.operation.name, _by_value(enlarging.node)
+    value = _named_like_the_others(ways, enlarging.node) if keys else ""
+    told = "which has the size of the other value" if value else "for the size of a kept value"
+    advice = [f"write `{word}: {{{key}: {cut(value) or 'NAME'}}}`, {told}" for key in keys]
     if by := _divisor(lineage, rounding.node, axis):
         advice.append(f"use an input size that is divisible by {by}, such as {-(-size // by) * by}")
+    note = f"{_divides_to(rounding)}, and {_multiplies_to(enlarging)}"
     return OddSize(note, "; or ".join(advice) or "make the sizes before the merge equal")
+
+
+def _divides_to(change: _AxisChange) -> str:
+    """`` `conv2` halves 7 to 4, rounded up ``."""
+    quotient = change.before / change.rate
+    name, before, after = f"`{cut(change.node.name)}`", change.before, change.after
+    ends = {math.floor(quotient): "rounded down", math.ceil(quotient): "rounded up"}
+    if after not in ends:  # a window that does not pad the border
+        return f"`{cut(change.node.name)}` takes {before} to {after} with a stride of {change.rate}"
+    does = f"halves {before}" if change.rate == 2 else f"divides {before} by {change.rate}"
+    return f"{name} {does} to {after}, {ends[after]}"
+
+
+def _multiplies_to(change: _AxisChange) -> str:
+    """`` `upsample` doubles 4 to 8 ``."""
+    name, by = f"`{cut(change.node.name)}`", Fraction(change.after, change.before)
+    if by == 2:
+        return f"{name} doubles {change.before} to {change.after}"
+    if by.denominator == 1:
+        return f"{name} multiplies {change.before} by {by} to {change.after}"
+    return f"{name} enlarges {change.before} to {change.after}"
+
+
+def _named_like_the_others(ways: MergeWays, enlarging: Node) -> str:
+    """The name of a value with the size that the other ways into a merge have, made before ``enlarging``."""
+    env = enlarging.provenance.env if enlarging.provenance else None
+    if env is None:
+        return ""
+    names, order = env.kept.names(), ways.lineage.order
+    env.work.spend(EXPANDING, 4 + len(names) // ENTRIES, env.span)
+    for result, way in zip(ways.inputs, ways.ways, strict=True):
+        if enlarging in way:
+            continue
+        for node in (*reversed(way), *([ways.fork] if ways.fork else ())):
+            if node.shape[1:] != result.shape[1:]:
+                break
+            if node.name in names and order[node.name] < order[enlarging.name]:
+                return names[node.name]
+    return ""
 
 
 def _by_value(node: Node) -> list[str]:

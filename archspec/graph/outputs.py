@@ -11,7 +11,7 @@ from archspec.graph.scopes import HEAD, STEM, ambiguous, by_name, last_of_scopes
 from archspec.graph.scopes import parts as extents
 from archspec.language.returned import Returned
 from archspec.language.spec import Spec
-from archspec.wording import first_of
+from archspec.wording import in_code
 from archspec.work import OUTPUTS, Work
 
 
@@ -40,12 +40,12 @@ def find_outputs(
     parts |= {
         name: part.stage.result for name, part in shared.items() if part.stage and name not in {*known, *spec.heads}
     }
-    parts |= {name: value.node.name for name, value in kept.values.items() if value.node and value.node.name in made}
+    single = {name: value.node.name for name, value in kept.values.items() if value.node and value.node.name in made}
+    parts |= single
     faults = Faults(work)
-    told = first_of(dict.fromkeys(region.scope for region in stages))
-    help = f"the stages are {told}; " if stages else ""
-    help += "`outputs` also takes the parts `stem` and `head`, the names of heads and kept values, and the names that "
-    help += "`archspec show --graph` prints or their beginnings"
+    named = {"stages": [region.scope for region in stages], "heads": spec.heads, "kept values": single}
+    help = "".join([f"the {what} are {in_code(dict.fromkeys(names))}; " for what, names in named.items() if names])
+    help += "`outputs` also takes `stem`, `head`, and the names that `archspec show --graph` prints or their beginnings"
     asked = [each for each in spec.outputs if not (each.training and each.name in kept.left_out)]
     for each in asked:
         name = each.name

@@ -6,9 +6,10 @@ import re
 
 from archspec.diagnostics import Label, Span, cut
 from archspec.language.context import Context
-from archspec.language.named_values import NAMING_STEPS
+from archspec.language.named_values import NAMING_STEPS, wrong_name
 from archspec.language.spec import Fragment, Term
 from archspec.language.terms import Cursor
+from archspec.wording import first_of
 from archspec.work import DEFINING, ENTRIES
 
 COMMON_ARGUMENTS = ("name", "when", "share", *NAMING_STEPS)
@@ -45,6 +46,15 @@ def call_arguments(
             message, help = f"`{fragment.name}` needs `{key}`", f"write `{fragment.name}: {{{key}: ...}}`"
             context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
     return found
+
+
+def call_to_write(fragment: Fragment, given: object) -> str:
+    """A call with the inputs and the parameters that it needs; a name that is ``given`` alone is the first input."""
+    needed = [key for key, value in fragment.params.items() if value.constant is None and value.expression is None]
+    names = [*fragment.inputs, *needed] or list(fragment.params)
+    first = given if fragment.inputs and isinstance(given, str) and not wrong_name(given, new=False) else "..."
+    told = [f"{name}: {first if number == 0 else '...'}" for number, name in enumerate(names)]
+    return f"{fragment.name}: {{{first_of(told)}}}" if told else fragment.name
 
 
 def declared_without_default(name: str, default: Term) -> tuple[Label, ...]:

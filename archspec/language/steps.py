@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from archspec.diagnostics import Diagnostic, Span, cut
-from archspec.language.calls import COMMON_ARGUMENTS, call_arguments
+from archspec.language.calls import COMMON_ARGUMENTS, call_arguments, call_to_write
 from archspec.language.context import WIDTH, Context
 from archspec.language.extent import has_layer
 from archspec.language.known_words import check_argument, check_word
@@ -26,7 +26,6 @@ from archspec.language.terms import Cursor, check_name, plain_word
 from archspec.language.unknown_steps import advise_step
 from archspec.operations.base import Operation, arguments
 from archspec.operations.discovery import operations
-from archspec.wording import first_of
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 """The name of something in a package, such as `torch.nn.Softsign`."""
@@ -257,9 +256,9 @@ def _read_branch(name: str, cursor: Cursor, context: Context) -> Branch:
 
 def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Context) -> Step | None:
     if body is not None and not isinstance(body.value, dict):
-        message = f"`{fragment.name}` takes a mapping of its parameters"
-        example = first_of(f"{name}: ..." for name in fragment.params)
-        context.faults.record("E202", message, body.span, help=f"write `- {fragment.name}: {{{example}}}`")
+        what = "inputs and parameters" if fragment.inputs else "parameters"
+        message = f"`{fragment.name}` takes a mapping of its {what}"
+        context.faults.record("E202", message, body.span, help=f"write `- {call_to_write(fragment, body.value)}`")
         return None
     name, when = _common(body, context)
     terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)

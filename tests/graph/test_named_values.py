@@ -233,3 +233,60 @@ def test_thousands_of_names_take_little_work(step: str, last: str, code: str) ->
     except archspec.SpecError as error:
         found = error.diagnostics
     assert {each.code for each in found} == {code}
+
+
+@pytest.mark.parametrize(
+    ("params", "inputs", "given", "told"),
+    [
+        ("{out: 8}", "[skip]", "layer1", "up: {skip: layer1}"),
+        ("{out: null}", "[skip]", "layer1.0", "up: {skip: layer1.0, out: ...}"),
+        ("{out: 8}", "[skip, more]", "stem", "up: {skip: stem, more: ...}"),
+        ("{out: 8}", "[skip]", "8", "up: {skip: ...}"),
+        ("{out: 8}", "[skip]", "'a b'", "up: {skip: ...}"),
+        ("{out: null, k: 3}", "[]", "8", "up: {out: ...}"),
+        ("{out: 8, k: 3}", "[]", "stem", "up: {out: ..., k: ...}"),
+        ("{}", "[]", "stem", "up"),
+    ],
+)
+def test_a_call_with_a_single_value_is_told_what_it_needs(params: str, inputs: str, given: str, told: str) -> None:
+    """The inputs, and the parameters without a default; not those that may stay as they are."""
+    fragment = f"{{up: {{params: {params}, inputs: {inputs}, steps: [norm]}}}}"
+    stages = "{block: basic, count: 1, channels: 8}"
+    stem = "[conv: {out: 8}]"
+    found = refused("E202", stem=stem, stages=stages, head=f"[up: {given}]", fragments=fragment)
+    assert found.help == f"write `- {told}`"
+
+
+STAGES = "{block: basic, count: [2, 1], channels: 8}"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("layer1.1.relu2", "`layer1.1` is the result of the whole block; what a block makes inside has no name"),
+        ("layer2.0.conv1", "`layer2.0` is the result of the whole block; what a block makes inside has no name"),
+        ("layer1.7", "and of single blocks, such as `layer1.0`; for another value, write `as: NAME` on its step"),
+        ("conv1", "and of single blocks, such as `layer1.0`; for another value, write `as: NAME` on its step"),
+    ],
+)
+def test_a_name_that_no_step_keeps_is_told_which_blocks_can_be_read(name: str, told: str) -> None:
+    found = refused("E317", stem="[conv: {out: 8}]", stages=STAGES, head=f"[norm: {{from: {name}}}]")
+    assert told in found.help
+    block = told.split("`")[1]
+    assert network(stem="[conv: {out: 8}]", stages=STAGES, head=f"[norm: {{from: {block}}}]", silence="[W311, W310]")
+
+
+def test_where_no_block_can_be_read_none_is_proposed() -> None:
+    found = refused("E317", stem="[conv: {out: 8, as: a}, norm: {from: b}]", stages=STAGES)
+    assert found.help == "the names here are `a`, `input`"
+
+
+def test_an_output_that_does_not_exist_is_told_all_that_has_a_name() -> None:
+    heads = "{classifier: [norm: {as: logits}], aux: [norm: {as: other}]}"
+    parts = f"stem: [conv: {{out: 8, as: c}}]\nstages: {STAGES}\nheads: {heads}"
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(f"{START}{parts}\noutputs: [nowhere]\n")
+    (found,) = caught.value.diagnostics
+    assert found.code == "E310"
+    told = "the stages are `layer1`, `layer2`; the heads are `classifier`, `aux`; "
+    assert found.help.startswith(f"{told}the kept values are `c`, `logits`, `other`; ")

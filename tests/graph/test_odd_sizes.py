@@ -35,6 +35,14 @@ def ladder(size: int, downs: list[tuple[str, int]], up: str) -> str:
     return f"input: [3, {size}]\nstages: []\nsilence: [W310]\nstem: [{', '.join(stem)}]\nhead: [{', '.join(head)}]\n"
 
 
+def sizes(size: int, downs: list[tuple[str, int]]) -> list[int]:
+    """The sizes of the values `c0`, `c1`, ... of a ladder."""
+    found = [size]
+    for kind, by in downs[:-1]:
+        found.append(found[-1] // by if kind == "pool" else -(-found[-1] // by))
+    return found
+
+
 def refused(text: str) -> Diagnostic | None:
     try:
         compiled(text)
@@ -52,11 +60,16 @@ def refused(text: str) -> Diagnostic | None:
 def test_what_the_message_advises_compiles(size: int, downs: list[tuple[str, int]], up: str) -> None:
     fault, number = refused(ladder(size, downs, up)), size
     while fault:  # the deepest level is told first
-        (note,) = [each for each in fault.notes if " makes " in each]
-        small, before, large, again = map(int, re.findall(r"(?:makes|of) (\d+)", note))
+        (note,) = [each for each in fault.notes if " rounded " in each]
+        rounded, _, enlarged = note.partition(", and ")
+        before, *_, small = map(int, re.findall(r" (\d+)", rounded))
+        again, *_, large = map(int, re.findall(r" (\d+)", enlarged))
         assert (fault.code, small) == ("E504", again)
+        assert ("rounded up" in note) == (small == -(-before // (large // again)))
         assert {before, large} == set(map(int, re.findall(r"4x(\d+)", fault.message)))
-        assert ("like: NAME" in fault.help) == (up == "scale")
+        named = re.search(r"`upsample: {like: (c\d)}`, which has the size of the other value", fault.help)
+        assert (named is not None) == (up == "scale")
+        assert not named or sizes(number, downs)[int(named[1].removeprefix("c"))] == before
         found = re.search(r"such as (\d+)", fault.help)
         assert found
         assert int(found[1]) > number
@@ -71,14 +84,14 @@ def test_another_reason_is_not_told_as_an_odd_size(steps: str) -> None:
     text = f"stem: [conv: {{out: 4, as: c0}}, conv: {{out: 4, kernel: 3, stride: 2}}, {steps}, add: [[], [from: c0]]]"
     fault = refused(f"input: [3, 25]\nstages: []\n{text}\nhead: []")
     assert fault
-    assert not [note for note in fault.notes if " makes " in note]
-    assert "like: NAME" not in fault.help
+    assert not [note for note in fault.notes if " rounded " in note]
+    assert "like: " not in fault.help
 
 
 def test_the_message_of_a_u_net_at_an_odd_size() -> None:
     fault = refused(ladder(25, [("conv", 2)], "scale"))
     assert fault
     assert fault.message == "4x26 and 4x25 cannot be added"
-    assert fault.notes[-1] == "conv2 makes 13 of 25, which is odd, and upsample makes 26 of 13"
-    like = "write `upsample: {like: NAME}`, for the size of a kept value"
+    assert fault.notes[-1] == "`conv2` halves 25 to 13, rounded up, and `upsample` doubles 13 to 26"
+    like = "write `upsample: {like: c0}`, which has the size of the other value"
     assert fault.help == f"{like}; or use an input size that is divisible by 2, such as 26"
