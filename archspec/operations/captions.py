@@ -13,8 +13,9 @@ Look = Literal["conv", "linear", "pool", "norm", "act", "regularization", "merge
 class Phrase(NamedTuple):
     """A part of a caption: ``{}`` in ``text`` is where ``value`` goes, the value of ``argument``.
 
-    Several numbers are written with ``between`` between them. A piece whose value is ``usual`` is left out; without a
-    value that can be written, ``without`` is written instead. Commas separate the pieces.
+    Several numbers are written with ``between`` between them. With ``through``, the last of them ends a range that does
+    not contain it, and one less is written. A piece whose value is ``usual`` is left out; without a value that can be
+    written, ``without`` is written instead. Commas separate the pieces.
     """
 
     text: str
@@ -23,6 +24,7 @@ class Phrase(NamedTuple):
     usual: float | tuple[float, ...] | None = None
     without: str = ""
     between: str = "\N{MULTIPLICATION SIGN}"
+    through: bool = False
 
 
 Caption = tuple[Phrase, ...]

@@ -52,7 +52,10 @@ class Slice(View):
 
     def caption(self, inputs: tuple[Shape, ...]) -> Caption:
         stop = inputs[0][0] if self.stop is None else self.stop
-        return (Phrase("channels {}", "start", (self.start, stop), without="some channels", between=" to "),)
+        if stop == self.start + 1:
+            return (Phrase("channel {}", "start", self.start, without="one channel"),)
+        channels = self.start, stop
+        return (Phrase("channels {}", "start", channels, without="some channels", between=" to ", through=True),)
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         return cut(values[0], self.start, self.start + usage.output[0])

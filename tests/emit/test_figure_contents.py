@@ -33,6 +33,7 @@ from tests.support.figures import check_dot, check_mermaid
 from tests.support.zoo import ZOO
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+LESS = " \N{MINUS SIGN} 1"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -59,14 +60,14 @@ def kinds_of(graph: Graph) -> list[BlockKind]:
 
 
 def in_use(text: str, values: dict[str, int]) -> str:
-    """The text of a box with the numbers of one use in place of symbols: `4C`, `C/4`, `k`, `reduce3`."""
+    """The text of a box with the numbers of one use in place of symbols: `4C`, `C/4`, `C-1`, `k`, `reduce3`."""
 
     def number(found: re.Match[str]) -> str:
         value = Fraction(int(found[1] or 1) * values[found[2]], int(found[3] or 1))
-        return str(value)
+        return str(value - 1 if found[4] else value)
 
     names = "|".join(sorted(map(re.escape, values), key=len, reverse=True)) or "(?!)"
-    return re.sub(rf"(?<!\w)(\d*)({names})(?:/(\d+))?(?!\w)", number, text)
+    return re.sub(rf"(?<!\w)(\d*)({names})(?:/(\d+))?({LESS})?(?!\w)", number, text)
 
 
 USUAL = {"/1", "1 groups", "dilation 1"}
@@ -312,7 +313,8 @@ def labels(drawn: Figure) -> set[str]:
             {"mbconv, C, kxk, /s", "1x1 conv, 6N", "1x1 conv, N/4", "1x1 conv, C/4", "mbconv, 80, 3x3"},
         ),
         ("googlenet", {"1x1 conv, reduce3", "3x3 conv, three", "1x1 conv, project", "3x3 max pool"}),
-        ("shufflenet_v2_x1_0", {"channels C/2 to C", "channels 0 to C/2", "channel shuffle", "3x3 depthwise conv"}),
+        ("shufflenet_v2_x1_0", {f"channels C/2 to C{LESS}", f"channels 0 to C/2{LESS}", "channel shuffle"}),
+        ("shufflenet_v2_x1_0", {"3x3 depthwise conv"}),
         ("regnet_y_400mf", {"3x3 conv, C, g groups, /2"}),
         ("squeezenet1_0", {"fire, 256\N{EN DASH}512", "1x1 conv, C/8"}),
         ("resnet18_1d", {"conv 7, 64, /2", "max pool 3, /2", "12x5000"}),
@@ -325,6 +327,23 @@ def labels(drawn: Figure) -> set[str]:
 def test_what_papers_write(name: str, says: set[str]) -> None:
     known = {re.sub(rf"{TIMES}(?=[\dk])|(?<![\w ]){TIMES}", "x", text) for text in labels(archspec.draw(name))}
     assert says - known == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("stop: 1", "channel 0"),
+        ("stop: 2", "channels 0 to 1"),
+        ("stop: 4", "channels 0 to 3"),
+        ("start: 3, stop: 4", "channel 3"),
+        ("start: 3, stop: 5", "channels 3 to 4"),
+        ("start: 6", "channels 6 to 7"),
+        ("start: 7", "channel 7"),
+    ],
+)
+def test_a_slice_names_the_channels_that_it_takes(arguments: str, says: str) -> None:
+    drawn = archspec.draw(compiled(f"input: [8, 4, 4]\nstages: []\nstem: [slice: {{{arguments}}}]\nhead: []"))
+    assert says in labels(drawn)
 
 
 def test_shortcuts_are_thin_where_they_are_the_value_itself() -> None:

@@ -46,7 +46,15 @@ def _filled(piece: Phrase) -> str:
     if not piece.argument:
         return piece.text
     values = piece.value if isinstance(piece.value, tuple) else (piece.value,)
-    return piece.text.format(piece.between.join(map(_number, values)))
+    return _written(piece, [_number(value) for value in values])
+
+
+def _written(piece: Phrase, values: Sequence[str]) -> str:
+    """The piece with numbers or their symbols. A range to 4 is written to 3, and one to C to one less than C."""
+    *others, last = values
+    if piece.through:
+        last = str(int(last) - 1) if last.isdecimal() else f"{last} \N{MINUS SIGN} 1"
+    return piece.text.format(piece.between.join([*others, last]))
 
 
 def _number(value: float | str) -> str:
@@ -94,7 +102,7 @@ class Symbols:
             if not all(names):
                 return first.without
             shown = [name for name in names if name]
-        return first.text.format(first.between.join(shown))
+        return _written(first, shown)
 
     def _name(self, argument: str, values: tuple[float | str, ...]) -> str | None:
         """The symbol of a number that differs between the uses; the number itself if it does not differ."""
