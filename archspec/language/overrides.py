@@ -181,7 +181,10 @@ def _at(base: Any, above: Path, parts: list[tuple[str | int, Span]], value: Any)
     (part, span), rest = parts[0], parts[1:]
     if isinstance(base, list) and isinstance(part, int) and part < len(base):
         here = (*above, part)
-        entry = merged_values(base[part], _at(base[part], here, rest, value), here)  # a list replaces the one below it
+        over = _at(base[part], here, rest, value)
+        # A step is a mapping of one key, its word, for whose arguments null may stand.
+        bare = isinstance(base[part], dict) and len(base[part]) == 1 and over == dict.fromkeys(base[part])
+        entry = over if bare else merged_values(base[part], over, here)  # a list replaces the one below it
         return [*base[:part], entry, *base[part + 1 :]]
     if isinstance(base, dict) or (base is None and isinstance(part, str)):
         if above == ("stages",) and isinstance(part, int):

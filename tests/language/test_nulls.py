@@ -94,3 +94,45 @@ def test_stages_that_are_null_are_missing_at_that_line(head: str) -> None:
         archspec.compile(f"archspec: 1\nname: t\n{head}\nstages: null\n")
     (fault,) = caught.value.diagnostics
     assert (fault.code, fault.span and fault.span.line) == ("E203", 4)
+
+
+STEPS = """
+archspec: 1
+name: t
+input: [3, 8, 8]
+norm: {type: group, groups: 2}
+stem:
+  - pair: {wide: 6}
+  - norm: {type: layer}
+  - add: [[act: {type: silu}], {when: false, steps: [norm]}, [norm: {eps: 0.1}]]
+  - multiply: {b0: [norm: {type: layer}], b1: []}
+  - sequence: {name: s, steps: [act: {type: silu}]}
+stages: {block: b, count: 1, channels: 4, around: [[blocks, norm: {type: layer}]], norm: [{eps: 0.2}]}
+head: [act: {type: silu}]
+fragments: {pair: {params: {wide: 4}, steps: [conv: {out: wide}, norm: {eps: 0.1}]}}
+blocks: {b: {residual: [conv: {out: 4}, norm, norm: {type: layer}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("stem.1.norm", "- norm: {type: layer}", "- norm"),
+        ("stem.0.pair", "- pair: {wide: 6}", "- pair"),
+        ("stem.2.add.0.0.act", "add: [[act: {type: silu}]", "add: [[act]"),
+        ("stem.2.add.2.0.norm", "[norm: {eps: 0.1}]]", "[norm]]"),
+        ("stem.2.add.1.when", "{when: false, steps", "{steps"),
+        ("stem.3.multiply.b0.0.norm", "{b0: [norm: {type: layer}]", "{b0: [norm]"),
+        ("stem.4.sequence.steps.0.act", "steps: [act: {type: silu}]", "steps: [act]"),
+        ("stem.4.sequence.name", "name: s, ", ""),
+        ("stages.around.0.1.norm", "[blocks, norm: {type: layer}]", "[blocks, norm]"),
+        ("stages.norm.0.eps", "norm: [{eps: 0.2}]", "norm: [{}]"),
+        ("head.0.act", "head: [act: {type: silu}]", "head: [act]"),
+        ("fragments.pair.steps.1.norm", "norm: {eps: 0.1}]}}", "norm]}}"),
+        ("blocks.b.residual.2.norm", "norm, norm: {type: layer}]", "norm, norm]"),
+    ],
+)
+def test_an_override_leaves_the_word_of_a_step(path: str, before: str, after: str) -> None:
+    assert STEPS.count(before) == 1
+    changed, there = archspec.compile(STEPS, overrides=[f"{path}=null"]), STEPS.replace(before, after)
+    assert changed.fingerprint == archspec.compile(there).fingerprint != archspec.compile(STEPS).fingerprint
