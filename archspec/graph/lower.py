@@ -85,7 +85,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     outputs = find_outputs(spec, builder.nodes, network.regions, ends, network.kept, work)
     if sequences.reads_by_name:
         ended = {*outputs.values(), *[end.name for end in ends.values()]}
-        warn_of_lost_results(builder.nodes, ended, sequences.kept_names, faults)
+        warn_of_lost_results(builder.nodes, network.regions, ended, sequences.kept_names, spec.authors, faults)
     sequences.sharing.warn(faults)
     warn_of_sizes(spec, entered, faults)
     warn_of_head(spec, builder.nodes[start:], faults)

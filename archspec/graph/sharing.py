@@ -10,7 +10,7 @@ from archspec.diagnostics import Diagnostic, Faults, Label, Span, cut
 from archspec.display import counted
 from archspec.graph.fingerprint import call_of
 from archspec.graph.graph import INPUT, Graph, Node
-from archspec.graph.text import described
+from archspec.graph.text import contrasted, described
 from archspec.language.silence import unless_meant
 from archspec.language.spec import Step
 from archspec.operations.facts import applied
@@ -127,7 +127,7 @@ def _difference(first: FirstUse, found: list[Stateful], span: Span) -> Diagnosti
             message = f"`share: {name}` has weights for {counted(there, 'channel')}, and reads {here} here"
             help = "bring both values to one width, for example with a `conv` of kernel 1 before each, or share less"
             return fault(message, f"the weights are made here, for {counted(there, 'channel')}", help)
-        given, before = (cut(described(each.node.operation)) for each in (own, other))
+        given, before = (cut(each, 200) for each in contrasted(own.node.operation, other.node.operation))
         message = f"`share: {name}` has the weights of `{before}`, but this step has `{given}` there"
         help = "give both steps the same arguments, or this one another name under `share`"
         return fault(message, "the weights are made here", help)

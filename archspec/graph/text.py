@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from archspec.operations.base import Operation, arguments
@@ -41,12 +42,31 @@ def _row(node: Node) -> tuple[str, ...]:
     return node.name, operation, ", ".join(node.inputs), show_shape(node.shape), place
 
 
-def described(operation: Operation) -> str:
-    """An operation with the arguments that differ from their defaults, such as ``conv(out=64, kernel=7)``."""
+def described(operation: Operation, also: Collection[str] = ()) -> str:
+    """An operation with the arguments that differ from their defaults, such as ``conv(out=64, kernel=7)``.
+
+    ``also`` names arguments that are shown with their defaults, too.
+    """
     fields = arguments(type(operation))
     kinds = {key: fields[key].metadata["kind"] for key in fields}
-    given = ", ".join(f"{key}={_value(value, kinds[key])}" for key, value in set_arguments(operation).items())
+    told = set_arguments(operation)
+    shown = {key: getattr(operation, key) for key in fields if key in told or key in also}
+    given = ", ".join(f"{key}={_value(value, kinds[key])}" for key, value in shown.items())
     return f"{operation.name}({given})" if given else operation.name
+
+
+def contrasted(operation: Operation, other: Operation) -> tuple[str, str]:
+    """Both operations as :func:`described`, each with every argument in which they differ.
+
+    >>> from archspec.operations.conv import Conv
+    >>> contrasted(Conv(out=64, kernel=3), Conv(out=64))
+    ('conv(out=64, kernel=3)', 'conv(out=64, kernel=1)')
+    """
+    if type(operation) is not type(other):
+        return described(operation), described(other)
+    fields = arguments(type(operation))
+    differing = {name for name in fields if getattr(operation, name) != getattr(other, name)}
+    return described(operation, differing), described(other, differing)
 
 
 def set_arguments(operation: Operation) -> dict[str, Any]:

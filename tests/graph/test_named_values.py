@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,3 +291,28 @@ def test_an_output_that_does_not_exist_is_told_all_that_has_a_name() -> None:
     assert found.code == "E310"
     told = "the stages are `layer1`, `layer2`; the heads are `classifier`, `aux`; "
     assert found.help.startswith(f"{told}the kept values are `c`, `logits`, `other`; ")
+
+
+LONG = "stages: {block: basic, count: [1, 1, 2, 1], channels: 8}"
+BASE = f"{START}stem: [conv: {{out: 8}}]\n{LONG}\nhead: [norm]\n"
+
+
+@pytest.mark.parametrize(
+    ("reads", "told"),
+    [
+        ("layer3", "`layer4` is not needed for the outputs, and is left out"),
+        ("layer2", "`layer3`, `layer4` are not needed for the outputs, and are left out"),
+        ("layer3.0", "`layer4` is not needed for the outputs, and is left out"),
+    ],
+)
+def test_what_an_extending_spec_does_not_need_is_not_its_own_step(reads: str, told: str, tmp_path: Path) -> None:
+    """The advice to remove the step is for its own author. In a text of one, the step is the spec's own."""
+    head = f"head: [conv: {{out: 2, from: {reads}}}]\n"
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "own.yaml").write_text(f"archspec: 1\nname: own\nextends: base.yaml\n{head}")
+    (fault,) = archspec.compile(tmp_path / "own.yaml").warnings
+    assert (fault.code, fault.message) == ("W311", told)
+    assert fault.help == "to use it, read it with `from`; if you mean it, write `silence: [W311]`"
+    (fault,) = archspec.compile(BASE.replace("head: [norm]\n", head)).warnings
+    assert fault.code == "W311"
+    assert "remove the step" in fault.help

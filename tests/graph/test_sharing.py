@@ -366,3 +366,26 @@ outputs: [a, b, c]
         found = ours.eval()(maps[0])
     flat = [each.view(2, 3, 5, -1).permute(0, 3, 1, 2).reshape(2, -1, 5) for each in found.values()]
     assert torch.equal(torch.cat(flat, 1), expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("conv: {out: 8, kernel: 3", "conv: {out: 8", ("conv(out=8, kernel=3)", "conv(out=8, kernel=1)")),
+        ("conv: {out: 8", "conv: {out: 8, bias: true", ("conv(out=8, bias=false)", "conv(out=8, bias=true)")),
+        (
+            "conv: {out: 8, groups: 2",
+            "conv: {out: 8, stride: 2",
+            ("(out=8, stride=1, groups=2)", "(out=8, stride=2, groups=1)"),
+        ),
+        ("norm: {eps: 0.1", "norm: {type: batch", ("norm(eps=0.1)", "norm(eps=1e-05)")),
+        ("conv: {out: 8", "linear: {out: 8", ("conv(out=8)", "linear(out=8)")),
+    ],
+)
+def test_what_differs_is_shown_on_both_sides(first: str, second: str, told: tuple[str, str]) -> None:
+    """Also where one side has the default."""
+    with pytest.raises(archspec.SpecError) as caught:
+        compiled(f"input: [8, 4, 4]\nstages: []\nhead: []\nstem: [{first}, share: a}}, {second}, share: a}}]")
+    (fault,) = (each for each in caught.value.diagnostics if each.code == "E323")
+    before, given = told
+    assert re.fullmatch(rf".*`.*{re.escape(before)}`, but .* has `.*{re.escape(given)}` there", fault.message)
