@@ -88,7 +88,8 @@ def _graph_module(graph: Graph, module: Module) -> fx.GraphModule:
         called = made.create_node("call_module", target, tuple(inputs), {})
         operation = member.node.operation if isinstance(member, Call) else member.name
         span = member.node.span if isinstance(member, Call) else member.span
-        values[member.result] = _describe(called, member.path, operation, graph.shape(member.result), span)
+        scope = member.node.name if isinstance(member, Call) else member.path  # the path may be that of weights
+        values[member.result] = _describe(called, scope, operation, graph.shape(member.result), span)
     if module.outputs is None:
         _describe(made.output(values[module.result]), module.path, "output", graph.shape(module.result), module.span)
     else:

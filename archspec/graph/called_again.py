@@ -85,6 +85,8 @@ def _same(graph: Graph, again: CalledAgain, own: Sequence[Call], theirs: Sequenc
             return None
         if repr(_plain(graph, here)) != repr(_plain(graph, there)) or here.node.operation != there.node.operation:
             return None
+        if (here.node.name in graph.frozen) != (there.node.name in graph.frozen):  # one module has one mode
+            return None
         for one, two in zip((*here.node.inputs, here.result), (*there.node.inputs, there.result), strict=True):
             if values.setdefault(two, one) != one or back.setdefault(one, two) != two:
                 return None

@@ -58,13 +58,18 @@ def freeze(graph: Graph, spec: Spec, faults: Faults) -> Graph:
 
 
 def frozen_scopes(graph: Graph) -> list[str]:
-    """The largest scopes, and single nodes, that together contain what is frozen and nothing else that trains."""
-    others = [node for node in graph.nodes if node.name not in graph.frozen and _freezes(graph, node)]
-    trained = {scope for node in others for scope in around(node.name)}
+    """The largest scopes, and single modules, that together contain what is frozen and nothing else that trains.
+
+    They are those of keys: a node that uses weights of another has the scope of these.
+    """
+    own = [node for node in graph.nodes if node.name not in graph.borrowing]
+    others = [node for node in own if node.name not in graph.frozen and _freezes(graph, node)]
+    trained = {scope for node in others for scope in around(graph.state_of(node.name))}
     found: dict[str, None] = {}
-    for node in graph.nodes:
-        if node.name in graph.frozen and node.name not in graph.borrowing:
-            found[next(scope for scope in reversed(around(node.name)) if scope not in trained)] = None
+    for node in own:
+        if node.name in graph.frozen:
+            scopes = reversed(around(graph.state_of(node.name)))
+            found[next(scope for scope in scopes if scope not in trained)] = None
     return list(found)
 
 

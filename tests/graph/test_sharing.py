@@ -18,9 +18,10 @@ from archspec.graph.state import state
 from archspec.passes import INFERENCE, Trained, run
 from tests.graph.test_patterns import proved
 from tests.support.equivalence import compiled
+from tests.support.everywhere import assert_close
 from tests.support.reference import torchvision_models
 from tests.support.returned import returned
-from tests.support.sources import written_names
+from tests.support.sources import assert_source, executed, network_class, written_names
 
 TOWER = """
 fragments:
@@ -309,6 +310,7 @@ def test_outputs_that_leave_out_the_first() -> None:
     model = archspec.build(graph, weights=whole.state_dict())
     images = torch.randn(2, 3, 16, 16)
     assert torch.equal(model.eval()(images), whole.eval()(images)["p2"])
+    archspec.confirm(graph)
 
 
 @pytest.mark.parametrize("outputs", ["[p3, p1, p2]", "p2", "[p2, p3]"])
@@ -325,6 +327,66 @@ def test_freezing_one_use_freezes_all() -> None:
     assert int(model.tower.bn1.num_batches_tracked) == 0
     own = sum(each.numel() for each in model.parameters() if each.requires_grad)
     assert archspec.analyze(graph).totals.costs.trainable == own
+
+
+USES = """
+input: [3, 8, 8]
+classes: 3
+stem: []
+stages: []
+head:
+  - sequence: {name: x, share: s, steps: [conv: {out: 3}, layer_scale, dropout]}
+  - sequence: {name: y, share: s, steps: [conv: {out: 3}, layer_scale, dropout], as: y}
+  - sequence: {name: z, share: s, steps: [conv: {out: 3}, layer_scale, dropout]}
+  - classifier
+"""
+
+
+@pytest.mark.parametrize("outputs", ["z", "[y, classifier]", "[z, {training: y}]"])
+@pytest.mark.parametrize(
+    "scopes", [["x"], ["y"], ["z"], ["x", "z"], ["y.dropout"], ["x.conv1"], ["z", "classifier"]], ids=str
+)
+def test_each_use_has_its_own_mode_though_weights_are_frozen_together(scopes: str, outputs: str) -> None:
+    """A dropout that is not frozen stays in training mode, in every form, and is not called as one that is."""
+    graph = compiled(f"{USES}frozen: {scopes}\noutputs: {outputs}\n")
+    archspec.confirm(graph)
+    assert_source(graph)
+    model = archspec.build(graph, seed=0)
+    made = network_class(executed(archspec.source(graph)))()
+    trained = [{key: each.requires_grad for key, each in one.named_parameters()} for one in (model, made)]
+    assert trained[0] == trained[1]
+    weights = model.state_dict()
+    x = torch.randn(2, 3, 8, 8)
+    lowlevel = executed(archspec.source(graph, level="lowlevel"))
+    results = []
+    for form in (model.train(), lambda images: lowlevel.forward(images, weights, training=True)):
+        torch.manual_seed(3)
+        results.append(returned(form(x.clone())))
+    for one, other in zip(*results, strict=True):
+        assert_close(one.detach(), other.detach())
+
+
+LEFT_OUT = """
+input: [3, 8, 8]
+classes: 3
+stem: [layer: {out: 8, kernel: 3}]
+stages: []
+heads:
+  a: [conv: {out: 3, share: x}, layer_scale: {share: y}]
+  b: [conv: {out: 3, share: x, from: stem}, layer_scale: {share: y}]
+outputs: b
+"""
+
+
+@pytest.mark.parametrize("scopes", [["b"], ["b.0"], ["stem"], ["stem", "b"]], ids=str)
+def test_what_has_the_weights_of_a_part_that_is_left_out(scopes: list[str]) -> None:
+    graph = compiled(f"{LEFT_OUT}frozen: {scopes}\nsilence: [W313]\n")
+    archspec.confirm(graph)
+    assert_source(graph)
+    built, made = archspec.build(graph), network_class(executed(archspec.source(graph)))()
+    trained = [{key: each.requires_grad for key, each in one.named_parameters()} for one in (built, made)]
+    assert trained[0] == trained[1]
+    assert not all(trained[0].values())
 
 
 def test_torchvisions_retinanet() -> None:
