@@ -237,7 +237,9 @@ class _Lowering:
         value = side(self.spec, self.sequences, self.kept, "before", plan, 0, value)
         template: Template | None = stage.cells["name"].at(0) if "name" in stage.cells else None
         name = names.render(template, plan.at(0)) if template else ""
-        scope = names.open(names.backbone, "stage", plan.at(0), stage.span, name)
+        scope = names.backbone
+        if name or not template:  # as an empty template of the naming, an empty name opens no scope
+            scope = names.open(scope, "stage", plan.at(0), stage.span, name)
         start, source = len(nodes), value
         value, blocks = blocks_of_stage(self.spec, self.sequences, self.blocks, plan, scope, source)
         kinds = ", ".join(dict.fromkeys(block.name for block in stage.blocks.entries))

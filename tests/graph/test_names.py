@@ -59,6 +59,15 @@ def test_an_empty_template_opens_no_scope() -> None:
     assert "block2.conv1" in found
 
 
+@pytest.mark.parametrize("name", ["", "{''}", "{'' if stage > 0 else 'x'}"])
+def test_an_empty_name_of_a_stage_opens_no_scope(name: str) -> None:
+    """It is a template as those of ``naming`` are, whether it is written empty or comes out empty."""
+    blocks = 'naming: {block: "block{number}"'
+    by_column = names(blocks + "}", SMALL.replace("basic,", f'basic, name: "{name}",'))
+    assert by_column == names(blocks + ', stage: ""}')
+    assert "block0.conv1" in by_column
+
+
 def test_equal_paths_share_one_scope_and_its_counters() -> None:
     """Stem, stages and head of a plain stack stand in one sequence that is numbered through."""
     text = """

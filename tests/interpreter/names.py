@@ -101,6 +101,8 @@ class Naming:
         """The scope of a stem, stage, block, layer, fragment and so on. ``called``: the fragment's name."""
         written = self.templates[kind]
         ordered = kind in BY_POSITION and written != ""
+        if own == "":
+            return inside
         if own is not None:
             self.own_names.add(inside.path)
             return self._opened(inside.join(own), ordered)
