@@ -40,7 +40,7 @@ def _look(part: Part | Junction | Parts) -> Hashable:
         merge = _look(part.merge) if part.merge else None
         return (tuple(map(_look, part.branches)), merge, part.main, part.gates, part.weighted, part.measured)
     if isinstance(part, Mesh):
-        return (tuple(map(_look, part.members)), part.wires, part.ends)
+        return (tuple(map(_look, part.members)), part.wires, part.ends, part.measured)
     if isinstance(part, Box | Card | Junction):
         return replace(part, nodes=())
     return (part.label, _look(part.parts))  # a frame: bands are only on the spine

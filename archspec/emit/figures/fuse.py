@@ -8,6 +8,7 @@ from functools import cached_property
 
 from archspec.emit.figures.folding import alike, folded
 from archspec.emit.figures.parts import Box, Card, Frame, Junction, Mesh, Part, Parts, Split, boxes
+from archspec.emit.figures.units import sized
 from archspec.graph.graph import Graph, Node
 from archspec.graph.series_parallel import Element, Parallel, Series, Tangle
 from archspec.operations.shapes import show_shape
@@ -217,6 +218,7 @@ class Fusing:
         members: list[Box | Junction] = []
         place: dict[str, int] = {}
         wires: list[tuple[int, int]] = []
+        measured: set[tuple[int, int]] = set()
         reads = dict.fromkeys(order, 0)
         for name in order:
             for each in self.reads.get(name, self.graph.by_name[name].inputs):
@@ -239,13 +241,14 @@ class Fusing:
                     place[name] = place[inputs[0]]
                     continue
             wires += [(place.get(each, -1), len(members)) for each in inputs]
+            measured |= {(place.get(each, -1), len(members)) for each in (() if unit else sized(self.graph, node))}
             kept = {(place[each], len(members)): self._named(each, name) for each in inputs if each in place}
             names |= {wire: kept[wire] for wire in kept if kept[wire] and wire[1] > wire[0] + 1}
             place[name] = len(members)
             members.append(own)
         inside = {source for source, _ in wires}
         ends = tuple([index for index in range(len(members)) if index not in inside])
-        return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends, names)
+        return Mesh(tuple(members), tuple(dict.fromkeys(wires)), ends, names, frozenset(measured))
 
     @cached_property
     def _position(self) -> Mapping[str, int]:

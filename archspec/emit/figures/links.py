@@ -152,7 +152,9 @@ class _Linking:
         names = [self._put(member, group) for member in part.members]
         for source, target in part.wires:
             kept = part.names.get((source, target), "")
-            self.edge(ends if source < 0 else [_Lead(names[source], name=kept)], names[target])
+            begin = ends if source < 0 else [_Lead(names[source], name=kept)]
+            style = "size" if (source, target) in part.measured else "flow"
+            self.edge([_styled(each, style) for each in begin], names[target])
         return [_Lead(names[index]) for index in part.ends]
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from archspec.emit.figures.parts import Box, Mesh
 from archspec.emit.figures.place import GAP, LOW, Boxed, End, Merging
-from archspec.emit.figures.shapes import Canvas
+from archspec.emit.figures.shapes import Canvas, Point
 
 _APART = 10
 """The space between lanes, and between the widest member and the first lane."""
 _FORK = 6
+_ENTRY, _LOWER = 6, 13
+"""How far below the upper side of a member a lane enters it, and one that only gives its size beside another lane."""
 
 
 class Meshed:
@@ -36,6 +38,9 @@ class Meshed:
         for source in mesh.ends:
             if source != len(mesh.members) - 1:
                 self.far.setdefault(source, []).append(len(mesh.members))
+        wires = [(source, target) for source, targets in self.far.items() for target in targets]
+        self.entered = {wire[1] for wire in wires if wire not in mesh.measured}
+        """The members that a lane enters, not only for its size."""
         self.lanes = self._lanes()
         self.right = self.widest + _APART * (max(self.lanes.values(), default=-1) + 2)
         self.low = LOW
@@ -67,13 +72,13 @@ class Meshed:
         x, y = end.x, end.y + _FORK
         canvas.line([*end.points, (x, y)], end.style, arrow=False)
         tops: list[float] = []
-        leaves = {-1: (x, y)}
+        leaves: dict[int, Point] = {-1: (x, y)}
         bottom = y
         for index, member in enumerate(self.members):
             top = bottom + GAP
             inner = self._inner(member)
             if index in self.next:
-                canvas.line([(x, bottom), (x, top)], end.style)
+                canvas.line([(x, bottom), (x, top)], self._style(index - 1, index, end))
             if isinstance(member, Boxed):
                 member.put(canvas, x, top)
                 half = member.width / 2
@@ -85,14 +90,34 @@ class Meshed:
             bottom = top + inner
         nodes = [each.nodes for each in self.mesh.members]
         ends = [End(((x, bottom),), end.style, nodes[-1][-1])] if len(self.members) - 1 in self.mesh.ends else []
-        for source, targets in self.far.items():
+        for source in self.far:
             lane = x + self.widest + _APART * (self.lanes[source] + 1)
-            begin = [leaves[source], (lane, leaves[source][1])]
-            for target in targets:
-                if target == len(self.members):
-                    ends.append(End((*begin, (lane, bottom)), end.style, nodes[source][-1]))
-                    continue
-                low = tops[target] + 6
-                canvas.line([*begin, (lane, low), (leaves[target][0], low)], end.style)
-                begin = [(lane, low - 6)]  # the lane is drawn down to there
+            lines, begin = self._branches(source, lane, leaves, tops, end)
+            for line in sorted(lines, key=lambda line: line.style != "size"):  # a gray one is below the lane
+                canvas.line([*line.points], line.style)
+            if len(self.members) in self.far[source]:
+                ends.append(End((*begin, (lane, bottom)), end.style, nodes[source][-1]))
         return ends
+
+    def _style(self, source: int, target: int, end: End) -> str:
+        return "size" if (source, target) in self.mesh.measured else end.style
+
+    def _branches(
+        self, source: int, lane: float, leaves: dict[int, Point], tops: list[float], end: End
+    ) -> tuple[list[End], list[Point]]:
+        """The lines from a value to its readers, and where its lane goes on. It is gray below the last that is read."""
+        begin = [leaves[source], (lane, leaves[source][1])]
+        last = max([each for each in self.far[source] if (source, each) not in self.mesh.measured], default=-1)
+        found: list[End] = []
+        for target in self.far[source]:
+            if target == len(self.members):
+                continue
+            style = self._style(source, target, end)
+            low = tops[target] + (_LOWER if style == "size" and target in self.entered else _ENTRY)
+            branch = ((lane, low), (leaves[target][0], low))
+            if target < last and style == "size":
+                found.append(End(((lane, low - 6), *branch), style))
+                continue
+            found.append(End((*begin, *branch), style))
+            begin = [(lane, low - 6)]  # the lane is drawn down to there
+        return found, begin

@@ -72,13 +72,15 @@ class Mesh:
     """A plain graph: members in topological order, and wires between them by position; -1 is the input.
 
     ``ends`` are the members whose values later parts read. ``names`` has the name under which the spec keeps a value,
-    by the wire that passes it on to another than the next member.
+    by the wire that passes it on to another than the next member. ``measured`` are the wires of which only the size is
+    read.
     """
 
     members: tuple[Box | Junction, ...]
     wires: tuple[tuple[int, int], ...]
     ends: tuple[int, ...]
     names: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    measured: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archspec.graph.graph import INPUT, Graph, Region
+from archspec.graph.graph import INPUT, Graph, Node, Region
 from archspec.graph.reduction import Reads
 
 
@@ -56,6 +56,12 @@ def unmeasured(graph: Graph, reads: Reads) -> Reads:
         left = tuple([name for place, name in enumerate(node.inputs) if name != INPUT or place not in sizes])
         found[node.name] = left or node.inputs
     return found
+
+
+def sized(graph: Graph, node: Node) -> set[str]:
+    """The values of which a node reads only the size."""
+    sizes = node.operation.measured(graph.input_shapes(node))
+    return {node.inputs[place] for place in sizes} - {name for n, name in enumerate(node.inputs) if n not in sizes}
 
 
 def reads_one(graph: Graph, region: Region) -> bool:
