@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.analysis.report import Report
-from archspec.analysis.text import part_table
+from archspec.analysis.text import ends_of, kinds_of_parameters, part_table
 from archspec.diagnostics import Diagnostic
 from archspec.display import counted, plain, short
 from archspec.graph.graph import Graph
-from archspec.operations.shapes import show_shape
 
 from .render import Terminal
 from .spelling import as_json
@@ -35,11 +34,15 @@ class Product(NamedTuple):
 
 def put_report(report: Report, loaded: Loaded | None, confirmed: bool) -> None:
     """Print the stages, the totals of the network, whether torch confirmed them, and which weights were loaded."""
-    put(f"{report.name}: {show_shape(report.input)} to {show_shape(report.output)}\n")
+    put(f"{ends_of(report)}\n")
     rows = [row[:7] for row in part_table(report, "stage")]
     put_table([("stage", *rows[0][1:]), *rows[1:]], right=(2, 3, 4, 5, 6), header=True, total=True)
     shapes = "every shape confirmed by torch" if confirmed else "shapes not compared with torch's"
-    put(f"\n{report.totals}\n{counted(report.totals.nodes, 'node')}, {shapes}\n")
+    kinds = " and ".join(f"{number:,} {what}" for what, number in kinds_of_parameters(report).items())
+    put(f"\n{report.totals}")
+    if kinds:
+        put(f"of the parameters, {kinds}")
+    put(f"{counted(report.totals.nodes, 'node')}, {shapes}\n")
     if loaded:
         put_blocks(loaded.text())
         put("")

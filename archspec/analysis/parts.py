@@ -48,7 +48,8 @@ class Part(Brief):
 
     ``block`` is the name of the block, fragment or operation that it is made of. ``count`` is the number of blocks in a
     stage, and 0 for anything else. ``number`` counts parts of the same name from 1: the stages of VGG share the scope
-    ``features``. It is 0 if no other part has the name.
+    ``features``. It is 0 if no other part has the name. ``training_only``: inference runs none of it, as of an
+    auxiliary head.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Part(Brief):
     output: Shape
     costs: Costs
     number: int = field(default=0, compare=False)
+    training_only: bool = False
 
     @property
     def label(self) -> str:
@@ -122,7 +124,7 @@ class Parts(Brief):
     def nodes(self) -> tuple[Part, ...]:
         """The operations in order."""
         nodes = enumerate(self.network.nodes)
-        return tuple([Part(n.name, n.operation.kind, 0, n.shape, self.costs(i, i + 1)) for i, n in nodes])
+        return tuple([self._part(n.name, n.operation.kind, 0, n.shape, i, i + 1) for i, n in nodes])
 
     def rows(self) -> tuple[Part, ...]:
         """The stages, and the parts before, between and after them, in order."""
@@ -132,7 +134,12 @@ class Parts(Brief):
 
     def _region(self, region: Region, count: int) -> Part:
         output = self.network.graph.shape(region.result)
-        return Part(region.scope, region.name, count, output, self.costs(region.first, region.last))
+        return self._part(region.scope, region.name, count, output, region.first, region.last)
+
+    def _part(self, name: str, block: str, count: int, output: Shape, first: int, last: int) -> Part:
+        idle = self.network.idle
+        training_only = bool(idle) and all(node.name in idle for node in self.network.nodes[first:last])
+        return Part(name, block, count, output, self.costs(first, last), training_only=training_only)
 
     def _outside(self, part: NamedPart) -> Part:
         """The part that nodes outside any stage make."""
@@ -142,7 +149,7 @@ class Parts(Brief):
             extent = part.first, part.last
             calls[part.name] = next((each.name for each in graph.named if (each.first, each.last) == extent), "")
         output = self.network.nodes[part.last - 1].shape
-        return Part(part.name, calls.get(part.name, ""), 0, output, self.costs(part.first, part.last))
+        return self._part(part.name, calls.get(part.name, ""), 0, output, part.first, part.last)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,7 +13,7 @@ from archspec.analysis.numbers import shown
 from archspec.analysis.parts import Costs, Part, Parts, Totals, sum_up
 from archspec.analysis.paths import Paths, count_paths_to
 from archspec.analysis.receptive_field import ReceptiveField, receptive_fields
-from archspec.analysis.text import report_text
+from archspec.analysis.text import report_text, titled
 from archspec.diagnostics import Diagnostic, Source
 from archspec.display import counted, html_table, plain
 from archspec.door import door
@@ -147,7 +147,7 @@ class Report:
                 f"{paths} skip path{'' if paths == '1' else 's'}",
             ),
             [
-                (part.label, part.block, str(part.count or ""), show_shape(part.output), *_figures(part.costs))
+                (titled(part), part.block, str(part.count or ""), show_shape(part.output), *_figures(part.costs))
                 for part in self.rows
             ],
             head=("stage", "block", "count", "output", "params", "MACs", "activations"),

@@ -37,8 +37,7 @@ JACOBIAN = (
 
 def report_text(report: Report, per: str) -> Iterator[TextBlock]:
     """One report, with a row for each ``stage``, ``block`` or ``layer``."""
-    ends = [f"{show_shape(shape)}{_of(report, label)}" for label, shape in report.outputs.items()]
-    yield f"{report.name}: {show_shape(report.input)} to {first_of(ends)}"
+    yield ends_of(report)
     yield ""
     yield TextTable(_summary(report), right=(1,))
     yield ""
@@ -52,6 +51,24 @@ def report_text(report: Report, per: str) -> Iterator[TextBlock]:
     yield from _notes(report)
 
 
+def ends_of(report: Report) -> str:
+    """The network by its input and its outputs."""
+    ends = [f"{show_shape(shape)}{_of(report, label)}" for label, shape in report.outputs.items()]
+    return f"{report.name}: {show_shape(report.input)} to {first_of(ends)}"
+
+
+def kinds_of_parameters(report: Report) -> dict[str, int]:
+    """How many of the parameters are in training only, and how many are frozen, if any are."""
+    costs, idle = report.totals.costs, report.totals.params_in_training_only
+    frozen = costs.params - costs.trainable
+    return {what: number for what, number in (("in training only", idle), ("frozen", frozen)) if number}
+
+
+def titled(part: Part) -> str:
+    """A part as the first column of a table has it."""
+    return f"{part.label} (training only)" if part.training_only else part.label
+
+
 def _of(report: Report, label: str) -> str:
     """Which output a figure is about, after it; empty where there is only one."""
     return f" ({label})" if len(report.outputs) > 1 else ""
@@ -60,9 +77,7 @@ def _of(report: Report, label: str) -> str:
 def _summary(report: Report) -> list[tuple[str, str, str]]:
     totals, costs, memory = report.totals, report.totals.costs, report.memory
     kinds = ", ".join(f"{name} {number:,}" for name, number in totals.params_by_operation.items())
-    idle = totals.params_in_training_only
-    trained = f"{idle:,} of them in training only; " if idle else ""
-    frozen = f"{costs.params - costs.trainable:,} of them frozen; " if costs.trainable != costs.params else ""
+    of_them = [f"{number:,} of them {what}" for what, number in kinds_of_parameters(report).items()]
     whole = f" for {_batch(memory.batch)}" if memory.batch > 1 else ""
     intensity = f", {_digits(totals.intensity)} FLOPs per byte moved{whole}" if totals.intensity else ""
     flops = f"{short(costs.flops)} FLOPs{intensity}" if costs.flops is not None else ""
@@ -72,7 +87,7 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     at = f", at {memory.peak_at}" if memory.peak_at else ""
     adam = f"at most, with SGD; with Adam {_bytes(memory.training_adam)}"
     rows = [
-        ("parameters", f"{costs.params:,}", f"{trained}{frozen}{kinds}"),
+        ("parameters", f"{costs.params:,}", "; ".join([*of_them, kinds])),
         ("buffers", f"{costs.buffers:,}", "running statistics and counters") if costs.buffers else None,
         ("MACs", short(costs.macs), flops),
         ("activations", short(costs.activations), f"outputs of convolutions, linear layers and pools{of_pools}"),
@@ -141,7 +156,7 @@ def part_table(report: Report, per: str) -> list[tuple[str, ...]]:
     whole, parts = report.totals.costs, PER[per](report)
     figures = ("output", "params", "share", "MACs", "share", "activations")
     rows: list[tuple[str, ...]] = [("", "operation" if per == "layer" else "block", *figures)]
-    rows += [(part.label, part.block, show_shape(part.output), *_part_figures(part.costs, whole)) for part in parts]
+    rows += [(titled(part), part.block, show_shape(part.output), *_part_figures(part.costs, whole)) for part in parts]
     rest = _rest(whole, parts)
     if per == "block" and (rest.params or rest.macs or rest.activations):
         rows.append(("elsewhere", "", "", *_part_figures(rest, whole)))

@@ -330,7 +330,7 @@ def test_an_operation_without_rules_makes_their_costs_unavailable_by_name() -> N
         **{key: ["mystery"] for key in ("inference_peak_bytes", "saved_for_backward_bytes")},
     }
     assert (data["memory"]["inference_peak_bytes"], data["receptive_field"]) == (None, None)
-    assert "receptive_field is unavailable: no rule in mystery" in found._repr_html_()
+    assert "receptive_field is unavailable: archspec has no rule for mystery" in found._repr_html_()
 
 
 def test_macs_are_unavailable_where_a_layer_has_no_rule_for_them() -> None:

@@ -135,7 +135,8 @@ def test_what_is_unavailable_in_the_table() -> None:
     found = archspec.analyze(spec(SMALL))
     silent = dataclasses.replace(found, unavailable={"macs": ("one", "two"), "elementwise": ("three",)})
     notes = re.findall("<p>(.*?)</p>", silent._repr_html_())
-    assert notes[1:] == ["macs is unavailable: no rule in one, two.", "elementwise is unavailable: no rule in three."]
+    told = "is unavailable: archspec has no rule for"
+    assert notes[1:] == [f"macs {told} one, two.", f"elementwise {told} three."]
     costs = Costs(params=1000, trainable=0, buffers=0, macs=None, activations=0, elementwise=None)
     assert costs.flops is None
     without = dataclasses.replace(found, totals=dataclasses.replace(found.totals, costs=costs))

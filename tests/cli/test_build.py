@@ -296,3 +296,29 @@ def test_the_spec_that_is_saved_has_the_hash_of_the_one_that_was_built(here: Pat
         == archspec.compile(metadata["archspec"]).fingerprint
         == archspec.compile("net.yaml").fingerprint
     )
+
+
+def test_frozen_parameters_several_outputs_and_parts_of_training_only_are_told(here: Path, run: Run) -> None:
+    """As `analyze` tells them. torchvision's ResNet-18 has 9,536 parameters in the stem and 147,968 in layer1."""
+    text = "archspec: 1\nname: t\nextends: resnet18\nfrozen: [stem, layer1]\nhead: null\n"
+    main = "[pool: {type: avg, output: 1}, flatten, linear: {out: 7}]"
+    text += f"heads: {{main: {main}, aux: [conv: {{out: 8, from: layer3}}]}}\n"
+    (here / "t.yaml").write_text(text + "outputs: [main, {training: aux}]\n")
+    built, analyzed = run("build", "t.yaml").out, run("analyze", "t.yaml").out
+    for found in (built, analyzed):
+        assert found.splitlines()[0] == "t: 3x224x224 to 7 (main), 8x14x14 (aux)"
+        (row,) = [row for row in found.splitlines() if row.startswith("aux (training only) ")]
+        assert row.split()[3:6] == ["8x14x14", "2,048", "0.0%"]
+        assert not [row for row in found.splitlines() if "main (training only)" in row]
+    assert f"\nof the parameters, 2,048 in training only and {9_536 + 147_968:,} frozen\n" in built
+    assert f"2,048 of them in training only; {9_536 + 147_968:,} of them frozen;" in analyzed
+    (here / "t.yaml").write_text("archspec: 1\nname: t\nextends: resnet18\n")
+    assert "of the parameters" not in run("build", "t.yaml").out
+
+
+def test_each_layer_of_a_part_in_training_only_is_marked(here: Path, run: Run) -> None:
+    heads = "heads: {main: [norm], aux: [conv: {out: 8, from: layer3}, norm]}\nhead: null\n"
+    text = f"archspec: 1\nname: t\nextends: resnet18\n{heads}"
+    (here / "t.yaml").write_text(text + "outputs: [main, {training: aux}]\n")
+    rows = run("analyze", "t.yaml", "--per", "layer").out.splitlines()
+    assert [row.split()[0] for row in rows if "(training only)" in row] == ["aux.0", "aux.1"]
