@@ -101,7 +101,8 @@ def norm(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
             case "local_response":
                 return F.local_response_norm(value, size, alpha, beta, k)
             case "grn":
-                response = value.pow(2).sum(list(range(2, value.dim())), keepdim=True).sqrt()
+                positions = list(range(2, value.dim()))
+                response = torch.linalg.vector_norm(value, dim=positions, keepdim=True)  # its gradient at 0 is 0
                 relative = response / (response.mean(1, keepdim=True) + eps)
                 each = (-1, *(1,) * rank_of(value))
                 return value + state["weight"].view(each) * (value * relative) + state["bias"].view(each)
