@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
@@ -25,7 +26,7 @@ class Functions:
     """The functions of a network, the inner ones first. ``used`` collects the functions of operations by name."""
 
     def __init__(self, graph: Graph, model: Definition, taken: set[str], width: int) -> None:
-        taken |= {"p", "name", "training", "extra"}
+        taken |= {"p", "name", "training", "extra", *dir(builtins)}
         self.graph, self.width = graph, width
         self.model = model = renamed(model, taken | {function_name(each) for each in definitions(model)})
         self.used: dict[str, Snippet] = {}

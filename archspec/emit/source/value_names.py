@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Mapping, Sequence
 
@@ -15,8 +16,8 @@ from archspec.graph.plan import Call
 MOST_WRITTEN_OVER = 4
 """How many operations that work in place on one value are looked at for its name."""
 
-RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I"})
-"""Names that a value cannot have; the last three look like digits."""
+RESERVED = frozenset({"torch", "nn", "F", "math", "self", "l", "O", "I", *dir(builtins)})
+"""Names that a value cannot have, with those of Python, which the source calls; `l`, `O` and `I` look like digits."""
 
 
 class ValueNames:
