@@ -95,11 +95,12 @@ class _Writer:
 
     def __post_init__(self) -> None:
         weights = needed(self.graph)
-        # A weight keeps its name. The weight of a layer scale has its node's name, which an output may have too.
-        self.labels = {label: f"{label}:output" if label in weights else label for label in self.graph.outputs}
+        # A weight and the input keep their names. The weight of a layer scale has its node's name.
+        kept = {*weights, INPUT}
+        self.labels = {label: f"{label}:output" if label in kept else label for label in self.graph.outputs}
         self.returned = {name: self.labels[label] for label, name in [*self.graph.outputs.items()][::-1]}
         self.taken = {*weights, *self.labels.values()}
-        self.names[INPUT] = self._free(INPUT)
+        self.names[INPUT] = INPUT  # no node and no weight can have this name
 
     def _free(self, name: str) -> str:
         """A name for a value: the node's, unless a weight or an output has that name. Names of nodes have no colons."""

@@ -223,14 +223,30 @@ NAMES = """
 """
 
 
-@pytest.mark.parametrize("outputs", ["", "    outputs: [output, value, layer1.0, layer1]\n"])
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        "",
+        "    outputs: [output, value, layer1.0, layer1]\n",
+        "    outputs: {input: head}\n",
+        "    outputs: {input: head, also: head}\n",
+        "    outputs: {output: stem, input: output, value: stem}\n",
+        "    outputs: {input: stem, output: head}\n",
+        "    outputs: {value: {training: head}, input: value}\n",
+    ],
+)
 def test_no_two_values_have_one_name(outputs: str) -> None:
     graph = compiled(NAMES + outputs)
     model, exported = pair(graph)
     assert compare(model, exported, (2, 3, 8, 8)) < 1e-5
     produced = [name for node in exported.graph.node for name in node.output]
-    everything = [*produced, *(each.name for each in exported.graph.initializer), exported.graph.input[0].name]
+    weights = {each.name for each in exported.graph.initializer}
+    everything = [*produced, *weights, *(each.name for each in exported.graph.input)]
     assert len(everything) == len(set(everything))
+    assert [each.name for each in exported.graph.input] == ["input"]
+    labels = [label for label in graph.outputs if label not in graph.training]
+    renamed = [f"{label}:output" if label in {*weights, "input"} else label for label in labels]
+    assert [each.name for each in exported.graph.output] == renamed
 
 
 def test_what_is_returned_as_it_came() -> None:
