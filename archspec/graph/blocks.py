@@ -21,7 +21,7 @@ from archspec.graph.builder import too_many_nodes
 from archspec.graph.environment import Environment
 from archspec.graph.graph import Node, Region
 from archspec.graph.group_widths import warn_of_setting
-from archspec.graph.lookahead import all_left_out
+from archspec.graph.lookahead import left_out_by
 from archspec.graph.merge_ways import MergeWays
 from archspec.graph.names import NameScope
 from archspec.graph.orders import ORDERS, OUTSIDE, PRE_ACTIVATED, Flow, Order
@@ -192,12 +192,11 @@ class Blocks:
             raise SpecError([*self.faults, refused(shortcut, (place or span, span), same, entered.value, result)])
         if isinstance(side, str):
             return result, False
-        if result is entered.value and all_left_out(entered.block.steps, entered.env):
+        if result is entered.value and (cause := left_out_by(entered.block.steps, entered.env)):
             block = entered.block
             help = "keep one step, or write `shortcut: none` for a block that changes nothing"
-            raise self.sequences.emptied(
-                f"every step of the residual of `{block.name}`", entered.span, entered.env, help
-            )
+            what = f"every step of the residual of `{block.name}`"
+            raise self.sequences.emptied(what, entered.span, entered.env, help, cause)
         if self.spec.init.get("zero_init_residual"):
             self._start_at_zero(entered, result, start)
         end = len(self.sequences.builder.nodes)

@@ -96,6 +96,19 @@ def all_left_out(steps: tuple[Step, ...], env: Environment) -> bool:
     )
 
 
+def left_out_by(steps: tuple[Step, ...], env: Environment) -> str:
+    """What leaves out all of these steps, for a message: ``when``, ``times: 0``, or both where both are written."""
+    if not all_left_out(steps, env):
+        return ""
+    parts, conditional, repeated = list(steps), False, False
+    while parts:
+        step = parts.pop()
+        conditional |= step.when is not None
+        repeated |= step.repeated is not None
+        parts += (step.steps or ()) if step.kind in ("sequence", "repeat") else ()
+    return " or ".join(["`when`"] * conditional + ["`times: 0`"] * repeated)
+
+
 def _none_left(step: Step, env: Environment) -> bool:
     """Whether nothing is left of a ``repeat``: ``times`` is 0, or ``when`` leaves out every step each time."""
     if not times_of(step).names <= env.values.keys():

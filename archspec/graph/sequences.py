@@ -13,7 +13,7 @@ from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.group_widths import warn_of_groups
 from archspec.graph.lineage import Lineage
-from archspec.graph.lookahead import all_left_out, last_layer
+from archspec.graph.lookahead import last_layer, left_out_by
 from archspec.graph.misfits import misfit
 from archspec.graph.named_regions import NO_INPUTS, NOTHING, NamedRegions
 from archspec.graph.named_steps import (
@@ -146,15 +146,15 @@ class Sequences:
                 continue
             inner = self._open(scope, "branch", env, step, branch.name) if branch.name else scope
             result = self.steps(branch.steps, inside_branch(branch, env), inner, flow, value, after)
-            if result is value and all_left_out(branch.steps, env):
+            if result is value and (cause := left_out_by(branch.steps, env)):
                 help = "write `{when: ..., steps: [...]}` to leave the branch out, or `[]` to pass its input on"
-                raise self.emptied("every step of this branch", branch.span, env, help, branch.steps)
+                raise self.emptied("every step of this branch", branch.span, env, help, cause)
             results.append(result)
         if not results:
             help, what = "give the merge itself a `when`, or keep one branch", f"every branch of this `{step.word}`"
             if step.values:
                 help, what = "let `times` be at least 1, or name one more value", f"every value of this `{step.word}`"
-            raise self.emptied(what, step.span, env, help)
+            raise self.emptied(what, step.span, env, help, "`times: 0`" if step.values else "`when`")
         assert step.operation
         made = self.operation(step.operation, read_arguments(step.operation, step.arguments, env))
         return self.add(made, tuple(results), scope, env, step, name=step.name, terms=step.arguments)
@@ -200,8 +200,9 @@ class Sequences:
         """The convolution of a layer, or the steps of its ``of``."""
         if step.steps is not None:
             result = self.steps(step.steps, env, scope, flow, value, after)
-            if result is value and all_left_out(step.steps, env):
-                raise self.emptied("every step under `of` of this layer", step.span, env, "give the layer a `when`")
+            if result is value and (cause := left_out_by(step.steps, env)):
+                what = "every step under `of` of this layer"
+                raise self.emptied(what, step.span, env, "give the layer a `when`", cause)
             return result
         assert step.operation
         values = step.operation.settled(read_arguments(step.operation, step.arguments, env), (value.shape,))
@@ -237,9 +238,8 @@ class Sequences:
             self.faults.add(fault)
             self.lost.add(place)
 
-    def emptied(self, what: str, span: Span, env: Environment, help: str, steps: tuple[Step, ...] = ()) -> SpecError:
-        """The fault of a part of which ``when`` leaves nothing, although its place needs a value of its own."""
-        cause = "`when` or `times: 0`" if any(step.repeated for step in steps) else "`when`"
+    def emptied(self, what: str, span: Span, env: Environment, help: str, cause: str = "`when`") -> SpecError:
+        """The fault of a part of which its ``cause`` leaves nothing, although its place needs a value of its own."""
         return SpecError([*self.faults, env.located("E315", f"{cause} leaves out {what}", Term(span), help)])
 
     def operation(self, operation: type[Operation], values: Mapping[str, Any]) -> Operation:

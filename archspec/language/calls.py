@@ -6,7 +6,7 @@ import re
 
 from archspec.diagnostics import Label, Span, cut
 from archspec.language.context import Context
-from archspec.language.named_values import NAMING_STEPS, wrong_name
+from archspec.language.named_values import NAMING_STEPS, call_with, wrong_name
 from archspec.language.spec import Fragment, Term
 from archspec.language.terms import Cursor
 from archspec.wording import first_of
@@ -43,7 +43,8 @@ def call_arguments(
     context.faults.work.spend(DEFINING, len(fragment.params) // ENTRIES, at)
     for key, default in fragment.params.items():
         if default.constant is None and default.expression is None and key not in given:
-            message, help = f"`{fragment.name}` needs `{key}`", f"write `{fragment.name}: {{{key}: ...}}`"
+            message = f"`{fragment.name}` needs `{key}`"
+            help = f"write `{call_with(fragment, key, use='use' in reserved)}`"
             context.faults.record("E306", message, at, labels=declared_without_default(key, default), help=help)
     return found
 

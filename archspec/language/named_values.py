@@ -132,17 +132,29 @@ def named_arguments(operation: type[Operation], body: Cursor | None, context: Co
     return found
 
 
-def given_inputs(fragment: Fragment, body: Cursor | None, at: Cursor, context: Context) -> dict[str, Template]:
-    """The values that a call gives a fragment for its inputs, by their names in the fragment."""
+def call_with(fragment: Fragment, name: str, *, use: bool) -> str:
+    """A call that gives one thing, for a help. ``use``: in place of a list of steps, where a step is not enough."""
+    return f"{{use: {fragment.name}, {name}: ...}}" if use else f"{fragment.name}: {{{name}: ...}}"
+
+
+def given_inputs(
+    fragment: Fragment, body: Cursor | None, at: Span, context: Context, *, use: bool
+) -> dict[str, Template]:
+    """The values that a call gives a fragment for its inputs, by their names in the fragment.
+
+    Args:
+        at: where the call names the fragment.
+        use: the call stands in place of a list of steps.
+    """
     found: dict[str, Template] = {}
     for name in fragment.inputs:
         item = body.get(name) if body else None
         if item is None:
-            message, help = f"`{fragment.name}` needs the value `{name}`", f"write `{fragment.name}: {{{name}: ...}}`"
+            message = f"`{fragment.name}` needs the value `{name}`"
             own = fragment.span.source.kind != "library"
             labels = (Label(fragment.span, f"`{name}` is an input of this fragment"),) if own else ()
-            help += " with the name of a kept value"
-            context.faults.record("E306", message, at.key_span, labels=labels, help=help)
+            help = f"write `{call_with(fragment, name, use=use)}` with the name of a kept value"
+            context.faults.record("E306", message, at, labels=labels, help=help)
         elif value := read_value_name(item, context):
             found[name] = value
     return found

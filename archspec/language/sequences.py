@@ -82,7 +82,7 @@ def _read(cursor: Cursor, context: Context) -> Sequence:
         return Sequence((), cursor.span)
     context = context.of_steps()
     terms = call_arguments(fragment, body, ("use",), named.span, context)
-    given = given_inputs(fragment, body, named, context) if fragment.inputs else {}
+    given = given_inputs(fragment, body, named.span, context, use=True) if fragment.inputs else {}
     call = Step(
         "fragment", fragment.name, named.span, terms, definition=fragment, has_layer=fragment.has_layer, given=given
     )

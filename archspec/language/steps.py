@@ -262,7 +262,7 @@ def _read_call(fragment: Fragment, at: Cursor, body: Cursor | None, context: Con
         return None
     name, when = _common(body, context)
     terms = call_arguments(fragment, body, COMMON_ARGUMENTS, at.key_span, context)
-    given = given_inputs(fragment, body, at, context) if fragment.inputs else {}
+    given = given_inputs(fragment, body, at.key_span, context, use=False) if fragment.inputs else {}
     return Step(
         "fragment", fragment.name, at.key_span, terms, when, name, definition=fragment, has_layer=fragment.has_layer,
         given=given,

@@ -273,7 +273,7 @@ class Operation(Captioned, Exported, Freezable, Signaled):
         return iter(())
 
     def unread(self) -> Mapping[str, str]:
-        """The arguments that have no effect beside the others, each with what makes it so."""
+        """The arguments that have no effect beside the others, each with the reason: with or without another."""
         return {}
 
     def after_logits(self) -> str:

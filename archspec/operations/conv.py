@@ -95,11 +95,11 @@ class Conv(Windowed):
     def unread(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
         if not self.transposed and self.output_padding is not None:
-            found["output_padding"] = "the convolution is not `transposed`"
+            found["output_padding"] = "without `transposed: true`"
         if not self.standardized:
-            found |= dict.fromkeys(("gain", "gamma", "eps"), "the convolution is not `standardized`")
+            found |= dict.fromkeys(("gain", "gamma", "eps"), "without `standardized: true`")
         elif not self.gain:
-            found["gamma"] = "standardized weights have a factor only with `gain`"
+            found["gamma"] = "without `gain: true`"
         return found
 
     @classmethod

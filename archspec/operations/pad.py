@@ -53,7 +53,7 @@ class Pad(Rearranging):
     value: float = argument("number", "The value of the added positions, for `constant`.", default=0.0)
 
     def unread(self) -> dict[str, str]:
-        return {} if self.mode == CONSTANT else {"value": f"the mode is `{self.mode}`"}
+        return {} if self.mode == CONSTANT else {"value": f"with `mode: {self.mode}`"}
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         size, windows = inputs[0][1:], self._windows(inputs[0])

@@ -71,6 +71,34 @@ def test_nothing_left_is_refused_where_it_is_written(step: str, place: str, what
     assert str(fault.span).endswith(place)
 
 
+NONE = "repeat: {times: classes - 1000, each: l, steps: [act]}"
+
+
+@pytest.mark.parametrize(
+    ("step", "cause", "what"),
+    [
+        (f"add: [[], [{NONE}]]", "`times: 0`", "every step of this branch"),
+        (f"add: [[], [sequence: {{steps: [{NONE}]}}]]", "`times: 0`", "every step of this branch"),
+        (f"add: [[], [{NONE}, act: {{when: false}}]]", "`when` or `times: 0`", "every step of this branch"),
+        (
+            "add: [[], [repeat: {times: 2, steps: [norm: {when: false}]}]]",
+            "`when` or `times: 0`",
+            "every step of this branch",
+        ),
+        (f"sequence: {{steps: [{NONE}, concat: {{from: [l]}}]}}", "`times: 0`", "every value of this `concat`"),
+        (f"layer: {{of: [{NONE}]}}", "`times: 0`", "every step under `of` of this layer"),
+    ],
+)
+def test_only_what_is_written_is_said_to_leave_something_out(step: str, cause: str, what: str) -> None:
+    fault = refused(stem(step))
+    assert (fault.code, fault.message) == ("E315", f"{cause} leaves out {what}")
+
+
+def test_a_residual_whose_repeat_is_empty_says_so() -> None:
+    blocks = f"blocks: {{b: {{residual: [{NONE}]}}}}\nstages: {{block: b, count: 1}}\n"
+    assert refused(f"{HEAD}stem: []\n{blocks}").message == "`times: 0` leaves out every step of the residual of `b`"
+
+
 def test_a_fault_of_many_blocks_is_told_once() -> None:
     blocks = "blocks: {b: {steps: [concat: [[], [conv: {out: 8, when: index < 0}]], conv: {out: 16}]}}\n"
     text = f"{HEAD}stem: []\nstages: {{block: b, count: 3, channels: null}}\n{blocks}"

@@ -58,6 +58,37 @@ def test_a_fault_and_its_place(line: str, faults: list[str]) -> None:
     assert sorted(refused(f"{HEAD}{line}\n{STAGES}")) == sorted(faults)
 
 
+PLACES = {
+    "stem": "stem: CALL\nstages: []\nhead: []\n",
+    "head": "stem: []\nstages: []\nhead: CALL\n",
+    "heads": "stem: []\nstages: []\nheads: {one: CALL}\n",
+    **{key: f"stages: {{block: b, count: 1, {key}: [CALL]}}\nhead: []\n" for key in ("before", "after", "around")},
+}
+NEEDY = {"z": "inputs: [z], params: {wide: 8}", "y": "params: {y: null}", "z, y": "inputs: [z], params: {y: null}"}
+
+
+@pytest.mark.parametrize("call", ["look", "{use: look}", "[look]", "[look: {}]"])
+@pytest.mark.parametrize(("place", "needs"), [(a, b) for a in PLACES for b in NEEDY if a != "around" or b == "y"])
+def test_what_a_call_lacks_is_told_as_it_is_written_there(place: str, call: str, needs: str) -> None:
+    """At the fragment's name, and as a whole list of steps is written where one stands there."""
+    inside = "blocks" if place == "around" else "act"
+    shared = f"{HEAD}input: [4, 8, 8]\nblocks: {{b: {{steps: [act]}}}}\n"
+    look = f"fragments: {{look: {{{NEEDY[needs]}, steps: [{inside}]}}}}\n"
+    line = PLACES[place].replace("CALL", call)
+    with pytest.raises(archspec.SpecError) as raised:
+        archspec.compile(f"{shared}{look}{line}")
+    written = "look: {%s: ...}" if call.startswith("[") else "{use: look, %s: ...}"
+    told = [f"write `{written % name}`" for name in needs.split(", ")]
+    assert sorted((each.help or "").split(" with the name")[0] for each in raised.value.diagnostics) == sorted(told)
+    for fault in raised.value.diagnostics:
+        assert fault.span is not None
+        quoted = fault.span.source.line(fault.span.line)[fault.span.column - 1 : fault.span.end_column - 1]
+        assert (fault.code, quoted) == ("E306", "look")
+    given = ", ".join({"z": "z: input", "y": "y: 1"}[name] for name in needs.split(", "))
+    mended = f"[look: {{{given}}}]" if call.startswith("[") else f"{{use: look, {given}}}"
+    archspec.compile(f"{shared}{look}{PLACES[place].replace('CALL', mended)}")
+
+
 def test_a_bracket_that_is_not_closed_suggests_quotes() -> None:
     """In `{...}` a comma ends the value, so that what is left of an expression is half a call."""
     with pytest.raises(archspec.SpecError) as raised:

@@ -7,6 +7,7 @@ An operation that is added to the folder fails here until it has an entry in ent
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, NamedTuple
 
 import pytest
@@ -217,6 +218,17 @@ def test_starting_at_zero_changes_only_the_start(name: str, data: st.DataObject)
     before, after = operation.weights(inputs), zeroed.weights(inputs)
     assert {n: w.shape for n, w in before.items()} == {n: w.shape for n, w in after.items()}
     assert {w.initial for w in after.values()} == {"zero"}
+
+
+@pytest.mark.parametrize("name", operations())
+@given(data=st.data())
+@settings(max_examples=30)
+def test_what_has_no_effect_is_told_in_one_form(name: str, data: st.DataObject) -> None:
+    """W305 puts the reason behind "has no effect"."""
+    operation, _ = data.draw(applications(name))
+    for argument, reason in operation.unread().items():
+        assert argument in arguments(type(operation))
+        assert re.fullmatch(r"with(out)? `[a-z_]+: \w+`", reason)
 
 
 @pytest.mark.parametrize("name", operations())
