@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archspec.diagnostics import Diagnostic, Faults, Span, SpecError, cut, suggest
 from archspec.graph.graph import Graph, Node
-from archspec.graph.scopes import ambiguous, around, by_name, parts
+from archspec.graph.scopes import HEAD, NO_HEAD, ambiguous, around, by_name, parts
 from archspec.hints import Hints
 from archspec.language.silence import unless_meant
 from archspec.language.spec import Spec
@@ -121,7 +121,8 @@ def _check_same(graph: Graph, scope: str, part: range, inside: Sequence[int], pl
 
 
 def _no_scope(scope: str, close: str, graph: Graph, place: Span) -> Diagnostic:
-    return Diagnostic("E310", f"`{cut(graph.name)}` has no scope `{cut(scope)}`", place, suggest(close), help=HELP)
+    help = NO_HEAD if scope == HEAD and graph.heads else HELP
+    return Diagnostic("E310", f"`{cut(graph.name)}` has no scope `{cut(scope)}`", place, suggest(close), help=help)
 
 
 def _written_at(spec: Spec, number: int) -> Span:

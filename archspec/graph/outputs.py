@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from archspec.diagnostics import Diagnostic, Faults, Label, cut
 from archspec.graph.graph import Node, Region
 from archspec.graph.kept import INSIDE, Kept
-from archspec.graph.scopes import HEAD, STEM, ambiguous, by_name, last_of_scopes
+from archspec.graph.scopes import HEAD, NO_HEAD, STEM, ambiguous, by_name, last_of_scopes
 from archspec.graph.scopes import parts as extents
 from archspec.language.returned import Returned
 from archspec.language.spec import Spec
 from archspec.wording import in_code
 from archspec.work import OUTPUTS, Work
+
+PRINTED = "the names that `archspec show --graph` prints or their beginnings"
 
 
 def find_outputs(
@@ -45,12 +47,14 @@ def find_outputs(
     faults = Faults(work)
     named = {"stages": [region.scope for region in stages], "heads": spec.heads, "kept values": single}
     help = "".join([f"the {what} are {in_code(dict.fromkeys(names))}; " for what, names in named.items() if names])
-    help += "`outputs` also takes `stem`, `head`, and the names that `archspec show --graph` prints or their beginnings"
+    ends_here = "".join([f"`{part}`, " for part in (STEM, HEAD) if part in parts])
+    help += f"`outputs` also takes {ends_here}{'and ' if ends_here else ''}{PRINTED}"
     asked = [each for each in spec.outputs if not (each.training and each.name in kept.left_out)]
     for each in asked:
         name = each.name
         if name not in known and name not in parts:
-            faults.add(_unknown(each, kept, faults.hint(name, [*parts, *known]), help))
+            missing = NO_HEAD if name == HEAD and spec.heads else help
+            faults.add(_unknown(each, kept, faults.hint(name, [*parts, *known]), missing))
         elif name in parts and known.get(name, parts[name]) != parts[name]:
             faults.add(ambiguous(name, "head" if name in spec.heads else name, each.span))
     known = parts | known

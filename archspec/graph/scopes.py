@@ -11,6 +11,9 @@ from archspec.graph.graph import Node, Region
 
 STEM, BETWEEN, HEAD = "stem", "between", "head"
 
+NO_HEAD = "with `heads`, the network has no other head unless you write it: `head: classifier` is the usual one"
+"""The help where someone names the head that a network has by default."""
+
 
 class NamedPart(NamedTuple):
     """A part of a network: the nodes from ``first`` up to, and without, ``last``; and its region if it is a stage."""

@@ -138,6 +138,33 @@ def test_a_head_beside_the_others_comes_last() -> None:
     assert list(archspec.compile(f"{TEXT}head: classifier\noutputs: head\n").outputs) == ["head"]
 
 
+@pytest.mark.parametrize("key", ["outputs: head", "outputs: [head, {training: side}]", "frozen: [head]"])
+def test_the_head_that_a_spec_with_heads_lacks_is_explained(key: str) -> None:
+    """And what the help says to write is accepted."""
+    for more in ("", "head: null\n"):
+        with pytest.raises(archspec.SpecError) as caught:
+            archspec.compile(f"{TEXT}{more}{key}\n")
+        (fault,) = caught.value.diagnostics
+        assert (fault.code, fault.span and fault.span.line) == ("E310", TEXT.count("\n") + 1 + more.count("\n"))
+        assert fault.help == (
+            "with `heads`, the network has no other head unless you write it: `head: classifier` is the usual one"
+        )
+    assert archspec.compile(f"{TEXT}head: classifier\n{key}\n").nodes[-1].name == "fc"
+
+
+@pytest.mark.parametrize("stem", ["cifar", "[]"])
+@pytest.mark.parametrize("head", ["head: classifier\n", ""])
+def test_only_parts_that_are_there_are_offered_for_outputs(stem: str, head: str) -> None:
+    text = f"{TEXT}{head}outputs: nowhere\n".replace("cifar", stem)
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.compile(text)
+    (fault,) = caught.value.diagnostics
+    for part, there in (("stem", stem != "[]"), ("head", head != "")):
+        assert (f"`{part}`" in (fault.help or "")) == there
+        if there:
+            archspec.compile(text.replace("nowhere", part))
+
+
 def test_a_head_reads_another_by_name() -> None:
     more = "  after: [linear: {out: 3, from: side}]\n"
     assert archspec.compile(TEXT + more).by_name["after.0"].inputs == ("side.4",)
