@@ -61,5 +61,13 @@ class Flow:
     lasts: list[tuple[Step, Environment]] = field(default_factory=list)
     blocks: LowerBlocks | None = None
 
+    def end(self, step: Step, env: Environment) -> str:
+        """Note a last layer if the order moves parts of it, and say what leaves it without its norm, if anything."""
+        if self.order.after:
+            self.lasts.append((step, env))
+        if "norm" in self.order.after:
+            return "the norm of a block's last layer comes after the merge"
+        return "the last layer of the stem leaves its norm to the first block" if "norm" in self.omit_last else ""
+
     def setting(self, key: str) -> Mapping[str, Any]:
         return self.norm if key == "norm" else self.act

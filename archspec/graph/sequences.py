@@ -181,8 +181,8 @@ class Sequences:
         inner = self._open(scope, "layer", env, step, step.name)
         last, begins = not after, flow.activated is None and value is flow.source
         source, start = value, len(self.builder.nodes)
-        if last and flow.order.after:
-            flow.lasts.append((step, env))
+        if last:
+            self.sharing.end(start, flow.end(step, env))
         for part in flow.order.last if last else flow.order.layer:
             if part == "conv":
                 if begins:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +37,8 @@ class FirstUse:
     span: Span
     nodes: tuple[Stateful, ...]
     uses: int = 1
+    normless: str = ""
+    """Why a layer in it has no norm, if the activation order is the reason."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,18 @@ class Sharing:
     firsts: list[FirstUse] = field(default_factory=list)
     empty: dict[Span, str] = field(default_factory=dict)
     """The places of steps without weights to share, with their names."""
+    normless: list[tuple[int, str]] = field(default_factory=list)
+    """The layers that the activation order leaves without their norm: how many nodes are before, and the reason."""
+
+    def end(self, start: int, reason: str) -> None:
+        """Note the last layer of a place, whose nodes begin at ``start``; with a reason, it is without its norm."""
+        if reason:
+            self.normless.append((start, reason))
+
+    def normless_since(self, start: int) -> str:
+        """The reason why a layer since node ``start`` is without its norm; empty without such a layer."""
+        last, reason = self.normless[-1] if self.normless else (-1, "")
+        return reason if last >= start else ""
 
     def copied(self, name: str, copied: str, old: int, new: str) -> None:
         """Note the copy of a node of a block, whose scope of length ``old`` became ``new``."""
@@ -77,7 +91,7 @@ def share(sequences: Sequences, step: Step, env: Environment, start: int) -> Non
         inputs = tuple([shapes[each] for each in node.inputs])
         if node.operation.weights(inputs) or node.operation.buffers(inputs):
             found.append(Stateful(node, inputs))
-    first = scope.shares.get(name)
+    first, normless = scope.shares.get(name), sequences.sharing.normless_since(start)
     if not found and first is None:
         sequences.sharing.empty[span] = name
     elif first is None:
@@ -86,9 +100,9 @@ def share(sequences: Sequences, step: Step, env: Environment, start: int) -> Non
             message = f"`when` leaves out the first step with `share: {cut(name)}`, whose weights this step would use"
             help = "give this step another name under `share`, or the same `when`"
             sequences.faults.add(Diagnostic("E324", message, span, labels=(label,), help=help))
-        scope.shares[name] = FirstUse(name, span, tuple(found))
+        scope.shares[name] = FirstUse(name, span, tuple(found), normless=normless)
         sequences.sharing.firsts.append(scope.shares[name])
-    elif fault := _difference(first, found, span):
+    elif fault := _difference(first, found, span, normless):
         first.uses += 1
         sequences.faults.add(fault)
     else:
@@ -112,13 +126,21 @@ def _borrow(sequences: Sequences, first: FirstUse, found: list[Stateful]) -> Non
         sequences.builder.weights -= applied(own.node.operation, own.inputs).params
 
 
-def _difference(first: FirstUse, found: list[Stateful], span: Span) -> Diagnostic | None:
+def _difference(first: FirstUse, found: list[Stateful], span: Span, normless: str) -> Diagnostic | None:
     """Why some nodes cannot use the tensors of the first; None if they can."""
     name = cut(first.name)
 
     def fault(message: str, label: str, help: str) -> Diagnostic:
-        return Diagnostic("E323", message, span, labels=(Label(first.span, label),), help=help)
+        # Repetitions of a step have one place.
+        labels = (Label(first.span, label),) if first.span != span else ()
+        return Diagnostic("E323", message, span, labels=labels, help=help)
 
+    if normless and _only_norms(first.nodes, found):
+        message = f"`share: {name}` has the weights of a norm, and this step has no norm: {normless}"
+        return fault(message, "the weights are made here", OWN_NORM)
+    if first.normless and _only_norms(found, first.nodes):
+        message = f"`share: {name}` has no weights of a norm, and this step has a norm: {first.normless}"
+        return fault(message, "the weights are made here, without a norm", OWN_NORM)
     for own, other in zip(found, first.nodes, strict=False):
         if same_tensors(own, other):
             continue
@@ -136,6 +158,20 @@ def _difference(first: FirstUse, found: list[Stateful], span: Span) -> Diagnosti
         message = f"`share: {name}` has the weights of {before}, and this step has {given} with weights"
         return fault(message, "the weights are made here", "write the same steps in both places")
     return None
+
+
+OWN_NORM = "give the layers `norm: none`, or write each as steps: `conv`, `norm`, `act`"
+
+
+def _only_norms(longer: Sequence[Stateful], shorter: Sequence[Stateful]) -> bool:
+    """Whether ``shorter`` is ``longer`` without norms."""
+    met = 0
+    for each in longer:
+        if met < len(shorter) and same_tensors(each, shorter[met]):
+            met += 1
+        elif each.node.operation.setting != "norm":
+            return False
+    return met == len(shorter) < len(longer)
 
 
 def same_tensors(own: Stateful, other: Stateful) -> bool:

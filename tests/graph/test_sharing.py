@@ -451,3 +451,45 @@ def test_what_differs_is_shown_on_both_sides(first: str, second: str, told: tupl
     (fault,) = (each for each in caught.value.diagnostics if each.code == "E323")
     before, given = told
     assert re.fullmatch(rf".*`.*{re.escape(before)}`, but .* has `.*{re.escape(given)}` there", fault.message)
+
+
+WITHOUT_NORM = {
+    "stem: STEPS\nstages: {block: basic, count: 1, channels: 3, activation_order: pre}": (
+        "the last layer of the stem leaves its norm to the first block"
+    ),
+    "stem: []\nblocks: {b: {residual: STEPS}}\nstages: {block: b, count: 1, activation_order: norm-after-add}": (
+        "the norm of a block's last layer comes after the merge"
+    ),
+}
+AGAIN = {
+    "[repeat: {times: 2, steps: [SHARED]}]": True,
+    "[SHARED, SHARED]": True,
+    "[repeat: {times: 2, steps: [sequence: {share: s, steps: [ONE, ONE]}]}]": True,
+    "[add: {a: [SHARED], b: [SHARED, ONE]}]": False,
+}
+
+
+@pytest.mark.parametrize("steps", AGAIN)
+@pytest.mark.parametrize("place", WITHOUT_NORM)
+def test_the_order_that_leaves_a_shared_layer_without_its_norm_is_told(place: str, steps: str) -> None:
+    """Of the same steps in both places; and what the help says to write is accepted."""
+    text = "input: [3, 8, 8]\nclasses: 5\n" + place.replace("STEPS", steps)
+
+    def written(layer: str) -> str:
+        shared = (
+            layer.replace("}", ", share: s}") if layer.startswith("layer") else layer.replace("{", "{share: s, ", 1)
+        )
+        return text.replace("SHARED", shared).replace("ONE", layer)
+
+    with pytest.raises(archspec.SpecError) as caught:
+        compiled(written("layer: {out: 3, kernel: 3}"))
+    (fault,) = caught.value.diagnostics
+    has, here = ("the weights of a norm", "no norm") if AGAIN[steps] else ("no weights of a norm", "a norm")
+    assert (fault.code, fault.message) == (
+        "E323",
+        f"`share: s` has {has}, and this step has {here}: {WITHOUT_NORM[place]}",
+    )
+    assert fault.help == "give the layers `norm: none`, or write each as steps: `conv`, `norm`, `act`"
+    assert fault.span not in [label.span for label in fault.labels]
+    compiled(written("layer: {out: 3, kernel: 3, norm: none}"))
+    compiled(written("sequence: {steps: [conv: {out: 3, kernel: 3}, norm, act]}"))
