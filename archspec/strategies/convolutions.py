@@ -42,7 +42,7 @@ def _padding(draw: Draw) -> dict[str, Any]:
 
 
 def conv_step(draw: Draw, site: StepSite) -> RawStep:
-    if draw.chance(6):
+    if draw.chance(3):
         return {"conv": {"out": "width", "groups": "depthwise"}}
     if draw.chance(6):
         return {"conv": {"out": draw.word(site.width), "kernel": draw.pick((2, 4)), "padding": "same"}}
