@@ -57,9 +57,7 @@ def in_two_modes(network: fx.GraphModule, only: Sequence[bool]) -> TwoModeNetwor
         network: the network of training, whose output is a dict or a tuple.
         only: of each of its values, whether it is returned in training only.
     """
-    made = TwoModeNetwork(network, network.graph, type(network).__name__)
-    made.meta.update(network.meta)
-    return _prepared(made, tuple(only), network.training)
+    return _prepared(_with_parts_of(network), tuple(only), network.training)
 
 
 def _prepared(network: Any, only: tuple[bool, ...], training: bool) -> TwoModeNetwork:
@@ -88,7 +86,14 @@ def _prepared(network: Any, only: tuple[bool, ...], training: bool) -> TwoModeNe
 
 
 def _unpickled(rebuild: Any, given: tuple[Any, ...], only: tuple[bool, ...], training: bool) -> TwoModeNetwork:
-    network = rebuild(*given)
+    return _prepared(_with_parts_of(rebuild(*given)), only, training)
+
+
+def _with_parts_of(network: fx.GraphModule) -> TwoModeNetwork:
+    """The same network as one of two modes, with the scopes in the same order: torch would put each at its first call.
+
+    The order is that of the state dict, to which the state of an optimizer belongs.
+    """
     made = TwoModeNetwork(network, network.graph, type(network).__name__)
     made.__dict__.update({key: value for key, value in network.__dict__.items() if key not in ("_graph", "_code")})
-    return _prepared(made, only, training)
+    return made

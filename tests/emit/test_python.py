@@ -26,7 +26,7 @@ from archspec.operations.base import TorchCall
 from archspec.operations.discovery import operations
 from archspec.operations.traits import Elementwise
 from archspec.testing import specs
-from tests.support.equivalence import spec
+from tests.support.equivalence import compiled, spec
 from tests.support.paths import SPECS
 from tests.support.sources import TARGETS, assert_same_keys, assert_same_network, executed, network_class
 
@@ -386,3 +386,22 @@ def test_a_definition_that_is_copied_has_all_names_that_it_reads(name: str, tmp_
     lint = [RUFF, "check", "--isolated", "--select", "F821", tmp_path]
     found = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert not found.returncode, found.stdout
+
+
+@pytest.mark.parametrize("layer", ["l{n}", "l-{n}", "{n}", "l{n}.x"])
+@pytest.mark.parametrize("outputs", ["head", "[head, {training: layer1.0.downsample}]", "[head, layer1.0]"])
+def test_a_start_of_its_own_is_set_wherever_the_tensor_is(layer: str, outputs: str) -> None:
+    """In a sequence, in a scope of numbers that is no sequence, and under a name that Python does not allow."""
+    graph = compiled(
+        f"""
+        input: [3, 8, 8]
+        classes: 5
+        stem: [layer: {{out: 4, kernel: 3}}]
+        stages: {{block: basic, count: 2, channels: 8}}
+        init: {{zero_init_residual: true}}
+        activation_order: act-only-pre
+        naming: {{layer: "{layer}"}}
+        outputs: {outputs}
+        """
+    )
+    assert_same_network(python_source(graph), graph)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import textwrap
+from collections.abc import Mapping
 from functools import partial
 
 import pytest
@@ -14,13 +16,15 @@ from torch import Tensor, nn
 
 import archspec
 from archspec.diagnostics import Source
+from archspec.emit.python import python_source
 from archspec.graph.graph import Graph
 from archspec.graph.state import state
 from archspec.language.text.yaml_writer import write
 from archspec.operations.base import Buffer
 from archspec.strategies.specs import SpecText, specs
-from tests.support.equivalence import assert_network
+from tests.support.equivalence import assert_network, compiled
 from tests.support.properties import tries
+from tests.support.sources import executed, network_class
 
 # A parameter that stands in a scope itself, scopes that are opened again, a projection that comes first.
 FAMILIES = (
@@ -30,7 +34,7 @@ FAMILIES = (
 
 
 def assert_same_keys(graph: Graph) -> None:
-    """The analyses, the nested model, the flat one and copies of both have one state dict, in one order."""
+    """The analyses, the nested model, the flat one, copies of both, and the source have one state dict."""
     told = [
         (key, tensor.shape, isinstance(tensor, Buffer) and tensor.dtype == "int64")
         for key, tensor in state(graph).items()
@@ -38,8 +42,14 @@ def assert_same_keys(graph: Graph) -> None:
     for flat in (False, True):
         model = archspec.build(graph, device="meta", flat=flat)
         for each in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-            found = each.state_dict().items()
-            assert told == [(key, tuple(value.shape), not value.is_floating_point()) for key, value in found]
+            for training in (True, False):
+                assert told == _keys(each.train(training).state_dict())
+    with torch.device("meta"):
+        assert told == _keys(network_class(executed(python_source(graph)))().state_dict())
+
+
+def _keys(tensors: Mapping[str, Tensor]) -> list[tuple[str, tuple[int, ...], bool]]:
+    return [(key, tuple(value.shape), not value.is_floating_point()) for key, value in tensors.items()]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -65,6 +75,72 @@ def test_the_order_holds_where_the_shortcut_comes_first(spec: SpecText, order: s
     except archspec.SpecError:
         assume(False)
     assert_same_keys(graph)
+
+
+SCOPES = {
+    "a scope of a stage": """
+        stem: [layer: {out: 8, kernel: 3}]
+        blocks: {q: {residual: [layer: {out: channels}]}}
+        stages:
+          block: q
+          count: 1
+          channels: 8
+          around:
+            - - sequence: {name: b, steps: [act: {type: silu}]}
+              - blocks
+              - sequence: {name: b, steps: [conv: {out: 8}]}
+        head: []
+        """,
+    "branches of a block": """
+        stem: [layer: {out: 8, kernel: 3}]
+        blocks:
+          q:
+            residual:
+              - multiply: {b0: [act: {type: silu}], b1: [norm]}
+              - add: {b0: [conv: {out: 8}], b1: []}
+        stages: {block: q, count: 1, channels: 8, name: layer1}
+        head: []
+        """,
+    "a scope of the head": """
+        stem: [conv: {out: 8}]
+        stages: {block: basic, count: 1, channels: 8}
+        head:
+          - sequence: {name: b, steps: [act: {type: silu}]}
+          - sequence: {name: a, steps: [layer_scale: {name: weight}, conv: {out: 8}]}
+          - sequence: {name: b, steps: [conv: {out: 8}, layer_scale: {name: scale}]}
+        """,
+}
+"""Scopes that begin with an operation without tensors, and are opened again after another scope."""
+
+
+@pytest.mark.parametrize("outputs", ["head", "[head, layer1.0]", "[head, {training: layer1.0}]"])
+@pytest.mark.parametrize("name", list(SCOPES))
+def test_a_scope_is_at_the_place_of_its_first_tensor(name: str, outputs: str) -> None:
+    text = textwrap.dedent(SCOPES[name])
+    assert_same_keys(compiled(f"input: [3, 8, 8]\nclasses: 3\n{text}outputs: {outputs}\n"))
+
+
+@given(st.data(), specs(), st.sampled_from(("pre", "act-only-pre", "post")), st.sampled_from(NAMINGS))
+@tries(40)
+def test_the_order_holds_with_outputs_of_training(
+    data: st.DataObject, spec: SpecText, order: str, naming: dict[str, str]
+) -> None:
+    """Of any drawn spec, with what it may be changed to."""
+    document = copy.deepcopy(spec.document)
+    graph = _changed(document, {"activation_order": order, "naming": naming}) or archspec.compile(spec)
+    names = [*dict.fromkeys([*(stage.scope for stage in graph.stages), *(node.name for node in graph.nodes)])]
+    label, only = ("head" if "head" in graph.outputs else names[-1]), data.draw(st.sampled_from(names[:-1] or names))
+    assert_same_keys(_changed(document, {"returns": "dict", "outputs": [label, {"training": only}]}) or graph)
+
+
+def _changed(document: dict[str, object], changes: dict[str, object]) -> Graph | None:
+    """The network with other values, which the document then has too; None if archspec refuses it."""
+    try:
+        graph = archspec.compile(Source("drawn.yaml", write(document | changes).text))
+    except archspec.SpecError:
+        return None
+    document |= changes
+    return graph
 
 
 class ShortcutFirst(nn.Module):

@@ -156,8 +156,8 @@ def _constant(
     for definition in classes[:-1]:
         path = _path_in(definition, node)
         if path is not None and all(_starts(use, path, key, start) for use in definition.uses):
-            return name(definition), _fill(f"module{_reached(path)}.{key}", start)
-    return "", _fill(f"self{_reached(node.name)}.{key}", start)
+            return name(definition), _fill(f"module{_reached(path, definition.uses[0])}.{key}", start)
+    return "", _fill(f"self{_reached(node.name, classes[-1].uses[0])}.{key}", start)
 
 
 def _path_in(definition: Definition, node: Node) -> str | None:
@@ -177,10 +177,24 @@ def _nodes(module: Module) -> dict[str, Node]:
     return {call.path: call.node for call in module.calls()}
 
 
-def _reached(path: str) -> str:
-    """A path as Python text: numbers are members of a sequence."""
-    parts = path.split(".")
-    return "".join([f"[{part}]" if part.isdecimal() else f".{part}" for part in parts])
+def _reached(path: str, module: Module) -> str:
+    """A path inside a module as Python text: numbers are members of a sequence, and keys of what else has them."""
+    sequences = {each.path for each in _modules(module) if each.kind == "sequential"}
+    parts, text, scope = path.split("."), "", module.path
+    for place, part in enumerate(parts):
+        if not part.isidentifier() and not (part.isdecimal() and scope in sequences):
+            return f"{text}.get_submodule({literal('.'.join(parts[place:]))})"
+        text += f"[{part}]" if part.isdecimal() else f".{part}"
+        scope = f"{scope}.{part}" if scope else part
+    return text
+
+
+def _modules(module: Module) -> Iterator[Module]:
+    """A module and all inside it."""
+    yield module
+    for member in module.members:
+        if isinstance(member, Module):
+            yield from _modules(member)
 
 
 def _fill(tensor: str, start: object) -> str:
