@@ -132,7 +132,7 @@ class Sequences:
             given = setting if word == setting["type"] else {}
         values = over(operation, given, read_arguments(operation, step.arguments, env))
         warn_of_groups(self.faults, operation, step.arguments.get("groups"), env, value)
-        made = self.operation(operation, operation.settled(values, (value.shape,)))
+        made = self.operation(operation, operation.settled(values, (value.shape,), len(self.builder.input) - 1))
         return self.add(made, reads(self, step, env, value), scope, env, step, name=step.name, terms=step.arguments)
 
     def _group(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:

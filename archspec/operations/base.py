@@ -158,8 +158,8 @@ class Operation(Captioned, Exported, Freezable, Signaled):
     """Whether its output counts as activations (Radosavovic et al. 2020): of convolutions, linear layers and pools."""
 
     @classmethod
-    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
-        """The arguments, where those that follow from what it reads are numbers: ``groups: depthwise``."""
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...], rank: int = 2) -> Mapping[str, Any]:
+        """The arguments, with numbers for what follows from ``inputs`` (``depthwise``) or the network's ``rank``."""
         return given
 
     @property

@@ -103,7 +103,7 @@ class Conv(Windowed):
         return found
 
     @classmethod
-    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...], rank: int = 2) -> Mapping[str, Any]:
         return {**given, "groups": inputs[0][0]} if given.get("groups") == DEPTHWISE else given
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -65,7 +65,7 @@ class Norm(Normalizing):
     k: float = argument("number", "Added to the mean square, for `local_response`.", default=1.0)
 
     @classmethod
-    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...]) -> Mapping[str, Any]:
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...], rank: int = 2) -> Mapping[str, Any]:
         size = given.get("group_size")
         if size is None or given.get("type") != "group" or inputs[0][0] % size:
             return given

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.operations.base import TorchCall, argument
 from archspec.operations.captions import Caption, Phrase
@@ -20,7 +22,7 @@ class Reshape(View):
 
     ``{size: 7}`` turns the features of a linear layer into 7x7 maps, ``{size: 1}`` turns all positions into channels,
     and ``{size: [1, width]}`` turns the channels of a pooled value into positions. A list has one size for each
-    spatial axis of the output.
+    spatial axis of the output, and one number holds for as many axes as the value has, or the network if it is flat.
     """
 
     name = "reshape"
@@ -28,6 +30,11 @@ class Reshape(View):
     look = "view"
 
     size: Size = argument("size", "The spatial size; one number holds for every axis.", minimum=1)
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], inputs: tuple[Shape, ...], rank: int = 2) -> Mapping[str, Any]:
+        one = len(inputs[0]) == 1 and rank != 2 and isinstance(given["size"], int)
+        return {**given, "size": (given["size"],) * rank} if one else given
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         size = self._size(inputs[0])
@@ -44,7 +51,7 @@ class Reshape(View):
         return (channels, *size)
 
     def _size(self, shape: Shape) -> tuple[int, ...]:
-        """The size of the map, which has as many axes as the value had, and two if it was flat."""
+        """The size of the map: as many axes as the value had, and after a flat one two, or those that it is given."""
         return self.size if isinstance(self.size, tuple) else (self.size,) * (len(shape) - 1 or 2)
 
     def layout(self, inputs: tuple[Shape, ...]) -> Layout:
