@@ -17,7 +17,7 @@ from tests.analysis.networks import CHANNELS_LAST, CONVOLUTIONS, LEAVES, Step, n
 from tests.networks import test_families as families
 from tests.networks import test_families_of_torchvision as more_families
 from tests.support.equivalence import compiled
-from tests.support.zoo import ZOO, variants_slow
+from tests.support.zoo import variants_slow
 
 pytestmark = pytest.mark.usefixtures("freed")
 
@@ -87,7 +87,7 @@ def assert_measured(
 # -- whole networks ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", variants_slow())
 def test_zoo(name: str) -> None:
     assert_zoo(name, batch=2)
 

@@ -19,6 +19,7 @@ from archspec.testing.expectations import check_expectations
 from tests.support.equivalence import assert_equivalent, scramble, transfer, weights
 from tests.support.paths import SPECS as SPECS_DIR
 from tests.support.reference import torchvision_model
+from tests.support.zoo import variants_slow
 
 pytestmark = pytest.mark.usefixtures("freed")
 
@@ -251,7 +252,7 @@ def test_zoo_is_what_the_papers_describe(name: str) -> None:
 # -- what every spec says ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", variants_slow())
 def test_spec_holds_and_torch_confirms_it(name: str) -> None:
     """Its expectations hold, its graphs are sound, every shape is torch's, and the totals are those of the live model.
 
