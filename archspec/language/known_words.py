@@ -14,7 +14,7 @@ from archspec.operations.torch_module import TorchModule
 
 
 def check_argument(operation: type[Operation], key: str, term: Term, body: Mapping[str, Any], context: Context) -> None:
-    """Record the fault of an argument of an operation that is none of its words; ``body`` is the step's mapping."""
+    """Record that an argument of an operation is not one of the words it takes; ``body`` is the step's mapping."""
     words = arguments(operation)[key].metadata["words"]
     if operation is TorchModule:
         if _is_unknown(term, words, context):
@@ -26,7 +26,7 @@ def check_argument(operation: type[Operation], key: str, term: Term, body: Mappi
 
 
 def check_word(key: str, words: tuple[str, ...], term: Term, place: str, context: Context) -> None:
-    """Record the fault of a value that is none of these words; ``place`` is that of the vocabulary."""
+    """Record that a value is not one of these words; ``place`` is that of the vocabulary."""
     if _is_unknown(term, words, context):
         names = sorted(context.names) if context.faults.few else ()
         found = context.faults.advise(str(term.constant), (*words, *names), place)

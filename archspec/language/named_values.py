@@ -144,7 +144,7 @@ def given_inputs(
 
     Args:
         at: where the call names the fragment.
-        use: the call stands in place of a list of steps.
+        use: the call is written where a list of steps could be.
     """
     found: dict[str, Template] = {}
     for name in fragment.inputs:

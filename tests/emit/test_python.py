@@ -391,7 +391,7 @@ def test_a_definition_that_is_copied_has_all_names_that_it_reads(name: str, tmp_
 @pytest.mark.parametrize("layer", ["l{n}", "l-{n}", "{n}", "l{n}.x"])
 @pytest.mark.parametrize("outputs", ["head", "[head, {training: layer1.0.downsample}]", "[head, layer1.0]"])
 def test_a_start_of_its_own_is_set_wherever_the_tensor_is(layer: str, outputs: str) -> None:
-    """In a sequence, in a scope of numbers that is no sequence, and under a name that Python does not allow."""
+    """In a sequence, in a scope of numbers that is not a sequence, and under a name that Python does not allow."""
     graph = compiled(
         f"""
         input: [3, 8, 8]

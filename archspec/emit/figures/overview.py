@@ -129,7 +129,7 @@ def costs(graph: Graph, parts: Parts) -> tuple[tuple[str, ...], ...]:
     found = [
         ("", "") if isinstance(value, Split | Frame) else _written([facts[name] for name in value.nodes])
         for value in values
-        if not isinstance(value, Band | Mesh)  # the members of a plain graph stand for it, and no stage is a band
+        if not isinstance(value, Band | Mesh)  # its members are there instead; a stage is not a band
     ]
     return (*found, _written(list(facts.values())))
 
