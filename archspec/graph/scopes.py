@@ -11,7 +11,7 @@ from archspec.graph.graph import Node, Region
 
 STEM, BETWEEN, HEAD = "stem", "between", "head"
 
-NO_HEAD = "with `heads`, the network has no other head unless you write it: `head: classifier` is the usual one"
+NO_HEAD = "a spec with `heads` has no default head; to add the usual one, write `head: classifier`"
 """The help where someone names the head that a network has by default."""
 
 

@@ -234,6 +234,16 @@ def _doubling(draw: st.DrawFn, document: RawSpec) -> Made:
     return Made(document, ("fragments", f"f{levels - 13}", "steps"), True)
 
 
+def _too_few_macs(draw: st.DrawFn, document: RawSpec) -> Made:
+    document["expect"] = {"macs": {"min": "900T"}}
+    return Made(document, ("expect", "macs"))
+
+
+def _has_macs(document: RawSpec) -> bool:
+    """Whether the MACs of a network are known: not with a layer of torch by name."""
+    return "torch.nn." not in str(document)
+
+
 def _has_lists(document: RawSpec) -> bool:
     """Whether the table says how many stages there are: in rows, or in two lists, with which a longer one disagrees."""
     table = document["stages"]
@@ -252,4 +262,5 @@ TABLE_FAULTS: tuple[Fault, ...] = (
     Fault("E203", _empty_cell, lambda document: isinstance(document.get("stages"), list) and _own_table(document)),
     *(Fault(code, _table(values, path, key)) for code, values, path, key in TABLES),
     Fault("E601", _doubling),
+    Fault("E701", _too_few_macs, _has_macs),
 )

@@ -17,7 +17,6 @@ from archspec.graph.patterns import definitions, patterns
 from tests.emit.test_python import assert_clean
 from tests.networks.test_networks_of_named_values import U_NET
 from tests.support.equivalence import compiled
-from tests.support.everywhere import assert_close
 from tests.support.returned import returned
 from tests.support.sources import assert_same_keys, assert_same_network, executed
 from tests.support.unfolding import expected, unfold, without_defaults
@@ -125,8 +124,8 @@ def test_source_computes_what_build_does(name: str) -> None:
     readable = python_source(graph)
     assert_same_keys(readable, graph)
     assert_same_network(readable, graph)
-    built = archspec.build(graph, seed=0)
-    x = torch.randn(2, *graph.input, generator=torch.Generator().manual_seed(1))
+    built = archspec.build(graph, seed=0).double()
+    x = torch.randn(2, *graph.input, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     forward = executed(lowlevel_source(graph)).forward
     for training in (False, True):
         state = {key: value.clone() for key, value in built.state_dict().items()}
@@ -134,7 +133,7 @@ def test_source_computes_what_build_does(name: str) -> None:
             wanted = built.train(training)(x.clone())
             ours = forward(x.clone(), state, training)
         for one, other in zip(returned(wanted), returned(ours), strict=True):
-            assert_close(other, one)
+            torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["u-net", "pyramid", "in a block", "nested, apart", "called torch"])

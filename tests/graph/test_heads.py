@@ -146,9 +146,7 @@ def test_the_head_that_a_spec_with_heads_lacks_is_explained(key: str) -> None:
             archspec.compile(f"{TEXT}{more}{key}\n")
         (fault,) = caught.value.diagnostics
         assert (fault.code, fault.span and fault.span.line) == ("E310", TEXT.count("\n") + 1 + more.count("\n"))
-        assert fault.help == (
-            "with `heads`, the network has no other head unless you write it: `head: classifier` is the usual one"
-        )
+        assert fault.help == ("a spec with `heads` has no default head; to add the usual one, write `head: classifier`")
     assert archspec.compile(f"{TEXT}head: classifier\n{key}\n").nodes[-1].name == "fc"
 
 

@@ -350,7 +350,7 @@ def test_each_use_has_its_own_mode_though_weights_are_frozen_together(scopes: st
     """A dropout that is not frozen stays in training mode, in every form, and is not called as one that is."""
     graph = compiled(f"{USES}frozen: {scopes}\noutputs: {outputs}\n")
     archspec.confirm(graph)
-    assert_source(graph)
+    assert assert_source(graph)
     model = archspec.build(graph, seed=0)
     made = network_class(executed(archspec.source(graph)))()
     trained = [{key: each.requires_grad for key, each in one.named_parameters()} for one in (model, made)]
@@ -382,7 +382,7 @@ outputs: b
 def test_what_has_the_weights_of_a_part_that_is_left_out(scopes: list[str]) -> None:
     graph = compiled(f"{LEFT_OUT}frozen: {scopes}\nsilence: [W313]\n")
     archspec.confirm(graph)
-    assert_source(graph)
+    assert assert_source(graph)
     built, made = archspec.build(graph), network_class(executed(archspec.source(graph)))()
     trained = [{key: each.requires_grad for key, each in one.named_parameters()} for one in (built, made)]
     assert trained[0] == trained[1]

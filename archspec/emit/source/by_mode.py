@@ -65,4 +65,4 @@ def _names(node: ast.AST, use: type[ast.expr_context]) -> set[str]:
 
 
 def _text(statement: ast.stmt, text: str) -> str:
-    return "\n".join(text.split("\n")[statement.lineno - 1 : statement.end_lineno])
+    return ast.get_source_segment(text, statement) or ""
