@@ -179,7 +179,7 @@ def _nodes(module: Module) -> dict[str, Node]:
 
 def _reached(path: str, module: Module) -> str:
     """A path inside a module as Python text: numbers are members of a sequence, and keys of what else has them."""
-    sequences = {each.path for each in _modules(module) if each.kind == "sequential"}
+    sequences = {each.path for each in module.modules() if each.kind == "sequential"}
     parts, text, scope = path.split("."), "", module.path
     for place, part in enumerate(parts):
         if not part.isidentifier() and not (part.isdecimal() and scope in sequences):
@@ -187,14 +187,6 @@ def _reached(path: str, module: Module) -> str:
         text += f"[{part}]" if part.isdecimal() else f".{part}"
         scope = f"{scope}.{part}" if scope else part
     return text
-
-
-def _modules(module: Module) -> Iterator[Module]:
-    """A module and all inside it."""
-    yield module
-    for member in module.members:
-        if isinstance(member, Module):
-            yield from _modules(member)
 
 
 def _fill(tensor: str, start: object) -> str:
