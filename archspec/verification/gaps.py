@@ -49,29 +49,44 @@ def worst(gaps: Iterable[Gap]) -> Gap:
     return max(gaps, key=lambda gap: gap.relative, default=Gap())
 
 
-def judge(rows: Sequence[Row], repeated: Sequence[Row], precision: float) -> Judged:
+class Repeated(NamedTuple):
+    """The tensors of the reference alone, computed twice with different rounding.
+
+    ``eps`` is that of the less precise dtype, and ``precision`` how much smaller the eps of what is judged is.
+    """
+
+    rows: Sequence[Row]
+    precision: float = 1.0
+    eps: float = torch.finfo(torch.float32).eps
+
+
+def judge(rows: Sequence[Row], measures: Sequence[Repeated]) -> Judged:
     """Whether rounding explains the differences of tensors.
 
     Args:
         rows: what both networks computed.
-        repeated: the same tensors of the reference alone, computed twice with different rounding.
-        precision: how much more precise ``rows`` are than ``repeated``: the ratio of the dtypes' eps.
+        measures: what the reference's rounding was measured by, at least once. The largest counts.
 
     A tensor may round well by chance, if it has few elements. So at least the median of all tensors is allowed. The
     median leaves out tensors that are all rounding, such as the gradient of a bias before a batch normalization.
     """
-    own = [(_size(row.found), gap(row.found, row.wanted, row.name).largest) for row in repeated]
-    own = [(scale, error if math.isfinite(error) else 0.0) for scale, error in own]
-    typical = median([error / scale for scale, error in own if error < scale] or [0.0])
     found = []
-    for row, (scale, error) in zip(rows, own, strict=True):
+    every = [_own_rounding(measure) for measure in measures]
+    for place, (row, own) in enumerate(zip(rows, zip(*every, strict=True), strict=True)):
         apart = gap(row.found, row.wanted, row.name)
-        rounding = max(error, typical * scale, torch.finfo(torch.float32).eps * scale) * precision
+        size, rounding = _size(measures[0].rows[place].found) or 1.0, max(own)
         held = apart.largest <= FACTOR * rounding and math.isfinite(apart.largest)
-        size = scale or 1.0
         excess = apart.largest / rounding if rounding else float("inf") if apart.largest else 0.0
         found.append((not held, excess, Judged(apart, rounding / size, FACTOR * rounding / size, held)))
     return max(found, key=lambda each: each[:2], default=(False, 0.0, Judged(Gap(), 0.0, 0.0, True)))[2]
+
+
+def _own_rounding(measure: Repeated) -> list[float]:
+    """The rounding of each tensor, at the precision of what is judged by it."""
+    own = [(_size(row.found), gap(row.found, row.wanted, row.name).largest) for row in measure.rows]
+    own = [(scale, error if math.isfinite(error) else 0.0) for scale, error in own]
+    typical = median([error / scale for scale, error in own if error < scale] or [0.0])
+    return [max(error, typical * scale, measure.eps * scale) * measure.precision for scale, error in own]
 
 
 def _size(tensor: Tensor | None) -> float:

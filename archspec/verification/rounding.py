@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from archspec.verification.gaps import judge
+from archspec.verification.gaps import Repeated, judge
 from archspec.verification.results import Kind, Measured
 from archspec.verification.running import Computed, computed_alone, computed_by_both, named, rows_of
 from archspec.verification.sharing import Incomparable, share
@@ -45,6 +45,7 @@ def measure(
     """
     found, wanted = native
     apart = rows_of(found, wanted, pairs)
+    kept = _data(theirs) if example.dtype == torch.float64 else []  # float32 has fewer digits; elsewhere it has all
     try:
         with _unchanged_if_refused(theirs), named("it cannot run in float64"):
             wide = native if example.dtype == torch.float64 else _wide(ours, theirs, pairs, example, seed, start)
@@ -53,16 +54,23 @@ def measure(
         _restore(theirs, start)
         again = computed_alone(theirs, example, seed, SumsInTwo)
         own = rows_of(_as_ours(wanted, found, pairs), again, pairs)
-        return {kind: Measured(judge(apart[kind], own[kind], 1.0)) for kind in kinds}, str(error)
+        return {kind: Measured(judge(apart[kind], [Repeated(own[kind])])) for kind in kinds}, str(error)
     reference = _as_ours(wide[1], found, pairs)
     steps = rows_of(reference, rung, pairs)
+    precise = rows_of(*wide, pairs)
+    measures = {kind: [Repeated(steps[kind], PRECISION)] for kind in kinds}
+    judged = {kind: judge(precise[kind], measures[kind]) for kind in kinds}
+    if not all(each.held for each in judged.values()):
+        _put(kept)
+        with contextlib.suppress(Incomparable):  # then one measurement has to do
+            other = rows_of(reference, _other_sums(theirs, example, seed, start), pairs)
+            for kind in kinds:
+                measures[kind].append(Repeated(other[kind], eps=torch.finfo(torch.float64).eps))
+                judged[kind] = judge(precise[kind], measures[kind])
     if wide is native:
-        return {kind: Measured(judge(apart[kind], steps[kind], PRECISION)) for kind in kinds}, ""
-    own, precise = rows_of(reference, wanted, pairs), rows_of(*wide, pairs)
-    return {
-        kind: Measured(judge(apart[kind], own[kind], 1.0), judge(precise[kind], steps[kind], PRECISION))
-        for kind in kinds
-    }, ""
+        return {kind: Measured(judged[kind]) for kind in kinds}, ""
+    own = rows_of(reference, wanted, pairs)
+    return {kind: Measured(judge(apart[kind], [Repeated(own[kind])]), judged[kind]) for kind in kinds}, ""
 
 
 def _as_ours(reference: Computed, found: Computed, pairs: Mapping[str, str]) -> Computed:
@@ -98,6 +106,25 @@ def _in_float32(theirs: nn.Module, example: Tensor, seed: int, start: Mapping[st
     return computed_alone(theirs, example.float(), seed)
 
 
+def _other_sums(theirs: nn.Module, example: Tensor, seed: int, start: Mapping[str, Tensor]) -> Computed:
+    """What the reference computes in float64, with its sums in another order.
+
+    One measurement may be small by chance: a network that amplifies rounding much amplifies it differently each time.
+    """
+    theirs.double()
+    _restore(theirs, start)
+    return computed_alone(theirs, example.double(), seed, _other_sums_in_float64)
+
+
+def _data(module: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    return [(parameter, parameter.data) for parameter in module.parameters()]
+
+
+def _put(kept: Collection[tuple[Tensor, Tensor]]) -> None:
+    for parameter, data in kept:
+        parameter.data = data
+
+
 def _restore(module: nn.Module, start: Mapping[str, Tensor]) -> None:
     """Set the buffers to what they were before the network first ran."""
     for name, tensor in module.named_buffers(remove_duplicate=False):
@@ -108,13 +135,12 @@ def _restore(module: nn.Module, start: Mapping[str, Tensor]) -> None:
 @contextlib.contextmanager
 def _unchanged_if_refused(module: nn.Module) -> Iterator[None]:
     """Undo a change of dtype that a network refuses halfway."""
-    parameters = [(parameter, parameter.data) for parameter in module.parameters()]
+    parameters = _data(module)
     buffers = [(part._buffers, dict(part._buffers)) for part in module.modules()]
     try:
         yield
     except Incomparable:
-        for parameter, data in parameters:
-            parameter.data = data
+        _put(parameters)
         for held, before in buffers:
             held.update(before)
         raise
@@ -133,6 +159,12 @@ def _in_float64() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextlib.contextmanager
+def _other_sums_in_float64() -> Iterator[None]:
+    with _in_float64(), SumsInTwo():
+        yield
 
 
 class _Widened(TorchFunctionMode):
