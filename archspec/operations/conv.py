@@ -10,9 +10,10 @@ from typing import Any
 from archspec.operations import conv_faults, conv_onnx, conv_signal, transposed
 from archspec.operations.base import Doubt, TorchCall, Weight, argument, module_call
 from archspec.operations.captions import Caption, Phrase, strided, windowed
+from archspec.operations.conv_windows import windows_of
 from archspec.operations.effects import Bytes, Everywhere, Layout, Reach, Saved
 from archspec.operations.onnx import OnnxCall, State
-from archspec.operations.padding import MODES, SAME, VALID, BySide, Sides, by_side, check_mode, same
+from archspec.operations.padding import MODES, SAME, VALID, BySide, Sides, check_mode
 from archspec.operations.shapes import (
     Shape,
     Size,
@@ -236,24 +237,9 @@ class Conv(Windowed):
     def windows(self, shape: Shape) -> Windows:
         """Its windows over the input; over the output if it is transposed."""
         rank = spatial_rank(shape, self.name)
-        kernel = per_axis(self.kernel, rank, "kernel")
-        dilation = per_axis(self.dilation, rank, "dilation")
-        stride = per_axis(self.stride, rank, "stride")
-        if self.transposed:
-            transposed.check_padding(self.padding)
-        if self.padding == SAME:
-            before, after = same(shape[1:], kernel, stride, dilation)
-        else:
-            before, after = by_side(self._padding(kernel, stride, dilation), rank, "padding")
-        return Windows(kernel, stride, before, dilation, after)
-
-    def _padding(self, *axes: tuple[int, ...]) -> Sides:
-        """The padding as numbers, along axes of these kernels, strides and dilations."""
-        if self.padding is None and self.transposed:
-            return tuple([transposed.usual_padding(*axis) for axis in zip(*axes, strict=True)])
-        if self.padding is None:
-            return tuple([d * (k - 1) // 2 if k % 2 else 0 for k, _, d in zip(*axes, strict=True)])
-        return 0 if isinstance(self.padding, str) else self.padding
+        size = shape[1:] if self.padding == SAME else (1,) * rank  # equal windows are found once
+        how = (self.kernel, self.stride, self.dilation, self.padding)
+        return windows_of(*how, size, enlarges=self.transposed)
 
     def _more(self, windows: Windows) -> tuple[int, ...]:
         """The output padding of each axis."""
