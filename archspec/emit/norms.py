@@ -34,6 +34,8 @@ class GlobalResponseNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_features, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() < 3:
+            raise ValueError(f"expected an input of (N, C, *spatial), got {tuple(x.shape)}")
         response = x.norm(p=2, dim=list(range(2, x.dim())), keepdim=True)
         relative = response / (response.mean(dim=1, keepdim=True) + self.eps)
         shape = [1, -1] + [1] * (x.dim() - 2)
