@@ -97,7 +97,8 @@ class Deep(nn.Module):
 
 GRAPH = archspec.compile(spec(TEXT))
 
-SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 150))]
+SEEDS = [49, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(49))]
+"""With the weights of 49, on the processor where it was found, one measurement of rounding was too small by chance."""
 
 
 @pytest.fixture(autouse=True)
@@ -149,10 +150,9 @@ REAL: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_other_sums_are_equal_with_any_weights(seed: int) -> None:
-    """One measurement of rounding was too small by chance with one set of weights in fifty."""
     for make in (Deep, Within32):
         torch.manual_seed(seed)
-        outputs = verdict(make(), seed=seed).outputs
+        outputs = verdict(make()).outputs
         assert outputs is not None
         assert outputs.held, outputs.difference
 
