@@ -107,8 +107,8 @@ class Kept:
         found = self.find(name)
         return None if found is None else (found,)
 
-    def keep(self, name: str, value: KeptValue) -> Diagnostic | None:
-        """Keep a value under a name; the fault if the name means something already."""
+    def keep(self, name: str, template: Template, value: KeptValue) -> Diagnostic | None:
+        """Keep a value under a name, which a template gave; the fault if the name means something already."""
         span = value.span
         for scope in self.around():
             if first := scope.values.get(name):
@@ -116,7 +116,7 @@ class Kept:
                 return Diagnostic("E319", f"`{cut(name)}` is kept twice", span, labels=(label,), help=RENAME)
         if self.parts and name in self.parts.made:
             return _of_a_part(name, span)
-        self.values[name] = value
+        self.keeper(template).values[name] = value
         return None
 
     def complete(self, part: str, node: Node) -> Diagnostic | None:

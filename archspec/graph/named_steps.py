@@ -136,7 +136,7 @@ def _keep(sequences: Sequences, template: Template, env: Environment, value: Kep
     if wrong := wrong_name(name, new=True):
         sequences.lose(Diagnostic("E305", wrong[0], value.span, help=wrong[1]))
         return ""
-    if fault := env.kept.keeper(template).keep(name, value):
+    if fault := env.kept.keep(name, template, value):
         sequences.lose(fault)
     return name
 

@@ -205,6 +205,10 @@ def test_names_that_read_the_counter_outlive_the_repetition() -> None:
     found = refused_in("E318", "norm: {from: 'c{i + 1}'}, act: {as: 'c{i + 1}'}")
     assert "`c1` is read before" in found.message
     assert "`c0` is kept twice" in refused_in("E319", "act: {as: 'c{i // 2}'}").message
+    refused_in("E319", "norm: {as: 'c{i}'}, act: {as: c0}")
+    refused_in("E319", "act: {as: c1}, norm: {as: 'c{i}'}")  # a later step of the repetition could mean either
+    refused_in("E319", "act: {as: c1}, repeat: {times: 1, each: 'c{i}', steps: [norm]}")
+    refused_in("E319", "repeat: {times: 2, index: j, steps: [act: {as: 'c{j}'}, norm: {as: 'c{i}'}]}")
     found = refused_in("E320", "norm, act: {as: 'c{i}', when: i > 0}", "norm: {from: c0}")
     assert "leaves out" in found.message
     inner = "repeat: {times: 1, index: j, steps: [act: {as: 'c{i}'}]}"
