@@ -48,6 +48,12 @@ class Counts:
         return self.kinds[kind], self.position - 1
 
 
+def above(path: str) -> list[str]:
+    """The scopes around a path, from the outermost on."""
+    parts = path.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
 @dataclass(frozen=True)
 class Scope:
     """A prefix of names. ``by_position``: its nodes are named by position."""
@@ -73,6 +79,8 @@ class Naming:
         self._counts: dict[str, Counts] = {}
         self.own_names: set[str] = set()
         """The paths in which a step has a name of its own."""
+        self.scopes: set[str] = set()
+        """The paths of all scopes, those without nodes too."""
         self._outer, self._deep, self._left = Scope(), Scope(), 0
 
     def _count(self, path: str) -> Counts:
@@ -130,10 +138,11 @@ class Naming:
             self._count(scope.path).position += 1
 
     def _opened(self, path: str, by_position: bool) -> Scope:
-        parts = path.split(".")
-        for end in range(1, len(parts)):
-            above = self._count(".".join(parts[:end]))
-            above.by_position = bool(above.by_position)
+        self.scopes.add(path)
+        for scope in above(path):
+            self.scopes.add(scope)
+            counts = self._count(scope)
+            counts.by_position = bool(counts.by_position)
         counts = self._count(path)
         if counts.by_position is None:
             counts.by_position = by_position

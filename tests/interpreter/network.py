@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interpreter.expressions import Names, anything, integer, number, scaled_width, template, word
-from tests.interpreter.names import Naming, Scope
+from tests.interpreter.names import Naming, Scope, above
 from tests.interpreter.operations import merge
 from tests.interpreter.plan import INPUT, Network, Node, Plan
 from tests.interpreter.reading import File, Refused, read
@@ -27,6 +27,7 @@ from tests.interpreter.steps import (
     laid_out,
     left,
     norm_setting,
+    times_of_blocks,
     to_last_convolution,
 )
 from tests.interpreter.table import Stage, Table, table
@@ -51,7 +52,7 @@ def interpret(text: str, folder: Path | None = None, name: str | None = None) ->
     """The network of a spec. Raises ``Refused`` for a spec that the language does not allow."""
     try:
         return Interpreter(*read(text, folder, name)).network()
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         raise Refused(f"{type(error).__name__}: {error}") from error
 
 
@@ -61,7 +62,7 @@ def steps_outside(stage: Stage, side: int) -> bool:
     if not isinstance(around, list):
         return around is not None
     words = [step if isinstance(step, str) else next(iter(step)) for step in around]
-    return next(word for word in words[::side] if word not in ("as", "from")) != "blocks"
+    return next((word for word in words[::side] if word not in ("as", "from")), "blocks") != "blocks"
 
 
 class Interpreter:
@@ -98,7 +99,8 @@ class Interpreter:
         first, last = self.table.stages[0], self.table.stages[-1]
         order = "post" if steps_outside(first, 1) else self._order(first, 0)
         value = self._edge("stem", "imagenet", order, INPUT)
-        self.ends["stem"] = self.kept["stem"] = value
+        self.ends["stem"] = value
+        self._complete("stem", value)
         for stage in self.table.stages:
             value = self._stage(stage, value)
         order = "post" if steps_outside(last, -1) else self._order(last, last.count - 1)
@@ -113,6 +115,8 @@ class Interpreter:
         names = [node.name for node in self.plan.nodes]
         if len(set(names)) < len(names):
             raise Refused("two nodes have the same name")
+        if twice := set(names) & self.naming.scopes.union(*map(above, names)):
+            raise Refused(f"{twice} are a node and a scope")
         outputs, scopes = self._outputs(), self._scopes()
         return Network(self.plan, outputs, self._frozen(scopes), scopes, self.file.unused(), self.training)
 
@@ -254,6 +258,12 @@ class Interpreter:
             found[key] = (written, inside if own else cells)
         return Settings(norm_setting(*found["norm"]), act_setting(*found["act"]), word(*found["activation_order"]))
 
+    def _complete(self, part: str, value: int) -> None:
+        """The result of the stem or of a stage, which no value may be called like."""
+        if part in self.kept and part not in self.results:
+            raise Refused(f"a value is called `{part}`, as that part")
+        self.kept[part] = value
+
     # -- stages --------------------------------------------------------------------------------------------------------
 
     def _stage(self, stage: Stage, value: int) -> int:
@@ -265,19 +275,27 @@ class Interpreter:
         else:
             scope = self.naming.scope(self.backbone, "stage", names, template(own, names))
 
+        made: list[int] = []
+
         def blocks(scope: Scope, value: int) -> list[int]:
             results = [value]
             for index in range(stage.count):
                 results.append(self._block(stage, index, scope, results[-1]))
+            made.extend(results[1:])
             return results[1:]
 
         before = set(self.results)
         if stage.cells.get("around") is None:
             value = blocks(scope, value)[-1]
         else:
+            if times_of_blocks(stage.cells["around"], self.file) != 1:
+                raise Refused("an `around` has its blocks once")
             value = self._beside("around", stage, 0, value, scope, blocks)
+            if not made:
+                raise Refused("the blocks are left out")
         self.kept |= {path: end for path, end in self.results.items() if path not in before}
-        self.results[scope.path] = self.kept[scope.path] = value
+        self._complete(scope.path, value)
+        self.results[scope.path] = value
         return self._beside("after", stage, stage.count - 1, value)
 
     def _beside(

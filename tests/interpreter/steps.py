@@ -95,16 +95,25 @@ class Site:
 
     def read_all(self, name: str) -> list[int]:
         """The values of a list, or one value."""
-        return self.lists[name] if name in self.lists else [self.read(name)]
+        text = template(name, self.names)
+        return self.lists[text] if text in self.lists else [self.read(name)]
 
-    def keep(self, name: str, value: int) -> None:
-        """Give a value a name. One that reads the counter of a repetition is also seen around it."""
-        site = self
-        while True:
-            site.kept[template(name, self.names)] = value
-            if site.repeat is None or not re.search(rf"{{[^}}]*\b{site.repeat[0]}\b", name):
-                break
-            site = site.repeat[1]
+    def keep(self, name: str, value: int | list[int]) -> None:
+        """Give a value, or a list, a name. One that reads the counter of a repetition is also seen around it."""
+        text, sites = template(name, self.names), [self]
+        while (around := sites[-1].repeat) and re.search(rf"{{[^}}]*\b{around[0]}\b", name):
+            sites.append(around[1])
+        for site in sites:
+            if text in site.kept or text in site.lists:
+                raise Refused(f"`{text}` is kept twice")
+            if isinstance(value, list):
+                site.lists[text] = value
+            else:
+                site.kept[text] = value
+
+    def to_try(self) -> Site:
+        """The site of an attempt, of which nothing is kept."""
+        return self.inside(shares=dict(self.shares), unshared=set(self.unshared))
 
     def inside(self, **changes: Any) -> Site:
         """The site of a branch or a repetition, which keeps its own values."""
@@ -226,8 +235,7 @@ class Sequence:
         if shapes != [[(key, shape) for key, (_, shape) in node.keys().items()] for node in firsts]:
             raise Refused(f"`{shared}` differs from the first")
         for number, node, first in zip(numbers, nodes, firsts, strict=True):
-            if node.name != first.name:  # it may have been tried before
-                self.plan.nodes[number] = replace(node, state=first.state or first.name)
+            self.plan.nodes[number] = replace(node, state=first.state or first.name)
         return value
 
     def _unnamed(self, name: str, given: Any, site: Site, value: int) -> int:
@@ -269,7 +277,7 @@ class Sequence:
             value = self.steps(given["steps"], inside, value)
             results.append(value)
         if "each" in given:
-            site.lists[given["each"]] = results
+            site.keep(given["each"], results)
         return value
 
     def _blocks(self, given: Mapping[str, Any], inside: Site, site: Site, value: int) -> int:
@@ -278,7 +286,7 @@ class Sequence:
             raise Refused("`blocks` outside of an `around`")
         results = site.blocks(inside.scope, value)
         if "each" in given:
-            site.lists[given["each"]] = results
+            site.keep(given["each"], results)
         return results[-1]
 
     def operation(self, name: str, given: Mapping[str, Any], own: str | None, site: Site, value: int) -> int:
@@ -444,7 +452,7 @@ def laid_out(make: Sequence, steps: Any, site: Site, value: int) -> int:
         plan, naming = make.plan.fork(), copy.deepcopy(make.naming)
         # The other parts of a layer keep every shape.
         tried = replace(make, plan=plan, naming=naming, layers=[], each="conv", last="conv")
-        tried.written(steps, site, value)
+        tried.written(steps, site.to_try(), value)
         make.lasts = tried.last_layers()
     return make.written(steps, site, value)
 
@@ -453,7 +461,7 @@ def to_last_convolution(make: Sequence, steps: Any, site: Site, value: int) -> i
     """How many nodes steps make up to their last convolution, if they have several and give no names; else 0."""
     plan, naming = make.plan.fork(), copy.deepcopy(make.naming)
     try:
-        laid_out(replace(make, plan=plan, naming=naming, layers=[]), steps, site, value)
+        laid_out(replace(make, plan=plan, naming=naming, layers=[]), steps, site.to_try(), value)
     except Refused:
         return 0
     made = plan.nodes[len(make.plan.nodes) :]
@@ -492,4 +500,24 @@ def holds_layer(steps: Any, file: File, names: Names) -> bool:
     )
 
 
-__all__ = ["AFTER", "LAYERS", "STEM", "Sequence", "Settings", "Site", "called", "laid_out", "to_last_convolution"]
+def times_of_blocks(written: Any, file: File) -> int:
+    """How often a sequence in any of its forms has the blocks of a stage; what a ``repeat`` has counts as twice."""
+    if isinstance(written, list):
+        return sum(times_of_blocks(step, file) for step in written)
+    if isinstance(written, str):
+        found = None if written == "blocks" or written in OPERATIONS else file.find("fragments", written)
+        return times_of_blocks(found[0]["steps"], found[1]) if found else int(written == "blocks")
+    if not isinstance(written, dict):
+        return 0
+    if "use" in written:
+        return times_of_blocks(written["use"], file)
+    if "repeat" in written:
+        return 2 * times_of_blocks(written["repeat"]["steps"], file)
+    return sum(
+        times_of_blocks(name, file)
+        + times_of_blocks(list(given.values()) if isinstance(given, dict) and name in MERGES else [], file)
+        + times_of_blocks(given if isinstance(given, list) else [], file)
+        + sum(times_of_blocks(given.get(key, []), file) for key in ("steps", "of") if isinstance(given, dict))
+        for name, given in written.items()
+        if name not in ("as", "from", "when", "name", "each", "share")
+    )

@@ -111,11 +111,13 @@ def quantized_linear(rule: Mapping[str, Any], column: Any, base: Names) -> list[
         power = round(math.log((w_0 + w_a * block) / w_0) / math.log(w_m))
         widths.append(round(w_0 * w_m**power / 8) * 8)
     found: list[tuple[int, int, int | None]] = []
-    given = rule.get("group_width")
+    given = column if rule.get("group_width") is None else rule["group_width"]
     for width in dict.fromkeys(widths):
-        group = integer(given if given is not None else column, base) if (given or column) is not None else None
+        group = None if given is None else integer(given, base)
         fitted = width
         if group is not None:
+            if group < 1:
+                raise Refused("a group has at least one channel")
             group = min(group, width)
             paper = rule.get("rounding") in (None, "paper")
             fitted = max(group, round(width / group) * group) if paper else make_divisible(width, group)

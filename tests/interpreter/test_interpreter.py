@@ -63,6 +63,15 @@ def test_norms_of_every_type(norm: str) -> None:
     assert compare(SMALL + f"norm: {{type: {norm}, groups: 2}}\n").kind == "equal"
 
 
+@pytest.mark.parametrize("group", ["0", "-1", "1 / 0", "2 - 2"])
+@pytest.mark.parametrize("place", ["a column", "the rule"])
+def test_groups_without_channels_are_refused(group: str, place: str) -> None:
+    rule = "depth: 4, w_0: 8, w_a: 4, w_m: 2"
+    rule = f"{{{rule}}}, group_width: {group}" if place == "a column" else f"{{{rule}, group_width: {group}}}"
+    text = SMALL.replace("block: basic, count: 1, channels: 8", f"block: bottleneck, quantized_linear: {rule}")
+    assert compare(text).kind == "refused"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_many_generated_specs(source: str) -> None:
