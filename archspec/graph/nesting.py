@@ -94,19 +94,31 @@ class _Nesting:
         prefix = len(path) + 1 if path else 0
         index = first
         while index < end:
-            call = self.calls[index]
-            dot = call.path.find(".", prefix)
-            scope = call.path[:dot] if dot > 0 else ""
-            start, last, count = self.extents[scope] if scope else (index, index, 0)
-            if start == index and last - index + 1 == count:
+            scope = self._starting(index, prefix)
+            if scope:
+                last = self.extents[scope][1]
                 again = self._again(scope, index, last + 1)
                 self.planned[scope] = again or self._scope(scope, index, last + 1)
                 found += self.planned[scope]
                 index = last + 1
             else:
-                found.append(call)
+                found.append(self.calls[index])
                 index += 1
         return found
+
+    def _starting(self, index: int, prefix: int) -> str:
+        """The outermost scope that starts with a node and has no node of another scope in it; empty if there is none.
+
+        Scopes around it may have such a node, as a stem's scope that goes on with the stages.
+        """
+        path = self.calls[index].path
+        dot = path.find(".", prefix)
+        while dot > 0:
+            start, last, count = self.extents[path[:dot]]
+            if start == index and last - index + 1 == count:
+                return path[:dot]
+            dot = path.find(".", dot + 1)
+        return ""
 
     def _again(self, path: str, first: int, end: int) -> list[Call | Module]:
         """A scope as another one whose module it calls again; empty if it does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
 from hypothesis import given
 from torch import fx, nn
 
@@ -13,6 +14,7 @@ from archspec.graph.nesting import alike, nest
 from archspec.graph.plan import Call, Module
 from archspec.testing import graphs
 from tests.support.properties import tries
+from tests.support.sources import assert_same_network
 
 RESIDUAL = """
 archspec: 1
@@ -108,6 +110,26 @@ def test_outputs_by_label_and_a_scope_that_is_written_out() -> None:
         "      add: layer1.0.multiply, input",
         "      relu: layer1.0.add",
     ]
+
+
+@pytest.mark.parametrize("fine", [False, True])
+@pytest.mark.parametrize(
+    ("names", "blocks"),
+    [
+        ('stage: "body.layer{stage}"', ["body.layer1.0", "body.layer2.0", "body.layer2.1"]),
+        ('stage: "body.trunk.{stage}"', ["body.trunk.1.0", "body.trunk.2.0", "body.trunk.2.1"]),
+        ('stage: body, block: "block{number}"', ["body.block0", "body.block1", "body.block2"]),
+        ('stage: "", block: "body.{number + 1}.block"', ["body.1.block", "body.2.block", "body.3.block"]),
+    ],
+)
+def test_blocks_in_a_scope_that_starts_before_another_layer(names: str, blocks: list[str], fine: bool) -> None:
+    """The scope has a layer of the stem, and the one after it is not in it, so the scope itself is no module."""
+    stem = f"stem: [conv: {{out: 4, kernel: 3, name: body.conv}}, norm: {{name: bn}}, act]\nnaming: {{{names}}}"
+    graph = archspec.compile(RESIDUAL.replace("stem: [conv: {out: 4, kernel: 3}]", stem))
+    plan = nest(graph, fine=fine)
+    assert [module.path for module in plan.modules() if module.kind == "block"] == blocks
+    assert "body" not in [module.path for module in plan.modules()]
+    assert_same_network(archspec.source(graph), graph)
 
 
 def test_flat_is_one_module() -> None:
