@@ -15,7 +15,7 @@ from archspec.lab.engines.table import ENGINES
 from archspec.lab.experiments.experiment import Experiment
 from archspec.lab.experiments.experiments import EXPERIMENTS, options, takers
 from archspec.lab.experiments.option import ExperimentOption
-from archspec.language.text.scalars import NotFinite, read_scalar
+from archspec.lab.experiments.setting_text import parted, read_setting
 from archspec.wording import listed
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,15 +96,15 @@ def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """A setting of the training from ``KEY=VALUE``; several numbers have commas between them."""
+    """A setting of the training from ``KEY=VALUE``; several numbers have commas between them, and names have braces."""
     key, equals, value = text.partition("=")
     if not equals or not key or not value:
         raise click.UsageError(f"`--trainer {cut(text)}` sets nothing; write `--trainer KEY=VALUE`")
     try:
-        parts = [read_scalar(part.strip()) for part in value.strip("[]").split(",")]
-    except NotFinite as error:
+        parts = [read_setting(part.strip()) for part in parted(value)]
+    except ValueError as error:
         raise click.UsageError(f"`--trainer {cut(text)}`: {error}") from None
-    return key, parts[0] if len(parts) == 1 and value[:1] != "[" else tuple(parts)
+    return key, parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def own(function: F) -> F:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "against": "`--against`",
     "allow_outside": "--allow-outside",
+    "auxiliary": "`--auxiliary {}`",
     "entry": "`--entry {}`",
     "force": "--force",
     "key_map": "`--map FILE` writes",
@@ -27,6 +28,7 @@ OPTIONS = {
     "prefix": "`--prefix {}`",
     "size": "`--size {}`",
     "tolerance": "`--tolerance X`",
+    "trainer": "`--trainer {}`",
     "transfer": "`--transfer`, in Python `transfer=True`,",
     "graph": "`archspec show SPEC --graph`",
     "text": "save the text to a file, or pass `-` to read it from standard input",

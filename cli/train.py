@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archspec.lab.data import Data
+    from archspec.lab.training import Settings
     from archspec.weights import Loaded
 
 SUFFIX = ".safetensors"
@@ -123,7 +124,7 @@ def command(
         from archspec.lab.training.processes import Processes, leave  # likewise
     settings, here = trainer.settings(), Processes.started()
     device = training.choose_device(trainer.device, here.local)
-    subject = _prepare(spec, data, size, reading, loading, files, {"device": device, "seed": seed})
+    subject = _prepare(spec, data, size, reading, loading, files, settings, {"device": device, "seed": seed})
     if here.first and form == "text":
         put_start(subject.graph, subject.data, device, subject.found, subject.loaded)
     try:
@@ -175,11 +176,13 @@ def _prepare(
     reading: options.Reading,
     loading: Loading,
     files: TrainingFiles,
+    settings: Settings,
     how: dict[str, Any],
 ) -> Subject:
     """The data, the network for it, and its model."""
     from archspec.lab.data import load_data  # it imports torch
     from archspec.lab.training import for_data  # likewise
+    from archspec.lab.training.auxiliary import refuse_auxiliary  # likewise
     from archspec.weights.saving import writer  # likewise
 
     if how["device"] == "meta":
@@ -187,6 +190,10 @@ def _prepare(
     images = load_data(data, size=size)
     about: dict[str, Any] = {"overrides": reading.settings, "allow_outside": reading.allow_outside}
     graph = demand(spec, lambda: for_data(options.source(spec), images, limits=reading.limits, **about))
+    demand(spec, lambda: refuse_auxiliary(graph, settings.auxiliary))
+    if settings.auxiliary is not None and not graph.training:
+        message = f"`--auxiliary` has no effect on `{cut(graph.name)}`, which returns no value in training only"
+        raise click.UsageError(f"{message}; leave it out")
     kept = {"inputs": graph.files, "weights": loading.files}
     if files.output:
         refuse_target(files.output, force=files.force, **kept)

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
+from archspec.arguments import number
+from archspec.diagnostics import cut
+from archspec.lab.experiments.setting_text import read_setting
+
 from . import options
 
 if TYPE_CHECKING:
@@ -18,6 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("one-cycle", "steps", "constant")
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+AUXILIARY = (
+    "The weight of the losses of outputs that the network has in training only: a number such as 0.3, or one for each "
+    "as '{aux1: 0.3, aux2: 0.2}'. A network with such outputs needs it."
+)
 
 
 class Trainer(NamedTuple):
@@ -38,10 +47,29 @@ class Trainer(NamedTuple):
             message = "`--warmup` has no effect on the schedule `one-cycle`, which begins with a rise of its own"
             raise click.UsageError(f"{message}; choose `--schedule steps` or `constant`, or leave it out")
         try:
-            return Settings(**self.keys)
+            given = self.keys["auxiliary"]
+            return Settings(**{**self.keys, "auxiliary": None if given is None else _weights(given)})
         except ValueError as error:
             name, _, reason = str(error).removeprefix("`").partition("`")
             raise click.UsageError(f"`--{name.replace('_', '-')}`{reason}") from None
+
+
+def _weights(text: str) -> Any:
+    """The weights of auxiliary losses, from their text.
+
+    Raises:
+        click.UsageError: it is neither a number nor a mapping of numbers.
+    """
+    try:
+        found = read_setting(text.strip())
+        for each in found.values() if isinstance(found, dict) else [found]:
+            number(each, "auxiliary")
+    except (TypeError, ValueError):
+        message = (
+            f"`--auxiliary` takes a number such as 0.3, or one for each output as '{{NAME: 0.3}}'; got `{cut(text)}`"
+        )
+        raise click.UsageError(message) from None
+    return found
 
 
 def trainer(function: F) -> F:
@@ -82,6 +110,7 @@ def trainer(function: F) -> F:
     )
     @click.option("--weight-decay", type=float, default=1e-4, show_default=True, metavar="X", help="The weight decay.")
     @click.option("--no-decay-norms", is_flag=True, help="Leave norms and biases out of the weight decay.")
+    @click.option("--auxiliary", metavar="WEIGHT", help=AUXILIARY)
     @click.option(
         "--precision",
         type=options.Word("precision", PRECISIONS),
@@ -98,7 +127,7 @@ def trainer(function: F) -> F:
     )
     @functools.wraps(function)
     def command(*, no_decay_norms: bool, device: str, **others: Any) -> Any:
-        names = ("epochs", "batch", "lr", "optimizer", "schedule", "warmup", "weight_decay", "precision")
+        names = ("epochs", "batch", "lr", "optimizer", "schedule", "warmup", "weight_decay", "auxiliary", "precision")
         keys = {**{name: others.pop(name) for name in names}, "decay_norms": not no_decay_norms}
         return function(trainer=Trainer(keys, device), **others)
 

@@ -28,6 +28,12 @@ class TwoModeNetwork(Network):
             self.graph = graphs[mode]
         return self
 
+    @property
+    def returned(self) -> dict[str, bool]:
+        """Every value that it returns in training mode, in order: its name, and whether it is returned only then."""
+        (end,) = [node for node in self.__dict__["_graphs"][True].nodes if node.op == "output"]
+        return dict(zip(end.meta["shape"], self.__dict__["_only"], strict=True))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> fx.GraphModule:
         # torch copies what the current graph uses, and drops the rest.
         only = self.__dict__["_only"]

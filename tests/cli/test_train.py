@@ -112,6 +112,11 @@ def test_a_checkpoint_is_continued_only_on_request(run: Run, here: Path) -> None
         (["--weight-decay", "-1"], 2, "`--weight-decay` takes a number of at least 0"),
         (["--device", "nonsense"], 2, "`--device` takes a device of torch"),
         (["--batch", "100000"], 2, "E869"),
+        (["--auxiliary", "x"], 2, "`--auxiliary` takes a number such as 0.3, or one for each output"),
+        (["--auxiliary", "{a: 1, a: 2}"], 2, "`--auxiliary` takes a number such as 0.3, or one for each output"),
+        (["--auxiliary", "-1"], 2, "`--auxiliary` takes a number of at least 0"),
+        (["--auxiliary", "0.3"], 2, "`--auxiliary` has no effect on `resnet20_cifar`"),
+        (["--auxiliary", "{aux: 0.3}"], 2, "E869"),
         (["--precision", "float16", "--device", "cpu"], 2, "E869"),
         (["--data", "nothing"], 2, "E860"),
         (["--data", "cifar10:nowhere"], 3, "E861"),
@@ -128,6 +133,44 @@ def test_what_is_refused(words: list[str], status: int, says: str, run: Run, her
     assert found.status == status, found.err
     assert says in " ".join(found.err.split())
     assert not [*here.iterdir()]
+
+
+AUXILIARY = """archspec: 1
+name: mine
+extends: resnet20_cifar
+params: {width: 2}
+heads:
+  side: [pool: {type: avg, output: 1, from: layer1}, flatten, linear: {out: classes}]
+head: classifier
+outputs:
+  - head
+  - {training: side}
+"""
+
+
+def test_a_network_with_an_auxiliary_head(run: Run, here: Path) -> None:
+    """What the help says to write is what to write, on this command line and on that of an experiment."""
+    Path("mine.yaml").write_text(AUXILIARY)
+    words = ("train", "mine.yaml", "--data", "synthetic", "--size", "8", "--epochs", "1")
+    found = run(*words)
+    assert found.status == 2
+    assert "mine.yaml:10:16: error[E869]" in found.err
+    advised = re.search(r"`(--auxiliary [^`]*)`", found.err)
+    assert advised
+    trained = run(*words, *shlex.split(advised[1]), "--format", "json", "-o", "net.safetensors")
+    assert trained.status == 0, trained.err
+    assert trained.json["settings"]["auxiliary"] == 0.3
+    named = run(*words, "--auxiliary", "{side: 0.3}", "--format", "json")
+    assert named.json["settings"]["auxiliary"] == {"side": 0.3}
+    assert named.json["epochs"][0]["loss"] == trained.json["epochs"][0]["loss"]
+    assert any(key.startswith("side.") for key in load_file("net.safetensors"))
+    lab = ("lab", "degradation", "mine.yaml", "--smallest", "-o", "out")
+    found = run(*lab)
+    assert found.status == 2
+    assert "error[E869]" in found.err
+    advised = re.search(r"`(--trainer [^`]*)`", found.err)
+    assert advised
+    assert run(*lab, *shlex.split(advised[1])).status == 0
 
 
 @pytest.mark.parametrize("name", [name for name, (text, _) in HOSTILE.items() if b"classes: " not in text[:60]])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from archspec import arguments
+from archspec.language.text.yaml_writer import flow
 from archspec.wording import Brief
 
 Takes = Literal["whole", "number", "wholes", "numbers", "word", "text", "texts", "file", "flag"]
@@ -112,11 +113,13 @@ class ExperimentOption(Brief):
 def show_value(value: object) -> str:
     """A value of an option as it is written on the command line.
 
-    >>> show_value((3, 9)), show_value(0.5), show_value(None)
-    ('3,9', '0.5', '')
+    >>> show_value((3, 9)), show_value(0.5), show_value(None), show_value({"aux": 0.4})
+    ('3,9', '0.5', '', '{aux: 0.4}')
     """
     if value is None:
         return ""
     if isinstance(value, tuple | list):
         return ",".join(map(show_value, value))
+    if isinstance(value, Mapping):
+        return flow(dict(value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec import arguments
 from archspec.diagnostics import Diagnostic, Label, Mention, Source, SpecError, cut
 from archspec.lab.experiments.inquiry import Inquiry
+from archspec.lab.experiments.setting_text import parted, read_setting
 from archspec.lab.training import Settings
-from archspec.language.text.scalars import NotFinite, read_scalar
 from archspec.language.text.yaml_writer import flow
 from archspec.wording import Brief
 
@@ -19,7 +19,6 @@ MAX_NETWORKS = 1000
 NO_EFFECT = "this has no effect"
 OVER = "a mapping such as {'shortcut': ['zero-pad', 'none']}, or texts such as ['lr=0.02,0.05']"
 FORM = Mention("over", "`over=['KEY=V1,V2']`", "KEY=V1,V2")
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,7 +35,7 @@ class GridAxis(Brief):
 
     def settings(self, value: str) -> dict[str, Any]:
         """What sets the training to a value."""
-        return {self.key: setting(value)} if self.trained else {}
+        return {self.key: read_setting(value)} if self.trained else {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,7 +93,7 @@ def axes(texts: Sequence[str]) -> tuple[GridAxis, ...]:
 
 def _axis(text: str) -> GridAxis:
     key, equals, rest = text.partition("=")
-    key, values = key.strip(), tuple(value.strip() for value in _split(rest))
+    key, values = key.strip(), tuple(value.strip() for value in parted(rest))
     if not equals or not key or not all(values):
         raise no_grid(f"`{cut(text)}` does not give a key and its values", text)
     for value in values:
@@ -107,39 +106,6 @@ def _axis(text: str) -> GridAxis:
         except (TypeError, ValueError) as error:
             raise no_grid(str(error), text) from None
     return axis
-
-
-def _split(text: str) -> Iterator[str]:
-    """The parts between commas that are outside brackets and quotes."""
-    ends: list[str] = []
-    quote, start = "", 0
-    for place, c in enumerate(text):
-        if quote:
-            quote = "" if c == quote else quote
-        elif c in "'\"":
-            quote = c
-        elif c in _PAIRS:
-            ends.append(_PAIRS[c])
-        elif ends and c == ends[-1]:
-            ends.pop()
-        elif c == "," and not ends:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
-
-
-def setting(text: str) -> Any:
-    """The value of a setting of the training, from its text.
-
-    >>> setting("0.1"), setting("sgd"), setting("[0.5,0.8]")
-    (0.1, 'sgd', (0.5, 0.8))
-    """
-    if text[:1] == "[" and text[-1:] == "]":
-        return tuple([setting(part.strip()) for part in _split(text[1:-1]) if part.strip()])
-    try:
-        return read_scalar(text)
-    except NotFinite as error:
-        raise ValueError(str(error)) from None
 
 
 def grid(found: Sequence[GridAxis]) -> list[GridPoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from archspec.analysis.parts import measure_totals
@@ -15,6 +16,7 @@ from archspec.lab.data import Data
 from archspec.lab.experiments.inquiry import Inquiry
 from archspec.lab.results.results import LabNetwork
 from archspec.lab.training import Settings, for_data
+from archspec.lab.training.auxiliary import refuse_auxiliary
 from archspec.language.spec import Spec
 from archspec.language.standalone import standalone
 from archspec.language.text.yaml_writer import write
@@ -131,7 +133,14 @@ def resolved(spec: Spec) -> str:
 
 
 def cells_of(variants: Iterable[Variant], data: Data, inquiry: Inquiry, work: str, **more: Any) -> list[Cell]:
-    """A cell for each variant and seed: all seeds of the first variant, then those of the next."""
+    """A cell for each variant and seed: all seeds of the first variant, then those of the next.
+
+    Raises:
+        SpecError: E869, a network that is trained has auxiliary losses that its settings do not weigh, or not these.
+    """
+    variants = tuple(variants)
+    for each in () if more.get("weights") else variants:
+        named(each.label, partial(refuse_auxiliary, each.graph, each.settings.auxiliary, "trainer"))
     sized = {} if inquiry.size is None else {"size": inquiry.size}
     places = {"source": data.source}
     return [

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archspec.lab.data.split import Split
+from archspec.lab.training.auxiliary import main_output
 from archspec.wording import brief
 
 BATCH = 500
@@ -35,7 +36,8 @@ def evaluate(model: nn.Module, split: Split) -> Score:
     """The loss and the accuracy of a model on a split, in eval mode, on the device of the model.
 
     Args:
-        model: images (N, C, H, W) to logits (N, classes). It is left in the mode in which it was.
+        model: images (N, C, H, W) to logits (N, classes), or to several values of which these are the first. It is left
+            in the mode in which it was.
         split: the images and their labels.
 
     >>> import archspec
@@ -60,7 +62,7 @@ def sums(model: nn.Module, split: Split, rank: int = 0, world: int = 1) -> Tenso
         images, labels = split.images[rank::world], split.labels[rank::world]
         for start in range(0, len(labels), BATCH):
             given, wanted = (each[start : start + BATCH].to(device) for each in (images, labels))
-            output = model(given)
+            output = main_output(model(given))
             loss = functional.cross_entropy(output, wanted, reduction="sum")
             right = (output.argmax(1) == wanted).sum()
             found += torch.stack([loss.float(), right.float()]).cpu().double()  # not every device has float64

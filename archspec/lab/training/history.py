@@ -12,7 +12,8 @@ from archspec.wording import Brief
 class Epoch(Brief):
     """An epoch. ``loss`` and ``accuracy`` are means over its steps, each before its update; a share of 1 is all.
 
-    ``test_loss`` and ``test_accuracy`` are of all test images after it, in eval mode. ``seconds`` includes both.
+    ``loss`` is what training makes small, with the auxiliary losses if there are any. ``test_loss`` and
+    ``test_accuracy`` are of all test images after it, in eval mode. ``seconds`` includes both.
     """
 
     loss: float

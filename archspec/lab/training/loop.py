@@ -38,7 +38,7 @@ def train(
     first writes the checkpoint. torch's global generators are left as they were.
 
     Args:
-        model: images (N, C, H, W) to logits (N, classes).
+        model: images (N, C, H, W) to logits (N, classes), or in training mode to several of these, the main ones first.
         data: the images.
         settings: how to train.
         seed: decides the order of the images, how they are varied, and what dropout leaves out. The initial weights are
@@ -51,7 +51,7 @@ def train(
     Raises:
         Diverged: E865, the loss is not finite; nothing is written after that step.
         SpecError: E866, the checkpoint is damaged; E867, it is of another training; E869, the batch does not fit the
-            data or the processes, the device cannot compute in the precision, or every parameter is frozen.
+            data or the processes, the device lacks the precision, all is frozen, or an auxiliary loss has no weight.
         EnvironmentFault: E806, the checkpoint cannot be written; the one before is kept.
         TypeError, ValueError: an argument of the wrong type or out of range.
 

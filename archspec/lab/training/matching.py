@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from archspec.diagnostics import Diagnostic, Mention, Source, SpecError, cut
+from archspec.diagnostics import Diagnostic, Mention, Source, Span, SpecError, cut
 from archspec.display import counted
 from archspec.door import door
 from archspec.graph.graph import Graph
+from archspec.graph.scopes import HEAD
 from archspec.lab.data.split import Data
 from archspec.language.load import load
 from archspec.language.overrides import Overrides
@@ -113,27 +114,47 @@ def _checked(graph: Graph, data: Data) -> Graph:
         raise SpecError(
             [Diagnostic("E864", message + show_shape(data.input), help="compile the network for this input")]
         )
-    if not graph.single:
-        raise SpecError([_several(graph, data)])
-    if graph.output != (len(data.classes),):
-        gives = _numbers(graph.output)
-        message = f"`{cut(graph.name)}` gives {gives}, but `{data.name}` has {len(data.classes)} classes"
-        help = "end the head with `linear: {out: classes}`"
-        raise SpecError([Diagnostic("E863", message, graph.written_at("head"), help=help)])
+    always = [label for label in graph.outputs if label not in graph.training]
+    if len(always) > 1:
+        raise SpecError([_several(graph, always, data)])
+    wrong = [label for label, name in graph.outputs.items() if graph.shape(name) != (len(data.classes),)]
+    if wrong:
+        raise SpecError([_other_classes(graph, label, data) for label in wrong])
     return graph
 
 
-def _several(graph: Graph, data: Data) -> Diagnostic:
-    """E863 of a model that returns a dict or a tuple, also one with a single value."""
-    message = f"`{cut(graph.name)}` gives {counted(len(graph.outputs), 'output')} in a {graph.returns}, but training "
-    message += "takes one tensor, with a number for each class"
+def _several(graph: Graph, always: Sequence[str], data: Data) -> Diagnostic:
+    """E863 of a model that returns several values in both modes."""
+    message = f"`{cut(graph.name)}` gives {len(always)} outputs in a {graph.returns}, but training takes one, with a "
+    message += "number for each class; others may be returned in training only"
     listed = graph.origin.outputs if graph.origin else ()
     names, wanted = {each.label: each.name for each in listed}, (len(data.classes),)
-    always = [label for label in graph.outputs if label not in graph.training]
     fits = [names.get(label, label) for label in always if graph.shape(graph.outputs[label]) == wanted]
     help = "end a head with `linear: {out: classes}`, and name it alone under `outputs`"
     help = f"write `outputs: {cut(fits[0])}`" if fits else help
     return Diagnostic("E863", message, graph.written_at("outputs" if listed else "heads"), help=help)
+
+
+def _other_classes(graph: Graph, label: str, data: Data) -> Diagnostic:
+    """E863 of an output that does not have a number for each class."""
+    only = label in graph.training
+    gives = _numbers(graph.shape(graph.outputs[label])) + (f" as `{cut(label)}` in training" if only else "")
+    message = f"`{cut(graph.name)}` gives {gives}, but `{data.name}` has {len(data.classes)} classes"
+    span, part = _ending(graph, label)
+    return Diagnostic("E863", message, span, help=f"end {part} with `linear: {{out: classes}}`")
+
+
+def _ending(graph: Graph, label: str) -> tuple[Span | None, str]:
+    """Where the spec writes what the model returns under a label, and what that is."""
+    if graph.origin is None:
+        return None, "the head"
+    listed = {each.label: each for each in graph.origin.outputs}
+    name = listed[label].name if label in listed else label
+    if name in graph.origin.heads:
+        return graph.origin.document.span(("heads", name)), "the head"
+    if label in listed and name != HEAD:
+        return listed[label].span, "a head, or what is returned here,"
+    return graph.written_at("head"), "the head"
 
 
 def _numbers(shape: Shape) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn import functional
 
 from archspec.diagnostics import Diagnostic, SpecError, in_one_line
+from archspec.lab.training.auxiliary import Objective
 from archspec.wording import Brief
 
 NAMES = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
@@ -92,7 +92,7 @@ class Processes(Brief):
             for buffer in model.buffers():
                 distributed.broadcast(buffer, 0, group=self.group)
 
-    def wrapped(self, model: nn.Module, images: Tensor, labels: Tensor) -> nn.Module:
+    def wrapped(self, model: nn.Module, images: Tensor, labels: Tensor, objective: Objective) -> nn.Module:
         """The model with gradients that are means over all processes.
 
         torch assigns the gradients to buckets anew after its first step, and sums of three or more processes round in
@@ -103,7 +103,7 @@ class Processes(Brief):
             return model
         found = nn.parallel.DistributedDataParallel(model)
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        functional.cross_entropy(found(images), labels).backward()
+        objective(found(images), labels)[1].backward()
         model.load_state_dict(before)
         model.zero_grad(set_to_none=True)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from archspec.wording import Brief
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("one-cycle", "steps", "constant")
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+AuxiliaryWeights = float | Mapping[str, float] | None
+"""The weight of every auxiliary loss, or each one's by the name of the output."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,6 +34,9 @@ class Settings(Brief):
         warmup: epochs in which the rate of ``steps`` and ``constant`` rises linearly.
         milestones: shares of the training at which ``steps`` divides the rate.
         precision: ``bfloat16`` or ``float16`` compute in mixed precision, where the device can.
+        auxiliary: for a network that returns values in training only, the weight of the loss of each: a number for all,
+            or a mapping from their names. The loss of a step is that of the main output, plus each of these losses
+            times its weight. Such a network needs it; others do not read it.
 
     Raises:
         TypeError: a value of the wrong type.
@@ -50,6 +57,7 @@ class Settings(Brief):
     warmup: float = 0.0
     milestones: tuple[float, ...] = (0.5, 0.75)
     precision: str = "float32"
+    auxiliary: AuxiliaryWeights = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch"):
@@ -70,6 +78,7 @@ class Settings(Brief):
         if any(share > 1 for share in shares):
             raise ValueError(f"`milestones` takes shares of the training from 0 to 1, got {max(shares):g}")
         object.__setattr__(self, "milestones", shares)
+        object.__setattr__(self, "auxiliary", _weights(self.auxiliary))
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -81,3 +90,14 @@ def _at_least_0(value: object, name: str) -> float:
     if found < 0:
         raise ValueError(f"`{name}` takes a number of at least 0, got {found:g}")
     return found
+
+
+def _weights(value: object) -> AuxiliaryWeights:
+    if value is None:
+        return None
+    if isinstance(value, str | bytes):
+        raise arguments.wrong("auxiliary", "a number such as 0.3, or a mapping from outputs to numbers", value)
+    if not isinstance(value, Mapping):
+        return _at_least_0(value, "auxiliary")
+    names = [arguments.text(name, "auxiliary", "the names of outputs as texts") for name in value]
+    return {name: _at_least_0(value[name], "auxiliary") for name in names}

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from archspec.lab.data.augment import change_of
 from archspec.lab.data.split import Data
+from archspec.lab.training.auxiliary import Objective
 from archspec.lab.training.checkpoint import network_hash, read_checkpoint, unreadable, write_checkpoint
 from archspec.lab.training.divergence import Diverged
 from archspec.lab.training.evaluation import sums
@@ -60,9 +60,11 @@ class Training:
             "data": data.fingerprint,
             "network": network_hash(model),
         }
+        self.objective = Objective(model, settings.auxiliary)
         model.train()
         part = slice(processes.rank, settings.batch, processes.world)
-        self.model = processes.wrapped(model, *(each[part].to(device) for each in (images, labels)))
+        first = [each[part].to(device) for each in (images, labels)]
+        self.model = processes.wrapped(model, first[0], first[1], self.objective)
         self.optimizer = optimizer(model, settings)
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
         self.step, self.epochs = 0, list[Epoch]()
@@ -107,8 +109,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with self._precision():
-            output = self.model(images)
-            loss = functional.cross_entropy(output, labels)
+            output, loss = self.objective(self.model(images), labels)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)

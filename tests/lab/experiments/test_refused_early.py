@@ -34,6 +34,35 @@ def test_a_batch_larger_than_the_data_is_refused_once(how: dict[str, Any]) -> No
         ablate(**{"over": ["act=relu,silu"], **how}, **QUICK)
 
 
+SIDE = [
+    "heads={side: [pool: {type: avg, output: 1, from: layer1}, flatten, linear: {out: classes}]}",
+    "head=classifier",
+]
+SIDE += ["outputs=[head, {training: side}]", "stages.count=1"]
+
+
+def test_an_auxiliary_loss_without_a_weight_is_refused_in_the_network_that_has_it() -> None:
+    over = {"outputs": ["head", ["head", {"training": "side"}]]}
+    with pytest.raises(SpecError, match="E869") as caught:
+        ablate(over=over, overrides=[*SIDE[:2], SIDE[3]], **QUICK)
+    (found,) = caught.value.diagnostics
+    assert found.notes == ("in the network `outputs=[head, {training: side}]` of the experiment",)
+    assert "`trainer={'auxiliary': 0.3}`" in found.help
+    assert found.mentions[0].value == "auxiliary=0.3"
+
+
+def test_the_weight_of_an_auxiliary_loss_can_be_varied() -> None:
+    """The command in the results asks for the same, also if the weights have names."""
+    small: dict[str, Any] = {**QUICK, "overrides": SIDE, "data": "synthetic", "size": 8}
+    found = ablate(over={"auxiliary": [0, {"side": 0.5}]}, trainer={"epochs": 1}, **small)
+    assert found.table("networks").column("auxiliary") == ("0", "{side: 0.5}")
+    loss = found.table("curves").column("loss")
+    assert loss[0] != loss[1]
+    named = ablate(over=["lr=0.01"], trainer={"epochs": 1, "auxiliary": {"side": 0.5}}, **small)
+    assert "--trainer 'auxiliary={side: 0.5}'" in named.circumstances.command
+    assert named.circumstances.trainer["auxiliary"] == {"side": 0.5}
+
+
 def test_random_depth_needs_a_probability() -> None:
     with pytest.raises(ValueError, match=r"`drop` takes numbers from 0\.01"):
         stochastic(drop=0, **QUICK)

@@ -31,6 +31,10 @@ STEPS = Settings(epochs=2, warmup=0.5, schedule="steps", lr=0.02)
 ADAMW = Settings(epochs=2, optimizer="adamw", lr=0.01, weight_decay=0.1, decay_norms=False)
 DROPOUT = "[pool: {type: avg, output: 1}, flatten, dropout: {p: 0.4}, linear: {out: classes}]"
 
+SIDE = "[pool: {type: avg, output: 1, from: layer1}, flatten, linear: {out: classes}]"
+GROUP = "norm={type: group, groups: 2}"
+HEADS = (f"heads={{side: {SIDE}}}", "head=classifier", "outputs=[head, {training: side}]")
+
 
 class Case(NamedTuple):
     """What is trained, and how."""
@@ -46,10 +50,11 @@ class Case(NamedTuple):
 
 CASES = {
     "batch": Case(STEPS, ("drop_path=0.3",)),
-    "group": Case(STEPS, ("norm={type: group, groups: 2}",)),
+    "group": Case(STEPS, (GROUP,)),
+    "auxiliary": Case(replace(STEPS, auxiliary=0.3), (GROUP, *HEADS)),
     "adamw": Case(ADAMW, ("drop_path=0.3", f"head={DROPOUT}")),
 }
-"""Both optimizers, two schedules, and layers that draw; all vary their images at random."""
+"""Both optimizers, two schedules, an auxiliary loss, and layers that draw; all vary their images at random."""
 
 
 def work(checkpoint: Path, result: Path, case: Case, die_at: int | None) -> None:

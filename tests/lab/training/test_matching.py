@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn import functional
 
 import archspec
 from archspec.diagnostics import Diagnostic, SpecError
 from archspec.emit.metadata import metadata
 from archspec.lab.data import load_data
-from archspec.lab.training import for_data
+from archspec.lab.training import Settings, evaluate, for_data, train
 
 LARGE = ("resnet1202_cifar", "preact_resnet1001_cifar")
 
@@ -121,17 +123,24 @@ def test_a_network_with_several_outputs() -> None:
 
 SEVERAL = {
     "head: classifier\nheads: {side: classifier}\n": (7, "write `outputs: side`"),
-    "head: null\nheads: {side: classifier}\n": (7, "write `outputs: side`"),
-    "heads: {side: [conv: {out: 10}]}\n": (6, "end a head with `linear: {out: classes}`"),
-    "head: classifier\nheads: {side: classifier}\noutputs: [head, {training: side}]\n": (8, "write `outputs: head`"),
+    "heads: {side: [conv: {out: 10}]}\n": (6, "end the head with `linear: {out: classes}`"),
     "head: classifier\noutputs: {low: layer1, high: head}\nreturns: tuple\n": (7, "write `outputs: head`"),
-    "head: classifier\noutputs: [layer1]\n": (7, "end a head with `linear: {out: classes}`"),
+    "head: classifier\noutputs: [layer1]\n": (7, "end a head, or what is returned here, with `linear: {out: classes}`"),
+    "head: classifier\noutputs: [layer1, stem]\n": (7, "end a head with `linear: {out: classes}`"),
+    "head: classifier\nheads: {side: [conv: {out: classes}]}\noutputs: [head, {training: side}]\n": (
+        7,
+        "end the head with `linear: {out: classes}`",
+    ),
+    "head: classifier\noutputs:\n  - head\n  - {training: layer1}\n": (
+        9,
+        "end a head, or what is returned here, with `linear: {out: classes}`",
+    ),
 }
 
 
 @pytest.mark.parametrize("text", SEVERAL, ids=lambda text: text.replace("\n", " "))
 def test_what_to_write_for_a_model_of_several_outputs(text: str) -> None:
-    """Also of one in a dict; what the help says to write makes a network that can be trained."""
+    """Also of a wrong one in a dict; what the help says to write makes a network that can be trained."""
     start = "archspec: 1\nname: t\ninput: [1, 8, 8]\nstem: [conv: {out: 4}]\n"
     start += "stages: {block: basic, count: 1, channels: 4}\n"
     found, (line, help) = refused(start + text), SEVERAL[text]
@@ -140,6 +149,31 @@ def test_what_to_write_for_a_model_of_several_outputs(text: str) -> None:
     assert found.help.startswith(help)
     if help.startswith("write"):
         assert for_data(start + text, DIGITS, overrides=[found.help.split("`")[1].replace(": ", "=")]).output == (10,)
+
+
+ONE = [
+    "heads: {side: classifier}\n",
+    "head: null\nheads: {side: classifier}\n",
+    "head: classifier\noutputs: [head]\n",
+    "head: classifier\nheads: {side: classifier}\noutputs: [head, {training: side}]\n",
+    "head: classifier\nheads: {side: classifier}\noutputs: [{training: side}, head]\nreturns: tuple\n",
+    "heads: {first: classifier, side: classifier}\noutputs: {out: first, aux: {training: side}}\n",
+]
+
+
+@pytest.mark.parametrize("text", ONE, ids=lambda text: text.replace("\n", " "))
+def test_a_model_that_returns_one_value_in_eval_mode(text: str) -> None:
+    """It can be trained and tested, however it returns that value."""
+    start = "archspec: 1\nname: t\ninput: [1, 8, 8]\nstem: [conv: {out: 4}]\n"
+    graph = for_data(start + "stages: {block: basic, count: 1, channels: 4}\n" + text, DIGITS)
+    model = archspec.build(graph, seed=0)
+    history = train(model, DIGITS, Settings(epochs=1, auxiliary=0.3))
+    with torch.no_grad():
+        returned = model.eval()(DIGITS.test.images)
+    (output,) = returned.values() if isinstance(returned, dict) else (returned,)
+    wanted = functional.cross_entropy(output, DIGITS.test.labels).item()
+    assert history.final.test_loss == pytest.approx(wanted, rel=1e-4)
+    assert history.final.test_accuracy == evaluate(model, DIGITS.test).accuracy
 
 
 def test_a_graph_without_a_spec_is_for_its_own_input() -> None:

@@ -22,12 +22,13 @@ def endings(folder: Path, world: int, case: str, *steps: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_two_processes_are_killed_and_equal_one_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["group", "auxiliary"])
+def test_two_processes_are_killed_and_equal_one_process(case: str, tmp_path: Path) -> None:
     """With group norm, because a process takes the statistics of batch norm over its own part of a batch."""
-    found = endings(tmp_path, 2, "group", 9)
+    found = endings(tmp_path, 2, case, 9)
     assert len(found) == 2
     assert len(set(found)) == 1
-    endings(tmp_path, 1, "group")
+    endings(tmp_path, 1, case)
     one, two = (torch.load(tmp_path / f"{world}-None.pt", weights_only=True) for world in (1, 2))
     for key, value in one.items():
         assert torch.allclose(value, two[key], rtol=1e-4, atol=1e-5), key  # the gradients are summed in another order
