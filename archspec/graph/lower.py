@@ -33,6 +33,7 @@ from archspec.graph.scopes import HEAD, STEM
 from archspec.graph.sequences import Sequences
 from archspec.graph.slips import warn_of_head, warn_of_layers, warn_of_sizes
 from archspec.graph.stage_steps import blocks_of_stage, side
+from archspec.graph.unread_heads import warn_of_unread_heads
 from archspec.language.expressions.values import Value
 from archspec.language.scaling import Scaling
 from archspec.language.silence import audible
@@ -83,6 +84,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
     scaling.warn(faults)
     faults.raise_errors()
     outputs = find_outputs(spec, builder.nodes, network.regions, ends, network.kept, work)
+    warn_of_unread_heads(spec, builder.nodes, network.begun, outputs.values(), faults)
     if sequences.reads_by_name:
         ended = {*outputs.values(), *[end.name for end in ends.values()]}
         warn_of_lost_results(builder.nodes, network.regions, ended, sequences.kept_names, spec.authors, faults)

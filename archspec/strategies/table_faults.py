@@ -183,6 +183,7 @@ TABLES: tuple[tuple[str, dict[str, Any], WrittenPath, bool], ...] = (
     ),
     ("E322", rows(basic(around=[{"act": {"type": "silu"}}])), ("stages", 0, "around"), False),
     ("W310", {**rows(basic()), "head": [{"act": {"as": "unread"}}]}, ("head", 0, "act", "as"), False),
+    ("W310", {**rows(basic()), "heads": {"a": ["act"], "b": ["act"]}, "outputs": ["a"]}, ("heads", "b"), True),
     ("W311", {**rows(basic()), "head": ["act", {"dropout": {"from": "layer1"}}]}, ("head", 0), False),
     ("E323", {**rows(basic()), "head": SHARING[0]}, ("head", 1, "sequence", "share"), False),
     ("E324", {**rows(basic()), "head": SHARING[1]}, ("head", 1, "conv", "share"), False),

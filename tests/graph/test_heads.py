@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -129,6 +130,48 @@ def test_onnx_has_an_output_for_each_key(tmp_path: Any) -> None:
     assert [each.name for each in session.get_outputs()] == ["out", "aux"]
     for found, value in zip(session.run(None, {"input": x.numpy()}), wanted.values(), strict=True):
         numpy.testing.assert_allclose(found, value.numpy(), atol=1e-4)
+
+
+UNREAD = {
+    "outputs: dense": ["side"],
+    "outputs: [layer1, layer2]": ["dense", "side"],
+    "outputs: {map: dense}\nhead: classifier": ["side"],
+    "outputs: {map: dense}\nfrozen: [side]": ["side"],
+    "outputs: [dense]\nhead: [act: {from: side}]": ["side"],
+    "outputs: [dense, head]\nhead: [act: {from: side}]": [],
+    "outputs: [dense, {training: side}]": [],
+    "outputs: [dense, side.2]": [],
+    "outputs: [dense]\nsilence: [W310]": [],
+    "returns: tuple": [],
+}
+
+
+@pytest.mark.parametrize("more", UNREAD)
+def test_a_head_that_nothing_returns_or_reads(more: str) -> None:
+    text = f"{TEXT}{more}\n"
+    graph = archspec.compile(text)
+    found = [each for each in graph.warnings if each.code == "W310"]
+    places = [(each.span.line, each.span.column) if each.span else None for each in found]
+    lines = [line.strip() for line in text.splitlines()]
+    assert places == [(lines.index(f"{name}:") + 1, 3) for name in UNREAD[more]]
+
+
+def test_a_head_of_another_spec_may_be_left_out(tmp_path: Path) -> None:
+    """The warning is for the file that writes the head, and for what is set from outside in vain."""
+    (tmp_path / "two.yaml").write_text(TEXT + "outputs: [dense, side]\n")
+    child = "archspec: 1\nname: one\nextends: two\n"
+    (tmp_path / "one.yaml").write_text(child + "outputs: dense\n")
+    (tmp_path / "three.yaml").write_text(child + "heads: {more: [conv: {out: 3}]}\n")
+
+    def warned(name: str, *overrides: str) -> list[str]:
+        graph = archspec.compile(archspec.load(tmp_path / f"{name}.yaml", overrides=overrides))
+        return [f"{each.code} {each.message.split('`')[1]}" for each in graph.warnings]
+
+    assert warned("one") == []
+    assert warned("two", "outputs=dense") == warned("two", "outputs.1={training: side}") == []
+    assert warned("three") == ["W310 more"]
+    assert warned("two", "heads.late=[conv: {out: 3}]") == ["W310 late"]
+    assert warned("two", "outputs=side", "heads.late=[conv: {out: 3}]") == ["W310 late"]
 
 
 def test_a_head_beside_the_others_comes_last() -> None:
