@@ -68,6 +68,7 @@ class Pool(Windowed):
         self._check_windows(windows, shape if fits else None)
         if not fits:
             raise windows.fault(tuple(size))
+        pool_faults.check_skipped(windows, tuple(size), shape[1:], shape)
         read = windows.padded(tuple(size)) if self._in_front(windows) else size
         if self.type != "max" and rank == 3 and any(s < k for s, k in zip(read, windows.kernel, strict=True)):
             fault = windows.inner.fault(tuple(read))

@@ -25,6 +25,23 @@ def check_type(kind: str, windows: Windows, count_padding: bool, power: float, a
             raise ShapeFault("E206", message, argument=name, help=help, assumed=assumed)
 
 
+def check_skipped(windows: Windows, size: Shape, counts: Shape, assumed: Shape) -> None:
+    """Refuse windows of which no element is inside the input. Raises ShapeFault.
+
+    Their maximum would be minus infinity, and torch's backward pass would write outside of the input's gradient.
+    """
+    if not windows.skips(size, counts):
+        return
+    kernel, dilation = show_shape(windows.kernel), show_shape(windows.dilation)
+    raise ShapeFault(
+        "E205",
+        f"a whole window of {kernel} dilated by {dilation} lies in the padding of an input of {show_shape(size)}",
+        argument="dilation",
+        help="use a smaller dilation, less padding, or a larger `input`",
+        assumed=assumed,
+    )
+
+
 def check_padding(padding: Sides | str, windows: Windows, *, ceil: bool, in_front: bool, assumed: Shape | None) -> None:
     """Refuse a padding that torch refuses, and one that is made in front of torch's layer beside ``ceil``.
 

@@ -52,6 +52,14 @@ class Windows(NamedTuple):
             return self.inner.counts(self.padded(size))
         return tuple([window(*axis, ceil=ceil) for axis in zip(size, *self[:4], strict=True)])
 
+    def skips(self, size: tuple[int, ...], counts: tuple[int, ...]) -> bool:
+        """Whether a window, dilated over an axis shorter than its steps, has no element inside the input.
+
+        No window lies behind the input, and none ends before it.
+        """
+        axes = zip(size, counts, self.stride, self.padding, self.dilation, strict=True)
+        return any(_skips(*axis) for axis in axes)
+
     def beyond(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """How far the last, partial windows reach behind the padded input, along each axis."""
         found = []
@@ -107,6 +115,29 @@ class Windowed(Lean, KeepsFormat):
             return super().spread(inputs, output)
         windows = self.windows(inputs[0])
         return tuple([d * d * (k * k - 1) / 12 for k, d in zip(windows.kernel, windows.dilation, strict=True)])
+
+
+def _skips(size: int, count: int, stride: int, before: int, dilation: int) -> bool:
+    early = min(count, -(-before // stride))  # the windows that start in the padding before the axis
+    if dilation <= size or early <= 0:
+        return False
+    start = -before % dilation  # of each of these, the first element behind that padding is at its start modulo this
+    return _wraps(early, stride, start + dilation - size, dilation) > _wraps(early, stride, start, dilation)
+
+
+def _wraps(terms: int, step: int, start: int, modulus: int) -> int:
+    """The sum of ``(start + step * i) // modulus`` over so many terms, in as many steps as Euclid's algorithm takes.
+
+    >>> _wraps(4, 3, 2, 5), sum((2 + 3 * i) // 5 for i in range(4))
+    (4, 4)
+    """
+    total = 0
+    while terms > 0:
+        total += terms * (terms - 1) // 2 * (step // modulus) + terms * (start // modulus)
+        step, start = step % modulus, start % modulus
+        end = start + step * terms
+        terms, step, start, modulus = end // modulus, modulus, end % modulus, step
+    return total
 
 
 def share(size: int, parts: int) -> Reach:

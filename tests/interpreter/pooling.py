@@ -56,4 +56,11 @@ def pool(given: Arguments, names: Names, inputs: list[Tensor]) -> Operation:
         found = function(F.pad(x, around), kernel, stride)
         return found if counted else found / function(F.pad(torch.ones_like(x[:1, :1]), around), kernel, stride)
 
+    if kind == "max" and max(dilation) > 1:
+        try:
+            alone = compute([torch.zeros(1, 1, *inputs[0].shape[2:])], {}, False).isinf().any()
+        except RuntimeError as error:
+            raise Refused(str(error)) from error
+        if alone:
+            raise Refused("a window has no element of the input")
     return Operation("pool", name, compute)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch.nn import functional
 
 from archspec.emit.modules import resolve
+from archspec.operations.padding import Sides
 from archspec.operations.pool import Pool
 from archspec.operations.shapes import ShapeFault
 from archspec.operations.windows import window
@@ -42,6 +44,32 @@ def test_convolution_counts_windows_as_torch_does() -> None:
     ):
         expected = torch_window(size, kernel, stride, padding, dilation, ceil=False, pooled=False)
         assert max(window(size, kernel, stride, padding, dilation), 0) == expected, (size, kernel, stride, padding)
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("padding", [0, 1, 2, "same", *itertools.product([*itertools.product(range(4), range(4))])])
+def test_no_maximum_is_of_padding_alone(padding: Sides | str, ceil: bool) -> None:
+    """It would be minus infinity, and torch's backward pass would write outside of the input's gradient."""
+    for size, kernel, stride, dilation in itertools.product(range(1, 6), range(1, 5), range(1, 5), range(1, 7)):
+        pool, shape = Pool("max", kernel, stride, padding, dilation, ceil=ceil), (1, size)
+        try:
+            pool.shape((shape,))
+            refused = ""
+        except ShapeFault as fault:
+            refused = fault.message
+        if refused and "lies in the padding" not in refused:
+            continue  # torch refuses it too, or the padding alone is too wide
+        call = pool.torch((shape,))
+        result = resolve(call.target)(**call.kwargs)(torch.zeros(1, *shape))
+        assert bool(result.isinf().any()) == bool(refused), (pool, size)
+
+
+def test_windows_in_the_padding_are_found_at_once() -> None:
+    huge = 1_000_000_007
+    for dilation in (huge - 1, huge, huge + 2):
+        pool = Pool("max", 2, 1, ((dilation, dilation - 1),), dilation)
+        with pytest.raises(ShapeFault) if dilation > huge else nullcontext():
+            pool.shape(((1, huge),))
 
 
 @pytest.mark.parametrize("ceil", [False, True])
