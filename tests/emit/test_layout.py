@@ -122,6 +122,20 @@ def test_statements_are_laid_out_as_ruff_does(seed: int, width: int) -> None:
     assert ast.dump(ast.parse(found)) == ast.dump(ast.parse(source))
 
 
+OPERANDS = ["x", "x.a.b", "1", "1.5", "2j", "None", "True", "...", "'a'", "'a'.b", "x[0]", "x[0].a", "f()", "f().a"]
+OPERANDS += ["(x**y)", "x**y", "(x + y).a"]
+OPERANDS += [f"({sign}{each})" for sign in ("-", "~", "not ", "--", "-~") for each in ("x", "x.a", "1", "'a'", "f()")]
+OPERANDS += ["(-x).a", "(-x).a.b", "(not x).a", "(-1).a", "(-(-x).a)"]
+
+
+def test_powers_are_laid_out_as_ruff_does() -> None:
+    """With spaces or without: that depends on both operands. Parentheses that nothing needs are not written."""
+    source = "".join([f"x = {left} ** {right}\n" for left in OPERANDS for right in OPERANDS])
+    found = laid_out(source, 88)
+    assert lines(found) == lines(formatted(found, 88))
+    assert ast.dump(ast.parse(found)) == ast.dump(ast.parse(source))
+
+
 HEADERS = """\
 class Bottleneck(nn.Module):
     \"\"\"A docstring, which stays as it is   .\"\"\"

@@ -61,14 +61,16 @@ def is_simple_power(left: object, right: object) -> bool:
     """Whether ``**`` is written without spaces between these."""
 
     def simple(node: object) -> bool:
-        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
-            node = node.operand
-            return isinstance(node, ast.Constant) and not isinstance(node.value, str)
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and not isinstance(node.value, str))
+        while isinstance(node, ast.Attribute | ast.UnaryOp):
+            if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+                return False
+            node = node.value if isinstance(node, ast.Attribute) else node.operand
+        if isinstance(node, ast.Constant):
+            return node.value is None or isinstance(node.value, int | float | complex)
+        return isinstance(node, ast.Name)
 
-    return simple(left) and simple(right)
+    in_parentheses = isinstance(left, ast.UnaryOp)
+    return not in_parentheses and simple(left) and simple(right)
 
 
 def is_fluent(node: ast.expr) -> bool:
