@@ -53,4 +53,5 @@ def misfit(
         sequences.shape_faults.explain(sequences.faults, fault, path, inputs, named, blamed, why)
     if fault.assumed is None or len(sequences.faults.found) > MAX_FAULTS:
         raise SpecError(tuple(sequences.faults)) from None
+    sequences.sharing.misfit = len(sequences.builder.nodes)
     return sequences.builder.place(path, operation, inputs, fault.assumed, provenance)

@@ -51,6 +51,8 @@ class Sharing:
     """The places of steps without weights to share, with their names."""
     normless: list[tuple[int, str]] = field(default_factory=list)
     """The layers that the activation order leaves without their norm: how many nodes are before, and the reason."""
+    misfit: int = -1
+    """The last node that does not fit its inputs, so that its shape is assumed, and it has no weights to speak of."""
 
     def end(self, start: int, reason: str) -> None:
         """Note the last layer of a place, whose nodes begin at ``start``; with a reason, it is without its norm."""
@@ -82,6 +84,8 @@ class Sharing:
 def share(sequences: Sequences, step: Step, env: Environment, start: int) -> None:
     """Let the nodes of a step, those from number ``start`` on, use the tensors of the first step that shares them."""
     assert step.share
+    if sequences.sharing.misfit >= start:
+        return
     name, span = step.share
     nodes, (*_, scope) = sequences.builder.nodes, env.kept.around()
     env.work.spend(EXPANDING, len(nodes) // ENTRIES + len(nodes) - start, span)

@@ -453,6 +453,34 @@ def test_what_differs_is_shown_on_both_sides(first: str, second: str, told: tupl
     assert re.fullmatch(rf".*`.*{re.escape(before)}`, but .* has `.*{re.escape(given)}` there", fault.message)
 
 
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        *(("E506", "norm: {type: instance}"), ("E206", "norm: {type: grn}")),
+        *(
+            ("E503", "norm: {type: group, groups: 3}"),
+            ("E502", "conv: {out: 8, kernel: 3, padding: 0}"),
+            ("E503", "conv: {out: 8, groups: 3}"),
+        ),
+        *(("E503", "conv: {out: 9, groups: 2}"), ("E502", "layer: {out: 8, kernel: 5, padding: 0}")),
+        ("E506", "conv: {out: 8, kernel: [1, 1, 1]}"),
+    ],
+)
+@pytest.mark.parametrize("fits", ["neither", "the first", "the second"])
+def test_a_shared_step_that_does_not_fit_has_its_own_fault_alone(code: str, step: str, fits: str) -> None:
+    """Its shape is only assumed, so that there are no weights to speak of."""
+    shared = f"sequence: {{share: a, steps: [{step}]}}"
+    steps = {
+        "neither": [shared, shared],
+        "the first": ["norm: {type: batch, share: a}", shared],
+        "the second": [shared, "norm: {type: batch, share: a}"],
+    }
+    size = "[8]" if "grn" in step else "[8, 1, 1]"
+    with pytest.raises(archspec.SpecError) as caught:
+        compiled(f"input: {size}\nstages: []\nhead: []\nstem: [{', '.join(steps[fits])}]")
+    assert {each.code for each in caught.value.diagnostics if each.severity == "error"} == {code}
+
+
 WITHOUT_NORM = {
     "stem: STEPS\nstages: {block: basic, count: 1, channels: 3, activation_order: pre}": (
         "the last layer of the stem leaves its norm to the first block"
