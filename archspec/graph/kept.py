@@ -95,6 +95,10 @@ class Kept:
                 return scope.values[name].node
         return (self.parts.made.get(name) or self.parts.block(name)) if self.parts else None
 
+    def _repeats(self) -> bool:
+        """Whether this scope is that of a repetition, or inside one."""
+        return any(scope.counter for scope in self.around())
+
     def is_part(self, name: str) -> bool:
         """Whether the name is that of a part of the network that is complete."""
         return self.parts is not None and name in self.parts.made
@@ -113,7 +117,8 @@ class Kept:
         for scope in self.around():
             if first := scope.values.get(name):
                 label = Label(first.span, "the first is here")
-                return Diagnostic("E319", f"`{cut(name)}` is kept twice", span, labels=(label,), help=RENAME)
+                help = f"{RENAME}; {IN_REPEAT}" if self._repeats() else RENAME
+                return Diagnostic("E319", f"`{cut(name)}` is kept twice", span, labels=(label,), help=help)
         if self.parts and name in self.parts.made:
             return _of_a_part(name, span)
         self.keeper(template).values[name] = value
@@ -142,7 +147,8 @@ class Kept:
                 return Diagnostic("E320", message, span, labels=(label,), help=help)
         if self.parts and name in self.parts.made:
             message = f"several stages share the scope `{cut(name)}`, so it has no single result"
-            return Diagnostic("E316", message, span, help="keep the value that you mean with `as`, and read that name")
+            help = f"keep the value that you mean with `as`, and read that name; or {NAME_STAGES}"
+            return Diagnostic("E316", message, span, help=help)
         if any(name in scope.values for scope in self.around()):
             message = f"`{cut(name)}` is a list of results, so it has no single result"
             help = f"read it in a merge, `- concat: {{from: [{cut(name)}]}}`, or keep the last result with `as`"
@@ -169,6 +175,8 @@ class Kept:
             return Diagnostic("E317", message, span, labels=(Label(inside[0], told),), help=help)
         known = [*names, *(self.parts.made if self.parts else ())]
         help = f"the names here are {first_of(f'`{cut(each)}`' for each in known)}" if known else NO_NAMES
+        if shared := next((each for each, node in (self.parts.made if self.parts else {}).items() if node is None), ""):
+            help += f"; several stages share the scope `{cut(shared)}`: to read one, {NAME_STAGES}"
         if block := self._block_around(name):
             help = f"`{cut(block)}` is the result of the whole block; what a block makes inside has no name outside it"
         elif block := next(filter(self._block, (f"{stage}.0" for stage in coming[:MAX_ITEMS])), ""):
@@ -213,6 +221,8 @@ MAX_SCOPE = 200
 """How much of a name is compared with scopes of blocks."""
 
 RENAME = "give one of them another name"
+IN_REPEAT = 'in a `repeat`, a name that reads the counter, such as `as: "c{i + 1}"`, keeps one value each time'
+NAME_STAGES = 'give the stages names of their own, such as `stages: {name: "layer{stage}"}`'
 NO_NAMES = (
     "nothing is kept here yet: write `as: NAME` on an earlier step; blocks, `around`, shortcuts and fragments see only "
     "names of their own; a fragment takes values from its caller under `inputs`"

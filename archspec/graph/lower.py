@@ -221,7 +221,8 @@ class _Lowering:
             if self.spec.document.value.get(name) is not None:
                 note_places(env.written, self.spec.settings[name], name)
         values.update(norm=norm["type"], act=act["type"])
-        open_edge(self.sequences, sequence, env, self.kept)
+        flow = Flow(OUTSIDE, norm, act, omitted)
+        open_edge(self.sequences, sequence, env, flow, self.kept)
         start, heads = len(self.sequences.builder.nodes), key in self.spec.heads
         kind, parent = ("heads" if heads else key), (names.backbone if key == STEM else names.root)
         at = self.spec.document.key_span(("heads", key)) if heads else sequence.span
@@ -229,7 +230,7 @@ class _Lowering:
         names.edge = scope.path
         if deep:
             names.deepen(scope, values, sequence.span, deep)
-        value = self.sequences.sequence(sequence, env, scope, Flow(OUTSIDE, norm, act, omitted), value)
+        value = self.sequences.sequence(sequence, env, scope, flow, value)
         warn_of_setting(self.sequences.faults, self.spec.settings["norm"], env, self.sequences.builder.nodes[start:])
         return value
 

@@ -13,6 +13,7 @@ from archspec.graph.environment import Environment
 from archspec.graph.graph import Node
 from archspec.graph.kept import NOTHING_KEPT, Kept, KeptValue, NetworkParts, Render
 from archspec.graph.names import Names
+from archspec.graph.orders import Flow
 from archspec.graph.scopes import HEAD
 from archspec.graph.sharing import leave_out_shared, share
 from archspec.language.context import WIDTH
@@ -28,23 +29,25 @@ STEPS_OF_A_LOOK = 4
 """Steps of work to look at a step for what it keeps."""
 
 
-def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, after: bool) -> None:
+def open_scope(sequences: Sequences, steps: tuple[Step, ...], env: Environment, flow: Flow, after: bool) -> None:
     """Give the steps of a block, a fragment or a shortcut names of their own, if any of them names a value."""
     if any(step.named for step in steps):
         env.kept = Kept(lambda: iter(steps), len(sequences.builder.nodes))
-        env.kept.follows = follows(sequences, steps, env, Later(after))
+        env.kept.follows = follows(sequences, steps, env, flow, Later(after))
 
 
-def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, kept: Kept) -> None:
+def open_edge(sequences: Sequences, sequence: Sequence, env: Environment, flow: Flow, kept: Kept) -> None:
     """Give a stem, a head, ``before`` or ``after`` the names of the network."""
     env.kept = kept
     if any(step.named for step in sequence.steps):
-        found = follows(sequences, sequence.steps, env, NOTHING_LATER)
+        found = follows(sequences, sequence.steps, env, flow, NOTHING_LATER)
         kept.follows = kept.follows.joined(found) if kept.follows else found
 
 
-def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, later: Later) -> Follows:
-    """For each step of a scope, and each repetition in it, whether a layer follows its result."""
+def follows(sequences: Sequences, steps: tuple[Step, ...], env: Environment, flow: Flow, later: Later) -> Follows:
+    """For each step of a scope, and each repetition in it, whether a layer follows its result, where that matters."""
+    if flow.alike:
+        return Follows()
     return layers_follow(steps, env, lambda template, env: sequences.names.render(template, env.values), later)
 
 

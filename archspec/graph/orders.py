@@ -61,6 +61,11 @@ class Flow:
     lasts: list[tuple[Step, Environment]] = field(default_factory=list)
     blocks: LowerBlocks | None = None
 
+    @property
+    def alike(self) -> bool:
+        """Whether the last layer is like the others, so that no layer has to know what follows it."""
+        return self.order.layer == self.order.last and not self.order.after and not self.omit_last
+
     def end(self, step: Step, env: Environment) -> str:
         """Note a last layer if the order moves parts of it, and say what leaves it without its norm, if anything."""
         if self.order.after:

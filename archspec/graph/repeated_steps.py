@@ -26,7 +26,7 @@ def repeat(
     repeated, steps = step.repeated, step.steps or ()
     assert repeated
     times, known = repetitions(step, env), env.kept.follows
-    look = known is None and step.has_layer and not after
+    look = known is None and step.has_layer and not after and not flow.alike
     last = last_repetition(step, env) if look else times
     results: list[Node] = []
     for index in range(times):
@@ -35,7 +35,7 @@ def repeat(
             more = after or index < last
         else:
             later = known.repetitions.get((id(step), index), NOTHING_LATER)
-            more, here = later.follows, _with_names(sequences, step, here, later)
+            more, here = later.follows, _with_names(sequences, step, here, flow, later)
         if repeated.scope:
             name = sequences.names.render(repeated.scope, here.values)
             inner = sequences.names.open(scope, "sequence", here.values, env.provenance(step).span, name)
@@ -59,9 +59,9 @@ def blocks(
     return results[-1]
 
 
-def _with_names(sequences: Sequences, repeat: Step, env: Environment, later: Later) -> Environment:
+def _with_names(sequences: Sequences, repeat: Step, env: Environment, flow: Flow, later: Later) -> Environment:
     """The environment of one repetition, which keeps names of its own."""
     found, steps = copy.copy(env), repeat.steps or ()
     found.kept = env.kept.branch(repeat.repeated.counter if repeat.repeated else "")
-    found.kept.follows = follows(sequences, steps, env, later) if any(step.named for step in steps) else None
+    found.kept.follows = follows(sequences, steps, env, flow, later) if any(step.named for step in steps) else None
     return found

@@ -83,7 +83,7 @@ class Sequences:
             env = env.at(value.shape[0]) if call.reads_width else env
             outer, steps = env, call.definition.steps
             env = enter_fragment(call.definition, call, outer, value.shape[0])
-            open_scope(self, steps, env, False)
+            open_scope(self, steps, env, flow, False)
             inputs = give_inputs(self, call, outer, env, value)
             name, values = call.definition.name, bound(call.definition, env)
         result = self.steps(steps, env, scope, flow, value, False)
@@ -107,7 +107,7 @@ class Sequences:
                     leave_out(self, step, env)
                 continue
             start = len(self.builder.nodes)
-            if known is None and step.has_layer and last is None:
+            if known is None and step.has_layer and last is None and not flow.alike:
                 last = len(steps) if after else last_layer(steps, index, env)
             follows = known.steps.get(id(step), False) if known is not None else last is not None and index < last
             value = _LOWER[step.kind](self, step, here, scope, flow, source, follows)
@@ -117,7 +117,7 @@ class Sequences:
 
     def scoped(self, steps: tuple[Step, ...], env: Environment, scope: NameScope, flow: Flow, value: Node) -> Node:
         """The value after all steps of a block or a shortcut, which sees only names of its own."""
-        open_scope(self, steps, env, False)
+        open_scope(self, steps, env, flow, False)
         return self.steps(steps, env, scope, flow, value, False)
 
     def _operation(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
@@ -166,7 +166,7 @@ class Sequences:
         values = env.values if step.name else {**env.values, "name": fragment.name}
         inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
         entered, start = enter_fragment(fragment, step, env, value.shape[0]), len(self.builder.nodes)
-        open_scope(self, fragment.steps, entered, after)
+        open_scope(self, fragment.steps, entered, flow, after)
         inputs = give_inputs(self, step, env, entered, value)
         result = self.steps(fragment.steps, entered, inner, flow, value, after)
         if inner is not scope:

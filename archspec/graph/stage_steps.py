@@ -86,11 +86,11 @@ def _lowered(
     settings = {name: setting_in_force(spec, name, plan.stage, None, index) for name in ("norm", "act")}
     norm, act = (read_setting(setting, name, env) for name, setting in settings.items())
     env.values.update(norm=norm["type"], act=act["type"])  # as its steps take them, not as the block does
-    if kept:
-        open_edge(sequences, sequence, env, kept)
-    else:
-        open_scope(sequences, sequence.steps, env, False)
     start, flow = len(sequences.builder.nodes), Flow(OUTSIDE, norm, act, blocks=inside)
+    if kept:
+        open_edge(sequences, sequence, env, flow, kept)
+    else:
+        open_scope(sequences, sequence.steps, env, flow, False)
     value = sequences.sequence(sequence, env, scope, flow, value, "fragment" if key == "around" else key)
     warn_of_setting(sequences.faults, settings["norm"], env, sequences.builder.nodes[start:])
     return value

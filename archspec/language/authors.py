@@ -22,6 +22,10 @@ OTHERS = frozenset({"archspec", "name", "summary", "paper", "notes", "extends", 
 """The keys of a spec that decide nothing in the network."""
 
 
+DEFINITIONS = frozenset({("blocks",), ("fragments",), ("shortcuts",)})
+"""The paths of the keys that hold definitions."""
+
+
 class Reached:
     """How a file was reached: by a line of another, with ``extends`` or ``import``."""
 
@@ -141,7 +145,7 @@ class Authors(Brief):
         """
         self._index()
         path = self._paths.get(span, ())
-        while path:
+        while path and path not in DEFINITIONS:  # to define one of a kind says nothing about the others
             if path in self._own:
                 return self._own[path]
             path = path[:-1]

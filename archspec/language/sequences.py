@@ -30,7 +30,7 @@ def is_step(value: object) -> bool:
 
 def _cell(cursor: Cursor) -> str:
     """More help for a cell of a column."""
-    told = "; a column has such a list, or `null`, for each stage, or names one fragment for all"
+    told = "; a column has such a list, or `null`, for each stage, or names one fragment for all, `{use: NAME}`"
     return told if isinstance(cursor.path[-1], int) else ""
 
 

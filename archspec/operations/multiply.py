@@ -34,7 +34,10 @@ class Multiply(Merge):
         gate = (largest[0], *(1 for _ in largest[1:]))
         for other in inputs:
             if other not in (largest, gate):
-                raise asking(merge_fault("multiplied", largest, other, assumed=largest), inputs)
+                fault = merge_fault("multiplied", largest, other, assumed=largest)
+                if other[1:] == gate[1:]:  # its size fits as it is
+                    fault.help = merge_fault("multiplied", gate, other, assumed=None).help
+                raise asking(fault, inputs)
         return largest
 
     def saved(self, inputs: tuple[Shape, ...], trainable: bool, needed: tuple[bool, ...]) -> Saved | None:

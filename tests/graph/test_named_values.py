@@ -277,6 +277,14 @@ def test_a_name_that_no_step_keeps_is_told_which_blocks_can_be_read(name: str, t
     assert network(stem="[conv: {out: 8}]", stages=STAGES, head=f"[norm: {{from: {block}}}]", silence="[W311, W310]")
 
 
+@pytest.mark.parametrize(("name", "code"), [("layer1", "E317"), ("features", "E316")])
+def test_where_stages_share_a_scope_it_is_told_how_to_name_them(name: str, code: str) -> None:
+    found = refused(code, stages=STAGES, head=f"[norm: {{from: {name}}}]", naming="{stage: features}")
+    assert found.help.endswith('give the stages names of their own, such as `stages: {name: "layer{stage}"}`')
+    named = STAGES.replace("{", '{name: "layer{stage}", ', 1)
+    assert network(stages=named, head="[norm: {from: layer1}]", naming="{stage: features}", silence="[W311]")
+
+
 def test_where_no_block_can_be_read_none_is_proposed() -> None:
     found = refused("E317", stem="[conv: {out: 8, as: a}, norm: {from: b}]", stages=STAGES)
     assert found.help == "the names here are `a`, `input`"

@@ -184,6 +184,8 @@ def test_names_of_a_repetition_are_its_own() -> None:
     found = refused("E316", stem=begun("repeat: {times: 2, each: q, steps: [act]}, norm: {from: q}"))
     assert "no single result" in found.message
     refused("E319", stem=begun("repeat: {times: 2, each: x, steps: [act]}, add: {from: [x]}"))
+    found = refused("E319", stem=begun("repeat: {times: 2, index: i, steps: [act, as: x]}"))
+    assert found.help.endswith('such as `as: "c{i + 1}"`, keeps one value each time')
     refused("E320", stem=begun("repeat: {times: 2, each: q, when: false, steps: [act]}, add: {from: [q]}"))
     refused("E318", stem=begun("add: {from: [q]}, repeat: {times: 2, each: q, steps: [act]}"))
     assert not network(

@@ -260,3 +260,42 @@ def test_a_block_or_fragment_may_have_a_parameter_of_its_own_called_depthwise(wh
     assert fingerprint(text) == fingerprint(written)
     (fault,) = faults(stem("conv: {out: 32}", "params: {depthwise: 4}"))
     assert fault.code == "E312"
+
+
+LATER = {
+    "condition": "layer: {out: 16, when: width == 32}",
+    "width of a fragment": "narrow",
+    "repetitions": "repeat: {times: width // 32, steps: [layer: {out: 16}]}",
+    "branch": "add: [{when: width == 32, steps: [layer: {out: 16}]}, [layer: {out: 16}]]",
+}
+PLACES = {
+    "stem": "stem: [STEPS]\nstages: []\nhead: []\n",
+    "head": "stem: []\nstages: []\nhead: [STEPS]\n",
+    "before": "stem: []\nstages: {block: b, count: 1, channels: 16, before: [[STEPS]]}\nhead: []\n",
+    "around": "stem: []\nstages: {block: b, count: 1, channels: 16, around: [[STEPS, blocks]]}\nhead: []\n",
+    "last": "stem: []\nstages: {block: c, count: 1, channels: 16}\nactivation_order: act-before-add\nhead: []\n",
+    "pre": "stem: []\nstages: {block: c, count: 1, channels: 16}\nactivation_order: pre\nhead: []\n",
+    "steps": "stem: []\nstages: {block: d, count: 1, channels: 16}\nactivation_order: post\nhead: []\n",
+    "shortcut": "stem: []\nstages: {block: e, count: 1, channels: 16}\nshortcut: s\nhead: []\n",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("first", ["layer: {out: 32}", "layer: {out: 32, as: x}, from: x"])
+def test_a_later_layer_may_depend_on_it_where_the_last_layer_is_like_the_others(
+    place: str, later: str, first: str
+) -> None:
+    steps = f"{first}, {LATER[later]}"
+    text = f"""{HEAD}
+fragments: {{narrow: {{steps: [layer: {{out: 16, when: in_channels == 32}}]}}}}
+blocks:
+  b: {{steps: [conv: {{out: channels}}]}}
+  c: {{residual: [{steps}]}}
+  d: {{steps: [{steps}]}}
+  e: {{residual: [conv: {{out: channels}}]}}
+shortcuts: {{s: {{same: [{steps}], change: none}}}}
+silence: [W301, W307, W311]
+{PLACES[place].replace("STEPS", steps)}"""
+    widths = [node.shape[0] for node in archspec.compile(text).nodes if node.operation.name == "conv"]
+    assert widths[widths.index(32) + 1] == 16

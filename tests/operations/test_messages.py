@@ -224,8 +224,7 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[Shape, ...], str, str, str, str, S
         "E504",
         "64x56x56 and 32x1x1 cannot be multiplied",
         "",
-        "give both the same channels, with a 1x1 `conv` or `pad_channels`; "
-        "give both the same size, with equal strides and padding",
+        "give both the same channels, with a 1x1 `conv` or `pad_channels`",
         MAP,
     ),
     (
