@@ -87,11 +87,11 @@ def _ordered(dag: networkx.DiGraph, end: Hashable) -> list[Hashable]:
 
 
 def _edges(dag: networkx.DiGraph, name: Hashable) -> list[tuple[Hashable, bool]]:
-    """What a node reads in order, and whether each is a gate."""
+    """What a node reads in order, not only for its size, and whether each is a gate."""
     found = [(source, data) for source, _, data in dag.in_edges(name, data=True)]
     if all(isinstance(data.get("position"), int) for _, data in found):
         found.sort(key=lambda edge: edge[1]["position"])
-    return [(source, bool(data.get("gate", False))) for source, data in found]
+    return [(source, bool(data.get("gate", False))) for source, data in found if not data.get("measured", False)]
 
 
 def _check_attributes(dag: networkx.DiGraph, order: Iterable[Hashable]) -> None:

@@ -8,7 +8,9 @@ leads from the input to the output, and takes one way through each merge on it. 
   example: its input passes by, and is also computed with;
 - any other concatenation: one branch, because a value goes through all of them side by side. Examples are an Inception
   block and the halves of ShuffleNet. It is the branch with the most skip paths, then the most layers, then the first;
-- a multiplication: the first input of full size. The others are gates, and are ways only if gates are counted.
+- a maximum or minimum: as a concatenation;
+- a multiplication: the first input of full size. The others are gates, and are ways only if gates are counted;
+- an upsampling to the size of another value: the first input. Nothing goes from the other one into the map.
 
 One way of a merge is its shortcut: the identity; or else the way with the fewest layers since the network's input, such
 as a projection; or else the first. Each other way is a residual branch. So n blocks in a row give 2^n paths, and so
@@ -123,7 +125,7 @@ def count_paths_to(
         lengths: as in :func:`count_paths`; by default up to :data:`MANY_BLOCKS` blocks on the ways to all outputs.
         gates: as in :func:`count_paths`.
     """
-    inputs = network.sources if gates else network.ways
+    inputs = _with_gates(network) if gates else network.ways
     merges = [position for position, read in enumerate(inputs) if len(read) > 1]
     choices = {i for i in merges if network.facts[i].gates or network.nodes[i].operation.sums}
     wiring = Wiring(inputs, [node.operation.weighted for node in network.nodes], choices)
@@ -143,6 +145,15 @@ class Wiring:
     inputs: Sequence[tuple[int, ...]]
     layers: Sequence[bool]
     choices: Set[int]
+
+
+def _with_gates(network: IndexedGraph) -> list[tuple[int, ...]]:
+    """The inputs of each node, without those of which only the size is read: no value goes from these into a map."""
+    found = []
+    for node, shapes, sources in zip(network.nodes, network.shapes, network.sources, strict=True):
+        measured = node.operation.measured(shapes)
+        found.append(tuple([source for i, source in enumerate(sources) if i not in measured]))
+    return found
 
 
 def paths_of(wiring: Wiring, outputs: Iterable[int], *, lengths: bool | None, gates: bool) -> dict[int, Paths]:

@@ -22,7 +22,8 @@ def skip_paths(
 
     - of a node, ``adds``: whether it adds its inputs, so that a path may take any of them; and ``layer``: whether it
       counts as a layer, as in papers: a convolution or a linear layer;
-    - of an edge, ``gate``: whether the value only scales another; False if it is missing;
+    - of an edge, ``gate``: whether the value only scales another; ``measured``: whether only its size is read, so that
+      no path goes through it; False if they are missing;
     - of an edge, ``position``: the index of the value among the inputs of the operation, which decides between paths
       that are otherwise equal. If an edge to a node lacks it, edges count in the order in which they were added.
 

@@ -282,9 +282,9 @@ class Graph:
         - ``stage`` and ``block``: the scopes around it, numbered if several share one; ``file`` and ``line``: where the
           spec creates it. Each may be None.
 
-        An edge carries ``position``, the index of the value among the inputs, and ``gate``: whether it only scales
-        another. ``dag.graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts the
-        paths.
+        An edge carries ``position``, the index of the value among the inputs; ``gate``: whether it does not enter the
+        result itself, as what only scales another; and ``measured``: whether only its size is read.
+        ``dag.graph["outputs"]`` are the names of the outputs by label. :func:`archspec.skip_paths` counts the paths.
 
         Args:
             plain: whether all attributes are numbers, texts and truth values, as formats such as GraphML need them:

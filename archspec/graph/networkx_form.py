@@ -37,7 +37,8 @@ def networkx_form(graph: Graph, name_of_input: str, *, plain: bool = False) -> n
     stages = _around([region for region in graph.regions if region.kind == "stage"], len(graph.nodes))
     blocks = _around([region for region in graph.regions if region.kind == "block"], len(graph.nodes))
     for node, stage, block in zip(graph.nodes, stages, blocks, strict=True):
-        facts = applied(node.operation, tuple([shapes[name] for name in node.inputs])).facts
+        inputs = tuple([shapes[name] for name in node.inputs])
+        facts, measured = applied(node.operation, inputs).facts, node.operation.measured(inputs)
         shapes[node.name] = node.shape
         span = node.span
         found.add_node(
@@ -57,7 +58,8 @@ def networkx_form(graph: Graph, name_of_input: str, *, plain: bool = False) -> n
             line=span.line if span else None,
         )
         for position, name in enumerate(node.inputs):
-            found.add_edge(name, node.name, position=position, gate=position in facts.gates)
+            gate, only_size = position in facts.gates, position in measured
+            found.add_edge(name, node.name, position=position, gate=gate, measured=only_size)
     return _plain(found) if plain else found
 
 

@@ -164,7 +164,7 @@ def _is_residual(graph: Graph, fork: str, node: Node) -> bool:
     """Whether a node adds what it reads, or joins it with what it is computed from."""
     if len(node.inputs) < 2 or node.operation.gates(graph.input_shapes(node)):
         return False
-    return node.operation.sums or fork in node.inputs
+    return node.operation.sums or (node.operation.joins and fork in node.inputs)
 
 
 def _shortcut(graph: Graph, region: Region, fork: str, merge: Node) -> str:
@@ -185,7 +185,7 @@ def _shortcut(graph: Graph, region: Region, fork: str, merge: Node) -> str:
 
 
 def _kind(graph: Graph, region: Region, fork: str, merge: Node, shortcut: str) -> Kind:
-    if not merge.operation.sums:
+    if merge.operation.joins:
         return "concatenation"
     if shortcut == fork:
         return "identity"
@@ -212,9 +212,12 @@ def ancestors(nodes: Sequence[Node], ends: Collection[str], starts: Collection[s
 def _reason(graph: Graph, region: Region, cuts: Sequence[Node]) -> str:
     """Why a block has no shortcut, from the nodes that every way through it passes."""
     for fork, node in reversed(list(zip([region.source, *[cut.name for cut in cuts]], cuts, strict=False))):
-        gated = node.operation.gates(graph.input_shapes(node))
-        if len(node.inputs) > 1 and not gated:
+        shapes = graph.input_shapes(node)
+        gated = node.operation.gates(shapes) - node.operation.measured(shapes)
+        if len(node.inputs) > 1 and node.operation.joins:
             return f"its ways are joined in `{node.name}`, and none of them is the whole input"
+        if len(node.inputs) > 1 and not gated:
+            return f"its ways meet in `{node.name}`, which is no addition"
         if gated and fork == region.source:
             return f"its ways are multiplied in `{node.name}`, not added"
     return "it has no shortcut"

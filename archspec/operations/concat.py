@@ -20,6 +20,7 @@ class Concat(Rearranging):
     name = "concat"
     summary = "Joins the channels of branches of one spatial size."
     arity = "many"
+    joins = True
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         channels, first = 0, inputs[0]

@@ -12,6 +12,8 @@ class Signaled:
 
     ordered = False
     """Whether exchanging its inputs changes more than how a result is rounded, as in a subtraction."""
+    joins = False
+    """Whether its output has the channels of its inputs side by side: whether it is a concatenation."""
 
     def signal(self, usage: Usage, values: tuple[Signal, ...]) -> Signal | None:
         """Its output at initialization, in training mode, given its inputs; None without a rule."""

@@ -63,7 +63,7 @@ class Enumeration:
         for node in graph.nodes:
             inputs = read[node.name]
             self.edges.add_edges_from((name, node.name) for _, name in inputs)
-            layer = int(node.operation.name in ("conv", "linear"))
+            layer = int(node.operation.name in ("conv", "channel_conv", "linear"))
             paths = self._merge(node.name, node.operation.name, inputs)
             self.skip[node.name] = [Path(path.branches, path.layers + layer) for path in paths]
 
@@ -71,7 +71,7 @@ class Enumeration:
         if len(inputs) == 1:
             return self.skip[inputs[0][1]]
         identity = self._identity([source for _, source in inputs])
-        if kind == "concat" and identity is None:
+        if kind in ("concat", "maximum", "minimum") and identity is None:
             return max((self.skip[source] for _, source in inputs), key=lambda p: (len(p), max(x.layers for x in p)))
         shortcut = min(inputs, key=lambda item: min(path.layers for path in self.skip[item[1]]))[0]
         if identity is not None:
@@ -135,6 +135,28 @@ def test_random_networks(steps: list[Step], times: int) -> None:
     for gates in (False, True):
         if max(all_paths(graph, gates).values()) < 3000:
             assert_enumerated(graph, gates=gates)
+
+
+LIKE: list[Step] = [
+    {"act": {"type": "relu", "as": "x"}},
+    {"pool": {"type": "max", "kernel": 2, "ceil": True}},
+    {"upsample": {"like": "x"}},
+]
+MERGES: list[list[Step]] = [
+    [{"maximum": [[], [CONV]]}],
+    [{"minimum": [[CONV], [CONV, CONV]]}, {"maximum": [[{"add": [[], [CONV]]}], [CONV]]}],
+    [{"multiply": [[CONV], [{"mean": {"over": "positions"}}, {"channel_conv": {}}]]}],
+    [{"subtract": [[CONV], [CONV, CONV]]}],
+]
+
+
+@pytest.mark.parametrize("gates", [False, True])
+@pytest.mark.parametrize("steps", [LIKE, LIKE + LIKE[1:], [{"multiply": [LIKE, [CONV]]}], *MERGES])
+def test_every_kind_of_merge(steps: list[Step], gates: bool) -> None:
+    """Also one of a map and of a value that only says how large it becomes, which is no way, and no gate either."""
+    graph = network(steps, 5)
+    assert_enumerated(graph, gates=gates)
+    assert archspec.skip_paths(graph.to_networkx(), gates=gates) == analyze(graph, gates=gates).paths
 
 
 DENSE = [{"concat": [[], [CONV]]}]

@@ -96,6 +96,8 @@ def resized(graph: Graph, region: Region, x: Tensor) -> Tensor:
 def same(left: Any, right: Any) -> bool:
     if isinstance(left, Mapping):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(same, left, right))
     # A view has other strides than a copy, and torch then sums in another order.
     return torch.allclose(left, right, rtol=1e-4, atol=1e-5, equal_nan=True)
 
@@ -159,6 +161,13 @@ def test_removed_residuals_are_what_torch_leaves_out(graph: Graph, data: st.Data
     assert set(state) - set(model.state_dict()) == cut.trimmed - graph.trimmed
 
 
+MERGED: dict[str, Callable[[list[Tensor]], Tensor]] = {
+    "add": lambda ways: sum(ways[1:], ways[0]),
+    "subtract": lambda ways: sum([-way for way in ways[1:]], ways[0]),
+    "concat": lambda ways: torch.cat(ways, 1),
+}
+
+
 @tries(20)
 @given(graph=graphs())
 def test_the_parts_of_a_block_compute_the_block(graph: Graph) -> None:
@@ -173,7 +182,7 @@ def test_the_parts_of_a_block_compute_the_block(graph: Graph) -> None:
             x = values[block.source]
             ways = [archspec.build(part, weights=state).eval()(x.clone()) for part in parts.residuals]
             ways.insert(parts.position, archspec.build(parts.shortcut, weights=state).eval()(x.clone()))
-            merged = sum(ways[1:], ways[0]) if parts.merge.sums else torch.cat(ways, 1)
+            merged = MERGED[parts.merge.name](ways)
             result = archspec.build(parts.after, weights=state).eval()(merged.clone())
             assert same(result, values[block.result])
 
@@ -259,6 +268,38 @@ def test_a_part_of_a_zoo_of_blocks_has_the_reason() -> None:
     assert found.reason == "its ways are joined in `stage2.1.concat`, and none of them is the whole input"
     kinds = [block.kind for block in archspec.residual_blocks("resnet56_cifar") if block.downsamples]
     assert kinds == ["parameter-free"] * 2
+
+
+@pytest.mark.parametrize(
+    ("merge", "steps"),
+    [
+        ("maximum", "[maximum: [[], [conv: {out: 8, kernel: 3}]]]"),
+        ("minimum", "[minimum: [[conv: {out: 8, kernel: 3}], [act], []]]"),
+        ("maximum", "[maximum: [[conv: {out: 8, kernel: 3}], [conv: {out: 8, kernel: 1}]]]"),
+        ("upsample", "[as: x, pool: {type: max, kernel: 2}, upsample: {like: x}]"),
+    ],
+)
+def test_what_neither_adds_nor_joins_has_no_residual(merge: str, steps: str) -> None:
+    """So that the block passes its input on, which no zeros stand beside."""
+    graph = archspec.compile(PLAIN + f"blocks: {{b: {{channels: width, steps: {steps}}}}}\n")
+    first, second = archspec.residual_blocks(graph)
+    assert (first.kind, second.kind) == ("none", "none")
+    assert first.reason == f"its ways meet in `layer1.0.{merge}`, which is no addition"
+    cut = without_residual(graph, ["layer1.1"])
+    state, x = weights(graph), drawn_input(graph)
+    with torch.no_grad():
+        expected, _ = by_hand(graph, {f"layer1.1.{merge}": lambda values: values[second.source].clone()}, x, state)
+        assert same(archspec.build(cut, weights=state).eval()(x), expected)
+
+
+PLAIN = """\
+archspec: 1
+name: plain
+input: [3, 8, 8]
+classes: 5
+stem: [conv: {out: 8, kernel: 3}]
+stages: {block: b, count: 2, channels: 8}
+"""
 
 
 SHRINKING = """\
