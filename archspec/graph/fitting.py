@@ -62,6 +62,8 @@ class Fitting:
         found = self.find(column, role, name)
         if isinstance(found, Absent):
             found = self._shared(column, name)
+        if isinstance(found, Absent):
+            found = self._with_items(column, name, role, place)
         return self._invent(column, name, role, place) if isinstance(found, Absent) else found
 
     def find(self, column: Column, role: Role, name: str = "") -> Expression | Absent:
@@ -119,7 +121,7 @@ class Fitting:
         values = [value for value in column if value is not ABSENT]
         if all(isinstance(value, slice) for value in values):
             ends: tuple[tuple[Role, str], ...] = (("width", "start"), ("width", "stop"), ("stride", "step"))
-            items = [self._item(column, role, attrgetter(end)) for role, end in ends]
+            items = [self._end(column, role, attrgetter(end)) for role, end in ends]
             return ABSENT if ABSENT in items else slice(*items)
         length = max([len(value) for value in values if isinstance(value, tuple)], default=0)
         if not length or not all(len(v) == length if isinstance(v, tuple) else is_int(v) for v in values):
@@ -127,6 +129,55 @@ class Fitting:
         whole = tuple([(value,) * length if is_int(value) else value for value in column])  # as torch reads it
         items = [self._item(whole, role, itemgetter(at)) for at in range(length)]
         return ABSENT if ABSENT in items else tuple(items)
+
+    def _end(self, column: Column, role: Role, take: Callable[[Any], Any]) -> Any:
+        """The expression of an end of a slice: what the spec names goes before an invented parameter."""
+        own = tuple([value if value is ABSENT else take(value) for value in column])
+        if len(set(own)) > 1:
+            given = [each for each in self.known if each.given]
+            for found in (self._exact(own, role, given, ""), self._multiple(own)):
+                if found is not ABSENT:
+                    return found
+        return self._item(column, role, take)
+
+    def _multiple(self, column: Column) -> Expression | Absent:
+        """A multiple of a width that the spec names, as a slice of equal parts starts at: ``2 * part``."""
+        for each in self.let.values() if are_ints(column) else ():
+            if not are_ints(each) or len(set(each)) == 1 or each[0] <= 0 or column[0] < each[0]:
+                continue
+            times = column[0] // each[0]
+            if all(value == times * width for value, width in zip(column, each, strict=True)):
+                width = self.find(each, "width")
+                if isinstance(width, Variable | Formula):
+                    return width if times == 1 else Formula("*", times, width)
+        return ABSENT
+
+    def _with_items(self, column: Column, name: str, role: Role, place: str) -> Expression | Absent:
+        """A tuple or a slice with a new parameter for the one item that has no formula, or for each end of a slice."""
+        values = [value for value in column if value is not ABSENT]
+        takes: list[tuple[str, Role, Callable[[Any], Any]]] = []
+        if all(isinstance(value, slice) for value in values):
+            takes = [(end, "width", attrgetter(end)) for end in ("start", "stop", "step")]
+        elif all(isinstance(value, tuple) and len(value) == len(values[0]) for value in values):
+            takes = [(name, role, itemgetter(at)) for at in range(len(values[0]))]
+        before, items = dict(self.used), list[Any]()
+        missing: dict[int, tuple[Column, str, Role]] = {}
+        for word, purpose, take in takes:
+            own = tuple([value if value is ABSENT else take(value) for value in column])
+            item = self._end(column, purpose, take) if isinstance(values[0], slice) else self.find(own, purpose)
+            if item is ABSENT:
+                item = self._with_items(own, word, purpose, place)
+            if item is ABSENT:
+                missing[len(items)] = own, word, purpose
+            items.append(item)
+        most = 2 if isinstance(values[0], slice) else 1
+        ints = all(value is ABSENT or is_int(value) for own, _, _ in missing.values() for value in own)
+        if not takes or not ints or len({own for own, _, _ in missing.values()}) > most:
+            self.used = before
+            return ABSENT
+        for at, (own, word, purpose) in missing.items():
+            items[at] = self.fit(own, word, place, purpose)  # the second of two equal ones is the first
+        return slice(*items) if isinstance(values[0], slice) else tuple(items)
 
     def _item(self, column: Column, role: Role, take: Callable[[Any], Any]) -> Any:
         return self.find(tuple([value if value is ABSENT else take(value) for value in column]), role)

@@ -161,6 +161,8 @@ class _Nesting:
         """The same for source that a person reads."""
         region = self.named.get((path, first, end))
         before: list[Call | Module] = []
+        if region and region.kind != "block" and len(members) == 1 and _is_function(members[0]):
+            return members  # as a slice of the channels: it is shorter than its call
         if not region:  # functions before a sequence are written out, as a slice of the channels
             before = list(itertools.takewhile(_is_function, members))
             source = before[-1].result if before else source
