@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from archspec.emit.source.freezing import freezes
 from archspec.emit.source.literals import identifier, literal
 from archspec.emit.source.registration import (
+    Holding,
     assigned,
     attribute,
     head,
@@ -24,7 +25,9 @@ from archspec.emit.source.registration import (
     scopes_of_numbers,
     unused,
     weight_attribute,
+    with_lists,
 )
+from archspec.emit.source.sequences import has_tensors, with_chosen_names
 from archspec.emit.source.shortening import shortened
 from archspec.emit.source.signatures import use
 from archspec.emit.source.starts import METHOD, start_of, statements
@@ -33,7 +36,6 @@ from archspec.emit.source.terms import check, condition, made, substituted
 from archspec.graph.formulas import Expression, show
 from archspec.graph.graph import Graph
 from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, definitions, runs
-from archspec.graph.state import tensors_of
 
 _Names = Mapping[str, Expression]
 _FEWEST_STATEMENTS = 3
@@ -46,8 +48,8 @@ class Classes:
     """The classes of a network as lines, inner ones first. ``taken`` are names that they cannot have."""
 
     def __init__(self, graph: Graph, model: Definition, taken: Iterator[str] | Sequence[str]) -> None:
-        self.graph, self.model = graph, model
-        self.all = definitions(model)
+        self.graph, self.model = graph, with_chosen_names(graph, model)
+        self.all = definitions(self.model)
         self.names = self._class_names(set(taken))
         self.references = self._references()
         self.in_statements = {
@@ -136,41 +138,41 @@ class Classes:
         lines: list[str] = []
         attributes: dict[str, str] = {}
         held: set[str] = set()
-        names = renamed(definition, self._has_tensors)
-        dicts = scopes_of_numbers(self._registered(definition, names))
+        names = renamed(definition, lambda part: has_tensors(self.graph, part))
+        holding = scopes_of_numbers(*self._registered(definition, names))
         activations: dict[str, str] = {}
         for part in self._in_order(definition):
             if part.state:
-                attributes |= lent(part, dicts)
+                attributes |= lent(part, holding)
                 continue
             own = self._own_statements(part, definition)
             if own:
-                attributes[part.path] = attribute(part.path, dicts)
-                lines += [*holders(part.path, held, dicts), *own]
+                attributes[part.path] = attribute(part.path, holding)
+                lines += [*holders(part.path, held, holding), *own]
                 continue
             for path, text in self._made(part, {}):
                 path = names.get(path, path)
                 is_weight = text.startswith("nn.Parameter(")
                 key = part.path if path == names.get(part.path) else path
-                attributes[key] = weight_attribute(path, dicts) if is_weight else attribute(path, dicts)
+                attributes[key] = weight_attribute(path, holding) if is_weight else attribute(path, holding)
                 same = f"{text} if {show(part.when)}" if part.when is not None else text
                 if same in activations:
                     attributes[part.path] = activations[same]
                     continue
                 if is_activation(part):
-                    activations[same] = attribute(path, dicts)
-                lines += [*holders(path, held, dicts), *self._chosen(part, path, text, dicts)]
-        return "nn.ModuleDict" if "" in dicts else "nn.Module", lines, attributes
+                    activations[same] = attribute(path, holding)
+                lines += [*holders(path, held, holding), *self._chosen(part, path, text, holding)]
+        return "nn.ModuleDict" if "" in holding else "nn.Module", with_lists(lines), attributes
 
-    def _chosen(self, part: DefinedPart, path: str, text: str, dicts: Collection[str]) -> list[str]:
+    def _chosen(self, part: DefinedPart, path: str, text: str, holding: Holding) -> list[str]:
         """The statements that register a part, with a replacement where it is absent."""
         if part.when is None:
-            return [assigned(path, text, dicts)]
+            return [assigned(path, text, holding)]
         other = "nn.Identity()" if is_replaced(part) else "None"
-        line = assigned(path, f"{text} if {show(part.when)} else {other}", dicts)
+        line = assigned(path, f"{text} if {show(part.when)} else {other}", holding)
         if len(line) <= _LONGEST_CHOICE or not path.rpartition(".")[2].isidentifier():
             return [line]
-        return [assigned(path, other, dicts), f"if {show(part.when)}:", f"    {assigned(path, text, dicts)}"]
+        return [assigned(path, other, holding), f"if {show(part.when)}:", f"    {assigned(path, text, holding)}"]
 
     def _own_statements(self, part: DefinedPart, owner: Definition) -> list[str]:
         """The statements that fill a sequence in place, if that reads better than one expression; else none."""
@@ -190,22 +192,24 @@ class Classes:
         """The parts in the order in which they are registered, so that a scope comes with its first tensor."""
         parts = list(definition.parts)
         if any("." in part.path for part in parts):
-            parts.sort(key=lambda part: not self._has_tensors(part))
+            parts.sort(key=lambda part: not has_tensors(self.graph, part))
         return parts
 
-    def _registered(self, definition: Definition, names: Mapping[str, str]) -> list[str]:
-        """The paths of the modules and weights that a class registers."""
-        parts = [part for part in definition.parts if not part.state]
-        paths = [names.get(part.path, part.path) for part in parts if is_module(part)]
-        for part in parts:
-            if isinstance(part.what, Leaf) and not is_module(part):
-                paths += [f"{part.path}.{key}" if key else part.path for key in part.what.weights]
-        return paths
-
-    def _has_tensors(self, part: DefinedPart) -> bool:
-        if isinstance(part.what, Use):
-            return any(self._has_tensors(inner) for inner in part.what.definition.parts)
-        return bool(tensors_of(self.graph, [node for node in part.what.nodes if node is not None]))
+    def _registered(self, definition: Definition, names: Mapping[str, str]) -> tuple[list[str], set[str]]:
+        """The paths of modules and weights, in the order in which a class registers them; those that are in no list."""
+        paths: list[str] = []
+        kept: set[str] = set()
+        for part in self._in_order(definition):
+            if part.state:
+                continue
+            if is_module(part):
+                paths.append(names.get(part.path, part.path))
+                kept |= {paths[-1]} if part.when is not None and not is_replaced(part) else set()
+            elif isinstance(part.what, Leaf):
+                weights = [f"{part.path}.{key}" if key else part.path for key in part.what.weights]
+                paths += weights
+                kept.update(weights)
+        return paths, kept
 
     def _made(self, part: DefinedPart, names: _Names) -> Iterator[tuple[str, str]]:
         """The module that a part registers, or the weights of its function, each by its path."""

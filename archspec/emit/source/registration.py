@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from itertools import chain, count
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain, count, groupby
+from types import MappingProxyType
 
 from archspec.emit.source.literals import literal
 from archspec.emit.source.signatures import signature
@@ -14,23 +16,30 @@ from archspec.graph.patterns import DefinedPart, Definition, Leaf, Repeat, Use, 
 _MOST_FILLED = 2
 """The most places of a sequence that an ``nn.Identity`` fills; with more, the parts are given by name."""
 
+DICT, LIST = "nn.ModuleDict", "nn.ModuleList"
+Holding = Mapping[str, str]
+"""What holds the modules of each scope whose modules have numbers: a list if they count from 0, else a dict.
+
+Where one of them is a scope itself, a dict shows its number when a module is put into it.
+"""
+NONE: Holding = MappingProxyType({})
 _OF_DICTS = frozenset(("clear", "items", "keys", "pop", "update", "values"))
 """The methods of an ``nn.ModuleDict``."""
 
 
-def weight_attribute(path: str, dicts: Collection[str] = ()) -> str:
+def weight_attribute(path: str, holding: Holding = NONE) -> str:
     """The text that reads a parameter of a class, whose name may be a number."""
     scope, _, name = path.rpartition(".")
-    owner = attribute(scope, dicts) if scope else "self"
+    owner = attribute(scope, holding) if scope else "self"
     return f"{owner}.{name}" if name.isidentifier() else f"getattr({owner}, {literal(name)})"
 
 
-def lent(part: DefinedPart, dicts: Collection[str]) -> dict[str, str]:
+def lent(part: DefinedPart, holding: Holding) -> dict[str, str]:
     """The texts that read the module or the weights of a part that uses those of another one."""
     if isinstance(part.what, Use) or part.what.call.kind == "module":
-        return {part.path: attribute(part.state, dicts)}
+        return {part.path: attribute(part.state, holding)}
     keys = [f".{key}" if key else "" for key in part.what.weights]
-    return {f"{part.path}{key}": weight_attribute(f"{part.state}{key}", dicts) for key in keys}
+    return {f"{part.path}{key}": weight_attribute(f"{part.state}{key}", holding) for key in keys}
 
 
 def is_activation(part: DefinedPart) -> bool:
@@ -86,48 +95,61 @@ def numbered(paths: Sequence[str]) -> str:
     return f"{list(paths)!r}[i]"
 
 
-def attribute(path: str, dicts: Collection[str] = ()) -> str:
-    """The text that reads a part in ``forward``. ``dicts`` are the scopes that are an ``nn.ModuleDict``."""
+def attribute(path: str, holding: Holding = NONE) -> str:
+    """The text that reads a part in ``forward``. ``holding`` are the scopes of numbers."""
     text = "self"
     names = path.split(".")
     for place, name in enumerate(names):
         if name.isidentifier():
             text += f".{name}"
-        elif ".".join(names[:place]) in dicts:
-            text += f"[{literal(name)}]"
+        elif (scope := ".".join(names[:place])) in holding:
+            text += f"[{name}]" if holding[scope] == LIST else f"[{literal(name)}]"
         else:
             text = f"getattr({text}, {literal(name)})"  # also of a part that may be None
     return text
 
 
-def assigned(path: str, text: str, dicts: Collection[str] = ()) -> str:
+def assigned(path: str, text: str, holding: Holding = NONE) -> str:
     """The statement that registers a module or a parameter at a path."""
     scope, _, name = path.rpartition(".")
-    owner = attribute(scope, dicts) if scope else "self"
+    owner = attribute(scope, holding) if scope else "self"
     if name.isidentifier():
         return f"{owner}.{name} = {text}"
-    if scope in dicts and not text.startswith("nn.Parameter("):
+    if holding.get(scope) == LIST:
+        return f"{owner}.append({text})"
+    if scope in holding and not text.startswith("nn.Parameter("):
         return f"{owner}[{literal(name)}] = {text}"
     kind = "register_parameter" if text.startswith("nn.Parameter(") else "add_module"
     return f"{owner}.{kind}({literal(name)}, {text})"
 
 
-def scopes_of_numbers(paths: Collection[str]) -> set[str]:
-    """The scopes that contain modules with numbers as names, but are not modules of the plan.
+def scopes_of_numbers(paths: Sequence[str], kept: Collection[str]) -> Holding:
+    """What holds the modules of the scopes that contain numbers as names, but are not modules of the plan.
 
     An empty text among them is the class itself, some of whose modules have numbers.
+
+    Args:
+        paths: the modules and weights of a class, in the order in which it registers them.
+        kept: those for which a list has no place: weights, and parts that may be None.
     """
-    children: dict[str, set[str]] = {}
+    children: dict[str, dict[str, None]] = {}
     for path in paths:
         names = path.split(".")
         for length in range(len(names)):
-            children.setdefault(".".join(names[:length]), set()).add(names[length])
-    own = children.pop("", set())
-    found = {scope for scope, names in children.items() if scope not in paths and all(map(str.isdecimal, names))}
-    return found | ({""} if any(map(str.isdecimal, own)) and own.isdisjoint(_OF_DICTS) else set())
+            children.setdefault(".".join(names[:length]), {}).setdefault(names[length])
+    own = children.pop("", {})
+    found: dict[str, str] = {}
+    for scope, inside in children.items():
+        if scope not in paths and all(map(str.isdecimal, inside)):
+            counted = list(inside) == list(map(str, range(len(inside))))
+            fits = counted and not any(f"{scope}.{name}" in kept or f"{scope}.{name}" in children for name in inside)
+            found[scope] = LIST if fits else DICT
+    if any(map(str.isdecimal, own)) and own.keys().isdisjoint(_OF_DICTS):
+        found[""] = DICT
+    return found
 
 
-def holders(path: str, known: set[str], dicts: Collection[str]) -> list[str]:
+def holders(path: str, known: set[str], holding: Holding) -> list[str]:
     """The statements that make modules for scopes that are not modules of the plan and are not ``known``."""
     lines = []
     scopes = path.split(".")[:-1]
@@ -135,8 +157,30 @@ def holders(path: str, known: set[str], dicts: Collection[str]) -> list[str]:
         scope = ".".join(scopes[:length])
         if scope not in known:
             known.add(scope)
-            lines.append(assigned(scope, "nn.ModuleDict()" if scope in dicts else "nn.Module()", dicts))
+            lines.append(assigned(scope, f"{holding.get(scope, 'nn.Module')}()", holding))
     return lines
+
+
+def with_lists(lines: Sequence[str]) -> list[str]:
+    """The same statements; a list that is filled at once is written as one expression, with loops for equal modules."""
+    found: list[str] = []
+    left = deque(lines)
+    while left:
+        line = left.popleft()
+        if line.endswith(f" = {LIST}()"):
+            start = f"{line.partition(' = ')[0]}.append("
+            texts = []
+            while left and left[0].startswith(start):
+                texts.append(left.popleft().removeprefix(start)[:-1])
+            line = f"{line[:-1]}[{', '.join(_looped(texts))}])"
+        found.append(line)
+    return found
+
+
+def _looped(texts: Sequence[str]) -> Iterator[str]:
+    for text, equal in groupby(texts):
+        times = len(list(equal))
+        yield text if times == 1 else f"*[{text} for _ in range({times})]"
 
 
 def head(definition: Definition) -> str:

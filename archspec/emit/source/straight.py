@@ -69,6 +69,9 @@ class Forward(ValueNames):
             if other is not None:
                 self._write_either(part, other, index)
                 continue
+            if not pending and self._is_merged_if_present(part, index):
+                self._write_merged(part, self.parts[index + 1], index + 1, [values[path] for path in part.inputs])
+                continue
             statement = self._statement(part, index, values, last)
             if statement:
                 self.lines += statement
@@ -115,6 +118,30 @@ class Forward(ValueNames):
         name = self._name(part, index)
         self.lines.append(f"{name} = {text} if {self._condition(other)} else {instead}")
         self.names[part.path] = self.names[other.path] = name
+
+    def _is_merged_if_present(self, part: DefinedPart, index: int) -> bool:
+        """Whether an optional part is only read by the next one, a merge that is present with it."""
+        if not self._is_choice(part) or self.readers[part.path] != [index + 1] or index + 1 >= len(self.parts):
+            return False
+        merge = self.parts[index + 1]
+        together = merge.when == part.when and merge.instead == part.path and self._is_choice(merge)
+        return together and isinstance(merge.what, Leaf) and set(merge.inputs) == {part.instead, part.path}
+
+    def _write_merged(self, part: DefinedPart, merge: DefinedPart, index: int, inputs: list[SourceText]) -> None:
+        """A statement for an optional part and its merge: ``if self.has_residual: out += self.pool(x)``."""
+        assert isinstance(merge.what, Leaf)
+        own, name = self._value(part, inputs), self.names[part.instead]
+        condition = self._condition(part if self._is_none(part) else merge)
+        given = [own if path == part.path else SourceText(name) for path in merge.inputs]
+        text = in_place(merge.what.call, [each.text for each in given])
+        self.names[part.path] = name
+        if text is not None and merge.inputs[0] == part.instead and not self._is_live(name, index):
+            self.lines += [f"if {condition}:", f"    {text}"]
+            self.names[merge.path] = name
+            return
+        value = called(merge.what, given, self._weights(merge.path, merge.what), self._own(merge.what))
+        self.names[merge.path] = found = self._name(merge, index)
+        self.lines.append(f"{found} = {value.text} if {condition} else {name}")
 
     def _text(self, part: DefinedPart, inputs: list[SourceText]) -> SourceText:
         """The value of a part, with the choice of an optional one that is not a module."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from archspec.emit.source.literals import identifier
 from archspec.emit.source.registration import unused
@@ -79,12 +80,14 @@ class ValueNames:
 
     def _own_kept_name(self, part: DefinedPart) -> str:
         """The name of the value of this part itself."""
+        return next((self.graph.kept[name] for name in self._nodes(part) if name in self.graph.kept), "")
+
+    def _nodes(self, part: DefinedPart) -> list[str]:
+        """The nodes that compute the value of a part, of all uses."""
         if isinstance(part.what, Leaf):
-            names = [node.name for node in part.what.nodes if node is not None]
-        else:
-            uses = self.definition.uses
-            names = [each.result for use in uses for each in use.members if use.relative(each) == part.path]
-        return next((self.graph.kept[name] for name in names if name in self.graph.kept), "")
+            return [node.name for node in part.what.nodes if node is not None]
+        uses = self.definition.uses
+        return [each.result for use in uses for each in use.members if use.relative(each) == part.path]
 
     def _is_convolved(self, part: DefinedPart) -> bool:
         """Whether a layer with weights comes before it. In a block that starts with its norm, no layer does."""
@@ -122,9 +125,22 @@ class ValueNames:
             return "scale"
         others = [each for each in merge.inputs if each != path]
         if len(others) == 1 and (others[0] == fork or call.node.operation.sums):
-            first = min(self.readers[fork]) == index
-            return "out" if first or others[0] == fork else "identity"
+            if self._is_shortcut(path):
+                return "identity"
+            is_first = min(self.readers[fork]) == index
+            if is_first or others[0] == fork or self._is_shortcut(others[0]):
+                return "out"
         return self._branch(part, path)
+
+    def _is_shortcut(self, path: str) -> bool:
+        """Whether a value is that of a shortcut of a block, in any of its uses."""
+        return path in self.position and not self.shortcuts.isdisjoint(self._nodes(self.parts[self.position[path]]))
+
+    @cached_property
+    def shortcuts(self) -> frozenset[str]:
+        """The nodes with the values of shortcuts."""
+        regions = (*self.graph.regions, *self.graph.named)
+        return frozenset([each.result for each in regions if each.kind == "shortcut" and each.first < each.last])
 
     def _branch(self, first: DefinedPart, last: str) -> str:
         """The name of a branch from its first part to its last: that of its last layer, without a number of its own."""
@@ -135,6 +151,8 @@ class ValueNames:
                 chain.append(part)
         named = next((part for part in reversed(chain) if is_weighted(part)), chain[-1])
         scope = named.path.split(".")[0]
+        if any(use.region and scope in use.region.given for use in self.definition.uses):  # the name of a number
+            return "out"
         scope = re.sub(r"_\d+[a-z]?$", "", scope) if self._is_free(re.sub(r"_\d+[a-z]?$", "", scope)) else scope
         return identifier(scope if not scope.isdecimal() else f"branch{scope}", "branch")
 
