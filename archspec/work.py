@@ -118,6 +118,8 @@ STEPS_OF_A_BLOCK = 25
 """What it takes to enter a block that is not a copy, beside its parameters and expressions."""
 STEPS_OF_A_NODE = 20
 """Steps of work to make a node from a step."""
+STEPS_OF_A_KIND = 40
+"""Steps of work to find what an operation comes to at a size of inputs that it has not had in the network."""
 STEPS_OF_A_COPY = 3
 """Steps of work to copy a node with a block that repeats."""
 STEPS_OF_A_FILE = 200

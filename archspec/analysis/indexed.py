@@ -97,8 +97,13 @@ def index_graph(graph: Graph) -> IndexedGraph:
         sources.append(inputs)
         shapes.append(read)
         made[name] = (position,), (shape,)
-    found = list(map(applied, [node.operation for node in graph.nodes], shapes))
-    pairs = [(each, node.name in graph.borrowing) for each, node in zip(found, graph.nodes, strict=True)]
+    met: dict[tuple[int, tuple[Shape, ...]], Applied] = {}  # by identity: equal operations are mostly one object
+    pairs = []
+    for (name, operation, *_), read in zip(graph.nodes, shapes, strict=True):
+        found = met.get((id(operation), read))
+        if found is None:
+            found = met[id(operation), read] = applied(operation, read)
+        pairs.append((found, name in graph.borrowing))
     known = {pair: _facts(*pair) for pair in set(pairs)}
     facts = tuple([known[pair] for pair in pairs])
     kinds = tuple([Kind(pair[0].operation, known[pair], count) for pair, count in Counter(pairs).items()])

@@ -9,19 +9,24 @@ from archspec.display import counted
 from archspec.graph.graph import Node
 from archspec.graph.provenance import Provenance
 from archspec.operations.base import Operation
-from archspec.operations.facts import applied
+from archspec.operations.facts import Applied, applied
 from archspec.operations.shapes import Shape, ShapeFault
-from archspec.work import ENTRIES, EXPANDING, MAX_ELEMENTS, MAX_NODES, STEPS_OF_A_NODE, Limits, Work
+from archspec.work import ENTRIES, EXPANDING, MAX_ELEMENTS, MAX_NODES, STEPS_OF_A_KIND, STEPS_OF_A_NODE, Limits, Work
 
 
 @dataclass(slots=True)
 class Builder:
-    """A graph while it grows. ``work`` is what its nodes draw on."""
+    """A graph while it grows. ``work`` is what its nodes draw on.
+
+    ``kinds`` has each operation at each size of inputs that it has had: what it comes to is found once. The keys have
+    the identity of the operation, because :class:`archspec.graph.sequences.Sequences` makes equal ones one object.
+    """
 
     input: Shape
     work: Work
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
+    kinds: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Applied]] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
@@ -37,12 +42,18 @@ class Builder:
         """
         self.work.spend(EXPANDING, STEPS_OF_A_NODE + len(inputs) + len(name) // ENTRIES, provenance.span)
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([node.shape for node in inputs])
-        found = applied(operation, shapes)
+        _, found = self.kinds.get((id(operation), shapes)) or self._kind(operation, shapes, provenance.span)
         if found.elements > self.limits.elements:
             raise self._too_many_elements()
         if found.params:
             self.grow(found.params)
         return self.place(name, operation, inputs, found.shape, provenance)
+
+    def _kind(self, operation: Operation, shapes: tuple[Shape, ...], span: Span) -> tuple[Operation, Applied]:
+        """What an operation comes to at a size of inputs that it has not had before."""
+        self.work.spend(EXPANDING, STEPS_OF_A_KIND, span)
+        found = self.kinds[id(operation), shapes] = operation, applied(operation, shapes)
+        return found
 
     def grow(self, weights: int) -> None:
         """Count elements of weights.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from archspec.analysis.indexed import index_graph
+from archspec.analysis.indexed import IndexedGraph, index_graph
 from archspec.analysis.parts import Parts, weighted_layers
 from archspec.diagnostics import Diagnostic, Label, Source, cut, suggest
 from archspec.graph.graph import Graph
@@ -85,12 +85,24 @@ class Measures:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.network = index_graph(graph)
-        self.parts = Parts(self.network)
         self.stages = dict.fromkeys([region.scope for region in graph.stages])
-        self.output = next(iter(self.network.outputs.values()))
         self.known: dict[tuple[str, str], int | Fraction | Shape | None] = {}
         self.hints = Hints()
+
+    @functools.cached_property
+    def network(self) -> IndexedGraph:
+        """The network as the analyses walk it; without an expectation, nothing walks it."""
+        return index_graph(self.graph)
+
+    @functools.cached_property
+    def parts(self) -> Parts:
+        """The parts of the network."""
+        return Parts(self.network)
+
+    @property
+    def output(self) -> int:
+        """The position of the main output."""
+        return next(iter(self.network.outputs.values()))
 
     def compare(self, claim: Claim) -> Compared:
         """A claim beside what was measured, and the diagnostic if it does not hold, or is faulty."""
