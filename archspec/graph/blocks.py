@@ -158,7 +158,7 @@ class Blocks:
         outer = block_environment(self.spec, plan, index, value)
         given = given_parameters(stage, block, index)
         _check_given(block, given, stage)
-        env = Environment(dict(outer.values), outer.span, outer, written=outer.written)
+        env = Environment(dict(outer.values), outer.span, outer, written=dict(outer.written))
         bind(env, block.params, given, outer, block.let)
         order = order_in_force(self.spec, stage, block, index, env)
         self._warn_of_order(order, stage, block, index)

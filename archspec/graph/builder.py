@@ -26,12 +26,11 @@ class Builder:
     work: Work
     nodes: list[Node] = field(default_factory=list)
     weights: int = 0
+    limits: Limits = field(init=False)
     kinds: dict[tuple[int, tuple[Shape, ...]], tuple[Operation, Applied]] = field(default_factory=dict)
 
-    @property
-    def limits(self) -> Limits:
-        """The limits of the network."""
-        return self.work.limits
+    def __post_init__(self) -> None:
+        self.limits = self.work.limits
 
     def add(self, name: str, operation: Operation, inputs: tuple[Node, ...], provenance: Provenance) -> Node:
         """A new node, its shape inferred from its inputs'.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, cut, nearest, suggest
 from archspec.graph.kept import NOTHING_KEPT
-from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell
+from archspec.graph.provenance import Blamed, FindCell, Provenance, Site, TableCell, no_cell, reads
 from archspec.graph.wrong_kinds import of_a_name
 from archspec.language.authors import FOUND, Authors
 from archspec.language.context import WIDTH
@@ -40,7 +39,7 @@ class Environment:
     evaluation draws on, and ``authors`` knows which places are the author's. ``kept`` are the values that steps keep.
     """
 
-    __slots__ = ("authors", "kept", "lacking", "outer", "place", "root", "scale", "span", "values", "work", "written")
+    __slots__ = ("_root", "authors", "kept", "lacking", "outer", "place", "scale", "span", "values", "work", "written")
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class Environment:
         self.lacking: tuple[str, ...] = ()
         self.span = span
         self.outer = outer
-        self.root: Environment = outer.root if outer else self
+        self._root: Environment | None = outer.root if outer else None
         self.scale: ScaleWidth = outer.scale if outer else scale
         self.place: Site = place or (outer.place if outer else Site(no_cell))
         self.written = {} if written is None else written
@@ -67,10 +66,23 @@ class Environment:
         self.authors: Authors = outer.authors if outer else authors or Authors()
         self.work.spend(EXPANDING, 4 + len(values) // ENTRIES, span)
 
+    @property
+    def root(self) -> Environment:
+        """The outermost environment."""
+        return self._root or self
+
+    def copy(self) -> Environment:
+        """An environment of its own with the same values."""
+        found = Environment.__new__(Environment)
+        found.values, found.kept, found.lacking, found.span = self.values, self.kept, self.lacking, self.span
+        found.outer, found._root, found.scale, found.place = self.outer, self._root, self.scale, self.place
+        found.written, found.work, found.authors = self.written, self.work, self.authors
+        return found
+
     def at(self, width: int) -> Environment:
         """The environment of a step that reads the width that reaches it."""
         self.work.spend(EXPANDING, 4 + len(self.values) // ENTRIES, self.span)
-        found = copy.copy(self)
+        found = self.copy()
         found.values = {**self.values, WIDTH: width}
         return found
 
@@ -220,7 +232,7 @@ class Environment:
         wrote = self.authors.wrote
         if isinstance(written, Step) and wrote(written.span.source):
             yield written.span
-        for name, env in self.reached(_reads(written, operation)):
+        for name, env in self.reached(reads(written, operation)):
             term, _ = env.written.get(name, (None, None))
             if term and wrote(term.span.source):
                 yield term.span
@@ -255,11 +267,8 @@ class Environment:
 
     def provenance(self, written: Step | Block) -> Provenance:
         """Where a node was written that a step becomes here, or that a block puts around its steps."""
-        found = self.place.nodes.get(id(written))
-        if found is None:
-            span = self.author_of(written.span if isinstance(written, Step) else self.span)
-            found = self.place.nodes[id(written)] = Provenance(span, written, self)
-        return found
+        span = self.author_of(written.span if isinstance(written, Step) else self.span)
+        return Provenance(span, written, self)
 
     def inside(self, what: Step | Shortcut, names: Iterable[str], cell: FindCell) -> Site:
         """The place of a fragment's call or a shortcut, which is there because of the values of ``names``."""
@@ -270,7 +279,7 @@ class Environment:
 
     def cells(self, written: Step | Block, operation: Operation) -> tuple[TableCell, ...]:
         """The cells of the stage table that decide an operation that a step becomes here, or a block puts around it."""
-        return tuple(dict.fromkeys([*self._always(), *self._cells_of(_reads(written, operation))]))
+        return tuple(dict.fromkeys([*self._always(), *self._cells_of(reads(written, operation))]))
 
     def _always(self) -> list[TableCell]:
         """The cells that decide every node here."""
@@ -284,15 +293,3 @@ class Environment:
 
 def _of_a_spec(source: Source) -> bool:
     return source.kind != "library"
-
-
-def _reads(written: Step | Block, operation: Operation) -> set[str]:
-    """The names that decide an operation that a step becomes, or that a block puts around its steps."""
-    setting = operation.setting
-    if isinstance(written, Block):
-        return {"shortcut" if operation.arity == "many" else setting or operation.name}
-    own = (written.settings or {}).get(setting)
-    terms = [own] if own else [] if setting and written.kind == "layer" else [*written.arguments.values()]
-    names = {setting} if setting and not own else set()
-    conditions = (written.when, *[branch.when for branch in written.branches])
-    return names.union(*[term.reads for term in (*terms, *conditions) if term])

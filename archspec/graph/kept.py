@@ -70,6 +70,11 @@ class Kept:
         """Only lowering reads it. The environments of a graph's nodes, which have it, are pickled without it."""
         return Kept, ()
 
+    def forget(self) -> None:
+        """Let go of all values."""
+        self.values.clear()
+        self.parts = None
+
     def branch(self, counter: str = "") -> Kept:
         """The scope of a branch, or of a repetition with this counter: it sees what is kept around it."""
         return Kept(self.steps, self.start, self, counter, self.parts, follows=self.follows)

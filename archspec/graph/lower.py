@@ -115,6 +115,7 @@ def _lowered(spec: Spec, work: Work) -> Graph:
         paper=str(spec.document.value.get("paper") or ""),
     )
     graph = freeze(graph, spec, faults)
+    network.forget()
     told = audible(spec.authors.first(faults.warnings), spec.document)
     return replace(graph, warnings=(*spec.warnings, *told), work=dict(work.by))
 
@@ -138,6 +139,11 @@ class _Lowering:
     def __post_init__(self) -> None:
         self.sequences.names.open_backbone(self.root.values, self.root.span)
         self.kept = of_network(self.spec, self.sequences.names, self.plans, self._block)
+
+    def forget(self) -> None:
+        """Let go of what only lowering reads, so that nothing of it outlives the graph, not even in a circle."""
+        self.kept.forget()
+        self.sequences.provenances.forget()
 
     def begin(self, value: Node) -> Node:
         """The network's input, which steps can read by name."""
@@ -168,6 +174,8 @@ class _Lowering:
             tried._edge(STEM, self.spec.stem, dict(values), omitted, value)
         except SpecError:  # which the stem itself will report
             return 0
+        finally:
+            tried.forget()
         places = [place for place, node in enumerate(builder.nodes, 1) if node.operation.filters]
         return places[-1] if len(places) > 1 and names.edge not in names.own_names else 0
 

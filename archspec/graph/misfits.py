@@ -40,7 +40,7 @@ def misfit(
     Raises:
         SpecError: all faults so far, if no shape can be assumed.
     """
-    provenance = env.place.nodes.get(id(at)) or env.provenance(at)
+    provenance = sequences.provenances.of(at, env)
     env.work.spend(FAULTS, STEPS_OF_A_FAULT, env.span)
     if not sequences.lost:
         at_fault = terms.get(fault.argument)

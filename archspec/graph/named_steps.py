@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,7 @@ def inside_branch(branch: Branch, env: Environment) -> Environment:
     """The environment of a branch, in which what it keeps is its own."""
     if not any(step.named for step in branch.steps):
         return env
-    inner = copy.copy(env)
+    inner = env.copy()
     inner.kept = env.kept.branch()
     return inner
 

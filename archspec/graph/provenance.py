@@ -88,17 +88,15 @@ class Site:
     """What all blocks have in common that are lowered from one place: a stage, or a call inside its blocks.
 
     ``cell`` finds the cell that gives a name its value here. All nodes here depend on ``always``, names of cells, and
-    on ``names`` of the place around this. ``nodes`` remembers the provenance of what each step becomes, ``inside`` the
-    places of the calls.
+    on ``names`` of the place around this. ``inside`` remembers the places of the calls.
     """
 
-    __slots__ = ("always", "cell", "inside", "names", "nodes")
+    __slots__ = ("always", "cell", "inside", "names")
 
     def __init__(self, cell: FindCell, always: tuple[str, ...] = (), names: Iterable[str] = ()) -> None:
         self.cell = cell
         self.always = always
         self.names = names
-        self.nodes: dict[int, Provenance] = {}
         self.inside: dict[int, Site] = {}
 
 
@@ -107,3 +105,15 @@ FindCell = Callable[[str], TableCell | None]
 
 def no_cell(name: str) -> None:
     """Where no cell of the stage table gives a name its value."""
+
+
+def reads(written: Step | Block, operation: Operation) -> set[str]:
+    """The names that decide an operation that a step becomes, or that a block puts around its steps."""
+    setting = operation.setting
+    if isinstance(written, Block):
+        return {"shortcut" if operation.arity == "many" else setting or operation.name}
+    own = (written.settings or {}).get(setting)
+    terms = [own] if own else [] if setting and written.kind == "layer" else [*written.arguments.values()]
+    names = {setting} if setting and not own else set()
+    conditions = (written.when, *[branch.when for branch in written.branches])
+    return names.union(*[term.reads for term in (*terms, *conditions) if term])

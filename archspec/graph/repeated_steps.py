@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 from archspec.graph.data_flow import NOTHING_LATER, Later
@@ -38,7 +37,7 @@ def repeat(
             more, here = later.follows, _with_names(sequences, step, here, flow, later)
         if repeated.scope:
             name = sequences.names.render(repeated.scope, here.values)
-            inner = sequences.names.open(scope, "sequence", here.values, env.provenance(step).span, name)
+            inner = sequences.names.open(scope, "sequence", here.values, sequences.provenances.of(step, env).span, name)
         value = sequences.steps(steps, here, inner, flow, value, more)
         results.append(value)
     if step.each:
@@ -52,7 +51,7 @@ def blocks(
     """The value after the last block of the stage whose steps these are."""
     assert flow.blocks  # the language has this step only around blocks
     if step.name:
-        scope = sequences.names.open(scope, "sequence", env.values, env.provenance(step).span, step.name)
+        scope = sequences.names.open(scope, "sequence", env.values, sequences.provenances.of(step, env).span, step.name)
     results = flow.blocks(scope, value)
     if step.each:
         keep_each(sequences, step, env, tuple(results))
@@ -61,7 +60,7 @@ def blocks(
 
 def _with_names(sequences: Sequences, repeat: Step, env: Environment, flow: Flow, later: Later) -> Environment:
     """The environment of one repetition, which keeps names of its own."""
-    found, steps = copy.copy(env), repeat.steps or ()
+    found, steps = env.copy(), repeat.steps or ()
     found.kept = env.kept.branch(repeat.repeated.counter if repeat.repeated else "")
     found.kept.follows = follows(sequences, steps, env, flow, later) if any(step.named for step in steps) else None
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from archspec.graph.builder import too_many_nodes
 from archspec.graph.environment import Environment
 from archspec.language.extent import extent
@@ -41,6 +39,6 @@ def at_repetition(step: Step, env: Environment, index: int) -> Environment:
     if not counter:
         return env
     env.work.spend(EXPANDING, 4 + len(env.values) // ENTRIES, step.span)
-    found = copy.copy(env)
+    found = env.copy()
     found.values = {**env.values, counter: index}
     return found

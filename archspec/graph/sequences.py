@@ -29,6 +29,7 @@ from archspec.graph.named_steps import (
 from archspec.graph.names import Names, NameScope
 from archspec.graph.orders import Flow
 from archspec.graph.parameters import bound, enter_fragment, numbers_of, over, read_arguments, read_setting
+from archspec.graph.provenances import Provenances
 from archspec.graph.repeated_steps import blocks, repeat
 from archspec.graph.shape_faults import ShapeFaults
 from archspec.graph.sharing import Sharing
@@ -57,14 +58,14 @@ class Sequences:
     kept_names: dict[str, str] = field(default_factory=dict)
     lost: set[tuple[str, Span | None]] = field(default_factory=set)
     sharing: Sharing = field(default_factory=Sharing)
+    provenances: Provenances = field(default_factory=Provenances)
     reads_by_name: bool = False
     regions: NamedRegions = field(init=False)
     lineage: Lineage = field(init=False)
     shape_faults: ShapeFaults = field(init=False)
 
     def __post_init__(self) -> None:
-        self.regions = NamedRegions(self.builder)
-        self.lineage = Lineage(self.builder)
+        self.regions, self.lineage = NamedRegions(self.builder), Lineage(self.builder)
         self.shape_faults = ShapeFaults(self.lineage, self.authors)
 
     def sequence(
@@ -164,7 +165,7 @@ class Sequences:
         assert fragment
         # A step's own name is not a template, which could read the fragment's.
         values = env.values if step.name else {**env.values, "name": fragment.name}
-        inner = self.names.open(scope, "fragment", values, env.provenance(step).span, step.name)
+        inner = self.names.open(scope, "fragment", values, self.provenances.of(step, env).span, step.name)
         entered, start = enter_fragment(fragment, step, env, value.shape[0]), len(self.builder.nodes)
         open_scope(self, fragment.steps, entered, flow, after)
         inputs = give_inputs(self, step, env, entered, value)
@@ -175,7 +176,7 @@ class Sequences:
         return result
 
     def _open(self, scope: NameScope, kind: str, env: Environment, step: Step, name: str) -> NameScope:
-        return self.names.open(scope, kind, env.values, env.provenance(step).span, name)
+        return self.names.open(scope, kind, env.values, self.provenances.of(step, env).span, name)
 
     def _layer(self, step: Step, env: Environment, scope: NameScope, flow: Flow, value: Node, after: bool) -> Node:
         inner = self._open(scope, "layer", env, step, step.name)
@@ -271,7 +272,7 @@ class Sequences:
             at: the step that it comes from, or the block, if the block puts it around its steps.
             terms: the arguments of the operation as they are written.
         """
-        provenance = env.place.nodes.get(id(at)) or env.provenance(at)
+        provenance = self.provenances.of(at, env)
         path = self.names.node(scope, operation, name, env.values, provenance.span)
         if terms and "out" in terms:
             self.lineage.channels[path] = (terms["out"], env)
@@ -287,7 +288,6 @@ class Sequences:
 
 
 Lower = Callable[[Sequences, Step, Environment, NameScope, Flow, Node, bool], Node]
-
 _LOWER: Mapping[str, Lower] = {
     "operation": Sequences._operation,
     "layer": Sequences._layer,

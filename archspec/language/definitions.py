@@ -14,7 +14,7 @@ from archspec.language.expressions.tokens import KEYWORDS, TRUTHS
 from archspec.language.expressions.values import FUNCTIONS
 from archspec.language.extent import bounded, extent, has_layer
 from archspec.language.foreign_values import SETTING_PLACES
-from archspec.language.named_values import NAMING_STEPS, read_inputs
+from archspec.language.named_values import NAMING_STEPS, check_given_once, read_inputs
 from archspec.language.spec import ACTIVATION_ORDERS, NONE, SETTINGS, Block, Fragment, Setting, Shortcut, Step, Term
 from archspec.language.steps import read_steps
 from archspec.language.terms import Cursor, ambiguous_text
@@ -64,36 +64,45 @@ class DefinitionScope:
         self.faults = faults
         # Each once, however many files import it; the library last, although every import sees it before the next one.
         above = dict.fromkeys(scope for parent in parents for scope in parent.sight)
-        ordered = sorted(above, key=lambda scope: scope.document.source.kind == "library")
-        self.sight: tuple[DefinitionScope, ...] = (self, *ordered)
+        self._above = tuple(sorted(above, key=lambda scope: scope.document.source.kind == "library"))
         self._root = Cursor(document)
         self._read: dict[tuple[str, str], Any] = {}
-        self._visible: dict[str, Mapping[str, DefinitionScope]] = {}
+        self._visible: dict[str, Mapping[str, int]] = {}
         self._open: dict[str, Fragment] = {}
+
+    @property
+    def sight(self) -> tuple[DefinitionScope, ...]:
+        """This scope and those above it, in the order of look-up."""
+        return (self, *self._above)
 
     def written(self, section: str) -> Mapping[str, object]:
         """The definitions of this document alone."""
         found = self.document.value.get(section) or {}
         return {name: definition for name, definition in found.items() if definition is not None}
 
-    def visible(self, section: str) -> Mapping[str, DefinitionScope]:
-        """Every visible name with the scope whose definition is used here, the nearest definitions first."""
+    def visible(self, section: str) -> Mapping[str, int]:
+        """Every visible name with the number in ``sight`` of the scope whose definition is used, the nearest first."""
         if section not in self._visible:
-            found: dict[str, DefinitionScope] = {}
-            for scope in self.sight:
+            found: dict[str, int] = {}
+            for number, scope in enumerate(self.sight):
                 written = scope.written(section)
                 self.faults.work.spend(DEFINING, 1 + len(written) // ENTRIES)
                 for name in written:
-                    found.setdefault(name, scope)
+                    found.setdefault(name, number)
             self._visible[section] = found
         return self._visible[section]
+
+    def _home(self, section: str, name: str) -> DefinitionScope | None:
+        """The scope whose definition of this name is used here, or None."""
+        number = self.visible(section).get(name)
+        return None if number is None else self.sight[number]
 
     def fragment(self, name: str, wanted: Cursor, faults: Faults, level: int = 0) -> Fragment | None:
         """The fragment called ``name``, or None. A circle is a fault at ``wanted``.
 
         ``level`` is the number of sequences around the call.
         """
-        scope = self.visible("fragments").get(name)
+        scope = self._home("fragments", name)
         if scope is None:
             return None
         if name in scope._open:
@@ -106,12 +115,12 @@ class DefinitionScope:
 
     def block(self, name: str) -> Block | None:
         """The block called ``name``, or None."""
-        scope = self.visible("blocks").get(name)
+        scope = self._home("blocks", name)
         return scope._own("blocks", name, scope._block) if scope else None
 
     def shortcut(self, name: str) -> Shortcut | None:
         """The shortcut called ``name``, or None."""
-        scope = self.visible("shortcuts").get(name)
+        scope = self._home("shortcuts", name)
         return scope._own("shortcuts", name, scope._shortcut) if scope else None
 
     def _own(self, section: str, name: str, read: Callable[[Cursor], T]) -> T:
@@ -218,7 +227,7 @@ class DefinitionScope:
         for section in filter(None, (written, let)):
             check_parameter_names(section, builtin, self.faults)
         if written and let:
-            _check_given_once(written, let, self.faults)
+            check_given_once(written, let, self.faults)
         params = {item.key: early.term(item, "any") for item in written.children()} if written else {}
         terms = {name: context.term(item, "number") for name, item in computed.items()}
         return params, self._in_order(terms), names, context.read
@@ -252,15 +261,6 @@ def check_parameter_names(
             faults.record("E312", message, section.child(name).key_span, help="choose another name")
         elif reason := ambiguity(name):
             faults.add(ambiguous_text(name, section.child(name).key_span, f"{reason}; choose another name"))
-
-
-def _check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
-    """Refuse a name that is both a parameter and a ``let``: one of them would be lost."""
-    for name in params.value:
-        if name in let.value:
-            label = Label(params.child(name).key_span, "a parameter here")
-            message = f"`{cut(name)}` is a parameter already, and `let` would hide it"
-            faults.record("E314", message, let.child(name).key_span, labels=(label,))
 
 
 def parameters_of_blocks(documents: Iterable[Document]) -> frozenset[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archspec import arguments
 from archspec.diagnostics import WAYS, Diagnostic, Source, Span, SpecError, cut
 from archspec.door import door
 from archspec.language.authors import Authors
-from archspec.language.merge import columns, overlay, without_claims
+from archspec.language.merge import overlay, without_claims
 from archspec.language.overrides import Overrides, settings_of, with_overrides
+from archspec.language.remembered import read_base, read_by_column
 from archspec.language.resolve import Import, resolve
 from archspec.language.schema_faults import validate
 from archspec.language.spec import Spec
@@ -79,11 +81,13 @@ def source_of(spec: str | os.PathLike[str] | Source) -> Source:
 
 def merged(source: Source, root: str | None, allow_outside: bool, work: Work, authors: Authors) -> Document:
     """The document of ``source`` over everything that it extends, its stage table by column."""
-    chain = [columns(validate(read(source, work=work), work=work), work)]
+    chain = [read_by_column(source, work)]
     while chain[-1].value.get("extends") is not None:
         base = _base(chain, root, allow_outside)
-        authors.reach(base, chain[-1].span(("extends",)), WAYS[0])
-        chain.append(columns(validate(read(base, work=work), work=work), work))
+        span = chain[-1].span(("extends",))
+        authors.reach(base, span, WAYS[0])
+        chain.append(read_base(base, work))
+        authors.reach(chain[-1].source, span, WAYS[0])  # of an earlier reading, if it is remembered
     document = chain.pop()
     while chain:
         document = overlay(without_claims(document), chain.pop(), work)
@@ -95,8 +99,7 @@ def _base(chain: list[Document], root: str | None, outside: bool) -> Source:
     span = chain[-1].span(("extends",))
     found = open_beside(chain[-1].value["extends"], span, root, outside=outside)
     seen = [document.source for document in chain]
-    paths = [os.path.realpath(source.path) for source in seen if source.path]
-    if found.path and os.path.realpath(found.path) in paths:
+    if found.path and os.path.realpath(found.path) in [os.path.realpath(each.path) for each in seen if each.path]:
         names = [Path(source.name).stem for source in (*seen, found)]
         message = f"specs extend each other in a circle: {cut(' > '.join(names), 400)}"
         raise SpecError([Diagnostic("E303", message, span)])
@@ -107,30 +110,43 @@ def _base(chain: list[Document], root: str | None, outside: bool) -> Source:
 
 def _imports(document: Document, root: str | None, outside: bool, work: Work, authors: Authors) -> tuple[Import, ...]:
     """The files of definitions that the document imports, each after what it imports itself."""
-    found: dict[str, Import] = {}
+    if not document.value.get("import"):
+        return ()
+    own = document.span(()).source.path
+    reading = _ImportReader(root, outside, work, authors)
+    uses = reading.visit(document, (os.path.realpath(own),) if own else ())
+    return tuple(item._replace(by_spec=number in uses) for number, item in enumerate(reading.found.values()))
 
-    def visit(document: Document, above: tuple[str, ...]) -> tuple[int, ...]:
+
+@dataclass(frozen=True)
+class _ImportReader:
+    """The state of reading imports; ``found`` has those that are read, by their real paths."""
+
+    root: str | None
+    outside: bool
+    work: Work
+    authors: Authors
+    found: dict[str, Import] = field(default_factory=dict)
+
+    def visit(self, document: Document, above: tuple[str, ...]) -> tuple[int, ...]:
+        """Read what a document imports. Returns the numbers of these files."""
         value = document.value.get("import") or ()
         names = [value] if isinstance(value, str) else value
         uses = []
         for number, name in enumerate(names):
             span = document.span(("import",) if isinstance(value, str) else ("import", number))
-            source = open_beside(name, span, root, outside=outside, definitions=True)
+            source = open_beside(name, span, self.root, outside=self.outside, definitions=True)
             real = os.path.realpath(source.path or source.name)
-            _check_import(real, above, len(found), span)
-            if real not in found:
-                authors.reach(source, span, WAYS[1])
-                imported = validate(read(source, work=work), library=True, work=work)
-                below = visit(imported, (*above, real))
-                found[real] = Import(imported, below, False)
+            _check_import(real, above, len(self.found), span)
+            if real not in self.found:
+                self.authors.reach(source, span, WAYS[1])
+                imported = validate(read(source, work=self.work), library=True, work=self.work)
+                below = self.visit(imported, (*above, real))
+                self.found[real] = Import(imported, below, False)
             else:
-                work.spend(READING, STEPS_OF_A_FILE + len(source.text) // ENTRIES, span)
-            uses.append(list(found).index(real))
+                self.work.spend(READING, STEPS_OF_A_FILE + len(source.text) // ENTRIES, span)
+            uses.append(list(self.found).index(real))
         return tuple(uses)
-
-    own = document.span(()).source.path
-    uses = visit(document, (os.path.realpath(own),) if own else ())
-    return tuple(item._replace(by_spec=number in uses) for number, item in enumerate(found.values()))
 
 
 def _check_import(real: str, above: tuple[str, ...], count: int, span: Span) -> None:

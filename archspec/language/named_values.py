@@ -158,3 +158,12 @@ def given_inputs(
         elif value := read_value_name(item, context):
             found[name] = value
     return found
+
+
+def check_given_once(params: Cursor, let: Cursor, faults: Faults) -> None:
+    """Refuse a name that is both a parameter and a ``let``: one of them would be lost."""
+    for name in params.value:
+        if name in let.value:
+            label = Label(params.child(name).key_span, "a parameter here")
+            message = f"`{cut(name)}` is a parameter already, and `let` would hide it"
+            faults.record("E314", message, let.child(name).key_span, labels=(label,))

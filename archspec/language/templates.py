@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,19 +14,19 @@ from archspec.wording import Brief
 from archspec.work import ENTRIES
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Template(Brief):
     """A name with expressions in braces: ``layer{stage}``."""
 
     parts: tuple[str | Expression, ...]
     span: Span
 
-    @property
+    @functools.cached_property
     def names(self) -> frozenset[str]:
         """The names that its expressions read."""
         return frozenset().union(*[part.names for part in self.parts if not isinstance(part, str)])
 
-    @property
+    @functools.cached_property
     def cost(self) -> int:
         """The steps of work that a name takes."""
         return sum([1 + len(part) // ENTRIES if isinstance(part, str) else part.cost for part in self.parts])

@@ -122,7 +122,7 @@ def open_beside(reference: str, span: Span, root: str | None, *, outside: bool, 
 
 def _allowed(path: Path, shown: str, span: Span, root: str | None, outside: bool) -> Source:
     real = os.path.realpath(path)
-    roots = [os.path.realpath(folder) for folder in (root, str(importlib.resources.files("archspec_specs"))) if folder]
+    roots = [str(_zoo_folder()), *([os.path.realpath(root)] if root else [])]
     if not outside and not any(os.path.commonpath([real, folder]) == folder for folder in roots):
         message = f"`{cut(shown)}` lies outside the spec's folder"
         help = f"move it beside the spec, or pass {ALLOW_OUTSIDE.text} if you trust the file"
