@@ -60,9 +60,11 @@ def assert_network(text: str, reference: nn.Module, *, by: str = "keys") -> fx.G
 
 
 def weights(graph: archspec.Graph) -> dict[str, int]:
-    """How many parameters each node of a graph has."""
-    found = {}
+    """How many parameters each node of a graph has; a node that uses those of an earlier one has none."""
+    found = dict.fromkeys(graph.borrowing, 0)
     for node in graph.nodes:
+        if node.name in graph.borrowing:
+            continue
         shapes = [torch.Size(w.shape) for w in node.operation.weights(graph.input_shapes(node)).values()]
         found[node.name] = sum(shape.numel() for shape in shapes)
     return found
