@@ -220,7 +220,7 @@ VALUES: tuple[tuple[str, dict[Any, Any], WrittenPath, bool], ...] = (
     ("E310", {"expect": {"stages": {"nowhere": {"params": 3}}}}, ("expect", "stages", "nowhere"), True),
     (
         "E316",
-        {"outputs": ["head"], "head": [{"act": {"name": "head.a"}}, "act"], "naming": "timm"},
+        {"outputs": ["head"], "naming": "timm", "head": [{"scale": {"by": 2, "name": "head.a"}}, {"scale": {"by": 2}}]},
         ("outputs", 0),
         False,
     ),
