@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,10 @@ def known(place: str) -> Collection[str]:
     kind, _, name = place.partition(" of ")
     if kind == "values":
         return ()
-    fragment = library().visible("fragments").get(name)
-    if fragment is not None:
-        return fragment.written("fragments")[name].get("params", {})  # type: ignore[attr-defined, no-any-return]
+    number = library().visible("fragments").get(name)
+    if number is not None:
+        fragment: Any = library().sight[number].written("fragments")[name]
+        return fragment.get("params", {})  # type: ignore[no-any-return]
     return {*arguments(operations()[name]), *common()}
 
 

@@ -122,10 +122,10 @@ def _missing(
     message = f"the network returns {'values' if several else 'a value'} in training only whose "
     message += f"{'losses have' if several else 'loss has'} no weight: {shown}"
     value: Any = dict(whole) if some else USUAL
-    text, word = f"`Settings(auxiliary={value})`", shlex.quote(flow(value))
+    mention = Mention("auxiliary", f"`Settings(auxiliary={value})`", shlex.quote(flow(value)))
     if form == "trainer":
-        text, word = f"`trainer={{'auxiliary': {value}}}`", shlex.quote(f"auxiliary={flow(value)}")
-    help = (
-        f"set {'each' if some else 'one'}, as {text} does; training adds this times the loss to that of the main output"
-    )
-    return Diagnostic("E869", message, spans.get(missing[0]), help=help, mentions=(Mention(form, text, word),))
+        word = shlex.quote(f"auxiliary={flow(value)}")
+        mention = Mention("trainer", f"`trainer={{'auxiliary': {value}}}`", word)
+    as_shown = f"set {'each' if some else 'one'}, as {mention.text} does"
+    help = f"{as_shown}; training adds this times the loss to that of the main output"
+    return Diagnostic("E869", message, spans.get(missing[0]), help=help, mentions=(mention,))
