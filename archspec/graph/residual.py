@@ -217,7 +217,7 @@ def _reason(graph: Graph, region: Region, cuts: Sequence[Node]) -> str:
         if len(node.inputs) > 1 and node.operation.joins:
             return f"its ways are joined in `{node.name}`, and none of them is the whole input"
         if len(node.inputs) > 1 and not gated:
-            return f"its ways meet in `{node.name}`, which is no addition"
+            return f"its ways meet in `{node.name}`, which is not an addition"
         if gated and fork == region.source:
             return f"its ways are multiplied in `{node.name}`, not added"
     return "it has no shortcut"

@@ -52,7 +52,7 @@ class Sharing:
     normless: list[tuple[int, str]] = field(default_factory=list)
     """The layers that the activation order leaves without their norm: how many nodes are before, and the reason."""
     misfit: int = -1
-    """The last node that does not fit its inputs, so that its shape is assumed, and it has no weights to speak of."""
+    """The last node that does not fit its inputs, so that its shape and its weights are only assumed."""
 
     def end(self, start: int, reason: str) -> None:
         """Note the last layer of a place, whose nodes begin at ``start``; with a reason, it is without its norm."""

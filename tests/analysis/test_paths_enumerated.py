@@ -153,7 +153,7 @@ MERGES: list[list[Step]] = [
 @pytest.mark.parametrize("gates", [False, True])
 @pytest.mark.parametrize("steps", [LIKE, LIKE + LIKE[1:], [{"multiply": [LIKE, [CONV]]}], *MERGES])
 def test_every_kind_of_merge(steps: list[Step], gates: bool) -> None:
-    """Also one of a map and of a value that only says how large it becomes, which is no way, and no gate either."""
+    """Also one of a map and of a value that only says how large it becomes, which is neither a path nor a gate."""
     graph = network(steps, 5)
     assert_enumerated(graph, gates=gates)
     assert archspec.skip_paths(graph.to_networkx(), gates=gates) == analyze(graph, gates=gates).paths

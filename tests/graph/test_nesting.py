@@ -123,7 +123,7 @@ def test_outputs_by_label_and_a_scope_that_is_written_out() -> None:
     ],
 )
 def test_blocks_in_a_scope_that_starts_before_another_layer(names: str, blocks: list[str], fine: bool) -> None:
-    """The scope has a layer of the stem, and the one after it is not in it, so the scope itself is no module."""
+    """The scope has a layer of the stem, and the one after it is not in it, so the scope itself is not a module."""
     stem = f"stem: [conv: {{out: 4, kernel: 3, name: body.conv}}, norm: {{name: bn}}, act]\nnaming: {{{names}}}"
     graph = archspec.compile(RESIDUAL.replace("stem: [conv: {out: 4, kernel: 3}]", stem))
     plan = nest(graph, fine=fine)

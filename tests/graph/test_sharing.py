@@ -468,7 +468,7 @@ def test_what_differs_is_shown_on_both_sides(first: str, second: str, told: tupl
 )
 @pytest.mark.parametrize("fits", ["neither", "the first", "the second"])
 def test_a_shared_step_that_does_not_fit_has_its_own_fault_alone(code: str, step: str, fits: str) -> None:
-    """Its shape is only assumed, so that there are no weights to speak of."""
+    """Its shape and its weights are only assumed."""
     shared = f"sequence: {{share: a, steps: [{step}]}}"
     steps = {
         "neither": [shared, shared],

@@ -284,7 +284,7 @@ def test_what_neither_adds_nor_joins_has_no_residual(merge: str, steps: str) -> 
     graph = archspec.compile(PLAIN + f"blocks: {{b: {{channels: width, steps: {steps}}}}}\n")
     first, second = archspec.residual_blocks(graph)
     assert (first.kind, second.kind) == ("none", "none")
-    assert first.reason == f"its ways meet in `layer1.0.{merge}`, which is no addition"
+    assert first.reason == f"its ways meet in `layer1.0.{merge}`, which is not an addition"
     cut = without_residual(graph, ["layer1.1"])
     state, x = weights(graph), drawn_input(graph)
     with torch.no_grad():

@@ -60,7 +60,7 @@ def assert_network(text: str, reference: nn.Module, *, by: str = "keys") -> fx.G
 
 
 def weights(graph: archspec.Graph) -> dict[str, int]:
-    """How many parameters each node of a graph has; a node that uses those of an earlier one has none."""
+    """How many parameters each node of a graph has; a node that shares the weights of an earlier node counts 0."""
     found = dict.fromkeys(graph.borrowing, 0)
     for node in graph.nodes:
         if node.name in graph.borrowing:
