@@ -97,7 +97,7 @@ class Deep(nn.Module):
 
 GRAPH = archspec.compile(spec(TEXT))
 
-SEEDS = [49, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(49))]
+SEEDS = [49, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(20))]
 """With the weights of 49, on the processor where it was found, one measurement of rounding was too small by chance."""
 
 
