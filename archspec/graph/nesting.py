@@ -107,7 +107,7 @@ class _Nesting:
         return found
 
     def _starting(self, index: int, prefix: int) -> str:
-        """The outermost scope that starts with a node and has no node of another scope in it; empty if there is none.
+        """The outermost scope that starts with a node and has no node of another scope in it. Empty if no scope does.
 
         Scopes around it may have such a node, as a stem's scope that goes on with the stages.
         """

@@ -18,14 +18,15 @@ def warn_of_unread_heads(
 ) -> None:
     """Warn of each head under ``heads`` without a node that an output needs.
 
-    A head of a spec that this one extends is not meant, and neither is one that an override of ``outputs`` leaves out:
-    they choose from what there is.
+    The heads of a spec that this one extends get no warning. Nor do the spec's own heads if an override sets
+    ``outputs``: both choose from what there is.
 
     Args:
         begun: the position at which each head begins, by name and in order.
         outputs: the nodes that the model returns.
     """
-    own = [name for name in spec.heads if _is_own(spec, name)]
+    chosen = any(each.span.source.kind == "override" for each in spec.outputs)
+    own = [name for name in spec.heads if _is_own(spec, name, chosen)]
     if not own or not spec.outputs:
         return
     faults.work.spend(OUTPUTS, len(nodes), spec.document.span(("outputs",)))
@@ -42,8 +43,7 @@ def warn_of_unread_heads(
             faults.record("W310", message, span, labels=labels, help=unless_meant("W310", HELP))
 
 
-def _is_own(spec: Spec, name: str) -> bool:
+def _is_own(spec: Spec, name: str, chosen: bool) -> bool:
+    """Whether a head is written where ``outputs`` could name it; ``chosen``: an override sets ``outputs``."""
     source = spec.document.key_span(("heads", name)).source
-    if source.kind == "override" or not spec.authors.own(source):
-        return source.kind == "override"
-    return not any(given.source.text.lstrip().startswith("outputs") for given in spec.authors.given)
+    return source.kind == "override" or (spec.authors.own(source) and not chosen)
